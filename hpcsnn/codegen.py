@@ -1,0 +1,195 @@
+"""Models' snippets and the templates under ``kernels/`` become one C++ source and one schedule.
+
+The source depends on the network's structure and models, not on sizes, parameters or seed: those reach the kernels
+through the structs of `hpcsnn.layout`, so a sweep compiles once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import jinja2
+
+from hpcsnn.layout import attempt_text, network_struct
+from hpcsnn.models.base import Model
+from hpcsnn.models.synapses import SynapseModel
+from hpcsnn.network import Network, Population, Projection
+from hpcsnn.resources import kernel_folder
+from hpcsnn.streams import Purpose, stream
+
+Phase = Literal["neurons", "delivery", "plasticity", "exchange", "rewiring"]
+PHASES: tuple[Phase, ...] = ("neurons", "delivery", "plasticity", "exchange", "rewiring")
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """When a stage runs: every n steps, n read from the struct by the C++ expression `every`."""
+
+    name: str
+    every: str
+    at_start: bool
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One kernel of a step, or the exchange between ranks."""
+
+    kernel: str
+    phase: Phase
+    trigger: Trigger | None = None
+
+
+@dataclass(frozen=True)
+class Program:
+    """Kernel source common to both devices, the host's schedule, and the schedule itself."""
+
+    kernels: str
+    host_schedule: str
+    stages: tuple[Stage, ...]
+    setup_kernels: tuple[str, ...]
+
+
+def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
+    """The stages of one step, in order (the reference's order of operations; see ARCHITECTURE.md)."""
+    sources = [population for population in network.populations.values() if population.is_source]
+    neurons = [population for population in network.populations.values() if not population.is_source]
+    stages = [Stage("begin_step", "neurons")]
+    for population in sources:
+        trigger = Trigger(f"window_{population.name}", f"net->populations.{population.name}.model_window_steps", True)
+        stages.append(Stage(f"window_{population.name}", "neurons", trigger))
+    stages += [Stage(f"deliver_{name}", "delivery") for name in network.projections]
+    for projection in network.projections.values():
+        if _synapse(projection).on_post_spike:
+            stages.append(Stage(f"postsynaptic_{projection.name}", "plasticity"))
+    for population in neurons:
+        stages += [Stage(f"update_{population.name}", "neurons"), Stage(f"spike_{population.name}", "neurons")]
+    stages += [Stage(f"spike_{population.name}", "neurons") for population in sources]
+    if n_ranks > 1:
+        stages.append(Stage("exchange_spikes", "exchange", Trigger("exchange", "net->exchange.interval", False)))
+    for projection in network.projections.values():
+        if projection.rewiring is not None:
+            name = projection.name
+            trigger = Trigger(f"rewiring_{name}", f"net->projections.{name}.rewiring_every_steps", False)
+            stages += [Stage(f"draw_attempts_{name}", "rewiring", trigger), Stage(f"rewire_{name}", "rewiring", trigger)]
+    return tuple(stages)
+
+
+def generate(network: Network, n_ranks: int) -> Program:
+    """Render the program of a network that runs on `n_ranks` ranks."""
+    stages = schedule(network, n_ranks)
+    stage_of = {stage.kernel: index for index, stage in enumerate(stages)}
+    populations = [_population_view(network, population) for population in network.populations.values()]
+    views = {view.name: view for population in populations for view in population.incoming}
+    parts = [
+        *(_text(name) for name in ("device.cuh", "random.cuh", "network.cuh")),
+        *(attempt_text(projection) for projection in network.projections.values()),
+        network_struct(network).text(),
+        _render("spikes.cu", populations=populations),
+        _text("initial.cu"),
+    ]
+    for population in populations:
+        kind = "source" if population.is_source else "neuron"
+        context = {f"{kind}_population": population, "stage": stage_of[f"spike_{population.name}"]}
+        parts.append(_render("sources.cu" if kind == "source" else "neurons.cu", **context))
+    setup = ["draw_initial"]
+    for projection in network.projections.values():
+        view = views[projection.name]
+        parts += [_render("connect.cu", projection=view), _render("synapses.cu", projection=view)]
+        setup += [f"{kind}_{projection.name}" for kind in ("count", "connect", "count_outgoing", "list_outgoing")]
+        if projection.rewiring is not None:
+            parts.append(_render("rewiring.cu", projection=view, stage=stage_of[f"rewire_{projection.name}"]))
+    triggers = list(dict.fromkeys(stage.trigger for stage in stages if stage.trigger))
+    kernels = [stage.kernel for stage in stages if stage.kernel != "exchange_spikes"] + ["end_step", "accept_received"]
+    host = _render("advance_host.cpp", stages=_stage_views(stages), triggers=triggers, setup_kernels=setup, stage_kernels=kernels)
+    return Program("\n".join(parts), host, stages, tuple(setup))
+
+
+def _synapse(projection: Projection) -> SynapseModel:
+    model = projection.synapse.model
+    assert isinstance(model, SynapseModel)
+    return model
+
+
+def _stage_views(stages: tuple[Stage, ...]) -> list[SimpleNamespace]:
+    views = []
+    for index, stage in enumerate(stages):
+        last = index + 1 == len(stages) or stages[index + 1].phase != stage.phase
+        views.append(
+            SimpleNamespace(
+                trigger=stage.trigger.name if stage.trigger else None,
+                call="exchange_spikes(net)" if stage.kernel == "exchange_spikes" else f"LAUNCH({stage.kernel})",
+                ends_phase=last,
+                phase_index=PHASES.index(stage.phase),
+            )
+        )
+    return views
+
+
+def _population_view(network: Network, population: Population) -> SimpleNamespace:
+    index = list(network.populations).index(population.name)
+    return SimpleNamespace(
+        name=population.name,
+        index=index,
+        model=_model_view(population.model.model),
+        is_source=population.is_source,
+        stream_spikes=stream(Purpose.SPIKES, index),
+        incoming=[_projection_view(network, projection) for projection in network.incoming(population)],
+    )
+
+
+def _projection_view(network: Network, projection: Projection) -> SimpleNamespace:
+    index = list(network.projections).index(projection.name)
+    return SimpleNamespace(
+        name=projection.name,
+        index=index,
+        source=projection.source.name,
+        target=projection.target.name,
+        input_type=projection.input_scale()[0],
+        connector=_model_view(projection.connector.model),
+        receptor=_model_view(projection.receptor.model),
+        synapse=_model_view(projection.synapse.model),
+        rewiring=_model_view(projection.rewiring.model) if projection.rewiring else None,
+        stream_connect=stream(Purpose.CONNECT, index),
+        stream_attempts=stream(Purpose.ATTEMPTS, index),
+    )
+
+
+def _model_view(model: Model) -> SimpleNamespace:
+    """The model's attributes, its snippets without the blank lines around them, and its constants with their types."""
+    attributes = {name: getattr(model, name) for name in model.__dataclass_fields__}
+    snippets = {name: value.strip() for name, value in attributes.items() if isinstance(value, str)}
+    return SimpleNamespace(**attributes | snippets, constants=model.constant_types())
+
+
+def _bind_parameters(owner: str, model: SimpleNamespace, prefix: str) -> str:
+    """C++ lines that give a model's constants and tables their own names in a kernel."""
+    lines = [f"    const {ctype} {name} = {owner}.{prefix}{name};" for name, ctype in model.constants]
+    for name, table in model.tables.items():
+        lines.append(f"    const {table.ctype}* {name} = {owner}.{prefix}{name};")
+        lines.append(f"    const int n_{name} = {owner}.n_{prefix}{name};")
+    lines += [f"    (void)n_{name};" for name in model.tables]
+    return "\n".join(lines)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(kernel_folder()),
+        undefined=jinja2.StrictUndefined,
+        line_statement_prefix="//%",
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    environment.globals["bind_parameters"] = _bind_parameters
+    return environment
+
+
+def _render(template: str, **context: Any) -> str:
+    return _environment().get_template(template).render(**context)
+
+
+def _text(name: str) -> str:
+    return (kernel_folder() / name).read_text()

@@ -1,0 +1,40 @@
+"""Devices that kernels run on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hpcsnn.devices.base import Device, Executable
+from hpcsnn.devices.host import HostDevice
+from hpcsnn.errors import ConfigurationError
+
+__all__ = ["CHOICES", "Device", "Executable", "HostDevice", "choose_device"]
+
+CHOICES = ("auto", "cpu", "gpu")
+
+
+def choose_device(choice: str, comm: Any = None) -> Device:
+    """The device for this rank.
+
+    ``auto`` takes one GPU for each rank of a node, if there are as many, else the CPU core; ``gpu`` insists (ranks may
+    then share a GPU).
+
+    Raises:
+        ConfigurationError: a choice that is not one.
+        DeviceError: ``gpu`` without CuPy or without a GPU.
+    """
+    if choice not in CHOICES:
+        raise ConfigurationError(f"device: {choice!r} is not allowed; must be one of {', '.join(CHOICES)}")
+    if choice == "cpu":
+        return HostDevice()
+    from hpcsnn.devices import cuda
+
+    local_rank, local_size = cuda.local_ranks(comm)
+    if choice == "gpu":
+        return cuda.CudaDevice(local_rank)
+    usable = cuda.gpu_count() >= local_size
+    if comm is not None:
+        from mpi4py import MPI
+
+        usable = comm.allreduce(usable, MPI.LAND)
+    return cuda.CudaDevice(local_rank) if usable else HostDevice()

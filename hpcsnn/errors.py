@@ -1,0 +1,34 @@
+"""Errors that a user can act on: each names the field, the value and what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class HpcsnnError(Exception):
+    """Something the user can mend; the command line prints it without a traceback."""
+
+
+class ConfigurationError(HpcsnnError, ValueError):
+    """A network, a model parameter or a configuration file that cannot be run as it stands."""
+
+
+class DeviceError(HpcsnnError, RuntimeError):
+    """No usable compiler or GPU, or a kernel that does not compile."""
+
+
+class SimulationError(HpcsnnError, RuntimeError):
+    """A run that cannot go on: a state variable that is not finite, or a failed exchange."""
+
+
+class StorageError(HpcsnnError, OSError):
+    """A run directory that cannot be written or read."""
+
+
+def unknown_name(what: str, name: object, allowed: Iterable[str]) -> str:
+    """The message for a name that is not one of `allowed`, with the nearest one suggested."""
+    choices = sorted(allowed)
+    near = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"{what}: unknown name {name!r}; allowed: {', '.join(choices) or '(none)'}.{hint}"

@@ -1,0 +1,165 @@
+"""The structs that kernels see, declared once: as C++ text for the compilers and as ctypes for Python to fill.
+
+Kernels take one pointer to the rank's ``Network`` struct. Arrays can be exchanged for larger ones between two calls
+without compiling or capturing anything again, since only pointers inside the struct change.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass, field
+from typing import Any
+
+from hpcsnn.models.base import Model
+from hpcsnn.models.synapses import SynapseModel
+from hpcsnn.network import Network, Population, Projection
+
+_SCALARS: dict[str, Any] = {
+    "int": ctypes.c_int32,
+    "uint32": ctypes.c_uint32,
+    "uint64": ctypes.c_uint64,
+    "int64": ctypes.c_int64,
+    "float": ctypes.c_float,
+}
+
+
+class DecayTable(ctypes.Structure):
+    """`DecayTable` of kernels/network.cuh."""
+
+    _fields_ = [("fine", ctypes.c_void_p), ("coarse", ctypes.c_void_p), ("n_coarse", ctypes.c_int32)]
+
+
+class Control(ctypes.Structure):
+    """`Control` of kernels/network.cuh."""
+
+    _fields_ = [
+        (name, ctypes.c_int32) for name in ("step", "halt", "stage", "population", "neuron", "bin_steps")
+    ] + [("seed0", ctypes.c_uint32), ("seed1", ctypes.c_uint32)]
+
+
+@dataclass
+class Struct:
+    """One struct: its name and ordered (field, C++ type) pairs; a type may be another `Struct`."""
+
+    name: str
+    fields: list[tuple[str, str | Struct]] = field(default_factory=list)
+
+    def text(self) -> str:
+        """The C++ declaration, after those of the structs inside it."""
+        inner = [kind.text() for _, kind in self.fields if isinstance(kind, Struct)]
+        lines = [f"    {kind.name if isinstance(kind, Struct) else kind} {name};" for name, kind in self.fields]
+        return "\n".join([*inner, f"struct {self.name} {{", *(lines or ["    int unused;"]), "};", ""])
+
+    def ctype(self) -> type[ctypes.Structure]:
+        """The same struct for Python; pointers are addresses."""
+        members: list[tuple[str, Any]] = []
+        for name, kind in self.fields or [("unused", "int")]:
+            if isinstance(kind, Struct):
+                members.append((name, kind.ctype()))
+            elif kind.endswith("*"):
+                members.append((name, ctypes.c_void_p))
+            elif kind == "DecayTable":
+                members.append((name, DecayTable))
+            else:
+                members.append((name, _SCALARS[kind]))
+        return type(self.name, (ctypes.Structure,), {"_fields_": members})
+
+
+def _model_fields(prefix: str, model: Model) -> list[tuple[str, str | Struct]]:
+    fields: list[tuple[str, str | Struct]] = [(prefix + name, ctype) for name, ctype in model.constant_types()]
+    for name, table in model.tables.items():
+        fields += [(f"{prefix}{name}", f"const {table.ctype}*"), (f"n_{prefix}{name}", "int")]
+    return fields
+
+
+def population_struct(population: Population) -> Struct:
+    """A population on a rank: where its neurons are, its spikes, its state."""
+    model: Any = population.model.model
+    fields: list[tuple[str, str | Struct]] = [
+        *((name, "int") for name in ("n_own", "n_known", "nx", "ny", "tile_shift_x", "tile_shift_y", "tiles_x")),
+        ("first_id", "uint32"),
+        ("ring_mask", "int"),
+        ("log_size", "int"),
+        ("global_id", "const int*"),
+        ("tile_base", "const int*"),
+        *((name, "int*") for name in ("ring", "own_count", "remote_count", "log", "log_count", "next_spike")),
+        ("event", "unsigned char*"),
+        ("fingerprint", "uint64*"),
+        ("spikes_per_bin", "uint64*"),
+        *((f"state_{variable.name}", f"{variable.ctype}*") for variable in model.state),
+        *_model_fields("model_", model),
+    ]
+    return Struct(f"Population_{population.name}", fields)
+
+
+def attempt_text(projection: Projection) -> str:
+    """The struct of one rewiring attempt; 20 bytes."""
+    return (
+        f"struct Attempt_{projection.name} {{ int target; int source; int distance_squared; int number; uint32 random; }};\n"
+    )
+
+
+def projection_struct(projection: Projection) -> Struct:
+    """A projection on a rank: rows by target, outgoing lists by source, traces, rules."""
+    synapse, receptor = projection.synapse.model, projection.receptor.model
+    assert isinstance(synapse, SynapseModel)
+    states: Any = receptor
+    input_type = projection.input_scale()[0]
+    fields: list[tuple[str, str | Struct]] = [
+        *((name, "int") for name in ("delay_steps", "row_shift", "outgoing_shift", "rows_grow")),
+        *((name, "float") for name in ("input_scale", "input_unit")),
+        *((f"initial_{variable.name}", "float") for variable in synapse.variables),
+        *((name, "int*") for name in ("in_degree", "source", "entry", "outgoing", "outgoing_count")),
+        *((f"synapse_{variable.name}", "float*") for variable in synapse.variables),
+        ("input", f"{input_type}*"),
+        *((f"receptor_state_{variable.name}", f"{variable.ctype}*") for variable in states.state),
+        *((f"pre_{trace.name}", "Trace*") for trace in synapse.pre_traces),
+        *((f"post_{trace.name}", "Trace*") for trace in synapse.post_traces),
+        *((f"decay_{trace.name}", "DecayTable") for trace in (*synapse.pre_traces, *synapse.post_traces)),
+        *((name, "uint64*") for name in ("formed", "eliminated", "refused")),
+        *_model_fields("synapse_", synapse),
+        *_model_fields("receptor_", receptor),
+        *_model_fields("connector_", projection.connector.model),
+    ]
+    if projection.rewiring is not None:
+        fields += [
+            *(
+                (f"rewiring_{name}", "int")
+                for name in ("every_steps", "block_x", "block_y", "reach_squared")
+            ),
+            *((name, "int*") for name in ("attempts_drawn", "attempts_done")),
+            ("n_blocks", "int"),
+            ("block_id", "const int*"),
+            (f"attempts", f"Attempt_{projection.name}*"),
+            *_model_fields("rewiring_", projection.rewiring.model),
+        ]
+    return Struct(f"Projection_{projection.name}", fields)
+
+
+def network_struct(network: Network) -> Struct:
+    """All that a rank holds."""
+    exchange = Struct(
+        "Exchange",
+        [
+            *((name, "int") for name in ("interval", "n_ranks", "rank", "block", "handle_bytes")),
+            ("n_ids", "uint32"),
+            *((name, "uint32*") for name in ("send", "outbox", "inbox", "received")),
+            *((name, "int*") for name in ("send_count", "received_count")),
+            ("rounds", "int64*"),
+            *((name, "int64") for name in ("allgather", "communicator", "datatype")),
+        ],
+    )
+    initial = Struct("InitialDraw", [("n", "int"), ("draw", "int"), ("stream", "uint32"), ("ids", "const int*"), ("words", "uint32*")])
+    populations = Struct("Populations", [(name, population_struct(p)) for name, p in network.populations.items()])
+    projections = Struct("Projections", [(name, projection_struct(p)) for name, p in network.projections.items()])
+    return Struct(
+        "Network",
+        [
+            ("control", "Control*"),
+            ("dt_ms", "float"),
+            ("exchange", exchange),
+            ("initial", initial),
+            ("populations", populations),
+            ("projections", projections),
+        ],
+    )

@@ -1,0 +1,50 @@
+"""Built-in models, and the registry that configuration files name them by."""
+
+from hpcsnn.models.base import Configured, Derived, Model, Parameter, Table, Variable, probability
+from hpcsnn.models.connectors import AllToAll, Connector, ExplicitList, FixedProbability, Gaussian, OneToOne
+from hpcsnn.models.distributions import Normal, Uniform
+from hpcsnn.models.neurons import LIF, NeuronModel
+from hpcsnn.models.rewiring import Bamford, RewiringRule
+from hpcsnn.models.stimuli import MovingGaussianPoisson, Poisson, SourceModel, SpikeArray
+from hpcsnn.models.synapses import (
+    AdditiveSTDP,
+    ExponentialConductance,
+    ExponentialCurrent,
+    ReceptorModel,
+    SpikeTrace,
+    Static,
+    SynapseModel,
+)
+
+__all__ = [
+    "LIF",
+    "AdditiveSTDP",
+    "AllToAll",
+    "Bamford",
+    "Configured",
+    "Connector",
+    "Derived",
+    "ExplicitList",
+    "ExponentialConductance",
+    "ExponentialCurrent",
+    "FixedProbability",
+    "Gaussian",
+    "Model",
+    "MovingGaussianPoisson",
+    "NeuronModel",
+    "Normal",
+    "OneToOne",
+    "Parameter",
+    "Poisson",
+    "ReceptorModel",
+    "RewiringRule",
+    "SourceModel",
+    "SpikeArray",
+    "SpikeTrace",
+    "Static",
+    "SynapseModel",
+    "Table",
+    "Uniform",
+    "Variable",
+    "probability",
+]

@@ -1,0 +1,173 @@
+"""Connectors: which sources each target neuron has at the start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcsnn.errors import ConfigurationError
+from hpcsnn.models.base import Derived, Model, Parameter, PlacementContext, Table, probability, survival_table, thresholds
+from hpcsnn.models.profiles import gaussian_by_squared_distance, gaussian_reach
+
+
+@dataclass(frozen=True)
+class Connector(Model):
+    """Names the sources of one target.
+
+    The snippet ``connect`` calls ``connect(source_id)``, ``connect(source_id, weight)`` or ``connect.at(x, y)`` for each
+    source. It sees ``id``, ``x``, ``y`` and ``target`` (the index of this rank's neuron), ``n_sources``, ``nx``, ``ny``
+    (the sources' grid) and ``random.next()``. ``reach_squared`` bounds the squared grid distance of what it connects
+    (None: unbounded); ``explicit_sources`` gives the global ids it may name for given targets, where it knows.
+    """
+
+    connect: str = ""
+    needs_equal_grids: bool = False
+    reach_squared: Callable[[Mapping[str, Any]], int] | None = None
+    explicit_sources: Callable[[Mapping[str, Any], NDArray[np.int64]], NDArray[np.int64]] | None = None
+    expected_in_degree: Callable[[Mapping[str, Any], int], float] = lambda values, n_sources: float(n_sources)
+    largest_weight: Callable[[Mapping[str, Any]], float] | None = None
+
+
+def _offsets_within_reach(context: PlacementContext) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+    """Displacements (dx, dy) on the torus within reach and their squared lengths, nearest first."""
+    nx, ny = context.source_nx, context.source_ny
+    reach_squared = gaussian_reach(context.values)
+    reach = int(np.sqrt(max(reach_squared, 0)))
+    side_x = np.arange(max(-reach, -((nx - 1) // 2)), min(reach, nx // 2) + 1)
+    side_y = np.arange(max(-reach, -((ny - 1) // 2)), min(reach, ny // 2) + 1)
+    dx, dy = (grid.ravel() for grid in np.meshgrid(side_x, side_y))
+    squared = dx**2 + dy**2
+    order = np.lexsort((dx, dy, squared))
+    order = order[squared[order] <= reach_squared]
+    return dx[order].astype(np.int32), dy[order].astype(np.int32), squared[order]
+
+
+def _offset_thresholds(context: PlacementContext) -> NDArray[np.uint64]:
+    profile = thresholds(gaussian_by_squared_distance(context.values["p_max"], context.values["sigma"]))
+    return profile[_offsets_within_reach(context)[2]]
+
+
+def _gaussian_in_degree(values: Mapping[str, Any], n_sources: int) -> float:
+    return min(float(n_sources), values["p_max"] * 2 * np.pi * values["sigma"] ** 2)
+
+
+Gaussian = Connector(
+    "gaussian",
+    "Every pair independently with p_max exp(-d^2 / (2 sigma^2)), d the torus distance; zero where below 2^-32.",
+    parameters={
+        "p_max": probability(None, "chance at distance 0"),
+        "sigma": Parameter(None, "grid units", "width", above=0.0),
+    },
+    tables={
+        "offset_x": Table("int", lambda context: _offsets_within_reach(context)[0]),
+        "offset_y": Table("int", lambda context: _offsets_within_reach(context)[1]),
+        "p_offset": Table("uint64", _offset_thresholds),
+    },
+    needs_equal_grids=True,
+    reach_squared=gaussian_reach,
+    expected_in_degree=_gaussian_in_degree,
+    connect="""
+for (int k = 0; k < n_p_offset; ++k) {
+    if (!chance(random.next(), p_offset[k])) continue;
+    const int source_x = x + offset_x[k], source_y = y + offset_y[k];
+    connect.at(source_x < 0 ? source_x + nx : source_x >= nx ? source_x - nx : source_x,
+               source_y < 0 ? source_y + ny : source_y >= ny ? source_y - ny : source_y);
+}
+""",
+    source="Bamford, Murray & Willshaw 2010",
+)
+
+FixedProbability = Connector(
+    "fixed_probability",
+    "Every pair independently with one probability; the gaps between sources are drawn, not the pairs.",
+    parameters={"p": probability(None, "chance of a pair")},
+    derived={"gap_length": Derived("256", "int")},
+    tables={
+        "gap": Table("uint32", lambda context: survival_table(np.array([min(context.values["p"], 1 - 2**-32)]), 256)),
+    },
+    expected_in_degree=lambda values, n_sources: values["p"] * n_sources,
+    connect="""
+for (int source_id = -1; source_id < n_sources;) {
+    const int steps = waiting_steps(gap, gap_length, random.next());
+    source_id += steps > gap_length ? gap_length : steps;
+    if (steps <= gap_length && source_id < n_sources) connect(source_id);
+}
+""",
+)
+
+
+OneToOne = Connector(
+    "one_to_one",
+    "Neuron i to neuron i.",
+    expected_in_degree=lambda values, n_sources: 1.0,
+    explicit_sources=lambda values, targets: targets,
+    connect="if (id < n_sources) connect(id);",
+)
+
+AllToAll = Connector(
+    "all_to_all",
+    "Every source to every target.",
+    connect="for (int source_id = 0; source_id < n_sources; ++source_id) connect(source_id);",
+)
+
+
+def _check_list(where: str, values: Mapping[str, Any]) -> None:
+    try:
+        pre = np.asarray(values["pre"], dtype=np.int64)
+        post = np.asarray(values["post"], dtype=np.int64)
+        weight = np.asarray(values["weight"], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"{where}: pre, post and weight must be lists of numbers ({error})") from None
+    if not (pre.shape == post.shape == weight.shape and pre.ndim == 1):
+        raise ConfigurationError(
+            f"{where}: pre, post and weight have shapes {pre.shape}, {post.shape} and {weight.shape}; must be one entry a synapse"
+        )
+    if pre.size and min(pre.min(), post.min()) < 0:
+        raise ConfigurationError(f"{where}: {min(pre.min(), post.min())} is not allowed; neuron ids must be >= 0")
+    if not np.isfinite(weight).all():
+        raise ConfigurationError(f"{where}.weight: must be finite")
+    pairs = np.stack([post, pre], axis=1)
+    unique, counts = np.unique(pairs, axis=0, return_counts=True)
+    if (counts > 1).any():
+        post_id, pre_id = unique[counts > 1][0]
+        raise ConfigurationError(f"{where}: the synapse from {pre_id} to {post_id} is listed more than once")
+
+
+def _own_synapses(context: PlacementContext) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """CSR of the listed synapses by this rank's targets: first (n + 1,), pre, weight."""
+    post = np.asarray(context.values["post"], dtype=np.int64)
+    order = np.argsort(context.global_id, kind="stable")
+    sorted_ids = context.global_id[order]
+    place = np.searchsorted(sorted_ids, post)
+    own = (place < len(sorted_ids)) & (sorted_ids[np.minimum(place, len(sorted_ids) - 1)] == post)
+    row = order[place[own]]
+    pre = np.asarray(context.values["pre"], dtype=np.int32)[own]
+    weight = np.asarray(context.values["weight"], dtype=np.float32)[own]
+    by_row = np.lexsort((pre, row))
+    first = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(order)))]).astype(np.int32)
+    return first, pre[by_row], weight[by_row]
+
+
+def _listed_sources(values: Mapping[str, Any], targets: NDArray[np.int64]) -> NDArray[np.int64]:
+    post = np.asarray(values["post"], dtype=np.int64)
+    return np.asarray(values["pre"], dtype=np.int64)[np.isin(post, targets)]
+
+
+ExplicitList = Connector(
+    "explicit_list",
+    "The synapses given: pre, post and weight, one entry a synapse.",
+    data={"pre": "a list of source ids", "post": "a list of target ids", "weight": "a list of weights"},
+    tables={
+        "first": Table("int", lambda context: _own_synapses(context)[0]),
+        "listed_pre": Table("int", lambda context: _own_synapses(context)[1]),
+        "listed_weight": Table("float", lambda context: _own_synapses(context)[2]),
+    },
+    check=_check_list,
+    explicit_sources=_listed_sources,
+    largest_weight=lambda values: float(np.abs(np.asarray(values["weight"], dtype=np.float64)).max(initial=0.0)),
+    connect="for (int k = first[target]; k < first[target + 1]; ++k) connect(listed_pre[k], listed_weight[k]);",
+)

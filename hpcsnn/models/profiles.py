@@ -1,0 +1,32 @@
+"""Probability by distance on a grid, shared by connectors and rewiring rules."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Chances are compared with 32-bit random numbers, so smaller ones are zero.
+SMALLEST_PROBABILITY = 2.0**-32
+
+
+def gaussian_reach_squared(p_max: float, sigma: float) -> int:
+    """Largest squared distance at which p_max exp(-d^2 / (2 sigma^2)) is at least 2^-32; -1 if nowhere."""
+    if p_max < SMALLEST_PROBABILITY:
+        return -1
+    return math.floor(2 * sigma**2 * math.log(p_max / SMALLEST_PROBABILITY))
+
+
+def gaussian_by_squared_distance(p_max: float, sigma: float) -> NDArray[np.float64]:
+    """The Gaussian profile at squared distances 0, 1, .. reach, shape (reach + 1,)."""
+    squared = np.arange(gaussian_reach_squared(p_max, sigma) + 1, dtype=np.float64)
+    profile: NDArray[np.float64] = p_max * np.exp(-squared / (2 * sigma**2))
+    return profile
+
+
+def gaussian_reach(values: Mapping[str, Any]) -> int:
+    """`gaussian_reach_squared` of a model with parameters ``p_max`` and ``sigma``."""
+    return gaussian_reach_squared(values["p_max"], values["sigma"])

@@ -1,0 +1,168 @@
+"""Populations that spike by themselves: Poisson sources and given spikes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcsnn.errors import ConfigurationError
+from hpcsnn.models.base import Derived, Model, Parameter, PlacementContext, Table, Variable, survival_table
+
+
+@dataclass(frozen=True)
+class SourceModel(Model):
+    """A model whose neurons say when they spike next.
+
+    Time is cut into windows of ``window_steps`` (a derived constant). ``on_window`` runs once a window, ``first_spike``
+    once a window and neuron, ``next_spike`` after each spike; the latter two set ``next_spike`` to a step (``never``, or
+    one beyond the window, for none). They see ``step``, ``window``, ``window_end`` (next_spike only), ``id``, ``neuron``
+    (index of this rank's neuron, for tables that have a row a neuron), the neuron's state, and
+    ``random4(entity, step, draw)``: four 32-bit random numbers that depend on nothing else.
+    """
+
+    state: tuple[Variable, ...] = ()
+    on_window: str = ""
+    first_spike: str = ""
+    next_spike: str = ""
+
+
+def _field_rates_hz(values: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Rate by squared distance from the stimulus on the field's torus, shape (2 (side // 2)^2 + 1,)."""
+    squared = np.arange(2 * (int(values["field_side"]) // 2) ** 2 + 1, dtype=np.float64)
+    rates: NDArray[np.float64] = values["base_hz"] + values["peak_hz"] * np.exp(-squared / (2 * values["sigma"] ** 2))
+    return rates
+
+
+def _wait_table(context: PlacementContext) -> NDArray[Any]:
+    success = _field_rates_hz(context.values) * context.dt_ms * 1e-3
+    return survival_table(success, int(context.values["window_steps"]))
+
+
+def _check_moving(where: str, values: Mapping[str, Any]) -> None:
+    if values["positions"] > values["field_side"]:
+        raise ConfigurationError(
+            f"{where}.positions: {values['positions']} is not allowed; must be <= field_side ({values['field_side']})"
+        )
+
+
+MovingGaussianPoisson = SourceModel(
+    "moving_gaussian_poisson",
+    "Poisson neurons whose rate is a Gaussian bump around a position that jumps; the field repeats over the grid.",
+    parameters={
+        "base_hz": Parameter(5.0, "Hz", "rate far from the stimulus", minimum=0.0),
+        "peak_hz": Parameter(152.8, "Hz", "additional rate at the stimulus", minimum=0.0),
+        "sigma": Parameter(2.0, "grid units", "width of the bump", above=0.0),
+        "dwell_ms": Parameter(20.0, "ms", "time at one position; the first such time is silent", above=0.0),
+        "field_side": Parameter(16, "grid units", "side of the repeated field", ctype="int", minimum=1),
+        "positions": Parameter(15, "grid units", "positions are drawn from 0 .. positions - 1 in x and y", ctype="int", minimum=1),
+    },
+    derived={"window_steps": Derived("round(dwell_ms / dt_ms)", "int")},
+    tables={
+        "wait": Table("uint32", _wait_table),
+        "field_x": Table("int", lambda context: context.x % context.values["field_side"]),
+        "field_y": Table("int", lambda context: context.y % context.values["field_side"]),
+    },
+    check=_check_moving,
+    state=(Variable("rate_class", 0, "", "int", "squared distance from the stimulus"),),
+    on_window="""
+uint32 rest;
+const Random4 place = random4(0xffffffffu, (uint32)step, 2u);
+const int stimulus_x = (int)choose(place.x, (uint32)positions, &rest), stimulus_y = (int)choose(place.y, (uint32)positions, &rest);
+""",
+    first_spike="""
+const int dx = torus_distance(field_x[neuron], stimulus_x, field_side), dy = torus_distance(field_y[neuron], stimulus_y, field_side);
+rate_class = dx * dx + dy * dy;
+const int steps = waiting_steps(wait + rate_class * window_steps, window_steps, random4((uint32)id, (uint32)step, 1u).x);
+next_spike = window == 0 || steps > window_steps ? never : step + steps - 1;
+""",
+    next_spike="""
+const int left = window_end - 1 - step;
+const int steps = waiting_steps(wait + rate_class * window_steps, left, random4((uint32)id, (uint32)step, 0u).x);
+next_spike = steps > left ? never : step + steps;
+""",
+    source="Bamford, Murray & Willshaw 2010; Knight, Senk & Nowotny 2025, arXiv 2510.19764",
+)
+
+Poisson = SourceModel(
+    "poisson",
+    "Independent Poisson neurons of one constant rate, at most one spike a step.",
+    parameters={"rate_hz": Parameter(20.0, "Hz", "rate of every neuron", minimum=0.0)},
+    # A window only bounds the table of waiting times: the process has no memory.
+    derived={"window_steps": Derived("200", "int")},
+    tables={
+        "wait": Table(
+            "uint32",
+            lambda context: survival_table(
+                np.array([context.values["rate_hz"] * context.dt_ms * 1e-3]), int(context.values["window_steps"])
+            ),
+        ),
+    },
+    first_spike="""
+const int steps = waiting_steps(wait, window_steps, random4((uint32)id, (uint32)step, 1u).x);
+next_spike = steps > window_steps ? never : step + steps - 1;
+""",
+    next_spike="""
+const int left = window_end - 1 - step;
+const int steps = waiting_steps(wait, left, random4((uint32)id, (uint32)step, 0u).x);
+next_spike = steps > left ? never : step + steps;
+""",
+)
+
+
+def _own_spikes(context: PlacementContext) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Offsets (n + 1,) and steps of this rank's neurons, in time order within a neuron."""
+    neurons = np.asarray(context.values["neurons"], dtype=np.int64)
+    steps = np.rint(np.asarray(context.values["times_ms"], dtype=np.float64) / context.dt_ms).astype(np.int64)
+    index_of = {int(identity): index for index, identity in enumerate(context.global_id)}
+    index = np.array([index_of.get(int(neuron), -1) for neuron in neurons], dtype=np.int64)
+    index, steps = index[index >= 0], steps[index >= 0]
+    order = np.lexsort((steps, index))
+    counts = np.bincount(index, minlength=len(context.global_id))
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    return offsets, steps[order].astype(np.int32)
+
+
+def _check_spikes(where: str, values: Mapping[str, Any]) -> None:
+    try:
+        neurons = np.asarray(values["neurons"], dtype=np.int64)
+        times = np.asarray(values["times_ms"], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"{where}: neurons and times_ms must be lists of numbers ({error})") from None
+    if neurons.shape != times.shape or neurons.ndim != 1:
+        raise ConfigurationError(
+            f"{where}: neurons has shape {neurons.shape} and times_ms {times.shape}; give one time a neuron's spike"
+        )
+    if times.size and not (np.isfinite(times).all() and times.min() >= 0):
+        raise ConfigurationError(f"{where}.times_ms: {times.min()!r} is not allowed; times must be finite and >= 0")
+
+
+SpikeArray = SourceModel(
+    "spike_array",
+    "Neurons that spike at given times, each rounded to the nearest step.",
+    data={
+        "neurons": "a list of neuron ids, one a spike",
+        "times_ms": "a list of spike times in ms, one a spike",
+    },
+    # One window for the whole run.
+    derived={"window_steps": Derived("2147483647", "int")},
+    tables={
+        "offset": Table("int", lambda context: _own_spikes(context)[0]),
+        "spike_step": Table("int", lambda context: _own_spikes(context)[1]),
+    },
+    check=_check_spikes,
+    state=(Variable("n_past", 0, "", "int", "spikes already emitted"),),
+    first_spike="""
+next_spike = offset[neuron] < offset[neuron + 1] ? spike_step[offset[neuron]] : never;
+""",
+    next_spike="""
+const int end = offset[neuron + 1];
+int entry = offset[neuron] + n_past + 1;
+while (entry < end && spike_step[entry] == step) ++entry;  // two times that fall into one step are one spike
+n_past = entry - offset[neuron];
+next_spike = entry < end ? spike_step[entry] : never;
+""",
+)

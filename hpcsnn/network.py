@@ -1,0 +1,356 @@
+"""What the user declares: populations on grids and the projections between them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hpcsnn.errors import ConfigurationError, unknown_name
+from hpcsnn.models.base import Configured
+from hpcsnn.models.connectors import Connector
+from hpcsnn.models.distributions import Normal, Uniform
+from hpcsnn.models.neurons import NeuronModel
+from hpcsnn.models.rewiring import RewiringRule
+from hpcsnn.models.stimuli import SourceModel
+from hpcsnn.models.synapses import ReceptorModel, Static, SynapseModel
+
+# Fixed-point input keeps at least this many bits below the largest weight, else it is 64 bits wide.
+INPUT_RESOLUTION_BITS = 20
+# Names end up as identifiers in kernels; these would not compile.
+_RESERVED = set("auto bool break case char class const continue default delete do double else enum extern false float for "
+                "if inline int long namespace new operator private public register return short signed sizeof static "
+                "struct switch template this true typedef union unsigned using virtual void volatile while".split())
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A grid of nx x ny neurons, periodic in both directions; neuron id = y * nx + x; distances in grid units."""
+
+    nx: int
+    ny: int
+
+    def __post_init__(self) -> None:
+        for name, side in (("nx", self.nx), ("ny", self.ny)):
+            if isinstance(side, bool) or not isinstance(side, (int, np.integer)) or side < 1:
+                raise ConfigurationError(f"grid.{name}: {side!r} is not allowed; must be a whole number >= 1")
+        if self.nx * self.ny >= 2**31:
+            raise ConfigurationError(f"grid: {self.nx} x {self.ny} neurons are too many; at most 2^31 - 1 a population")
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return self.nx * self.ny
+
+
+@dataclass(frozen=True)
+class Population:
+    """Neurons of one model. ``grid`` with ny = 1 also serves a population without places."""
+
+    name: str
+    grid: Grid
+    model: Configured
+    initial: Mapping[str, float | Normal | Uniform | ArrayLike] = field(default_factory=dict)
+    record_spikes: bool = False
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return self.grid.size
+
+    @property
+    def is_source(self) -> bool:
+        """True for populations that spike by themselves."""
+        return isinstance(self.model.model, SourceModel)
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Synapses from one population to another; see `Network.add_projection`."""
+
+    name: str
+    source: Population
+    target: Population
+    connector: Configured
+    receptor: Configured
+    synapse: Configured
+    weight: float
+    delay_ms: float
+    delay_steps: int
+    rewiring: Configured | None
+    capacity: int | None
+    rows_grow: bool
+
+    @property
+    def reach_squared(self) -> int | None:
+        """Largest squared distance of any synapse that can ever be; None: unbounded."""
+        connector = self.connector.model
+        assert isinstance(connector, Connector)
+        if connector.reach_squared is None:
+            return None
+        reach = connector.reach_squared(self.connector.values)
+        return max(reach, self.rewiring_reach_squared)
+
+    @property
+    def rewiring_reach_squared(self) -> int:
+        """Largest squared distance at which rewiring forms synapses; -1: none."""
+        if self.rewiring is None:
+            return -1
+        rule = self.rewiring.model
+        assert isinstance(rule, RewiringRule)
+        if rule.reach_squared is None:
+            return (self.source.grid.nx // 2) ** 2 + (self.source.grid.ny // 2) ** 2
+        return rule.reach_squared(self.rewiring.values)
+
+    @property
+    def weight_bound(self) -> float:
+        """Largest absolute amount that one spike brings to a target."""
+        model = self.synapse.model
+        assert isinstance(model, SynapseModel)
+        bound = float(eval(model.bound, {"__builtins__": {}, "abs": abs, "max": max}, {**self.synapse.values, "initial_weight": self.weight}))
+        return max(bound, self.largest_listed_weight, 1e-30)
+
+    @property
+    def largest_listed_weight(self) -> float:
+        """Largest weight that the connector itself gives; 0 if it gives none."""
+        connector = self.connector.model
+        assert isinstance(connector, Connector)
+        return connector.largest_weight(self.connector.values) if connector.largest_weight else 0.0
+
+    @property
+    def largest_in_degree(self) -> int:
+        """Upper bound of a target's in-degree that follows from the reach alone, so never from ranks or capacity."""
+        n_sources = self.source.size
+        if self.reach_squared is None:
+            return n_sources
+        radius = int(np.sqrt(max(self.reach_squared, 0)))
+        return max(1, min(n_sources, (2 * radius + 1) ** 2))
+
+    def input_scale(self) -> tuple[str, float]:
+        """C++ type and scale (a power of two) of the fixed-point input, which cannot overflow."""
+        largest = self.weight_bound * self.largest_in_degree
+        bits = int(np.floor(np.log2((2.0**31 - 1) / largest)))
+        if 2.0**bits * self.weight_bound >= 2.0**INPUT_RESOLUTION_BITS:
+            return "int", 2.0**bits
+        # Products beyond 2^24 are whole already in float32; 40 bits below the bound leave room for 2^22 sources.
+        bits = int(np.floor(np.log2(2.0 ** (62 - int(np.ceil(np.log2(self.largest_in_degree + 1)))) / self.weight_bound)))
+        return "int64", 2.0 ** min(bits, 60)
+
+
+class Network:
+    """Populations and projections with one time step and one seed.
+
+    Args:
+        seed: whole number in [0, 2^64); the key of every random number.
+        dt_ms: length of a step in ms.
+
+    Raises:
+        ConfigurationError: a seed or step that is not allowed.
+    """
+
+    def __init__(self, seed: int = 0, dt_ms: float = 0.1) -> None:
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
+            raise ConfigurationError(f"seed: {seed!r} is not allowed; must be a whole number in 0 .. 2^64 - 1")
+        if not (isinstance(dt_ms, (int, float)) and np.isfinite(dt_ms) and dt_ms > 0):
+            raise ConfigurationError(f"dt_ms: {dt_ms!r} is not allowed; must be a number in ms > 0")
+        self.seed = int(seed)
+        self.dt_ms = float(dt_ms)
+        self.populations: dict[str, Population] = {}
+        self.projections: dict[str, Projection] = {}
+
+    def add_population(
+        self,
+        name: str,
+        grid: Grid | int,
+        model: Configured,
+        initial: Mapping[str, Any] | None = None,
+        record_spikes: bool = False,
+    ) -> Population:
+        """Declare a population.
+
+        Args:
+            name: lower-case identifier.
+            grid: its `Grid`, or a number of neurons without places.
+            model: a neuron or source model with its parameters, such as ``LIF(tau_m_ms=20)``.
+            initial: per state variable a number, a distribution, or an array with one value a neuron (in id order).
+            record_spikes: keep every spike for `Simulation.spikes`.
+
+        Raises:
+            ConfigurationError: a name, model or initial value that is not allowed.
+        """
+        where = f"populations.{name}"
+        self._check_name("populations", name)
+        if not isinstance(grid, Grid):
+            grid = Grid(grid, 1)
+        if not isinstance(model, Configured) or not isinstance(model.model, (NeuronModel, SourceModel)):
+            raise ConfigurationError(f"{where}.model: {model!r} is not a neuron or source model")
+        states = {variable.name for variable in model.model.state}
+        for variable, value in (initial or {}).items():
+            if variable not in states:
+                raise ConfigurationError(unknown_name(f"{where}.initial", variable, states))
+            if not isinstance(value, (Normal, Uniform)):
+                array = np.asarray(value, dtype=np.float64)
+                if array.ndim and array.shape != (grid.size,):
+                    raise ConfigurationError(
+                        f"{where}.initial.{variable}: has shape {array.shape}; must be one number or {grid.size} values, one a neuron"
+                    )
+        rates = [model.values[key] for key in ("rate_hz", "base_hz", "peak_hz") if key in model.values]
+        if sum(rates) * self.dt_ms * 1e-3 >= 1:
+            raise ConfigurationError(
+                f"{where}.model: a rate of {sum(rates):g} Hz is not allowed; with dt_ms {self.dt_ms:g} it must be < {1e3 / self.dt_ms:g} Hz"
+            )
+        population = Population(name, grid, model, dict(initial or {}), record_spikes)
+        self._check_windows(where, model)
+        self.populations[name] = population
+        return population
+
+    def add_projection(
+        self,
+        name: str,
+        source: Population | str,
+        target: Population | str,
+        connector: Configured,
+        receptor: Configured,
+        weight: float,
+        synapse: Configured | None = None,
+        delay_ms: float | None = None,
+        rewiring: Configured | None = None,
+        capacity: int | None = None,
+        rows_grow: bool = True,
+    ) -> Projection:
+        """Declare a projection.
+
+        Args:
+            name: lower-case identifier.
+            source, target: populations, by name or as declared; the target has a neuron model.
+            connector: the first wiring, such as ``Gaussian(p_max=0.16, sigma=2.5)``.
+            receptor: what a spike does at the target, such as ``ExponentialConductance(tau_ms=5)``.
+            weight: weight of every synapse at its birth (a listed weight goes before it).
+            synapse: static (default) or plastic synapses.
+            delay_ms: one step (default) or more, rounded to steps.
+            rewiring: rule of structural plasticity; None keeps the wiring.
+            capacity: synapses a target has room for at the start, rounded up to a power of two; default: what the
+                first wiring needs.
+            rows_grow: rows double when one is full; if False, what does not fit is refused, counted and warned about.
+
+        Raises:
+            ConfigurationError: anything that does not fit; the message names the field, the value and what is allowed.
+        """
+        where = f"projections.{name}"
+        self._check_name("projections", name)
+        ends = {}
+        for end, population in (("source", source), ("target", target)):
+            key = population.name if isinstance(population, Population) else population
+            if key not in self.populations:
+                raise ConfigurationError(unknown_name(f"{where}.{end}", key, self.populations))
+            ends[end] = self.populations[key]
+        if ends["target"].is_source:
+            raise ConfigurationError(
+                f"{where}.target: {ends['target'].name!r} is not allowed; it spikes by itself ({ends['target'].model.model.name}) and takes no synapses"
+            )
+        synapse = Static() if synapse is None else synapse
+        for part, configured, kind in (
+            ("connector", connector, Connector),
+            ("receptor", receptor, ReceptorModel),
+            ("synapse", synapse, SynapseModel),
+            ("rewiring", rewiring, RewiringRule),
+        ):
+            if part == "rewiring" and configured is None:
+                continue
+            if not isinstance(configured, Configured) or not isinstance(configured.model, kind):
+                raise ConfigurationError(f"{where}.{part}: {configured!r} is not a {kind.__name__}")
+        if isinstance(weight, bool) or not isinstance(weight, (int, float, np.number)) or not np.isfinite(weight):
+            raise ConfigurationError(f"{where}.weight: {weight!r} is not allowed; must be a finite number")
+        delay_steps = self._steps(f"{where}.delay_ms", self.dt_ms if delay_ms is None else delay_ms)
+        if capacity is not None and (isinstance(capacity, bool) or not isinstance(capacity, int) or capacity < 1):
+            raise ConfigurationError(f"{where}.capacity: {capacity!r} is not allowed; must be a whole number >= 1")
+        projection = Projection(
+            name, ends["source"], ends["target"], connector, receptor, synapse, float(weight),
+            delay_steps * self.dt_ms, delay_steps, rewiring, capacity, rows_grow,
+        )  # fmt: skip
+        self._check_weights(where, projection)
+        self._check_grids(where, projection)
+        self.projections[name] = projection
+        return projection
+
+    def incoming(self, population: Population) -> list[Projection]:
+        """Projections onto `population`, in the order of their declaration."""
+        return [projection for projection in self.projections.values() if projection.target is population]
+
+    def outgoing(self, population: Population) -> list[Projection]:
+        """Projections out of `population`, in the order of their declaration."""
+        return [projection for projection in self.projections.values() if projection.source is population]
+
+    def min_delay_steps(self) -> int:
+        """Steps between exchanges of spikes: the smallest delay (1 without projections)."""
+        return min((projection.delay_steps for projection in self.projections.values()), default=1)
+
+    def steps(self, duration_ms: float) -> int:
+        """Number of steps in `duration_ms`.
+
+        Raises:
+            ConfigurationError: negative, not finite, or beyond 2^31 - 1 steps.
+        """
+        if isinstance(duration_ms, bool) or not isinstance(duration_ms, (int, float)) or not np.isfinite(duration_ms) or duration_ms < 0:
+            raise ConfigurationError(f"duration_ms: {duration_ms!r} is not allowed; must be a number in ms >= 0")
+        steps = round(duration_ms / self.dt_ms)
+        if steps >= 2**31:
+            raise ConfigurationError(f"duration_ms: {duration_ms!r} is {steps} steps; at most 2^31 - 1")
+        return steps
+
+    def _check_name(self, kind: str, name: str) -> None:
+        if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in _RESERVED:
+            raise ConfigurationError(
+                f"{kind}: name {name!r} is not allowed; use lower-case letters, digits and _, starting with a letter (no C++ keyword)"
+            )
+        if name in self.populations or name in self.projections:
+            raise ConfigurationError(f"{kind}: name {name!r} is used twice")
+
+    def _steps(self, where: str, time_ms: float) -> int:
+        good = isinstance(time_ms, (int, float)) and not isinstance(time_ms, bool) and np.isfinite(time_ms)
+        if not good or round(time_ms / self.dt_ms) < 1:
+            raise ConfigurationError(f"{where}: {time_ms!r} is not allowed; must be a number in ms of at least one step (dt_ms {self.dt_ms:g})")
+        return round(time_ms / self.dt_ms)
+
+    def _check_windows(self, where: str, model: Configured) -> None:
+        if "dwell_ms" in model.values:
+            self._steps(f"{where}.model.{model.model.name}.dwell_ms", model.values["dwell_ms"])
+
+    def _check_weights(self, where: str, projection: Projection) -> None:
+        bound = projection.synapse.values.get("w_max")
+        if bound is None:
+            return
+        if not 0 <= projection.weight <= bound:
+            raise ConfigurationError(f"{where}.weight: {projection.weight!r} is not allowed; must be in [0, w_max = {bound:g}]")
+        listed = np.asarray(projection.connector.values.get("weight", [0.0]), dtype=np.float64)
+        if listed.size and not (listed.min() >= 0 and listed.max() <= bound):
+            worst = listed.max() if listed.max() > bound else listed.min()
+            raise ConfigurationError(f"{where}.connector.explicit_list.weight: {worst:g} is not allowed; must be in [0, w_max = {bound:g}]")
+
+    def _check_grids(self, where: str, projection: Projection) -> None:
+        source, target = projection.source.grid, projection.target.grid
+        connector = projection.connector.model
+        assert isinstance(connector, Connector)
+        if (connector.needs_equal_grids or projection.rewiring is not None) and source != target:
+            raise ConfigurationError(
+                f"{where}: source grid {source.nx} x {source.ny} does not fit target grid {target.nx} x {target.ny}; "
+                "distances need two equal grids"
+            )
+        for end, ids, size in (
+            ("pre", projection.connector.values.get("pre"), source.size),
+            ("post", projection.connector.values.get("post"), target.size),
+        ):
+            if ids is not None and len(ids) and np.max(ids) >= size:
+                raise ConfigurationError(f"{where}.connector.explicit_list.{end}: {np.max(ids)} is not allowed; must be < {size}")
+        if projection.rewiring is not None:
+            side = projection.rewiring.values["block_side"]
+            if target.nx % side or target.ny % side:
+                raise ConfigurationError(
+                    f"{where}.rewiring.{projection.rewiring.model.name}.block_side: {side} does not fit the grid "
+                    f"{target.nx} x {target.ny}; both sides must be multiples of it"
+                )
+            self._steps(f"{where}.rewiring.{projection.rewiring.model.name}.every_ms", projection.rewiring.values["every_ms"])

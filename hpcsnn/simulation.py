@@ -1,0 +1,202 @@
+"""A network that runs: placed on ranks, compiled for a device, advanced in model time, read as NumPy arrays."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcsnn.codegen import generate
+from hpcsnn.devices import choose_device
+from hpcsnn.devices.base import EXCHANGE_FAILED, NOT_FINITE, OUTGOING_FULL, ROWS_FULL, Device
+from hpcsnn.errors import ConfigurationError, SimulationError, unknown_name
+from hpcsnn.network import Network
+from hpcsnn.partition import place_network
+from hpcsnn.rank_state import RankState
+
+DEFAULT_TILE = 8
+
+
+class Simulation:
+    """One rank's part of a running network; the ranks of `comm` make the same calls in the same order.
+
+    Args:
+        network: what to simulate.
+        comm: an mpi4py communicator; None for one process.
+        device: ``"auto"`` (a GPU for each local rank if there is one, else the CPU), ``"cpu"``, ``"gpu"``, or a `Device`.
+        tile: side of the square tiles of neurons that ranks own (a power of two); changes speed, never the answer.
+        exchange_block: spikes a rank sends in the first round of an exchange; default: from the number of neurons.
+
+    Raises:
+        ConfigurationError: more ranks than tiles, a tile side that is not allowed.
+        DeviceError: no compiler, no GPU where one was asked for.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        comm: Any = None,
+        device: str | Device = "auto",
+        tile: int = DEFAULT_TILE,
+        exchange_block: int | None = None,
+    ) -> None:
+        start = time.perf_counter()
+        self.network, self.comm = network, comm
+        self.rank, self.n_ranks = (comm.Get_rank(), comm.Get_size()) if comm is not None else (0, 1)
+        self.tile = tile
+        if not network.populations:
+            raise ConfigurationError("populations: the network has none")
+        self.placements = place_network(network, tile, self.rank, self.n_ranks)
+        self.device = choose_device(device, comm) if isinstance(device, str) else device
+        self.state = RankState(network, self.placements, self.device, comm, exchange_block)
+        self.program = generate(network, self.n_ranks)
+        self._executable = self.device.load(self.program, self.state)
+        self.state.start(self._executable)
+        self._spikes: dict[str, list[NDArray[np.int32]]] = {
+            name: [] for name, population in network.populations.items() if population.record_spikes
+        }
+        self.startup_s = time.perf_counter() - start
+        self.advance_s = 0.0
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return self.state.control("step")
+
+    @property
+    def time_ms(self) -> float:
+        """Model time in ms."""
+        return self.step * self.network.dt_ms
+
+    def run(self, duration_ms: float, observe: Callable[[Simulation], None] | None = None, observe_every_s: float = 0.25) -> None:
+        """Advance model time.
+
+        Args:
+            duration_ms: how far.
+            observe: called about every `observe_every_s` of wall time, on all ranks at the same step.
+
+        Raises:
+            ConfigurationError: a duration that is not allowed.
+            SimulationError: a state variable is not finite, or an exchange failed.
+        """
+        start = time.perf_counter()
+        end = self.step + self.network.steps(duration_ms)
+        self.state.reserve_bins(end + 1)
+        chunk = min(self.state.steps_between_visits(), 1000 if observe else end)
+        while (step := self.step) < end:
+            visit = time.perf_counter()
+            if observe is not None:
+                # All ranks stop at the same steps; they can because the first one says where.
+                chunk = self.comm.bcast(chunk) if self.comm is not None else chunk
+            until = min(step + chunk, end)
+            self._advance_to(until)
+            if observe is not None:
+                observe(self)
+                per_step = (time.perf_counter() - visit) / (until - step)
+                chunk = max(1, min(int(observe_every_s / per_step), 4 * chunk, self.state.steps_between_visits()))
+        self.advance_s += time.perf_counter() - start
+
+    def _advance_to(self, until: int) -> None:
+        while self.step < until:
+            limit = min(until, self.step + self.state.steps_between_visits())
+            reason = self._executable.advance(self.state.struct, self.state.arrays["control"], limit)
+            for name, chunks in self._spikes.items():
+                chunks.append(self.state.take_log(name))
+            if reason:
+                self._mend(reason)
+
+    def _mend(self, reason: int) -> None:
+        """Remove the cause of a halt, or raise."""
+        if reason in (ROWS_FULL, OUTGOING_FULL):
+            store = list(self.state.stores.values())[self.state.control("population")]
+            store.grow_rows() if reason == ROWS_FULL else store.grow_lists()
+            self.state.clear_halt()
+        elif reason == NOT_FINITE:
+            raise SimulationError(self._not_finite())
+        elif reason == EXCHANGE_FAILED:
+            raise SimulationError(f"rank {self.rank}: MPI_Allgather failed in step {self.step}")
+
+    def _not_finite(self) -> str:
+        population = list(self.network.populations.values())[self.state.control("population")]
+        neuron = self.state.control("neuron")
+        index = int(np.flatnonzero(self.placements[population.name].global_id == neuron)[0])
+        values = {name: array[index] for name, array in self._state_arrays(population.name).items()}
+        bad = [f"{name} = {value}" for name, value in values.items() if not np.isfinite(value)]
+        return (
+            f"populations.{population.name}: {', '.join(bad) or 'the state'} of neuron {neuron} is not finite after step {self.step} "
+            f"({self.time_ms:g} ms); a time constant that is too short for dt_ms, or input without bound, does this"
+        )
+
+    def _state_arrays(self, population: str) -> dict[str, NDArray[Any]]:
+        """State variables of this rank's neurons in local order, those of incoming receptors as ``projection.variable``."""
+        model: Any = self.network.populations[population].model.model
+        arrays = {variable.name: self.state.read(f"{population}.state_{variable.name}") for variable in model.state}
+        for projection in self.network.incoming(self.network.populations[population]):
+            receptor: Any = projection.receptor.model
+            for variable in receptor.state:
+                arrays[f"{projection.name}.{variable.name}"] = self.state.read(f"{projection.name}.receptor_state_{variable.name}")
+        return arrays
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def neurons(self, population: str) -> dict[str, NDArray[Any]]:
+        """This rank's neurons: ``id`` (global, ascending) and each state variable, receptors' as ``projection.variable``.
+
+        Raises:
+            ConfigurationError: no population of this name.
+        """
+        if population not in self.network.populations:
+            raise ConfigurationError(unknown_name("population", population, self.network.populations))
+        ids = self.placements[population].global_id
+        order = np.argsort(ids, kind="stable")
+        return {"id": ids[order], **{name: array[order] for name, array in self._state_arrays(population).items()}}
+
+    def synapses(self, projection: str) -> dict[str, NDArray[Any]]:
+        """This rank's synapses: ``pre`` and ``post`` (global ids), ``weight`` and other variables, by post, then pre.
+
+        Raises:
+            ConfigurationError: no projection of this name.
+        """
+        if projection not in self.network.projections:
+            raise ConfigurationError(unknown_name("projection", projection, self.network.projections))
+        declared = self.network.projections[projection]
+        columns = self.state.stores[projection].rows()
+        post = self.placements[declared.target.name].global_id[columns.pop("row")]
+        pre = self.placements[declared.source.name].known_id[columns.pop("source")]
+        order = np.lexsort((pre, post))
+        return {"pre": pre[order], "post": post[order], **{name: column[order] for name, column in columns.items()}}
+
+    def spikes(self, population: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Steps and global ids of the spikes of this rank's neurons, by step, then id.
+
+        Raises:
+            ConfigurationError: the population does not record its spikes.
+        """
+        if population not in self._spikes:
+            raise ConfigurationError(unknown_name("population with record_spikes", population, self._spikes))
+        log = np.concatenate([np.empty((0, 2), dtype=np.int32), *self._spikes[population]])
+        order = np.lexsort((log[:, 1], log[:, 0]))
+        return log[order, 0], log[order, 1]
+
+    def rates_hz(self, population: str) -> NDArray[np.float64]:
+        """Mean rate of the whole population in each full 100 ms of model time, over all ranks."""
+        counts = self.state.read(f"{population}.spikes_per_bin")[: self.step // self.state.bin_steps].astype(np.float64)
+        counts = self.sum_over_ranks(counts)
+        seconds = self.state.bin_steps * self.network.dt_ms * 1e-3
+        return counts / (self.network.populations[population].size * seconds)
+
+    def sum_over_ranks(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Sum of an array over all ranks, on all ranks."""
+        if self.comm is None or self.n_ranks == 1:
+            return values
+        total = np.empty_like(values)
+        self.comm.Allreduce(np.ascontiguousarray(values), total)
+        return total
+
+    @property
+    def phase_seconds(self) -> dict[str, float]:
+        """Wall seconds of this rank in each phase of the steps, and ``start_up``."""
+        return {**self._executable.phase_seconds, "start_up": self.startup_s}

@@ -1,0 +1,26 @@
+"""Every stream of random numbers, by purpose: the third word of the Philox counter.
+
+A stream belongs to one purpose and one population or projection (by its place in the order of declaration).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Purpose(IntEnum):
+    """What a random number is drawn for, and the entity and step of its counter."""
+
+    INITIAL = 0
+    """Initial state variables; entity: neuron, step 0, draw: variable."""
+    CONNECT = 1
+    """First wiring; entity: target neuron, step 0, draws in the connector's order."""
+    SPIKES = 2
+    """Source populations; entity: neuron, step: of the window's start or the last spike; 2^32 - 1 the population."""
+    ATTEMPTS = 3
+    """Rewiring; entity: block * attempts + attempt, step: the first step after the update."""
+
+
+def stream(purpose: Purpose, index: int) -> int:
+    """The stream of `purpose` for the population or projection number `index`."""
+    return index * len(Purpose) + int(purpose)

@@ -1,0 +1,158 @@
+"""The synapses of one projection on one rank: rows by target, outgoing lists by source, each pointing at the other.
+
+A row holds a target's synapses without holes, ``capacity = 1 << row_shift`` places wide; slot = (target << row_shift) + k.
+A source's outgoing list holds the slots of its synapses on this rank, -1 where a removal left room. ``entry`` of a
+slot is its place in that list, so adding or removing a synapse touches one row and one or two list entries.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcsnn.devices.base import Device, Executable
+from hpcsnn.errors import SimulationError
+from hpcsnn.models.synapses import SynapseModel
+from hpcsnn.network import Projection
+
+_MOST_SLOTS = 2**31 - 1
+
+
+def shift_for(n: int) -> int:
+    """The smallest s with 2^s >= n."""
+    return max(int(n) - 1, 0).bit_length()
+
+
+class SynapseStore:
+    """Arrays of one projection's synapses, bound to the projection's struct.
+
+    Args:
+        device, struct: where the arrays live and the projection's part of the network struct.
+        n_rows: target neurons of this rank; n_sources: neurons it can be wired to.
+    """
+
+    def __init__(self, device: Device, struct: Any, projection: Projection, n_rows: int, n_sources: int) -> None:
+        model = projection.synapse.model
+        assert isinstance(model, SynapseModel)
+        self._device, self._struct, self._projection = device, struct, projection
+        self.n_rows, self.n_sources = n_rows, n_sources
+        self.variables = [variable.name for variable in model.variables]
+        self._slot_fields = ["source", "entry", *(f"synapse_{name}" for name in self.variables)]
+        self.arrays: dict[str, Any] = {}
+        self._bind("in_degree", device.zeros(n_rows, np.int32))
+        self._bind("outgoing_count", device.zeros(n_sources, np.int32))
+        for counter in ("formed", "eliminated", "refused"):
+            self._bind(counter, device.zeros(1, np.uint64))
+
+    def _bind(self, name: str, array: Any) -> None:
+        self.arrays[name] = array
+        setattr(self._struct, name, self._device.address(array))
+
+    def connect(self, executable: Executable, network_struct: ctypes.Structure) -> None:
+        """Make the first wiring: count, make room, write, then list by source."""
+        name, xp = self._projection.name, self._device.xp
+        executable.run(f"count_{name}", network_struct, self.n_rows)
+        needed = int(xp.max(self.arrays["in_degree"])) if self.n_rows else 0
+        asked = self._projection.capacity
+        capacity = max(needed, 1) if asked is None else asked
+        if self._projection.rows_grow:
+            capacity = max(capacity, needed)
+        self._allocate_rows(shift_for(capacity))
+        executable.run(f"connect_{name}", network_struct, self.n_rows)
+        executable.run(f"count_outgoing_{name}", network_struct, self.n_rows)
+        self._allocate_lists(shift_for(int(xp.max(self.arrays["outgoing_count"])) if self.n_sources else 1))
+        self.arrays["outgoing_count"][...] = 0
+        executable.run(f"list_outgoing_{name}", network_struct, self.n_rows)
+
+    def _slots(self, row_shift: int) -> int:
+        slots = self.n_rows << row_shift
+        if slots > _MOST_SLOTS:
+            raise SimulationError(
+                f"projections.{self._projection.name}: {self.n_rows} targets of {1 << row_shift} synapses are more than a rank "
+                f"can number ({_MOST_SLOTS}); use more ranks"
+            )
+        return slots
+
+    def _allocate_rows(self, row_shift: int) -> None:
+        self._struct.row_shift = row_shift
+        for name in self._slot_fields:
+            dtype = np.int32 if name in ("source", "entry") else np.float32
+            self._bind(name, self._device.zeros(self._slots(row_shift), dtype))
+
+    def _allocate_lists(self, outgoing_shift: int) -> None:
+        self._struct.outgoing_shift = outgoing_shift
+        self._bind("outgoing", self._device.zeros(self.n_sources << outgoing_shift, np.int32))
+
+    def grow_rows(self) -> None:
+        """Double every row; slots are numbered anew, so the outgoing lists follow."""
+        old_shift = int(self._struct.row_shift)
+        old = {name: self.arrays[name] for name in self._slot_fields}
+        self._allocate_rows(old_shift + 1)
+        width = 1 << old_shift
+        for name, array in old.items():
+            self.arrays[name].reshape(self.n_rows, 2 * width)[:, :width] = array.reshape(self.n_rows, width)
+        outgoing = self.arrays["outgoing"]
+        slots = outgoing[outgoing >= 0]
+        outgoing[outgoing >= 0] = ((slots >> old_shift) << (old_shift + 1)) + (slots & (width - 1))
+
+    def grow_lists(self) -> None:
+        """Double every outgoing list; places in the lists stay."""
+        old_shift, old = int(self._struct.outgoing_shift), self.arrays["outgoing"]
+        self._allocate_lists(old_shift + 1)
+        width = 1 << old_shift
+        self.arrays["outgoing"].reshape(self.n_sources, 2 * width)[:, :width] = old.reshape(self.n_sources, width)
+
+    @property
+    def capacity(self) -> int:
+        """Synapses that each row has room for now."""
+        return 1 << int(self._struct.row_shift)
+
+    def counter(self, name: str) -> int:
+        """``formed``, ``eliminated`` or ``refused`` so far, on this rank."""
+        return int(self._device.download(self.arrays[name])[0])
+
+    def n_synapses(self) -> int:
+        """Synapses on this rank."""
+        return int(self._device.xp.sum(self.arrays["in_degree"], dtype=np.int64))
+
+    def rows(self) -> dict[str, NDArray[Any]]:
+        """All synapses of this rank: ``row`` (target's local index), ``source`` (local index) and every variable.
+
+        One entry a synapse, rows in local order, in no particular order within a row.
+        """
+        slot = self._occupied_slots()
+        columns: dict[str, NDArray[Any]] = {
+            "row": slot >> int(self._struct.row_shift),
+            "source": self._device.download(self.arrays["source"])[slot],
+        }
+        for name in self.variables:
+            columns[name] = self._device.download(self.arrays[f"synapse_{name}"])[slot]
+        return columns
+
+    def check(self) -> None:
+        """Assert that rows and outgoing lists point at each other, entry by entry (for tests and conformance).
+
+        Raises:
+            AssertionError: with the first slot that is wrong.
+        """
+        columns = self.rows()
+        slot = self._occupied_slots()
+        entry = self._device.download(self.arrays["entry"])[slot]
+        outgoing = self._device.download(self.arrays["outgoing"])
+        place = (columns["source"].astype(np.int64) << int(self._struct.outgoing_shift)) + entry
+        wrong = np.flatnonzero(outgoing[place] != slot)
+        assert wrong.size == 0, f"slot {slot[wrong[0]]} is not where its source's list should have it"
+        count = self._device.download(self.arrays["outgoing_count"])
+        lists = outgoing.reshape(self.n_sources, -1)
+        listed = (np.arange(lists.shape[1])[None, :] < count[:, None]) & (lists >= 0)
+        assert listed.sum() == len(slot), f"{listed.sum()} listed synapses, {len(slot)} in rows"
+        pairs = columns["row"] * self.n_sources + columns["source"]
+        assert len(np.unique(pairs)) == len(pairs), "a pair has two synapses"
+
+    def _occupied_slots(self) -> NDArray[np.int64]:
+        in_degree = self._device.download(self.arrays["in_degree"])
+        occupied = np.arange(self.capacity)[None, :] < in_degree[:, None]
+        return np.flatnonzero(occupied.ravel())

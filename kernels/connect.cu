@@ -1,0 +1,77 @@
+// The first wiring: the connector names each target's sources twice, once to count them and once to write them;
+// then the outgoing lists are made from the rows.
+{%- set synapse = projection.synapse %}
+{%- set variables = synapse.variables %}
+
+// What a connector's snippet calls for each source of one target neuron.
+struct Connect_{{ projection.name }} {
+    Network* net;
+    int target;
+    int n;
+    bool writes;
+    DEVICE_MEMBER void operator()(const int source_id) { add(known_index(net->populations.{{ projection.source }}, source_id), net->projections.{{ projection.name }}.initial_weight); }
+    DEVICE_MEMBER void operator()(const int source_id, const float weight) { add(known_index(net->populations.{{ projection.source }}, source_id), weight); }
+    DEVICE_MEMBER void at(const int x, const int y) { add(known_index(net->populations.{{ projection.source }}, x, y), net->projections.{{ projection.name }}.initial_weight); }
+    DEVICE_MEMBER void add(const int source, const float weight) {
+        auto& projection = net->projections.{{ projection.name }};
+        if (writes) {
+            if (n >> projection.row_shift) {
+                atomic_add(projection.refused, (uint64)1);
+                return;
+            }
+            const int64 at = ((int64)target << projection.row_shift) + n;
+            projection.source[at] = source;
+//% for variable in variables
+            projection.synapse_{{ variable.name }}[at] = {{ "weight" if variable.name == "weight" else "projection.initial_" ~ variable.name }};
+//% endfor
+        }
+        ++n;
+    }
+};
+
+DEVICE int connect_row_{{ projection.name }}(Network* net, const int target, const bool writes) {
+    auto& projection = net->projections.{{ projection.name }};
+    auto& source_population = net->populations.{{ projection.source }};
+    auto& target_population = net->populations.{{ projection.target }};
+    const int nx = source_population.nx, ny = source_population.ny, n_sources = nx * ny;
+    const int id = target_population.global_id[target];
+    const int y = id / target_population.nx, x = id - y * target_population.nx;
+    RandomSequence random = {(uint32)id, 0u, {{ projection.stream_connect }}u, net->control->seed0, net->control->seed1, 0u, {0u, 0u, 0u, 0u}};
+    Connect_{{ projection.name }} connect = {net, target, 0, writes};
+    (void)n_sources; (void)x; (void)random;
+{{ bind_parameters("projection", projection.connector, "connector_") }}
+    {{ projection.connector.connect | indent(4) }}
+    return connect.n;
+}
+
+KERNEL count_{{ projection.name }}(Network* net) {
+    auto& projection = net->projections.{{ projection.name }};
+    for (int target = thread_first(); target < net->populations.{{ projection.target }}.n_own; target += thread_stride())
+        projection.in_degree[target] = connect_row_{{ projection.name }}(net, target, false);
+}
+
+KERNEL connect_{{ projection.name }}(Network* net) {
+    auto& projection = net->projections.{{ projection.name }};
+    for (int target = thread_first(); target < net->populations.{{ projection.target }}.n_own; target += thread_stride())
+        projection.in_degree[target] = connect_row_{{ projection.name }}(net, target, true);
+}
+
+KERNEL count_outgoing_{{ projection.name }}(Network* net) {
+    auto& projection = net->projections.{{ projection.name }};
+    for (int target = thread_first(); target < net->populations.{{ projection.target }}.n_own; target += thread_stride())
+        for (int k = 0; k < projection.in_degree[target]; ++k)
+            atomic_add(&projection.outgoing_count[projection.source[((int64)target << projection.row_shift) + k]], 1);
+}
+
+// Expects the counts at zero and lists long enough.
+KERNEL list_outgoing_{{ projection.name }}(Network* net) {
+    auto& projection = net->projections.{{ projection.name }};
+    for (int target = thread_first(); target < net->populations.{{ projection.target }}.n_own; target += thread_stride())
+        for (int k = 0; k < projection.in_degree[target]; ++k) {
+            const int at = (target << projection.row_shift) + k;
+            const int source = projection.source[at];
+            const int entry = atomic_add(&projection.outgoing_count[source], 1);
+            projection.outgoing[((int64)source << projection.outgoing_shift) + entry] = at;
+            projection.entry[at] = entry;
+        }
+}

@@ -1,0 +1,70 @@
+// What differs between NVRTC and the host compiler, and nothing else.
+//
+// A kernel is a grid-stride loop without barriers. On a GPU its iterations are shared by threads; on the host the
+// same text is one plain loop that the compiler vectorises. HPCSNN_EMULATED_THREADS (tests only) runs a kernel on
+// the host by that many OpenMP threads with real atomics: what would race on a GPU races there.
+
+typedef unsigned int uint32;
+typedef unsigned long long uint64;
+typedef long long int64;
+
+#if defined(__CUDACC__)
+
+#define KERNEL extern "C" __global__ void
+#define DEVICE __device__ __forceinline__
+#define DEVICE_MEMBER __device__ __forceinline__
+#define INDEPENDENT_ITERATIONS
+#define PREFETCH(address)
+constexpr int LANES = 32;       // threads that share one row or one outgoing list
+constexpr int GROUP = 1;        // neighbouring neurons looked at together for the rare event
+DEVICE int thread_first() { return blockIdx.x * blockDim.x + threadIdx.x; }
+DEVICE int thread_stride() { return gridDim.x * blockDim.x; }
+DEVICE int atomic_add(int* at, int value) { return atomicAdd(at, value); }
+DEVICE int64 atomic_add(int64* at, int64 value) { return (int64)atomicAdd((uint64*)at, (uint64)value); }
+DEVICE uint64 atomic_add(uint64* at, uint64 value) { return atomicAdd(at, value); }
+DEVICE int atomic_exchange(int* at, int value) { return atomicExch(at, value); }
+DEVICE int atomic_swap_if(int* at, int expected, int value) { return atomicCAS(at, expected, value); }
+
+#else
+
+#define KERNEL static void
+#define DEVICE static inline __attribute__((always_inline))
+#define DEVICE_MEMBER inline __attribute__((always_inline))
+#if defined(__clang__)
+#define INDEPENDENT_ITERATIONS _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define INDEPENDENT_ITERATIONS _Pragma("GCC ivdep")
+#endif
+#define PREFETCH(address) __builtin_prefetch(address)
+constexpr int GROUP = 32;
+
+#if defined(HPCSNN_EMULATED_THREADS)
+constexpr int LANES = 4;
+static thread_local int emulated_thread = 0;
+DEVICE int thread_first() { return emulated_thread; }
+DEVICE int thread_stride() { return HPCSNN_EMULATED_THREADS; }
+template <class T> DEVICE T atomic_add(T* at, T value) { return __atomic_fetch_add(at, value, __ATOMIC_RELAXED); }
+DEVICE int atomic_exchange(int* at, int value) { return __atomic_exchange_n(at, value, __ATOMIC_RELAXED); }
+DEVICE int atomic_swap_if(int* at, int expected, int value) {
+    __atomic_compare_exchange_n(at, &expected, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    return expected;
+}
+#else
+constexpr int LANES = 1;
+DEVICE constexpr int thread_first() { return 0; }
+DEVICE constexpr int thread_stride() { return 1; }
+template <class T> DEVICE T atomic_add(T* at, T value) { const T before = *at; *at = before + value; return before; }
+DEVICE int atomic_exchange(int* at, int value) { const int before = *at; *at = value; return before; }
+DEVICE int atomic_swap_if(int* at, int expected, int value) {
+    const int before = *at;
+    if (before == expected) *at = value;
+    return before;
+}
+#endif
+
+#endif
+
+// A team of LANES threads takes a spike; its lanes share the spike's synapses.
+DEVICE int team_first() { return thread_first() / LANES; }
+DEVICE int team_stride() { return thread_stride() / LANES; }
+DEVICE int lane() { return thread_first() % LANES; }

@@ -1,0 +1,53 @@
+// Counter-based random numbers: Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
+// Counter = (entity, step, stream, draw), key = the user's seed: what is drawn depends on what it is for,
+// never on the thread, rank or slot that draws it.
+
+struct Random4 { uint32 x, y, z, w; };
+
+DEVICE Random4 philox(const uint32 entity, const uint32 step, const uint32 stream, const uint32 draw, uint32 key0, uint32 key1) {
+    uint32 c0 = entity, c1 = step, c2 = stream, c3 = draw;
+    for (int round = 0; round < 10; ++round) {
+        const uint64 product0 = (uint64)0xD2511F53u * c0;
+        const uint64 product1 = (uint64)0xCD9E8D57u * c2;
+        c0 = (uint32)(product1 >> 32) ^ c1 ^ key0;
+        c1 = (uint32)product1;
+        c2 = (uint32)(product0 >> 32) ^ c3 ^ key1;
+        c3 = (uint32)product0;
+        key0 += 0x9E3779B9u;
+        key1 += 0xBB67AE85u;
+    }
+    return {c0, c1, c2, c3};
+}
+
+// Successive 32-bit numbers of one (entity, step, stream).
+struct RandomSequence {
+    uint32 entity, step, stream, key0, key1, used;
+    Random4 block;
+    DEVICE_MEMBER uint32 next() {
+        if ((used & 3u) == 0u) block = philox(entity, step, stream, used >> 2, key0, key1);
+        const uint32 position = used++ & 3u;
+        return position == 0u ? block.x : position == 1u ? block.y : position == 2u ? block.z : block.w;
+    }
+};
+
+// One of 0 .. n-1; what is left of the 32 bits, scaled up again, goes to `rest` for a second, independent choice.
+DEVICE uint32 choose(const uint32 random, const uint32 n, uint32* rest) {
+    const uint64 product = (uint64)random * n;
+    *rest = (uint32)product;
+    return (uint32)(product >> 32);
+}
+
+// True with the probability that `threshold` stands for: probability * 2^32, so that 1 is exact and 0 is exact.
+DEVICE bool chance(const uint32 random, const uint64 threshold) { return random < threshold; }
+
+// Steps to wait for the first success of a Bernoulli trial a step, or length + 1 if there is none in `length` steps.
+// survival[k - 1] = (chance of no success in k trials) * 2^32 - 1: the geometric distribution, inverted by bisection.
+DEVICE int waiting_steps(const uint32* survival, const int length, const uint32 random) {
+    if (length <= 0 || random <= survival[length - 1]) return length + 1;
+    int low = 0, high = length - 1;
+    while (low < high) {
+        const int middle = (low + high) >> 1;
+        if (random <= survival[middle]) low = middle + 1; else high = middle;
+    }
+    return low + 1;
+}

@@ -1,0 +1,132 @@
+// Structural plasticity. An update is a number of attempts per block of targets, each on one (source, target) slot.
+// Drawing them costs a random number each; only those within reach come to the synapses, in attempt order per block.
+{%- set rule = projection.rewiring %}
+{%- set synapse = projection.synapse %}
+{%- set variables = synapse.variables %}
+
+KERNEL draw_attempts_{{ projection.name }}(Network* net) {
+    auto& projection = net->projections.{{ projection.name }};
+    const Control control = *net->control;
+    const int now = control.step + 1;
+    if (control.halt || now % projection.rewiring_every_steps) return;
+    const auto& source_population = net->populations.{{ projection.source }};
+    const auto& target_population = net->populations.{{ projection.target }};
+    const int nx = target_population.nx, ny = target_population.ny;
+    const int side_x = projection.rewiring_block_x, side_y = projection.rewiring_block_y;
+    const int attempts = projection.rewiring_attempts, blocks_x = nx / side_x;
+    const int reach = projection.rewiring_reach_squared;
+    for (int block = thread_first(); block < projection.n_blocks; block += thread_stride()) {
+        const int block_id = projection.block_id[block];
+        const int block_y = block_id / blocks_x;
+        const int y0 = block_y * side_y, x0 = (block_id - block_y * blocks_x) * side_x;
+        int n = 0;
+        for (int attempt = 0; attempt < attempts; ++attempt) {
+            const Random4 random = philox((uint32)(block_id * attempts + attempt), (uint32)now,
+                                          {{ projection.stream_attempts }}u, 0u, control.seed0, control.seed1);
+            uint32 rest;
+            const int x = x0 + (int)choose(random.x, (uint32)side_x, &rest);
+            const int y = y0 + (int)choose(rest, (uint32)side_y, &rest);
+            const int source_x = (int)choose(random.y, (uint32)nx, &rest);
+            const int source_y = (int)choose(rest, (uint32)ny, &rest);
+            const int dx = torus_distance(x, source_x, nx), dy = torus_distance(y, source_y, ny);
+            const int distance_squared = dx * dx + dy * dy;
+            if (distance_squared > reach) continue;
+            const int target = known_index(target_population, x, y);
+            if (target < 0 || target >= target_population.n_own) continue;
+            const int source = known_index(source_population, source_x, source_y);
+            if (source < 0) continue;  // beyond what this rank can be wired to, so neither there nor to be formed
+            // A slot is tried at most once an update.
+            const Attempt_{{ projection.name }}* earlier = projection.attempts + block * attempts;
+            bool tried = false;
+            for (int k = 0; k < n; ++k) tried |= earlier[k].target == target && earlier[k].source == source;
+            if (tried) continue;
+            projection.attempts[block * attempts + n++] = {target, source, distance_squared, attempt, random.z};
+        }
+        projection.attempts_drawn[block] = n;
+        projection.attempts_done[block] = 0;
+    }
+}
+
+// An entry of the source's outgoing list for a new synapse: one that a removal freed, else a new one; -1 if full.
+DEVICE int claim_entry_{{ projection.name }}(Network* net, const int source, const int at) {
+    auto& projection = net->projections.{{ projection.name }};
+    int* outgoing = projection.outgoing + ((int64)source << projection.outgoing_shift);
+    const int n = projection.outgoing_count[source];
+    for (int entry = 0; entry < n; ++entry)
+        if (outgoing[entry] < 0 && atomic_swap_if(&outgoing[entry], -1, at) < 0) return entry;
+    const int entry = atomic_add(&projection.outgoing_count[source], 1);
+    if (entry >> projection.outgoing_shift) {
+        atomic_add(&projection.outgoing_count[source], -1);
+        return -1;
+    }
+    outgoing[entry] = at;
+    return entry;
+}
+
+KERNEL rewire_{{ projection.name }}(Network* net) {
+    Control* control = net->control;
+    auto& projection = net->projections.{{ projection.name }};
+    const int now = control->step + 1;
+    if (control->halt || now % projection.rewiring_every_steps) return;
+    const int n_attempts = projection.rewiring_attempts;
+{{ bind_parameters("projection", rule, "rewiring_") }}
+    for (int block = thread_first(); block < projection.n_blocks; block += thread_stride()) {
+        const int n_drawn = projection.attempts_drawn[block];
+        for (int n = projection.attempts_done[block]; n < n_drawn; ++n) {
+            const Attempt_{{ projection.name }} attempt = projection.attempts[block * n_attempts + n];
+            const int distance_squared = attempt.distance_squared;
+            const int target = attempt.target, source = attempt.source;
+            const int row = target << projection.row_shift;
+            const int in_degree = projection.in_degree[target];
+            int found = -1;
+            for (int k = 0; k < in_degree; ++k) found = projection.source[row + k] == source ? k : found;
+            if (found >= 0) {
+                int at = row + found;
+//% for variable in variables
+                const float {{ variable.name }} = projection.synapse_{{ variable.name }}[at];
+//% endfor
+                if (!chance(attempt.random, {{ rule.eliminate }})) continue;
+                atomic_exchange(&projection.outgoing[((int64)source << projection.outgoing_shift) + projection.entry[at]], -1);
+                // The row's last synapse takes the place: rows have no holes.
+                const int last = row + in_degree - 1;
+                if (last != at) {
+                    const int moved = projection.source[last];
+                    projection.source[at] = moved;
+                    projection.entry[at] = projection.entry[last];
+//% for variable in variables
+                    projection.synapse_{{ variable.name }}[at] = projection.synapse_{{ variable.name }}[last];
+//% endfor
+                    atomic_exchange(&projection.outgoing[((int64)moved << projection.outgoing_shift) + projection.entry[at]], at);
+                }
+                projection.in_degree[target] = in_degree - 1;
+                atomic_add(projection.eliminated, (uint64)1);
+            } else {
+                if (!chance(attempt.random, {{ rule.form }})) continue;
+                if (in_degree >> projection.row_shift) {
+                    if (projection.rows_grow) {
+                        projection.attempts_done[block] = n;
+                        halt(control, ROWS_FULL, {{ stage }}, {{ projection.index }}, target);
+                        return;
+                    }
+                    atomic_add(projection.refused, (uint64)1);
+                    continue;
+                }
+                const int at = row + in_degree;
+                const int entry = claim_entry_{{ projection.name }}(net, source, at);
+                if (entry < 0) {
+                    projection.attempts_done[block] = n;
+                    halt(control, OUTGOING_FULL, {{ stage }}, {{ projection.index }}, source);
+                    return;
+                }
+                projection.source[at] = source;
+                projection.entry[at] = entry;
+//% for variable in variables
+                projection.synapse_{{ variable.name }}[at] = {{ rule.initial if variable.name == "weight" else "projection.initial_" ~ variable.name }};
+//% endfor
+                projection.in_degree[target] = in_degree + 1;
+                atomic_add(projection.formed, (uint64)1);
+            }
+        }
+        projection.attempts_done[block] = n_drawn;
+    }
+}

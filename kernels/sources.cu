@@ -1,0 +1,66 @@
+// A population that spikes by itself. Each neuron holds the step of its next spike; drawing it again costs a random
+// number a spike and one a window, instead of one a step.
+{%- set population = source_population %}
+
+// What the model's snippets see of one neuron. `next_spike` beyond the window means none in this window.
+KERNEL window_{{ population.name }}(Network* net) {
+    auto& population = net->populations.{{ population.name }};
+    const Control& control = *net->control;
+    if (control.halt || control.step % population.model_window_steps) return;
+    const int n_neurons = population.n_own, step = control.step, never = 0x7fffffff;
+    const int window = control.step / population.model_window_steps;
+{{ bind_parameters("population", population.model, "model_") }}
+    auto random4 = [&](const uint32 entity, const uint32 at, const uint32 draw) {
+        return philox(entity, at, {{ population.stream_spikes }}u, draw, control.seed0, control.seed1);
+    };
+    (void)window; (void)never; (void)random4;
+    {{ population.model.on_window | indent(4) }}
+    for (int neuron = thread_first(); neuron < n_neurons; neuron += thread_stride()) {
+        const int id = population.global_id[neuron];
+        int next_spike = never;
+        (void)id;
+//% for variable in population.model.state
+        {{ variable.ctype }} {{ variable.name }} = population.state_{{ variable.name }}[neuron];
+//% endfor
+        {{ population.model.first_spike | indent(8) }}
+        population.next_spike[neuron] = next_spike;
+//% for variable in population.model.state
+        population.state_{{ variable.name }}[neuron] = {{ variable.name }};
+//% endfor
+    }
+}
+
+KERNEL spike_{{ population.name }}(Network* net) {
+    auto& population = net->populations.{{ population.name }};
+    const Control& control = *net->control;
+    if (control.halt) return;
+    const int n_neurons = population.n_own, step = control.step, never = 0x7fffffff;
+    const int* due = population.next_spike;
+{{ bind_parameters("population", population.model, "model_") }}
+    auto random4 = [&](const uint32 entity, const uint32 at, const uint32 draw) {
+        return philox(entity, at, {{ population.stream_spikes }}u, draw, control.seed0, control.seed1);
+    };
+    (void)never; (void)random4;
+    for (int group = thread_first() * GROUP; group < n_neurons; group += thread_stride() * GROUP) {
+        int any = 0;
+        for (int neuron = group; neuron < group + GROUP; ++neuron) any |= due[neuron] == step;
+        if (!any) continue;
+        for (int neuron = group; neuron < group + GROUP; ++neuron) {
+            if (due[neuron] != step) continue;
+            emit(net, population, neuron);
+            const int id = population.global_id[neuron];
+            int next_spike = never;
+            (void)id;
+//% for variable in population.model.state
+            {{ variable.ctype }} {{ variable.name }} = population.state_{{ variable.name }}[neuron];
+//% endfor
+            const int window_end = (step / population.model_window_steps + 1) * population.model_window_steps;
+            (void)window_end;
+            {{ population.model.next_spike | indent(12) }}
+            population.next_spike[neuron] = next_spike;
+//% for variable in population.model.state
+            population.state_{{ variable.name }}[neuron] = {{ variable.name }};
+//% endfor
+        }
+    }
+}

@@ -1,0 +1,87 @@
+// How a spike leaves its neuron, and how it arrives: the ring of recent steps that the projections read.
+//
+// Per population the ring holds, for each of its last steps, the neurons that spiked: those of this rank from the
+// front of the step's slot, those that other ranks sent from its back. A slot has room for every neuron.
+
+// Where a rank keeps the neuron at (x, y): below n_own it owns it, above it knows it as a source, -1 it does not.
+template <class Population> DEVICE int known_index(const Population& population, const int x, const int y) {
+    const int tile_x = x >> population.tile_shift_x, tile_y = y >> population.tile_shift_y;
+    const int base = population.tile_base[tile_y * population.tiles_x + tile_x];
+    const int left = population.nx - (tile_x << population.tile_shift_x);
+    const int width = left < (1 << population.tile_shift_x) ? left : (1 << population.tile_shift_x);
+    const int inside_x = x & ((1 << population.tile_shift_x) - 1), inside_y = y & ((1 << population.tile_shift_y) - 1);
+    return base < 0 ? -1 : base + inside_y * width + inside_x;
+}
+
+template <class Population> DEVICE int known_index(const Population& population, const int id) {
+    const int y = id / population.nx;
+    return known_index(population, id - y * population.nx, y);
+}
+
+// A spike of neuron `index` of this rank: into the ring, the fingerprint, the rate histogram, the log, the mail.
+template <class Population> DEVICE void emit(Network* net, Population& population, const int index) {
+    const Control& control = *net->control;
+    const int slot = control.step & population.ring_mask;
+    const int place = atomic_add(&population.own_count[slot], 1);
+    population.ring[slot * population.n_known + place] = index;
+    const int id = population.global_id[index];
+    atomic_add(population.fingerprint, spike_hash(control.step, id));
+    atomic_add(&population.spikes_per_bin[control.step / control.bin_steps], (uint64)1);
+    if (population.log_size > 0) {
+        const int entry = atomic_add(population.log_count, 1);
+        population.log[2 * entry] = control.step;
+        population.log[2 * entry + 1] = id;
+    }
+    if (net->exchange.interval > 0) {
+        const int offset = control.step % net->exchange.interval;
+        const int entry = atomic_add(net->exchange.send_count, 1);
+        net->exchange.send[entry] = (uint32)offset * net->exchange.n_ids + population.first_id + id;
+    }
+}
+
+// A spike that another rank sent; `first_step` is the first step of the interval that it was sent for.
+DEVICE void accept(Network* net, const uint32 message, const int first_step) {
+    const uint32 offset = message / net->exchange.n_ids;
+    const uint32 id = message - offset * net->exchange.n_ids;
+//% for population in populations
+    {
+        auto& population = net->populations.{{ population.name }};
+        if (id >= population.first_id && id < population.first_id + (uint32)(population.nx * population.ny)) {
+            const int index = known_index(population, (int)(id - population.first_id));
+            if (index < 0) return;
+            const int slot = (first_step + (int)offset) & population.ring_mask;
+            const int place = atomic_add(&population.remote_count[slot], 1);
+            population.ring[(slot + 1) * population.n_known - 1 - place] = index;
+            return;
+        }
+    }
+//% endfor
+}
+
+// The n-th neuron in a slot of the ring, own ones first.
+template <class Population> DEVICE int spiking(const Population& population, const int slot, const int n) {
+    const int own = population.own_count[slot];
+    return population.ring[n < own ? slot * population.n_known + n : (slot + 1) * population.n_known - 1 - (n - own)];
+}
+
+KERNEL begin_step(Network* net) {
+    if (net->control->halt || thread_first() != 0) return;
+//% for population in populations
+    net->populations.{{ population.name }}.own_count[net->control->step & net->populations.{{ population.name }}.ring_mask] = 0;
+    net->populations.{{ population.name }}.remote_count[net->control->step & net->populations.{{ population.name }}.ring_mask] = 0;
+//% endfor
+}
+
+// The step is over: the GPU counts it here, the host in its loop.
+KERNEL end_step(Network* net) {
+    if (net->control->halt || thread_first() != 0) return;
+    net->control->step += 1;
+}
+
+// GPU only: spikes of other ranks, staged behind `received`; on the host the exchange hands them over one by one.
+KERNEL accept_received(Network* net) {
+    if (net->control->halt) return;
+    const int first_step = net->control->step - net->exchange.interval;
+    for (int n = thread_first(); n < *net->exchange.received_count; n += thread_stride())
+        accept(net, net->exchange.received[n], first_step);
+}

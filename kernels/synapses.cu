@@ -1,0 +1,104 @@
+// Spikes at a projection's synapses: forward along each source's outgoing list, backward along each target's row.
+{%- set synapse = projection.synapse %}
+{%- set variables = synapse.variables %}
+
+KERNEL deliver_{{ projection.name }}(Network* net) {
+    if (net->control->halt) return;
+    auto& projection = net->projections.{{ projection.name }};
+    auto& source_population = net->populations.{{ projection.source }};
+    const int slot = (net->control->step - projection.delay_steps) & source_population.ring_mask;
+    const int n_spikes = source_population.own_count[slot] + source_population.remote_count[slot];
+    if (n_spikes == 0) return;
+    const int seen = net->control->step - 1;  // the step whose end the synapse sees
+    const int row_shift = projection.row_shift;
+    const float input_scale = projection.input_scale;
+    const int* outgoing_of = projection.outgoing;
+    {{ projection.input_type }}* input = projection.input;
+//% for variable in variables
+    float* {{ variable.name }}_of = projection.synapse_{{ variable.name }};
+//% endfor
+//% for trace in synapse.post_traces
+    const Trace* post_{{ trace.name }}_of = projection.post_{{ trace.name }};
+    const DecayTable decay_{{ trace.name }} = projection.decay_{{ trace.name }};
+//% endfor
+{{ bind_parameters("projection", synapse, "synapse_") }}
+    for (int spike = team_first(); spike < n_spikes; spike += team_stride()) {
+        const int source = spiking(source_population, slot, spike);
+        const int* outgoing = outgoing_of + ((int64)source << projection.outgoing_shift);
+        const int n_outgoing = projection.outgoing_count[source];
+        for (int entry = lane(); entry < n_outgoing; entry += LANES) {
+            const int at = outgoing[entry];
+            PREFETCH(&{{ variables[0].name }}_of[outgoing[entry + 12 < n_outgoing ? entry + 12 : entry] & 0x7fffffff]);
+            if (at < 0) continue;
+            const int target = at >> row_shift;
+//% for variable in variables
+            float {{ variable.name }} = {{ variable.name }}_of[at];
+//% endfor
+            add_input(&input[target], {{ synapse.deliver }}, input_scale);
+//% if synapse.on_pre_spike
+//% for trace in synapse.post_traces
+            const Trace {{ trace.name }}_now = post_{{ trace.name }}_of[target];
+            const float {{ trace.name }} = decayed({{ trace.name }}_now, seen, decay_{{ trace.name }});
+//% if loop.first
+            const bool coincident = {{ trace.name }}_now.last == seen;
+//% endif
+//% endfor
+            {{ synapse.on_pre_spike | indent(12) }}
+//% for variable in variables
+            {{ variable.name }}_of[at] = {{ variable.name }};
+//% endfor
+//% endif
+        }
+//% for trace in synapse.pre_traces
+        if (lane() == 0) {
+            Trace& trace = projection.pre_{{ trace.name }}[source];
+            trace.value = decayed(trace, seen, projection.decay_{{ trace.name }}) + 1.0f;
+            trace.last = seen;
+        }
+//% endfor
+    }
+}
+
+//% if synapse.on_post_spike
+KERNEL postsynaptic_{{ projection.name }}(Network* net) {
+    if (net->control->halt || net->control->step == 0) return;
+    auto& projection = net->projections.{{ projection.name }};
+    auto& target_population = net->populations.{{ projection.target }};
+    const int seen = net->control->step - 1;
+    const int slot = seen & target_population.ring_mask;
+    const int n_spikes = target_population.own_count[slot];
+    const int row_shift = projection.row_shift;
+    const int* source_of = projection.source;
+//% for variable in variables
+    float* {{ variable.name }}_of = projection.synapse_{{ variable.name }};
+//% endfor
+//% for trace in synapse.pre_traces
+    const Trace* pre_{{ trace.name }}_of = projection.pre_{{ trace.name }};
+    const DecayTable decay_{{ trace.name }} = projection.decay_{{ trace.name }};
+//% endfor
+{{ bind_parameters("projection", synapse, "synapse_") }}
+    for (int spike = team_first(); spike < n_spikes; spike += team_stride()) {
+        const int target = target_population.ring[slot * target_population.n_known + spike];
+        const int64 row = (int64)target << row_shift;
+        const int in_degree = projection.in_degree[target];
+        INDEPENDENT_ITERATIONS
+        for (int k = lane(); k < in_degree; k += LANES) {
+            const int source = source_of[row + k];
+//% for variable in variables
+            float {{ variable.name }} = {{ variable.name }}_of[row + k];
+//% endfor
+//% for trace in synapse.pre_traces
+            const Trace {{ trace.name }}_now = pre_{{ trace.name }}_of[source];
+            const float {{ trace.name }} = decayed({{ trace.name }}_now, seen, decay_{{ trace.name }});
+//% if loop.first
+            const bool coincident = {{ trace.name }}_now.last == seen;
+//% endif
+//% endfor
+            {{ synapse.on_post_spike | indent(12) }}
+//% for variable in variables
+            {{ variable.name }}_of[row + k] = {{ variable.name }};
+//% endfor
+        }
+    }
+}
+//% endif
