@@ -32,7 +32,12 @@ _TRACE = np.dtype([("value", np.float32), ("last", np.int32)])
 _LONG_AGO = -(2**30)
 _NEVER = 2**31 - 1
 # Arrays read in groups end in this much padding.
-_PADDING = 64
+PADDING = 64
+
+
+def ring_slots(network: Network, population: Population) -> int:
+    """Steps whose spikes are kept: a power of two above the longest delay out of the population."""
+    return 1 << max((projection.delay_steps for projection in network.outgoing(population)), default=1).bit_length()
 
 
 class RankState:
@@ -132,7 +137,7 @@ class RankState:
         part, name, device = self._population(population.name), population.name, self.device
         placement = self.placements[name]
         tiling = placement.tiling
-        ring_slots = 1 << max((p.delay_steps for p in self.network.outgoing(population)), default=1).bit_length()
+        slots = ring_slots(self.network, population)
         for field, value in {
             "n_own": placement.n_own,
             "n_known": placement.n_known,
@@ -142,25 +147,25 @@ class RankState:
             "tile_shift_y": tiling.shift_y,
             "tiles_x": tiling.tiles_x,
             "first_id": first_id,
-            "ring_mask": ring_slots - 1,
+            "ring_mask": slots - 1,
             "log_size": self._log_size(population) if population.record_spikes else 0,
         }.items():
             setattr(part, field, value)
         arrays = {
             "global_id": device.upload(placement.global_id),
             "tile_base": device.upload(placement.tile_base),
-            "ring": device.zeros(ring_slots * placement.n_known, np.int32),
-            "own_count": device.zeros(ring_slots, np.int32),
-            "remote_count": device.zeros(ring_slots, np.int32),
+            "ring": device.zeros(slots * placement.n_known, np.int32),
+            "own_count": device.zeros(slots, np.int32),
+            "remote_count": device.zeros(slots, np.int32),
             "log": device.zeros(2 * int(part.log_size), np.int32),
             "log_count": device.zeros(1, np.int32),
             "fingerprint": device.zeros(1, np.uint64),
             "spikes_per_bin": device.zeros(1, np.uint64),
         }
         if population.is_source:
-            arrays["next_spike"] = device.upload(np.full(placement.n_own + _PADDING, _NEVER, dtype=np.int32))
+            arrays["next_spike"] = device.upload(np.full(placement.n_own + PADDING, _NEVER, dtype=np.int32))
         else:
-            arrays["event"] = device.zeros(placement.n_own + _PADDING, np.uint8)
+            arrays["event"] = device.zeros(placement.n_own + PADDING, np.uint8)
         model: Any = population.model.model
         for variable in model.state:
             arrays[f"state_{variable.name}"] = device.zeros(placement.n_own, _NUMPY[variable.ctype])

@@ -1,0 +1,136 @@
+"""What a run is judged by: rates, degrees, weights, and how far synapses reach (one pass over each rank's synapses).
+
+Names follow the topographic-map literature: sigma_aff is the spread of the afferents, sqrt(mean d^2 / 2) over all
+synapses (Bamford, Murray & Willshaw 2010), d the torus distance in grid units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcsnn.network import Grid
+from hpcsnn.simulation import Simulation
+
+# Displacement maps show at most this far in each direction.
+_WINDOW = 16
+_RECENT_MS = 10_000.0
+
+
+def population_statistics(simulation: Simulation, name: str) -> dict[str, Any]:
+    """``size``, ``spikes``, ``rate_hz`` over the whole run and ``rate_last_10s_hz`` (or over what there is)."""
+    population = simulation.network.populations[name]
+    spikes = int(simulation.sum_over_ranks(np.array([simulation.state.total_spikes(name)]))[0])
+    seconds = simulation.time_ms * 1e-3
+    rates = simulation.rates_hz(name)
+    bins = round(_RECENT_MS / (simulation.state.bin_steps * simulation.network.dt_ms))
+    return {
+        "size": population.size,
+        "spikes": spikes,
+        "rate_hz": spikes / (population.size * seconds) if seconds > 0 else 0.0,
+        "rate_last_10s_hz": float(rates[-bins:].mean()) if len(rates) else 0.0,
+    }
+
+
+def torus_displacement(grid: Grid, pre: NDArray[Any], post: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """dx, dy = post - pre of two arrays of ids on one periodic grid, in (-n/2, n/2]."""
+    pre, post = pre.astype(np.int64), post.astype(np.int64)
+    dx = (post % grid.nx - pre % grid.nx + (grid.nx - 1) // 2) % grid.nx - (grid.nx - 1) // 2
+    dy = (post // grid.nx - pre // grid.nx + (grid.ny - 1) // 2) % grid.ny - (grid.ny - 1) // 2
+    return dx, dy
+
+
+def out_degrees(simulation: Simulation, projection: str, pre: NDArray[Any]) -> NDArray[np.int64]:
+    """Out-degrees of a share of the sources (by id), summed over ranks; the shares of all ranks cover all sources."""
+    n = simulation.network.projections[projection].source.size
+    source, count = np.unique(pre, return_counts=True)
+    if simulation.comm is None or simulation.n_ranks == 1:
+        return np.bincount(pre, minlength=n)
+    bounds = np.arange(simulation.n_ranks + 1) * n // simulation.n_ranks
+    cuts = np.searchsorted(source, bounds)
+    parts = [(source[a:b] - low, count[a:b]) for a, b, low in zip(cuts[:-1], cuts[1:], bounds[:-1], strict=True)]
+    degrees = np.zeros(bounds[simulation.rank + 1] - bounds[simulation.rank], dtype=np.int64)
+    for index, counts in simulation.comm.alltoall(parts):
+        degrees[index] += counts
+    return degrees
+
+
+def projection_statistics(simulation: Simulation, name: str) -> dict[str, Any]:
+    """The statistics of ``summary.json``; distances are None where source and target grids differ. A collective call."""
+    projection = simulation.network.projections[name]
+    synapses = simulation.synapses(name)
+    weight = synapses["weight"].astype(np.float64)
+    store = simulation.state.stores[name]
+    in_degree = np.unique(synapses["post"], return_counts=True)[1].astype(np.float64)
+    out_degree = out_degrees(simulation, name, synapses["pre"]).astype(np.float64)
+    sums = {
+        "n": float(len(weight)),
+        "in_squared": (in_degree**2).sum(),
+        "out_squared": (out_degree**2).sum(),
+        "weight": weight.sum(),
+        "below": float((weight < 0.5 * projection.weight_bound).sum()),
+        **{counter: float(store.counter(counter)) for counter in ("formed", "eliminated", "refused")},
+    }
+    grid = projection.target.grid
+    same_grid = projection.source.grid == grid
+    if same_grid:
+        dx, dy = torus_displacement(grid, synapses["pre"], synapses["post"])
+        squared = (dx**2 + dy**2).astype(np.float64)
+        sums |= {"squared": squared.sum(), "weighted_squared": (weight * squared).sum(), "distance": np.sqrt(squared).sum()}
+    total = dict(zip(sums, simulation.sum_over_ranks(np.array(list(sums.values()))), strict=True))
+    n = total["n"]
+    mean_in, mean_out = n / projection.target.size, n / projection.source.size
+
+    def per(value: str, whole: float) -> float | None:
+        return float(total[value] / whole) if whole > 0 else None
+
+    return {
+        "synapses": int(n),
+        "in_degree_mean": mean_in,
+        "in_degree_std": float(np.sqrt(max(total["in_squared"] / projection.target.size - mean_in**2, 0.0))),
+        "out_degree_std": float(np.sqrt(max(total["out_squared"] / projection.source.size - mean_out**2, 0.0))),
+        "weight_mean": per("weight", n),
+        "weight_below_half": per("below", n),
+        "sigma_aff": _root_half(per("squared", n)) if same_grid else None,
+        "sigma_aff_weighted": _root_half(per("weighted_squared", total["weight"])) if same_grid else None,
+        "distance_mean": per("distance", n) if same_grid else None,
+        "formed": int(total["formed"]),
+        "eliminated": int(total["eliminated"]),
+        "refused": int(total["refused"]),
+    }
+
+
+def _root_half(mean_square: float | None) -> float | None:
+    return None if mean_square is None else float(np.sqrt(mean_square / 2))
+
+
+@dataclass(frozen=True)
+class DisplacementMap:
+    """Synapses by displacement post - pre: counts and sums of weights, both of shape (len(dy), len(dx))."""
+
+    dx: NDArray[np.int64]
+    dy: NDArray[np.int64]
+    count: NDArray[np.float64]
+    weight_sum: NDArray[np.float64]
+
+
+def displacement_map(simulation: Simulation, name: str) -> DisplacementMap | None:
+    """The map of one projection over all ranks, up to 16 grid units away; None where grids differ. A collective call."""
+    projection = simulation.network.projections[name]
+    grid = projection.target.grid
+    if projection.source.grid != grid or grid.ny == 1:
+        return None
+    axes = [np.arange(max(-((side - 1) // 2), -_WINDOW), min(side // 2, _WINDOW) + 1) for side in (grid.nx, grid.ny)]
+    synapses = simulation.synapses(name)
+    dx, dy = torus_displacement(grid, synapses["pre"], synapses["post"])
+    column, row = dx - axes[0][0], dy - axes[1][0]
+    shape = (len(axes[1]), len(axes[0]))
+    inside = (column >= 0) & (column < shape[1]) & (row >= 0) & (row < shape[0])
+    cell = (row * shape[1] + column)[inside]
+    count = np.bincount(cell, minlength=shape[0] * shape[1]).astype(np.float64)
+    weight = np.bincount(cell, weights=synapses["weight"][inside].astype(np.float64), minlength=shape[0] * shape[1])
+    total = simulation.sum_over_ranks(np.stack([count, weight]))
+    return DisplacementMap(axes[0], axes[1], total[0].reshape(shape), total[1].reshape(shape))

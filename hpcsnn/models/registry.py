@@ -1,0 +1,29 @@
+"""Built-in models by the names that configuration files use."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from hpcsnn.models import connectors, neurons, rewiring, stimuli, synapses
+from hpcsnn.models.base import Model
+from hpcsnn.models.connectors import Connector
+from hpcsnn.models.neurons import NeuronModel
+from hpcsnn.models.rewiring import RewiringRule
+from hpcsnn.models.stimuli import SourceModel
+from hpcsnn.models.synapses import ReceptorModel, SynapseModel
+
+# What a configuration calls each kind of model.
+KINDS: dict[str, tuple[type[Model], ...]] = {
+    "model": (NeuronModel, SourceModel),
+    "connector": (Connector,),
+    "receptor": (ReceptorModel,),
+    "synapse": (SynapseModel,),
+    "rewiring": (RewiringRule,),
+}
+
+
+@cache
+def registered(kind: str) -> dict[str, Model]:
+    """Every built-in model of one of `KINDS`, by name: each instance that a module of models defines."""
+    found = [value for module in (connectors, neurons, rewiring, stimuli, synapses) for value in vars(module).values()]
+    return {model.name: model for model in found if isinstance(model, KINDS[kind])}
