@@ -40,6 +40,11 @@ RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")
 _FAILED, _REFUSED = 1, 2
 
 
+# How tables look, and which statistics of a projection the terminal shows.
+_PLAIN: dict[str, Any] = {"box": None, "pad_edge": False}
+_SHOWN = ("synapses", "in_degree_mean", "weight_mean", "sigma_aff", "sigma_aff_weighted", "formed", "eliminated", "refused")
+
+
 @app.command(
     epilog="Examples: `hpcsnn run topomap` · `mpiexec -n 4 hpcsnn run configs/topomap.yaml --out runs/four` · "
     "`hpcsnn run topomap --set scale=4 --set seed=7 --set duration_ms=5000 --device cpu`"
@@ -186,21 +191,23 @@ def _print_summary(console: Console, folder: Path, summary: dict[str, Any]) -> N
         + f"; digest {summary['digest'][:16]}…; results in {folder}",
         highlight=False,
     )
-    populations = Table("population", "neurons", "rate (Hz)", "last 10 s (Hz)", box=None, pad_edge=False)
+    populations = Table("population", "neurons", "spikes", "rate (Hz)", "last 10 s (Hz)", **_PLAIN)
     for name, values in summary["populations"].items():
-        populations.add_row(name, f"{values['size']:,}", f"{values['rate_hz']:.2f}", f"{values['rate_last_10s_hz']:.2f}")
+        rates = (f"{values['rate_hz']:.2f}", f"{values['rate_last_10s_hz']:.2f}")
+        populations.add_row(name, f"{values['size']:,}", f"{values['spikes']:,}", *rates)
     console.print(populations)
-    columns = ("synapses", "in_degree_mean", "weight_mean", "sigma_aff", "sigma_aff_weighted", "formed", "eliminated", "refused")
-    projections = Table("projection", *(column.replace("_", " ") for column in columns), box=None, pad_edge=False)
+    projections = Table("projection", *summary["projections"], **_PLAIN)
+    for statistic in _SHOWN:
+        projections.add_row(statistic, *(_short(values[statistic]) for values in summary["projections"].values()))
+    console.print(projections)
     for name, values in summary["projections"].items():
-        projections.add_row(name, *(_short(values[column]) for column in columns))
         if values["refused"]:
             console.print(
-                f"warning: {name}: {values['refused']:,} synapses were refused because a row was full and rows_grow is off; "
-                "raise projections." + name + ".capacity or let rows grow",
+                f"warning: projections.{name}: {values['refused']:,} synapses were refused because a row was full and "
+                f"rows_grow is off; raise projections.{name}.capacity or let rows grow",
                 style="yellow",
+                soft_wrap=True,
             )
-    console.print(projections)
 
 
 def _short(value: float | int | None) -> str:
@@ -217,20 +224,20 @@ def _print_sizes(console: Console, configuration: Configuration, ranks: int) -> 
     sizes = [estimate(network, configuration.tile, rank, ranks) for rank in range(ranks)]
     largest = max(sizes, key=lambda size: size.n_bytes)
     console.print(f"{configuration.description or 'network'}: seed {network.seed}, {steps:,} steps of {network.dt_ms:g} ms", highlight=False)
-    populations = Table("population", "grid", "neurons", "model", "most on a rank", "known there", box=None, pad_edge=False)
+    populations = Table("population", "grid", "neurons", "model", "most a rank", "known there", **_PLAIN)
     for name, population in network.populations.items():
-        populations.add_row(
-            name, f"{population.grid.nx} x {population.grid.ny}", f"{population.size:,}", population.model.model.name,
-            f"{max(size.neurons[name] for size in sizes):,}", f"{max(size.known[name] for size in sizes):,}",
-        )  # fmt: skip
+        grid, most = population.grid, max(size.neurons[name] for size in sizes)
+        known = max(size.known[name] for size in sizes)
+        model = population.model.model.name
+        populations.add_row(name, f"{grid.nx} x {grid.ny}", f"{grid.size:,}", model, f"{most:,}", f"{known:,}")
     console.print(populations)
-    projections = Table("projection", "from", "to", "synapses at start", "in-degree", "delay (ms)", "input", "rewiring", box=None, pad_edge=False)
+    projections = Table("projection", "from", "to", "synapses", "in-degree", "delay (ms)", "rewiring", **_PLAIN)
     for name, projection in network.projections.items():
         degree = expected_in_degree(projection)
-        projections.add_row(
-            name, projection.source.name, projection.target.name, f"{degree * projection.target.size:,.0f}", f"{degree:.2f}",
-            f"{projection.delay_ms:g}", f"{projection.input_scale()[0]} fixed point", projection.rewiring.model.name if projection.rewiring else "-",
-        )  # fmt: skip
+        ends = (projection.source.name, projection.target.name)
+        rule = projection.rewiring.model.name if projection.rewiring else "-"
+        synapses = f"{degree * projection.target.size:,.0f}"
+        projections.add_row(name, *ends, synapses, f"{degree:.2f}", f"{projection.delay_ms:g}", rule)
     console.print(projections)
     console.print(
         f"{ranks} rank{'s' if ranks > 1 else ''}, spikes exchanged every {network.min_delay_steps() * network.dt_ms:g} ms; "

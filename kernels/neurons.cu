@@ -6,7 +6,7 @@ KERNEL update_{{ population.name }}(Network* net) {
     auto& population = net->populations.{{ population.name }};
     const int n_neurons = population.n_own;
     const float dt_ms = net->dt_ms;
-    unsigned char* event = population.event;
+    int* event = population.event;
 {{ bind_parameters("population", population.model, "model_") }}
 //% for variable in population.model.state
     {{ variable.ctype }}* {{ variable.name }}_of = population.state_{{ variable.name }};
@@ -55,7 +55,7 @@ KERNEL update_{{ population.name }}(Network* net) {
         finite += (float){{ variable.name }};
 //% endfor
         // Not a number and infinity are the only ones that differ from themselves in this way.
-        event[neuron] = (unsigned char)((spikes ? 1 : 0) | (finite - finite == 0.0f ? 0 : 2));
+        event[neuron] = (spikes ? 1 : 0) | (finite - finite == 0.0f ? 0 : 2);
     }
 }
 
@@ -63,10 +63,13 @@ KERNEL spike_{{ population.name }}(Network* net) {
     if (net->control->halt) return;
     auto& population = net->populations.{{ population.name }};
     const int step = net->control->step;
-    for (int group = thread_first() * 8; group < population.n_own; group += thread_stride() * 8) {
-        if (*(const uint64*)(population.event + group) == 0) continue;
-        for (int neuron = group; neuron < group + 8; ++neuron) {
-            const int event = population.event[neuron];
+    const int* event_of = population.event;
+    for (int group = thread_first() * GROUP; group < population.n_own; group += thread_stride() * GROUP) {
+        int any = 0;
+        for (int neuron = group; neuron < group + GROUP; ++neuron) any |= event_of[neuron];
+        if (!any) continue;
+        for (int neuron = group; neuron < group + GROUP; ++neuron) {
+            const int event = event_of[neuron];
             if (event == 0) continue;
             if (event & 2) {
                 halt(net->control, NOT_FINITE, {{ stage }}, {{ population.index }}, population.global_id[neuron]);
