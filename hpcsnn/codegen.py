@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import jinja2
 
-from hpcsnn.layout import attempt_text, network_struct
+from hpcsnn.layout import network_struct
 from hpcsnn.models.base import Model
 from hpcsnn.models.synapses import SynapseModel
 from hpcsnn.network import Network, Population, Projection
@@ -22,11 +22,13 @@ from hpcsnn.streams import Purpose, stream
 
 Phase = Literal["neurons", "delivery", "plasticity", "exchange", "rewiring"]
 PHASES: tuple[Phase, ...] = ("neurons", "delivery", "plasticity", "exchange", "rewiring")
+# The one stage that is no kernel.
+EXCHANGE = "exchange_spikes"
 
 
 @dataclass(frozen=True)
 class Trigger:
-    """When a stage runs: every n steps, n read from the struct by the C++ expression `every`."""
+    """When a stage runs: every n steps; `every` is where in the struct n is."""
 
     name: str
     every: str
@@ -35,10 +37,16 @@ class Trigger:
 
 @dataclass(frozen=True)
 class Stage:
-    """One kernel of a step, or the exchange between ranks."""
+    """One kernel of a step, or the exchange between ranks.
+
+    `items` is where in the struct the number of items is that the kernel loops over (None: one item), `team` whether
+    LANES threads share an item.
+    """
 
     kernel: str
     phase: Phase
+    items: str | None = None
+    team: bool = False
     trigger: Trigger | None = None
 
 
@@ -54,26 +62,32 @@ class Program:
 
 def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
     """The stages of one step, in order (the reference's order of operations; see ARCHITECTURE.md)."""
-    sources = [population for population in network.populations.values() if population.is_source]
-    neurons = [population for population in network.populations.values() if not population.is_source]
+    sources = [population.name for population in network.populations.values() if population.is_source]
+    neurons = [population.name for population in network.populations.values() if not population.is_source]
     stages = [Stage("begin_step", "neurons")]
-    for population in sources:
-        trigger = Trigger(f"window_{population.name}", f"net->populations.{population.name}.model_window_steps", True)
-        stages.append(Stage(f"window_{population.name}", "neurons", trigger))
-    stages += [Stage(f"deliver_{name}", "delivery") for name in network.projections]
-    for projection in network.projections.values():
+    for name in sources:
+        trigger = Trigger(f"window_{name}", f"populations.{name}.model_window_steps", True)
+        stages.append(Stage(f"window_{name}", "neurons", f"populations.{name}.n_own", trigger=trigger))
+    for name, projection in network.projections.items():
+        stages.append(Stage(f"deliver_{name}", "delivery", f"populations.{projection.source.name}.n_known", team=True))
+    for name, projection in network.projections.items():
         if _synapse(projection).on_post_spike:
-            stages.append(Stage(f"postsynaptic_{projection.name}", "plasticity"))
-    for population in neurons:
-        stages += [Stage(f"update_{population.name}", "neurons"), Stage(f"spike_{population.name}", "neurons")]
-    stages += [Stage(f"spike_{population.name}", "neurons") for population in sources]
+            stages.append(
+                Stage(f"postsynaptic_{name}", "plasticity", f"populations.{projection.target.name}.n_own", team=True)
+            )
+    for name in neurons:
+        stages += [Stage(f"{kernel}_{name}", "neurons", f"populations.{name}.n_own") for kernel in ("update", "spike")]
+    stages += [Stage(f"spike_{name}", "neurons", f"populations.{name}.n_own") for name in sources]
     if n_ranks > 1:
-        stages.append(Stage("exchange_spikes", "exchange", Trigger("exchange", "net->exchange.interval", False)))
-    for projection in network.projections.values():
+        stages.append(Stage(EXCHANGE, "exchange", trigger=Trigger("exchange", "exchange.interval", False)))
+    for name, projection in network.projections.items():
         if projection.rewiring is not None:
-            name = projection.name
-            trigger = Trigger(f"rewiring_{name}", f"net->projections.{name}.rewiring_every_steps", False)
-            stages += [Stage(f"draw_attempts_{name}", "rewiring", trigger), Stage(f"rewire_{name}", "rewiring", trigger)]
+            blocks = f"projections.{name}.n_blocks"
+            trigger = Trigger(f"rewiring_{name}", f"projections.{name}.rewiring_every_steps", False)
+            stages += [
+                Stage(f"{kernel}_{name}", "rewiring", blocks, trigger=trigger) for kernel in ("draw_attempts", "rewire")
+            ]
+    stages.append(Stage("end_step", stages[-1].phase))
     return tuple(stages)
 
 
@@ -85,7 +99,6 @@ def generate(network: Network, n_ranks: int) -> Program:
     views = {view.name: view for population in populations for view in population.incoming}
     parts = [
         *(_text(name) for name in ("device.cuh", "random.cuh", "network.cuh")),
-        *(attempt_text(projection) for projection in network.projections.values()),
         network_struct(network).text(),
         _render("spikes.cu", populations=populations),
         _text("initial.cu"),
@@ -102,8 +115,10 @@ def generate(network: Network, n_ranks: int) -> Program:
         if projection.rewiring is not None:
             parts.append(_render("rewiring.cu", projection=view, stage=stage_of[f"rewire_{projection.name}"]))
     triggers = list(dict.fromkeys(stage.trigger for stage in stages if stage.trigger))
-    kernels = [stage.kernel for stage in stages if stage.kernel != "exchange_spikes"] + ["end_step", "accept_received"]
-    host = _render("advance_host.cpp", stages=_stage_views(stages), triggers=triggers, setup_kernels=setup, stage_kernels=kernels)
+    kernels = [stage.kernel for stage in stages if stage.kernel != EXCHANGE] + ["accept_received"]
+    host = _render(
+        "advance_host.cpp", stages=_stage_views(stages), triggers=triggers, setup_kernels=setup, stage_kernels=kernels
+    )
     return Program("\n".join(parts), host, stages, tuple(setup))
 
 
@@ -120,7 +135,7 @@ def _stage_views(stages: tuple[Stage, ...]) -> list[SimpleNamespace]:
         views.append(
             SimpleNamespace(
                 trigger=stage.trigger.name if stage.trigger else None,
-                call="exchange_spikes(net)" if stage.kernel == "exchange_spikes" else f"LAUNCH({stage.kernel})",
+                call=f"{EXCHANGE}(net)" if stage.kernel == EXCHANGE else f"LAUNCH({stage.kernel})",
                 ends_phase=last,
                 phase_index=PHASES.index(stage.phase),
             )

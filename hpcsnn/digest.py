@@ -54,7 +54,9 @@ def spike_record(simulation: Simulation) -> dict[str, dict[str, int]]:
     return record
 
 
-def digest_of(step: int, spikes: Mapping[str, Mapping[str, int]], neurons: Mapping[str, int], synapses: Mapping[str, int]) -> str:
+def digest_of(
+    step: int, spikes: Mapping[str, Mapping[str, int]], neurons: Mapping[str, int], synapses: Mapping[str, int]
+) -> str:
     """The digest from the step, the spike record and the fingerprints (already summed over ranks)."""
     record = {
         "step": step,

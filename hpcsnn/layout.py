@@ -32,9 +32,10 @@ class DecayTable(ctypes.Structure):
 class Control(ctypes.Structure):
     """`Control` of kernels/network.cuh."""
 
-    _fields_ = [
-        (name, ctypes.c_int32) for name in ("step", "halt", "stage", "population", "neuron", "bin_steps")
-    ] + [("seed0", ctypes.c_uint32), ("seed1", ctypes.c_uint32)]
+    _fields_ = [(name, ctypes.c_int32) for name in ("step", "halt", "stage", "population", "neuron", "bin_steps")] + [
+        ("seed0", ctypes.c_uint32),
+        ("seed1", ctypes.c_uint32),
+    ]
 
 
 @dataclass
@@ -92,13 +93,6 @@ def population_struct(population: Population) -> Struct:
     return Struct(f"Population_{population.name}", fields)
 
 
-def attempt_text(projection: Projection) -> str:
-    """The struct of one rewiring attempt; 20 bytes."""
-    return (
-        f"struct Attempt_{projection.name} {{ int target; int source; int distance_squared; int number; uint32 random; }};\n"
-    )
-
-
 def projection_struct(projection: Projection) -> Struct:
     """A projection on a rank: rows by target, outgoing lists by source, traces, rules."""
     synapse, receptor = projection.synapse.model, projection.receptor.model
@@ -123,14 +117,11 @@ def projection_struct(projection: Projection) -> Struct:
     ]
     if projection.rewiring is not None:
         fields += [
-            *(
-                (f"rewiring_{name}", "int")
-                for name in ("every_steps", "block_x", "block_y", "reach_squared")
-            ),
+            *((f"rewiring_{name}", "int") for name in ("every_steps", "block_x", "block_y", "reach_squared")),
             *((name, "int*") for name in ("attempts_drawn", "attempts_done")),
             ("n_blocks", "int"),
             ("block_id", "const int*"),
-            (f"attempts", f"Attempt_{projection.name}*"),
+            ("attempts", "Attempt*"),
             *_model_fields("rewiring_", projection.rewiring.model),
         ]
     return Struct(f"Projection_{projection.name}", fields)
@@ -149,7 +140,10 @@ def network_struct(network: Network) -> Struct:
             *((name, "int64") for name in ("allgather", "communicator", "datatype")),
         ],
     )
-    initial = Struct("InitialDraw", [("n", "int"), ("draw", "int"), ("stream", "uint32"), ("ids", "const int*"), ("words", "uint32*")])
+    initial = Struct(
+        "InitialDraw",
+        [("n", "int"), ("draw", "int"), ("stream", "uint32"), ("ids", "const int*"), ("words", "uint32*")],
+    )
     populations = Struct("Populations", [(name, population_struct(p)) for name, p in network.populations.items()])
     projections = Struct("Projections", [(name, projection_struct(p)) for name, p in network.projections.items()])
     return Struct(

@@ -131,15 +131,20 @@ def place_network(network: Network, tile_side: int, rank: int, n_ranks: int) -> 
         ConfigurationError: a tile side that is not a power of two up to 64, or more ranks than tiles.
     """
     if tile_side not in TILE_SIDES:
-        raise ConfigurationError(f"tile: {tile_side!r} is not allowed; must be one of {', '.join(map(str, TILE_SIDES))}")
+        raise ConfigurationError(
+            f"tile: {tile_side!r} is not allowed; must be one of {', '.join(map(str, TILE_SIDES))}"
+        )
     tilings = {name: Tiling.of(population.grid, tile_side) for name, population in network.populations.items()}
     most = max((tiling.tiles_x * tiling.tiles_y for tiling in tilings.values()), default=1)
     if n_ranks > most:
         raise ConfigurationError(
-            f"ranks: {n_ranks} is not allowed; the largest population has {most} tiles of side {tile_side}, and each rank "
-            "needs one: use fewer ranks or a smaller tile"
+            f"ranks: {n_ranks} is not allowed; the largest population has {most} tiles of side {tile_side}, and each "
+            "rank needs one: use fewer ranks or a smaller tile"
         )
-    own = {name: _own_tiles(network, population, tilings[name], rank, n_ranks) for name, population in network.populations.items()}
+    own = {
+        name: _own_tiles(network, population, tilings[name], rank, n_ranks)
+        for name, population in network.populations.items()
+    }
     return {
         name: _place(tilings[name], own[name], _known_tiles(network, population, tilings, own))
         for name, population in network.populations.items()
@@ -164,7 +169,9 @@ def _own_tiles(network: Network, population: Population, tiling: Tiling, rank: i
     return order[bounds[rank] : bounds[rank + 1]]
 
 
-def _known_tiles(network: Network, population: Population, tilings: dict[str, Tiling], own: dict[str, NDArray[np.int64]]) -> NDArray[np.bool_]:
+def _known_tiles(
+    network: Network, population: Population, tilings: dict[str, Tiling], own: dict[str, NDArray[np.int64]]
+) -> NDArray[np.bool_]:
     """Which tiles of `population` can be wired to this rank's neurons, shape (tiles_y * tiles_x,)."""
     tiling = tilings[population.name]
     known = np.zeros((tiling.tiles_y, tiling.tiles_x), dtype=bool)
@@ -173,7 +180,9 @@ def _known_tiles(network: Network, population: Population, tilings: dict[str, Ti
     return known.ravel()
 
 
-def _sources_of(projection: Projection, tiling: Tiling, target_tiling: Tiling, own: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _sources_of(
+    projection: Projection, tiling: Tiling, target_tiling: Tiling, own: NDArray[np.int64]
+) -> NDArray[np.bool_]:
     connector = projection.connector.model
     assert isinstance(connector, Connector)
     known = np.zeros((tiling.tiles_y, tiling.tiles_x), dtype=bool)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 from typing import Any
 
@@ -13,7 +12,6 @@ from hpcsnn.devices.base import Device, Executable
 from hpcsnn.exchange import bind_allgather, block_size
 from hpcsnn.layout import Control, DecayTable, network_struct
 from hpcsnn.models.base import Configured, PlacementContext
-from hpcsnn.models.connectors import Connector
 from hpcsnn.models.distributions import Normal, Uniform
 from hpcsnn.models.synapses import SynapseModel
 from hpcsnn.network import Network, Population, Projection
@@ -28,6 +26,7 @@ _LOG_ENTRIES = 1 << 21
 _NUMPY = {"int": np.int32, "float": np.float32, "uint32": np.uint32, "uint64": np.uint64, "int64": np.int64}
 _CONTROL = {name: index for index, (name, *_) in enumerate(Control._fields_)}
 _TRACE = np.dtype([("value", np.float32), ("last", np.int32)])
+_ATTEMPT_WORDS = 4  # of struct Attempt in kernels/network.cuh
 # "Long ago" for a trace that has seen no spike; far from overflow when subtracted from a step.
 _LONG_AGO = -(2**30)
 _NEVER = 2**31 - 1
@@ -50,8 +49,10 @@ class RankState:
         exchange_block: spikes a rank and round of the exchange; None: chosen from the number of neurons.
     """
 
-    def __init__(self, network: Network, placements: dict[str, Placement], device: Device, comm: Any, exchange_block: int | None) -> None:
-        self.network, self.placements, self.device = network, placements, device
+    def __init__(
+        self, network: Network, placements: dict[str, Placement], device: Device, comm: Any, exchange_block: int | None
+    ) -> None:
+        self.network, self.placements, self.device, self.comm = network, placements, device, comm
         self.struct: Any = network_struct(network).ctype()()
         self.arrays: dict[str, Any] = {}
         self.stores: dict[str, SynapseStore] = {}
@@ -63,7 +64,7 @@ class RankState:
             first_id += population.size
         for projection in network.projections.values():
             self._bind_projection(projection)
-        self._bind_exchange(comm, first_id, exchange_block)
+        self._bind_exchange(first_id, exchange_block)
 
     # -- reading and writing -------------------------------------------------------------------------------------------
 
@@ -71,9 +72,9 @@ class RankState:
         """One field of the control block."""
         return int(self.device.download(self.arrays["control"])[_CONTROL[name]])
 
-    def clear_halt(self) -> None:
-        """Let the kernels go on."""
-        self.arrays["control"][_CONTROL["halt"]] = 0
+    def set_control(self, name: str, value: int) -> None:
+        """Set one field of the control block."""
+        self.arrays["control"][_CONTROL[name]] = value
 
     def read(self, name: str) -> NDArray[Any]:
         """A NumPy copy of the array bound as `name`, such as ``target.state_V_mV``."""
@@ -115,7 +116,7 @@ class RankState:
         for index, population in enumerate(self.network.populations.values()):
             self._draw_initial(executable, index, population)
         for store in self.stores.values():
-            store.connect(executable, self.struct)
+            store.connect(executable)
 
     # -- binding -------------------------------------------------------------------------------------------------------
 
@@ -184,13 +185,18 @@ class RankState:
         receptor: Any = projection.receptor.model
         assert isinstance(synapse, SynapseModel)
         for variable in synapse.variables:
-            setattr(part, f"initial_{variable.name}", projection.weight if variable.name == "weight" else variable.initial)
+            setattr(
+                part, f"initial_{variable.name}", projection.weight if variable.name == "weight" else variable.initial
+            )
         self._bind(part, name, "input", device.zeros(target.n_own, _NUMPY[input_type]))
         for variable in receptor.state:
             initial = np.full(target.n_own, variable.initial, dtype=_NUMPY[variable.ctype])
             self._bind(part, name, f"receptor_state_{variable.name}", device.upload(initial))
         constants = projection.synapse.constants(self.network.dt_ms)
-        for side, traces, n in (("pre", synapse.pre_traces, source.n_known), ("post", synapse.post_traces, target.n_own)):
+        for side, traces, n in (
+            ("pre", synapse.pre_traces, source.n_known),
+            ("post", synapse.post_traces, target.n_own),
+        ):
             for trace in traces:
                 silent = np.zeros(n, dtype=_TRACE)
                 silent["last"] = _LONG_AGO
@@ -203,7 +209,9 @@ class RankState:
             self._bind_rewiring(part, projection, projection.rewiring, target, source)
         self.stores[name] = SynapseStore(device, part, projection, target.n_own, source.n_known)
 
-    def _bind_rewiring(self, part: Any, projection: Projection, rule: Configured, target: Placement, source: Placement) -> None:
+    def _bind_rewiring(
+        self, part: Any, projection: Projection, rule: Configured, target: Placement, source: Placement
+    ) -> None:
         self._bind_model(part, projection.name, "rewiring_", rule, target, source)
         side, attempts = rule.values["block_side"], rule.values["attempts"]
         x, y = target.coordinates()
@@ -215,13 +223,15 @@ class RankState:
         part.n_blocks = len(blocks)
         for field, array in {
             "block_id": self.device.upload(blocks),
-            "attempts": self.device.zeros(5 * len(blocks) * attempts, np.int32),
+            "attempts": self.device.zeros(_ATTEMPT_WORDS * len(blocks) * attempts, np.int32),
             "attempts_drawn": self.device.zeros(len(blocks), np.int32),
             "attempts_done": self.device.zeros(len(blocks), np.int32),
         }.items():
             self._bind(part, projection.name, field, array)
 
-    def _bind_model(self, part: Any, owner: str, prefix: str, configured: Configured, here: Placement, source: Placement | None) -> None:
+    def _bind_model(
+        self, part: Any, owner: str, prefix: str, configured: Configured, here: Placement, source: Placement | None
+    ) -> None:
         constants = configured.constants(self.network.dt_ms)
         for name, value in constants.items():
             setattr(part, prefix + name, value)
@@ -230,7 +240,9 @@ class RankState:
         x, y = here.coordinates()
         grid, source_grid = here.tiling.grid, (source or here).tiling.grid
         values = {**configured.values, **{n: constants[n] for n in configured.model.derived}}
-        context = PlacementContext(values, self.network.dt_ms, here.global_id, x, y, grid.nx, grid.ny, source_grid.nx, source_grid.ny)
+        context = PlacementContext(
+            values, self.network.dt_ms, here.global_id, x, y, grid.nx, grid.ny, source_grid.nx, source_grid.ny
+        )
         for name, table in configured.model.tables.items():
             array = np.ascontiguousarray(table.make(context), dtype=_NUMPY[table.ctype])
             self._bind(part, owner, prefix + name, self.device.upload(array))
@@ -246,8 +258,8 @@ class RankState:
             self._bind(table, f"{owner}.decay_{trace}", field, array)
         return table
 
-    def _bind_exchange(self, comm: Any, n_ids: int, asked_block: int | None) -> None:
-        part = self.struct.exchange
+    def _bind_exchange(self, n_ids: int, asked_block: int | None) -> None:
+        part, comm = self.struct.exchange, self.comm
         part.n_ids = max(n_ids, 1)
         if comm is None or comm.Get_size() == 1:
             return
@@ -255,10 +267,13 @@ class RankState:
         interval = self.network.min_delay_steps()
         sizes = comm.allgather(block_size(n_own, interval, asked_block))
         part.interval, part.n_ranks, part.rank, part.block = interval, comm.Get_size(), comm.Get_rank(), max(sizes)
-        for field, n in {"send": n_own * interval, "outbox": part.block + 1, "inbox": part.n_ranks * (part.block + 1)}.items():
+        for field, n in {
+            "send": n_own * interval,
+            "outbox": part.block + 1,
+            "inbox": part.n_ranks * (part.block + 1),
+        }.items():
             self._bind(part, "exchange", field, self.device.zeros(n, np.uint32))
         self._bind(part, "exchange", "send_count", self.device.zeros(1, np.int32))
-        self._bind(part, "exchange", "received_count", self.device.zeros(1, np.int32))
         self._bind(part, "exchange", "rounds", self.device.zeros(1, np.int64))
         bind_allgather(part, comm)
 
@@ -285,5 +300,5 @@ class RankState:
         ids, words = self.device.upload(placement.global_id), self.device.zeros(placement.n_own, np.uint32)
         part.n, part.draw, part.stream = placement.n_own, draw, stream_number
         part.ids, part.words = self.device.address(ids), self.device.address(words)
-        executable.run("draw_initial", self.struct, placement.n_own)
+        executable.run("draw_initial", placement.n_own)
         return self.device.download(words).view(np.uint32)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hpcsnn.codegen import generate
 from hpcsnn.devices import choose_device
-from hpcsnn.devices.base import EXCHANGE_FAILED, NOT_FINITE, OUTGOING_FULL, ROWS_FULL, Device
+from hpcsnn.devices.base import EXCHANGE_FAILED, NOT_FINITE, OUTGOING_FULL, ROWS_FULL, RUNNING, Device
 from hpcsnn.errors import ConfigurationError, SimulationError, unknown_name
 from hpcsnn.network import Network
 from hpcsnn.partition import place_network
@@ -26,7 +26,7 @@ class Simulation:
     Args:
         network: what to simulate.
         comm: an mpi4py communicator; None for one process.
-        device: ``"auto"`` (a GPU for each local rank if there is one, else the CPU), ``"cpu"``, ``"gpu"``, or a `Device`.
+        device: ``"auto"`` (a GPU a local rank if there is one, else the CPU), ``"cpu"``, ``"gpu"``, or a `Device`.
         tile: side of the square tiles of neurons that ranks own (a power of two); changes speed, never the answer.
         exchange_block: spikes a rank sends in the first round of an exchange; default: from the number of neurons.
 
@@ -45,7 +45,8 @@ class Simulation:
     ) -> None:
         start = time.perf_counter()
         self.network, self.comm = network, comm
-        self.rank, self.n_ranks = (comm.Get_rank(), comm.Get_size()) if comm is not None else (0, 1)
+        self.rank: int = 0 if comm is None else comm.Get_rank()
+        self.n_ranks: int = 1 if comm is None else comm.Get_size()
         self.tile = tile
         if not network.populations:
             raise ConfigurationError("populations: the network has none")
@@ -71,7 +72,9 @@ class Simulation:
         """Model time in ms."""
         return self.step * self.network.dt_ms
 
-    def run(self, duration_ms: float, observe: Callable[[Simulation], None] | None = None, observe_every_s: float = 0.25) -> None:
+    def run(
+        self, duration_ms: float, observe: Callable[[Simulation], None] | None = None, observe_every_s: float = 0.25
+    ) -> None:
         """Advance model time.
 
         Args:
@@ -102,7 +105,7 @@ class Simulation:
     def _advance_to(self, until: int) -> None:
         while self.step < until:
             limit = min(until, self.step + self.state.steps_between_visits())
-            reason = self._executable.advance(self.state.struct, self.state.arrays["control"], limit)
+            reason = self._executable.advance(limit)
             for name, chunks in self._spikes.items():
                 chunks.append(self.state.take_log(name))
             if reason:
@@ -113,7 +116,7 @@ class Simulation:
         if reason in (ROWS_FULL, OUTGOING_FULL):
             store = list(self.state.stores.values())[self.state.control("population")]
             store.grow_rows() if reason == ROWS_FULL else store.grow_lists()
-            self.state.clear_halt()
+            self.state.set_control("halt", RUNNING)
         elif reason == NOT_FINITE:
             raise SimulationError(self._not_finite())
         elif reason == EXCHANGE_FAILED:
@@ -126,24 +129,26 @@ class Simulation:
         values = {name: array[index] for name, array in self._state_arrays(population.name).items()}
         bad = [f"{name} = {value}" for name, value in values.items() if not np.isfinite(value)]
         return (
-            f"populations.{population.name}: {', '.join(bad) or 'the state'} of neuron {neuron} is not finite after step {self.step} "
-            f"({self.time_ms:g} ms); a time constant that is too short for dt_ms, or input without bound, does this"
+            f"populations.{population.name}: {', '.join(bad) or 'the state'} of neuron {neuron} is not finite "
+            f"after step {self.step} ({self.time_ms:g} ms); a time constant that is too short for dt_ms, or input without bound, does this"
         )
 
     def _state_arrays(self, population: str) -> dict[str, NDArray[Any]]:
-        """State variables of this rank's neurons in local order, those of incoming receptors as ``projection.variable``."""
+        """State variables of this rank's neurons in local order; those of receptors are ``projection.variable``."""
         model: Any = self.network.populations[population].model.model
         arrays = {variable.name: self.state.read(f"{population}.state_{variable.name}") for variable in model.state}
         for projection in self.network.incoming(self.network.populations[population]):
             receptor: Any = projection.receptor.model
             for variable in receptor.state:
-                arrays[f"{projection.name}.{variable.name}"] = self.state.read(f"{projection.name}.receptor_state_{variable.name}")
+                arrays[f"{projection.name}.{variable.name}"] = self.state.read(
+                    f"{projection.name}.receptor_state_{variable.name}"
+                )
         return arrays
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def neurons(self, population: str) -> dict[str, NDArray[Any]]:
-        """This rank's neurons: ``id`` (global, ascending) and each state variable, receptors' as ``projection.variable``.
+        """This rank's neurons: ``id`` (global, ascending) and each state variable; receptors' are ``projection.variable``.
 
         Raises:
             ConfigurationError: no population of this name.
@@ -199,4 +204,5 @@ class Simulation:
     @property
     def phase_seconds(self) -> dict[str, float]:
         """Wall seconds of this rank in each phase of the steps, and ``start_up``."""
-        return {**self._executable.phase_seconds, "start_up": self.startup_s}
+        phases = {str(phase): seconds for phase, seconds in self._executable.phase_seconds.items()}
+        return phases | {"start_up": self.startup_s}

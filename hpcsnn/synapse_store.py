@@ -1,13 +1,13 @@
 """The synapses of one projection on one rank: rows by target, outgoing lists by source, each pointing at the other.
 
-A row holds a target's synapses without holes, ``capacity = 1 << row_shift`` places wide; slot = (target << row_shift) + k.
+A row holds a target's synapses without holes, ``capacity = 1 << row_shift`` places wide; its k-th synapse is in slot
+(target << row_shift) + k.
 A source's outgoing list holds the slots of its synapses on this rank, -1 where a removal left room. ``entry`` of a
 slot is its place in that list, so adding or removing a synapse touches one row and one or two list entries.
 """
 
 from __future__ import annotations
 
-import ctypes
 from typing import Any
 
 import numpy as np
@@ -51,28 +51,28 @@ class SynapseStore:
         self.arrays[name] = array
         setattr(self._struct, name, self._device.address(array))
 
-    def connect(self, executable: Executable, network_struct: ctypes.Structure) -> None:
+    def connect(self, executable: Executable) -> None:
         """Make the first wiring: count, make room, write, then list by source."""
         name, xp = self._projection.name, self._device.xp
-        executable.run(f"count_{name}", network_struct, self.n_rows)
+        executable.run(f"count_{name}", self.n_rows)
         needed = int(xp.max(self.arrays["in_degree"])) if self.n_rows else 0
         asked = self._projection.capacity
         capacity = max(needed, 1) if asked is None else asked
         if self._projection.rows_grow:
             capacity = max(capacity, needed)
         self._allocate_rows(shift_for(capacity))
-        executable.run(f"connect_{name}", network_struct, self.n_rows)
-        executable.run(f"count_outgoing_{name}", network_struct, self.n_rows)
+        executable.run(f"connect_{name}", self.n_rows)
+        executable.run(f"count_outgoing_{name}", self.n_rows)
         self._allocate_lists(shift_for(int(xp.max(self.arrays["outgoing_count"])) if self.n_sources else 1))
         self.arrays["outgoing_count"][...] = 0
-        executable.run(f"list_outgoing_{name}", network_struct, self.n_rows)
+        executable.run(f"list_outgoing_{name}", self.n_rows)
 
     def _slots(self, row_shift: int) -> int:
         slots = self.n_rows << row_shift
         if slots > _MOST_SLOTS:
             raise SimulationError(
-                f"projections.{self._projection.name}: {self.n_rows} targets of {1 << row_shift} synapses are more than a rank "
-                f"can number ({_MOST_SLOTS}); use more ranks"
+                f"projections.{self._projection.name}: {self.n_rows} targets of {1 << row_shift} synapses are more than a "
+                f"rank can number ({_MOST_SLOTS}); use more ranks"
             )
         return slots
 

@@ -68,7 +68,7 @@ extern "C" int advance(Network* net, const int until, double* phase_seconds, con
     int first_stage = control.stage;
     control.stage = 0;
 //% for trigger in triggers
-    const int every_{{ trigger.name }} = {{ trigger.every }};
+    const int every_{{ trigger.name }} = net->{{ trigger.every }};
 //% if trigger.at_start
     int until_{{ trigger.name }} = 1 + (every_{{ trigger.name }} - control.step % every_{{ trigger.name }}) % every_{{ trigger.name }};
 //% else
@@ -77,7 +77,7 @@ extern "C" int advance(Network* net, const int until, double* phase_seconds, con
 //% endfor
     static const double clock_cost = clock_seconds();
     int until_sample = sampled_every;
-    for (; control.step < until; ++control.step) {
+    while (control.step < until) {
         const bool timed = --until_sample == 0;
         double before = 0.0;
         if (timed) { until_sample = sampled_every; before = seconds(); }

@@ -27,6 +27,9 @@ DEVICE float decayed(const Trace trace, const int step, const DecayTable table) 
     return trace.value * (table.coarse[coarse] * table.fine[elapsed & 255]);
 }
 
+// One try of a rewiring rule on a (source, target) slot, in local indices.
+struct Attempt { int target; int source; int distance_squared; uint32 random; };
+
 // Exponential decay reaches numbers so small that processors stop to handle them; nothing here depends on those.
 DEVICE float flushed(const float x) { return (x < 1e-30f && x > -1e-30f) ? 0.0f : x; }
 

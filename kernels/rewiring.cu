@@ -36,11 +36,11 @@ KERNEL draw_attempts_{{ projection.name }}(Network* net) {
             const int source = known_index(source_population, source_x, source_y);
             if (source < 0) continue;  // beyond what this rank can be wired to, so neither there nor to be formed
             // A slot is tried at most once an update.
-            const Attempt_{{ projection.name }}* earlier = projection.attempts + block * attempts;
+            const Attempt* earlier = projection.attempts + block * attempts;
             bool tried = false;
             for (int k = 0; k < n; ++k) tried |= earlier[k].target == target && earlier[k].source == source;
             if (tried) continue;
-            projection.attempts[block * attempts + n++] = {target, source, distance_squared, attempt, random.z};
+            projection.attempts[block * attempts + n++] = {target, source, distance_squared, random.z};
         }
         projection.attempts_drawn[block] = n;
         projection.attempts_done[block] = 0;
@@ -51,11 +51,13 @@ KERNEL draw_attempts_{{ projection.name }}(Network* net) {
 DEVICE int claim_entry_{{ projection.name }}(Network* net, const int source, const int at) {
     auto& projection = net->projections.{{ projection.name }};
     int* outgoing = projection.outgoing + ((int64)source << projection.outgoing_shift);
-    const int n = projection.outgoing_count[source];
+    // Another block may just be finding the list full: it counts beyond the end for a moment.
+    const int room = 1 << projection.outgoing_shift, counted = projection.outgoing_count[source];
+    const int n = counted < room ? counted : room;
     for (int entry = 0; entry < n; ++entry)
         if (outgoing[entry] < 0 && atomic_swap_if(&outgoing[entry], -1, at) < 0) return entry;
     const int entry = atomic_add(&projection.outgoing_count[source], 1);
-    if (entry >> projection.outgoing_shift) {
+    if (entry >= room) {
         atomic_add(&projection.outgoing_count[source], -1);
         return -1;
     }
@@ -73,7 +75,7 @@ KERNEL rewire_{{ projection.name }}(Network* net) {
     for (int block = thread_first(); block < projection.n_blocks; block += thread_stride()) {
         const int n_drawn = projection.attempts_drawn[block];
         for (int n = projection.attempts_done[block]; n < n_drawn; ++n) {
-            const Attempt_{{ projection.name }} attempt = projection.attempts[block * n_attempts + n];
+            const Attempt attempt = projection.attempts[block * n_attempts + n];
             const int distance_squared = attempt.distance_squared;
             const int target = attempt.target, source = attempt.source;
             const int row = target << projection.row_shift;

@@ -72,16 +72,15 @@ KERNEL begin_step(Network* net) {
 //% endfor
 }
 
-// The step is over: the GPU counts it here, the host in its loop.
 KERNEL end_step(Network* net) {
     if (net->control->halt || thread_first() != 0) return;
     net->control->step += 1;
 }
 
-// GPU only: spikes of other ranks, staged behind `received`; on the host the exchange hands them over one by one.
+// Spikes of other ranks behind `received`, where the exchange is not in the compiled schedule (GPUs).
 KERNEL accept_received(Network* net) {
     if (net->control->halt) return;
-    const int first_step = net->control->step - net->exchange.interval;
+    const int first_step = net->control->step + 1 - net->exchange.interval;
     for (int n = thread_first(); n < *net->exchange.received_count; n += thread_stride())
         accept(net, net->exchange.received[n], first_step);
 }

@@ -35,7 +35,9 @@ def population_statistics(simulation: Simulation, name: str) -> dict[str, Any]:
     }
 
 
-def torus_displacement(grid: Grid, pre: NDArray[Any], post: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def torus_displacement(
+    grid: Grid, pre: NDArray[Any], post: NDArray[Any]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """dx, dy = post - pre of two arrays of ids on one periodic grid, in (-n/2, n/2]."""
     pre, post = pre.astype(np.int64), post.astype(np.int64)
     dx = (post % grid.nx - pre % grid.nx + (grid.nx - 1) // 2) % grid.nx - (grid.nx - 1) // 2
@@ -59,7 +61,7 @@ def out_degrees(simulation: Simulation, projection: str, pre: NDArray[Any]) -> N
 
 
 def projection_statistics(simulation: Simulation, name: str) -> dict[str, Any]:
-    """The statistics of ``summary.json``; distances are None where source and target grids differ. A collective call."""
+    """The statistics of ``summary.json``; distances are None where the two grids differ. A collective call."""
     projection = simulation.network.projections[name]
     synapses = simulation.synapses(name)
     weight = synapses["weight"].astype(np.float64)
@@ -79,7 +81,11 @@ def projection_statistics(simulation: Simulation, name: str) -> dict[str, Any]:
     if same_grid:
         dx, dy = torus_displacement(grid, synapses["pre"], synapses["post"])
         squared = (dx**2 + dy**2).astype(np.float64)
-        sums |= {"squared": squared.sum(), "weighted_squared": (weight * squared).sum(), "distance": np.sqrt(squared).sum()}
+        sums |= {
+            "squared": squared.sum(),
+            "weighted_squared": (weight * squared).sum(),
+            "distance": np.sqrt(squared).sum(),
+        }
     total = dict(zip(sums, simulation.sum_over_ranks(np.array(list(sums.values()))), strict=True))
     n = total["n"]
     mean_in, mean_out = n / projection.target.size, n / projection.source.size
@@ -118,7 +124,7 @@ class DisplacementMap:
 
 
 def displacement_map(simulation: Simulation, name: str) -> DisplacementMap | None:
-    """The map of one projection over all ranks, up to 16 grid units away; None where grids differ. A collective call."""
+    """The map of one projection over all ranks, up to 16 grid units; None where grids differ. A collective call."""
     projection = simulation.network.projections[name]
     grid = projection.target.grid
     if projection.source.grid != grid or grid.ny == 1:

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import ctypes
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import DTypeLike, NDArray
 
-from hpcsnn.codegen import Program
+from hpcsnn.codegen import Phase, Program
+
+if TYPE_CHECKING:
+    from hpcsnn.rank_state import RankState
 
 # Why an executable stopped before the step it was asked to reach; HaltReason of kernels/network.cuh.
 RUNNING, ROWS_FULL, OUTGOING_FULL, NOT_FINITE, EXCHANGE_FAILED = range(5)
 
 
 class Executable(Protocol):
-    """A compiled program of one rank."""
+    """A compiled program, bound to the state of one rank."""
 
-    phase_seconds: dict[str, float]
+    @property
+    def phase_seconds(self) -> Mapping[Phase, float]:
+        """Wall seconds spent in each phase of the steps."""
 
-    def run(self, kernel: str, struct: ctypes.Structure, items: int) -> None:
+    def run(self, kernel: str, items: int) -> None:
         """Run one set-up kernel over `items` items and wait for it."""
 
-    def advance(self, struct: ctypes.Structure, control: Any, until_step: int) -> int:
+    def advance(self, until_step: int) -> int:
         """Run the schedule up to `until_step`; RUNNING, or the reason why it halted before.
 
-        ``control`` is the device array behind ``struct.control``; after a halt whose cause was mended, and its
-        ``halt`` cleared, the next call goes on at the very stage.
+        After a halt whose cause was mended, and its ``halt`` cleared, the next call goes on at the very stage.
         """
 
 
@@ -47,7 +51,5 @@ class Device(Protocol):
     def address(self, array: Any) -> int:
         """Where kernels find it."""
 
-    def load(self, program: Program, exchange: Any) -> Executable:
-        """Compile (or find compiled) and load; `exchange` hands over spikes where the schedule does not itself."""
-
-
+    def load(self, program: Program, state: RankState) -> Executable:
+        """Compile `program` (or find it compiled) and bind it to `state`."""

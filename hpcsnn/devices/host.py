@@ -13,13 +13,16 @@ import subprocess
 import time
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from hpcsnn.codegen import PHASES, Program
+from hpcsnn.codegen import PHASES, Phase, Program
 from hpcsnn.errors import DeviceError
+
+if TYPE_CHECKING:
+    from hpcsnn.rank_state import RankState
 
 # Value-preserving only: no contraction to fused multiply-add, no reordering. The two -fno-* flags promise that nobody
 # reads errno or the floating-point exception flags, which lets the compiler turn branches into vector selects.
@@ -108,7 +111,9 @@ def compile_library(source: str, flags: tuple[str, ...]) -> Path:
             if not library.exists():
                 _compile(command, source, folder / f"{name}.cpp", library)
     except OSError as error:
-        raise DeviceError(f"cannot use the kernel cache {folder}: {error}; set HPCSNN_CACHE to a folder you can write") from error
+        raise DeviceError(
+            f"cannot use the kernel cache {folder}: {error}; set HPCSNN_CACHE to a folder you can write"
+        ) from error
     return library
 
 
@@ -119,13 +124,14 @@ def _compile(command: list[str], source: str, text: Path, library: Path) -> None
     if done.returncode != 0:
         errors = "\n".join([line for line in done.stderr.splitlines() if "error" in line][:10]) or done.stderr[:2000]
         raise DeviceError(f"{command[0]} could not compile the kernels (source kept in {text}):\n{errors}")
-    os.replace(partial, library)
+    partial.replace(library)
 
 
 class HostExecutable:
-    """The compiled library of one rank."""
+    """The compiled library of one rank, bound to its network struct."""
 
-    def __init__(self, library: Path) -> None:
+    def __init__(self, library: Path, struct: ctypes.Structure) -> None:
+        self._struct = struct
         self._library = ctypes.CDLL(str(library))
         self._advance = self._library.advance
         self._advance.restype = ctypes.c_int
@@ -134,20 +140,22 @@ class HostExecutable:
         self._advancing_s = 0.0
 
     @property
-    def phase_seconds(self) -> dict[str, float]:
+    def phase_seconds(self) -> dict[Phase, float]:
         """Seconds in each phase: the time in `advance`, shared out as in the steps that were timed."""
         total = self._sampled.sum()
         share = self._sampled / total if total > 0 else self._sampled
         return {phase: float(share[i] * self._advancing_s) for i, phase in enumerate(PHASES)}
 
-    def run(self, kernel: str, struct: ctypes.Structure, items: int) -> None:
+    def run(self, kernel: str, items: int) -> None:
         """Run one set-up kernel; the whole loop runs here, whatever `items` is."""
-        getattr(self._library, f"run_{kernel}")(ctypes.byref(struct))
+        getattr(self._library, f"run_{kernel}")(ctypes.byref(self._struct))
 
-    def advance(self, struct: ctypes.Structure, control: Any, until_step: int) -> int:
+    def advance(self, until_step: int) -> int:
         """Run the schedule; see `hpcsnn.devices.base.Executable`."""
         start = time.perf_counter()
-        reason: int = self._advance(ctypes.addressof(struct), until_step, self._sampled.ctypes.data, _SAMPLED_EVERY)
+        reason: int = self._advance(
+            ctypes.addressof(self._struct), until_step, self._sampled.ctypes.data, _SAMPLED_EVERY
+        )
         self._advancing_s += time.perf_counter() - start
         return reason
 
@@ -186,6 +194,8 @@ class HostDevice:
         """Address of the first entry."""
         return int(array.__array_interface__["data"][0])
 
-    def load(self, program: Program, exchange: Any) -> HostExecutable:
+    def load(self, program: Program, state: RankState) -> HostExecutable:
         """Compile kernels and schedule into one library; the exchange is inside it."""
-        return HostExecutable(compile_library(program.kernels + program.host_schedule, self._optimisation))
+        return HostExecutable(
+            compile_library(program.kernels + program.host_schedule, self._optimisation), state.struct
+        )

@@ -67,7 +67,9 @@ def _largest_in_degree(simulation: Simulation, name: str) -> int:
     return max(largest, 1)
 
 
-def _create(path: Path, simulation: Simulation, spikes: dict[str, Any], rates: dict[str, Any], widths: dict[str, int]) -> None:
+def _create(
+    path: Path, simulation: Simulation, spikes: dict[str, Any], rates: dict[str, Any], widths: dict[str, int]
+) -> None:
     network = simulation.network
     group = zarr.open_group(path, mode="a", zarr_format=3)
     group.attrs.update(
@@ -95,13 +97,17 @@ def _create(path: Path, simulation: Simulation, spikes: dict[str, Any], rates: d
             _grid_array(part, variable_name, target, "float", widths[name])
 
 
-def _grid_array(group: zarr.Group, name: str, placement: Placement, ctype: str, width: int | None = None, fill: int = 0) -> None:
+def _grid_array(
+    group: zarr.Group, name: str, placement: Placement, ctype: str, width: int | None = None, fill: int = 0
+) -> None:
     tiling = placement.tiling
     shape: tuple[int, ...] = (tiling.grid.ny, tiling.grid.nx)
     chunks: tuple[int, ...] = (min(1 << tiling.shift_y, shape[0]), min(1 << tiling.shift_x, shape[1]))
     if width is not None:
         shape, chunks = (*shape, width), (*chunks, width)
-    group.create_array(name, shape=shape, chunks=chunks, dtype=np.int32 if ctype == "int" else np.float32, fill_value=fill)
+    group.create_array(
+        name, shape=shape, chunks=chunks, dtype=np.int32 if ctype == "int" else np.float32, fill_value=fill
+    )
 
 
 def _write_tiles(array: Any, placement: Placement, values: NDArray[Any]) -> None:
@@ -127,7 +133,9 @@ def _write_population(group: zarr.Group, simulation: Simulation, name: str) -> N
     model: Any = population.model.model
     part = group[f"populations/{name}"]
     for variable in model.state:
-        _write_tiles(part[variable.name], simulation.placements[name], simulation.state.read(f"{name}.state_{variable.name}"))
+        _write_tiles(
+            part[variable.name], simulation.placements[name], simulation.state.read(f"{name}.state_{variable.name}")
+        )
     if population.record_spikes:
         steps, neurons = simulation.spikes(name)
         spikes = group.require_group(f"spikes/{name}/rank_{simulation.rank}")
@@ -171,7 +179,9 @@ class StoredNetwork:
         if self.attributes.get("format") != FORMAT:
             raise StorageError(f"{path}: not a stored network (attribute format is {self.attributes.get('format')!r})")
         if self.attributes.get("version") != VERSION:
-            raise StorageError(f"{path}: version {self.attributes.get('version')!r} of the format; this hpcsnn reads {VERSION}")
+            raise StorageError(
+                f"{path}: version {self.attributes.get('version')!r} of the format; this hpcsnn reads {VERSION}"
+            )
 
     @property
     def populations(self) -> list[str]:
@@ -204,7 +214,11 @@ class StoredNetwork:
     def neurons(self, population: str) -> dict[str, NDArray[Any]]:
         """As `Simulation.neurons` of one rank that has the whole network."""
         part = self._part(f"populations/{population}")
-        columns = {name: self._array(f"populations/{population}/{name}").ravel() for name in part.array_keys() if name != "rates_hz"}
+        columns = {
+            name: self._array(f"populations/{population}/{name}").ravel()
+            for name in part.array_keys()
+            if name != "rates_hz"
+        }
         for projection in self.projections:
             if self.ends(projection)[1] == population:
                 for name in self._part(f"projections/{projection}").array_keys():
@@ -220,7 +234,11 @@ class StoredNetwork:
         source = self._array(f"{path}/source")
         source = source.reshape(-1, source.shape[-1])
         there = source >= 0
-        names = [n for n in self._part(path).array_keys() if n not in ("source", "in_degree") and not n.startswith("receptor.")]
+        names = [
+            n
+            for n in self._part(path).array_keys()
+            if n not in ("source", "in_degree") and not n.startswith("receptor.")
+        ]
         columns = {name: self._array(f"{path}/{name}").reshape(source.shape)[there] for name in names}
         return {"pre": source[there], "post": np.nonzero(there)[0].astype(np.int32), **columns}
 

@@ -1,0 +1,161 @@
+"""One GPU, through CuPy: kernels compiled by NVRTC, the launches between two exchanges as one CUDA graph."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from hpcsnn.codegen import Program, Stage
+from hpcsnn.devices.stepping import Launching
+from hpcsnn.errors import DeviceError
+
+if TYPE_CHECKING:
+    from hpcsnn.rank_state import RankState
+
+# Value-preserving only, as for the host: no fused multiply-add, exact division, denormals kept (the last two are
+# NVRTC's defaults, written down because the answer depends on them).
+NVRTC_FLAGS = ("--std=c++17", "--fmad=false", "--prec-div=true", "--prec-sqrt=true", "--ftz=false")
+_THREADS_A_BLOCK = 128
+_LANES = 32  # LANES of kernels/device.cuh
+_BLOCKS_A_MULTIPROCESSOR = 16
+# Graphs kept; a network whose triggers meet in ever new ways must not fill the memory with them.
+_MOST_GRAPHS = 64
+
+
+def gpu_count() -> int:
+    """GPUs that this process can use; 0 without CuPy or a driver."""
+    try:
+        import cupy
+
+        return int(cupy.cuda.runtime.getDeviceCount())
+    except Exception:  # CuPy raises its own errors, and the loader's, where there is no driver
+        return 0
+
+
+def local_ranks(comm: Any) -> tuple[int, int]:
+    """This rank's number among the ranks on its node, and how many those are. A collective call."""
+    if comm is None:
+        return 0, 1
+    from mpi4py import MPI
+
+    node = comm.Split_type(MPI.COMM_TYPE_SHARED)
+    rank, size = node.Get_rank(), node.Get_size()
+    node.Free()
+    return rank, size
+
+
+class CudaExecutable(Launching):
+    """A program on one GPU."""
+
+    def __init__(self, program: Program, state: RankState, cupy: Any) -> None:
+        super().__init__(program, state)
+        self._cupy = cupy
+        module = cupy.RawModule(code=program.kernels, options=NVRTC_FLAGS, backend="nvrtc")
+        try:
+            module.compile()
+        except cupy.cuda.compiler.CompileException as error:
+            raise DeviceError(f"NVRTC could not compile the kernels:\n{error}") from None
+        self._module = module
+        self._kernels: dict[str, Any] = {}
+        self._graphs: dict[tuple[str, ...], Any] = {}
+        # Not the legacy default stream, which cannot be captured; but one that waits for it, where CuPy's arrays work.
+        self._stream = cupy.cuda.Stream(non_blocking=False)
+        self._epoch = cupy.cuda.Event()
+        self._epoch.record(self._stream)
+        self._struct = cupy.empty(ctypes.sizeof(state.struct), dtype=cupy.uint8)
+        multiprocessors = int(cupy.cuda.Device().attributes["MultiProcessorCount"])
+        self._most_blocks = multiprocessors * _BLOCKS_A_MULTIPROCESSOR
+
+    def send_struct(self) -> None:
+        """Copy the struct to where every kernel finds it; graphs hold this place, not the pointers inside."""
+        self._struct.set(np.frombuffer(bytes(self._state.struct), dtype=np.uint8))
+
+    def launch(self, kernel: str, items: int, team: bool) -> None:
+        """Start one kernel."""
+        if kernel not in self._kernels:
+            self._kernels[kernel] = self._module.get_function(kernel)
+        threads = max(items, 1) * (_LANES if team else 1)
+        blocks = min((threads + _THREADS_A_BLOCK - 1) // _THREADS_A_BLOCK, self._most_blocks)
+        with self._stream:
+            self._kernels[kernel]((blocks,), (_THREADS_A_BLOCK,), (np.uint64(self._struct.data.ptr),))
+
+    def replay(self, stages: tuple[Stage, ...]) -> None:
+        """Launch the graph of these stages, captured at the first time."""
+        names = tuple(stage.kernel for stage in stages)
+        if names not in self._graphs:
+            if len(self._graphs) == _MOST_GRAPHS:
+                self._graphs.pop(next(iter(self._graphs)))
+            for stage in stages:  # a kernel's first use may load it, which a capture does not allow
+                if stage.kernel not in self._kernels:
+                    self._kernels[stage.kernel] = self._module.get_function(stage.kernel)
+            with self._stream:
+                self._stream.begin_capture()
+                for stage in stages:
+                    self.launch(stage.kernel, self.items(stage), stage.team)
+                self._graphs[names] = self._stream.end_capture()
+        self._graphs[names].launch(self._stream)
+
+    def mark(self) -> Callable[[], float]:
+        """An event on the stream."""
+        event = self._cupy.cuda.Event()
+        event.record(self._stream)
+        return lambda: float(self._cupy.cuda.get_elapsed_time(self._epoch, event)) * 1e-3
+
+    def wait(self) -> None:
+        """Until the stream is empty."""
+        self._stream.synchronize()
+
+
+class CudaDevice:
+    """One GPU of this node.
+
+    Args:
+        local_rank: the rank's number on its node; ranks share GPUs where there are fewer.
+
+    Raises:
+        DeviceError: no CuPy, or no GPU.
+    """
+
+    def __init__(self, local_rank: int = 0) -> None:
+        try:
+            import cupy
+        except ImportError:
+            raise DeviceError(
+                "device: 'gpu' needs CuPy: pip install 'hpcsnn[gpu]' (for CUDA 13), or use --device cpu"
+            ) from None
+        n_gpus = gpu_count()
+        if n_gpus == 0:
+            raise DeviceError(
+                "device: 'gpu' asked for, but CuPy finds no GPU or no driver (nvidia-smi shows them); use --device cpu"
+            )
+        self.xp: Any = cupy
+        self._index = local_rank % n_gpus
+        cupy.cuda.Device(self._index).use()
+        properties = cupy.cuda.runtime.getDeviceProperties(self._index)
+        self.name = f"gpu {self._index} ({properties['name'].decode()})"
+
+    def zeros(self, n: int, dtype: DTypeLike) -> Any:
+        """A zeroed array; CuPy aligns to 512 bytes."""
+        return self.xp.zeros(max(n, 1), dtype=dtype)[:n]
+
+    def upload(self, array: NDArray[Any]) -> Any:
+        """A copy on the GPU."""
+        copy = self.zeros(array.size, array.dtype)
+        copy.set(np.ascontiguousarray(array).ravel())
+        return copy
+
+    def download(self, array: Any) -> NDArray[Any]:
+        """A NumPy copy."""
+        return np.asarray(self.xp.asnumpy(array))
+
+    def address(self, array: Any) -> int:
+        """Device pointer to the first entry."""
+        return int(array.data.ptr)
+
+    def load(self, program: Program, state: RankState) -> CudaExecutable:
+        """Compile the kernels with NVRTC for this GPU (CuPy caches the result on disk)."""
+        return CudaExecutable(program, state, self.xp)
