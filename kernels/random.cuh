@@ -44,10 +44,11 @@ DEVICE bool chance(const uint32 random, const uint64 threshold) { return random 
 // survival[k - 1] = (chance of no success in k trials) * 2^32 - 1: the geometric distribution, inverted by bisection.
 DEVICE int waiting_steps(const uint32* survival, const int length, const uint32 random) {
     if (length <= 0 || random <= survival[length - 1]) return length + 1;
-    int low = 0, high = length - 1;
-    while (low < high) {
-        const int middle = (low + high) >> 1;
-        if (random <= survival[middle]) low = middle + 1; else high = middle;
+    int low = 0;
+    for (int n = length; n > 1;) {  // without a branch on what is random
+        const int half = n >> 1;
+        low += random <= survival[low + half - 1] ? half : 0;
+        n -= half;
     }
     return low + 1;
 }

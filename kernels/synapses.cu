@@ -23,12 +23,33 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
 //% endfor
 {{ bind_parameters("projection", synapse, "synapse_") }}
     for (int spike = team_first(); spike < n_spikes; spike += team_stride()) {
+        // In a large network every synapse is a cache miss or three: ask for the lists of spikes to come, then for what
+        // they name. (Not in functions of their own: GCC finds those without effect and drops them.)
+        if (spike + 8 < n_spikes) {
+            const int later = spiking(source_population, slot, spike + 8);
+            PREFETCH(&projection.outgoing_count[later]);
+            PREFETCH(&outgoing_of[(int64)later << projection.outgoing_shift]);
+        }
+        if (spike + 3 < n_spikes) {
+            const int next = spiking(source_population, slot, spike + 3);
+            const int* named = outgoing_of + ((int64)next << projection.outgoing_shift);
+            for (int entry = 0; entry < projection.outgoing_count[next]; ++entry) {
+                const int at = named[entry] < 0 ? 0 : named[entry];
+                PREFETCH(&{{ variables[0].name }}_of[at]);
+                PREFETCH(&input[at >> row_shift]);
+//% for trace in synapse.post_traces
+                PREFETCH(&post_{{ trace.name }}_of[at >> row_shift]);
+//% endfor
+            }
+//% for trace in synapse.pre_traces
+            PREFETCH(&projection.pre_{{ trace.name }}[next]);
+//% endfor
+        }
         const int source = spiking(source_population, slot, spike);
         const int* outgoing = outgoing_of + ((int64)source << projection.outgoing_shift);
         const int n_outgoing = projection.outgoing_count[source];
         for (int entry = lane(); entry < n_outgoing; entry += LANES) {
             const int at = outgoing[entry];
-            PREFETCH(&{{ variables[0].name }}_of[outgoing[entry + 12 < n_outgoing ? entry + 12 : entry] & 0x7fffffff]);
             if (at < 0) continue;
             const int target = at >> row_shift;
 //% for variable in variables
@@ -78,7 +99,24 @@ KERNEL postsynaptic_{{ projection.name }}(Network* net) {
 //% endfor
 {{ bind_parameters("projection", synapse, "synapse_") }}
     for (int spike = team_first(); spike < n_spikes; spike += team_stride()) {
-        const int target = target_population.ring[slot * target_population.n_known + spike];
+        const int* spiking_here = target_population.ring + slot * target_population.n_known;
+        if (spike + 4 < n_spikes) {
+            const int64 later = (int64)spiking_here[spike + 4] << row_shift;
+            PREFETCH(&source_of[later]);
+            PREFETCH(&{{ variables[0].name }}_of[later]);
+            PREFETCH(&projection.in_degree[spiking_here[spike + 4]]);
+        }
+//% if synapse.pre_traces
+        if (spike + 2 < n_spikes) {
+            const int64 next = (int64)spiking_here[spike + 2] << row_shift;
+            for (int k = 0; k < projection.in_degree[spiking_here[spike + 2]]; ++k) {
+//% for trace in synapse.pre_traces
+                PREFETCH(&pre_{{ trace.name }}_of[source_of[next + k]]);
+//% endfor
+            }
+        }
+//% endif
+        const int target = spiking_here[spike];
         const int64 row = (int64)target << row_shift;
         const int in_degree = projection.in_degree[target];
         INDEPENDENT_ITERATIONS
