@@ -135,7 +135,7 @@ def test_staged_exchange_gives_the_compiled_exchanges_bits(tmp_path):
 def test_a_gpu_that_is_not_there_is_an_error_that_says_what_to_do(monkeypatch):
     pytest.importorskip("cupy", reason="needs cupy-cuda13x (extra gpu)")
     monkeypatch.setattr("hpcsnn.devices.cuda.gpu_count", lambda: 0)
-    with pytest.raises(DeviceError, match="finds no GPU or no driver.*--device cpu"):
+    with pytest.raises(DeviceError, match=r"finds no GPU or no driver.*--device cpu"):
         choose_device("gpu")
     assert choose_device("auto").name.startswith("cpu (")
 
