@@ -28,11 +28,17 @@ app = typer.Typer(
 
 ConfigPath = Annotated[
     str,
-    typer.Argument(metavar="CONFIG", help="A YAML file, or the name of a configuration that ships with hpcsnn (such as topomap)."),
+    typer.Argument(
+        metavar="CONFIG", help="A YAML file, or the name of a configuration that ships with hpcsnn (such as topomap)."
+    ),
 ]
 Overrides = Annotated[
     list[str],
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a value of the configuration: scale=4, projections.ff.delay_ms=1. Repeat."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a value of the configuration: scale=4, projections.ff.delay_ms=1. Repeat.",
+    ),
 ]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 
@@ -42,7 +48,16 @@ _FAILED, _REFUSED = 1, 2
 
 # How tables look, and which statistics of a projection the terminal shows.
 _PLAIN: dict[str, Any] = {"box": None, "pad_edge": False}
-_SHOWN = ("synapses", "in_degree_mean", "weight_mean", "sigma_aff", "sigma_aff_weighted", "formed", "eliminated", "refused")
+_SHOWN = (
+    "synapses",
+    "in_degree_mean",
+    "weight_mean",
+    "sigma_aff",
+    "sigma_aff_weighted",
+    "formed",
+    "eliminated",
+    "refused",
+)
 
 
 @app.command(
@@ -52,10 +67,15 @@ _SHOWN = ("synapses", "in_degree_mean", "weight_mean", "sigma_aff", "sigma_aff_w
 def run(
     config: ConfigPath,
     overrides: Overrides = [],  # noqa: B006 (typer wants a list)
-    out: Annotated[Path | None, typer.Option(help="Run directory. Default: runs/ and the configuration's name.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run directory. Default: runs/ and the configuration's name.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that is there already.")] = False,
     device: Annotated[
-        str, typer.Option(metavar="|".join(CHOICES), help="auto takes a GPU for each local rank if there are as many, else the CPU.")
+        str,
+        typer.Option(
+            metavar="|".join(CHOICES), help="auto takes a GPU for each local rank if there are as many, else the CPU."
+        ),
     ] = "auto",
     figures: Annotated[bool, typer.Option(help="Draw figures at the end.")] = True,
 ) -> None:
@@ -79,7 +99,7 @@ def run(
 def digest(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run directories.")],
 ) -> None:
-    """Print one SHA-256 a run, computed anew from what is stored: equal for equal bits of all neurons, synapses and spikes."""
+    """Print one SHA-256 a run, anew from what is stored: equal for equal bits of all neurons, synapses and spikes."""
     with _reported():
         from hpcsnn.storage.network_store import StoredNetwork
         from hpcsnn.storage.run_directory import RunDirectory
@@ -89,7 +109,9 @@ def digest(
             said = directory.read_summary()["digest"]
             found = StoredNetwork(directory.network).digest()
             if found != said:
-                raise StorageError(f"{path}: the stored network has digest {found}, its summary says {said}: one of them was changed")
+                raise StorageError(
+                    f"{path}: the stored network has digest {found}, its summary says {said}: one of them was changed"
+                )
             typer.echo(f"{found}  {path}")
 
 
@@ -217,13 +239,16 @@ def _short(value: float | int | None) -> str:
 
 
 def _print_sizes(console: Console, configuration: Configuration, ranks: int) -> None:
-    from hpcsnn.memory_estimate import estimate, expected_in_degree
+    from hpcsnn.memory_estimate import estimate
 
     network = configuration.network()
     steps = network.steps(configuration.duration_ms)
     sizes = [estimate(network, configuration.tile, rank, ranks) for rank in range(ranks)]
     largest = max(sizes, key=lambda size: size.n_bytes)
-    console.print(f"{configuration.description or 'network'}: seed {network.seed}, {steps:,} steps of {network.dt_ms:g} ms", highlight=False)
+    console.print(
+        f"{configuration.description or 'network'}: seed {network.seed}, {steps:,} steps of {network.dt_ms:g} ms",
+        highlight=False,
+    )
     populations = Table("population", "grid", "neurons", "model", "most a rank", "known there", **_PLAIN)
     for name, population in network.populations.items():
         grid, most = population.grid, max(size.neurons[name] for size in sizes)
@@ -233,16 +258,17 @@ def _print_sizes(console: Console, configuration: Configuration, ranks: int) -> 
     console.print(populations)
     projections = Table("projection", "from", "to", "synapses", "in-degree", "delay (ms)", "rewiring", **_PLAIN)
     for name, projection in network.projections.items():
-        degree = expected_in_degree(projection)
+        degree = projection.expected_in_degree
         ends = (projection.source.name, projection.target.name)
         rule = projection.rewiring.model.name if projection.rewiring else "-"
         synapses = f"{degree * projection.target.size:,.0f}"
         projections.add_row(name, *ends, synapses, f"{degree:.2f}", f"{projection.delay_ms:g}", rule)
     console.print(projections)
     console.print(
-        f"{ranks} rank{'s' if ranks > 1 else ''}, spikes exchanged every {network.min_delay_steps() * network.dt_ms:g} ms; "
-        f"about {_bytes(largest.n_bytes)} of arrays on the largest rank, {_bytes(sum(s.n_bytes for s in sizes))} in all "
-        "(beside 150 MB for each Python process)",
+        f"{ranks} rank{'s' if ranks > 1 else ''}, "
+        f"spikes exchanged every {network.min_delay_steps() * network.dt_ms:g} ms; "
+        f"about {_bytes(largest.n_bytes)} of arrays on the largest rank, "
+        f"{_bytes(sum(size.n_bytes for size in sizes))} in all (beside 150 MB for each Python process)",
         highlight=False,
     )
 

@@ -15,12 +15,15 @@ from hpcsnn.models.base import Configured
 from hpcsnn.models.distributions import Normal, Uniform
 from hpcsnn.models.registry import KINDS, registered
 from hpcsnn.network import Grid, Network
+from hpcsnn.partition import check_tile_side
 from hpcsnn.resources import configuration_folder
 from hpcsnn.simulation import DEFAULT_TILE
 
 _DISTRIBUTIONS: dict[str, type[Normal | Uniform]] = {"normal": Normal, "uniform": Uniform}
-# A model in a configuration: its name, or its name and parameters.
-ModelSpec = str | dict[str, dict[str, Any] | None]
+# A model in a configuration: its name, or {name: {parameter: value}}; and the initial value of a variable: a number,
+# a list or {distribution: {parameter: value}}. Checked where used: pydantic's words for a union help nobody.
+ModelSpec = Any
+InitialSpec = Any
 Whole = Annotated[int, Field(strict=True)]
 
 
@@ -43,7 +46,7 @@ class PopulationConfig(_Strict):
     grid: tuple[Whole, Whole] | None = None
     size: Whole | None = None
     model: ModelSpec
-    initial: dict[str, float | list[float] | dict[str, dict[str, float]]] = Field(default_factory=dict)
+    initial: dict[str, InitialSpec] = Field(default_factory=dict)
     record_spikes: bool = False
 
 
@@ -107,7 +110,9 @@ class Configuration(_Strict):
                 weight=projection.weight,
                 synapse=configured("synapse", f"{where}.synapse", projection.synapse),
                 delay_ms=projection.delay_ms,
-                rewiring=None if projection.rewiring is None else configured("rewiring", f"{where}.rewiring", projection.rewiring),
+                rewiring=None
+                if projection.rewiring is None
+                else configured("rewiring", f"{where}.rewiring", projection.rewiring),
                 capacity=projection.capacity,
                 rows_grow=projection.rows_grow,
             )
@@ -153,6 +158,7 @@ def parse_configuration(raw: Mapping[str, Any]) -> Configuration:
         configuration = Configuration.model_validate(raw)
     except ValidationError as error:
         raise ConfigurationError("\n".join(_explained(problem) for problem in error.errors())) from None
+    check_tile_side(configuration.tile)
     configuration.network()
     return configuration
 
@@ -170,12 +176,15 @@ def configured(kind: str, where: str, spec: ModelSpec) -> Configured:
     """
     if isinstance(spec, str):
         spec = {spec: None}
-    if len(spec) != 1:
-        raise ConfigurationError(f"{where}: {sorted(spec)!r} is not allowed; give one model with its parameters below it")
+    if not isinstance(spec, dict) or len(spec) != 1:
+        given = sorted(spec) if isinstance(spec, dict) else spec
+        raise ConfigurationError(f"{where}: {given!r} is not allowed; give one model, with its parameters below it")
     ((name, values),) = spec.items()
     models = registered(kind)
     if name not in models:
         raise ConfigurationError(unknown_name(where, name, models))
+    if not isinstance(values or {}, dict):
+        raise ConfigurationError(f"{where}.{name}: {values!r} is not allowed; give parameters as name: value")
     return models[name].configure(f"{where}.{name}", values or {})
 
 
@@ -185,10 +194,14 @@ def _find(path: Path) -> Path:
     shipped = configuration_folder() / f"{path.stem}.yaml"
     if shipped.is_file() and path.parent in (Path(), Path("configs")):
         return shipped
-    raise ConfigurationError(f"{path}: no such file; configurations that ship with hpcsnn: {', '.join(shipped_configurations())}")
+    raise ConfigurationError(
+        f"{path}: no such file; configurations that ship with hpcsnn: {', '.join(shipped_configurations())}"
+    )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, readers: tuple[Path, ...] = ()) -> dict[str, Any]:
+    if path.resolve() in readers:
+        raise ConfigurationError(f"{path}: extends itself")
     try:
         raw = yaml.load(path.read_text(), _Yaml)
     except OSError as error:
@@ -200,7 +213,7 @@ def _read(path: Path) -> dict[str, Any]:
     base = raw.pop("extends", None)
     if base is None:
         return raw
-    return _merged(_read(_find(path.parent / str(base))), raw)
+    return _merged(_read(_find(path.parent / str(base)), (*readers, path.resolve())), raw)
 
 
 def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -208,9 +221,11 @@ def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(base)
     for key, value in over.items():
         below = result.get(key)
-        together = isinstance(below, dict) and isinstance(value, Mapping)
-        other_model = together and key in KINDS and set(value) != set(below)
-        result[key] = _merged(below, value) if together and not other_model else value
+        if isinstance(below, dict) and isinstance(value, Mapping):
+            other_model = key in KINDS and set(value) != set(below)
+            result[key] = value if other_model else _merged(below, value)
+        else:
+            result[key] = value
     return result
 
 
@@ -242,13 +257,15 @@ def _grid(where: str, population: PopulationConfig, scale: int) -> Grid:
     else:
         assert population.grid is not None
         sides = (population.grid[0] * scale, population.grid[1] * scale)
-    for side in sides:
-        if side < 1:
-            raise ConfigurationError(f"{where}: {list(sides)!r} is not allowed; sizes must be >= 1")
+    if min(sides) < 1:
+        field, given = ("grid", list(population.grid)) if population.grid else ("size", population.size)
+        raise ConfigurationError(f"{where}.{field}: {given!r} is not allowed; must be >= 1")
     return Grid(*sides)
 
 
-def _initial(where: str, value: Any) -> Any:
+def _initial(where: str, value: InitialSpec) -> Any:
+    if isinstance(value, bool) or not isinstance(value, (int, float, list, dict)):
+        raise ConfigurationError(f"{where}: {value!r} is not allowed; must be a number, a list or a distribution")
     if not isinstance(value, dict):
         return value
     if len(value) != 1 or next(iter(value)) not in _DISTRIBUTIONS:
@@ -258,7 +275,9 @@ def _initial(where: str, value: Any) -> Any:
         return _DISTRIBUTIONS[name](**arguments)
     except TypeError:
         fields = ", ".join(_DISTRIBUTIONS[name].__dataclass_fields__)
-        raise ConfigurationError(f"{where}.{name}: {arguments!r} is not allowed; must have {fields}") from None
+        raise ConfigurationError(f"{where}.{name}: {arguments!r} is not allowed; must have numbers {fields}") from None
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{where}.{error}") from None
 
 
 def _explained(problem: Any) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from hpcsnn.models.connectors import Connector
 from hpcsnn.models.synapses import SynapseModel
 from hpcsnn.network import Network, Population, Projection
 from hpcsnn.partition import Placement, place_network
@@ -31,7 +30,7 @@ def estimate(network: Network, tile: int, rank: int, n_ranks: int) -> RankSize:
     """
     placements = place_network(network, tile, rank, n_ranks)
     synapses = {
-        name: round(expected_in_degree(projection) * placements[projection.target.name].n_own)
+        name: round(projection.expected_in_degree * placements[projection.target.name].n_own)
         for name, projection in network.projections.items()
     }
     population_bytes = sum(_population_bytes(network, p, placements[p.name]) for p in network.populations.values())
@@ -44,18 +43,9 @@ def estimate(network: Network, tile: int, rank: int, n_ranks: int) -> RankSize:
     )
 
 
-def expected_in_degree(projection: Projection) -> float:
-    """Mean in-degree of the first wiring."""
-    connector = projection.connector.model
-    assert isinstance(connector, Connector)
-    if "post" in projection.connector.values:
-        return len(projection.connector.values["post"]) / projection.target.size
-    return connector.expected_in_degree(projection.connector.values, projection.source.size)
-
-
 def _population_bytes(network: Network, population: Population, placement: Placement) -> int:
     state = 4 * len(population.model.model.state)  # type: ignore[attr-defined]
-    own = 4 + state + (4 if population.is_source else 1)
+    own = 4 + state + 4
     return placement.n_own * own + 4 * placement.n_known * ring_slots(network, population) + 5 * PADDING
 
 
@@ -64,8 +54,8 @@ def _projection_bytes(projection: Projection, placements: dict[str, Placement]) 
     assert isinstance(synapse, SynapseModel)
     target, source = placements[projection.target.name], placements[projection.source.name]
     slot = 8 + 4 * len(synapse.variables)
-    rows = target.n_own * (slot * _room(expected_in_degree(projection), target.n_own, projection.capacity) + 4)
-    out_degree = expected_in_degree(projection) * projection.target.size / projection.source.size
+    rows = target.n_own * (slot * _room(projection.expected_in_degree, target.n_own, projection.capacity) + 4)
+    out_degree = projection.expected_in_degree * projection.target.size / projection.source.size
     lists = source.n_known * 4 * (_room(out_degree, source.n_known, None) + 1)
     state = 4 * len(projection.receptor.model.state) + (8 if projection.input_scale()[0] == "int64" else 4)  # type: ignore[attr-defined]
     traces = 8 * (source.n_known * len(synapse.pre_traces) + target.n_own * len(synapse.post_traces))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Configured
@@ -22,9 +22,12 @@ from hpcsnn.models.synapses import ReceptorModel, Static, SynapseModel
 # Fixed-point input keeps at least this many bits below the largest weight, else it is 64 bits wide.
 INPUT_RESOLUTION_BITS = 20
 # Names end up as identifiers in kernels; these would not compile.
-_RESERVED = set("auto bool break case char class const continue default delete do double else enum extern false float for "
-                "if inline int long namespace new operator private public register return short signed sizeof static "
-                "struct switch template this true typedef union unsigned using virtual void volatile while".split())
+_RESERVED = {
+    *("auto", "bool", "break", "case", "char", "class", "const", "continue", "default", "delete", "do", "double"),
+    *("else", "enum", "extern", "false", "float", "for", "if", "inline", "int", "long", "namespace", "new", "operator"),
+    *("private", "public", "register", "return", "short", "signed", "sizeof", "static", "struct", "switch", "template"),
+    *("this", "true", "typedef", "union", "unsigned", "using", "virtual", "void", "volatile", "while"),
+}
 
 
 @dataclass(frozen=True)
@@ -111,15 +114,28 @@ class Projection:
         """Largest absolute amount that one spike brings to a target."""
         model = self.synapse.model
         assert isinstance(model, SynapseModel)
-        bound = float(eval(model.bound, {"__builtins__": {}, "abs": abs, "max": max}, {**self.synapse.values, "initial_weight": self.weight}))
-        return max(bound, self.largest_listed_weight, 1e-30)
+        bound = float(
+            eval(
+                model.bound,
+                {"__builtins__": {}, "abs": abs, "max": max},
+                {**self.synapse.values, "initial_weight": self.weight},
+            )
+        )
+        return max(bound, float(np.abs(self.listed_weights).max(initial=0.0)), 1e-30)
 
     @property
-    def largest_listed_weight(self) -> float:
-        """Largest weight that the connector itself gives; 0 if it gives none."""
+    def listed_weights(self) -> NDArray[np.float64]:
+        """Weights that the connector itself gives, empty if it gives none."""
         connector = self.connector.model
         assert isinstance(connector, Connector)
-        return connector.largest_weight(self.connector.values) if connector.largest_weight else 0.0
+        return np.empty(0) if connector.listed_weights is None else connector.listed_weights(self.connector.values)
+
+    @property
+    def expected_in_degree(self) -> float:
+        """Mean in-degree of the first wiring."""
+        connector = self.connector.model
+        assert isinstance(connector, Connector)
+        return float(connector.expected_in_degree(self.connector.values, self.source.size, self.target.size))
 
     @property
     def largest_in_degree(self) -> int:
@@ -137,7 +153,9 @@ class Projection:
         if 2.0**bits * self.weight_bound >= 2.0**INPUT_RESOLUTION_BITS:
             return "int", 2.0**bits
         # Products beyond 2^24 are whole already in float32; 40 bits below the bound leave room for 2^22 sources.
-        bits = int(np.floor(np.log2(2.0 ** (62 - int(np.ceil(np.log2(self.largest_in_degree + 1)))) / self.weight_bound)))
+        bits = int(
+            np.floor(np.log2(2.0 ** (62 - int(np.ceil(np.log2(self.largest_in_degree + 1)))) / self.weight_bound))
+        )
         return "int64", 2.0 ** min(bits, 60)
 
 
@@ -196,15 +214,12 @@ class Network:
                 array = np.asarray(value, dtype=np.float64)
                 if array.ndim and array.shape != (grid.size,):
                     raise ConfigurationError(
-                        f"{where}.initial.{variable}: has shape {array.shape}; must be one number or {grid.size} values, one a neuron"
+                        f"{where}.initial.{variable}: has shape {array.shape}; "
+                        f"must be one number or {grid.size} values, one a neuron"
                     )
-        rates = [model.values[key] for key in ("rate_hz", "base_hz", "peak_hz") if key in model.values]
-        if sum(rates) * self.dt_ms * 1e-3 >= 1:
-            raise ConfigurationError(
-                f"{where}.model: a rate of {sum(rates):g} Hz is not allowed; with dt_ms {self.dt_ms:g} it must be < {1e3 / self.dt_ms:g} Hz"
-            )
+        if isinstance(model.model, SourceModel) and model.model.check_population is not None:
+            model.model.check_population(f"{where}.model.{model.model.name}", model.values, grid.size, self.dt_ms)
         population = Population(name, grid, model, dict(initial or {}), record_spikes)
-        self._check_windows(where, model)
         self.populations[name] = population
         return population
 
@@ -250,7 +265,8 @@ class Network:
             ends[end] = self.populations[key]
         if ends["target"].is_source:
             raise ConfigurationError(
-                f"{where}.target: {ends['target'].name!r} is not allowed; it spikes by itself ({ends['target'].model.model.name}) and takes no synapses"
+                f"{where}.target: {ends['target'].name!r} is not allowed; "
+                f"it spikes by itself ({ends['target'].model.model.name}) and takes no synapses"
             )
         synapse = Static() if synapse is None else synapse
         for part, configured, kind in (
@@ -295,7 +311,12 @@ class Network:
         Raises:
             ConfigurationError: negative, not finite, or beyond 2^31 - 1 steps.
         """
-        if isinstance(duration_ms, bool) or not isinstance(duration_ms, (int, float)) or not np.isfinite(duration_ms) or duration_ms < 0:
+        if (
+            isinstance(duration_ms, bool)
+            or not isinstance(duration_ms, (int, float))
+            or not np.isfinite(duration_ms)
+            or duration_ms < 0
+        ):
             raise ConfigurationError(f"duration_ms: {duration_ms!r} is not allowed; must be a number in ms >= 0")
         steps = round(duration_ms / self.dt_ms)
         if steps >= 2**31:
@@ -305,7 +326,8 @@ class Network:
     def _check_name(self, kind: str, name: str) -> None:
         if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in _RESERVED:
             raise ConfigurationError(
-                f"{kind}: name {name!r} is not allowed; use lower-case letters, digits and _, starting with a letter (no C++ keyword)"
+                f"{kind}: name {name!r} is not allowed; "
+                "use lower-case letters, digits and _, starting with a letter (no C++ keyword)"
             )
         if name in self.populations or name in self.projections:
             raise ConfigurationError(f"{kind}: name {name!r} is used twice")
@@ -313,23 +335,28 @@ class Network:
     def _steps(self, where: str, time_ms: float) -> int:
         good = isinstance(time_ms, (int, float)) and not isinstance(time_ms, bool) and np.isfinite(time_ms)
         if not good or round(time_ms / self.dt_ms) < 1:
-            raise ConfigurationError(f"{where}: {time_ms!r} is not allowed; must be a number in ms of at least one step (dt_ms {self.dt_ms:g})")
+            raise ConfigurationError(
+                f"{where}: {time_ms!r} is not allowed; "
+                f"must be a number in ms of at least one step (dt_ms {self.dt_ms:g})"
+            )
         return round(time_ms / self.dt_ms)
 
-    def _check_windows(self, where: str, model: Configured) -> None:
-        if "dwell_ms" in model.values:
-            self._steps(f"{where}.model.{model.model.name}.dwell_ms", model.values["dwell_ms"])
-
     def _check_weights(self, where: str, projection: Projection) -> None:
-        bound = projection.synapse.values.get("w_max")
-        if bound is None:
+        model = projection.synapse.model
+        assert isinstance(model, SynapseModel)
+        if model.weight_range is None:
             return
-        if not 0 <= projection.weight <= bound:
-            raise ConfigurationError(f"{where}.weight: {projection.weight!r} is not allowed; must be in [0, w_max = {bound:g}]")
-        listed = np.asarray(projection.connector.values.get("weight", [0.0]), dtype=np.float64)
-        if listed.size and not (listed.min() >= 0 and listed.max() <= bound):
-            worst = listed.max() if listed.max() > bound else listed.min()
-            raise ConfigurationError(f"{where}.connector.explicit_list.weight: {worst:g} is not allowed; must be in [0, w_max = {bound:g}]")
+        low, high = model.weight_range(projection.synapse.values)
+        weights = {f"{where}.weight": np.array([projection.weight])}
+        if projection.listed_weights.size:
+            weights[f"{where}.connector.{projection.connector.model.name}.weight"] = projection.listed_weights
+        for field_name, values in weights.items():
+            outside = values[(values < low) | (values > high)]
+            if outside.size:
+                raise ConfigurationError(
+                    f"{field_name}: {outside[0]:g} is not allowed; must be in [{low:g}, {high:g}], "
+                    f"the range of {model.name}"
+                )
 
     def _check_grids(self, where: str, projection: Projection) -> None:
         source, target = projection.source.grid, projection.target.grid
@@ -340,12 +367,9 @@ class Network:
                 f"{where}: source grid {source.nx} x {source.ny} does not fit target grid {target.nx} x {target.ny}; "
                 "distances need two equal grids"
             )
-        for end, ids, size in (
-            ("pre", projection.connector.values.get("pre"), source.size),
-            ("post", projection.connector.values.get("post"), target.size),
-        ):
-            if ids is not None and len(ids) and np.max(ids) >= size:
-                raise ConfigurationError(f"{where}.connector.explicit_list.{end}: {np.max(ids)} is not allowed; must be < {size}")
+        if connector.check_sizes is not None:
+            name = f"{where}.connector.{connector.name}"
+            connector.check_sizes(name, projection.connector.values, projection.source.size, projection.target.size)
         if projection.rewiring is not None:
             side = projection.rewiring.values["block_side"]
             if target.nx % side or target.ny % side:
@@ -353,4 +377,6 @@ class Network:
                     f"{where}.rewiring.{projection.rewiring.model.name}.block_side: {side} does not fit the grid "
                     f"{target.nx} x {target.ny}; both sides must be multiples of it"
                 )
-            self._steps(f"{where}.rewiring.{projection.rewiring.model.name}.every_ms", projection.rewiring.values["every_ms"])
+            self._steps(
+                f"{where}.rewiring.{projection.rewiring.model.name}.every_ms", projection.rewiring.values["every_ms"]
+            )

@@ -124,16 +124,20 @@ def split_evenly(cost: NDArray[np.float64], n_parts: int) -> NDArray[np.int64]:
     return bounds.astype(np.int64)
 
 
+def check_tile_side(side: int) -> None:
+    """Raise ConfigurationError unless `side` is a power of two up to 64."""
+    if side not in TILE_SIDES:
+        allowed = ", ".join(map(str, TILE_SIDES))
+        raise ConfigurationError(f"tile: {side!r} is not allowed; must be one of {allowed}")
+
+
 def place_network(network: Network, tile_side: int, rank: int, n_ranks: int) -> dict[str, Placement]:
     """Placement of every population on this rank.
 
     Raises:
         ConfigurationError: a tile side that is not a power of two up to 64, or more ranks than tiles.
     """
-    if tile_side not in TILE_SIDES:
-        raise ConfigurationError(
-            f"tile: {tile_side!r} is not allowed; must be one of {', '.join(map(str, TILE_SIDES))}"
-        )
+    check_tile_side(tile_side)
     tilings = {name: Tiling.of(population.grid, tile_side) for name, population in network.populations.items()}
     most = max((tiling.tiles_x * tiling.tiles_y for tiling in tilings.values()), default=1)
     if n_ranks > most:
@@ -156,15 +160,16 @@ def _own_tiles(network: Network, population: Population, tiling: Tiling, rank: i
     order = hilbert_order(tiling.tiles_x, tiling.tiles_y)
     if len(order) < n_ranks:  # a small population: its tiles go to the first ranks
         return order[rank : rank + 1]
-    cost = tiling.sizes().astype(np.float64)
+    sizes = tiling.sizes().astype(np.float64)
+    cost = sizes.copy()
     for projection in network.incoming(population):
         connector = projection.connector.model
         assert isinstance(connector, Connector)
-        if connector.explicit_sources is not None and "post" in projection.connector.values:
-            post = np.asarray(projection.connector.values["post"], dtype=np.int64)
+        if connector.listed_targets is not None:
+            post = connector.listed_targets(projection.connector.values)
             cost += 0.1 * np.bincount(tiling.tiles_of(post), minlength=len(cost))
         else:
-            cost *= 1 + 0.1 * connector.expected_in_degree(projection.connector.values, projection.source.size)
+            cost += 0.1 * projection.expected_in_degree * sizes
     bounds = split_evenly(cost[order], n_ranks)
     return order[bounds[rank] : bounds[rank + 1]]
 

@@ -130,7 +130,8 @@ class Simulation:
         bad = [f"{name} = {value}" for name, value in values.items() if not np.isfinite(value)]
         return (
             f"populations.{population.name}: {', '.join(bad) or 'the state'} of neuron {neuron} is not finite "
-            f"after step {self.step} ({self.time_ms:g} ms); a time constant that is too short for dt_ms, or input without bound, does this"
+            f"after step {self.step} ({self.time_ms:g} ms); "
+            "a time constant that is too short for dt_ms, or input without bound, does this"
         )
 
     def _state_arrays(self, population: str) -> dict[str, NDArray[Any]]:
@@ -148,7 +149,7 @@ class Simulation:
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def neurons(self, population: str) -> dict[str, NDArray[Any]]:
-        """This rank's neurons: ``id`` (global, ascending) and each state variable; receptors' are ``projection.variable``.
+        """This rank's neurons: ``id`` (global, ascending), state variables, and receptors' as ``projection.variable``.
 
         Raises:
             ConfigurationError: no population of this name.

@@ -71,8 +71,8 @@ class SynapseStore:
         slots = self.n_rows << row_shift
         if slots > _MOST_SLOTS:
             raise SimulationError(
-                f"projections.{self._projection.name}: {self.n_rows} targets of {1 << row_shift} synapses are more than a "
-                f"rank can number ({_MOST_SLOTS}); use more ranks"
+                f"projections.{self._projection.name}: {self.n_rows} targets of {1 << row_shift} synapses are "
+                f"more than a rank can number ({_MOST_SLOTS}); use more ranks"
             )
         return slots
 

@@ -7,7 +7,16 @@ import pytest
 
 from hpcsnn import DeviceError, Grid, Network, Simulation, models
 from hpcsnn.devices import HostDevice
-from hpcsnn.models import Derived, NeuronModel, Parameter, ReceptorModel, RewiringRule, SpikeTrace, SynapseModel, Variable
+from hpcsnn.models import (
+    Derived,
+    NeuronModel,
+    Parameter,
+    ReceptorModel,
+    RewiringRule,
+    SpikeTrace,
+    SynapseModel,
+    Variable,
+)
 
 F = np.float32
 

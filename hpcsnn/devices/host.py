@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # Value-preserving only: no contraction to fused multiply-add, no reordering. The two -fno-* flags promise that nobody
 # reads errno or the floating-point exception flags, which lets the compiler turn branches into vector selects.
 VALUE_FLAGS = ("-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math")
-DEFAULT_OPTIMISATION = ("-O3", "-march=native")
+DEFAULT_OPTIMISATION: tuple[str, ...] = ("-O3", "-march=native")
 # Compilers shy away from the widest vectors, which slow the clock of some processors; a step of neurons gains by them.
 if platform.machine() in ("x86_64", "AMD64"):
     DEFAULT_OPTIMISATION += ("-mprefer-vector-width=512",)

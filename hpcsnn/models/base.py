@@ -106,7 +106,7 @@ class PlacementContext:
     """What a table may depend on: the constants, the step, and where this rank's neurons are.
 
     ``global_id``, ``x`` and ``y`` (int32, one entry a neuron of this rank) describe the neurons that own the table's
-    rows; ``nx``, ``ny`` is their population's grid; ``source_nx`` and ``source_ny`` that of the sources, for a connector.
+    rows; ``nx``, ``ny`` is their population's grid; ``source_nx``, ``source_ny`` that of the sources, for a connector.
     """
 
     values: Mapping[str, Any]
@@ -132,8 +132,8 @@ class Table:
 class Model:
     """What all kinds of models share. Calling a model with parameter values gives a `Configured` model.
 
-    ``data`` names arguments that are arrays and not numbers (a list of spikes, of synapses); `check` may refuse a
-    combination of values by raising ConfigurationError.
+    ``data`` names arguments that are arrays and not numbers (a list of spikes, of synapses); ``check(where, values)``
+    may refuse a combination of values by raising ConfigurationError.
     """
 
     name: str

@@ -10,7 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.models.base import Derived, Model, Parameter, PlacementContext, Table, probability, survival_table, thresholds
+from hpcsnn.models.base import (
+    Derived,
+    Model,
+    Parameter,
+    PlacementContext,
+    Table,
+    probability,
+    survival_table,
+    thresholds,
+)
 from hpcsnn.models.profiles import gaussian_by_squared_distance, gaussian_reach
 
 
@@ -18,18 +27,24 @@ from hpcsnn.models.profiles import gaussian_by_squared_distance, gaussian_reach
 class Connector(Model):
     """Names the sources of one target.
 
-    The snippet ``connect`` calls ``connect(source_id)``, ``connect(source_id, weight)`` or ``connect.at(x, y)`` for each
-    source. It sees ``id``, ``x``, ``y`` and ``target`` (the index of this rank's neuron), ``n_sources``, ``nx``, ``ny``
-    (the sources' grid) and ``random.next()``. ``reach_squared`` bounds the squared grid distance of what it connects
-    (None: unbounded); ``explicit_sources`` gives the global ids it may name for given targets, where it knows.
+    The snippet ``connect`` calls ``connect(source_id)``, ``connect(source_id, weight)`` or ``connect.at(x, y)`` for
+    each source. It sees ``id``, ``x``, ``y`` and ``target`` (the index of this rank's neuron), ``n_sources``, ``nx``,
+    ``ny`` (the sources' grid) and ``random.next()``. ``reach_squared`` bounds the squared grid distance of what it
+    connects (None: unbounded). ``expected_in_degree`` is the mean over targets, of (values, sources, targets).
+
+    A connector that knows its synapses beforehand says so: ``explicit_sources`` gives the global ids it may name for
+    given targets, ``listed_targets`` one entry a synapse, ``listed_weights`` the weights it gives;
+    ``check_sizes(where, values, n_sources, n_targets)`` may refuse what does not fit the populations.
     """
 
     connect: str = ""
     needs_equal_grids: bool = False
     reach_squared: Callable[[Mapping[str, Any]], int] | None = None
     explicit_sources: Callable[[Mapping[str, Any], NDArray[np.int64]], NDArray[np.int64]] | None = None
-    expected_in_degree: Callable[[Mapping[str, Any], int], float] = lambda values, n_sources: float(n_sources)
-    largest_weight: Callable[[Mapping[str, Any]], float] | None = None
+    listed_targets: Callable[[Mapping[str, Any]], NDArray[np.int64]] | None = None
+    listed_weights: Callable[[Mapping[str, Any]], NDArray[np.float64]] | None = None
+    expected_in_degree: Callable[[Mapping[str, Any], int, int], float] = lambda values, n_sources, n_targets: n_sources
+    check_sizes: Callable[[str, Mapping[str, Any], int, int], None] | None = None
 
 
 def _offsets_within_reach(context: PlacementContext) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
@@ -51,7 +66,7 @@ def _offset_thresholds(context: PlacementContext) -> NDArray[np.uint64]:
     return profile[_offsets_within_reach(context)[2]]
 
 
-def _gaussian_in_degree(values: Mapping[str, Any], n_sources: int) -> float:
+def _gaussian_in_degree(values: Mapping[str, Any], n_sources: int, n_targets: int) -> float:
     return min(float(n_sources), values["p_max"] * 2 * np.pi * values["sigma"] ** 2)
 
 
@@ -89,7 +104,7 @@ FixedProbability = Connector(
     tables={
         "gap": Table("uint32", lambda context: survival_table(np.array([min(context.values["p"], 1 - 2**-32)]), 256)),
     },
-    expected_in_degree=lambda values, n_sources: values["p"] * n_sources,
+    expected_in_degree=lambda values, n_sources, n_targets: values["p"] * n_sources,
     connect="""
 for (int source_id = -1; source_id < n_sources;) {
     const int steps = waiting_steps(gap, gap_length, random.next());
@@ -103,7 +118,7 @@ for (int source_id = -1; source_id < n_sources;) {
 OneToOne = Connector(
     "one_to_one",
     "Neuron i to neuron i.",
-    expected_in_degree=lambda values, n_sources: 1.0,
+    expected_in_degree=lambda values, n_sources, n_targets: min(n_sources, n_targets) / n_targets,
     explicit_sources=lambda values, targets: targets,
     connect="if (id < n_sources) connect(id);",
 )
@@ -124,7 +139,8 @@ def _check_list(where: str, values: Mapping[str, Any]) -> None:
         raise ConfigurationError(f"{where}: pre, post and weight must be lists of numbers ({error})") from None
     if not (pre.shape == post.shape == weight.shape and pre.ndim == 1):
         raise ConfigurationError(
-            f"{where}: pre, post and weight have shapes {pre.shape}, {post.shape} and {weight.shape}; must be one entry a synapse"
+            f"{where}: pre, post and weight have shapes {pre.shape}, {post.shape} and {weight.shape}; "
+            "must be one entry a synapse"
         )
     if pre.size and min(pre.min(), post.min()) < 0:
         raise ConfigurationError(f"{where}: {min(pre.min(), post.min())} is not allowed; neuron ids must be >= 0")
@@ -135,6 +151,15 @@ def _check_list(where: str, values: Mapping[str, Any]) -> None:
     if (counts > 1).any():
         post_id, pre_id = unique[counts > 1][0]
         raise ConfigurationError(f"{where}: the synapse from {pre_id} to {post_id} is listed more than once")
+
+
+def _check_listed_ids(where: str, values: Mapping[str, Any], n_sources: int, n_targets: int) -> None:
+    for end, size in (("pre", n_sources), ("post", n_targets)):
+        largest = np.asarray(values[end], dtype=np.int64).max(initial=0)
+        if largest >= size:
+            raise ConfigurationError(
+                f"{where}.{end}: {largest} is not allowed; must be < {size}, the population's size"
+            )
 
 
 def _own_synapses(context: PlacementContext) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
@@ -168,6 +193,9 @@ ExplicitList = Connector(
     },
     check=_check_list,
     explicit_sources=_listed_sources,
-    largest_weight=lambda values: float(np.abs(np.asarray(values["weight"], dtype=np.float64)).max(initial=0.0)),
+    listed_targets=lambda values: np.asarray(values["post"], dtype=np.int64),
+    listed_weights=lambda values: np.asarray(values["weight"], dtype=np.float64),
+    expected_in_degree=lambda values, n_sources, n_targets: len(values["post"]) / n_targets,
+    check_sizes=_check_listed_ids,
     connect="for (int k = first[target]; k < first[target + 1]; ++k) connect(listed_pre[k], listed_weight[k]);",
 )

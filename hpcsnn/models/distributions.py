@@ -20,7 +20,9 @@ class Normal:
 
     def __post_init__(self) -> None:
         if not np.isfinite([self.mean, self.std]).all() or self.std < 0:
-            raise ConfigurationError(f"normal: mean {self.mean!r}, std {self.std!r} is not allowed; std must be >= 0 and both finite")
+            raise ConfigurationError(
+                f"normal: mean {self.mean!r}, std {self.std!r} is not allowed; std must be >= 0 and both finite"
+            )
 
     def values(self, words: NDArray[np.uint32]) -> NDArray[np.float64]:
         """One value a 32-bit random word, by the inverse distribution function."""
@@ -37,7 +39,9 @@ class Uniform:
 
     def __post_init__(self) -> None:
         if not np.isfinite([self.low, self.high]).all() or self.high < self.low:
-            raise ConfigurationError(f"uniform: low {self.low!r}, high {self.high!r} is not allowed; high must be >= low and both finite")
+            raise ConfigurationError(
+                f"uniform: low {self.low!r}, high {self.high!r} is not allowed; high must be >= low and both finite"
+            )
 
     def values(self, words: NDArray[np.uint32]) -> NDArray[np.float64]:
         """One value a 32-bit random word."""

@@ -27,7 +27,8 @@ class NeuronModel(Model):
 def _threshold_above_reset(where: str, values: Mapping[str, Any]) -> None:
     if values["V_threshold_mV"] <= values["V_reset_mV"]:
         raise ConfigurationError(
-            f"{where}.V_threshold_mV: {values['V_threshold_mV']} is not allowed; must be above V_reset_mV ({values['V_reset_mV']})"
+            f"{where}.V_threshold_mV: {values['V_threshold_mV']} is not allowed; "
+            f"must be above V_reset_mV ({values['V_reset_mV']})"
         )
 
 

@@ -14,11 +14,11 @@ from hpcsnn.models.profiles import gaussian_by_squared_distance, gaussian_reach
 class RewiringRule(Model):
     """Attempts on (source, target) slots drawn at random.
 
-    Every ``every_ms`` each block of ``block_side`` x ``block_side`` targets makes ``attempts`` attempts (parameters that
-    every rule has). ``eliminate`` is the threshold of the chance to remove the synapse that is there (it sees the
-    synapse's variables), ``form`` that to make one where there is none; both see ``distance_squared`` and the constants.
-    ``initial`` is a new synapse's weight; its other variables start at their initial values. ``reach_squared`` is the
-    largest squared distance at which ``form`` is not zero.
+    Every ``every_ms`` each block of ``block_side`` x ``block_side`` targets makes ``attempts`` attempts (parameters
+    that every rule has). ``eliminate`` is the threshold of the chance to remove the synapse that is there (it sees the
+    synapse's variables), ``form`` that to make one where there is none; both see ``distance_squared`` and the
+    constants. ``initial`` is a new synapse's weight; its other variables start at their initial values.
+    ``reach_squared`` is the largest squared distance at which ``form`` is not zero.
     """
 
     eliminate: str = "0"

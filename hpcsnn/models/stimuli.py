@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,16 +18,18 @@ class SourceModel(Model):
     """A model whose neurons say when they spike next.
 
     Time is cut into windows of ``window_steps`` (a derived constant). ``on_window`` runs once a window, ``first_spike``
-    once a window and neuron, ``next_spike`` after each spike; the latter two set ``next_spike`` to a step (``never``, or
-    one beyond the window, for none). They see ``step``, ``window``, ``window_end`` (next_spike only), ``id``, ``neuron``
-    (index of this rank's neuron, for tables that have a row a neuron), the neuron's state, and
+    once a window and neuron, ``next_spike`` after each spike; the latter two set ``next_spike`` to a step (``never``,
+    or one beyond the window, for none). They see ``step``, ``window``, ``window_end`` (next_spike only), ``id``,
+    ``neuron`` (index of this rank's neuron, for tables that have a row a neuron), the neuron's state, and
     ``random4(entity, step, draw)``: four 32-bit random numbers that depend on nothing else.
+    ``check_population(where, values, n_neurons, dt_ms)`` may refuse what does not fit the population or the step.
     """
 
     state: tuple[Variable, ...] = ()
     on_window: str = ""
     first_spike: str = ""
     next_spike: str = ""
+    check_population: Callable[[str, Mapping[str, Any], int, float], None] | None = None
 
 
 def _field_rates_hz(values: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -49,6 +51,22 @@ def _check_moving(where: str, values: Mapping[str, Any]) -> None:
         )
 
 
+def _check_rate(where: str, rate_hz: float, dt_ms: float) -> None:
+    """A step has room for one spike: the chance of one must stay below 1."""
+    if rate_hz * dt_ms * 1e-3 >= 1:
+        raise ConfigurationError(
+            f"{where}: {rate_hz:g} Hz is not allowed; with dt_ms {dt_ms:g} it must be < {1e3 / dt_ms:g} Hz"
+        )
+
+
+def _check_moving_in_steps(where: str, values: Mapping[str, Any], n_neurons: int, dt_ms: float) -> None:
+    _check_rate(f"{where}.base_hz + peak_hz", values["base_hz"] + values["peak_hz"], dt_ms)
+    if round(values["dwell_ms"] / dt_ms) < 1:
+        raise ConfigurationError(
+            f"{where}.dwell_ms: {values['dwell_ms']} is not allowed; must be at least one step (dt_ms {dt_ms:g})"
+        )
+
+
 MovingGaussianPoisson = SourceModel(
     "moving_gaussian_poisson",
     "Poisson neurons whose rate is a Gaussian bump around a position that jumps; the field repeats over the grid.",
@@ -58,7 +76,9 @@ MovingGaussianPoisson = SourceModel(
         "sigma": Parameter(2.0, "grid units", "width of the bump", above=0.0),
         "dwell_ms": Parameter(20.0, "ms", "time at one position; the first such time is silent", above=0.0),
         "field_side": Parameter(16, "grid units", "side of the repeated field", ctype="int", minimum=1),
-        "positions": Parameter(15, "grid units", "positions are drawn from 0 .. positions - 1 in x and y", ctype="int", minimum=1),
+        "positions": Parameter(
+            15, "grid units", "positions are drawn from 0 .. positions - 1 in x and y", ctype="int", minimum=1
+        ),
     },
     derived={"window_steps": Derived("round(dwell_ms / dt_ms)", "int")},
     tables={
@@ -67,16 +87,20 @@ MovingGaussianPoisson = SourceModel(
         "field_y": Table("int", lambda context: context.y % context.values["field_side"]),
     },
     check=_check_moving,
+    check_population=_check_moving_in_steps,
     state=(Variable("rate_class", 0, "", "int", "squared distance from the stimulus"),),
     on_window="""
 uint32 rest;
 const Random4 place = random4(0xffffffffu, (uint32)step, 2u);
-const int stimulus_x = (int)choose(place.x, (uint32)positions, &rest), stimulus_y = (int)choose(place.y, (uint32)positions, &rest);
+const int stimulus_x = (int)choose(place.x, (uint32)positions, &rest);
+const int stimulus_y = (int)choose(place.y, (uint32)positions, &rest);
 """,
     first_spike="""
-const int dx = torus_distance(field_x[neuron], stimulus_x, field_side), dy = torus_distance(field_y[neuron], stimulus_y, field_side);
+const int dx = torus_distance(field_x[neuron], stimulus_x, field_side);
+const int dy = torus_distance(field_y[neuron], stimulus_y, field_side);
 rate_class = dx * dx + dy * dy;
-const int steps = waiting_steps(wait + rate_class * window_steps, window_steps, random4((uint32)id, (uint32)step, 1u).x);
+const uint32 random = random4((uint32)id, (uint32)step, 1u).x;
+const int steps = waiting_steps(wait + rate_class * window_steps, window_steps, random);
 next_spike = window == 0 || steps > window_steps ? never : step + steps - 1;
 """,
     next_spike="""
@@ -91,6 +115,7 @@ Poisson = SourceModel(
     "poisson",
     "Independent Poisson neurons of one constant rate, at most one spike a step.",
     parameters={"rate_hz": Parameter(20.0, "Hz", "rate of every neuron", minimum=0.0)},
+    check_population=lambda where, values, n_neurons, dt_ms: _check_rate(f"{where}.rate_hz", values["rate_hz"], dt_ms),
     # A window only bounds the table of waiting times: the process has no memory.
     derived={"window_steps": Derived("200", "int")},
     tables={
@@ -137,7 +162,17 @@ def _check_spikes(where: str, values: Mapping[str, Any]) -> None:
             f"{where}: neurons has shape {neurons.shape} and times_ms {times.shape}; give one time a neuron's spike"
         )
     if times.size and not (np.isfinite(times).all() and times.min() >= 0):
-        raise ConfigurationError(f"{where}.times_ms: {times.min()!r} is not allowed; times must be finite and >= 0")
+        raise ConfigurationError(f"{where}.times_ms: {times.min()} is not allowed; times must be finite and >= 0")
+
+
+def _check_spike_ids(where: str, values: Mapping[str, Any], n_neurons: int, dt_ms: float) -> None:
+    neurons = np.asarray(values["neurons"], dtype=np.int64)
+    wrong = neurons[(neurons < 0) | (neurons >= n_neurons)]
+    if wrong.size:
+        raise ConfigurationError(f"{where}.neurons: {wrong[0]} is not allowed; must be in 0 .. {n_neurons - 1}")
+    times = np.asarray(values["times_ms"], dtype=np.float64)
+    if times.max(initial=0.0) / dt_ms >= 2**31 - 1:
+        raise ConfigurationError(f"{where}.times_ms: {times.max()} is not allowed; must be below step 2^31 - 1")
 
 
 SpikeArray = SourceModel(
@@ -154,6 +189,7 @@ SpikeArray = SourceModel(
         "spike_step": Table("int", lambda context: _own_spikes(context)[1]),
     },
     check=_check_spikes,
+    check_population=_check_spike_ids,
     state=(Variable("n_past", 0, "", "int", "spikes already emitted"),),
     first_spike="""
 next_spike = offset[neuron] < offset[neuron + 1] ? spike_step[offset[neuron]] : never;

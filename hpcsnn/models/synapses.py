@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from hpcsnn.models.base import Derived, Model, Parameter, Variable
 
@@ -34,7 +36,8 @@ class SynapseModel(Model):
     ``deliver`` is the amount that a presynaptic spike brings. ``on_pre_spike`` runs after it, when the spike arrives;
     it sees the variables, the post traces and ``coincident`` (the target spiked in the step that the synapse sees).
     ``on_post_spike`` runs for every incoming synapse of a neuron that spiked; it sees the pre traces. ``bound`` is an
-    expression over the parameters and ``initial_weight`` for the largest absolute amount one spike can bring.
+    expression over the parameters and ``initial_weight`` for the largest absolute amount one spike can bring;
+    ``weight_range`` gives the weights that the rule keeps to, where it does.
     """
 
     variables: tuple[Variable, ...] = (Variable("weight"),)
@@ -44,6 +47,7 @@ class SynapseModel(Model):
     on_pre_spike: str = ""
     on_post_spike: str = ""
     bound: str = "abs(initial_weight)"
+    weight_range: Callable[[Mapping[str, Any]], tuple[float, float]] | None = None
 
 
 ExponentialConductance = ReceptorModel(
@@ -79,7 +83,6 @@ current = flushed(current * decay);
 Static = SynapseModel("static", "A weight that does not change.")
 
 
-
 AdditiveSTDP = SynapseModel(
     "additive_stdp",
     "Additive pair-based STDP, all-to-all pairs, weight in [0, w_max].",
@@ -101,5 +104,6 @@ const float potentiated = weight + a_plus * pre_trace;
 weight = coincident ? weight : (potentiated > w_max ? w_max : potentiated);
 """,
     bound="w_max",
+    weight_range=lambda values: (0.0, values["w_max"]),
     source="Song, Miller & Abbott 2000; Bamford, Murray & Willshaw 2010; coincident pairs as in GeNN 5",
 )

@@ -3,7 +3,7 @@
 Layout (``ny, nx`` the population's grid, chunks are tiles)::
 
     attributes            format, version, step, dt_ms, spikes (count and fingerprint a population)
-    populations/NAME      state variables (ny, nx); rates_hz (bins,) with attribute bin_ms
+    populations/NAME      attribute grid (ny, nx); state variables (ny, nx); rates_hz (bins,) with attribute bin_ms
     projections/NAME      attributes source, target; receptor.VARIABLE (ny, nx); in_degree (ny, nx) int32;
                           source (ny, nx, k) int32 ids ascending, -1 behind the last; every synapse variable likewise
     projections/NAME/displacement/{start,end}   count, weight_sum (dy, dx), with attributes dx, dy
@@ -75,9 +75,11 @@ def _create(
     group.attrs.update(
         {"format": FORMAT, "version": VERSION, "step": simulation.step, "dt_ms": network.dt_ms, "spikes": spikes}
     )  # fmt: skip
+    group.require_group("projections")
     for name, population in network.populations.items():
         model: Any = population.model.model
         part = group.require_group(f"populations/{name}")
+        part.attrs["grid"] = [population.grid.ny, population.grid.nx]
         for variable in model.state:
             _grid_array(part, variable.name, simulation.placements[name], variable.ctype)
         part.create_array("rates_hz", data=rates[name]).attrs["bin_ms"] = simulation.state.bin_steps * network.dt_ms
@@ -194,7 +196,7 @@ class StoredNetwork:
         return sorted(self._part("projections").group_keys())
 
     def _part(self, path: str) -> zarr.Group:
-        part = self._group[path] if path in self._group else self._group.require_group(path)
+        part = self._group[path]
         assert isinstance(part, zarr.Group)
         return part
 
@@ -206,10 +208,10 @@ class StoredNetwork:
         attributes = self._group[f"projections/{projection}"].attrs
         return str(attributes["source"]), str(attributes["target"])
 
-    def grid(self, projection: str) -> tuple[int, int]:
-        """(ny, nx) of the target population."""
-        ny, nx = self._group[f"projections/{projection}/in_degree"].shape  # type: ignore[union-attr]
-        return int(ny), int(nx)
+    def grid(self, population: str) -> tuple[int, int]:
+        """(ny, nx) of a population."""
+        sides: Any = self._part(f"populations/{population}").attrs["grid"]
+        return int(sides[0]), int(sides[1])
 
     def neurons(self, population: str) -> dict[str, NDArray[Any]]:
         """As `Simulation.neurons` of one rank that has the whole network."""
@@ -225,8 +227,8 @@ class StoredNetwork:
                     if name.startswith("receptor."):
                         values = self._array(f"projections/{projection}/{name}").ravel()
                         columns[f"{projection}.{name.removeprefix('receptor.')}"] = values
-        size = len(next(iter(columns.values()))) if columns else 0
-        return {"id": np.arange(size, dtype=np.int32), **columns}
+        ny, nx = self.grid(population)
+        return {"id": np.arange(ny * nx, dtype=np.int32), **columns}
 
     def synapses(self, projection: str) -> dict[str, NDArray[Any]]:
         """As `Simulation.synapses` of one rank that has the whole network."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,9 @@ class RunDirectory:
                 if not self.configuration.is_file():
                     raise StorageError(f"{self.path}: is not empty and not a run of hpcsnn; give another --out")
                 if not overwrite:
-                    raise StorageError(f"{self.path}: holds a run already, which is kept; give another --out, or --overwrite")
+                    raise StorageError(
+                        f"{self.path}: holds a run already, which is kept; give another --out, or --overwrite"
+                    )
                 self._remove_run()
             self.path.mkdir(parents=True, exist_ok=True)
             probe = self.path / ".writable"
@@ -81,6 +82,6 @@ class RunDirectory:
         partial = path.with_name(f".{path.name}.part")
         try:
             partial.write_text(text)
-            os.replace(partial, path)
+            partial.replace(path)
         except OSError as error:
             raise StorageError(f"{path}: cannot be written: {error.strerror}") from None

@@ -1,0 +1,183 @@
+"""The figures of a stored run: rates, connectivity by displacement, degrees and weights, and the map itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from hpcsnn.analysis.statistics import DisplacementMap
+from hpcsnn.analysis.style import COLOUR_MAP, COLOURS, ONE_COLUMN, STYLE, TWO_COLUMNS
+from hpcsnn.analysis.topography import receptive_field_centres
+from hpcsnn.storage.network_store import StoredNetwork
+
+_DPI = 200
+_WEIGHT_BINS = 20
+# A warped grid of more lines than this is a grey square.
+_MOST_LINES = 32
+
+
+def draw_figures(network_path: Path, folder: Path) -> list[Path]:
+    """Draw every figure that the stored network has data for, as PNG and PDF.
+
+    Args:
+        network_path: a ``network.zarr``.
+        folder: where the files go; made if missing.
+
+    Returns:
+        The files, in the order in which they were drawn.
+
+    Raises:
+        StorageError: no stored network there.
+    """
+    stored = StoredNetwork(network_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    with matplotlib.rc_context(STYLE):
+        for name, figure in _figures(stored):
+            for suffix in ("png", "pdf"):
+                paths.append(folder / f"{name}.{suffix}")
+                figure.savefig(paths[-1], dpi=_DPI)
+    return paths
+
+
+def _figures(stored: StoredNetwork) -> Iterator[tuple[str, Figure]]:
+    if any(len(stored.rates_hz(name)[0]) for name in stored.populations):
+        yield "rates", rates_figure({name: stored.rates_hz(name) for name in stored.populations})
+    wired = {}
+    for name in stored.projections:
+        source, target = stored.ends(name)
+        synapses = stored.synapses(name)
+        grid = stored.grid(target)
+        wired[name] = np.bincount(synapses["post"], minlength=grid[0] * grid[1]), synapses["weight"]
+        start, end = stored.displacement(name, "start"), stored.displacement(name, "end")
+        if start is not None and end is not None:
+            yield f"displacement_{name}", displacement_figure(name, start, end, grid[0] * grid[1])
+        if stored.grid(source) == grid and grid[0] > 1 and len(synapses["pre"]):
+            centres = receptive_field_centres(grid, synapses["pre"], synapses["post"], synapses["weight"])
+            yield f"map_{name}", map_figure(name, centres)
+    if wired:
+        yield "degrees_and_weights", degrees_figure(wired)
+
+
+def rates_figure(rates: dict[str, tuple[NDArray[np.float64], float]]) -> Figure:
+    """Rates (Hz) in bins of the given length (ms), faint, under their running mean over a second."""
+    figure = Figure(figsize=(ONE_COLUMN, 2.2), layout="constrained")
+    axes = figure.add_subplot()
+    for (name, (values, bin_ms)), colour in zip(rates.items(), _colours(len(rates)), strict=True):
+        time_s = (np.arange(len(values)) + 0.5) * bin_ms * 1e-3
+        axes.plot(time_s, values, color=colour, alpha=0.3, linewidth=0.5)
+        n = min(max(1, round(1000 / bin_ms)), max(1, len(values)))
+        smooth = np.convolve(values, np.full(n, 1 / n), mode="valid") if len(values) else values
+        axes.plot(time_s[(n - 1) // 2 :][: len(smooth)], smooth, color=colour, label=name)
+    axes.set(xlabel="model time (s)", ylabel="firing rate (Hz)")
+    axes.set_ylim(bottom=0)
+    axes.margins(x=0)
+    axes.legend()
+    return figure
+
+
+def connection_probability(displacement: DisplacementMap, n_targets: int) -> NDArray[np.float64]:
+    """Share of the targets that have a source at each displacement, shape (len(dy), len(dx))."""
+    return displacement.count / n_targets
+
+
+def mean_weight(displacement: DisplacementMap) -> NDArray[np.float64]:
+    """Mean weight of the synapses at each displacement, NaN where there are none, shape (len(dy), len(dx))."""
+    return np.divide(
+        displacement.weight_sum,
+        displacement.count,
+        out=np.full(displacement.count.shape, np.nan),
+        where=displacement.count > 0,
+    )
+
+
+def displacement_figure(name: str, start: DisplacementMap, end: DisplacementMap, n_targets: int) -> Figure:
+    """Connection probability and mean weight by displacement (post - pre), at start and end."""
+    figure = Figure(figsize=(ONE_COLUMN * 1.3, ONE_COLUMN * 1.15), layout="compressed")
+    panels = figure.subplots(2, 2, sharex=True, sharey=True)
+    rows = {
+        "connection probability": [connection_probability(d, n_targets) for d in (start, end)],
+        "mean weight": [mean_weight(d) for d in (start, end)],
+    }
+    for row, (what, values) in zip(panels, rows.items(), strict=True):
+        finite = np.concatenate([v[np.isfinite(v)] for v in values])
+        top = float(finite.max(initial=0.0)) or 1.0
+        bottom = min(float(finite.min(initial=0.0)), 0.0)
+        image: Any = None
+        for axes, value, displacement in zip(row, values, (start, end), strict=True):
+            edges = [np.append(axis, axis[-1] + 1) - 0.5 for axis in (displacement.dx, displacement.dy)]
+            image = axes.pcolormesh(*edges, value, vmin=bottom, vmax=top, cmap=COLOUR_MAP, rasterized=True)
+            _grid_axes(axes)
+            axes.spines[["top", "right"]].set_visible(True)
+        figure.colorbar(image, ax=list(row), label=what, shrink=0.85).outline.set_linewidth(0.6)
+    for axes, when in zip(panels[0], ("start", "end"), strict=True):
+        axes.set_title(f"{name}, {when}")
+    for axes in panels[1]:
+        axes.set_xlabel("dx (grid units)")
+    for axes in panels[:, 0]:
+        axes.set_ylabel("dy (grid units)")
+    return figure
+
+
+def degrees_figure(wired: dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]]) -> Figure:
+    """Histograms of in-degrees (one entry a target) and weights (one entry a synapse) of each projection."""
+    figure = Figure(figsize=(TWO_COLUMNS * 0.75, 1.7 * len(wired) + 0.2), layout="constrained")
+    panels = figure.subplots(len(wired), 2, squeeze=False)
+    for (name, (in_degree, weight)), (left, right), colour in zip(
+        wired.items(), panels, _colours(len(wired)), strict=True
+    ):
+        highest = int(in_degree.max(initial=0))
+        step = highest // 60 + 1  # so that bars stay visible
+        left.hist(in_degree, bins=np.arange(0, highest + 2 * step, step) - 0.5, color=colour)
+        left.set(xlabel="in-degree", ylabel="target neurons")
+        low, high = min(float(weight.min(initial=0.0)), 0.0), max(float(weight.max(initial=0.0)), 0.0)
+        high = high if high > low else low + 1.0
+        right.hist(weight, bins=np.linspace(low, high, _WEIGHT_BINS + 1), color=colour)
+        right.set(xlabel="weight", ylabel="synapses")
+        for axes, mean in ((left, in_degree.mean()), (right, weight.mean() if len(weight) else None)):
+            if mean is not None:
+                axes.set_title(f"{name}: mean {mean:.3g}", loc="left")
+    return figure
+
+
+def map_figure(name: str, centres: NDArray[np.float64]) -> Figure:
+    """The map as a warped grid: lines join the receptive-field centres of neighbouring targets.
+
+    Args:
+        centres: shape (ny, nx, 2), relative to each neuron's own place, as `receptive_field_centres` gives them.
+    """
+    ny, nx = centres.shape[:2]
+    shown_y, shown_x = min(ny, _MOST_LINES), min(nx, _MOST_LINES)
+    places = np.stack(np.meshgrid(np.arange(shown_x), np.arange(shown_y)), axis=-1)
+    # A place plus a displacement, not folded back onto the torus: no line crosses the figure.
+    warped = places + centres[:shown_y, :shown_x]
+    figure = Figure(figsize=(ONE_COLUMN, ONE_COLUMN * (shown_y + 2) / (shown_x + 2) + 0.3), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_axisbelow(True)
+    for grid, colour, width in ((places, "0.85", 0.5), (warped, COLOURS[0], 0.8)):
+        axes.plot(grid[..., 0], grid[..., 1], color=colour, linewidth=width)
+        axes.plot(grid[..., 0].T, grid[..., 1].T, color=colour, linewidth=width)
+    axes.plot(warped[..., 0].ravel(), warped[..., 1].ravel(), ".", color=COLOURS[0], markersize=2)
+    part = "" if (shown_x, shown_y) == (nx, ny) else f" (first {shown_x} x {shown_y} of {nx} x {ny})"
+    axes.set(xlabel="x (grid units)", ylabel="y (grid units)", title=f"{name}: receptive-field centres{part}")
+    _grid_axes(axes)
+    return figure
+
+
+def _grid_axes(axes: Axes) -> None:
+    """Square cells, and ticks on neurons."""
+    axes.set_aspect("equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(5, integer=True))
+
+
+def _colours(n: int) -> list[Any]:
+    return [COLOURS[k % len(COLOURS)] for k in range(n)]

@@ -1,0 +1,104 @@
+"""Figures: the numbers behind them, and that every network has its figures without a warning."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hpcsnn import Grid, Network, Simulation, models
+from hpcsnn.analysis.figures import connection_probability, draw_figures, map_figure, mean_weight
+from hpcsnn.analysis.statistics import displacement_map
+from hpcsnn.analysis.topography import receptive_field_centres
+from hpcsnn.config import load_configuration
+from hpcsnn.devices import HostDevice
+from hpcsnn.experiment import run_experiment
+from hpcsnn.storage.network_store import StoredNetwork, write_network
+
+QUICK = HostDevice(("-O1",))
+PNG, PDF = b"\x89PNG", b"%PDF"
+
+
+def test_a_run_leaves_its_figures(tmp_path):
+    run_experiment(load_configuration("topomap", ["duration_ms=1000"]), tmp_path / "run", None, "cpu")
+    figures = tmp_path / "run" / "figures"
+    names = ["rates", "displacement_ff", "map_ff", "displacement_lat", "map_lat", "degrees_and_weights"]
+    assert {path.name for path in figures.iterdir()} == {
+        f"{name}.{suffix}" for name in names for suffix in ("png", "pdf")
+    }
+    for path in figures.iterdir():
+        assert path.read_bytes()[:4] == (PNG if path.suffix == ".png" else PDF)
+    again = draw_figures(tmp_path / "run" / "network.zarr", tmp_path / "again")
+    assert [path.name for path in again if path.suffix == ".png"] == [f"{name}.png" for name in names]
+    stored = StoredNetwork(tmp_path / "run" / "network.zarr")
+    assert stored.displacement("ff", "start").count.sum() < stored.displacement("ff", "end").count.sum()
+
+
+def test_centres_are_weighted_means_on_the_torus():
+    pre = np.array([7, 1, 8 + 3, 2 * 8 + 3, 3 * 8 + 6], dtype=np.int32)
+    post = np.array([0, 0, 3, 3, 2 * 8 + 5], dtype=np.int32)
+    weight = np.array([0.5, 0.5, 0.3, 0.1, 0.2], dtype=np.float32)
+    centres = receptive_field_centres((4, 8), pre, post, weight)
+    # Sources one to the left, across the edge, and one to the right.
+    np.testing.assert_allclose(centres[0, 0], [0, 0], atol=1e-6)
+    # Directly above, 1 away with weight 0.3 and 2 away (half of the torus) with 0.1.
+    angle = np.angle(0.3 * np.exp(2j * np.pi / 4) + 0.1 * np.exp(2j * np.pi * 2 / 4))
+    np.testing.assert_allclose(centres[0, 3], [0, angle * 4 / (2 * np.pi)], atol=1e-6)
+    np.testing.assert_allclose(centres[2, 5], [1, 1], atol=1e-6)
+    assert np.isnan(centres[1, 1]).all(), "no afferents, no centre"
+
+
+def test_centres_of_cancelling_afferents_are_not_invented():
+    pre = np.arange(8, dtype=np.int32)
+    centres = receptive_field_centres((1, 8), pre, np.zeros(8, np.int32), np.ones(8, np.float32))
+    assert np.isnan(centres[0, 0, 0])
+
+
+def test_displacement_maps_agree_with_a_slow_count():
+    grid = Grid(6, 5)
+    network = Network(seed=2)
+    network.add_population("a", grid, models.Poisson(rate_hz=1))
+    network.add_population("b", grid, models.LIF())
+    network.add_projection("ab", "a", "b", models.FixedProbability(p=0.1), models.ExponentialCurrent(), 0.5)
+    simulation = Simulation(network, device=QUICK)
+    displacement = displacement_map(simulation, "ab")
+    probability, weight = connection_probability(displacement, grid.size), mean_weight(displacement)
+    synapses = simulation.synapses("ab")
+    pairs = set(zip(synapses["pre"].tolist(), synapses["post"].tolist(), strict=True))
+    for row, dy in enumerate(displacement.dy):
+        for column, dx in enumerate(displacement.dx):
+            hits = sum(
+                (((y - dy) % 5) * 6 + (x - dx) % 6, y * 6 + x) in pairs for y in range(grid.ny) for x in range(grid.nx)
+            )
+            assert probability[row, column] == pytest.approx(hits / grid.size)
+            assert (weight[row, column] == 0.5) if hits else np.isnan(weight[row, column])
+    assert displacement.dx.tolist() == [-2, -1, 0, 1, 2, 3]
+    assert displacement.dy.tolist() == [-2, -1, 0, 1, 2]
+
+
+def odd_networks():
+    silent = Network(seed=1)
+    silent.add_population("only", 5, models.Poisson(rate_hz=1))
+    unequal = Network(seed=1)
+    unequal.add_population("a", 30, models.Poisson(rate_hz=100))
+    unequal.add_population("b", Grid(4, 4), models.LIF())
+    unequal.add_projection("ab", "a", "b", models.FixedProbability(p=0.5), models.ExponentialCurrent(), -0.5)
+    unequal.add_projection("none", "b", "b", models.FixedProbability(p=0.0), models.ExponentialCurrent(), 1.0)
+    return {"one population": silent, "unequal grids and no synapses": unequal}
+
+
+@pytest.mark.parametrize("name", odd_networks())
+@pytest.mark.parametrize("duration_ms", [0.0, 250.0])
+def test_odd_networks_have_figures_without_warnings(name, duration_ms, tmp_path):
+    simulation = Simulation(odd_networks()[name], device=QUICK)
+    simulation.run(duration_ms)
+    write_network(tmp_path / "network.zarr", simulation)
+    names = {path.stem for path in draw_figures(tmp_path / "network.zarr", tmp_path / "figures")}
+    assert ("rates" in names) == (duration_ms > 0)
+    assert ("degrees_and_weights" in names) == (name != "one population")
+    assert not any(name.startswith(("map", "displacement")) for name in names)
+
+
+def test_a_large_map_shows_a_part_and_says_so():
+    figure = map_figure("ff", np.zeros((40, 100, 2)))
+    assert figure.axes[0].get_title() == "ff: receptive-field centres (first 32 x 32 of 100 x 40)"
+    assert len(figure.axes[0].lines) == 2 * (32 + 32) + 1
