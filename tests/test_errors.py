@@ -22,7 +22,10 @@ OVERRIDES = [
     (f"{FF}.delay=1", f"{FF}: unknown name 'delay'; allowed: .*Did you mean 'delay_ms'?"),
     (f"{BAMFORD}.sgima=1", f"{BAMFORD}: unknown name 'sgima'; allowed: .*Did you mean 'sigma'?"),
     ("populations.target.model={liff: {}}", "populations.target.model: unknown name 'liff'; .*Did you mean 'lif'?"),
-    (f"{FF}.rewiring.banford=1", f"{FF}.rewiring: ['bamford', 'banford'] is not allowed; give one model, with its parameters below it"),
+    (
+        f"{FF}.rewiring.banford=1",
+        f"{FF}.rewiring: ['bamford', 'banford'] is not allowed; give one model, with its parameters below it",
+    ),
     (f"{FF}.rewiring=none_such", f"{FF}.rewiring: unknown name 'none_such'; allowed: bamford"),
     ("seed=-1", "seed: -1 is not allowed; input should be greater than or equal to 0"),
     ("seed=18446744073709551616", "seed: 18446744073709551616 is not allowed; input should be less than"),
@@ -30,33 +33,66 @@ OVERRIDES = [
     ("seed=true", "seed: True is not allowed; input should be a valid integer"),
     ("scale=0", "scale: 0 is not allowed; input should be greater than or equal to 1"),
     ("dt_ms=0", "dt_ms: 0 is not allowed; input should be greater than 0 (a number of milliseconds)"),
-    ("duration_ms=-5", "duration_ms: -5 is not allowed; input should be greater than or equal to 0 (a number of millise"),
-    ("duration_ms=60 s", "duration_ms: '60 s' is not allowed; input should be a valid number.* (a number of milliseconds)"),
+    (
+        "duration_ms=-5",
+        "duration_ms: -5 is not allowed; input should be greater than or equal to 0 (a number of millise",
+    ),
+    (
+        "duration_ms=60 s",
+        "duration_ms: '60 s' is not allowed; input should be a valid number.* (a number of milliseconds)",
+    ),
     ("duration_ms=.inf", "duration_ms: inf is not allowed; input should be a finite number"),
     ("duration_ms=1e12", "duration_ms: 1000000000000.0 is 10000000000000 steps; at most 2^31 - 1"),
-    (f"{FF}.delay_ms=1 ms", f"{FF}.delay_ms: '1 ms' is not allowed; input should be a valid number.* (a number of millisec"),
+    (
+        f"{FF}.delay_ms=1 ms",
+        f"{FF}.delay_ms: '1 ms' is not allowed; input should be a valid number.* (a number of millisec",
+    ),
     (f"{FF}.delay_ms=0", f"{FF}.delay_ms: 0.0 is not allowed; must be a number in ms of at least one step (dt_ms 0.1)"),
     (f"{FF}.delay_ms=0.04", f"{FF}.delay_ms: 0.04 is not allowed; must be a number in ms of at least one step"),
     ("populations.source.grid=[0, 16]", "populations.source.grid: [0, 16] is not allowed; must be >= 1"),
     ("populations.source.grid=[-16, 16]", "populations.source.grid: [-16, 16] is not allowed; must be >= 1"),
     ("populations.source.grid=[16]", "populations.source.grid.*: .*missing"),
-    ("populations.source.grid=[16.5, 16]", "populations.source.grid.0: 16.5 is not allowed; input should be a valid integer"),
+    (
+        "populations.source.grid=[16.5, 16]",
+        "populations.source.grid.0: 16.5 is not allowed; input should be a valid integer",
+    ),
     ("populations.source.size=5", "populations.source: give either grid: [nx, ny] or size: n"),
     ("populations.source.grid=[70000, 70000]", "grid: 70000 x 70000 neurons are too many; at most 2^31 - 1"),
-    ("populations.source.grid=[16, 32]", f"{FF}: source grid 16 x 32 does not fit target grid 16 x 16; distances need two equal"),
+    (
+        "populations.source.grid=[16, 32]",
+        f"{FF}: source grid 16 x 32 does not fit target grid 16 x 16; distances need two equal",
+    ),
     (f"{FF}.source=sauce", f"{FF}.source: unknown name 'sauce'; allowed: source, target. Did you mean 'source'?"),
-    ("projections.lat.target=source", "projections.lat.target: 'source' is not allowed; it spikes by itself (moving_gauss"),
-    (f"{FF}.connector.gaussian.sigma=0", f"{FF}.connector.gaussian.sigma: 0 is not allowed; must be a number in grid units > 0"),
+    (
+        "projections.lat.target=source",
+        "projections.lat.target: 'source' is not allowed; it spikes by itself (moving_gauss",
+    ),
+    (
+        f"{FF}.connector.gaussian.sigma=0",
+        f"{FF}.connector.gaussian.sigma: 0 is not allowed; must be a number in grid units > 0",
+    ),
     (f"{BAMFORD}.sigma=0", f"{BAMFORD}.sigma: 0 is not allowed; must be a number in grid units > 0"),
     (f"{BAMFORD}.sigma=wide", f"{BAMFORD}.sigma: 'wide' is not allowed; must be a number in grid units > 0"),
     (f"{BAMFORD}.sigma=.nan", f"{BAMFORD}.sigma: nan is not allowed; must be a number in grid units > 0"),
-    (f"{FF}.connector.gaussian.p_max=1.5", f"{FF}.connector.gaussian.p_max: 1.5 is not allowed; must be a number >= 0 and <= 1"),
+    (
+        f"{FF}.connector.gaussian.p_max=1.5",
+        f"{FF}.connector.gaussian.p_max: 1.5 is not allowed; must be a number >= 0 and <= 1",
+    ),
     (f"{BAMFORD}.p_eliminate=-0.1", f"{BAMFORD}.p_eliminate: -0.1 is not allowed; must be a number >= 0 and <= 1"),
     (f"{BAMFORD}.p_max=true", f"{BAMFORD}.p_max: True is not allowed; must be a number >= 0 and <= 1"),
-    (f"{FF}.connector={{gaussian: {{sigma: 2}}}}", f"{FF}.connector.gaussian.p_max: missing; give a number >= 0 and <= 1 (chan"),
+    (
+        f"{FF}.connector={{gaussian: {{sigma: 2}}}}",
+        f"{FF}.connector.gaussian.p_max: missing; give a number >= 0 and <= 1 (chan",
+    ),
     (f"{BAMFORD}.attempts=2.5", f"{BAMFORD}.attempts: 2.5 is not allowed; must be a whole number >= 1"),
-    (f"{BAMFORD}.block_side=7", f"{BAMFORD}.block_side: 7 does not fit the grid 16 x 16; both sides must be multiples of it"),
-    (f"{BAMFORD}.every_ms=0.01", f"{BAMFORD}.every_ms: 0.01 is not allowed; must be a number in ms of at least one step"),
+    (
+        f"{BAMFORD}.block_side=7",
+        f"{BAMFORD}.block_side: 7 does not fit the grid 16 x 16; both sides must be multiples of it",
+    ),
+    (
+        f"{BAMFORD}.every_ms=0.01",
+        f"{BAMFORD}.every_ms: 0.01 is not allowed; must be a number in ms of at least one step",
+    ),
     (f"{FF}.weight=0.3", f"{FF}.weight: 0.3 is not allowed; must be in [0, 0.2], the range of additive_stdp"),
     (f"{FF}.weight=-0.1", f"{FF}.weight: -0.1 is not allowed; must be in [0, 0.2]"),
     (f"{FF}.weight=.nan", f"{FF}.weight: nan is not allowed; must be a finite number"),
@@ -65,27 +101,63 @@ OVERRIDES = [
     (f"{FF}.capacity=0", f"{FF}.capacity: 0 is not allowed; must be a whole number >= 1"),
     (f"{FF}.capacity=4.5", f"{FF}.capacity: 4.5 is not allowed; input should be a valid integer"),
     (f"{FF}.rows_grow=maybe", f"{FF}.rows_grow: 'maybe' is not allowed; input should be a valid boolean"),
-    (f"{FIELD}.peak_hz=1e5", f"{FIELD}.base_hz + peak_hz: 100005 Hz is not allowed; with dt_ms 0.1 it must be < 10000 Hz"),
+    (
+        f"{FIELD}.peak_hz=1e5",
+        f"{FIELD}.base_hz + peak_hz: 100005 Hz is not allowed; with dt_ms 0.1 it must be < 10000 Hz",
+    ),
     (f"{FIELD}.dwell_ms=0.01", f"{FIELD}.dwell_ms: 0.01 is not allowed; must be at least one step (dt_ms 0.1)"),
     (f"{FIELD}.positions=17", f"{FIELD}.positions: 17 is not allowed; must be <= field_side (16)"),
-    ("populations.source.model={poisson: {rate_hz: 1e4}}", "populations.source.model.poisson.rate_hz: 10000 Hz is not allowed"),
-    ("populations.target.model.lif.V_threshold_mV=-80", "populations.target.model.lif.V_threshold_mV: -80.0 is not allowed; must be above V_reset_mV"),
-    ("populations.target.initial={U_mV: 3}", "populations.target.initial: unknown name 'U_mV'; allowed: V_mV, frozen_steps.* 'V_mV'?"),
-    ("populations.target.initial.V_mV=[1, 2]", "populations.target.initial.V_mV: has shape (2,); must be one number or 256 values"),
-    ("populations.target.initial.V_mV={gauss: {}}", "populations.target.initial.V_mV: unknown name 'gauss'; allowed: normal, uniform"),
-    ("populations.target.initial.V_mV={normal: {mean: 1}}", "populations.target.initial.V_mV.normal: {'mean': 1} is not allowed; must have numbers mean, std"),
-    ("populations.target.initial.V_mV={normal: {mean: 1, std: -1}}", "populations.target.initial.V_mV.normal: mean 1, std -1 is not allowed; std must be >= 0 and both finite"),
-    ("populations.target.initial.V_mV={uniform: {low: 1, high: 0}}", "populations.target.initial.V_mV.uniform: low 1, high 0 is not allowed; high must be >= low and both finite"),
-    ("populations.target.initial.V_mV=high", "populations.target.initial.V_mV: 'high' is not allowed; must be a number, a list"),
-    ("populations.target.initial.V_mV={normal: 3}", "populations.target.initial.V_mV.normal: 3 is not allowed; must have numbers"),
-    ("populations.target.model.lif=3", "populations.target.model.lif: 3 is not allowed; give parameters as name: value"),
+    (
+        "populations.source.model={poisson: {rate_hz: 1e4}}",
+        "populations.source.model.poisson.rate_hz: 10000 Hz is not allowed",
+    ),
+    (
+        "populations.target.model.lif.V_threshold_mV=-80",
+        "populations.target.model.lif.V_threshold_mV: -80.0 is not allowed; must be above V_reset_mV",
+    ),
+    (
+        "populations.target.initial={U_mV: 3}",
+        "populations.target.initial: unknown name 'U_mV'; allowed: V_mV, frozen_steps.* 'V_mV'?",
+    ),
+    (
+        "populations.target.initial.V_mV=[1, 2]",
+        "populations.target.initial.V_mV: has shape (2,); must be one number or 256 values",
+    ),
+    (
+        "populations.target.initial.V_mV={gauss: {}}",
+        "populations.target.initial.V_mV: unknown name 'gauss'; allowed: normal, uniform",
+    ),
+    (
+        "populations.target.initial.V_mV={normal: {mean: 1}}",
+        "populations.target.initial.V_mV.normal: {'mean': 1} is not allowed; must have numbers mean, std",
+    ),
+    (
+        "populations.target.initial.V_mV={normal: {mean: 1, std: -1}}",
+        "populations.target.initial.V_mV.normal: mean 1, std -1 is not allowed; std must be >= 0 and both finite",
+    ),
+    (
+        "populations.target.initial.V_mV={uniform: {low: 1, high: 0}}",
+        "populations.target.initial.V_mV.uniform: low 1, high 0 is not allowed; high must be >= low and both finite",
+    ),
+    (
+        "populations.target.initial.V_mV=high",
+        "populations.target.initial.V_mV: 'high' is not allowed; must be a number, a list",
+    ),
+    (
+        "populations.target.initial.V_mV={normal: 3}",
+        "populations.target.initial.V_mV.normal: 3 is not allowed; must have numbers",
+    ),
+    (
+        "populations.target.model.lif=3",
+        "populations.target.model.lif: 3 is not allowed; give parameters as name: value",
+    ),
     ("populations.target.model=[lif]", "populations.target.model: ['lif'] is not allowed; give one model"),
     ("tile=12", "tile: 12 is not allowed; must be one of 1, 2, 4, 8, 16, 32, 64"),
     ("seed", "--set 'seed': must be key=value, such as scale=4 or projections.ff.delay_ms=1"),
     ("=3", "--set '=3': must be key=value"),
     ("seed=[1", "--set 'seed=[1': '[1' is not a YAML value"),
     ("seed.low=3", "--set 'seed.low=3': seed is 1 and has nothing below it"),
-]  # fmt: skip
+]
 
 
 def as_pattern(message: str) -> str:
@@ -107,7 +179,7 @@ def test_every_mistake_is_named_at_once():
 
 
 def test_a_configuration_without_populations_or_model():
-    with pytest.raises(ConfigurationError, match="^populations: missing$"):
+    with pytest.raises(ConfigurationError, match=r"^populations: missing$"):
         parse_configuration({})
     with pytest.raises(ConfigurationError, match=r"^populations\.a\.model: missing$"):
         parse_configuration({"populations": {"a": {"size": 3}}})
@@ -160,7 +232,10 @@ DECLARATIONS = [
     (lambda: Grid(4, 2.5), "grid.ny: 2.5 is not allowed; must be a whole number >= 1"),
     (lambda: Grid(True, 2), "grid.nx: True is not allowed; must be a whole number >= 1"),
     (lambda: Network().add_population("A", 3, models.LIF()), "populations: name 'A' is not allowed; use lower-case"),
-    (lambda: Network().add_population("float", 3, models.LIF()), "populations: name 'float' is not allowed; .*C++ keyword"),
+    (
+        lambda: Network().add_population("float", 3, models.LIF()),
+        "populations: name 'float' is not allowed; .*C++ keyword",
+    ),
     (lambda: Network().add_population("a", 3, models.LIF), "populations.a.model: .* is not a neuron or source model"),
     (lambda: declare(connector=models.Static()), "projections.ab.connector: .* is not a Connector"),
     (lambda: declare(receptor=models.LIF()), "projections.ab.receptor: .* is not a ReceptorModel"),
@@ -170,8 +245,14 @@ DECLARATIONS = [
     (lambda: models.LIF(tau=1), "lif: unknown name 'tau'; allowed: "),
     (lambda: models.SpikeArray(neurons=[1]), "spike_array.times_ms: missing; give a list of spike times in ms"),
     (lambda: models.SpikeArray(neurons=[1], times_ms=[1, 2]), "spike_array: neurons has shape (1,) and times_ms (2,)"),
-    (lambda: models.SpikeArray(neurons=[1], times_ms=[-1.0]), "spike_array.times_ms: -1.0 is not allowed; times must be"),
-    (lambda: models.SpikeArray(neurons=["x"], times_ms=[1]), "spike_array: neurons and times_ms must be lists of numbers"),
+    (
+        lambda: models.SpikeArray(neurons=[1], times_ms=[-1.0]),
+        "spike_array.times_ms: -1.0 is not allowed; times must be",
+    ),
+    (
+        lambda: models.SpikeArray(neurons=["x"], times_ms=[1]),
+        "spike_array: neurons and times_ms must be lists of numbers",
+    ),
     (
         lambda: Network().add_population("a", 3, models.SpikeArray(neurons=[3], times_ms=[1.0])),
         "populations.a.model.spike_array.neurons: 3 is not allowed; must be in 0 .. 2",
@@ -180,10 +261,19 @@ DECLARATIONS = [
         lambda: Network().add_population("a", 3, models.SpikeArray(neurons=[0], times_ms=[1e12])),
         "populations.a.model.spike_array.times_ms: 1000000000000.0 is not allowed; must be below step 2^31 - 1",
     ),
-    (lambda: models.ExplicitList(**LISTED | {"pre": [-1]}), "explicit_list: -1 is not allowed; neuron ids must be >= 0"),
-    (lambda: models.ExplicitList(**LISTED | {"pre": [0, 1]}), "explicit_list: pre, post and weight have shapes (2,), (1,)"),
+    (
+        lambda: models.ExplicitList(**LISTED | {"pre": [-1]}),
+        "explicit_list: -1 is not allowed; neuron ids must be >= 0",
+    ),
+    (
+        lambda: models.ExplicitList(**LISTED | {"pre": [0, 1]}),
+        "explicit_list: pre, post and weight have shapes (2,), (1,)",
+    ),
     (lambda: models.ExplicitList(**LISTED | {"weight": [np.nan]}), "explicit_list.weight: must be finite"),
-    (lambda: models.ExplicitList(**LISTED | {"weight": ["a"]}), "explicit_list: pre, post and weight must be lists of numb"),
+    (
+        lambda: models.ExplicitList(**LISTED | {"weight": ["a"]}),
+        "explicit_list: pre, post and weight must be lists of numb",
+    ),
     (
         lambda: models.ExplicitList(pre=[1, 0, 1], post=[2, 2, 2], weight=[1, 1, 1]),
         "explicit_list: the synapse from 1 to 2 is listed more than once",
@@ -206,7 +296,7 @@ DECLARATIONS = [
         lambda: Simulation(declare(), device="cpu").spikes("a"),
         "population with record_spikes: unknown name 'a'; allowed: (none)",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("make", "message"), DECLARATIONS, ids=[message[:50] for _, message in DECLARATIONS])
