@@ -21,6 +21,8 @@ from hpcsnn.models.synapses import ReceptorModel, Static, SynapseModel
 
 # Fixed-point input keeps at least this many bits below the largest weight, else it is 64 bits wide.
 INPUT_RESOLUTION_BITS = 20
+# A scale that float32 holds with room for products, however small the weights.
+_MOST_INPUT_BITS = 60
 # Names end up as identifiers in kernels; these would not compile.
 _RESERVED = {
     *("auto", "bool", "break", "case", "char", "class", "const", "continue", "default", "delete", "do", "double"),
@@ -149,14 +151,14 @@ class Projection:
     def input_scale(self) -> tuple[str, float]:
         """C++ type and scale (a power of two) of the fixed-point input, which cannot overflow."""
         largest = self.weight_bound * self.largest_in_degree
-        bits = int(np.floor(np.log2((2.0**31 - 1) / largest)))
+        bits = min(int(np.floor(np.log2((2.0**31 - 1) / largest))), _MOST_INPUT_BITS)
         if 2.0**bits * self.weight_bound >= 2.0**INPUT_RESOLUTION_BITS:
             return "int", 2.0**bits
         # Products beyond 2^24 are whole already in float32; 40 bits below the bound leave room for 2^22 sources.
         bits = int(
             np.floor(np.log2(2.0 ** (62 - int(np.ceil(np.log2(self.largest_in_degree + 1)))) / self.weight_bound))
         )
-        return "int64", 2.0 ** min(bits, 60)
+        return "int64", 2.0 ** min(bits, _MOST_INPUT_BITS)
 
 
 class Network:
