@@ -75,8 +75,7 @@ def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
             stages.append(
                 Stage(f"postsynaptic_{name}", "plasticity", f"populations.{projection.target.name}.n_own", team=True)
             )
-    for name in neurons:
-        stages += [Stage(f"{kernel}_{name}", "neurons", f"populations.{name}.n_own") for kernel in ("update", "spike")]
+    stages += [Stage(f"update_{name}", "neurons", f"populations.{name}.n_own") for name in neurons]
     stages += [Stage(f"spike_{name}", "neurons", f"populations.{name}.n_own") for name in sources]
     if n_ranks > 1:
         stages.append(Stage(EXCHANGE, "exchange", trigger=Trigger("exchange", "exchange.interval", False)))
@@ -104,9 +103,11 @@ def generate(network: Network, n_ranks: int) -> Program:
         _text("initial.cu"),
     ]
     for population in populations:
-        kind = "source" if population.is_source else "neuron"
-        context = {f"{kind}_population": population, "stage": stage_of[f"spike_{population.name}"]}
-        parts.append(_render("sources.cu" if kind == "source" else "neurons.cu", **context))
+        if population.is_source:
+            parts.append(_render("sources.cu", source_population=population))
+        else:
+            stage = stage_of[f"update_{population.name}"]
+            parts.append(_render("neurons.cu", neuron_population=population, stage=stage))
     setup = ["draw_initial"]
     for projection in network.projections.values():
         view = views[projection.name]

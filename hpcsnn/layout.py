@@ -84,7 +84,6 @@ def population_struct(population: Population) -> Struct:
         ("global_id", "const int*"),
         ("tile_base", "const int*"),
         *((name, "int*") for name in ("ring", "own_count", "remote_count", "log", "log_count", "next_spike")),
-        ("event", "int*"),
         ("fingerprint", "uint64*"),
         ("spikes_per_bin", "uint64*"),
         *((f"state_{variable.name}", f"{variable.ctype}*") for variable in model.state),

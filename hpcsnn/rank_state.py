@@ -165,8 +165,6 @@ class RankState:
         }
         if population.is_source:
             arrays["next_spike"] = device.upload(np.full(placement.n_own + PADDING, _NEVER, dtype=np.int32))
-        else:
-            arrays["event"] = device.zeros(placement.n_own + PADDING, np.int32)
         model: Any = population.model.model
         for variable in model.state:
             arrays[f"state_{variable.name}"] = device.zeros(placement.n_own, _NUMPY[variable.ctype])

@@ -17,6 +17,7 @@ typedef long long int64;
 #define PREFETCH(address)
 constexpr int LANES = 32;       // threads that share one row or one outgoing list
 constexpr int GROUP = 1;        // neighbouring neurons looked at together for the rare event
+constexpr int BLOCK = 1;        // neighbouring neurons updated before their events are looked at
 DEVICE int thread_first() { return blockIdx.x * blockDim.x + threadIdx.x; }
 DEVICE int thread_stride() { return gridDim.x * blockDim.x; }
 DEVICE int atomic_add(int* at, int value) { return atomicAdd(at, value); }
@@ -37,6 +38,7 @@ DEVICE int atomic_swap_if(int* at, int expected, int value) { return atomicCAS(a
 #endif
 #define PREFETCH(address) __builtin_prefetch(address)
 constexpr int GROUP = 32;
+constexpr int BLOCK = 1024;
 
 #if defined(HPCSNN_EMULATED_THREADS)
 constexpr int LANES = 4;

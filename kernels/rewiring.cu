@@ -19,7 +19,8 @@ KERNEL draw_attempts_{{ projection.name }}(Network* net) {
         const int block_id = projection.block_id[block];
         const int block_y = block_id / blocks_x;
         const int y0 = block_y * side_y, x0 = (block_id - block_y * blocks_x) * side_x;
-        int n = 0;
+        Attempt* drawn = projection.attempts + block * attempts;
+        INDEPENDENT_ITERATIONS
         for (int attempt = 0; attempt < attempts; ++attempt) {
             const Random4 random = philox((uint32)(block_id * attempts + attempt), (uint32)now,
                                           {{ projection.stream_attempts }}u, 0u, control.seed0, control.seed1);
@@ -29,18 +30,20 @@ KERNEL draw_attempts_{{ projection.name }}(Network* net) {
             const int source_x = (int)choose(random.y, (uint32)nx, &rest);
             const int source_y = (int)choose(rest, (uint32)ny, &rest);
             const int dx = torus_distance(x, source_x, nx), dy = torus_distance(y, source_y, ny);
-            const int distance_squared = dx * dx + dy * dy;
-            if (distance_squared > reach) continue;
-            const int target = known_index(target_population, x, y);
+            drawn[attempt] = {y * nx + x, source_y * nx + source_x, dx * dx + dy * dy, random.z};
+        }
+        // Those within reach move to the front, now with local indices.
+        int n = 0;
+        for (int attempt = 0; attempt < attempts; ++attempt) {
+            const Attempt one = drawn[attempt];
+            if (one.distance_squared > reach) continue;
+            const int target = known_index(target_population, one.target);
             if (target < 0 || target >= target_population.n_own) continue;
-            const int source = known_index(source_population, source_x, source_y);
+            const int source = known_index(source_population, one.source);
             if (source < 0) continue;  // beyond what this rank can be wired to, so neither there nor to be formed
-            // A slot is tried at most once an update.
-            const Attempt* earlier = projection.attempts + block * attempts;
-            bool tried = false;
-            for (int k = 0; k < n; ++k) tried |= earlier[k].target == target && earlier[k].source == source;
-            if (tried) continue;
-            projection.attempts[block * attempts + n++] = {target, source, distance_squared, random.z};
+            bool tried = false;  // a slot is tried at most once an update
+            for (int k = 0; k < n; ++k) tried |= drawn[k].target == target && drawn[k].source == source;
+            if (!tried) drawn[n++] = {target, source, one.distance_squared, one.random};
         }
         projection.attempts_drawn[block] = n;
         projection.attempts_done[block] = 0;
