@@ -15,9 +15,8 @@ from hpcsnn.models.base import Configured
 from hpcsnn.models.distributions import Normal, Uniform
 from hpcsnn.models.registry import KINDS, registered
 from hpcsnn.network import Grid, Network
-from hpcsnn.partition import check_tile_side
+from hpcsnn.partition import DEFAULT_TILE, check_tile_side
 from hpcsnn.resources import configuration_folder
-from hpcsnn.simulation import DEFAULT_TILE
 
 _DISTRIBUTIONS: dict[str, type[Normal | Uniform]] = {"normal": Normal, "uniform": Uniform}
 # A model in a configuration: its name, or {name: {parameter: value}}; and the initial value of a variable: a number,

@@ -11,6 +11,7 @@ from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.connectors import Connector
 from hpcsnn.network import Grid, Network, Population, Projection
 
+DEFAULT_TILE = 8
 TILE_SIDES = (1, 2, 4, 8, 16, 32, 64)
 
 

@@ -14,10 +14,8 @@ from hpcsnn.devices import choose_device
 from hpcsnn.devices.base import EXCHANGE_FAILED, NOT_FINITE, OUTGOING_FULL, ROWS_FULL, RUNNING, Device
 from hpcsnn.errors import ConfigurationError, SimulationError, unknown_name
 from hpcsnn.network import Network
-from hpcsnn.partition import place_network
+from hpcsnn.partition import DEFAULT_TILE, place_network
 from hpcsnn.rank_state import RankState
-
-DEFAULT_TILE = 8
 
 
 class Simulation:

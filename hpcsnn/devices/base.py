@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from numpy.typing import DTypeLike, NDArray
 
 from hpcsnn.codegen import Phase, Program
 
-if TYPE_CHECKING:
-    from hpcsnn.rank_state import RankState
-
 # Why an executable stopped before the step it was asked to reach; HaltReason of kernels/network.cuh.
 RUNNING, ROWS_FULL, OUTGOING_FULL, NOT_FINITE, EXCHANGE_FAILED = range(5)
+
+
+class KernelState(Protocol):
+    """What kernels work on: the network struct of one rank, and by name the device arrays behind its pointers."""
+
+    struct: Any
+    arrays: dict[str, Any]
+    device: Device
+    comm: Any
+
+    def control(self, name: str) -> int:
+        """One field of the control block."""
+
+    def set_control(self, name: str, value: int) -> None:
+        """Set one field of the control block."""
+
+    def read(self, name: str) -> NDArray[Any]:
+        """A NumPy copy of a named array."""
 
 
 class Executable(Protocol):
@@ -51,5 +66,5 @@ class Device(Protocol):
     def address(self, array: Any) -> int:
         """Where kernels find it."""
 
-    def load(self, program: Program, state: RankState) -> Executable:
+    def load(self, program: Program, state: KernelState) -> Executable:
         """Compile `program` (or find it compiled) and bind it to `state`."""

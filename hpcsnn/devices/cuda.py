@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from hpcsnn.codegen import Program, Stage
+from hpcsnn.devices.base import KernelState
 from hpcsnn.devices.stepping import Launching
 from hpcsnn.errors import DeviceError
-
-if TYPE_CHECKING:
-    from hpcsnn.rank_state import RankState
 
 # Value-preserving only, as for the host: no fused multiply-add, exact division, denormals kept (the last two are
 # NVRTC's defaults, written down because the answer depends on them).
@@ -51,7 +49,7 @@ def local_ranks(comm: Any) -> tuple[int, int]:
 class CudaExecutable(Launching):
     """A program on one GPU."""
 
-    def __init__(self, program: Program, state: RankState, cupy: Any) -> None:
+    def __init__(self, program: Program, state: KernelState, cupy: Any) -> None:
         super().__init__(program, state)
         self._cupy = cupy
         module = cupy.RawModule(code=program.kernels, options=NVRTC_FLAGS, backend="nvrtc")
@@ -156,6 +154,6 @@ class CudaDevice:
         """Device pointer to the first entry."""
         return int(array.data.ptr)
 
-    def load(self, program: Program, state: RankState) -> CudaExecutable:
+    def load(self, program: Program, state: KernelState) -> CudaExecutable:
         """Compile the kernels with NVRTC for this GPU (CuPy caches the result on disk)."""
         return CudaExecutable(program, state, self.xp)

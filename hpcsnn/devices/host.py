@@ -13,16 +13,14 @@ import subprocess
 import time
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from hpcsnn.codegen import PHASES, Phase, Program
+from hpcsnn.devices.base import KernelState
 from hpcsnn.errors import DeviceError
-
-if TYPE_CHECKING:
-    from hpcsnn.rank_state import RankState
 
 # Value-preserving only: no contraction to fused multiply-add, no reordering. The two -fno-* flags promise that nobody
 # reads errno or the floating-point exception flags, which lets the compiler turn branches into vector selects.
@@ -197,7 +195,7 @@ class HostDevice:
         """Address of the first entry."""
         return int(array.__array_interface__["data"][0])
 
-    def load(self, program: Program, state: RankState) -> HostExecutable:
+    def load(self, program: Program, state: KernelState) -> HostExecutable:
         """Compile kernels and schedule into one library; the exchange is inside it."""
         return HostExecutable(
             compile_library(program.kernels + program.host_schedule, self._optimisation), state.struct

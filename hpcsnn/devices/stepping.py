@@ -13,16 +13,12 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hpcsnn.codegen import EXCHANGE, PHASES, Phase, Program, Stage
-from hpcsnn.devices.base import RUNNING
+from hpcsnn.devices.base import RUNNING, KernelState
 from hpcsnn.exchange import StagedAllgather
-
-if TYPE_CHECKING:
-    from hpcsnn.rank_state import RankState
 
 # Where nothing is exchanged, sequences end at multiples of so many steps.
 _STEPS_A_SEQUENCE = 100
@@ -47,7 +43,7 @@ class Sequence:
 class Launching(ABC):
     """An executable that launches kernels; a device says how (`launch`, `replay`, `mark`, `send_struct`)."""
 
-    def __init__(self, program: Program, state: RankState) -> None:
+    def __init__(self, program: Program, state: KernelState) -> None:
         self._stages, self._state = program.stages, state
         self._every = {
             stage.trigger: int(operator.attrgetter(stage.trigger.every)(state.struct))
