@@ -249,7 +249,7 @@ def _print_sizes(console: Console, configuration: Configuration, ranks: int) -> 
         f"{configuration.description or 'network'}: seed {network.seed}, {steps:,} steps of {network.dt_ms:g} ms",
         highlight=False,
     )
-    populations = Table("population", "grid", "neurons", "model", "most a rank", "known there", **_PLAIN)
+    populations = Table("population", "grid", "neurons", "model", "a rank", "known", **_PLAIN)
     for name, population in network.populations.items():
         grid, most = population.grid, max(size.neurons[name] for size in sizes)
         known = max(size.known[name] for size in sizes)

@@ -48,7 +48,7 @@ class Progress:
             return
         line = self._line(simulation, counts)
         if self._live is not None:
-            self._live.update(Text(line, overflow="ellipsis", no_wrap=True))
+            self._live.update(Text(line))
         elif time.perf_counter() - self._last_line >= _PLAIN_EVERY_S:
             self._last_line = time.perf_counter()
             self._console.print(line, highlight=False, soft_wrap=True)
@@ -58,15 +58,15 @@ class Progress:
         before_ms, before = self._before or (0.0, dict.fromkeys(counts, 0))
         self._before = now, counts
         rates = [
-            f"{name} {(counts[name] - before[name]) / population.size / max(now - before_ms, 1e-9) * 1e3:.1f} Hz"
+            f"{name} {(counts[name] - before[name]) / population.size / max(now - before_ms, 1e-9) * 1e3:.1f}"
             for name, population in simulation.network.populations.items()
         ]
         synapses = sum(counts[name] for name in simulation.network.projections)
         speed = now * 1e-3 / wall
         left = (self._end_ms - now) * 1e-3 / max(speed, 1e-9)
         return (
-            f"{now * 1e-3:8.2f} of {self._end_ms * 1e-3:g} s   {speed:.3g} x real time   {synapses:,} synapses   "
-            f"{', '.join(rates)}   {clock(left)} left"
+            f"{now * 1e-3:.2f} of {self._end_ms * 1e-3:g} s  {speed:.3g} x real time  {clock(left)} left  "
+            f"{synapses:,} synapses  {', '.join(rates)} Hz"
         )
 
 
