@@ -62,6 +62,7 @@ class ProjectionConfig(_Strict):
     rewiring: ModelSpec | None = None
     capacity: Whole | None = None
     rows_grow: bool = True
+    record_events: bool = False
 
 
 class Configuration(_Strict):
@@ -114,6 +115,7 @@ class Configuration(_Strict):
                 else configured("rewiring", f"{where}.rewiring", projection.rewiring),
                 capacity=projection.capacity,
                 rows_grow=projection.rows_grow,
+                record_events=projection.record_events,
             )
         return network
 

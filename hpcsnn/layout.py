@@ -82,6 +82,7 @@ def population_struct(population: Population) -> Struct:
         ("ring_mask", "int"),
         ("log_size", "int"),
         ("global_id", "const int*"),
+        ("known_id", "const int*"),
         ("tile_base", "const int*"),
         *((name, "int*") for name in ("ring", "own_count", "remote_count", "log", "log_count", "next_spike")),
         ("fingerprint", "uint64*"),
@@ -117,7 +118,8 @@ def projection_struct(projection: Projection) -> Struct:
     if projection.rewiring is not None:
         fields += [
             *((f"rewiring_{name}", "int") for name in ("every_steps", "block_x", "block_y", "reach_squared")),
-            *((name, "int*") for name in ("attempts_drawn", "attempts_done")),
+            *((name, "int*") for name in ("attempts_drawn", "attempts_done", "event_log", "event_log_count")),
+            ("event_log_size", "int"),
             ("n_blocks", "int"),
             ("block_id", "const int*"),
             ("attempts", "Attempt*"),

@@ -89,6 +89,7 @@ class Projection:
     rewiring: Configured | None
     capacity: int | None
     rows_grow: bool
+    record_events: bool = False
 
     @property
     def reach_squared(self) -> int | None:
@@ -238,6 +239,7 @@ class Network:
         rewiring: Configured | None = None,
         capacity: int | None = None,
         rows_grow: bool = True,
+        record_events: bool = False,
     ) -> Projection:
         """Declare a projection.
 
@@ -252,7 +254,9 @@ class Network:
             rewiring: rule of structural plasticity; None keeps the wiring.
             capacity: synapses a target has room for at the start, rounded up to a power of two; default: what the
                 first wiring needs.
-            rows_grow: rows double when one is full; if False, what does not fit is refused, counted and warned about.
+            rows_grow: rows double when one is full; if False, what does not fit in `capacity` is refused, counted and
+                warned about.
+            record_events: keep every formation and elimination for `Simulation.events`.
 
         Raises:
             ConfigurationError: anything that does not fit; the message names the field, the value and what is allowed.
@@ -286,9 +290,12 @@ class Network:
         delay_steps = self._steps(f"{where}.delay_ms", self.dt_ms if delay_ms is None else delay_ms)
         if capacity is not None and (isinstance(capacity, bool) or not isinstance(capacity, int) or capacity < 1):
             raise ConfigurationError(f"{where}.capacity: {capacity!r} is not allowed; must be a whole number >= 1")
+        if capacity is None and not rows_grow:
+            # What the first wiring happens to need differs from rank to rank: not a bound that every rank would keep.
+            raise ConfigurationError(f"{where}.capacity: missing; with rows_grow false it must be given")
         projection = Projection(
             name, ends["source"], ends["target"], connector, receptor, synapse, float(weight),
-            delay_steps * self.dt_ms, delay_steps, rewiring, capacity, rows_grow,
+            delay_steps * self.dt_ms, delay_steps, rewiring, capacity, rows_grow, record_events,
         )  # fmt: skip
         self._check_weights(where, projection)
         self._check_grids(where, projection)

@@ -94,17 +94,34 @@ class RankState:
                 new[: len(old)] = old
                 self._bind(self._population(name), name, "spikes_per_bin", self.device.upload(new))
 
-    def take_log(self, population: str) -> NDArray[np.int32]:
+    def take_spikes(self, population: str) -> NDArray[np.int32]:
         """Spikes logged since the last call, shape (n, 2): step and global id; the log is empty afterwards."""
-        count = self.arrays[f"{population}.log_count"]
+        return self._take(f"{population}.log", 2)
+
+    def take_events(self, projection: str) -> NDArray[np.int32]:
+        """Rewiring logged since the last call, shape (n, 4): step, pre, post and what (0 formed, 1 + reason)."""
+        return self._take(f"{projection}.event_log", 4)
+
+    def _take(self, log: str, width: int) -> NDArray[np.int32]:
+        count = self.arrays[f"{log}_count"]
         n = int(self.device.download(count)[0])
         count[...] = 0
-        return self.device.download(self.arrays[f"{population}.log"][: 2 * n]).reshape(n, 2)
+        return self.device.download(self.arrays[log][: width * n]).reshape(n, width)
 
     def steps_between_visits(self) -> int:
-        """Steps that may pass before a spike log could be full."""
-        recorded = [p for p in self.network.populations.values() if p.record_spikes]
-        return min((self._log_size(p) // max(self.placements[p.name].n_own, 1) for p in recorded), default=2**31 - 1)
+        """Steps that may pass before a log could be full."""
+        steps = [2**31 - 1]
+        for population in self.network.populations.values():
+            if population.record_spikes:
+                steps.append(self._log_size(population) // max(self.placements[population.name].n_own, 1))
+        for projection in self.network.projections.values():
+            if projection.record_events and projection.rewiring is not None:
+                part = getattr(self.struct.projections, projection.name)
+                updates = int(part.event_log_size) // max(
+                    int(part.n_blocks) * projection.rewiring.values["attempts"], 1
+                )
+                steps.append(updates * int(part.rewiring_every_steps))
+        return min(steps)
 
     def n_bytes(self) -> int:
         """Bytes of all arrays."""
@@ -154,6 +171,7 @@ class RankState:
             setattr(part, field, value)
         arrays = {
             "global_id": device.upload(placement.global_id),
+            "known_id": device.upload(placement.known_id),
             "tile_base": device.upload(placement.tile_base),
             "ring": device.zeros(slots * placement.n_known, np.int32),
             "own_count": device.zeros(slots, np.int32),
@@ -219,9 +237,12 @@ class RankState:
         # Where the first wiring is unbounded, an existing synapse may be anywhere.
         part.rewiring_reach_squared = 2**31 - 1 if projection.reach_squared is None else projection.reach_squared
         part.n_blocks = len(blocks)
+        part.event_log_size = max(_LOG_ENTRIES, len(blocks) * attempts) if projection.record_events else 0
         for field, array in {
             "block_id": self.device.upload(blocks),
             "attempts": self.device.zeros(_ATTEMPT_WORDS * len(blocks) * attempts, np.int32),
+            "event_log": self.device.zeros(4 * int(part.event_log_size), np.int32),
+            "event_log_count": self.device.zeros(1, np.int32),
             "attempts_drawn": self.device.zeros(len(blocks), np.int32),
             "attempts_done": self.device.zeros(len(blocks), np.int32),
         }.items():

@@ -57,6 +57,11 @@ class Simulation:
         self._spikes: dict[str, list[NDArray[np.int32]]] = {
             name: [] for name, population in network.populations.items() if population.record_spikes
         }
+        self._events: dict[str, list[NDArray[np.int32]]] = {
+            name: []
+            for name, projection in network.projections.items()
+            if projection.record_events and projection.rewiring is not None
+        }
         self.startup_s = time.perf_counter() - start
         self.advance_s = 0.0
 
@@ -105,7 +110,9 @@ class Simulation:
             limit = min(until, self.step + self.state.steps_between_visits())
             reason = self._executable.advance(limit)
             for name, chunks in self._spikes.items():
-                chunks.append(self.state.take_log(name))
+                chunks.append(self.state.take_spikes(name))
+            for name, chunks in self._events.items():
+                chunks.append(self.state.take_events(name))
             if reason:
                 self._mend(reason)
 
@@ -184,6 +191,30 @@ class Simulation:
         log = np.concatenate([np.empty((0, 2), dtype=np.int32), *self._spikes[population]])
         order = np.lexsort((log[:, 1], log[:, 0]))
         return log[order, 0], log[order, 1]
+
+    def events(self, projection: str) -> NDArray[np.int32]:
+        """Formations and eliminations onto this rank's neurons, shape (n, 4), by step, post, pre.
+
+        Columns: step in which it happened, pre and post (global ids), and what: 0 formed, 1 + n eliminated for the n-th
+        of the rule's ``reasons``.
+
+        Raises:
+            ConfigurationError: the projection does not record its events.
+        """
+        if projection not in self._events:
+            raise ConfigurationError(unknown_name("projection with record_events", projection, self._events))
+        log = np.concatenate([np.empty((0, 4), dtype=np.int32), *self._events[projection]])
+        return log[np.lexsort((log[:, 1], log[:, 2], log[:, 0]))]
+
+    def forget_recorded(self) -> None:
+        """Empty the records behind `spikes` and `events`, once they are kept elsewhere."""
+        for chunks in (*self._spikes.values(), *self._events.values()):
+            chunks.clear()
+
+    @property
+    def n_recorded(self) -> int:
+        """Spikes and events in the records of this rank."""
+        return sum(len(chunk) for chunks in (*self._spikes.values(), *self._events.values()) for chunk in chunks)
 
     def rates_hz(self, population: str) -> NDArray[np.float64]:
         """Mean rate of the whole population in each full 100 ms of model time, over all ranks."""

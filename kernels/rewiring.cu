@@ -68,6 +68,17 @@ DEVICE int claim_entry_{{ projection.name }}(Network* net, const int source, con
     return entry;
 }
 
+// What became of a slot, for the log of events: 0 formed, 1 + n eliminated for the rule's n-th reason.
+DEVICE void log_event_{{ projection.name }}(Network* net, const int source, const int target, const int what) {
+    auto& projection = net->projections.{{ projection.name }};
+    if (projection.event_log_size == 0) return;
+    int* event = projection.event_log + 4 * atomic_add(projection.event_log_count, 1);
+    event[0] = net->control->step;
+    event[1] = net->populations.{{ projection.source }}.known_id[source];
+    event[2] = net->populations.{{ projection.target }}.global_id[target];
+    event[3] = what;
+}
+
 KERNEL rewire_{{ projection.name }}(Network* net) {
     Control* control = net->control;
     auto& projection = net->projections.{{ projection.name }};
@@ -91,6 +102,7 @@ KERNEL rewire_{{ projection.name }}(Network* net) {
                 const float {{ variable.name }} = projection.synapse_{{ variable.name }}[at];
 //% endfor
                 if (!chance(attempt.random, {{ rule.eliminate }})) continue;
+                log_event_{{ projection.name }}(net, source, target, 1 + ({{ rule.reason }}));
                 atomic_exchange(&projection.outgoing[((int64)source << projection.outgoing_shift) + projection.entry[at]], -1);
                 // The row's last synapse takes the place: rows have no holes.
                 const int last = row + in_degree - 1;
@@ -129,6 +141,7 @@ KERNEL rewire_{{ projection.name }}(Network* net) {
                 projection.synapse_{{ variable.name }}[at] = {{ rule.initial if variable.name == "weight" else "projection.initial_" ~ variable.name }};
 //% endfor
                 projection.in_degree[target] = in_degree + 1;
+                log_event_{{ projection.name }}(net, source, target, 0);
                 atomic_add(projection.formed, (uint64)1);
             }
         }

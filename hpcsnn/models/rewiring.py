@@ -18,12 +18,15 @@ class RewiringRule(Model):
     that every rule has). ``eliminate`` is the threshold of the chance to remove the synapse that is there (it sees the
     synapse's variables), ``form`` that to make one where there is none; both see ``distance_squared`` and the
     constants. ``initial`` is a new synapse's weight; its other variables start at their initial values.
+    ``reason`` numbers why a synapse goes, as an index into ``reasons``, for the log of events.
     ``reach_squared`` is the largest squared distance at which ``form`` is not zero.
     """
 
     eliminate: str = "0"
     form: str = "0"
     initial: str = "projection.initial_weight"
+    reason: str = "0"
+    reasons: tuple[str, ...] = ("eliminated",)
     reach_squared: Callable[[Mapping[str, Any]], int] | None = None
 
 
@@ -51,6 +54,8 @@ Bamford = RewiringRule(
         )
     },
     eliminate="weight < weak_below ? p_eliminate_weak : p_eliminate",
+    reason="weight < weak_below ? 0 : 1",
+    reasons=("weak", "other"),
     form="distance_squared < n_p_form ? p_form[distance_squared] : 0",
     reach_squared=gaussian_reach,
     source="Bamford, Murray & Willshaw 2010; the variant of Knight, Senk & Nowotny 2025, arXiv 2510.19764",
