@@ -1,4 +1,4 @@
-"""The command line: ``hpcsnn run | digest | check | plot``."""
+"""The command line."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 import hpcsnn
-from hpcsnn.config import Configuration, load_configuration, shipped_configurations
+from hpcsnn.config import load_configuration, shipped_configurations
 from hpcsnn.devices import CHOICES
 from hpcsnn.errors import ConfigurationError, HpcsnnError, StorageError
+from hpcsnn.model_time import parse_time_ms
+from hpcsnn.terminal import print_checkpoints, print_differences, print_sizes, print_summary
 
 app = typer.Typer(
     help="Simulate spiking neural networks whose wiring changes while they run, on one or many MPI ranks.",
@@ -42,22 +44,16 @@ Overrides = Annotated[
 ]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 
+DeviceChoice = Annotated[
+    str,
+    typer.Option(
+        metavar="|".join(CHOICES), help="auto takes a GPU for each local rank if there are as many, else the CPU."
+    ),
+]
+FigureChoice = Annotated[bool, typer.Option(help="Draw figures at the end.")]
+
 # Exit codes: 1 something failed on the way, 2 the request itself cannot be carried out.
 _FAILED, _REFUSED = 1, 2
-
-
-# How tables look, and which statistics of a projection the terminal shows.
-_PLAIN: dict[str, Any] = {"box": None, "pad_edge": False}
-_SHOWN = (
-    "synapses",
-    "in_degree_mean",
-    "weight_mean",
-    "sigma_aff",
-    "sigma_aff_weighted",
-    "formed",
-    "eliminated",
-    "refused",
-)
 
 
 @app.command(
@@ -71,13 +67,13 @@ def run(
         Path | None, typer.Option(help="Run directory. Default: runs/ and the configuration's name.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that is there already.")] = False,
-    device: Annotated[
-        str,
-        typer.Option(
-            metavar="|".join(CHOICES), help="auto takes a GPU for each local rank if there are as many, else the CPU."
-        ),
-    ] = "auto",
-    figures: Annotated[bool, typer.Option(help="Draw figures at the end.")] = True,
+    device: DeviceChoice = "auto",
+    checkpoint_every: Annotated[
+        str | None,
+        typer.Option(help="Model time, such as 10s, or wall time, such as 10min-wall. Default: at the end only."),
+    ] = None,
+    keep: Annotated[int | None, typer.Option(help="How many of the newest checkpoints stay. Default: 3.")] = None,
+    figures: FigureChoice = True,
 ) -> None:
     """Run an experiment; leaves config.yaml, summary.json, network.zarr and figures/ in the run directory.
 
@@ -85,14 +81,46 @@ def run(
     """
     comm = _world()
     with _reported(comm):
-        from hpcsnn.experiment import run_experiment
+        from hpcsnn.experiment import Setting, run_experiment
 
+        if checkpoint_every is not None:
+            overrides = [*overrides, f"checkpoint_every={checkpoint_every}"]
+        if keep is not None:
+            overrides = [*overrides, f"checkpoint_keep={keep}"]
         configuration = load_configuration(config, overrides)
         folder = out or Path("runs") / Path(config).stem
-        console = Console(quiet=comm.Get_rank() != 0)
-        summary = run_experiment(configuration, folder, comm, device, overwrite, console, figures)
+        setting = Setting(comm, device, Console(quiet=comm.Get_rank() != 0), figures)
+        summary = run_experiment(configuration, folder, setting, overwrite)
         if comm.Get_rank() == 0:
-            _print_summary(console, folder, summary)
+            print_summary(folder, summary)
+
+
+@app.command(
+    epilog="Examples: `hpcsnn resume runs/topomap` · `mpiexec -n 4 hpcsnn resume runs/topomap --until 120s` · "
+    "`hpcsnn resume runs/topomap --from 100000`"
+)
+def resume(
+    run: RunPath,
+    until: Annotated[
+        str | None, typer.Option(help="New end in model time, such as 120s. Default: as configured.")
+    ] = None,
+    from_step: Annotated[int | None, typer.Option("--from", metavar="STEP", help="Go on from this checkpoint.")] = None,
+    device: DeviceChoice = "auto",
+    figures: FigureChoice = True,
+) -> None:
+    """Go on with a run from its newest good checkpoint, on any number of ranks, as if it had never stopped.
+
+    May change: the end, ranks, device, tile size, how often to write checkpoints. Nothing else.
+    """
+    comm = _world()
+    with _reported(comm):
+        from hpcsnn.experiment import Setting, resume_experiment
+
+        until_ms = None if until is None else parse_time_ms("--until", until)
+        setting = Setting(comm, device, Console(quiet=comm.Get_rank() != 0), figures)
+        summary = resume_experiment(run, setting, until_ms, from_step)
+        if comm.Get_rank() == 0:
+            print_summary(run, summary)
 
 
 @app.command()
@@ -124,7 +152,7 @@ def check(
     """Validate a configuration, print sizes and memory a rank, run nothing."""
     with _reported():
         configuration = load_configuration(config, overrides)
-        _print_sizes(Console(), configuration, ranks)
+        print_sizes(configuration, ranks)
 
 
 @app.command()
@@ -138,6 +166,46 @@ def plot(run: RunPath) -> None:
         directory.read_summary()
         for path in draw_figures(directory.network, directory.figures):
             typer.echo(str(path))
+
+
+@app.command()
+def info(run: RunPath) -> None:
+    """Say what a run directory holds: state of the run, checkpoints, records."""
+    with _reported():
+        print_checkpoints(run)
+
+
+@app.command()
+def verify(run: RunPath) -> None:
+    """Compare every file of every checkpoint with its manifest."""
+    with _reported():
+        from hpcsnn.storage.checkpoints import committed
+
+        there = committed(run)
+        if not there:
+            raise StorageError(f"{run}: no checkpoint here")
+        damaged = []
+        for checkpoint in there:
+            try:
+                typer.echo(f"step {checkpoint.step}: {checkpoint.verify()} files as written")
+            except StorageError as error:
+                damaged.append(checkpoint.step)
+                typer.echo(f"step {checkpoint.step}: {error}")
+        if damaged:
+            good = [str(checkpoint.step) for checkpoint in there if checkpoint.step not in damaged]
+            way_out = f"resume --from {good[-1]}" if good else "no other checkpoint is whole: start the run again"
+            raise StorageError(f"{run}: {len(damaged)} of {len(there)} checkpoints damaged; {way_out}")
+
+
+@app.command()
+def diff(
+    one: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
+    other: Annotated[Path, typer.Argument(metavar="OTHER", help="Another.")],
+) -> None:
+    """Compare the newest states of two runs, array by array; exit code 1 if they differ."""
+    with _reported():
+        if print_differences(one, other):
+            raise typer.Exit(_FAILED)
 
 
 @app.command()
@@ -203,82 +271,6 @@ def _stop(comm: Any, ranks: int, code: int) -> None:
 
 def _complain(message: str) -> None:
     Console(stderr=True, soft_wrap=True).print(f"error: {message}", style="red", markup=False, highlight=False)
-
-
-def _print_summary(console: Console, folder: Path, summary: dict[str, Any]) -> None:
-    speed = summary["wall_per_model_s"]
-    console.print(
-        f"{summary['model_s']:g} s of model time in {summary['wall_s']:.2f} s"
-        + (f" ({speed:.3g} s a second)" if speed is not None else "")
-        + f"; digest {summary['digest'][:16]}…; results in {folder}",
-        highlight=False,
-    )
-    populations = Table("population", "neurons", "spikes", "rate (Hz)", "last 10 s (Hz)", **_PLAIN)
-    for name, values in summary["populations"].items():
-        rates = (f"{values['rate_hz']:.2f}", f"{values['rate_last_10s_hz']:.2f}")
-        populations.add_row(name, f"{values['size']:,}", f"{values['spikes']:,}", *rates)
-    console.print(populations)
-    projections = Table("projection", *summary["projections"], **_PLAIN)
-    for statistic in _SHOWN:
-        projections.add_row(statistic, *(_short(values[statistic]) for values in summary["projections"].values()))
-    console.print(projections)
-    for name, values in summary["projections"].items():
-        if values["refused"]:
-            console.print(
-                f"warning: projections.{name}: {values['refused']:,} synapses were refused because a row was full and "
-                f"rows_grow is off; raise projections.{name}.capacity or let rows grow",
-                style="yellow",
-                soft_wrap=True,
-            )
-
-
-def _short(value: float | int | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
-
-
-def _print_sizes(console: Console, configuration: Configuration, ranks: int) -> None:
-    from hpcsnn.memory_estimate import estimate
-
-    network = configuration.network()
-    steps = network.steps(configuration.duration_ms)
-    sizes = [estimate(network, configuration.tile, rank, ranks) for rank in range(ranks)]
-    largest = max(sizes, key=lambda size: size.n_bytes)
-    console.print(
-        f"{configuration.description or 'network'}: seed {network.seed}, {steps:,} steps of {network.dt_ms:g} ms",
-        highlight=False,
-    )
-    populations = Table("population", "grid", "neurons", "model", "a rank", "known", **_PLAIN)
-    for name, population in network.populations.items():
-        grid, most = population.grid, max(size.neurons[name] for size in sizes)
-        known = max(size.known[name] for size in sizes)
-        model = population.model.model.name
-        populations.add_row(name, f"{grid.nx} x {grid.ny}", f"{grid.size:,}", model, f"{most:,}", f"{known:,}")
-    console.print(populations)
-    projections = Table("projection", "from", "to", "synapses", "in-degree", "delay (ms)", "rewiring", **_PLAIN)
-    for name, projection in network.projections.items():
-        degree = projection.expected_in_degree
-        ends = (projection.source.name, projection.target.name)
-        rule = projection.rewiring.model.name if projection.rewiring else "-"
-        synapses = f"{degree * projection.target.size:,.0f}"
-        projections.add_row(name, *ends, synapses, f"{degree:.2f}", f"{projection.delay_ms:g}", rule)
-    console.print(projections)
-    console.print(
-        f"{ranks} rank{'s' if ranks > 1 else ''}, "
-        f"spikes exchanged every {network.min_delay_steps() * network.dt_ms:g} ms; "
-        f"about {_bytes(largest.n_bytes)} of arrays on the largest rank, "
-        f"{_bytes(sum(size.n_bytes for size in sizes))} in all (beside 150 MB for each Python process)",
-        highlight=False,
-    )
-
-
-def _bytes(n: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if n < 1000:
-            return f"{n:.3g} {unit}"
-        n /= 1000
-    return f"{n:.3g} TB"
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hpcsnn.errors import ConfigurationError, unknown_name
+from hpcsnn.model_time import Every
 from hpcsnn.models.base import Configured
 from hpcsnn.models.distributions import Normal, Uniform
 from hpcsnn.models.registry import KINDS, registered
@@ -70,6 +71,7 @@ class Configuration(_Strict):
 
     Times in ms. ``scale`` multiplies both sides of every grid; ``tile`` is the side of the tiles that ranks own and
     ``exchange_block`` the spikes a rank sends in the first round of an exchange (both change speed, never the answer).
+    ``checkpoint_every`` is model time (``10s``) or wall time (``10min-wall``), ``checkpoint_keep`` how many stay.
     """
 
     description: str = ""
@@ -79,6 +81,8 @@ class Configuration(_Strict):
     scale: Whole = Field(default=1, ge=1)
     tile: Whole = DEFAULT_TILE
     exchange_block: Whole | None = Field(default=None, ge=1)
+    checkpoint_every: str | None = None
+    checkpoint_keep: Whole = Field(default=3, ge=1)
     populations: dict[str, PopulationConfig]
     projections: dict[str, ProjectionConfig] = Field(default_factory=dict)
 
@@ -160,6 +164,8 @@ def parse_configuration(raw: Mapping[str, Any]) -> Configuration:
     except ValidationError as error:
         raise ConfigurationError("\n".join(_explained(problem) for problem in error.errors())) from None
     check_tile_side(configuration.tile)
+    if configuration.checkpoint_every is not None:
+        Every.parse(configuration.checkpoint_every)
     configuration.network()
     return configuration
 

@@ -25,7 +25,7 @@ BIN_MS = 100.0
 _LOG_ENTRIES = 1 << 21
 _NUMPY = {"int": np.int32, "float": np.float32, "uint32": np.uint32, "uint64": np.uint64, "int64": np.int64}
 _CONTROL = {name: index for index, (name, *_) in enumerate(Control._fields_)}
-_TRACE = np.dtype([("value", np.float32), ("last", np.int32)])
+TRACE = np.dtype([("value", np.float32), ("last", np.int32)])
 _ATTEMPT_WORDS = 4  # of struct Attempt in kernels/network.cuh
 # "Long ago" for a trace that has seen no spike; far from overflow when subtracted from a step.
 _LONG_AGO = -(2**30)
@@ -34,9 +34,14 @@ _NEVER = 2**31 - 1
 PADDING = 64
 
 
+def reach_back(network: Network, population: Population) -> int:
+    """Steps whose spikes may still be needed: the longest delay out of the population."""
+    return max((projection.delay_steps for projection in network.outgoing(population)), default=1)
+
+
 def ring_slots(network: Network, population: Population) -> int:
-    """Steps whose spikes are kept: a power of two above the longest delay out of the population."""
-    return 1 << max((projection.delay_steps for projection in network.outgoing(population)), default=1).bit_length()
+    """Steps whose spikes are kept: a power of two above the longest delay."""
+    return 1 << reach_back(network, population).bit_length()
 
 
 class RankState:
@@ -80,6 +85,10 @@ class RankState:
         """A NumPy copy of the array bound as `name`, such as ``target.state_V_mV``."""
         return self.device.download(self.arrays[name])
 
+    def write(self, name: str, values: NDArray[Any]) -> None:
+        """Set the first entries of the array bound as `name`."""
+        self.arrays[name][: len(values)] = self.device.upload(values)
+
     def total_spikes(self, population: str) -> int:
         """Spikes of this rank's neurons so far."""
         return int(self.read(f"{population}.spikes_per_bin").sum())
@@ -107,6 +116,36 @@ class RankState:
         n = int(self.device.download(count)[0])
         count[...] = 0
         return self.device.download(self.arrays[log][: width * n]).reshape(n, width)
+
+    def spikes_in_flight(self, population: str) -> NDArray[np.int32]:
+        """Own spikes of the steps that a delay still reaches back to, shape (n, 2): step and global id."""
+        declared, placement = self.network.populations[population], self.placements[population]
+        ring = self.read(f"{population}.ring").reshape(-1, max(placement.n_known, 1))
+        own_count, step = self.read(f"{population}.own_count"), self.control("step")
+        parts = [np.empty((0, 2), dtype=np.int32)]
+        for earlier in range(max(0, step - reach_back(self.network, declared)), step):
+            slot = earlier & (len(own_count) - 1)
+            ids = placement.global_id[ring[slot, : own_count[slot]]]
+            parts.append(np.stack([np.full_like(ids, earlier), ids], axis=1))
+        return np.concatenate(parts)
+
+    def put_in_flight(self, population: str, spikes: NDArray[np.int32]) -> None:
+        """Fill the ring with given spikes (step, id) of all ranks, as if they had just been emitted and received."""
+        placement = self.placements[population]
+        ring = self.read(f"{population}.ring").reshape(-1, max(placement.n_known, 1))
+        own_count, remote_count = np.zeros((2, len(ring)), dtype=np.int32)
+        local = np.full(placement.tiling.grid.size, -1, dtype=np.int32)
+        local[placement.known_id] = np.arange(placement.n_known)
+        for step, neuron in spikes.tolist():
+            index, slot = local[neuron], step & (len(ring) - 1)
+            if 0 <= index < placement.n_own:
+                ring[slot, own_count[slot]] = index
+                own_count[slot] += 1
+            elif index >= 0:
+                remote_count[slot] += 1
+                ring[slot, placement.n_known - remote_count[slot]] = index
+        for name, values in (("ring", ring.ravel()), ("own_count", own_count), ("remote_count", remote_count)):
+            self.write(f"{population}.{name}", values)
 
     def steps_between_visits(self) -> int:
         """Steps that may pass before a log could be full."""
@@ -214,7 +253,7 @@ class RankState:
             ("post", synapse.post_traces, target.n_own),
         ):
             for trace in traces:
-                silent = np.zeros(n, dtype=_TRACE)
+                silent = np.zeros(n, dtype=TRACE)
                 silent["last"] = _LONG_AGO
                 self._bind(part, name, f"{side}_{trace.name}", device.upload(silent.view(np.int32)))
                 setattr(part, f"decay_{trace.name}", self._decay_table(name, trace.name, float(constants[trace.tau])))

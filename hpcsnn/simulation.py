@@ -52,8 +52,8 @@ class Simulation:
         self.device = choose_device(device, comm) if isinstance(device, str) else device
         self.state = RankState(network, self.placements, self.device, comm, exchange_block)
         self.program = generate(network, self.n_ranks)
-        self._executable = self.device.load(self.program, self.state)
-        self.state.start(self._executable)
+        self.executable = self.device.load(self.program, self.state)
+        self.state.start(self.executable)
         self._spikes: dict[str, list[NDArray[np.int32]]] = {
             name: [] for name, population in network.populations.items() if population.record_spikes
         }
@@ -76,13 +76,17 @@ class Simulation:
         return self.step * self.network.dt_ms
 
     def run(
-        self, duration_ms: float, observe: Callable[[Simulation], None] | None = None, observe_every_s: float = 0.25
+        self,
+        duration_ms: float,
+        observe: Callable[[Simulation], bool | None] | None = None,
+        observe_every_s: float = 0.25,
     ) -> None:
         """Advance model time.
 
         Args:
             duration_ms: how far.
-            observe: called about every `observe_every_s` of wall time, on all ranks at the same step.
+            observe: called about every `observe_every_s` of wall time, on all ranks at the same step; the run stops
+                there if it returns True (the same on all ranks).
 
         Raises:
             ConfigurationError: a duration that is not allowed.
@@ -100,7 +104,8 @@ class Simulation:
             until = min(step + chunk, end)
             self._advance_to(until)
             if observe is not None:
-                observe(self)
+                if observe(self):
+                    break
                 per_step = (time.perf_counter() - visit) / (until - step)
                 chunk = max(1, min(int(observe_every_s / per_step), 4 * chunk, self.state.steps_between_visits()))
         self.advance_s += time.perf_counter() - start
@@ -108,7 +113,7 @@ class Simulation:
     def _advance_to(self, until: int) -> None:
         while self.step < until:
             limit = min(until, self.step + self.state.steps_between_visits())
-            reason = self._executable.advance(limit)
+            reason = self.executable.advance(limit)
             for name, chunks in self._spikes.items():
                 chunks.append(self.state.take_spikes(name))
             for name, chunks in self._events.items():
@@ -206,15 +211,13 @@ class Simulation:
         log = np.concatenate([np.empty((0, 4), dtype=np.int32), *self._events[projection]])
         return log[np.lexsort((log[:, 1], log[:, 2], log[:, 0]))]
 
-    def forget_recorded(self) -> None:
-        """Empty the records behind `spikes` and `events`, once they are kept elsewhere."""
+    def take_recorded(self) -> tuple[dict[str, NDArray[np.int32]], dict[str, NDArray[np.int32]]]:
+        """What `spikes` (as rows of step and id) and `events` hold, by name; they are empty afterwards."""
+        spikes = {name: np.stack(self.spikes(name), axis=1) for name in self._spikes}
+        events = {name: self.events(name) for name in self._events}
         for chunks in (*self._spikes.values(), *self._events.values()):
             chunks.clear()
-
-    @property
-    def n_recorded(self) -> int:
-        """Spikes and events in the records of this rank."""
-        return sum(len(chunk) for chunks in (*self._spikes.values(), *self._events.values()) for chunk in chunks)
+        return spikes, events
 
     def rates_hz(self, population: str) -> NDArray[np.float64]:
         """Mean rate of the whole population in each full 100 ms of model time, over all ranks."""
@@ -234,5 +237,5 @@ class Simulation:
     @property
     def phase_seconds(self) -> dict[str, float]:
         """Wall seconds of this rank in each phase of the steps, and ``start_up``."""
-        phases = {str(phase): seconds for phase, seconds in self._executable.phase_seconds.items()}
+        phases = {str(phase): seconds for phase, seconds in self.executable.phase_seconds.items()}
         return phases | {"start_up": self.startup_s}

@@ -62,6 +62,30 @@ class SynapseStore:
             capacity = max(capacity, needed)
         self._allocate_rows(shift_for(capacity))
         executable.run(f"connect_{name}", self.n_rows)
+        self._list_outgoing(executable)
+
+    def restore(self, executable: Executable, in_degree: NDArray[np.int32], columns: dict[str, NDArray[Any]]) -> None:
+        """Put stored synapses in place of all there are.
+
+        Args:
+            in_degree: shape (n_rows,), in local order.
+            columns: ``source`` (local index) and every variable, one entry a synapse, row after row.
+        """
+        shift = max(int(self._struct.row_shift), shift_for(int(in_degree.max(initial=0))))
+        self._allocate_rows(shift)
+        self.arrays["in_degree"][...] = self._device.upload(in_degree)
+        row = np.repeat(np.arange(self.n_rows), in_degree)
+        slot = (row << shift) + np.arange(len(row)) - (np.cumsum(in_degree) - in_degree)[row]
+        for field in ("source", *self.variables):
+            whole = np.zeros(self.n_rows << shift, dtype=columns[field].dtype)
+            whole[slot] = columns[field]
+            self.arrays["source" if field == "source" else f"synapse_{field}"][...] = self._device.upload(whole)
+        self.arrays["outgoing_count"][...] = 0
+        self._list_outgoing(executable)
+
+    def _list_outgoing(self, executable: Executable) -> None:
+        """Make the outgoing lists from the rows; the counts are at zero."""
+        name, xp = self._projection.name, self._device.xp
         executable.run(f"count_outgoing_{name}", self.n_rows)
         self._allocate_lists(shift_for(int(xp.max(self.arrays["outgoing_count"])) if self.n_sources else 1))
         self.arrays["outgoing_count"][...] = 0
@@ -113,6 +137,10 @@ class SynapseStore:
     def counter(self, name: str) -> int:
         """``formed``, ``eliminated`` or ``refused`` so far, on this rank."""
         return int(self._device.download(self.arrays[name])[0])
+
+    def set_counter(self, name: str, value: int) -> None:
+        """Set ``formed``, ``eliminated`` or ``refused``."""
+        self.arrays[name][...] = value
 
     def n_synapses(self) -> int:
         """Synapses on this rank."""

@@ -99,7 +99,7 @@ def test_launches_resume_where_a_run_stopped():
 def test_sequences_hold_only_what_is_due():
     simulation = Simulation(topographic_map(), device=EmulatedGpu())
     simulation.run(40.0)
-    executable = simulation._executable
+    executable = simulation.executable
     assert executable.launched.count("update_target") == 400
     assert executable.launched.count("window_source") == 2
     assert executable.launched.count("rewire_ff") == 40

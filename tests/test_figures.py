@@ -11,15 +11,15 @@ from hpcsnn.analysis.statistics import displacement_map
 from hpcsnn.analysis.topography import receptive_field_centres
 from hpcsnn.config import load_configuration
 from hpcsnn.devices import HostDevice
-from hpcsnn.experiment import run_experiment
-from hpcsnn.storage.network_store import StoredNetwork, write_network
+from hpcsnn.experiment import Setting, run_experiment
+from hpcsnn.storage.network_store import read_displacement, write_network
 
 QUICK = HostDevice(("-O1",))
 PNG, PDF = b"\x89PNG", b"%PDF"
 
 
 def test_a_run_leaves_its_figures(tmp_path):
-    run_experiment(load_configuration("topomap", ["duration_ms=1000"]), tmp_path / "run", None, "cpu")
+    run_experiment(load_configuration("topomap", ["duration_ms=1000"]), tmp_path / "run", Setting(device="cpu"))
     figures = tmp_path / "run" / "figures"
     names = ["rates", "displacement_ff", "map_ff", "displacement_lat", "map_lat", "degrees_and_weights"]
     assert {path.name for path in figures.iterdir()} == {
@@ -29,8 +29,8 @@ def test_a_run_leaves_its_figures(tmp_path):
         assert path.read_bytes()[:4] == (PNG if path.suffix == ".png" else PDF)
     again = draw_figures(tmp_path / "run" / "network.zarr", tmp_path / "again")
     assert [path.name for path in again if path.suffix == ".png"] == [f"{name}.png" for name in names]
-    stored = StoredNetwork(tmp_path / "run" / "network.zarr")
-    assert stored.displacement("ff", "start").count.sum() < stored.displacement("ff", "end").count.sum()
+    start, end = (read_displacement(tmp_path / "run" / "displacement.zarr", "ff", when) for when in ("start", "end"))
+    assert start.count.sum() < end.count.sum()
 
 
 def test_centres_are_weighted_means_on_the_torus():

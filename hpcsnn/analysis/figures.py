@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hpcsnn.analysis.statistics import DisplacementMap
 from hpcsnn.analysis.style import COLOUR_MAP, COLOURS, ONE_COLUMN, STYLE, TWO_COLUMNS
 from hpcsnn.analysis.topography import receptive_field_centres
-from hpcsnn.storage.network_store import StoredNetwork
+from hpcsnn.storage.network_store import StoredNetwork, read_displacement
 
 _DPI = 200
 _WEIGHT_BINS = 20
@@ -28,7 +28,7 @@ def draw_figures(network_path: Path, folder: Path) -> list[Path]:
     """Draw every figure that the stored network has data for, as PNG and PDF.
 
     Args:
-        network_path: a ``network.zarr``.
+        network_path: a ``network.zarr``; displacement maps are read from ``displacement.zarr`` beside it.
         folder: where the files go; made if missing.
 
     Returns:
@@ -41,14 +41,14 @@ def draw_figures(network_path: Path, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     with matplotlib.rc_context(STYLE):
-        for name, figure in _figures(stored):
+        for name, figure in _figures(stored, network_path.with_name("displacement.zarr")):
             for suffix in ("png", "pdf"):
                 paths.append(folder / f"{name}.{suffix}")
                 figure.savefig(paths[-1], dpi=_DPI)
     return paths
 
 
-def _figures(stored: StoredNetwork) -> Iterator[tuple[str, Figure]]:
+def _figures(stored: StoredNetwork, maps: Path) -> Iterator[tuple[str, Figure]]:
     if any(len(stored.rates_hz(name)[0]) for name in stored.populations):
         yield "rates", rates_figure({name: stored.rates_hz(name) for name in stored.populations})
     wired = {}
@@ -57,7 +57,7 @@ def _figures(stored: StoredNetwork) -> Iterator[tuple[str, Figure]]:
         synapses = stored.synapses(name)
         grid = stored.grid(target)
         wired[name] = np.bincount(synapses["post"], minlength=grid[0] * grid[1]), synapses["weight"]
-        start, end = stored.displacement(name, "start"), stored.displacement(name, "end")
+        start, end = (read_displacement(maps, name, when) for when in ("start", "end"))
         if start is not None and end is not None:
             yield f"displacement_{name}", displacement_figure(name, start, end, grid[0] * grid[1])
         if stored.grid(source) == grid and grid[0] > 1 and len(synapses["pre"]):

@@ -1,15 +1,24 @@
-"""The folder of one run: ``config.yaml``, ``summary.json``, ``network.zarr``, ``figures/``."""
+"""The folder of one run.
+
+``config.yaml``, ``summary.json``, ``checkpoints/``, ``network.zarr`` (a link to the newest checkpoint's network),
+``records/`` (spikes and events), ``displacement.zarr``, ``figures/``.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from hpcsnn.errors import StorageError
+
+_LOCK = ".lock"
 
 
 class RunDirectory:
@@ -20,40 +29,69 @@ class RunDirectory:
         self.configuration = path / "config.yaml"
         self.summary = path / "summary.json"
         self.network = path / "network.zarr"
+        self.displacement = path / "displacement.zarr"
+        self.checkpoints = path / "checkpoints"
+        self.records = path / "records"
         self.figures = path / "figures"
 
-    def create(self, overwrite: bool) -> None:
-        """Make the folder, empty of an earlier run.
+    def check_free(self, overwrite: bool) -> None:
+        """See whether a run may be put here, and change nothing.
 
         Raises:
-            StorageError: it is there already (and not `overwrite`), holds something else, or cannot be written.
+            StorageError: a run is there already (and not `overwrite`), or something else.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise StorageError(f"{self.path}: is a file; give another --out")
+        if self.path.is_dir() and any(entry.name != _LOCK for entry in self.path.iterdir()):
+            if not self.configuration.is_file():
+                raise StorageError(f"{self.path}: is not empty and not a run of hpcsnn; give another --out")
+            if not overwrite:
+                raise StorageError(
+                    f"{self.path}: holds a run already, which is kept; give another --out, or --overwrite"
+                )
+
+    def clear(self, overwrite: bool) -> None:
+        """Remove what an earlier run left, and nothing else that someone may have put there.
+
+        Raises:
+            StorageError: as `check_free`, asked again by the one who holds the lock.
+        """
+        self.check_free(overwrite)
+        for file in (self.summary, self.network, self.configuration):
+            file.unlink(missing_ok=True)
+        for folder in (self.checkpoints, self.records, self.displacement, self.figures):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
+    def lock(self, first: bool = True) -> Iterator[None]:
+        """Be a writer of this run, with the other ranks of one job and nobody else; makes the folder.
+
+        The first rank makes sure that no rank of any job is here and then lets its own in: ranks that outlive a first
+        rank that was killed keep the next job out until they have gone too. The kernel forgets a process's lock when it
+        ends, so the file itself stays where it is.
+
+        Raises:
+            StorageError: another job writes here, or nobody can.
         """
         try:
-            if self.path.exists() and not self.path.is_dir():
-                raise StorageError(f"{self.path}: is a file; give another --out")
-            if self.path.is_dir() and any(self.path.iterdir()):
-                if not self.configuration.is_file():
-                    raise StorageError(f"{self.path}: is not empty and not a run of hpcsnn; give another --out")
-                if not overwrite:
-                    raise StorageError(
-                        f"{self.path}: holds a run already, which is kept; give another --out, or --overwrite"
-                    )
-                self._remove_run()
             self.path.mkdir(parents=True, exist_ok=True)
-            probe = self.path / ".writable"
-            probe.touch()
-            probe.unlink()
-        except StorageError:
-            raise
+            stream = (self.path / _LOCK).open("a+")
         except OSError as error:
             raise StorageError(f"{self.path}: cannot be written: {error.strerror}; give another --out") from None
+        with stream:
+            try:
+                for kind in (fcntl.LOCK_EX, fcntl.LOCK_SH) if first else (fcntl.LOCK_SH,):
+                    fcntl.flock(stream, kind | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StorageError(f"{self.path}: another hpcsnn is writing here; wait for it, or stop it") from None
+            yield
 
-    def _remove_run(self) -> None:
-        """Remove what a run leaves, and nothing else that someone may have put there."""
-        for folder in (self.network, self.figures):
-            shutil.rmtree(folder, ignore_errors=True)
-        for file in (self.configuration, self.summary):
-            file.unlink(missing_ok=True)
+    def link_network(self, network: Path) -> None:
+        """Let ``network.zarr`` name a checkpoint's network, in one step."""
+        link = self.path / ".network.link"
+        link.unlink(missing_ok=True)
+        link.symlink_to(network.relative_to(self.path))
+        link.replace(self.network)
 
     def write_configuration(self, resolved: dict[str, Any]) -> None:
         """Write the configuration with all defaults; running it again gives the same run."""

@@ -1,0 +1,76 @@
+"""Recorded spikes and rewiring events on disk, in segments of model time; a checkpoint says which segments are true.
+
+``records/STEPS/rank_R.zarr`` is one Zarr group a rank and segment (STEPS is first-last, the last not included), with
+arrays ``spikes/POPULATION`` (n, 2: step, id) and ``events/PROJECTION`` (n, 4: step, pre, post, what), int32. A segment
+is written before the checkpoint that ends it is committed, and belongs to the run once that checkpoint's manifest, or a
+later one's, lists it: whatever else lies there was lost with the run that wrote it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+Recorded = tuple[dict[str, NDArray[np.int32]], dict[str, NDArray[np.int32]]]
+_CHUNK = 1 << 18
+
+
+def segment_name(first: int, last: int) -> str:
+    """Name of the segment of steps first .. last - 1."""
+    return f"{first:010d}-{last:010d}"
+
+
+def write_segment(folder: Path, rank: int, recorded: Recorded) -> list[Path]:
+    """Write one rank's part of a segment; the files, below `folder`."""
+    path = folder / f"rank_{rank}.zarr"
+    if path.exists():
+        shutil.rmtree(path)
+    group = zarr.open_group(path, mode="w", zarr_format=3)
+    for kind, tables in zip(("spikes", "events"), recorded, strict=True):
+        for name, table in tables.items():
+            chunks = (min(max(len(table), 1), _CHUNK), table.shape[1])
+            group.create_array(f"{kind}/{name}", data=table, chunks=chunks)
+    return [file.relative_to(folder) for file in sorted(path.rglob("*")) if file.is_file()]
+
+
+class Records:
+    """The spikes and events of a run, read from its segments.
+
+    Args:
+        folder: ``records/`` of a run directory.
+        segments: names of the segments that count, in order.
+    """
+
+    def __init__(self, folder: Path, segments: list[str]) -> None:
+        self._folder, self.segments = folder, segments
+
+    def names(self, kind: str) -> list[str]:
+        """Populations with ``spikes``, projections with ``events``."""
+        groups = self._groups()
+        return sorted({name for group in groups if kind in group for name in group[kind].array_keys()})  # type: ignore[union-attr]
+
+    def spikes(self, population: str) -> NDArray[np.int32]:
+        """Shape (n, 2): step and id, by step, then id."""
+        table = self._table("spikes", population, 2)
+        return table[np.lexsort((table[:, 1], table[:, 0]))]
+
+    def events(self, projection: str) -> NDArray[np.int32]:
+        """Shape (n, 4): step, pre, post and what (0 formed, 1 + reason), by step, post, pre."""
+        table = self._table("events", projection, 4)
+        return table[np.lexsort((table[:, 1], table[:, 2], table[:, 0]))]
+
+    def _groups(self) -> list[zarr.Group]:
+        paths = (path for name in self.segments for path in sorted((self._folder / name).glob("rank_*.zarr")))
+        return [zarr.open_group(path, mode="r") for path in paths]
+
+    def _table(self, kind: str, name: str, width: int) -> NDArray[np.int32]:
+        parts = [np.empty((0, width), dtype=np.int32)]
+        for group in self._groups():
+            path = f"{kind}/{name}"
+            if path in group:
+                parts.append(np.asarray(group[path][...]))  # type: ignore[index]
+        return np.concatenate(parts)

@@ -1,0 +1,72 @@
+"""A stored network back into a simulation, on whatever ranks, tiles and device it now has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hpcsnn.rank_state import TRACE
+from hpcsnn.simulation import Simulation
+from hpcsnn.storage.network_store import StoredNetwork
+from hpcsnn.storage.snapshot import COUNTERS
+
+
+def restore(simulation: Simulation, stored: StoredNetwork) -> None:
+    """Put a stored state in place of the one that a new simulation starts with; a collective call.
+
+    Each rank reads the shards of the neurons that it owns or can be wired to. What is counted over the whole network
+    (spikes, formations) goes on from rank 0, since only sums over ranks are ever shown.
+
+    Raises:
+        StorageError: an array is missing or damaged.
+    """
+    network, state = simulation.network, simulation.state
+    first = simulation.rank == 0
+    state.reserve_bins(stored.step + 1)
+    for name, population in network.populations.items():
+        placement = simulation.placements[name]
+        model: Any = population.model.model
+        for variable in model.state:
+            values = stored.of_neurons(f"populations/{name}/state/{variable.name}", placement.global_id)
+            state.write(f"{name}.state_{variable.name}", values)
+        if population.is_source:
+            state.write(f"{name}.next_spike", stored.of_neurons(f"populations/{name}/next_spike", placement.global_id))
+        about = stored.attributes["spikes"][name]
+        bins = stored.array(f"populations/{name}/spikes_per_bin").astype(np.uint64)
+        state.write(f"{name}.spikes_per_bin", bins if first else np.zeros_like(bins))
+        state.write(f"{name}.fingerprint", np.array([about["fingerprint"] if first else 0], dtype=np.uint64))
+        state.put_in_flight(name, stored.array(f"populations/{name}/in_flight"))
+    for name, projection in network.projections.items():
+        source, target = (simulation.placements[end.name] for end in (projection.source, projection.target))
+        folder = f"projections/{name}"
+        receptor: Any = projection.receptor.model
+        for variable in receptor.state:
+            values = stored.of_neurons(f"{folder}/receptor/{variable.name}", target.global_id)
+            state.write(f"{name}.receptor_state_{variable.name}", values)
+        synapse: Any = projection.synapse.model
+        for side, traces, ids in (
+            ("pre", synapse.pre_traces, source.known_id),
+            ("post", synapse.post_traces, target.global_id),
+        ):
+            for trace in traces:
+                values = np.empty(len(ids), dtype=TRACE)
+                for part in ("value", "last"):
+                    values[part] = stored.of_neurons(f"{folder}/{side}/{trace.name}.{part}", ids)
+                state.write(f"{name}.{side}_{trace.name}", values.view(np.int32))
+        rows = {
+            field: stored.of_neurons(f"{folder}/synapse/{field}", target.global_id)
+            for field in ("source", *(variable.name for variable in synapse.variables))
+        }
+        there = rows["source"] >= 0
+        by_id = np.argsort(source.known_id, kind="stable")
+        place = np.searchsorted(source.known_id[by_id], rows["source"][there])
+        store = state.stores[name]
+        store.restore(
+            simulation.executable,
+            there.sum(axis=1).astype(np.int32),
+            {"source": by_id[place].astype(np.int32), **{field: rows[field][there] for field in store.variables}},
+        )
+        for counter in COUNTERS:
+            store.set_counter(counter, int(stored.attributes["projections"][name][counter]) if first else 0)
+    state.set_control("step", stored.step)

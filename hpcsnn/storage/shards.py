@@ -1,0 +1,88 @@
+"""Arrays over a grid on disk: cut into shards (files), each with one writer, and shards into chunks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcsnn.network import Grid
+
+# About so many shards a side: enough writers, and hundreds of files for a million neurons, not millions.
+_SHARDS_A_SIDE = 4
+# Zarr takes a fraction of a millisecond a chunk: the default tile is the smallest that is worth its own.
+_SMALLEST_SIDE = 8
+
+
+@dataclass(frozen=True)
+class ShardGrid:
+    """Shards and chunks of arrays over `grid`, as (height, width) in neurons; they depend on the grid alone."""
+
+    grid: Grid
+    shard: tuple[int, int]
+    chunk: tuple[int, int]
+
+    @classmethod
+    def of(cls, grid: Grid) -> ShardGrid:
+        """Square shards; runs of neurons where there is one row."""
+        if grid.ny == 1:
+            width = _power_of_two(max(grid.nx // _SHARDS_A_SIDE**2, _SMALLEST_SIDE**2))
+            return cls(grid, (1, width), (1, max(width // 2, _SMALLEST_SIDE**2)))
+        side = _power_of_two(max(max(grid.nx, grid.ny) // _SHARDS_A_SIDE, _SMALLEST_SIDE))
+        chunk = max(side // 2, _SMALLEST_SIDE)
+        return cls(grid, (side, side), (chunk, chunk))
+
+    @property
+    def columns(self) -> int:
+        """Shards in x."""
+        return -(-self.grid.nx // self.shard[1])
+
+    @property
+    def n_shards(self) -> int:
+        """Shards in all."""
+        return self.columns * -(-self.grid.ny // self.shard[0])
+
+    def of_ids(self, ids: NDArray[Any]) -> NDArray[np.int64]:
+        """Shard of each neuron."""
+        y, x = np.divmod(ids.astype(np.int64), self.grid.nx)
+        return (y // self.shard[0]) * self.columns + x // self.shard[1]
+
+    def box(self, shard: int) -> tuple[slice, slice]:
+        """Rows and columns of the grid that a shard covers."""
+        row, column = divmod(shard, self.columns)
+        y, x = row * self.shard[0], column * self.shard[1]
+        return slice(y, min(y + self.shard[0], self.grid.ny)), slice(x, min(x + self.shard[1], self.grid.nx))
+
+    def first_ids(self) -> NDArray[np.int64]:
+        """The first neuron of each shard: the rank that owns it writes the shard."""
+        boxes = [self.box(shard) for shard in range(self.n_shards)]
+        return np.array([rows.start * self.grid.nx + columns.start for rows, columns in boxes], dtype=np.int64)
+
+
+def _power_of_two(n: int) -> int:
+    return 1 << (n - 1).bit_length()
+
+
+def to_writers(
+    comm: Any, shards: ShardGrid, ids: NDArray[np.int32], columns: dict[str, NDArray[Any]]
+) -> tuple[NDArray[np.int32], dict[str, NDArray[Any]]]:
+    """Hand this rank's neurons (ids, and columns with one entry or row a neuron) to the ranks that write their shards.
+
+    A collective call. Returns what this rank writes, whole shards, in no particular order.
+    """
+    if comm is None or comm.Get_size() == 1:
+        return ids, columns
+    owned = np.isin(shards.first_ids(), ids)
+    writer = np.argmax(np.stack(comm.allgather(owned)), axis=0)
+    receiver = writer[shards.of_ids(ids)]
+    parts = []
+    for rank in range(comm.Get_size()):
+        chosen = receiver == rank
+        parts.append((ids[chosen], {name: column[chosen] for name, column in columns.items()}))
+    received = comm.alltoall(parts)
+    return (
+        np.concatenate([part for part, _ in received]),
+        {name: np.concatenate([part[name] for _, part in received]) for name in columns},
+    )
