@@ -104,7 +104,9 @@ def resume(
     until: Annotated[
         str | None, typer.Option(help="New end in model time, such as 120s. Default: as configured.")
     ] = None,
-    from_step: Annotated[int | None, typer.Option("--from", metavar="STEP", help="Go on from this checkpoint.")] = None,
+    from_step: Annotated[
+        int | None, typer.Option("--from", metavar="STEP", help="Go on from this checkpoint; later ones go.")
+    ] = None,
     device: DeviceChoice = "auto",
     figures: FigureChoice = True,
 ) -> None:

@@ -89,6 +89,7 @@ def resume_experiment(
     """
     directory = RunDirectory(run)
     with ExitStack() as stack:
+        on_first_rank(setting.comm, directory.check_run)
         _lock(stack, directory, setting)
         plan = on_first_rank(setting.comm, lambda: prepare_resume(directory, until_ms, from_step))
         configuration = plan.configuration
@@ -129,7 +130,8 @@ def _lock(stack: ExitStack, directory: RunDirectory, setting: Setting) -> None:
 def _announce(simulation: Simulation, directory: RunDirectory, setting: Setting, where: str) -> None:
     if simulation.rank == 0:
         ranks = f"{simulation.n_ranks} rank{'s' if simulation.n_ranks > 1 else ''}"
-        _console(setting).print(f"{directory.path}: {where}{ranks}, each on {simulation.device.name}", highlight=False)
+        said = f"{directory.path}: {where}{ranks}, each on {simulation.device.name}"
+        _console(setting).print(said, highlight=False, soft_wrap=True)
 
 
 def _begin(directory: RunDirectory, configuration: Configuration, maps: dict[str, DisplacementMap]) -> None:

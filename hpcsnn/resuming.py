@@ -29,11 +29,9 @@ def prepare_resume(directory: RunDirectory, until_ms: float | None, from_step: i
     """Choose the checkpoint and check that the run may go on from it; removes what lies beyond it. One rank calls.
 
     Raises:
-        StorageError: no run, no good checkpoint.
+        StorageError: no good checkpoint.
         ConfigurationError: the configuration differs where it may not, or ends before the checkpoint.
     """
-    if not directory.configuration.is_file():
-        raise StorageError(f"{directory.path}: no run to resume (there is no {directory.configuration.name})")
     overrides = [] if until_ms is None else [f"duration_ms={until_ms!r}"]
     configuration = load_configuration(directory.configuration, overrides)
     checkpoint, manifest, warnings = _choose(directory, from_step)
@@ -61,25 +59,36 @@ def prepare_resume(directory: RunDirectory, until_ms: float | None, from_step: i
 
 def _choose(directory: RunDirectory, from_step: int | None) -> tuple[Checkpoint, dict[str, Any], list[str]]:
     there = committed(directory.path)
-    steps = ", ".join(str(checkpoint.step) for checkpoint in there) or "none"
-    if from_step is not None:
-        chosen = [checkpoint for checkpoint in there if checkpoint.step == from_step]
-        if not chosen:
-            raise StorageError(f"{directory.path}: no checkpoint of step {from_step}; there: {steps}")
-        there = chosen
     if not there:
         raise StorageError(f"{directory.path}: no checkpoint to resume from; run it again with --checkpoint-every")
-    warnings: list[str] = []
+    if from_step is not None:
+        return _choose_step(directory, there, from_step)
+    damaged: list[str] = []
     for checkpoint in reversed(there):
         try:
             manifest = checkpoint.manifest()
             checkpoint.verify()
         except StorageError as error:
-            warnings.append(str(error))
+            damaged.append(str(error))
             continue
-        return checkpoint, manifest, [f"{said}; going on from step {checkpoint.step} instead" for said in warnings]
-    older = "; an older checkpoint may serve: --from one of " + steps if from_step is not None else ""
-    raise StorageError(f"{warnings[0]}{older or '; no checkpoint of this run is whole: start it again'}")
+        return checkpoint, manifest, [f"{said}; going on from step {checkpoint.step} instead" for said in damaged]
+    raise StorageError(f"{damaged[0]}; no checkpoint of this run is whole: start it again")
+
+
+def _choose_step(
+    directory: RunDirectory, there: list[Checkpoint], from_step: int
+) -> tuple[Checkpoint, dict[str, Any], list[str]]:
+    steps = {checkpoint.step: checkpoint for checkpoint in there}
+    if from_step not in steps:
+        raise StorageError(f"{directory.path}: no checkpoint of step {from_step}; there: {', '.join(map(str, steps))}")
+    try:
+        manifest = steps[from_step].manifest()
+        steps[from_step].verify()
+    except StorageError as error:
+        older = " or ".join(f"--from {step}" for step in steps if step < from_step)
+        way_out = f"an older checkpoint may serve: {older}" if older else "no older checkpoint is kept"
+        raise StorageError(f"{error}; {way_out}") from None
+    return steps[from_step], manifest, []
 
 
 def _differences(before: Any, now: Any, where: str = "") -> list[tuple[str, Any, Any]]:

@@ -123,8 +123,7 @@ def print_checkpoints(run: Path) -> None:
     """
     directory = RunDirectory(run)
     there = committed(run)
-    if not directory.configuration.is_file():
-        raise StorageError(f"{run}: no run here (there is no {directory.configuration.name})")
+    directory.check_run()
     console = Console()
     state = "unfinished (no summary)"
     if directory.summary.is_file():

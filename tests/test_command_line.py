@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from io import StringIO
 from pathlib import Path
@@ -14,7 +12,7 @@ import pytest
 import yaml
 import zarr
 from networks import topographic_map
-from ranks import run_on_ranks
+from ranks import hpcsnn, run_on_ranks
 from rich.console import Console
 
 from hpcsnn import Simulation
@@ -24,12 +22,6 @@ from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.records import Records
 
 SHORT = ["--set", "duration_ms=200", "--device", "cpu", "--no-figures"]
-
-
-def hpcsnn(*arguments, cwd=None, columns=200):
-    command = [str(Path(sys.executable).parent / "hpcsnn"), *map(str, arguments)]
-    environment = {**os.environ, "COLUMNS": str(columns)}
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=cwd, env=environment, check=False)
 
 
 def records_of(run):

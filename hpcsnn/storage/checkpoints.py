@@ -66,7 +66,7 @@ class Checkpoint:
             manifest: dict[str, Any] = json.loads(self.manifest_path.read_text())
             version = (manifest["format"], manifest["version"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StorageError(f"{self.manifest_path}: damaged manifest ({error!r})") from None
+            raise StorageError(f"{self.manifest_path}: damaged manifest ({error})") from None
         if version != (FORMAT, VERSION):
             raise StorageError(
                 f"{self.manifest_path}: is {version[0]} version {version[1]}, this hpcsnn reads {FORMAT} "

@@ -50,6 +50,15 @@ class RunDirectory:
                     f"{self.path}: holds a run already, which is kept; give another --out, or --overwrite"
                 )
 
+    def check_run(self) -> None:
+        """See that there is a run here.
+
+        Raises:
+            StorageError: there is none.
+        """
+        if not self.configuration.is_file():
+            raise StorageError(f"{self.path}: no run here (there is no {self.configuration.name})")
+
     def clear(self, overwrite: bool) -> None:
         """Remove what an earlier run left, and nothing else that someone may have put there.
 

@@ -138,8 +138,10 @@ def _rows(simulation: Simulation, projection: str) -> dict[str, NDArray[Any]]:
 def _small(simulation: Simulation) -> dict[str, NDArray[Any]]:
     """Rate histograms, and the spikes that are still on their way: (step, id) of the last steps, sorted."""
     small: dict[str, NDArray[Any]] = {}
+    # As far as the run has come: room for more is no part of the state.
+    n_bins = simulation.step // simulation.state.bin_steps + 1
     for name in simulation.network.populations:
-        bins = simulation.state.read(f"{name}.spikes_per_bin").astype(np.int64)
+        bins = simulation.state.read(f"{name}.spikes_per_bin")[:n_bins].astype(np.int64)
         small[f"populations/{name}/spikes_per_bin"] = simulation.sum_over_ranks(bins)
         flying = simulation.state.spikes_in_flight(name)
         parts = [flying] if simulation.comm is None else simulation.comm.gather(flying)
