@@ -5,6 +5,10 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +18,47 @@ from hpcsnn.storage.checkpoints import FileTable, checksums, commit, committed
 from hpcsnn.storage.network_store import create_group, write_shards
 from hpcsnn.storage.records import Recorded, segment_name, write_segment
 from hpcsnn.storage.run_directory import RunDirectory
-from hpcsnn.storage.snapshot import Snapshot, take_snapshot
+from hpcsnn.storage.snapshot import Plan, Snapshot, take_snapshot
 
 
-class _Writing(threading.Thread):
-    """One rank's share of a checkpoint, written in the background."""
+class _Work(threading.Thread):
+    """Something that is done beside the run; what it gave, or what went wrong in words."""
 
-    def __init__(self, partial: Path, snapshot: Snapshot, segment: Path, rank: int, recorded: Recorded) -> None:
+    def __init__(self, where: Path, work: Callable[[], Any]) -> None:
         super().__init__(daemon=True)
-        self._partial, self._snapshot, self._segment = partial, snapshot, segment
-        self._rank, self._recorded = rank, recorded
-        self.files: FileTable = {}
-        self.record_files: FileTable = {}
+        self._where, self._work = where, work
+        self.result: Any = None
         self.error: str | None = None
         self.seconds = 0.0
+        self.start()
 
     def run(self) -> None:
         start = time.perf_counter()
         try:
-            self.files = checksums(self._partial, write_shards(self._partial, self._snapshot))
-            written = write_segment(self._segment, self._rank, self._recorded)
-            table = checksums(self._segment, written)
-            self.record_files = {f"{self._segment.name}/{name}": entry for name, entry in table.items()}
-        except Exception as error:  # handed to all ranks by Checkpointer.poll
-            self.error = f"{self._partial}: cannot be written: {getattr(error, 'strerror', None) or error}"
+            self.result = self._work()
+        except Exception as error:  # told to all ranks by those who wait for it
+            where = getattr(error, "filename", None) or self._where
+            self.error = f"{where}: cannot be written: {getattr(error, 'strerror', None) or error}"
         self.seconds = time.perf_counter() - start
+
+
+class _Stage(Enum):
+    PREPARING = auto()  # rank 0 makes the empty arrays
+    WRITING = auto()  # every rank fills in its shards
+    COMMITTING = auto()  # rank 0 makes it a checkpoint
+
+
+@dataclass
+class _UnderWay:
+    """A checkpoint on its way to disk, and what this rank has to do in the present stage, if anything."""
+
+    snapshot: Snapshot
+    recorded: Recorded
+    folder: Path  # until it is renamed
+    segment: Path
+    work: _Work | None
+    stage: _Stage = _Stage.PREPARING
+    seconds: float = 0.0
 
 
 class Checkpointer:
@@ -66,71 +86,91 @@ class Checkpointer:
         self._record_files = dict(record_files or {})
         self._last_step = simulation.step if segments is not None else -1
         self._segment_start = simulation.step
-        self._writing: tuple[_Writing, Snapshot, Path] | None = None
+        self._plan = Plan(simulation)
+        self._under_way: _UnderWay | None = None
+        self._spare: Snapshot | None = None  # the last one written
         self.stall_s = self.write_s = 0.0
         self.written = self.n_bytes = 0
-
-    @property
-    def busy(self) -> bool:
-        """True while a checkpoint is on its way."""
-        return self._writing is not None
 
     def begin(self) -> None:
         """Copy the state and start to write it, unless it is written already; waits for an earlier one first.
 
         Raises:
-            StorageError: the folder cannot be written.
+            StorageError: the earlier one could not be written.
         """
-        start = time.perf_counter()
         self.poll(wait=True)
+        start = time.perf_counter()
         simulation, step = self._simulation, self._simulation.step
         if step == self._last_step:
             return
-        snapshot = take_snapshot(simulation)
-        partial = self._run.checkpoints / f"{step:010d}.zarr.partial"
+        snapshot = take_snapshot(simulation, self._plan, self._spare)
+        folder = self._run.checkpoints / f"{step:010d}.zarr.partial"
         segment = self._run.records / segment_name(self._segment_start, step)
-        self._on_first_rank(lambda: _prepare(partial, segment, snapshot))
-        writing = _Writing(partial, snapshot, segment, simulation.rank, simulation.take_recorded())
-        writing.start()
-        self._writing = writing, snapshot, segment
+        work = self._on_first_rank(folder, partial(_prepare, folder, segment, snapshot))
+        self._under_way = _UnderWay(snapshot, simulation.take_recorded(), folder, segment, work)
+        self._spare = None
         self._segment_start = self._last_step = step
         self.stall_s += time.perf_counter() - start
 
     def poll(self, wait: bool = False) -> None:
-        """Commit the checkpoint under way if all ranks have written their share (or once they have, if `wait`).
+        """Go on with the checkpoint under way as far as all ranks are ready (to the end, if `wait`).
 
         Raises:
             StorageError: a rank could not write its share; earlier checkpoints stay.
         """
-        if self._writing is None:
-            return
-        writing, snapshot, segment = self._writing
-        if wait:
-            writing.join()
-        everyone = self._gather(None if writing.is_alive() else (writing.error, writing.files, writing.record_files))
-        if any(share is None for share in everyone):
-            return
-        self._writing = None
-        errors = [error for error, _, _ in everyone if error]
-        if errors:
-            raise StorageError(f"{errors[0]}; {self._way_out()}")
-        self.segments.append(segment.name)
-        for _, _, table in everyone:
-            self._record_files.update(table)
-        files = {name: entry for _, table, _ in everyone for name, entry in table.items()}
-        self._on_first_rank(lambda: self._commit(snapshot, files))
-        self.written += 1
-        self.write_s += writing.seconds
-        self.n_bytes += snapshot.n_bytes
+        start = time.perf_counter()
+        while (now := self._under_way) is not None and self._everyone_done(now.work, wait):
+            now.seconds += now.work.seconds if now.work else 0.0
+            match now.stage:
+                case _Stage.PREPARING:
+                    now.stage = _Stage.WRITING
+                    now.work = _Work(now.folder, partial(_write, now, self._simulation.rank))
+                case _Stage.WRITING:
+                    assert now.work is not None
+                    files, record_files = self._together(now.work.result)
+                    self.segments.append(now.segment.name)
+                    self._record_files |= record_files
+                    now.stage = _Stage.COMMITTING
+                    now.work = self._on_first_rank(now.folder, partial(self._commit, now, files))
+                case _Stage.COMMITTING:
+                    self._under_way, self._spare = None, now.snapshot
+                    self.written += 1
+                    self.write_s += now.seconds
+                    self.n_bytes += now.snapshot.n_bytes
+        self.stall_s += time.perf_counter() - start
+
+    def _on_first_rank(self, where: Path, work: Callable[[], Any]) -> _Work | None:
+        return _Work(where, work) if self._simulation.rank == 0 else None
+
+    def _together(self, own: tuple[FileTable, FileTable]) -> tuple[FileTable, FileTable]:
+        """The files of the network and of the records that all ranks have written."""
+        files: FileTable = {}
+        record_files: FileTable = {}
+        for network_part, record_part in self._gather(own):
+            files |= network_part
+            record_files |= record_part
+        return files, record_files
+
+    def _everyone_done(self, work: _Work | None, wait: bool) -> bool:
+        """True once every rank that has such work has done it; what went wrong on one is raised on all."""
+        if wait and work is not None:
+            work.join()
+        everyone = self._gather((work is None or not work.is_alive(), work.error if work else None))
+        if not all(done for done, _ in everyone):
+            return False
+        error = next((error for _, error in everyone if error), None)
+        if error:
+            self._under_way = None
+            raise StorageError(f"{error}; {self._way_out()}")
+        return True
 
     def report(self) -> dict[str, Any]:
-        """``written``, and of this rank ``bytes``, ``write_s`` (in the background) and ``stall_s`` (the run waited)."""
-        return {"written": self.written, "bytes": self.n_bytes, "write_s": self.write_s, "stall_s": self.stall_s}
+        """``written``, and of this rank the ``bytes`` copied and the seconds that writing them took (``write_s``)."""
+        return {"written": self.written, "bytes": self.n_bytes, "write_s": self.write_s}
 
-    def _commit(self, snapshot: Snapshot, files: FileTable) -> None:
-        partial = self._run.checkpoints / f"{snapshot.step:010d}.zarr.partial"
+    def _commit(self, done: _UnderWay, files: FileTable) -> None:
         about = {"configuration": self._configuration, "segments": self.segments}
-        checkpoint = commit(self._run.path, snapshot.step, partial, files, about, self._record_files)
+        checkpoint = commit(self._run.path, done.snapshot.step, done.folder, files, about, self._record_files)
         self._run.link_network(checkpoint.network_path)
         for old in committed(self._run.path)[: -self._keep]:
             old.remove()
@@ -145,24 +185,19 @@ class Checkpointer:
         comm = self._simulation.comm
         return [value] if comm is None else comm.allgather(value)
 
-    def _on_first_rank(self, work: Any) -> None:
-        """Do `work` on rank 0; what goes wrong there is raised on every rank."""
-        error: str | None = None
-        if self._simulation.rank == 0:
-            try:
-                work()
-            except OSError as caught:
-                error = f"{caught.filename or self._run.path}: cannot be written: {caught.strerror or caught}"
-        error = next((text for text in self._gather(error) if text), None)
-        if error:
-            raise StorageError(f"{error}; {self._way_out()}")
 
-
-def _prepare(partial: Path, segment: Path, snapshot: Snapshot) -> None:
-    partial.parent.mkdir(exist_ok=True)
-    for left in partial.parent.glob("*.partial"):  # of a run that ended while it wrote
+def _prepare(folder: Path, segment: Path, snapshot: Snapshot) -> None:
+    folder.parent.mkdir(exist_ok=True)
+    for left in folder.parent.glob("*.partial"):  # of a run that ended while it wrote
         shutil.rmtree(left) if left.is_dir() else left.unlink()
     if segment.exists():
         shutil.rmtree(segment)
     segment.mkdir(parents=True)
-    create_group(partial, snapshot)
+    create_group(folder, snapshot)
+
+
+def _write(now: _UnderWay, rank: int) -> tuple[FileTable, FileTable]:
+    """Write one rank's share; its files of the network and, with the segment's name, of the records."""
+    files = checksums(now.folder, write_shards(now.folder, now.snapshot))
+    records = checksums(now.segment, write_segment(now.segment, rank, now.recorded))
+    return files, {f"{now.segment.name}/{name}": entry for name, entry in records.items()}

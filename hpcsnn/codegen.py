@@ -111,8 +111,9 @@ def generate(network: Network, n_ranks: int) -> Program:
     setup = ["draw_initial"]
     for projection in network.projections.values():
         view = views[projection.name]
-        parts += [_render("connect.cu", projection=view), _render("synapses.cu", projection=view)]
-        setup += [f"{kind}_{projection.name}" for kind in ("count", "connect", "count_outgoing", "list_outgoing")]
+        parts += [_render(f"{text}.cu", projection=view) for text in ("connect", "pack", "synapses")]
+        kinds = ("count", "connect", "count_outgoing", "list_outgoing", "pack", "order")
+        setup += [f"{kind}_{projection.name}" for kind in kinds]
         if projection.rewiring is not None:
             parts.append(_render("rewiring.cu", projection=view, stage=stage_of[f"rewire_{projection.name}"]))
     triggers = list(dict.fromkeys(stage.trigger for stage in stages if stage.trigger))

@@ -151,7 +151,7 @@ def _carry_out(
     first_step = simulation.step
     with Progress(_console(setting), configuration.duration_ms, quiet=setting.rank != 0) as progress:
         stopped_by = _advance(simulation, configuration, checkpointer, setting, progress)
-    advance_s = simulation.advance_s
+    advance_s, stall_s = simulation.advance_s, checkpointer.stall_s
     checkpointer.begin()
     checkpointer.poll(wait=True)
     maps = _maps(simulation)
@@ -161,7 +161,7 @@ def _carry_out(
         "stopped_by": stopped_by,
         "resumed_from_step": first_step,
         "wall_s": advance_s,
-        "checkpoints": checkpointer.report(),
+        "checkpoints": checkpointer.report() | {"stall_s": stall_s},
     }
     seconds = (simulation.step - first_step) * simulation.network.dt_ms * 1e-3
     summary["wall_per_model_s"] = advance_s / seconds if seconds > 0 else None

@@ -81,9 +81,9 @@ class RankState:
         """Set one field of the control block."""
         self.arrays["control"][_CONTROL[name]] = value
 
-    def read(self, name: str) -> NDArray[Any]:
-        """A NumPy copy of the array bound as `name`, such as ``target.state_V_mV``."""
-        return self.device.download(self.arrays[name])
+    def read(self, name: str, spare: NDArray[Any] | None = None) -> NDArray[Any]:
+        """A NumPy copy of the array bound as `name`, such as ``target.state_V_mV``; see `Device.download`."""
+        return self.device.download(self.arrays[name], spare)
 
     def write(self, name: str, values: NDArray[Any]) -> None:
         """Set the first entries of the array bound as `name`."""

@@ -179,11 +179,11 @@ class Simulation:
         if projection not in self.network.projections:
             raise ConfigurationError(unknown_name("projection", projection, self.network.projections))
         declared = self.network.projections[projection]
-        columns = self.state.stores[projection].rows()
-        post = self.placements[declared.target.name].global_id[columns.pop("row")]
-        pre = self.placements[declared.source.name].known_id[columns.pop("source")]
-        order = np.lexsort((pre, post))
-        return {"pre": pre[order], "post": post[order], **{name: column[order] for name, column in columns.items()}}
+        ids = self.placements[declared.target.name].global_id
+        order = np.argsort(ids, kind="stable")
+        rows = self.state.stores[projection].packed(self.executable).take(order)
+        variables = {name: column for name, column in rows.columns.items() if name != "source"}
+        return {"pre": rows.columns["source"], "post": np.repeat(ids[order], rows.in_degree), **variables}
 
     def spikes(self, population: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Steps and global ids of the spikes of this rank's neurons, by step, then id.

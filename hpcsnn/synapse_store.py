@@ -8,15 +8,16 @@ slot is its place in that list, so adding or removing a synapse touches one row 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hpcsnn.devices.base import Device, Executable
 from hpcsnn.errors import SimulationError
 from hpcsnn.models.synapses import SynapseModel
 from hpcsnn.network import Projection
+from hpcsnn.packed_rows import PackedRows
 
 _MOST_SLOTS = 2**31 - 1
 
@@ -64,21 +65,16 @@ class SynapseStore:
         executable.run(f"connect_{name}", self.n_rows)
         self._list_outgoing(executable)
 
-    def restore(self, executable: Executable, in_degree: NDArray[np.int32], columns: dict[str, NDArray[Any]]) -> None:
-        """Put stored synapses in place of all there are.
-
-        Args:
-            in_degree: shape (n_rows,), in local order.
-            columns: ``source`` (local index) and every variable, one entry a synapse, row after row.
-        """
+    def restore(self, executable: Executable, rows: PackedRows) -> None:
+        """Put stored synapses, rows in local order and sources as local indices, in place of all there are."""
+        in_degree = rows.in_degree
         shift = max(int(self._struct.row_shift), shift_for(int(in_degree.max(initial=0))))
         self._allocate_rows(shift)
         self.arrays["in_degree"][...] = self._device.upload(in_degree)
-        row = np.repeat(np.arange(self.n_rows), in_degree)
-        slot = (row << shift) + np.arange(len(row)) - (np.cumsum(in_degree) - in_degree)[row]
-        for field in ("source", *self.variables):
-            whole = np.zeros(self.n_rows << shift, dtype=columns[field].dtype)
-            whole[slot] = columns[field]
+        slot = (rows.row << shift) + rows.place
+        for field, values in rows.columns.items():
+            whole = np.zeros(self.n_rows << shift, dtype=values.dtype)
+            whole[slot] = values
             self.arrays["source" if field == "source" else f"synapse_{field}"][...] = self._device.upload(whole)
         self.arrays["outgoing_count"][...] = 0
         self._list_outgoing(executable)
@@ -146,19 +142,39 @@ class SynapseStore:
         """Synapses on this rank."""
         return int(self._device.xp.sum(self.arrays["in_degree"], dtype=np.int64))
 
-    def rows(self) -> dict[str, NDArray[Any]]:
-        """All synapses of this rank: ``row`` (target's local index), ``source`` (local index) and every variable.
+    def packed(self, executable: Executable) -> PackedRows:
+        """A copy of all synapses of this rank, rows in local order."""
+        rows, order = self.copy_rows(executable)
+        order()
+        return rows
 
-        One entry a synapse, rows in local order, in no particular order within a row.
+    def copy_rows(
+        self, executable: Executable, spare: PackedRows | None = None
+    ) -> tuple[PackedRows, Callable[[], None]]:
+        """The first half of `packed`, which a run waits for, and the second, which brings each row into order.
+
+        Args:
+            spare: an earlier copy that is needed no more, whose memory may be used again.
         """
-        slot = self._occupied_slots()
-        columns: dict[str, NDArray[Any]] = {
-            "row": slot >> int(self._struct.row_shift),
-            "source": self._device.download(self.arrays["source"])[slot],
-        }
-        for name in self.variables:
-            columns[name] = self._device.download(self.arrays[f"synapse_{name}"])[slot]
-        return columns
+        name, device = self._projection.name, self._device
+        in_degree = device.download(self.arrays["in_degree"])
+        start = np.concatenate([[0], np.cumsum(in_degree)]).astype(np.int32)
+        arrays = {"start": device.upload(start)}
+        for field in ("source", *self.variables):
+            dtype = np.int32 if field == "source" else np.float32
+            arrays[field] = device.room(int(start[-1]), dtype, spare.columns[field] if spare else None)
+        for field, array in arrays.items():
+            setattr(self._struct, f"packed_{field}", device.address(array))
+        executable.run(f"pack_{name}", self.n_rows)
+        order = executable.later(f"order_{name}", self.n_rows)
+        start_on_device = arrays.pop("start")
+        rows = PackedRows(in_degree, {field: device.release(array) for field, array in arrays.items()})
+
+        def in_order() -> None:
+            order()
+            _ = start_on_device  # lives until here
+
+        return rows, in_order
 
     def check(self) -> None:
         """Assert that rows and outgoing lists point at each other, entry by entry (for tests and conformance).
@@ -166,21 +182,17 @@ class SynapseStore:
         Raises:
             AssertionError: with the first slot that is wrong.
         """
-        columns = self.rows()
-        slot = self._occupied_slots()
+        in_degree = self._device.download(self.arrays["in_degree"])
+        slot = np.flatnonzero((np.arange(self.capacity)[None, :] < in_degree[:, None]).ravel())
+        source = self._device.download(self.arrays["source"])[slot]
         entry = self._device.download(self.arrays["entry"])[slot]
         outgoing = self._device.download(self.arrays["outgoing"])
-        place = (columns["source"].astype(np.int64) << int(self._struct.outgoing_shift)) + entry
+        place = (source.astype(np.int64) << int(self._struct.outgoing_shift)) + entry
         wrong = np.flatnonzero(outgoing[place] != slot)
         assert wrong.size == 0, f"slot {slot[wrong[0]]} is not where its source's list should have it"
         count = self._device.download(self.arrays["outgoing_count"])
         lists = outgoing.reshape(self.n_sources, -1)
         listed = (np.arange(lists.shape[1])[None, :] < count[:, None]) & (lists >= 0)
         assert listed.sum() == len(slot), f"{listed.sum()} listed synapses, {len(slot)} in rows"
-        pairs = columns["row"] * self.n_sources + columns["source"]
+        pairs = (slot >> int(self._struct.row_shift)) * self.n_sources + source
         assert len(np.unique(pairs)) == len(pairs), "a pair has two synapses"
-
-    def _occupied_slots(self) -> NDArray[np.int64]:
-        in_degree = self._device.download(self.arrays["in_degree"])
-        occupied = np.arange(self.capacity)[None, :] < in_degree[:, None]
-        return np.flatnonzero(occupied.ravel())

@@ -19,7 +19,7 @@ from hpcsnn.storage.network_store import StoredNetwork
 
 SIZE = ["--set", "scale=2", "--set", "duration_ms=300", *RECORD, *PLAIN]
 OLD, NEW = 1000, 3000
-SHARD = "projections/ff/synapse/weight/c/0/0/0"
+SHARD = "projections/ff/synapse/weight/c/0/0"
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,7 @@ def test_reading_damage_that_nobody_verified_is_told_as_well(run):
     flip(path, 100)
     done = hpcsnn("digest", run)
     assert done.returncode == 2
-    assert f"error: {run / 'network.zarr' / 'projections/ff/synapse/weight'}: cannot be read: " in done.stderr
+    assert f"error: {run / 'network.zarr' / 'projections/ff'}: cannot be read: " in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from numpy.typing import DTypeLike, NDArray
@@ -41,6 +41,10 @@ class Executable(Protocol):
     def run(self, kernel: str, items: int) -> None:
         """Run one set-up kernel over `items` items and wait for it."""
 
+    def later(self, kernel: str, items: int) -> Callable[[], None]:
+        """Run one set-up kernel with the network struct as it is now: at the call of what this returns, from whatever
+        thread, or already here where memory is the device's own."""
+
     def advance(self, until_step: int) -> int:
         """Run the schedule up to `until_step`; RUNNING, or the reason why it halted before.
 
@@ -57,11 +61,17 @@ class Device(Protocol):
     def zeros(self, n: int, dtype: DTypeLike) -> Any:
         """A zeroed array of n entries, aligned for the widest vector loads."""
 
+    def room(self, n: int, dtype: DTypeLike, spare: NDArray[Any] | None) -> Any:
+        """An array of n entries of any content; on the host in the memory of `spare`, if that has come from here."""
+
     def upload(self, array: NDArray[Any]) -> Any:
         """A copy of a NumPy array on the device."""
 
-    def download(self, array: Any) -> NDArray[Any]:
-        """A NumPy copy of a device array."""
+    def download(self, array: Any, spare: NDArray[Any] | None = None) -> NDArray[Any]:
+        """A NumPy copy of a device array, in the memory of `spare`, an earlier copy of it, if that is given."""
+
+    def release(self, array: Any) -> NDArray[Any]:
+        """The entries as a NumPy array, without a copy where memory is shared: the device is done with it."""
 
     def address(self, array: Any) -> int:
         """Where kernels find it."""

@@ -140,15 +140,23 @@ class CudaDevice:
         """A zeroed array; CuPy aligns to 512 bytes."""
         return self.xp.zeros(max(n, 1), dtype=dtype)[:n]
 
+    def room(self, n: int, dtype: DTypeLike, spare: NDArray[Any] | None) -> Any:
+        """An array of n entries of any content."""
+        return self.xp.empty(n, dtype)
+
     def upload(self, array: NDArray[Any]) -> Any:
         """A copy on the GPU."""
         copy = self.zeros(array.size, array.dtype)
         copy.set(np.ascontiguousarray(array).ravel())
         return copy
 
-    def download(self, array: Any) -> NDArray[Any]:
+    def download(self, array: Any, spare: NDArray[Any] | None = None) -> NDArray[Any]:
         """A NumPy copy."""
-        return np.asarray(self.xp.asnumpy(array))
+        return np.asarray(self.xp.asnumpy(array, out=spare))
+
+    def release(self, array: Any) -> NDArray[Any]:
+        """A NumPy copy."""
+        return self.download(array)
 
     def address(self, array: Any) -> int:
         """Device pointer to the first entry."""

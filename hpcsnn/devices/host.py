@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -149,7 +150,15 @@ class HostExecutable:
 
     def run(self, kernel: str, items: int) -> None:
         """Run one set-up kernel; the whole loop runs here, whatever `items` is."""
-        getattr(self._library, f"run_{kernel}")(ctypes.byref(self._struct))
+        self._run(kernel, self._struct)
+
+    def later(self, kernel: str, items: int) -> Callable[[], None]:
+        """Run one set-up kernel when called; see `hpcsnn.devices.base.Executable`."""
+        struct = type(self._struct).from_buffer_copy(self._struct)
+        return lambda: self._run(kernel, struct)
+
+    def _run(self, kernel: str, struct: ctypes.Structure) -> None:
+        getattr(self._library, f"run_{kernel}")(ctypes.byref(struct))
 
     def advance(self, until_step: int) -> int:
         """Run the schedule; see `hpcsnn.devices.base.Executable`."""
@@ -181,15 +190,28 @@ class HostDevice:
         start = -raw.ctypes.data % _ALIGNMENT
         return raw[start : start + n * item].view(dtype) if n else raw[start : start + item].view(dtype)[:0]
 
+    def room(self, n: int, dtype: DTypeLike, spare: NDArray[Any] | None) -> NDArray[Any]:
+        """An array of n entries of any content; pages that were in use before cost much less than new ones."""
+        if spare is not None and spare.base is not None and spare.base.size >= n:
+            return spare.base[:n]
+        return np.empty(n + n // 8 + 1, dtype)[:n]  # some more, for the next time
+
     def upload(self, array: NDArray[Any]) -> NDArray[Any]:
         """An aligned copy."""
         copy = self.zeros(array.size, array.dtype)
         copy[...] = array.ravel()
         return copy
 
-    def download(self, array: NDArray[Any]) -> NDArray[Any]:
+    def download(self, array: NDArray[Any], spare: NDArray[Any] | None = None) -> NDArray[Any]:
         """A copy."""
-        return array.copy()
+        if spare is None:
+            return array.copy()
+        np.copyto(spare, array)
+        return spare
+
+    def release(self, array: NDArray[Any]) -> NDArray[Any]:
+        """The array itself."""
+        return array
 
     def address(self, array: NDArray[Any]) -> int:
         """Address of the first entry."""

@@ -124,6 +124,11 @@ class Launching(ABC):
         self.launch(kernel, items, team=False)
         self.wait()
 
+    def later(self, kernel: str, items: int) -> Callable[[], None]:
+        """Run one set-up kernel; see `hpcsnn.devices.base.Executable`."""
+        self.run(kernel, items)
+        return lambda: None
+
     def advance(self, until_step: int) -> int:
         """Run the schedule; see `hpcsnn.devices.base.Executable`.
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +22,24 @@ from hpcsnn.storage.network_store import StoredNetwork
 
 FORMAT, VERSION = "hpcsnn-checkpoint", 1
 
+# Threads that wait for the disk.
+_WAITERS = 8
+
 FileTable = dict[str, tuple[int, int]]
 
 
-def checksums(base: Path, files: list[Path]) -> FileTable:
-    """Path below `base` -> (bytes, CRC32C) of files, each brought to disk on the way."""
-    table: FileTable = {}
-    for file in files:
-        with (base / file).open("rb") as stream:
-            data = stream.read()
-            os.fsync(stream.fileno())
-        table[file.as_posix()] = len(data), google_crc32c.value(data)
-    return table
+def checksums(base: Path, files: Iterable[Path]) -> FileTable:
+    """Path below `base` -> (bytes, CRC32C) of files, each brought to disk as soon as `files` gives it."""
+    with ThreadPoolExecutor(_WAITERS) as waiters:
+        entries = {file.as_posix(): waiters.submit(_checksum_on_disk, base / file) for file in files}
+        return {name: entry.result() for name, entry in entries.items()}
+
+
+def _checksum_on_disk(path: Path) -> tuple[int, int]:
+    with path.open("rb") as stream:
+        data = stream.read()
+        os.fsync(stream.fileno())
+    return len(data), google_crc32c.value(data)
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -125,8 +133,8 @@ def commit(
     checkpoint = Checkpoint(run, step)
     rest = [file for file in files_below(partial) if file.as_posix() not in network_files]
     files = {**network_files, **checksums(partial, rest)}
-    for folder in [partial, *(path for path in partial.rglob("*") if path.is_dir())]:
-        sync_folder(folder)
+    with ThreadPoolExecutor(_WAITERS) as waiters:
+        list(waiters.map(sync_folder, [partial, *(path for path in partial.rglob("*") if path.is_dir())]))
     checkpoint.remove()  # an earlier one of this step, on a resumed run
     partial.rename(checkpoint.network_path)
     body = {

@@ -1,6 +1,6 @@
 """A network on disk: one Zarr v3 group that a run can go on from, on any number of ranks.
 
-Layout (``ny, nx`` a population's grid; arrays over a grid are cut into shards, each written by one rank)::
+Layout (``ny, nx`` a population's grid, cut into shards, each written by one rank)::
 
     attributes                  format, version, step, dt_ms, seed, bin_ms, grids, spikes (count and fingerprint of each
                                 population), projections (source, target, formed, eliminated, refused)
@@ -8,7 +8,8 @@ Layout (``ny, nx`` a population's grid; arrays over a grid are cut into shards, 
     populations/P/next_spike    (ny, nx) int32, source populations: step of the next spike
     populations/P/spikes_per_bin, in_flight     (bins,) int64; (n, 2) int32 step and id of spikes still on their way
     projections/J/in_degree     (ny, nx) int32
-    projections/J/synapse/source, VAR   (ny, nx, k) ids of the sources, ascending, -1 behind the last; every variable
+    projections/J/synapse/source, VAR   (shards, room) the synapses of each shard of that grid: neuron after neuron, row
+                                by row of the shard, sources (ids) ascending, as many as ``in_degree`` says
     projections/J/receptor/VAR  (ny, nx)
     projections/J/pre|post/TRACE.value, TRACE.last      (ny, nx) of the source or target population
 
@@ -17,6 +18,7 @@ Nothing in it depends on the number of ranks that wrote it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +31,16 @@ from hpcsnn.analysis.statistics import DisplacementMap
 from hpcsnn.digest import digest_of, neuron_fingerprint, synapse_fingerprint
 from hpcsnn.errors import StorageError
 from hpcsnn.network import Grid
+from hpcsnn.packed_rows import PackedRows
 from hpcsnn.simulation import Simulation
 from hpcsnn.storage.shards import ShardGrid
-from hpcsnn.storage.snapshot import Snapshot, take_snapshot
+from hpcsnn.storage.snapshot import Part, Snapshot, take_snapshot
 
 FORMAT, VERSION = "hpcsnn-network", 1
+# Small enough to be read alone, large enough to be worth a chunk.
+_SYNAPSES_A_CHUNK = 1 << 20
+# Zarr's codecs in Rust: half the time, and Python stays free for the run. One thread: a rank has one core.
+_FAST = {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline", "threading.max_workers": 1}
 _CODECS: Any = (BloscCodec(cname="lz4", clevel=1, shuffle="shuffle"), Crc32cCodec())
 
 
@@ -44,7 +51,7 @@ def write_network(path: Path, simulation: Simulation) -> None:
         create_group(path, snapshot)
     if simulation.comm is not None:
         simulation.comm.Barrier()
-    write_shards(path, snapshot)
+    list(write_shards(path, snapshot))
     if simulation.comm is not None:
         simulation.comm.Barrier()
 
@@ -55,16 +62,15 @@ def create_group(path: Path, snapshot: Snapshot) -> None:
     group.attrs.update({"format": FORMAT, "version": VERSION, **snapshot.attributes})
     for name in ("populations", "projections"):
         group.require_group(name)
-    for path_inside, (population, shape, dtype, fill) in snapshot.layout.items():
-        shards = ShardGrid.of(snapshot.grids[population])
+    for path_inside, array in snapshot.layout.items():
+        shards = ShardGrid.of(snapshot.grids[array.population])
+        grid, shard, chunk = (shards.grid.ny, shards.grid.nx), shards.shard, shards.chunk
+        if array.room:
+            chunk = (1, min(array.room, _SYNAPSES_A_CHUNK))
+            shard = (1, -(-array.room // chunk[1]) * chunk[1])
+            grid = (shards.n_shards, shard[1])
         group.create_array(
-            path_inside,
-            shape=shape,
-            dtype=dtype,
-            fill_value=fill,
-            shards=(*shards.shard, *shape[2:]),
-            chunks=(*shards.chunk, *shape[2:]),
-            compressors=_CODECS,
+            path_inside, shape=grid, dtype=array.dtype, fill_value=0, shards=shard, chunks=chunk, compressors=_CODECS
         )
     for path_inside, values in snapshot.small.items():
         group.create_array(
@@ -72,28 +78,49 @@ def create_group(path: Path, snapshot: Snapshot) -> None:
         )
 
 
-def write_shards(path: Path, snapshot: Snapshot) -> list[Path]:
-    """Write this rank's shards into the arrays of a group that `create_group` made; the files, below `path`."""
-    files = []
-    group = zarr.open_group(path, mode="r+")
-    for population, (ids, columns) in snapshot.neurons.items():
+def write_shards(path: Path, snapshot: Snapshot) -> Iterator[Path]:
+    """Write this rank's shards into the arrays of a group that `create_group` made; each file written, below `path`."""
+    snapshot.copies.finish()
+    with zarr.config.set(_FAST):
+        group = zarr.open_group(path, mode="r+")
+        arrays: dict[str, Any] = {path_inside: group[path_inside] for path_inside in snapshot.layout}
+
+    def write(path_inside: str, place: tuple[int, int], box: Any, values: NDArray[Any]) -> Iterator[Path]:
+        arrays[path_inside][box] = values
+        file = Path(path_inside, "c", *map(str, place))
+        if (path / file).exists():  # a shard of nothing but fill values is not written
+            yield file
+
+    for population, parts in snapshot.parts.items():
         shards = ShardGrid.of(snapshot.grids[population])
-        order = np.argsort(shards.of_ids(ids) * np.int64(shards.grid.size) + ids, kind="stable")
-        shard_of = shards.of_ids(ids[order])
-        starts = np.flatnonzero(np.diff(shard_of, prepend=-1))
-        ends = np.append(starts[1:], len(order))
-        for path_inside, values in columns.items():
-            array: Any = group[path_inside]
-            for start, end in zip(starts, ends, strict=True):
-                rows, columns_of_box = shards.box(int(shard_of[start]))
-                box = (rows.stop - rows.start, columns_of_box.stop - columns_of_box.start)
-                # Ascending ids inside a shard are its neurons row by row.
-                array[rows, columns_of_box] = values[order[start:end]].reshape(*box, *values.shape[1:])
-                place = divmod(int(shard_of[start]), shards.columns)
-                file = Path(path_inside, "c", *map(str, place), *("0" for _ in values.shape[1:]))
-                if (path / file).exists():  # a shard of nothing but fill values is not written
-                    files.append(file)
-    return files
+        for shard, neurons in _by_shard(shards, parts, snapshot.shards[population]):
+            box, place = shards.box(shard), divmod(shard, shards.columns)
+            shape = tuple(side.stop - side.start for side in box)
+            for path_inside, values in neurons.columns.items():
+                yield from write(path_inside, place, box, values.reshape(shape))
+            for projection, rows in neurons.rows.items():
+                yield from write(f"projections/{projection}/in_degree", place, box, rows.in_degree.reshape(shape))
+                for field, values in rows.columns.items():
+                    path_inside = f"projections/{projection}/synapse/{field}"
+                    whole = np.zeros(arrays[path_inside].shape[1], dtype=values.dtype)
+                    whole[: len(values)] = values
+                    yield from write(path_inside, (shard, 0), shard, whole)
+
+
+def _by_shard(shards: ShardGrid, parts: list[Part], wanted: NDArray[np.intp]) -> Iterator[tuple[int, Part]]:
+    """The neurons of each wanted shard, from all parts, ids ascending: row by row of the grid."""
+    sorted_parts = []
+    for part in parts:
+        shard_of = shards.of_ids(part.ids)
+        order = np.argsort(shard_of * np.int64(shards.grid.size) + part.ids)
+        sorted_parts.append((part, order, shard_of[order]))
+    for shard in wanted.tolist():
+        here = []
+        for part, order, shard_of in sorted_parts:
+            first, last = np.searchsorted(shard_of, (shard, shard + 1))
+            if first < last:
+                here.append(part.take(order[first:last]))
+        yield shard, here[0] if len(here) == 1 else Part.joined(here)
 
 
 def write_displacement(path: Path, projection: str, when: str, displacement: DisplacementMap) -> None:
@@ -175,7 +202,7 @@ class StoredNetwork:
         return sorted(self._group[folder].array_keys()) if folder in self._group else []  # type: ignore[union-attr]
 
     def of_neurons(self, path: str, ids: NDArray[Any]) -> NDArray[Any]:
-        """Entries (or rows) of an array over a grid for some neurons, reading only the shards they are in.
+        """Entries of an array over a grid for some neurons, reading only the shards they are in.
 
         Raises:
             StorageError: it is missing or damaged.
@@ -183,7 +210,7 @@ class StoredNetwork:
         try:
             array: Any = self._group[path]
             shards = ShardGrid.of(Grid(array.shape[1], array.shape[0]))
-            result = np.empty((len(ids), *array.shape[2:]), dtype=array.dtype)
+            result = np.empty(len(ids), dtype=array.dtype)
             of_ids = shards.of_ids(ids)
             for shard in np.unique(of_ids):
                 rows, columns = shards.box(int(shard))
@@ -206,15 +233,42 @@ class StoredNetwork:
         ny, nx = self.grid(population)
         return {"id": np.arange(ny * nx, dtype=np.int32), **columns}
 
+    def rows(self, projection: str, ids: NDArray[Any]) -> PackedRows:
+        """The synapses onto some neurons (at least one), reading only the shards they are in.
+
+        Raises:
+            StorageError: something is missing or damaged.
+        """
+        folder = f"projections/{projection}"
+        try:
+            arrays: dict[str, Any] = {
+                name: self._group[f"{folder}/synapse/{name}"] for name in self.variables(projection)
+            }
+            in_degree: Any = self._group[f"{folder}/in_degree"]
+            shards = ShardGrid.of(Grid(in_degree.shape[1], in_degree.shape[0]))
+            parts, positions, of_ids = [], [], shards.of_ids(ids)
+            for shard in np.unique(of_ids).tolist():
+                box, chosen = shards.box(shard), np.flatnonzero(of_ids == shard)
+                degrees = in_degree[box]
+                n = int(degrees.sum())
+                whole = PackedRows(degrees.ravel(), {name: array[shard, :n] for name, array in arrays.items()})
+                y, x = np.divmod(ids[chosen].astype(np.int64), shards.grid.nx)
+                parts.append(whole.take((y - box[0].start) * degrees.shape[1] + x - box[1].start))
+                positions.append(chosen)
+        except Exception as error:  # whatever a codec finds wrong
+            raise StorageError(f"{self.path / folder}: cannot be read: {error}") from error
+        return PackedRows.joined(parts).take(np.argsort(np.concatenate(positions)))
+
+    def variables(self, projection: str) -> list[str]:
+        """``source`` and the variables of a projection's synapses."""
+        return self.names(f"projections/{projection}/synapse")
+
     def synapses(self, projection: str) -> dict[str, NDArray[Any]]:
         """As `Simulation.synapses` of one rank that has the whole network."""
-        folder = f"projections/{projection}/synapse"
-        source = self.array(f"{folder}/source")
-        source = source.reshape(-1, source.shape[-1])
-        there = source >= 0
-        variables = [name for name in self.names(folder) if name != "source"]
-        columns = {name: self.array(f"{folder}/{name}").reshape(source.shape)[there] for name in variables}
-        return {"pre": source[there], "post": np.nonzero(there)[0].astype(np.int32), **columns}
+        ny, nx = self.grid(self.ends(projection)[1])
+        rows = self.rows(projection, np.arange(ny * nx))
+        variables = {name: column for name, column in rows.columns.items() if name != "source"}
+        return {"pre": rows.columns["source"], "post": rows.row.astype(np.int32), **variables}
 
     def rates_hz(self, population: str) -> tuple[NDArray[np.float64], float]:
         """Mean rate in successive full bins, and their length in ms."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hpcsnn.packed_rows import PackedRows
 from hpcsnn.rank_state import TRACE
 from hpcsnn.simulation import Simulation
 from hpcsnn.storage.network_store import StoredNetwork
@@ -54,19 +55,11 @@ def restore(simulation: Simulation, stored: StoredNetwork) -> None:
                 for part in ("value", "last"):
                     values[part] = stored.of_neurons(f"{folder}/{side}/{trace.name}.{part}", ids)
                 state.write(f"{name}.{side}_{trace.name}", values.view(np.int32))
-        rows = {
-            field: stored.of_neurons(f"{folder}/synapse/{field}", target.global_id)
-            for field in ("source", *(variable.name for variable in synapse.variables))
-        }
-        there = rows["source"] >= 0
+        rows = stored.rows(name, target.global_id)
         by_id = np.argsort(source.known_id, kind="stable")
-        place = np.searchsorted(source.known_id[by_id], rows["source"][there])
+        local = by_id[np.searchsorted(source.known_id[by_id], rows.columns["source"])].astype(np.int32)
         store = state.stores[name]
-        store.restore(
-            simulation.executable,
-            there.sum(axis=1).astype(np.int32),
-            {"source": by_id[place].astype(np.int32), **{field: rows[field][there] for field in store.variables}},
-        )
+        store.restore(simulation.executable, PackedRows(rows.in_degree, {**rows.columns, "source": local}))
         for counter in COUNTERS:
             store.set_counter(counter, int(stored.attributes["projections"][name][counter]) if first else 0)
     state.set_control("step", stored.step)

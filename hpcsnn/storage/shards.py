@@ -12,8 +12,9 @@ from hpcsnn.network import Grid
 
 # About so many shards a side: enough writers, and hundreds of files for a million neurons, not millions.
 _SHARDS_A_SIDE = 4
-# Zarr takes a fraction of a millisecond a chunk: the default tile is the smallest that is worth its own.
-_SMALLEST_SIDE = 8
+# Zarr takes a fraction of a millisecond a chunk: the default tile is the smallest that is worth its own, and chunks are
+# as large as is still light to read alone (256 kB a variable).
+_SMALLEST_SIDE, _LARGEST_CHUNK_SIDE = 8, 256
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ class ShardGrid:
         """Square shards; runs of neurons where there is one row."""
         if grid.ny == 1:
             width = _power_of_two(max(grid.nx // _SHARDS_A_SIDE**2, _SMALLEST_SIDE**2))
-            return cls(grid, (1, width), (1, max(width // 2, _SMALLEST_SIDE**2)))
+            return cls(grid, (1, width), (1, min(width, _LARGEST_CHUNK_SIDE**2)))
         side = _power_of_two(max(max(grid.nx, grid.ny) // _SHARDS_A_SIDE, _SMALLEST_SIDE))
-        chunk = max(side // 2, _SMALLEST_SIDE)
+        chunk = min(side, _LARGEST_CHUNK_SIDE)
         return cls(grid, (side, side), (chunk, chunk))
 
     @property
@@ -46,8 +47,8 @@ class ShardGrid:
 
     def of_ids(self, ids: NDArray[Any]) -> NDArray[np.int64]:
         """Shard of each neuron."""
-        y, x = np.divmod(ids.astype(np.int64), self.grid.nx)
-        return (y // self.shard[0]) * self.columns + x // self.shard[1]
+        y, x = ids // self.grid.nx, ids % self.grid.nx
+        return ((y // self.shard[0]) * self.columns + x // self.shard[1]).astype(np.int64)
 
     def box(self, shard: int) -> tuple[slice, slice]:
         """Rows and columns of the grid that a shard covers."""
@@ -65,24 +66,7 @@ def _power_of_two(n: int) -> int:
     return 1 << (n - 1).bit_length()
 
 
-def to_writers(
-    comm: Any, shards: ShardGrid, ids: NDArray[np.int32], columns: dict[str, NDArray[Any]]
-) -> tuple[NDArray[np.int32], dict[str, NDArray[Any]]]:
-    """Hand this rank's neurons (ids, and columns with one entry or row a neuron) to the ranks that write their shards.
-
-    A collective call. Returns what this rank writes, whole shards, in no particular order.
-    """
-    if comm is None or comm.Get_size() == 1:
-        return ids, columns
+def writers(comm: Any, shards: ShardGrid, ids: NDArray[np.int32]) -> NDArray[np.int64]:
+    """The rank that writes each shard: the one that owns its first neuron. `ids` are this rank's; a collective call."""
     owned = np.isin(shards.first_ids(), ids)
-    writer = np.argmax(np.stack(comm.allgather(owned)), axis=0)
-    receiver = writer[shards.of_ids(ids)]
-    parts = []
-    for rank in range(comm.Get_size()):
-        chosen = receiver == rank
-        parts.append((ids[chosen], {name: column[chosen] for name, column in columns.items()}))
-    received = comm.alltoall(parts)
-    return (
-        np.concatenate([part for part, _ in received]),
-        {name: np.concatenate([part[name] for _, part in received]) for name in columns},
-    )
+    return np.argmax(np.stack([owned] if comm is None else comm.allgather(owned)), axis=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,49 +12,154 @@ from numpy.typing import NDArray
 
 from hpcsnn.digest import spike_record
 from hpcsnn.network import Grid
+from hpcsnn.packed_rows import PackedRows
 from hpcsnn.rank_state import TRACE
 from hpcsnn.simulation import Simulation
-from hpcsnn.storage.shards import ShardGrid, to_writers
+from hpcsnn.storage.shards import ShardGrid, writers
 
 COUNTERS = ("formed", "eliminated", "refused")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some neurons of one population.
+
+    Attributes:
+        ids: global, shape (n,).
+        columns: by array path one value a neuron, shape (n,).
+        rows: by projection the synapses onto them.
+    """
+
+    ids: NDArray[np.int32]
+    columns: dict[str, NDArray[Any]]
+    rows: dict[str, PackedRows]
+
+    def take(self, chosen: NDArray[np.intp]) -> Part:
+        """Some of the neurons."""
+        return Part(
+            self.ids[chosen],
+            {path: values[chosen] for path, values in self.columns.items()},
+            {name: rows.take(chosen) for name, rows in self.rows.items()},
+        )
+
+    def ordered(self) -> Part:
+        """The same neurons with rows in order."""
+        return Part(self.ids, self.columns, {name: rows.ordered() for name, rows in self.rows.items()})
+
+    @classmethod
+    def joined(cls, parts: Sequence[Part]) -> Part:
+        """The neurons of all parts (at least one), ids ascending."""
+        ids = np.concatenate([part.ids for part in parts])
+        columns = {path: np.concatenate([part.columns[path] for part in parts]) for path in parts[0].columns}
+        rows = {name: PackedRows.joined([part.rows[name] for part in parts]) for name in parts[0].rows}
+        return cls(ids, columns, rows).take(np.argsort(ids))
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(column.nbytes for column in self.columns.values()) + sum(r.n_bytes for r in self.rows.values())
+
+
+@dataclass(frozen=True)
+class Layout:
+    """An array on disk: one value a neuron of a population; if ``room`` is not 0, room for so many synapses a shard."""
+
+    population: str
+    dtype: np.dtype[Any]
+    room: int = 0
+
+
+class Copies:
+    """Copies of a simulation's arrays, in the memory of earlier ones that are needed no more: a run waits for them."""
+
+    def __init__(self, simulation: Simulation, spare: Copies | None) -> None:
+        self._simulation = simulation
+        self._arrays: dict[str, NDArray[Any]] = {} if spare is None else spare._arrays
+        self._rows: dict[str, PackedRows] = {} if spare is None else spare._rows
+        self._unfinished: list[Callable[[], None]] = []
+
+    def array(self, name: str) -> NDArray[Any]:
+        """As `RankState.read`."""
+        self._arrays[name] = self._simulation.state.read(name, self._arrays.get(name))
+        return self._arrays[name]
+
+    def rows(self, projection: str) -> PackedRows:
+        """As `SynapseStore.packed`, but in no order within a row before `finish`."""
+        store = self._simulation.state.stores[projection]
+        self._rows[projection], order = store.copy_rows(self._simulation.executable, self._rows.get(projection))
+        self._unfinished.append(order)
+        return self._rows[projection]
+
+    def finish(self) -> None:
+        """Bring rows of synapses into order: what can be done while the run goes on."""
+        while self._unfinished:
+            self._unfinished.pop()()
 
 
 @dataclass(frozen=True)
 class Snapshot:
     """The state at one step, as this rank writes it.
 
-    ``neurons`` holds, per population, the ids of whole shards of neurons and by array path the values, one entry (or
-    one row of synapses) a neuron. ``small`` holds arrays that rank 0 writes (empty elsewhere), ``attributes`` what is
-    true of the whole network, ``layout`` shape, dtype and fill value of every array over a grid.
+    ``parts`` holds, per population, this rank's own neurons and those that others handed over because this rank writes
+    their shard; ``shards`` the shards that it writes. ``small`` holds arrays that rank 0 writes (empty elsewhere),
+    ``attributes`` what is true of the whole network, ``layout`` what the arrays of `parts` look like on disk.
     """
 
     step: int
     attributes: dict[str, Any]
     grids: dict[str, Grid]
-    layout: dict[str, tuple[str, tuple[int, ...], np.dtype[Any], int]]
-    neurons: dict[str, tuple[NDArray[np.int32], dict[str, NDArray[Any]]]]
+    layout: dict[str, Layout]
+    parts: dict[str, list[Part]]
+    shards: dict[str, NDArray[np.intp]]
     small: dict[str, NDArray[Any]]
+    copies: Copies
 
     @property
     def n_bytes(self) -> int:
         """Bytes of the copy on this rank."""
-        columns = itertools.chain.from_iterable(values.values() for _, values in self.neurons.values())
-        return sum(column.nbytes for column in (*columns, *self.small.values()))
+        parts = itertools.chain.from_iterable(self.parts.values())
+        return sum(part.n_bytes for part in parts) + sum(values.nbytes for values in self.small.values())
 
 
-def take_snapshot(simulation: Simulation) -> Snapshot:
-    """Copy the state as it stands between two steps; a collective call."""
+class Plan:
+    """Which rank writes which shards: fixed for a run, so worked out once; a collective call."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self.shard_of: dict[str, NDArray[np.int64]] = {}  # of each neuron of this rank
+        self.receiver: dict[str, NDArray[np.int64]] = {}  # the rank that writes it
+        self.shards: dict[str, NDArray[np.intp]] = {}  # that this rank writes
+        for name, population in simulation.network.populations.items():
+            shards, ids = ShardGrid.of(population.grid), simulation.placements[name].global_id
+            writer = writers(simulation.comm, shards, ids)
+            self.shard_of[name] = shards.of_ids(ids)
+            self.receiver[name] = writer[self.shard_of[name]]
+            self.shards[name] = np.flatnonzero(writer == simulation.rank)
+
+
+def take_snapshot(simulation: Simulation, plan: Plan | None = None, spare: Snapshot | None = None) -> Snapshot:
+    """Copy the state as it stands between two steps; a collective call that a run waits for.
+
+    Args:
+        plan: of this simulation, if it is known already.
+        spare: an earlier snapshot that is needed no more, whose memory may be used again.
+    """
+    plan = plan or Plan(simulation)
     network, comm = simulation.network, simulation.comm
     grids = {name: population.grid for name, population in network.populations.items()}
-    neurons: dict[str, tuple[NDArray[np.int32], dict[str, NDArray[Any]]]] = {}
-    layout: dict[str, tuple[str, tuple[int, ...], np.dtype[Any], int]] = {}
+    parts: dict[str, list[Part]] = {}
+    copies = Copies(simulation, spare.copies if spare else None)
+    layout: dict[str, Layout] = {}
     for name, grid in grids.items():
-        columns = _columns(simulation, name)
-        for path, values in columns.items():
-            fill = -1 if path.endswith("/synapse/source") else 0
-            layout[path] = (name, (grid.ny, grid.nx, *values.shape[1:]), values.dtype, fill)
-        placement = simulation.placements[name]
-        neurons[name] = to_writers(comm, ShardGrid.of(grid), placement.global_id, columns)
+        own, n_shards = _own_part(simulation, name, copies), ShardGrid.of(grid).n_shards
+        for path, values in own.columns.items():
+            layout[path] = Layout(name, values.dtype)
+        for projection, rows in own.rows.items():
+            layout[f"projections/{projection}/in_degree"] = Layout(name, rows.in_degree.dtype)
+            in_shard = np.bincount(plan.shard_of[name], weights=rows.in_degree, minlength=n_shards)
+            room = max(int(simulation.sum_over_ranks(in_shard).max()), 1)
+            for field, values in rows.columns.items():
+                layout[f"projections/{projection}/synapse/{field}"] = Layout(name, values.dtype, room)
+        parts[name] = [own, *_handed_over(comm, own, plan.receiver[name])]
     attributes = {
         "step": simulation.step,
         "dt_ms": network.dt_ms,
@@ -70,7 +176,18 @@ def take_snapshot(simulation: Simulation) -> Snapshot:
             for name, projection in network.projections.items()
         },
     }
-    return Snapshot(simulation.step, attributes, grids, layout, neurons, _small(simulation))
+    return Snapshot(simulation.step, attributes, grids, layout, parts, plan.shards, _small(simulation), copies)
+
+
+def _handed_over(comm: Any, own: Part, receiver: NDArray[np.int64]) -> list[Part]:
+    """Give neurons to the ranks that write their shards, and take what others give: few, where two ranks meet."""
+    if comm is None or comm.Get_size() == 1:
+        return []
+    messages = []
+    for rank in range(comm.Get_size()):
+        chosen = np.flatnonzero(receiver == rank)
+        messages.append(own.take(chosen).ordered() if rank != comm.Get_rank() and len(chosen) else None)
+    return [part for part in comm.alltoall(messages) if part is not None]
 
 
 def _total(simulation: Simulation, projection: str, counter: str) -> int:
@@ -78,61 +195,41 @@ def _total(simulation: Simulation, projection: str, counter: str) -> int:
     return int(simulation.sum_over_ranks(count)[0])
 
 
-def _columns(simulation: Simulation, population: str) -> dict[str, NDArray[Any]]:
-    """Array path -> values of this rank's neurons of one population, in local order."""
-    network, state = simulation.network, simulation.state
+def _own_part(simulation: Simulation, population: str, copies: Copies) -> Part:
+    """This rank's neurons of one population, in local order."""
+    network = simulation.network
     declared = network.populations[population]
     model: Any = declared.model.model
-    n_own = simulation.placements[population].n_own
+    placement = simulation.placements[population]
     columns = {
-        f"populations/{population}/state/{variable.name}": state.read(f"{population}.state_{variable.name}")
+        f"populations/{population}/state/{variable.name}": copies.array(f"{population}.state_{variable.name}")
         for variable in model.state
     }
+    rows = {}
     if declared.is_source:
-        columns[f"populations/{population}/next_spike"] = state.read(f"{population}.next_spike")[:n_own]
+        columns[f"populations/{population}/next_spike"] = copies.array(f"{population}.next_spike")[: placement.n_own]
     for projection in network.incoming(declared):
         name, receptor, synapse = projection.name, projection.receptor.model, projection.synapse.model
         for variable in receptor.state:  # type: ignore[attr-defined]
-            values = state.read(f"{name}.receptor_state_{variable.name}")
+            values = copies.array(f"{name}.receptor_state_{variable.name}")
             columns[f"projections/{name}/receptor/{variable.name}"] = values
-        columns |= _traces(simulation, name, "post", [trace.name for trace in synapse.post_traces], n_own)  # type: ignore[attr-defined]
-        columns |= _rows(simulation, name)
+        traces = [trace.name for trace in synapse.post_traces]  # type: ignore[attr-defined]
+        columns |= _traces(copies, name, "post", traces, placement.n_own)
+        rows[name] = copies.rows(name)
     for projection in network.outgoing(declared):
         # Every rank that knows a source has the same trace of it; its owner's is the one that is kept.
-        traces = projection.synapse.model.pre_traces  # type: ignore[attr-defined]
-        columns |= _traces(simulation, projection.name, "pre", [trace.name for trace in traces], n_own)
-    return columns
+        traces = [trace.name for trace in projection.synapse.model.pre_traces]  # type: ignore[attr-defined]
+        columns |= _traces(copies, projection.name, "pre", traces, placement.n_own)
+    return Part(placement.global_id, columns, rows)
 
 
-def _traces(simulation: Simulation, projection: str, side: str, names: list[str], n: int) -> dict[str, NDArray[Any]]:
+def _traces(copies: Copies, projection: str, side: str, names: list[str], n: int) -> dict[str, NDArray[Any]]:
     columns = {}
     for name in names:
-        traces = simulation.state.read(f"{projection}.{side}_{name}").view(TRACE)[:n]
+        traces = copies.array(f"{projection}.{side}_{name}").view(TRACE)[:n]
         for part in ("value", "last"):
-            columns[f"projections/{projection}/{side}/{name}.{part}"] = traces[part].copy()
+            columns[f"projections/{projection}/{side}/{name}.{part}"] = traces[part]
     return columns
-
-
-def _rows(simulation: Simulation, projection: str) -> dict[str, NDArray[Any]]:
-    """In-degrees, and sources and variables padded to the largest in-degree of all ranks; sources ascend in a row."""
-    declared = simulation.network.projections[projection]
-    target, source = (simulation.placements[end.name] for end in (declared.target, declared.source))
-    columns = simulation.state.stores[projection].rows()
-    row, pre = columns.pop("row"), source.known_id[columns.pop("source")]
-    order = np.lexsort((pre, row))
-    in_degree = np.bincount(row, minlength=target.n_own)
-    place = np.arange(len(row)) - (np.cumsum(in_degree) - in_degree)[row]
-    width = max(int(in_degree.max(initial=0)), 1)
-    if simulation.comm is not None:
-        from mpi4py import MPI
-
-        width = simulation.comm.allreduce(width, MPI.MAX)
-    result: dict[str, NDArray[Any]] = {f"projections/{projection}/in_degree": in_degree.astype(np.int32)}
-    for field, values, fill in (("source", pre, -1), *((field, values, 0) for field, values in columns.items())):
-        padded = np.full((target.n_own, width), fill, dtype=values.dtype)
-        padded[row, place] = values[order]
-        result[f"projections/{projection}/synapse/{field}"] = padded
-    return result
 
 
 def _small(simulation: Simulation) -> dict[str, NDArray[Any]]:

@@ -1,0 +1,42 @@
+// Rows without the room behind them, for reading and for disk, in two steps so that a run waits for the first only: a
+// copy as it stands, with sources as global ids; then each row in ascending order of its sources, so that nothing of the
+// order in which synapses came and went is left. The second step looks at the copy alone and may run beside the schedule.
+{%- set variables = projection.synapse.variables %}
+
+KERNEL pack_{{ projection.name }}(Network* net) {
+    const auto& projection = net->projections.{{ projection.name }};
+    const int* known_id = net->populations.{{ projection.source }}.known_id;
+    for (int target = thread_first(); target < net->populations.{{ projection.target }}.n_own; target += thread_stride()) {
+        const int row = target << projection.row_shift, first = projection.packed_start[target];
+        for (int k = 0; k < projection.in_degree[target]; ++k) {
+            projection.packed_source[first + k] = known_id[projection.source[row + k]];
+//% for variable in variables
+            projection.packed_{{ variable.name }}[first + k] = projection.synapse_{{ variable.name }}[row + k];
+//% endfor
+        }
+    }
+}
+
+KERNEL order_{{ projection.name }}(Network* net) {
+    const auto& projection = net->projections.{{ projection.name }};
+    for (int target = thread_first(); target < net->populations.{{ projection.target }}.n_own; target += thread_stride()) {
+        const int first = projection.packed_start[target], end = projection.packed_start[target + 1];
+        for (int k = first + 1; k < end; ++k) {
+            const int source = projection.packed_source[k];
+//% for variable in variables
+            const float moved_{{ variable.name }} = projection.packed_{{ variable.name }}[k];
+//% endfor
+            int at = k;
+            for (; at > first && projection.packed_source[at - 1] > source; --at) {
+                projection.packed_source[at] = projection.packed_source[at - 1];
+//% for variable in variables
+                projection.packed_{{ variable.name }}[at] = projection.packed_{{ variable.name }}[at - 1];
+//% endfor
+            }
+            projection.packed_source[at] = source;
+//% for variable in variables
+            projection.packed_{{ variable.name }}[at] = moved_{{ variable.name }};
+//% endfor
+        }
+    }
+}
