@@ -169,8 +169,8 @@ class Checkpointer:
         return {"written": self.written, "bytes": self.n_bytes, "write_s": self.write_s}
 
     def _commit(self, done: _UnderWay, files: FileTable) -> None:
-        about = {"configuration": self._configuration, "segments": self.segments}
-        checkpoint = commit(self._run.path, done.snapshot.step, done.folder, files, about, self._record_files)
+        step, folder = done.snapshot.step, done.folder
+        checkpoint = commit(self._run.path, step, folder, files, self._configuration, self.segments, self._record_files)
         self._run.link_network(checkpoint.network_path)
         for old in committed(self._run.path)[: -self._keep]:
             old.remove()

@@ -170,6 +170,30 @@ def plot(run: RunPath) -> None:
             typer.echo(str(path))
 
 
+@app.command(
+    epilog="Examples: `hpcsnn analyze runs/topomap` · `hpcsnn analyze runs/topomap --scheduler tcp://node1:8786`"
+)
+def analyze(
+    run: RunPath,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Dask scheduler whose workers see the run directory. Default: the threads of this process.",
+        ),
+    ] = None,
+) -> None:
+    """Analyse every checkpoint and rewiring event of a run; leaves report.html, analysis.zarr and figures.
+
+    Map quality against chance, degrees, weights, reach, formations and eliminations over time. To see more than the
+    end, run with --checkpoint-every and a large --keep, and with record_events.
+    """
+    with _reported():
+        from hpcsnn.analysis.report import write_report
+
+        typer.echo(str(write_report(run, Console(), scheduler)))
+
+
 @app.command()
 def info(run: RunPath) -> None:
     """Say what a run directory holds: state of the run, checkpoints, records."""

@@ -206,6 +206,8 @@ def _advance(
             stopped_by = signals.agreed()
             return stopped_by is not None
 
+        if period is not None and simulation.step == 0:
+            checkpointer.begin()  # what the wiring was before anything happened to it
         while simulation.step < end and stopped_by is None:
             step = simulation.step
             until = end if period is None else min(end, (step // period + 1) * period)

@@ -131,7 +131,7 @@ def print_checkpoints(run: Path) -> None:
         done = "completed" if summary["completed"] else f"stopped by {summary['stopped_by']}"
         state = f"{done} at {summary['model_s']:g} s, {summary['ranks']} ranks, digest {summary['digest'][:16]}…"
     console.print(f"{run}: {state}", highlight=False)
-    table = Table("checkpoint (step)", "model time (s)", "files", "size", "record segments", **_PLAIN)
+    table = Table("checkpoint (step)", "model time (s)", "files", "size", "record segments", "configuration", **_PLAIN)
     for checkpoint in there:
         try:
             manifest = checkpoint.manifest()
@@ -141,7 +141,8 @@ def print_checkpoints(run: Path) -> None:
         size = sum(size for size, _ in manifest["files"].values())
         seconds = checkpoint.step * manifest["configuration"]["dt_ms"] * 1e-3
         files = str(len(manifest["files"]))
-        table.add_row(str(checkpoint.step), f"{seconds:g}", files, _bytes(size), str(len(manifest["segments"])))
+        segments, configuration = str(len(manifest["segments"])), manifest["configuration_sha256"][:8]
+        table.add_row(str(checkpoint.step), f"{seconds:g}", files, _bytes(size), segments, configuration)
     console.print(table)
 
 

@@ -8,7 +8,6 @@ import pytest
 from hpcsnn import Grid, Network, Simulation, models
 from hpcsnn.analysis.figures import connection_probability, draw_figures, map_figure, mean_weight
 from hpcsnn.analysis.statistics import displacement_map
-from hpcsnn.analysis.topography import receptive_field_centres
 from hpcsnn.config import load_configuration
 from hpcsnn.devices import HostDevice
 from hpcsnn.experiment import Setting, run_experiment
@@ -31,26 +30,6 @@ def test_a_run_leaves_its_figures(tmp_path):
     assert [path.name for path in again if path.suffix == ".png"] == [f"{name}.png" for name in names]
     start, end = (read_displacement(tmp_path / "run" / "displacement.zarr", "ff", when) for when in ("start", "end"))
     assert start.count.sum() < end.count.sum()
-
-
-def test_centres_are_weighted_means_on_the_torus():
-    pre = np.array([7, 1, 8 + 3, 2 * 8 + 3, 3 * 8 + 6], dtype=np.int32)
-    post = np.array([0, 0, 3, 3, 2 * 8 + 5], dtype=np.int32)
-    weight = np.array([0.5, 0.5, 0.3, 0.1, 0.2], dtype=np.float32)
-    centres = receptive_field_centres((4, 8), pre, post, weight)
-    # Sources one to the left, across the edge, and one to the right.
-    np.testing.assert_allclose(centres[0, 0], [0, 0], atol=1e-6)
-    # Directly above, 1 away with weight 0.3 and 2 away (half of the torus) with 0.1.
-    angle = np.angle(0.3 * np.exp(2j * np.pi / 4) + 0.1 * np.exp(2j * np.pi * 2 / 4))
-    np.testing.assert_allclose(centres[0, 3], [0, angle * 4 / (2 * np.pi)], atol=1e-6)
-    np.testing.assert_allclose(centres[2, 5], [1, 1], atol=1e-6)
-    assert np.isnan(centres[1, 1]).all(), "no afferents, no centre"
-
-
-def test_centres_of_cancelling_afferents_are_not_invented():
-    pre = np.arange(8, dtype=np.int32)
-    centres = receptive_field_centres((1, 8), pre, np.zeros(8, np.int32), np.ones(8, np.float32))
-    assert np.isnan(centres[0, 0, 0])
 
 
 def test_displacement_maps_agree_with_a_slow_count():

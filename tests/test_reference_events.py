@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hpcsnn.analysis.statistics import torus_displacement
+from hpcsnn.analysis.topography import torus_displacement
 from hpcsnn.config import load_configuration
 from hpcsnn.simulation import Simulation
 

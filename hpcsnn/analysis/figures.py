@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from hpcsnn.analysis.statistics import DisplacementMap
+from hpcsnn.analysis.statistics import DisplacementMap, has_places
 from hpcsnn.analysis.style import COLOUR_MAP, COLOURS, ONE_COLUMN, STYLE, TWO_COLUMNS
-from hpcsnn.analysis.topography import receptive_field_centres
+from hpcsnn.analysis.topography import receptive_fields, torus_displacement
 from hpcsnn.storage.network_store import StoredNetwork, read_displacement
 
 _DPI = 200
@@ -38,13 +38,18 @@ def draw_figures(network_path: Path, folder: Path) -> list[Path]:
         StorageError: no stored network there.
     """
     stored = StoredNetwork(network_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
     with matplotlib.rc_context(STYLE):
-        for name, figure in _figures(stored, network_path.with_name("displacement.zarr")):
-            for suffix in ("png", "pdf"):
-                paths.append(folder / f"{name}.{suffix}")
-                figure.savefig(paths[-1], dpi=_DPI)
+        drawn = _figures(stored, network_path.with_name("displacement.zarr"))
+        return [path for name, figure in drawn for path in save(figure, folder, name)]
+
+
+def save(figure: Figure, folder: Path, name: str, kinds: tuple[str, ...] = ("png", "pdf")) -> list[Path]:
+    """Write a figure as files of some kinds into a folder, made if missing; the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.{kind}" for kind in kinds]
+    for path in paths:
+        figure.savefig(path, dpi=_DPI)
+        figure.set_layout_engine("none")  # laid out by now; the search for it takes as long as drawing
     return paths
 
 
@@ -56,13 +61,14 @@ def _figures(stored: StoredNetwork, maps: Path) -> Iterator[tuple[str, Figure]]:
         source, target = stored.ends(name)
         synapses = stored.synapses(name)
         grid = stored.grid(target)
-        wired[name] = np.bincount(synapses["post"], minlength=grid[0] * grid[1]), synapses["weight"]
+        wired[name] = np.bincount(synapses["post"], minlength=grid.size), synapses["weight"]
         start, end = (read_displacement(maps, name, when) for when in ("start", "end"))
         if start is not None and end is not None:
-            yield f"displacement_{name}", displacement_figure(name, start, end, grid[0] * grid[1])
-        if stored.grid(source) == grid and grid[0] > 1 and len(synapses["pre"]):
-            centres = receptive_field_centres(grid, synapses["pre"], synapses["post"], synapses["weight"])
-            yield f"map_{name}", map_figure(name, centres)
+            yield f"displacement_{name}", displacement_figure(name, {"start": start, "end": end}, grid.size)
+        if has_places(stored.grid(source), grid) and len(synapses["pre"]):
+            dx, dy = torus_displacement(grid, synapses["post"], synapses["pre"])
+            fields = receptive_fields(grid, synapses["post"], dx, dy, synapses["weight"], grid.size)
+            yield f"map_{name}", map_figure(name, fields.centre.reshape(grid.ny, grid.nx, 2))
     if wired:
         yield "degrees_and_weights", degrees_figure(wired)
 
@@ -99,26 +105,27 @@ def mean_weight(displacement: DisplacementMap) -> NDArray[np.float64]:
     )
 
 
-def displacement_figure(name: str, start: DisplacementMap, end: DisplacementMap, n_targets: int) -> Figure:
-    """Connection probability and mean weight by displacement (post - pre), at start and end."""
-    figure = Figure(figsize=(ONE_COLUMN * 1.3, ONE_COLUMN * 1.15), layout="compressed")
-    panels = figure.subplots(2, 2, sharex=True, sharey=True)
+def displacement_figure(name: str, maps: Mapping[str, DisplacementMap], n_targets: int) -> Figure:
+    """Connection probability and mean weight by displacement (post - pre), a column a map, named by its key."""
+    n = len(maps)
+    figure = Figure(figsize=(ONE_COLUMN * (0.3 + 0.5 * n), ONE_COLUMN * 1.15), layout="compressed")
+    panels = figure.subplots(2, n, sharex=True, sharey=True, squeeze=False)
     rows = {
-        "connection probability": [connection_probability(d, n_targets) for d in (start, end)],
-        "mean weight": [mean_weight(d) for d in (start, end)],
+        "connection probability": [connection_probability(d, n_targets) for d in maps.values()],
+        "mean weight": [mean_weight(d) for d in maps.values()],
     }
     for row, (what, values) in zip(panels, rows.items(), strict=True):
         finite = np.concatenate([v[np.isfinite(v)] for v in values])
         top = float(finite.max(initial=0.0)) or 1.0
         bottom = min(float(finite.min(initial=0.0)), 0.0)
         image: Any = None
-        for axes, value, displacement in zip(row, values, (start, end), strict=True):
+        for axes, value, displacement in zip(row, values, maps.values(), strict=True):
             edges = [np.append(axis, axis[-1] + 1) - 0.5 for axis in (displacement.dx, displacement.dy)]
             image = axes.pcolormesh(*edges, value, vmin=bottom, vmax=top, cmap=COLOUR_MAP, rasterized=True)
             _grid_axes(axes)
             axes.spines[["top", "right"]].set_visible(True)
         figure.colorbar(image, ax=list(row), label=what, shrink=0.85).outline.set_linewidth(0.6)
-    for axes, when in zip(panels[0], ("start", "end"), strict=True):
+    for axes, when in zip(panels[0], maps, strict=True):
         axes.set_title(f"{name}, {when}")
     for axes in panels[1]:
         axes.set_xlabel("dx (grid units)")
@@ -152,7 +159,7 @@ def map_figure(name: str, centres: NDArray[np.float64]) -> Figure:
     """The map as a warped grid: lines join the receptive-field centres of neighbouring targets.
 
     Args:
-        centres: shape (ny, nx, 2), relative to each neuron's own place, as `receptive_field_centres` gives them.
+        centres: shape (ny, nx, 2), relative to each neuron's own place, as in `ReceptiveFields`.
     """
     ny, nx = centres.shape[:2]
     shown_y, shown_x = min(ny, _MOST_LINES), min(nx, _MOST_LINES)

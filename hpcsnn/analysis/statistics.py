@@ -6,12 +6,14 @@ synapses (Bamford, Murray & Willshaw 2010), d the torus distance in grid units.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.analysis.topography import torus_displacement
 from hpcsnn.network import Grid
 from hpcsnn.simulation import Simulation
 
@@ -33,16 +35,6 @@ def population_statistics(simulation: Simulation, name: str) -> dict[str, Any]:
         "rate_hz": spikes / (population.size * seconds) if seconds > 0 else 0.0,
         "rate_last_10s_hz": float(rates[-bins:].mean()) if len(rates) else 0.0,
     }
-
-
-def torus_displacement(
-    grid: Grid, pre: NDArray[Any], post: NDArray[Any]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """dx, dy = post - pre of two arrays of ids on one periodic grid, in (-n/2, n/2]."""
-    pre, post = pre.astype(np.int64), post.astype(np.int64)
-    dx = (post % grid.nx - pre % grid.nx + (grid.nx - 1) // 2) % grid.nx - (grid.nx - 1) // 2
-    dy = (post // grid.nx - pre // grid.nx + (grid.ny - 1) // 2) % grid.ny - (grid.ny - 1) // 2
-    return dx, dy
 
 
 def out_degrees(simulation: Simulation, projection: str, pre: NDArray[Any]) -> NDArray[np.int64]:
@@ -122,21 +114,35 @@ class DisplacementMap:
     count: NDArray[np.float64]
     weight_sum: NDArray[np.float64]
 
+    @classmethod
+    def of(cls, grid: Grid, synapses: Mapping[str, NDArray[Any]]) -> DisplacementMap:
+        """The map of some synapses (columns ``pre``, ``post``, ``weight``) on one grid, up to 16 grid units."""
+        axes = [
+            np.arange(max(-((side - 1) // 2), -_WINDOW), min(side // 2, _WINDOW) + 1) for side in (grid.nx, grid.ny)
+        ]
+        dx, dy = torus_displacement(grid, synapses["pre"], synapses["post"])
+        column, row = dx - axes[0][0], dy - axes[1][0]
+        shape = (len(axes[1]), len(axes[0]))
+        inside = (column >= 0) & (column < shape[1]) & (row >= 0) & (row < shape[0])
+        cell, weight = (row * shape[1] + column)[inside], synapses["weight"][inside].astype(np.float64)
+        count = np.bincount(cell, minlength=shape[0] * shape[1]).astype(np.float64)
+        weight_sum = np.bincount(cell, weights=weight, minlength=shape[0] * shape[1]).astype(np.float64)
+        return cls(axes[0], axes[1], count.reshape(shape), weight_sum.reshape(shape))
+
+    def __add__(self, other: DisplacementMap) -> DisplacementMap:
+        return DisplacementMap(self.dx, self.dy, self.count + other.count, self.weight_sum + other.weight_sum)
+
+
+def has_places(source: Grid, target: Grid) -> bool:
+    """Whether distances between two populations mean something: one grid, of more than one row."""
+    return source == target and target.ny > 1
+
 
 def displacement_map(simulation: Simulation, name: str) -> DisplacementMap | None:
-    """The map of one projection over all ranks, up to 16 grid units; None where grids differ. A collective call."""
+    """The map of one projection over all ranks; None where its populations have no common places. A collective call."""
     projection = simulation.network.projections[name]
-    grid = projection.target.grid
-    if projection.source.grid != grid or grid.ny == 1:
+    if not has_places(projection.source.grid, projection.target.grid):
         return None
-    axes = [np.arange(max(-((side - 1) // 2), -_WINDOW), min(side // 2, _WINDOW) + 1) for side in (grid.nx, grid.ny)]
-    synapses = simulation.synapses(name)
-    dx, dy = torus_displacement(grid, synapses["pre"], synapses["post"])
-    column, row = dx - axes[0][0], dy - axes[1][0]
-    shape = (len(axes[1]), len(axes[0]))
-    inside = (column >= 0) & (column < shape[1]) & (row >= 0) & (row < shape[0])
-    cell = (row * shape[1] + column)[inside]
-    count = np.bincount(cell, minlength=shape[0] * shape[1]).astype(np.float64)
-    weight = np.bincount(cell, weights=synapses["weight"][inside].astype(np.float64), minlength=shape[0] * shape[1])
-    total = simulation.sum_over_ranks(np.stack([count, weight]))
-    return DisplacementMap(axes[0], axes[1], total[0].reshape(shape), total[1].reshape(shape))
+    own = DisplacementMap.of(projection.target.grid, simulation.synapses(name))
+    count, weight_sum = simulation.sum_over_ranks(np.stack([own.count, own.weight_sum]))
+    return DisplacementMap(own.dx, own.dy, count, weight_sum)

@@ -1,37 +1,121 @@
-"""The map that a projection makes: where each target neuron's receptive field lies."""
+"""The map that a projection makes: where each target neuron's receptive field lies, and how wide it is.
+
+The method is that of Bamford, Murray & Willshaw 2010: on a torus there is no mean, so the centre of a receptive field
+is searched, axis by axis: the place of least weighted spread, in steps of 1 and then of 0.1 grid units.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.network import Grid
 
-def receptive_field_centres(
-    grid: tuple[int, int], pre: NDArray[np.int32], post: NDArray[np.int32], weight: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    """Centre of every target neuron's afferents, relative to the neuron's own place.
+# Steps of the fine search in a grid unit; the fine search goes one grid unit to both sides.
+_FINE = 10
+# Neurons searched at a time: some megabytes of candidates.
+_AT_A_TIME = 4096
 
-    Per axis the weighted circular mean, which is what a mean is on a torus (Bamford, Murray & Willshaw 2010 search the
-    centre of least weighted spread, which agrees for fields much smaller than the torus).
+
+@dataclass(frozen=True)
+class ReceptiveFields:
+    """Receptive fields of n target neurons; NaN for neurons without afferents of non-zero weight.
+
+    Attributes:
+        centre: shape (n, 2), float64: x and y of the centre minus the neuron's own, grid units, in (-side/2, side/2].
+        spread: shape (n, 2), float64: root of the weighted mean squared distance from the centre in x and in y.
+    """
+
+    centre: NDArray[np.float64]
+    spread: NDArray[np.float64]
+
+    @property
+    def sigma_aff(self) -> NDArray[np.float64]:
+        """Spread of the afferents, shape (n,): the mean of the spreads in x and in y."""
+        return self.spread.mean(axis=1)
+
+    @property
+    def deviation(self) -> NDArray[np.float64]:
+        """Absolute deviation (AD), shape (n,): torus distance of the centre from the neuron's own place."""
+        return np.hypot(self.centre[:, 0], self.centre[:, 1])
+
+
+def torus_displacement(
+    grid: Grid, pre: NDArray[Any], post: NDArray[Any]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """dx, dy = post - pre of two arrays of ids on one periodic grid, in (-n/2, n/2]."""
+    pre, post = pre.astype(np.int64), post.astype(np.int64)
+    return (
+        wrapped(post % grid.nx - pre % grid.nx, grid.nx),
+        wrapped(post // grid.nx - pre // grid.nx, grid.ny),
+    )
+
+
+def wrapped(distance: NDArray[np.int64], side: int) -> NDArray[np.int64]:
+    """Whole distances along a periodic axis of `side`, in (-side/2, side/2]."""
+    return (distance + (side - 1) // 2) % side - (side - 1) // 2
+
+
+def receptive_fields(
+    grid: Grid,
+    row: NDArray[Any],
+    dx: NDArray[Any],
+    dy: NDArray[Any],
+    weight: NDArray[Any],
+    n_rows: int,
+) -> ReceptiveFields:
+    """Receptive fields of `n_rows` target neurons.
 
     Args:
-        grid: (ny, nx) of both populations.
-        pre, post, weight: shape (n,), one entry a synapse.
-
-    Returns:
-        Shape (ny, nx, 2): x and y of the centre minus the neuron's, in grid units, each in [-n / 2, n / 2]; NaN for
-        neurons without afferents of positive weight.
+        grid: of both populations.
+        row: the target of each synapse, ascending, in 0 .. n_rows - 1, shape (synapses,).
+        dx, dy: its source's place minus its target's, along the torus, in (-side/2, side/2].
+        weight: how much it counts; only the size matters, not the sign.
     """
-    ny, nx = grid
-    centres = np.full((ny * nx, 2), np.nan)
-    from_y, from_x = np.divmod(pre, nx)
-    to_y, to_x = np.divmod(post, nx)
-    total = np.bincount(post, weights=np.abs(weight), minlength=ny * nx)
-    for axis, (side, distance) in enumerate(((nx, from_x - to_x), (ny, from_y - to_y))):
-        angle = 2 * np.pi * distance / side
-        east = np.bincount(post, weights=weight * np.cos(angle), minlength=ny * nx)
-        north = np.bincount(post, weights=weight * np.sin(angle), minlength=ny * nx)
-        # Where afferents cancel all around the torus there is no mean.
-        somewhere = np.hypot(east, north) > 1e-9 * np.maximum(total, 1e-30)
-        centres[somewhere, axis] = np.arctan2(north, east)[somewhere] * side / (2 * np.pi)
-    return centres.reshape(ny, nx, 2)
+    size = np.abs(np.asarray(weight, dtype=np.float64))
+    axes = [_axis(side, row, distance, size, n_rows) for side, distance in ((grid.nx, dx), (grid.ny, dy))]
+    centre, spread = (np.stack(values, axis=1) for values in zip(*axes, strict=True))
+    return ReceptiveFields(centre, spread)
+
+
+def _axis(
+    side: int, row: NDArray[Any], distance: NDArray[Any], weight: NDArray[np.float64], n_rows: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Centre and spread along one axis.
+
+    How far each candidate is from each place is the same for all neurons, so the spreads around all candidates are one
+    product: (weight by neuron and place) x (squared distance by place and candidate).
+    """
+    reach = int(np.abs(distance).max(initial=0))
+    periodic = 4 * reach >= side  # else everything lies on one side of the torus, and the best place among it
+    places = np.arange(-((side - 1) // 2), side // 2 + 1) if periodic else np.arange(-reach, reach + 1)
+    fine = np.arange(places[0] * _FINE, (places[-1] + int(periodic)) * _FINE + int(not periodic)) / _FINE
+    apart = np.abs(fine[None, :] - places[:, None])
+    squared = np.minimum(apart, side - apart) ** 2
+    centre, spread = np.full(n_rows, np.nan), np.full(n_rows, np.nan)
+    for first in range(0, n_rows, _AT_A_TIME):
+        last = min(first + _AT_A_TIME, n_rows)
+        here = slice(*np.searchsorted(row, (first, last)))
+        cell = (row[here].astype(np.int64) - first) * len(places) + (distance[here] - places[0])
+        by_place = np.bincount(cell, weights=weight[here], minlength=(last - first) * len(places))
+        by_place = by_place.reshape(last - first, len(places))
+        total = by_place.sum(axis=1)
+        some = np.flatnonzero(total > 0)
+        best, least = _searched(by_place[some] @ squared, periodic)
+        centre[first + some] = fine[best]
+        spread[first + some] = np.sqrt(np.maximum(least, 0.0) / total[some])
+    return np.where(centre > side / 2, centre - side, centre), spread
+
+
+def _searched(cost: NDArray[np.float64], periodic: bool) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """The candidate that each row of `cost` is least at, near its least whole one; and how much that is."""
+    coarse = np.argmin(cost[:, ::_FINE], axis=1) * _FINE
+    nearby = coarse[:, None] + np.arange(-_FINE, _FINE + 1)
+    nearby = nearby % cost.shape[1] if periodic else np.clip(nearby, 0, cost.shape[1] - 1)
+    costs = np.take_along_axis(cost, nearby, axis=1)
+    at = np.argmin(costs, axis=1)
+    rows = np.arange(len(cost))
+    return nearby[rows, at], costs[rows, at]

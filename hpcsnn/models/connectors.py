@@ -20,7 +20,7 @@ from hpcsnn.models.base import (
     survival_table,
     thresholds,
 )
-from hpcsnn.models.profiles import gaussian_by_squared_distance, gaussian_reach
+from hpcsnn.models.profiles import gaussian_profile, gaussian_reach
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Connector(Model):
     The snippet ``connect`` calls ``connect(source_id)``, ``connect(source_id, weight)`` or ``connect.at(x, y)`` for
     each source. It sees ``id``, ``x``, ``y`` and ``target`` (the index of this rank's neuron), ``n_sources``, ``nx``,
     ``ny`` (the sources' grid) and ``random.next()``. ``reach_squared`` bounds the squared grid distance of what it
-    connects (None: unbounded). ``expected_in_degree`` is the mean over targets, of (values, sources, targets).
+    connects (None: unbounded), ``profile`` is its chance by squared distance 0, 1, .. where that is all it depends on.
+    ``expected_in_degree`` is the mean over targets, of (values, sources, targets).
 
     A connector that knows its synapses beforehand says so: ``explicit_sources`` gives the global ids it may name for
     given targets, ``listed_targets`` one entry a synapse, ``listed_weights`` the weights it gives;
@@ -40,6 +41,7 @@ class Connector(Model):
     connect: str = ""
     needs_equal_grids: bool = False
     reach_squared: Callable[[Mapping[str, Any]], int] | None = None
+    profile: Callable[[Mapping[str, Any]], NDArray[np.float64]] | None = None
     explicit_sources: Callable[[Mapping[str, Any], NDArray[np.int64]], NDArray[np.int64]] | None = None
     listed_targets: Callable[[Mapping[str, Any]], NDArray[np.int64]] | None = None
     listed_weights: Callable[[Mapping[str, Any]], NDArray[np.float64]] | None = None
@@ -62,8 +64,7 @@ def _offsets_within_reach(context: PlacementContext) -> tuple[NDArray[np.int32],
 
 
 def _offset_thresholds(context: PlacementContext) -> NDArray[np.uint64]:
-    profile = thresholds(gaussian_by_squared_distance(context.values["p_max"], context.values["sigma"]))
-    return profile[_offsets_within_reach(context)[2]]
+    return thresholds(gaussian_profile(context.values))[_offsets_within_reach(context)[2]]
 
 
 def _gaussian_in_degree(values: Mapping[str, Any], n_sources: int, n_targets: int) -> float:
@@ -84,6 +85,7 @@ Gaussian = Connector(
     },
     needs_equal_grids=True,
     reach_squared=gaussian_reach,
+    profile=gaussian_profile,
     expected_in_degree=_gaussian_in_degree,
     connect="""
 for (int k = 0; k < n_p_offset; ++k) {

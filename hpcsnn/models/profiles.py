@@ -30,3 +30,8 @@ def gaussian_by_squared_distance(p_max: float, sigma: float) -> NDArray[np.float
 def gaussian_reach(values: Mapping[str, Any]) -> int:
     """`gaussian_reach_squared` of a model with parameters ``p_max`` and ``sigma``."""
     return gaussian_reach_squared(values["p_max"], values["sigma"])
+
+
+def gaussian_profile(values: Mapping[str, Any]) -> NDArray[np.float64]:
+    """`gaussian_by_squared_distance` of a model with parameters ``p_max`` and ``sigma``."""
+    return gaussian_by_squared_distance(values["p_max"], values["sigma"])

@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hpcsnn.models.base import Model, Parameter, Table, probability, thresholds
-from hpcsnn.models.profiles import gaussian_by_squared_distance, gaussian_reach
+from hpcsnn.models.profiles import gaussian_profile, gaussian_reach
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,8 @@ class RewiringRule(Model):
     synapse's variables), ``form`` that to make one where there is none; both see ``distance_squared`` and the
     constants. ``initial`` is a new synapse's weight; its other variables start at their initial values.
     ``reason`` numbers why a synapse goes, as an index into ``reasons``, for the log of events.
-    ``reach_squared`` is the largest squared distance at which ``form`` is not zero.
+    ``reach_squared`` is the largest squared distance at which ``form`` is not zero; ``profile`` the chance to form by
+    squared distance 0, 1, .. where that is all it depends on: what analysis compares a map with.
     """
 
     eliminate: str = "0"
@@ -28,6 +32,7 @@ class RewiringRule(Model):
     reason: str = "0"
     reasons: tuple[str, ...] = ("eliminated",)
     reach_squared: Callable[[Mapping[str, Any]], int] | None = None
+    profile: Callable[[Mapping[str, Any]], NDArray[np.float64]] | None = None
 
 
 SCHEDULE = {
@@ -48,15 +53,13 @@ Bamford = RewiringRule(
         "p_eliminate": probability(0.0068, "chance to remove another synapse"),
     },
     tables={
-        "p_form": Table(
-            "uint64",
-            lambda context: thresholds(gaussian_by_squared_distance(context.values["p_max"], context.values["sigma"])),
-        )
+        "p_form": Table("uint64", lambda context: thresholds(gaussian_profile(context.values))),
     },
     eliminate="weight < weak_below ? p_eliminate_weak : p_eliminate",
     reason="weight < weak_below ? 0 : 1",
     reasons=("weak", "other"),
     form="distance_squared < n_p_form ? p_form[distance_squared] : 0",
     reach_squared=gaussian_reach,
+    profile=gaussian_profile,
     source="Bamford, Murray & Willshaw 2010; the variant of Knight, Senk & Nowotny 2025, arXiv 2510.19764",
 )

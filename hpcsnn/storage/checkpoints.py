@@ -2,11 +2,12 @@
 
 A checkpoint is written beside (``STEP.zarr.partial``), brought to disk, renamed, and committed by the rename of its
 manifest: without a manifest there is no checkpoint. The manifest lists every file with its size and CRC32C, those of
-the record segments up to here included, and the configuration of the run.
+the record segments up to here included, and the configuration of the run with its SHA-256.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -121,14 +122,21 @@ def committed(run: Path) -> list[Checkpoint]:
 
 
 def commit(
-    run: Path, step: int, partial: Path, network_files: FileTable, about: dict[str, Any], record_files: FileTable
+    run: Path,
+    step: int,
+    partial: Path,
+    network_files: FileTable,
+    configuration: dict[str, Any],
+    segments: list[str],
+    record_files: FileTable,
 ) -> Checkpoint:
     """Make a written state a checkpoint; one rank calls, after all have written.
 
     Args:
         partial: the group as written.
         network_files: files whose checksums the writing ranks have taken; the rest are taken here.
-        about: what else the manifest says.
+        configuration: resolved.
+        segments, record_files: of the records that are true up to this step.
     """
     checkpoint = Checkpoint(run, step)
     rest = [file for file in files_below(partial) if file.as_posix() not in network_files]
@@ -141,7 +149,9 @@ def commit(
         "format": FORMAT,
         "version": VERSION,
         "step": step,
-        **about,
+        "configuration": configuration,
+        "configuration_sha256": hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest(),
+        "segments": segments,
         "files": {name: list(entry) for name, entry in sorted(files.items())},
         "record_files": {name: list(entry) for name, entry in sorted(record_files.items())},
     }

@@ -181,10 +181,10 @@ class StoredNetwork:
         about = self.attributes["projections"][projection]
         return str(about["source"]), str(about["target"])
 
-    def grid(self, population: str) -> tuple[int, int]:
-        """(ny, nx) of a population."""
+    def grid(self, population: str) -> Grid:
+        """Where a population's neurons are."""
         ny, nx = self.attributes["grids"][population]
-        return int(ny), int(nx)
+        return Grid(int(nx), int(ny))
 
     def array(self, path: str) -> NDArray[Any]:
         """An array that is small or wanted whole.
@@ -230,8 +230,7 @@ class StoredNetwork:
                 folder = f"projections/{projection}/receptor"
                 for name in self.names(folder):
                     columns[f"{projection}.{name}"] = self.array(f"{folder}/{name}").ravel()
-        ny, nx = self.grid(population)
-        return {"id": np.arange(ny * nx, dtype=np.int32), **columns}
+        return {"id": np.arange(self.grid(population).size, dtype=np.int32), **columns}
 
     def rows(self, projection: str, ids: NDArray[Any]) -> PackedRows:
         """The synapses onto some neurons (at least one), reading only the shards they are in.
@@ -265,8 +264,7 @@ class StoredNetwork:
 
     def synapses(self, projection: str) -> dict[str, NDArray[Any]]:
         """As `Simulation.synapses` of one rank that has the whole network."""
-        ny, nx = self.grid(self.ends(projection)[1])
-        rows = self.rows(projection, np.arange(ny * nx))
+        rows = self.rows(projection, np.arange(self.grid(self.ends(projection)[1]).size))
         variables = {name: column for name, column in rows.columns.items() if name != "source"}
         return {"pre": rows.columns["source"], "post": rows.row.astype(np.int32), **variables}
 
@@ -274,8 +272,7 @@ class StoredNetwork:
         """Mean rate in successive full bins, and their length in ms."""
         bin_ms, dt_ms = float(self.attributes["bin_ms"]), float(self.attributes["dt_ms"])
         counts = self.array(f"populations/{population}/spikes_per_bin")[: self.step // round(bin_ms / dt_ms)]
-        ny, nx = self.grid(population)
-        return counts / (ny * nx * bin_ms * 1e-3), bin_ms
+        return counts / (self.grid(population).size * bin_ms * 1e-3), bin_ms
 
     def digest(self) -> str:
         """The digest, computed anew from what is stored."""

@@ -63,9 +63,12 @@ class Records:
         table = self._table("events", projection, 4)
         return table[np.lexsort((table[:, 1], table[:, 2], table[:, 0]))]
 
+    def parts(self) -> list[Path]:
+        """The Zarr groups, one a segment and rank: for those who read more than fits in memory."""
+        return [path for name in self.segments for path in sorted((self._folder / name).glob("rank_*.zarr"))]
+
     def _groups(self) -> list[zarr.Group]:
-        paths = (path for name in self.segments for path in sorted((self._folder / name).glob("rank_*.zarr")))
-        return [zarr.open_group(path, mode="r") for path in paths]
+        return [zarr.open_group(path, mode="r") for path in self.parts()]
 
     def _table(self, kind: str, name: str, width: int) -> NDArray[np.int32]:
         parts = [np.empty((0, width), dtype=np.int32)]

@@ -1,7 +1,8 @@
 """The folder of one run.
 
 ``config.yaml``, ``summary.json``, ``checkpoints/``, ``network.zarr`` (a link to the newest checkpoint's network),
-``records/`` (spikes and events), ``displacement.zarr``, ``figures/``.
+``records/`` (spikes and events), ``displacement.zarr``, ``figures/``; after an analysis ``analysis.zarr`` and
+``report.html``.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ class RunDirectory:
         self.checkpoints = path / "checkpoints"
         self.records = path / "records"
         self.figures = path / "figures"
+        self.analysis = path / "analysis.zarr"
+        self.report = path / "report.html"
 
     def check_free(self, overwrite: bool) -> None:
         """See whether a run may be put here, and change nothing.
@@ -66,9 +69,9 @@ class RunDirectory:
             StorageError: as `check_free`, asked again by the one who holds the lock.
         """
         self.check_free(overwrite)
-        for file in (self.summary, self.network, self.configuration):
+        for file in (self.summary, self.network, self.configuration, self.report):
             file.unlink(missing_ok=True)
-        for folder in (self.checkpoints, self.records, self.displacement, self.figures):
+        for folder in (self.checkpoints, self.records, self.displacement, self.figures, self.analysis):
             shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
@@ -109,6 +112,10 @@ class RunDirectory:
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write the summary, whole or not at all."""
         self._write(self.summary, json.dumps(summary, indent=2) + "\n")
+
+    def write_report(self, page: str) -> None:
+        """Write the page of an analysis, whole or not at all."""
+        self._write(self.report, page)
 
     def read_summary(self) -> dict[str, Any]:
         """The summary.

@@ -1,0 +1,277 @@
+"""One projection at one checkpoint, shard by shard: a value a target neuron, and sums that join to the whole.
+
+These are the tasks that Dask runs, here or on a cluster: each reads the synapses of some shards, writes a value a
+neuron to its own chunks of the results, and returns sums. No task sees more than the synapses of `_NEURONS_A_TASK`
+neurons or one shard, whichever is more.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from scipy.stats import wilcoxon
+
+from hpcsnn.analysis.nulls import drawn_sources, shuffled_within_rows
+from hpcsnn.analysis.statistics import DisplacementMap, has_places
+from hpcsnn.analysis.topography import ReceptiveFields, receptive_fields, torus_displacement
+from hpcsnn.models.synapses import SynapseModel
+from hpcsnn.network import Grid, Projection
+from hpcsnn.packed_rows import PackedRows
+from hpcsnn.storage.network_store import StoredNetwork
+from hpcsnn.storage.shards import ShardGrid
+
+_NEURONS_A_TASK = 1 << 14
+_WEIGHT_BINS = 20
+
+# What is kept for each target neuron and checkpoint: (unit, meaning).
+OF_NEURONS = {"in_degree": ("synapses", "in-degree")}
+OF_FIELDS = {
+    "sigma_aff": ("grid units", "spread of the afferents, synapses counted alike"),
+    "sigma_aff_null": ("grid units", "the same for sources drawn from the formation profile"),
+    "deviation": ("grid units", "distance of the receptive field's centre from the neuron's place (AD)"),
+    "deviation_null": ("grid units", "the same for sources drawn from the formation profile"),
+    "sigma_aff_weighted": ("grid units", "spread of the afferents, weighted"),
+    "sigma_aff_weighted_null": ("grid units", "the same with weights shuffled among a neuron's synapses"),
+    "deviation_weighted": ("grid units", "distance of the weighted centre from the neuron's place (AD)"),
+    "deviation_weighted_null": ("grid units", "the same with weights shuffled among a neuron's synapses"),
+    "centre_x": ("grid units", "weighted centre of the receptive field minus the neuron's place, in x"),
+    "centre_y": ("grid units", "weighted centre of the receptive field minus the neuron's place, in y"),
+}
+# What is judged against its null.
+JUDGED = ("sigma_aff", "deviation", "sigma_aff_weighted", "deviation_weighted")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a task has to know of a projection.
+
+    ``index`` is its place in the order of declaration and ``seed`` the run's: with the step and the task's number the
+    key of the nulls' random numbers. ``profile`` is the chance to form by squared distance, None if unknown.
+    ``weight_edges`` bound the bins of weight histograms; weights beyond them count in the outermost bins.
+    """
+
+    name: str
+    index: int
+    seed: int
+    source_grid: Grid
+    target_grid: Grid
+    profile: NDArray[np.float64] | None
+    weight_edges: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, projection: Projection, index: int, seed: int) -> Subject:
+        """The subject that a declared projection is."""
+        profile = None
+        for configured in (projection.rewiring, projection.connector):
+            if configured is not None and configured.model.profile is not None and profile is None:  # type: ignore[attr-defined]
+                profile = configured.model.profile(configured.values)  # type: ignore[attr-defined]
+        edges = np.linspace(*_weight_range(projection), _WEIGHT_BINS + 1)
+        return cls(projection.name, index, seed, projection.source.grid, projection.target.grid, profile, edges)
+
+    @property
+    def has_places(self) -> bool:
+        """Whether there are distances, and so receptive fields."""
+        return has_places(self.source_grid, self.target_grid)
+
+    @property
+    def variables(self) -> dict[str, tuple[str, str]]:
+        """Names, units and meanings of what is kept for each neuron."""
+        if not self.has_places:
+            return OF_NEURONS
+        without_profile = {"sigma_aff_null", "deviation_null"} if self.profile is None else set()
+        return OF_NEURONS | {name: about for name, about in OF_FIELDS.items() if name not in without_profile}
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """Variables that have a null beside them."""
+        return tuple(name for name in JUDGED if f"{name}_null" in self.variables)
+
+    def tasks(self) -> list[list[int]]:
+        """Shards of each task: they depend on the grid alone, so that the nulls do too."""
+        shards = ShardGrid.of(self.target_grid)
+        at_a_time = max(1, _NEURONS_A_TASK // (shards.shard[0] * shards.shard[1]))
+        every = list(range(shards.n_shards))
+        return [every[first : first + at_a_time] for first in range(0, len(every), at_a_time)]
+
+
+def _weight_range(projection: Projection) -> tuple[float, float]:
+    model = projection.synapse.model
+    assert isinstance(model, SynapseModel)
+    if model.weight_range is not None:
+        return model.weight_range(projection.synapse.values)
+    bound = projection.weight_bound
+    signed = min(projection.weight, float(projection.listed_weights.min(initial=0.0))) < 0 or bool(model.on_pre_spike)
+    return (-bound if signed else 0.0), bound
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Sums over the synapses of some targets.
+
+    Attributes:
+        n, weight_sum, n_below_half: synapses, their weights, and those below half of the highest bin edge.
+        in_degrees, out_degrees: number of neurons by degree, shape (highest degree + 1,).
+        weights: synapses by weight bin.
+        displacement: synapses by displacement; None without places.
+    """
+
+    n: int
+    weight_sum: float
+    n_below_half: int
+    in_degrees: NDArray[np.int64]
+    out_degrees: NDArray[np.int64]
+    weights: NDArray[np.int64]
+    displacement: DisplacementMap | None
+
+
+@dataclass(frozen=True)
+class Partial:
+    """A tally of some shards, with out-degrees still by source: a source's synapses may be in several shards."""
+
+    tally: Tally
+    sources: NDArray[np.int32]
+    counts: NDArray[np.int64]
+
+
+def create_arrays(results: Path, subject: Subject, n_times: int) -> None:
+    """Make the empty arrays (time, y, x) that `measure` fills in, one chunk a shard and time."""
+    grid, shard = subject.target_grid, ShardGrid.of(subject.target_grid).shard
+    group = zarr.open_group(results, mode="a", zarr_format=3).require_group(subject.name)
+    for name, (units, meaning) in subject.variables.items():
+        group.create_array(
+            name,
+            shape=(n_times, grid.ny, grid.nx),
+            chunks=(1, min(shard[0], grid.ny), min(shard[1], grid.nx)),
+            dtype=np.float32,
+            fill_value=np.nan,
+            dimension_names=("time", "y", "x"),
+            attributes={"units": units, "long_name": meaning},
+        )
+
+
+def measure(network: Path, subject: Subject, shards: Sequence[int], results: Path, time: int) -> Partial:
+    """One task: the targets in some shards of one checkpoint.
+
+    Raises:
+        StorageError: a file of the checkpoint is missing or damaged.
+    """
+    stored = StoredNetwork(network)
+    cut = ShardGrid.of(subject.target_grid)
+    ids = [cut.ids(shard) for shard in shards]
+    targets = np.concatenate(ids)
+    rows = stored.rows(subject.name, targets)
+    random = np.random.default_rng([subject.seed, subject.index, stored.step, shards[0]])
+    values = _of_neurons(subject, targets, rows, random)
+    group = zarr.open_group(results / subject.name, mode="r+")
+    bounds = np.cumsum([0, *map(len, ids)])
+    for shard, first, last in zip(shards, bounds[:-1], bounds[1:], strict=True):
+        box = cut.box(shard)
+        shape = tuple(side.stop - side.start for side in box)
+        for name, column in values.items():
+            array: Any = group[name]
+            array[(time, *box)] = column[first:last].reshape(shape)
+    return _partial(subject, targets, rows)
+
+
+def _of_neurons(
+    subject: Subject, targets: NDArray[np.int64], rows: PackedRows, random: np.random.Generator
+) -> dict[str, NDArray[Any]]:
+    values: dict[str, NDArray[Any]] = {"in_degree": rows.in_degree}
+    if not subject.has_places:
+        return values
+    grid, n, row, weight = subject.target_grid, len(targets), rows.row, rows.columns["weight"]
+    dx, dy = torus_displacement(grid, targets[row], rows.columns["source"])
+
+    def keep(name: str, suffix: str, fields: ReceptiveFields) -> None:
+        values[f"sigma_aff{name}{suffix}"] = fields.sigma_aff
+        values[f"deviation{name}{suffix}"] = fields.deviation
+
+    keep("", "", receptive_fields(grid, row, dx, dy, np.ones(len(row)), n))
+    if subject.profile is not None:
+        drawn_row, drawn_x, drawn_y = drawn_sources(grid, rows.in_degree, subject.profile, random)
+        keep("", "_null", receptive_fields(grid, drawn_row, drawn_x, drawn_y, np.ones(len(drawn_row)), n))
+    fields = receptive_fields(grid, row, dx, dy, weight, n)
+    keep("_weighted", "", fields)
+    values["centre_x"], values["centre_y"] = fields.centre.T
+    shuffled = shuffled_within_rows(weight, row, random)
+    keep("_weighted", "_null", receptive_fields(grid, row, dx, dy, shuffled, n))
+    return values
+
+
+def _partial(subject: Subject, targets: NDArray[np.int64], rows: PackedRows) -> Partial:
+    weight = rows.columns["weight"].astype(np.float64)
+    edges = subject.weight_edges
+    sources, counts = np.unique(rows.columns["source"], return_counts=True)
+    displacement = None
+    if subject.has_places:
+        ends = {"pre": rows.columns["source"], "post": targets[rows.row], "weight": weight}
+        displacement = DisplacementMap.of(subject.target_grid, ends)
+    tally = Tally(
+        n=len(weight),
+        weight_sum=float(weight.sum()),
+        n_below_half=int((weight < 0.5 * edges[-1]).sum()),
+        in_degrees=np.bincount(rows.in_degree),
+        out_degrees=np.zeros(0, dtype=np.int64),
+        weights=np.histogram(np.clip(weight, edges[0], edges[-1]), edges)[0],
+        displacement=displacement,
+    )
+    return Partial(tally, sources.astype(np.int32), counts)
+
+
+def joined(subject: Subject, partials: Sequence[Partial]) -> Tally:
+    """The tally of all targets, from all tasks of one checkpoint."""
+    out_degree = np.zeros(subject.source_grid.size, dtype=np.int64)
+    for partial in partials:
+        out_degree[partial.sources] += partial.counts
+    tallies = [partial.tally for partial in partials]
+    maps = [tally.displacement for tally in tallies if tally.displacement is not None]
+    return Tally(
+        n=sum(tally.n for tally in tallies),
+        weight_sum=sum(tally.weight_sum for tally in tallies),
+        n_below_half=sum(tally.n_below_half for tally in tallies),
+        in_degrees=added([tally.in_degrees for tally in tallies]),
+        out_degrees=np.bincount(out_degree),
+        weights=added([tally.weights for tally in tallies]),
+        displacement=reduce(operator.add, maps) if maps else None,
+    )
+
+
+def added(histograms: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Sum of histograms that begin at the same bin and may differ in length."""
+    total = np.zeros(max(map(len, histograms)), dtype=np.int64)
+    for histogram in histograms:
+        total[: len(histogram)] += histogram
+    return total
+
+
+def judge(results: Path, subject: Subject, time: int, _after: Tally) -> dict[str, float]:
+    """Means over neurons of what `measure` wrote, and p of a Wilcoxon signed-rank test of each value with its null.
+
+    Each neuron's value is paired with one draw of its null, so that the pairs are exchangeable if chance alone made the
+    map. p is NaN where nothing differs.
+    """
+    group = zarr.open_group(results / subject.name, mode="r")
+
+    def of_neurons(name: str) -> NDArray[np.float64]:
+        array: Any = group[name]
+        return np.asarray(array[time], dtype=np.float64).ravel()
+
+    said: dict[str, float] = {}
+    for name in subject.variables:
+        if name.startswith(("sigma_aff", "deviation")):
+            values = of_neurons(name)
+            finite = values[np.isfinite(values)]
+            said[f"{name}_mean"] = float(finite.mean()) if len(finite) else np.nan
+    for name in subject.judged:
+        difference = of_neurons(name) - of_neurons(f"{name}_null")
+        difference = difference[np.isfinite(difference)]
+        said[f"{name}_p"] = float(wilcoxon(difference).pvalue) if difference.any() else np.nan
+    return said

@@ -1,0 +1,151 @@
+"""Figures of an analysed run: how good the map is, degrees, weights, reach and rewiring, over time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from hpcsnn.analysis.figures import displacement_figure, map_figure
+from hpcsnn.analysis.statistics import DisplacementMap
+from hpcsnn.analysis.style import COLOUR_MAP, COLOURS, TWO_COLUMNS
+
+# So many checkpoints are drawn side by side or over each other.
+_MOST_SHOWN = 5
+_SECONDS = "model time (s)"
+_FORMED = "formed"
+
+
+def evolution_figures(name: str, results: xr.Dataset, n_targets: int) -> dict[str, Figure]:
+    """The figures of one projection's dataset, by what they show; those that its data do not serve are left out."""
+    figures: dict[str, Figure] = {}
+    if "sigma_aff" in results:
+        figures["quality"] = quality_figure(results)
+    if "centre_x" in results and results.sizes["y"] > 1:
+        centres = results[["centre_x", "centre_y"]].isel(time=-1)
+        figures["map"] = map_figure(name, np.stack([centres.centre_x.values, centres.centre_y.values], axis=-1))
+    if "displacement_count" in results:
+        maps = {f"{float(results.time[k]):g} s": _displacement(results, k) for k in shown(results.sizes["time"])}
+        figures["displacement"] = displacement_figure(name, maps, n_targets)
+    figures["degrees_and_weights"] = degrees_and_weights_figure(results)
+    if "events" in results:
+        figures["rewiring"] = rewiring_figure(results, n_targets)
+    return figures
+
+
+def shown(n: int) -> list[int]:
+    """At most 5 of n checkpoints, evenly spaced, the first and the last among them."""
+    return sorted(set(np.rint(np.linspace(0, n - 1, min(n, _MOST_SHOWN))).astype(int).tolist()))
+
+
+def _displacement(results: xr.Dataset, time: int) -> DisplacementMap:
+    at = results.isel(time=time)
+    axes = (results.dx.values, results.dy.values)
+    return DisplacementMap(*axes, at.displacement_count.values, at.displacement_weight_sum.values)
+
+
+def quality_figure(results: xr.Dataset) -> Figure:
+    """Mean sigma_aff and AD over time, of synapses counted alike and weighted, each beside its null (dashed)."""
+    figure = Figure(figsize=(TWO_COLUMNS, 2.3), layout="constrained")
+    panels = figure.subplots(1, 2)
+    time = results.time.values
+    for axes, (measure, label) in zip(
+        panels, {"sigma_aff": "σ_aff (grid units)", "deviation": "AD (grid units)"}.items(), strict=True
+    ):
+        for kind, suffix, null, colour in (
+            ("connectivity", "", "drawn from the profile", COLOURS[0]),
+            ("weighted", "_weighted", "weights shuffled", COLOURS[1]),
+        ):
+            axes.plot(time, results[f"{measure}{suffix}_mean"].values, "o-", color=colour, markersize=2.5, label=kind)
+            if f"{measure}{suffix}_null_mean" in results:
+                values = results[f"{measure}{suffix}_null_mean"].values
+                axes.plot(time, values, "o--", color=colour, alpha=0.6, markersize=2, linewidth=0.9, label=null)
+        axes.set(xlabel=_SECONDS, ylabel=label)
+        axes.set_ylim(bottom=0)
+    panels[1].legend(loc="lower left")
+    return figure
+
+
+def degrees_and_weights_figure(results: xr.Dataset) -> Figure:
+    """In-degrees, out-degrees and weights at up to five checkpoints, as shares of all neurons or synapses."""
+    figure = Figure(figsize=(TWO_COLUMNS, 2.2), layout="constrained")
+    panels = figure.subplots(1, 3)
+    chosen = shown(results.sizes["time"])
+    colours = colormaps[COLOUR_MAP](np.linspace(0.0, 0.85, len(chosen)))
+    for axes, variable, axis, label, what in (
+        (panels[0], "in_degree_neurons", "degree_in", "in-degree", "share of target neurons"),
+        (panels[1], "out_degree_neurons", "degree_out", "out-degree", "share of source neurons"),
+        (panels[2], "weight_synapses", "weight_bin", "weight", "share of synapses"),
+    ):
+        for time, colour in zip(chosen, colours, strict=True):
+            counts = results[variable].isel(time=time).values.astype(float)
+            axes.stairs(
+                counts / max(counts.sum(), 1.0),
+                _edges(results[axis].values),
+                color=colour,
+                linewidth=1.0,
+                label=f"{float(results.time[time]):g} s",
+            )
+        axes.set(xlabel=label, ylabel=what)
+        axes.margins(x=0)
+    panels[2].legend(loc="best")
+    return figure
+
+
+def _edges(centres: NDArray[Any]) -> NDArray[np.float64]:
+    step = float(centres[1] - centres[0]) if len(centres) > 1 else 1.0
+    return np.append(centres, centres[-1] + step) - step / 2
+
+
+def rewiring_figure(results: xr.Dataset, n_targets: int) -> Figure:
+    """Formations and eliminations: rates over time, rates by distance, and both over time and distance."""
+    events, bin_s = results.events, float(results.events.attrs["bin_s"])
+    time = _edges(results.event_time.values + bin_s / 2)
+    total_s = bin_s * events.sizes["event_time"]
+    figure = Figure(figsize=(TWO_COLUMNS, 4.3), layout="constrained")
+    (over_time, by_distance), maps = figure.subplots(2, 2)
+    for name, colour in zip(results.event.values, [COLOURS[k % len(COLOURS)] for k in range(len(events))], strict=True):
+        counts = events.sel(event=name)
+        label = str(name) if name == _FORMED else f"eliminated: {name}"
+        rate = counts.sum("distance").values / (n_targets * bin_s)
+        over_time.stairs(rate, time, color=colour, linewidth=1.0, label=label)
+        by_distance.stairs(
+            counts.sum("event_time").values / (n_targets * total_s),
+            _edges(results.distance.values),
+            color=colour,
+            linewidth=1.0,
+            label=label,
+        )
+    over_time.set(xlabel=_SECONDS, ylabel="events a neuron and s")
+    by_distance.set(xlabel="distance (grid units)", ylabel="events a neuron and s")
+    for axes in (over_time, by_distance):
+        axes.set_ylim(bottom=0)
+        axes.margins(x=0)
+    over_time.legend()
+    formed = events.sel(event=_FORMED).values.T
+    rates = {
+        "formed": formed / (n_targets * bin_s),
+        "eliminated": (events.sum("event").values.T - formed) / (n_targets * bin_s),
+    }
+    # Rates near and far differ by orders of magnitude, so colours are logarithmic.
+    positive = np.concatenate([rate[rate > 0] for rate in rates.values()])
+    norm = LogNorm(positive.min(), positive.max()) if len(positive) and positive.min() < positive.max() else None
+    image: Any = None
+    for axes, (name, rate) in zip(maps, rates.items(), strict=True):
+        image = _heat_map(axes, time, _edges(results.distance.values), np.where(rate > 0, rate, np.nan), norm)
+        axes.set(xlabel=_SECONDS, ylabel="distance (grid units)", title=name)
+    figure.colorbar(image, ax=list(maps), label="events a neuron and s").outline.set_linewidth(0.6)  # type: ignore[operator]
+    return figure
+
+
+def _heat_map(
+    axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64], values: NDArray[np.float64], norm: LogNorm | None
+) -> Any:
+    axes.set_facecolor("0.93")  # where nothing happened
+    return axes.pcolormesh(x, y, values, norm=norm, cmap=COLOUR_MAP, rasterized=True)

@@ -1,0 +1,177 @@
+"""``hpcsnn analyze``: the analysis of a run as one HTML page that needs no network, and its figures as files."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import matplotlib
+import numpy as np
+import xarray as xr
+import yaml
+from matplotlib.figure import Figure
+from rich.console import Console
+
+import hpcsnn
+from hpcsnn.analysis.connectivity import JUDGED
+from hpcsnn.analysis.evolution import Evolution, analyse
+from hpcsnn.analysis.evolution_figures import evolution_figures
+from hpcsnn.analysis.figures import rates_figure, save
+from hpcsnn.analysis.style import STYLE
+from hpcsnn.storage.run_directory import RunDirectory
+
+# What each figure shows, as the page says below it.
+_CAPTIONS = {
+    "quality": "Spread of the receptive fields (σ_aff) and distance of their centres from the neurons' own places "
+    "(AD), means over target neurons, by the method of Bamford, Murray & Willshaw 2010. Dashed: the same in-degrees "
+    "with sources drawn from the formation profile, and the same synapses with weights shuffled within each neuron.",
+    "map": "The map at the last checkpoint: lines join the weighted receptive-field centres of neighbouring targets; "
+    "grey: a perfect map.",
+    "displacement": "Probability of a connection and mean weight by displacement (postsynaptic minus presynaptic).",
+    "degrees_and_weights": "Degrees and weights at the times in the legend.",
+    "rewiring": "Formations and eliminations in each time bin, by reason and by distance.",
+}
+_QUANTITIES = {
+    "sigma_aff": "σ_aff, connectivity",
+    "sigma_aff_weighted": "σ_aff, weighted",
+    "deviation": "AD, connectivity",
+    "deviation_weighted": "AD, weighted",
+}
+
+
+def write_report(run: Path, console: Console, scheduler: str | None = None) -> Path:
+    """Analyse a run and write ``analysis.zarr``, figures, and ``report.html``.
+
+    Returns:
+        The page.
+
+    Raises:
+        HpcsnnError: what `analyse` raises.
+    """
+    evolution = analyse(run, console, scheduler)
+    directory = RunDirectory(run)
+    with matplotlib.rc_context(STYLE), console.status("drawing figures"):
+        sections = [_section(evolution, name, directory.figures) for name in evolution.projections]
+        rates = _drawn(_rates(evolution.populations), "rates", directory.figures)
+    page = _environment().get_template("report.html.jinja").render(
+        title=evolution.configuration.description or run.name,
+        facts=_facts(evolution, run),
+        rates=rates,
+        sections=sections,
+        configuration=yaml.safe_dump(evolution.configuration.resolved(), sort_keys=False),
+        version=hpcsnn.__version__,
+    )  # fmt: skip
+    directory.write_report(page)
+    return directory.report
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("hpcsnn.analysis", "."), undefined=jinja2.StrictUndefined, autoescape=True
+    )
+
+
+def _facts(evolution: Evolution, run: Path) -> dict[str, str]:
+    network, steps = evolution.network, evolution.steps
+    seconds = [step * network.dt_ms * 1e-3 for step in steps]
+    populations = (f"{p.name} ({p.grid.nx} x {p.grid.ny})" for p in network.populations.values())
+    checkpoints = f"{len(steps)} checkpoint{'s' if len(steps) > 1 else ''}"
+    when = f"at {seconds[0]:g} s" if len(steps) == 1 else f"from {seconds[0]:g} to {seconds[-1]:g} s"
+    return {
+        "run": str(run.resolve()),
+        "populations": ", ".join(populations),
+        "analysed": f"{checkpoints}, {when} of model time",
+        "seed": str(network.seed),
+        **_outcome(RunDirectory(run), steps[-1]),
+    }
+
+
+def _outcome(directory: RunDirectory, last_step: int) -> dict[str, str]:
+    """What the summary says, if it is of the last checkpoint."""
+    if not directory.summary.is_file() or (summary := directory.read_summary())["steps"] != last_step:
+        return {"state": "unfinished"}
+    state = "completed" if summary["completed"] else f"stopped by {summary['stopped_by']}"
+    return {
+        "state": f"{state}, {summary['ranks']} rank{'s' if summary['ranks'] > 1 else ''}",
+        "digest": summary["digest"],
+    }
+
+
+def _section(evolution: Evolution, name: str, folder: Path) -> dict[str, Any]:
+    """What the page shows of one projection."""
+    results, projection = evolution.projections[name], evolution.network.projections[name]
+    figures = evolution_figures(name, results, projection.target.size)
+    notes = []
+    if len(evolution.steps) == 1:
+        notes.append("Only one checkpoint is kept: run with --checkpoint-every and --keep to see how the map forms.")
+    if projection.rewiring is not None and "events" not in results:
+        notes.append(f"Rewiring events were not recorded: set projections.{name}.record_events to true.")
+    return {
+        "name": name,
+        "ends": f"{projection.source.name} → {projection.target.name}",
+        "models": ", ".join(
+            part.model.name for part in (projection.connector, projection.synapse, projection.rewiring) if part
+        ),
+        "numbers": _numbers(results),
+        "judged": _judged(results),
+        "notes": notes,
+        "figures": [
+            {"image": _drawn(figure, f"{what}_{name}", folder), "caption": _CAPTIONS[what], "name": what}
+            for what, figure in figures.items()
+        ],
+    }
+
+
+def _numbers(results: xr.Dataset) -> list[tuple[str, list[str]]]:
+    """Rows of the table of first and last checkpoint."""
+
+    def row(label: str, variable: str, form: str) -> tuple[str, list[str]]:
+        values = results[variable].values
+        return label, [format(value, form) for value in (values[0], values[-1])]
+
+    return [
+        ("model time (s)", [f"{float(results.time[k]):g}" for k in (0, -1)]),
+        row("synapses", "synapses", ",d"),
+        row("in-degree, mean", "in_degree_mean", ".2f"),
+        row("in-degree, SD", "in_degree_std", ".2f"),
+        row("out-degree, SD", "out_degree_std", ".2f"),
+        row("weight, mean", "weight_mean", ".4f"),
+        row("weights below half of the largest", "weight_below_half", ".1%"),
+    ]
+
+
+def _judged(results: xr.Dataset) -> list[tuple[str, list[str]]]:
+    """Rows of the table of the last checkpoint: quantity, then its mean, its null's and p."""
+    rows = []
+    for name in JUDGED:
+        if f"{name}_mean" not in results:
+            continue
+        value, null, p = (
+            float(results[f"{name}_{suffix}"].values[-1]) if f"{name}_{suffix}" in results else np.nan
+            for suffix in ("mean", "null_mean", "p")
+        )
+        rows.append((_QUANTITIES[name], [_number(value, ".3f"), _number(null, ".3f"), _number(p, ".2g")]))
+    return rows
+
+
+def _number(value: float, form: str) -> str:
+    return format(value, form) if np.isfinite(value) else "–"
+
+
+def _rates(populations: xr.Dataset) -> Figure | None:
+    if populations.sizes["rate_time"] == 0:
+        return None
+    bin_ms = float(populations.rate.attrs["bin_s"]) * 1e3
+    return rates_figure(
+        {str(p): (populations.rate.sel(population=p).values, bin_ms) for p in populations.population.values}
+    )
+
+
+def _drawn(figure: Figure | None, name: str, folder: Path) -> str | None:
+    """A figure as SVG and PDF files, and as an address that holds the SVG itself."""
+    if figure is None:
+        return None
+    picture, _ = save(figure, folder, f"evolution_{name}", ("svg", "pdf"))
+    return "data:image/svg+xml;base64," + base64.b64encode(picture.read_bytes()).decode()
