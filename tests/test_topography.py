@@ -14,15 +14,18 @@ from hpcsnn.models.profiles import gaussian_by_squared_distance
 
 
 def slow_axis(side, places, weights):
-    """Bamford et al. 2010, one neuron and axis: the least weighted spread in steps of 1, then of 0.1 around it."""
+    """Bamford et al. 2010, one neuron and axis: the least weighted spread in steps of 1, then of 0.1 around it.
+
+    The cost of a centre, and the least costs found: several where whole places tie.
+    """
 
     def cost(centre):
         apart = [abs(centre - place) % side for place in places]
         return sum(w * min(d, side - d) ** 2 for d, w in zip(apart, weights, strict=True))
 
-    coarse = min(range(side), key=lambda centre: round(cost(centre), 9))
-    centre = min((coarse + step / 10 for step in range(-10, 11)), key=cost)
-    return centre, np.sqrt(cost(centre) / sum(weights)), cost
+    least = min(map(cost, range(side)))
+    coarse = [centre for centre in range(side) if cost(centre) < least + 1e-9]
+    return cost, [min(cost(centre + step / 10) for step in range(-10, 11)) for centre in coarse]
 
 
 @settings(max_examples=60, deadline=None)
@@ -46,13 +49,13 @@ def test_fields_agree_with_a_search_neuron_by_neuron(seed, nx, ny, most):
         for axis, (side, places, own) in enumerate(
             ((nx, pre % nx, target[neuron] % nx), (ny, pre // nx, target[neuron] // nx))
         ):
-            _, spread, cost = slow_axis(side, places[mine].tolist(), np.abs(weight[mine]).tolist())
+            cost, least = slow_axis(side, places[mine].tolist(), np.abs(weight[mine]).tolist())
             centre = fields.centre[neuron, axis]
             assert -side / 2 < centre <= side / 2
-            # The same least cost, whichever of several centres has it.
-            assert cost(own + centre) == pytest.approx(spread**2 * np.abs(weight[mine]).sum(), rel=1e-9, abs=1e-9)
-            spreads.append(spread)
-        assert fields.sigma_aff[neuron] == pytest.approx(np.mean(spreads), rel=1e-9, abs=1e-9)
+            found = cost(own + centre)
+            assert any(found == pytest.approx(one, rel=1e-9, abs=1e-9) for one in least)
+            spreads.append(np.sqrt(found / np.abs(weight[mine]).sum()))
+        assert fields.sigma_aff[neuron] == pytest.approx(np.mean(spreads), rel=1e-6, abs=1e-6)
 
 
 def test_centres_on_the_torus():

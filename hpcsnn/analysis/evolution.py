@@ -69,32 +69,24 @@ def analyse(run: Path, console: Console, scheduler: str | None = None) -> Evolut
     network = configuration.network()
     partial = directory.analysis.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
+    subjects = {
+        name: Subject.of(projection, index, network.seed)
+        for index, (name, projection) in enumerate(network.projections.items())
+    }
     records = Records(directory.records, manifest["segments"])
-    tasks, subjects = {}, {}
-    for index, (name, projection) in enumerate(network.projections.items()):
-        subjects[name] = subject = Subject.of(projection, index, network.seed)
+    tasks: dict[tuple[str, int | str], Any] = {}
+    for name, subject in subjects.items():
         create_arrays(partial, subject, len(there))
-        tasks[name] = (
-            [_checkpoint_task(checkpoint, subject, partial, time) for time, checkpoint in enumerate(there)],
-            _events_task(projection, network, there[-1].step, records),
-        )
-    results = dict(
-        zip(
-            tasks,
-            compute([delayed(task) for task in tasks.values()], scheduler, console, f"analysing {run}"),
-            strict=True,
-        )
-    )
-    times = xr.Dataset(
-        coords={
-            "time": ("time", [c.step * network.dt_ms * 1e-3 for c in there], {"units": "s", "long_name": "model time"}),
-            "step": ("time", [c.step for c in there]),
-        }
-    )
-    for name, (of_checkpoints, events) in results.items():
-        dataset = _joined(subjects[name], times, of_checkpoints)
-        if events is not None:
-            dataset = dataset.merge(_events_dataset(network.projections[name], network, there[-1].step, events))
+        for time, checkpoint in enumerate(there):
+            tasks[name, time] = _checkpoint_task(checkpoint, subject, partial, time)
+        if network.projections[name].record_events and network.projections[name].rewiring is not None:
+            tasks[name, "events"] = _events_task(network.projections[name], network, there[-1].step, records)
+    results = dict(zip(tasks, compute(list(tasks.values()), scheduler, console, f"analysing {run}"), strict=True))
+    for name, subject in subjects.items():
+        dataset = _joined(subject, _times(there, network), [results[name, time] for time in range(len(there))])
+        if (name, "events") in results:
+            counts = results[name, "events"]
+            dataset = dataset.merge(_events_dataset(network.projections[name], network, there[-1].step, counts))
         dataset.to_zarr(partial, group=name, mode="a", consolidated=False)
     _rates(there[-1].network()).to_zarr(partial, group=POPULATIONS, mode="a", consolidated=False)
     shutil.rmtree(directory.analysis, ignore_errors=True)
@@ -104,9 +96,15 @@ def analyse(run: Path, console: Console, scheduler: str | None = None) -> Evolut
         configuration,
         network,
         [checkpoint.step for checkpoint in there],
-        {name: _opened(directory.analysis, name) for name in network.projections},
+        {name: _opened(directory.analysis, name) for name in subjects},
         _opened(directory.analysis, POPULATIONS),
     )
+
+
+def _times(checkpoints: list[Checkpoint], network: Network) -> xr.Dataset:
+    steps = np.array([checkpoint.step for checkpoint in checkpoints])
+    about = {"units": "s", "long_name": "model time"}
+    return xr.Dataset(coords={"time": ("time", steps * network.dt_ms * 1e-3, about), "step": ("time", steps)})
 
 
 def _opened(path: Path, group: str) -> xr.Dataset:
@@ -118,13 +116,11 @@ def _checkpoint_task(checkpoint: Checkpoint, subject: Subject, results: Path, ti
     network = checkpoint.network_path.resolve()
     parts = [delayed(measure)(network, subject, shards, results.resolve(), time) for shards in subject.tasks()]
     tally = delayed(joined)(subject, parts)
-    return tally, delayed(judge)(results.resolve(), subject, time, tally)
+    return delayed((tally, delayed(judge)(results.resolve(), subject, time, tally)))
 
 
 def _events_task(projection: Projection, network: Network, n_steps: int, records: Records) -> Any:
-    """Counts of a projection's events (kind, time, distance), None if none were recorded."""
-    if projection.rewiring is None or not projection.record_events:
-        return None
+    """Counts of a projection's events (kind, time, distance)."""
     count = EventCount(
         projection.name,
         projection.target.grid if projection.source.grid == projection.target.grid else None,

@@ -52,6 +52,6 @@ def _on_cluster(tasks: Sequence[Delayed], scheduler: str, progress: Progress, ba
     with client:
         futures = client.compute(list(tasks))
         progress.update(bar, total=len(futures))
-        for _ in as_completed(futures):
+        for _ in as_completed(futures, loop=client.loop):
             progress.advance(bar)
         return list(client.gather(futures))
