@@ -139,6 +139,11 @@ class Checkpointer:
                     self.n_bytes += now.snapshot.n_bytes
         self.stall_s += time.perf_counter() - start
 
+    @property
+    def under_way(self) -> bool:
+        """Whether a checkpoint is still being written; the same on all ranks."""
+        return self._under_way is not None
+
     def _on_first_rank(self, where: Path, work: Callable[[], Any]) -> _Work | None:
         return _Work(where, work) if self._simulation.rank == 0 else None
 

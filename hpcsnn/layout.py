@@ -105,7 +105,7 @@ def projection_struct(projection: Projection) -> Struct:
         *((f"initial_{variable.name}", "float") for variable in synapse.variables),
         *((name, "int*") for name in ("in_degree", "source", "entry", "outgoing", "outgoing_count")),
         *((f"synapse_{variable.name}", "float*") for variable in synapse.variables),
-        *((name, "int*") for name in ("packed_start", "packed_source")),
+        *((name, "int*") for name in ("packed_start", "packed_in_degree", "packed_source")),
         *((f"packed_{variable.name}", "float*") for variable in synapse.variables),
         ("input", f"{input_type}*"),
         *((f"receptor_state_{variable.name}", f"{variable.ctype}*") for variable in states.state),

@@ -41,14 +41,25 @@ class PackedRows:
         taken.columns.update({name: values[index] for name, values in self.columns.items()})
         return taken
 
+    def between(self, first: int, last: int) -> PackedRows:
+        """Rows first .. last - 1, without a copy."""
+        synapses = slice(int(self.in_degree[:first].sum()), int(self.in_degree[:last].sum()))
+        columns = {name: values[synapses] for name, values in self.columns.items()}
+        return PackedRows(self.in_degree[first:last], columns)
+
     @cached_property
     def _starts(self) -> NDArray[np.int64]:
         return np.cumsum(self.in_degree, dtype=np.int64) - self.in_degree
 
-    def ordered(self) -> PackedRows:
-        """The same rows with ascending sources, for rows in which they are not."""
-        order = np.lexsort((self.columns["source"], self.row))
-        return PackedRows(self.in_degree, {name: values[order] for name, values in self.columns.items()})
+    def ordered(self, known_id: NDArray[np.int32]) -> PackedRows:
+        """Rows as they should be from rows as a device copies them first: in any order, with sources as local indices.
+
+        Args:
+            known_id: the global id of each local index.
+        """
+        columns = {**self.columns, "source": known_id[self.columns["source"]]}
+        order = np.lexsort((columns["source"], self.row))
+        return PackedRows(self.in_degree, {name: values[order] for name, values in columns.items()})
 
     @classmethod
     def joined(cls, parts: Sequence[PackedRows]) -> PackedRows:

@@ -21,8 +21,8 @@ from hpcsnn.synapse_store import SynapseStore
 
 # Rate histograms have bins of this length.
 BIN_MS = 100.0
-# Spikes that are logged between two visits of the host, at most (8 bytes each).
-_LOG_ENTRIES = 1 << 21
+# Spikes, or rewiring events, that a log has room for before the host must take them, beside those of one step at most.
+_LOG_ENTRIES = 1 << 18
 _NUMPY = {"int": np.int32, "float": np.float32, "uint32": np.uint32, "uint64": np.uint64, "int64": np.int64}
 _CONTROL = {name: index for index, (name, *_) in enumerate(Control._fields_)}
 TRACE = np.dtype([("value", np.float32), ("last", np.int32)])
@@ -147,21 +147,6 @@ class RankState:
         for name, values in (("ring", ring.ravel()), ("own_count", own_count), ("remote_count", remote_count)):
             self.write(f"{population}.{name}", values)
 
-    def steps_between_visits(self) -> int:
-        """Steps that may pass before a log could be full."""
-        steps = [2**31 - 1]
-        for population in self.network.populations.values():
-            if population.record_spikes:
-                steps.append(self._log_size(population) // max(self.placements[population.name].n_own, 1))
-        for projection in self.network.projections.values():
-            if projection.record_events and projection.rewiring is not None:
-                part = getattr(self.struct.projections, projection.name)
-                updates = int(part.event_log_size) // max(
-                    int(part.n_blocks) * projection.rewiring.values["attempts"], 1
-                )
-                steps.append(updates * int(part.rewiring_every_steps))
-        return min(steps)
-
     def n_bytes(self) -> int:
         """Bytes of all arrays."""
         stores = (array for store in self.stores.values() for array in store.arrays.values())
@@ -276,7 +261,7 @@ class RankState:
         # Where the first wiring is unbounded, an existing synapse may be anywhere.
         part.rewiring_reach_squared = 2**31 - 1 if projection.reach_squared is None else projection.reach_squared
         part.n_blocks = len(blocks)
-        part.event_log_size = max(_LOG_ENTRIES, len(blocks) * attempts) if projection.record_events else 0
+        part.event_log_size = _LOG_ENTRIES + len(blocks) * attempts if projection.record_events else 0
         for field, array in {
             "block_id": self.device.upload(blocks),
             "attempts": self.device.zeros(_ATTEMPT_WORDS * len(blocks) * attempts, np.int32),
@@ -338,7 +323,7 @@ class RankState:
     # -- the start -----------------------------------------------------------------------------------------------------
 
     def _log_size(self, population: Population) -> int:
-        return max(_LOG_ENTRIES, self.placements[population.name].n_own)
+        return _LOG_ENTRIES + self.placements[population.name].n_own
 
     def _draw_initial(self, executable: Executable, index: int, population: Population) -> None:
         placement = self.placements[population.name]

@@ -17,6 +17,10 @@ from hpcsnn.network import Network
 from hpcsnn.partition import DEFAULT_TILE, place_network
 from hpcsnn.rank_state import RankState
 
+# Steps before the first visit of an observer, when nothing is known yet of how long a step takes: little even in the
+# largest network, and soon many more in a small one.
+_FIRST_VISIT_STEPS = 16
+
 
 class Simulation:
     """One rank's part of a running network; the ranks of `comm` make the same calls in the same order.
@@ -64,6 +68,7 @@ class Simulation:
         }
         self.startup_s = time.perf_counter() - start
         self.advance_s = 0.0
+        self._steps_a_visit = _FIRST_VISIT_STEPS
 
     @property
     def step(self) -> int:
@@ -95,25 +100,23 @@ class Simulation:
         start = time.perf_counter()
         end = self.step + self.network.steps(duration_ms)
         self.state.reserve_bins(end + 1)
-        chunk = min(self.state.steps_between_visits(), 1000 if observe else end)
         while (step := self.step) < end:
-            visit = time.perf_counter()
-            if observe is not None:
-                # All ranks stop at the same steps; they can because the first one says where.
-                chunk = self.comm.bcast(chunk) if self.comm is not None else chunk
-            until = min(step + chunk, end)
+            if observe is None:
+                self._advance_to(end)
+                break
+            # All ranks stop at the same steps; they can because the first one says where.
+            chunk = self._steps_a_visit if self.comm is None else self.comm.bcast(self._steps_a_visit)
+            visit, until = time.perf_counter(), min(step + chunk, end)
             self._advance_to(until)
-            if observe is not None:
-                if observe(self):
-                    break
-                per_step = (time.perf_counter() - visit) / (until - step)
-                chunk = max(1, min(int(observe_every_s / per_step), 4 * chunk, self.state.steps_between_visits()))
+            per_step = (time.perf_counter() - visit) / (until - step)
+            if observe(self):
+                break
+            self._steps_a_visit = max(1, min(int(observe_every_s / per_step), 4 * chunk))
         self.advance_s += time.perf_counter() - start
 
     def _advance_to(self, until: int) -> None:
         while self.step < until:
-            limit = min(until, self.step + self.state.steps_between_visits())
-            reason = self.executable.advance(limit)
+            reason = self.executable.advance(until)
             for name, chunks in self._spikes.items():
                 chunks.append(self.state.take_spikes(name))
             for name, chunks in self._events.items():
@@ -122,15 +125,15 @@ class Simulation:
                 self._mend(reason)
 
     def _mend(self, reason: int) -> None:
-        """Remove the cause of a halt, or raise."""
+        """Remove the cause of a halt, or raise; logs have been taken already."""
+        if reason == NOT_FINITE:
+            raise SimulationError(self._not_finite())
+        if reason == EXCHANGE_FAILED:
+            raise SimulationError(f"rank {self.rank}: MPI_Allgather failed in step {self.step}")
         if reason in (ROWS_FULL, OUTGOING_FULL):
             store = list(self.state.stores.values())[self.state.control("population")]
             store.grow_rows() if reason == ROWS_FULL else store.grow_lists()
-            self.state.set_control("halt", RUNNING)
-        elif reason == NOT_FINITE:
-            raise SimulationError(self._not_finite())
-        elif reason == EXCHANGE_FAILED:
-            raise SimulationError(f"rank {self.rank}: MPI_Allgather failed in step {self.step}")
+        self.state.set_control("halt", RUNNING)
 
     def _not_finite(self) -> str:
         population = list(self.network.populations.values())[self.state.control("population")]
@@ -181,7 +184,7 @@ class Simulation:
         declared = self.network.projections[projection]
         ids = self.placements[declared.target.name].global_id
         order = np.argsort(ids, kind="stable")
-        rows = self.state.stores[projection].packed(self.executable).take(order)
+        rows = self.state.stores[projection].packed(self.executable, order)
         variables = {name: column for name, column in rows.columns.items() if name != "source"}
         return {"pre": rows.columns["source"], "post": np.repeat(ids[order], rows.in_degree), **variables}
 
@@ -193,7 +196,7 @@ class Simulation:
         """
         if population not in self._spikes:
             raise ConfigurationError(unknown_name("population with record_spikes", population, self._spikes))
-        log = np.concatenate([np.empty((0, 2), dtype=np.int32), *self._spikes[population]])
+        log = _joined(self._spikes[population], 2)
         order = np.lexsort((log[:, 1], log[:, 0]))
         return log[order, 0], log[order, 1]
 
@@ -208,13 +211,16 @@ class Simulation:
         """
         if projection not in self._events:
             raise ConfigurationError(unknown_name("projection with record_events", projection, self._events))
-        log = np.concatenate([np.empty((0, 4), dtype=np.int32), *self._events[projection]])
+        log = _joined(self._events[projection], 4)
         return log[np.lexsort((log[:, 1], log[:, 2], log[:, 0]))]
 
     def take_recorded(self) -> tuple[dict[str, NDArray[np.int32]], dict[str, NDArray[np.int32]]]:
-        """What `spikes` (as rows of step and id) and `events` hold, by name; they are empty afterwards."""
-        spikes = {name: np.stack(self.spikes(name), axis=1) for name in self._spikes}
-        events = {name: self.events(name) for name in self._events}
+        """What `spikes` (as rows of step and id) and `events` hold, by name; they are empty afterwards.
+
+        Rows come by step, in no order within it: sorting would take longer than writing them.
+        """
+        spikes = {name: _joined(chunks, 2) for name, chunks in self._spikes.items()}
+        events = {name: _joined(chunks, 4) for name, chunks in self._events.items()}
         for chunks in (*self._spikes.values(), *self._events.values()):
             chunks.clear()
         return spikes, events
@@ -239,3 +245,7 @@ class Simulation:
         """Wall seconds of this rank in each phase of the steps, and ``start_up``."""
         phases = {str(phase): seconds for phase, seconds in self.executable.phase_seconds.items()}
         return phases | {"start_up": self.startup_s}
+
+
+def _joined(chunks: list[NDArray[np.int32]], width: int) -> NDArray[np.int32]:
+    return np.concatenate([np.empty((0, width), dtype=np.int32), *chunks])

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hpcsnn.devices.base import Device, Executable
 from hpcsnn.errors import SimulationError
@@ -142,14 +143,14 @@ class SynapseStore:
         """Synapses on this rank."""
         return int(self._device.xp.sum(self.arrays["in_degree"], dtype=np.int64))
 
-    def packed(self, executable: Executable) -> PackedRows:
-        """A copy of all synapses of this rank, rows in local order."""
-        rows, order = self.copy_rows(executable)
-        order()
+    def packed(self, executable: Executable, order: NDArray[np.intp]) -> PackedRows:
+        """A copy of all synapses of this rank, with rows (by their local numbers) in the order given."""
+        rows, sort_rows = self.copy_rows(executable, order)
+        sort_rows()
         return rows
 
     def copy_rows(
-        self, executable: Executable, spare: PackedRows | None = None
+        self, executable: Executable, order: NDArray[np.intp], spare: PackedRows | None = None
     ) -> tuple[PackedRows, Callable[[], None]]:
         """The first half of `packed`, which a run waits for, and the second, which brings each row into order.
 
@@ -158,23 +159,27 @@ class SynapseStore:
         """
         name, device = self._projection.name, self._device
         in_degree = device.download(self.arrays["in_degree"])
-        start = np.concatenate([[0], np.cumsum(in_degree)]).astype(np.int32)
-        arrays = {"start": device.upload(start)}
-        for field in ("source", *self.variables):
-            dtype = np.int32 if field == "source" else np.float32
-            arrays[field] = device.room(int(start[-1]), dtype, spare.columns[field] if spare else None)
-        for field, array in arrays.items():
+        ends = np.cumsum(in_degree[order], dtype=np.int32)
+        n, start = int(ends[-1]) if len(ends) else 0, np.empty(self.n_rows, dtype=np.int32)
+        start[order] = ends - in_degree[order]
+        where = {"start": device.upload(start), "in_degree": device.upload(in_degree)}
+        columns = {
+            field: device.room(
+                n, np.int32 if field == "source" else np.float32, spare.columns[field] if spare else None
+            )
+            for field in ("source", *self.variables)
+        }
+        for field, array in (where | columns).items():
             setattr(self._struct, f"packed_{field}", device.address(array))
         executable.run(f"pack_{name}", self.n_rows)
-        order = executable.later(f"order_{name}", self.n_rows)
-        start_on_device = arrays.pop("start")
-        rows = PackedRows(in_degree, {field: device.release(array) for field, array in arrays.items()})
+        sort = executable.later(f"order_{name}", self.n_rows)
+        rows = PackedRows(in_degree[order], {field: device.release(array) for field, array in columns.items()})
 
-        def in_order() -> None:
-            order()
-            _ = start_on_device  # lives until here
+        def sort_rows() -> None:
+            sort()
+            _ = where  # lives until here
 
-        return rows, in_order
+        return rows, sort_rows
 
     def check(self) -> None:
         """Assert that rows and outgoing lists point at each other, entry by entry (for tests and conformance).

@@ -1,6 +1,6 @@
 // Types and small functions that every kernel of a network uses.
 
-enum HaltReason { RUNNING = 0, ROWS_FULL = 1, OUTGOING_FULL = 2, NOT_FINITE = 3, EXCHANGE_FAILED = 4 };
+enum HaltReason { RUNNING = 0, ROWS_FULL = 1, OUTGOING_FULL = 2, NOT_FINITE = 3, EXCHANGE_FAILED = 4, LOG_FULL = 5 };
 
 // One a rank. A kernel that cannot go on sets `halt`; every later kernel then returns at once, so that the
 // host can mend the cause and go on at (step, stage), whether the steps ran in a loop or in a CUDA graph.

@@ -1,15 +1,15 @@
 // Rows without the room behind them, for reading and for disk, in two steps so that a run waits for the first only: a
-// copy as it stands, with sources as global ids; then each row in ascending order of its sources, so that nothing of the
-// order in which synapses came and went is left. The second step looks at the copy alone and may run beside the schedule.
+// copy as it stands, with rows where `packed_start` wants them; then, in each row, sources as global ids and in ascending
+// order, so that nothing of the order in which synapses came and went is left. The second step looks at the copy alone (and
+// at what never changes) and may run beside the schedule.
 {%- set variables = projection.synapse.variables %}
 
 KERNEL pack_{{ projection.name }}(Network* net) {
     const auto& projection = net->projections.{{ projection.name }};
-    const int* known_id = net->populations.{{ projection.source }}.known_id;
     for (int target = thread_first(); target < net->populations.{{ projection.target }}.n_own; target += thread_stride()) {
         const int row = target << projection.row_shift, first = projection.packed_start[target];
         for (int k = 0; k < projection.in_degree[target]; ++k) {
-            projection.packed_source[first + k] = known_id[projection.source[row + k]];
+            projection.packed_source[first + k] = projection.source[row + k];
 //% for variable in variables
             projection.packed_{{ variable.name }}[first + k] = projection.synapse_{{ variable.name }}[row + k];
 //% endfor
@@ -19,10 +19,11 @@ KERNEL pack_{{ projection.name }}(Network* net) {
 
 KERNEL order_{{ projection.name }}(Network* net) {
     const auto& projection = net->projections.{{ projection.name }};
+    const int* known_id = net->populations.{{ projection.source }}.known_id;
     for (int target = thread_first(); target < net->populations.{{ projection.target }}.n_own; target += thread_stride()) {
-        const int first = projection.packed_start[target], end = projection.packed_start[target + 1];
-        for (int k = first + 1; k < end; ++k) {
-            const int source = projection.packed_source[k];
+        const int first = projection.packed_start[target], end = first + projection.packed_in_degree[target];
+        for (int k = first; k < end; ++k) {
+            const int source = known_id[projection.packed_source[k]];
 //% for variable in variables
             const float moved_{{ variable.name }} = projection.packed_{{ variable.name }}[k];
 //% endfor

@@ -64,8 +64,28 @@ template <class Population> DEVICE int spiking(const Population& population, con
     return population.ring[n < own ? slot * population.n_known + n : (slot + 1) * population.n_known - 1 - (n - own)];
 }
 
+// A step starts with room for all that it may log.
 KERNEL begin_step(Network* net) {
     if (net->control->halt || thread_first() != 0) return;
+//% for population in populations
+    {
+        const auto& population = net->populations.{{ population.name }};
+        if (population.log_size > 0 && population.log_size - *population.log_count < population.n_own) {
+            halt(net->control, LOG_FULL, 0, 0, 0);
+            return;
+        }
+    }
+//% for projection in population.incoming if projection.rewiring
+    {
+        const auto& projection = net->projections.{{ projection.name }};
+        const int most = projection.n_blocks * projection.rewiring_attempts;
+        if (projection.event_log_size > 0 && projection.event_log_size - *projection.event_log_count < most) {
+            halt(net->control, LOG_FULL, 0, 0, 0);
+            return;
+        }
+    }
+//% endfor
+//% endfor
 //% for population in populations
     net->populations.{{ population.name }}.own_count[net->control->step & net->populations.{{ population.name }}.ring_mask] = 0;
     net->populations.{{ population.name }}.remote_count[net->control->step & net->populations.{{ population.name }}.ring_mask] = 0;

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from emulated_gpu import EmulatedGpu
 from networks import topographic_map
 from ranks import run_on_ranks
 
 from hpcsnn import Simulation
 from hpcsnn.devices import HostDevice
+from hpcsnn.devices.base import LOG_FULL
 from hpcsnn.digest import digest_of, neuron_fingerprint, simulation_digest, spike_record, synapse_fingerprint
 
 # What the ranks of one job run: cases of (settings of the network, of the simulation, duration), one JSON line each.
@@ -37,6 +39,7 @@ for settings, options, duration_ms in json.loads({cases!r}):
         print(json.dumps([digest, everyone]))
 """
 
+QUICK = HostDevice(("-O1",))
 SCALE_1 = ({}, {}, 60_000.0)
 SCALE_4 = ({"scale": 4}, {}, 2_000.0)
 TEN_STEPS = {"projections__ff__delay_ms": 1.0, "projections__lat__delay_ms": 1.0}
@@ -172,3 +175,28 @@ def test_the_digest_feels_every_bit():
     assert digest(neurons, swapped) != expected
     more = {**spikes, "target": {**spikes["target"], "fingerprint": spikes["target"]["fingerprint"] + 1}}
     assert digest(neurons, synapses, more) != expected
+
+
+@pytest.mark.parametrize("device", [QUICK, EmulatedGpu()], ids=["host", "launched"])
+def test_full_logs_halt_and_lose_nothing(device, monkeypatch):
+    """With little room beyond one step's spikes and events, the run stops again and again and goes on where it was."""
+    record = {"projections__ff__record_events": True, "projections__lat__record_events": True}
+
+    def recorded():
+        simulation = Simulation(topographic_map(scale=2, **record), device=device)
+        halts = []
+        mend = simulation._mend
+        monkeypatch.setattr(simulation, "_mend", lambda reason: (halts.append(reason), mend(reason)))
+        simulation.run(100.0)
+        spikes = [np.stack(simulation.spikes(name)) for name in ("source", "target")]
+        return halts, simulation_digest(simulation), [*spikes, *(simulation.events(name) for name in ("ff", "lat"))]
+
+    halts, digest, logs = recorded()
+    assert LOG_FULL not in halts
+    monkeypatch.setattr("hpcsnn.rank_state._LOG_ENTRIES", 20)
+    halts_of_small, digest_of_small, small_logs = recorded()
+    assert halts_of_small.count(LOG_FULL) > 20
+    assert digest_of_small == digest
+    for log, small in zip(logs, small_logs, strict=True):
+        np.testing.assert_array_equal(small, log)
+        assert log.size > 0

@@ -25,7 +25,6 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec, Crc32cCodec
 
 from hpcsnn.analysis.statistics import DisplacementMap
 from hpcsnn.digest import digest_of, neuron_fingerprint, synapse_fingerprint
@@ -33,15 +32,13 @@ from hpcsnn.errors import StorageError
 from hpcsnn.network import Grid
 from hpcsnn.packed_rows import PackedRows
 from hpcsnn.simulation import Simulation
+from hpcsnn.storage.codecs import CODECS, FAST
 from hpcsnn.storage.shards import ShardGrid
 from hpcsnn.storage.snapshot import Part, Snapshot, take_snapshot
 
 FORMAT, VERSION = "hpcsnn-network", 1
 # Small enough to be read alone, large enough to be worth a chunk.
 _SYNAPSES_A_CHUNK = 1 << 20
-# Zarr's codecs in Rust: half the time, and Python stays free for the run. One thread: a rank has one core.
-_FAST = {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline", "threading.max_workers": 1}
-_CODECS: Any = (BloscCodec(cname="lz4", clevel=1, shuffle="shuffle"), Crc32cCodec())
 
 
 def write_network(path: Path, simulation: Simulation) -> None:
@@ -70,18 +67,18 @@ def create_group(path: Path, snapshot: Snapshot) -> None:
             shard = (1, -(-array.room // chunk[1]) * chunk[1])
             grid = (shards.n_shards, shard[1])
         group.create_array(
-            path_inside, shape=grid, dtype=array.dtype, fill_value=0, shards=shard, chunks=chunk, compressors=_CODECS
+            path_inside, shape=grid, dtype=array.dtype, fill_value=0, shards=shard, chunks=chunk, compressors=CODECS
         )
     for path_inside, values in snapshot.small.items():
         group.create_array(
-            path_inside, data=values, chunks=(max(len(values), 1), *values.shape[1:]), compressors=_CODECS
+            path_inside, data=values, chunks=(max(len(values), 1), *values.shape[1:]), compressors=CODECS
         )
 
 
 def write_shards(path: Path, snapshot: Snapshot) -> Iterator[Path]:
     """Write this rank's shards into the arrays of a group that `create_group` made; each file written, below `path`."""
     snapshot.copies.finish()
-    with zarr.config.set(_FAST):
+    with zarr.config.set(FAST):
         group = zarr.open_group(path, mode="r+")
         arrays: dict[str, Any] = {path_inside: group[path_inside] for path_inside in snapshot.layout}
 
@@ -109,17 +106,13 @@ def write_shards(path: Path, snapshot: Snapshot) -> Iterator[Path]:
 
 def _by_shard(shards: ShardGrid, parts: list[Part], wanted: NDArray[np.intp]) -> Iterator[tuple[int, Part]]:
     """The neurons of each wanted shard, from all parts, ids ascending: row by row of the grid."""
-    sorted_parts = []
-    for part in parts:
-        shard_of = shards.of_ids(part.ids)
-        order = np.argsort(shard_of * np.int64(shards.grid.size) + part.ids)
-        sorted_parts.append((part, order, shard_of[order]))
+    shard_of = [shards.of_ids(part.ids) for part in parts]
     for shard in wanted.tolist():
         here = []
-        for part, order, shard_of in sorted_parts:
-            first, last = np.searchsorted(shard_of, (shard, shard + 1))
+        for part, of in zip(parts, shard_of, strict=True):
+            first, last = np.searchsorted(of, (shard, shard + 1))
             if first < last:
-                here.append(part.take(order[first:last]))
+                here.append(part.between(int(first), int(last)))
         yield shard, here[0] if len(here) == 1 else Part.joined(here)
 
 

@@ -15,6 +15,8 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from hpcsnn.storage.codecs import CODECS, FAST
+
 Recorded = tuple[dict[str, NDArray[np.int32]], dict[str, NDArray[np.int32]]]
 _CHUNK = 1 << 18
 
@@ -29,11 +31,12 @@ def write_segment(folder: Path, rank: int, recorded: Recorded) -> list[Path]:
     path = folder / f"rank_{rank}.zarr"
     if path.exists():
         shutil.rmtree(path)
-    group = zarr.open_group(path, mode="w", zarr_format=3)
-    for kind, tables in zip(("spikes", "events"), recorded, strict=True):
-        for name, table in tables.items():
-            chunks = (min(max(len(table), 1), _CHUNK), table.shape[1])
-            group.create_array(f"{kind}/{name}", data=table, chunks=chunks)
+    with zarr.config.set(FAST):
+        group = zarr.open_group(path, mode="w", zarr_format=3)
+        for kind, tables in zip(("spikes", "events"), recorded, strict=True):
+            for name, table in tables.items():
+                chunks = (min(max(len(table), 1), _CHUNK), table.shape[1])
+                group.create_array(f"{kind}/{name}", data=table, chunks=chunks, compressors=CODECS)
     return [file.relative_to(folder) for file in sorted(path.rglob("*")) if file.is_file()]
 
 

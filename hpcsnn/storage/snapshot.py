@@ -22,37 +22,43 @@ COUNTERS = ("formed", "eliminated", "refused")
 
 @dataclass(frozen=True)
 class Part:
-    """Some neurons of one population.
+    """Some neurons of one population, those of a shard together, ids ascending within it.
 
     Attributes:
         ids: global, shape (n,).
-        columns: by array path one value a neuron, shape (n,).
-        rows: by projection the synapses onto them.
+        rows: by projection the synapses onto them, in the order of `ids`.
+        columns: by array path one value a neuron, shape (n,), in an order that is cheaper to copy.
+        places: where in `columns` each of `ids` is, shape (n,).
     """
 
     ids: NDArray[np.int32]
-    columns: dict[str, NDArray[Any]]
     rows: dict[str, PackedRows]
+    columns: dict[str, NDArray[Any]]
+    places: NDArray[np.intp]
 
     def take(self, chosen: NDArray[np.intp]) -> Part:
-        """Some of the neurons."""
-        return Part(
-            self.ids[chosen],
-            {path: values[chosen] for path, values in self.columns.items()},
-            {name: rows.take(chosen) for name, rows in self.rows.items()},
-        )
+        """Some of the neurons, by their places in `ids`."""
+        rows = {name: rows.take(chosen) for name, rows in self.rows.items()}
+        return self._with(self.ids[chosen], rows, self.places[chosen])
 
-    def ordered(self) -> Part:
-        """The same neurons with rows in order."""
-        return Part(self.ids, self.columns, {name: rows.ordered() for name, rows in self.rows.items()})
+    def between(self, first: int, last: int) -> Part:
+        """Neurons first .. last - 1 of `ids`."""
+        rows = {name: rows.between(first, last) for name, rows in self.rows.items()}
+        return self._with(self.ids[first:last], rows, self.places[first:last])
+
+    def _with(self, ids: NDArray[np.int32], rows: dict[str, PackedRows], places: NDArray[np.intp]) -> Part:
+        columns = {path: values[places] for path, values in self.columns.items()}
+        return Part(ids, rows, columns, np.arange(len(ids)))
 
     @classmethod
     def joined(cls, parts: Sequence[Part]) -> Part:
-        """The neurons of all parts (at least one), ids ascending."""
+        """The neurons of all parts (at least one), which are all of one shard."""
         ids = np.concatenate([part.ids for part in parts])
-        columns = {path: np.concatenate([part.columns[path] for part in parts]) for path in parts[0].columns}
         rows = {name: PackedRows.joined([part.rows[name] for part in parts]) for name in parts[0].rows}
-        return cls(ids, columns, rows).take(np.argsort(ids))
+        columns = {
+            path: np.concatenate([part.columns[path][part.places] for part in parts]) for path in parts[0].columns
+        }
+        return cls(ids, rows, columns, np.arange(len(ids))).take(np.argsort(ids))
 
     @property
     def n_bytes(self) -> int:
@@ -83,11 +89,11 @@ class Copies:
         self._arrays[name] = self._simulation.state.read(name, self._arrays.get(name))
         return self._arrays[name]
 
-    def rows(self, projection: str) -> PackedRows:
-        """As `SynapseStore.packed`, but in no order within a row before `finish`."""
-        store = self._simulation.state.stores[projection]
-        self._rows[projection], order = store.copy_rows(self._simulation.executable, self._rows.get(projection))
-        self._unfinished.append(order)
+    def rows(self, projection: str, order: NDArray[np.intp]) -> PackedRows:
+        """As `SynapseStore.packed`, but before `finish` in no order within a row and with sources as local indices."""
+        store, spare = self._simulation.state.stores[projection], self._rows.get(projection)
+        self._rows[projection], sort_rows = store.copy_rows(self._simulation.executable, order, spare)
+        self._unfinished.append(sort_rows)
         return self._rows[projection]
 
     def finish(self) -> None:
@@ -122,16 +128,18 @@ class Snapshot:
 
 
 class Plan:
-    """Which rank writes which shards: fixed for a run, so worked out once; a collective call."""
+    """Which rank writes which shards, and in which order: fixed for a run, so worked out once; a collective call."""
 
     def __init__(self, simulation: Simulation) -> None:
-        self.shard_of: dict[str, NDArray[np.int64]] = {}  # of each neuron of this rank
+        self.order: dict[str, NDArray[np.intp]] = {}  # this rank's neurons, by shard and then by id
+        self.shard_of: dict[str, NDArray[np.int64]] = {}  # of each neuron, in this order
         self.receiver: dict[str, NDArray[np.int64]] = {}  # the rank that writes it
         self.shards: dict[str, NDArray[np.intp]] = {}  # that this rank writes
         for name, population in simulation.network.populations.items():
             shards, ids = ShardGrid.of(population.grid), simulation.placements[name].global_id
-            writer = writers(simulation.comm, shards, ids)
-            self.shard_of[name] = shards.of_ids(ids)
+            writer, shard_of = writers(simulation.comm, shards, ids), shards.of_ids(ids)
+            self.order[name] = np.lexsort((ids, shard_of))
+            self.shard_of[name] = shard_of[self.order[name]]
             self.receiver[name] = writer[self.shard_of[name]]
             self.shards[name] = np.flatnonzero(writer == simulation.rank)
 
@@ -144,13 +152,13 @@ def take_snapshot(simulation: Simulation, plan: Plan | None = None, spare: Snaps
         spare: an earlier snapshot that is needed no more, whose memory may be used again.
     """
     plan = plan or Plan(simulation)
-    network, comm = simulation.network, simulation.comm
+    network = simulation.network
     grids = {name: population.grid for name, population in network.populations.items()}
     parts: dict[str, list[Part]] = {}
     copies = Copies(simulation, spare.copies if spare else None)
     layout: dict[str, Layout] = {}
     for name, grid in grids.items():
-        own, n_shards = _own_part(simulation, name, copies), ShardGrid.of(grid).n_shards
+        own, n_shards = _own_part(simulation, name, copies, plan.order[name]), ShardGrid.of(grid).n_shards
         for path, values in own.columns.items():
             layout[path] = Layout(name, values.dtype)
         for projection, rows in own.rows.items():
@@ -159,7 +167,7 @@ def take_snapshot(simulation: Simulation, plan: Plan | None = None, spare: Snaps
             room = max(int(simulation.sum_over_ranks(in_shard).max()), 1)
             for field, values in rows.columns.items():
                 layout[f"projections/{projection}/synapse/{field}"] = Layout(name, values.dtype, room)
-        parts[name] = [own, *_handed_over(comm, own, plan.receiver[name])]
+        parts[name] = [own, *_handed_over(simulation, own, plan.receiver[name])]
     attributes = {
         "step": simulation.step,
         "dt_ms": network.dt_ms,
@@ -179,15 +187,19 @@ def take_snapshot(simulation: Simulation, plan: Plan | None = None, spare: Snaps
     return Snapshot(simulation.step, attributes, grids, layout, parts, plan.shards, _small(simulation), copies)
 
 
-def _handed_over(comm: Any, own: Part, receiver: NDArray[np.int64]) -> list[Part]:
+def _handed_over(simulation: Simulation, own: Part, receiver: NDArray[np.int64]) -> list[Part]:
     """Give neurons to the ranks that write their shards, and take what others give: few, where two ranks meet."""
-    if comm is None or comm.Get_size() == 1:
+    if simulation.n_ranks == 1:
         return []
-    messages = []
-    for rank in range(comm.Get_size()):
-        chosen = np.flatnonzero(receiver == rank)
-        messages.append(own.take(chosen).ordered() if rank != comm.Get_rank() and len(chosen) else None)
-    return [part for part in comm.alltoall(messages) if part is not None]
+    messages: list[Part | None] = [None] * simulation.n_ranks
+    for rank in np.unique(receiver):
+        if rank != simulation.rank:
+            given = own.take(np.flatnonzero(receiver == rank))
+            for name, rows in given.rows.items():
+                source = simulation.network.projections[name].source.name
+                given.rows[name] = rows.ordered(simulation.placements[source].known_id)
+            messages[rank] = given
+    return [part for part in simulation.comm.alltoall(messages) if part is not None]
 
 
 def _total(simulation: Simulation, projection: str, counter: str) -> int:
@@ -195,8 +207,8 @@ def _total(simulation: Simulation, projection: str, counter: str) -> int:
     return int(simulation.sum_over_ranks(count)[0])
 
 
-def _own_part(simulation: Simulation, population: str, copies: Copies) -> Part:
-    """This rank's neurons of one population, in local order."""
+def _own_part(simulation: Simulation, population: str, copies: Copies, order: NDArray[np.intp]) -> Part:
+    """This rank's neurons of one population."""
     network = simulation.network
     declared = network.populations[population]
     model: Any = declared.model.model
@@ -215,12 +227,12 @@ def _own_part(simulation: Simulation, population: str, copies: Copies) -> Part:
             columns[f"projections/{name}/receptor/{variable.name}"] = values
         traces = [trace.name for trace in synapse.post_traces]  # type: ignore[attr-defined]
         columns |= _traces(copies, name, "post", traces, placement.n_own)
-        rows[name] = copies.rows(name)
+        rows[name] = copies.rows(name, order)
     for projection in network.outgoing(declared):
         # Every rank that knows a source has the same trace of it; its owner's is the one that is kept.
         traces = [trace.name for trace in projection.synapse.model.pre_traces]  # type: ignore[attr-defined]
         columns |= _traces(copies, projection.name, "pre", traces, placement.n_own)
-    return Part(placement.global_id, columns, rows)
+    return Part(placement.global_id[order], rows, columns, order)
 
 
 def _traces(copies: Copies, projection: str, side: str, names: list[str], n: int) -> dict[str, NDArray[Any]]:
