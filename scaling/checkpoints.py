@@ -79,7 +79,14 @@ def checkpoints(scale: int, repeats: int, parent: Path, comm: Any) -> dict[str, 
         stall_s.append(checkpointer.stall_s - said["stall_s"])
         write_s.append(checkpointer.write_s - said["write_s"])
         written.append(checkpointer.n_bytes - said["bytes"])
-    stall, write = statistics.median(stall_s[1:]), statistics.median(write_s[1:])
+    alone_s = []
+    for _ in range(repeats):
+        simulation.run(1.0)
+        before_s = checkpointer.write_s
+        checkpointer.begin()
+        checkpointer.poll(wait=True)
+        alone_s.append(checkpointer.write_s - before_s)
+    stall, write, alone = (statistics.median(times) for times in (stall_s[1:], write_s[1:], alone_s))
     return {
         "device": simulation.device.name,
         "scale": scale,
@@ -88,6 +95,7 @@ def checkpoints(scale: int, repeats: int, parent: Path, comm: Any) -> dict[str, 
         "write_s": write,
         "write_s_least_most": [min(write_s[1:]), max(write_s[1:])],
         "write_mb_per_s_a_rank": written[-1] * 1e-6 / write,
+        "write_mb_per_s_a_rank_while_nothing_else_runs": written[-1] * 1e-6 / alone,
         "stall_s": stall,
         "stall_of_write": stall / write,
         "memory_of_state_bytes": simulation.state.n_bytes(),
