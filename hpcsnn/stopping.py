@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -16,9 +17,15 @@ class StopSignals:
     def __init__(self, comm: Any) -> None:
         self._comm = comm
         self._received = 0
+        self._interrupts = 0
         self._before: dict[int, Any] = {}
+        self._arrived = self._arrives = self._woken_before = -1
 
     def __enter__(self) -> StopSignals:
+        # Handlers run between two steps of Python, and only once for all signals of a kind that came while a kernel
+        # ran; in this pipe each of them leaves its number.
+        self._arrived, self._arrives = os.pipe2(os.O_NONBLOCK)
+        self._woken_before = signal.set_wakeup_fd(self._arrives, warn_on_full_buffer=False)
         self._before = {number: signal.signal(number, self._note) for number in _SIGNALS}
         return self
 
@@ -27,9 +34,14 @@ class StopSignals:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(self._woken_before)
+        os.close(self._arrived)
+        os.close(self._arrives)
 
     def _note(self, number: int, _: FrameType | None) -> None:
-        if number == signal.SIGINT and self._received == signal.SIGINT:
+        with suppress(BlockingIOError):
+            self._interrupts += os.read(self._arrived, 4096).count(signal.SIGINT)
+        if self._interrupts > 1:
             os._exit(128 + signal.SIGINT)
         self._received = number
 
