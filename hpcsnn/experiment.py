@@ -149,7 +149,7 @@ def _carry_out(
 ) -> dict[str, Any]:
     """Advance to the configured end, with checkpoints on the way and one at the end, and leave summary and figures."""
     first_step = simulation.step
-    with Progress(_console(setting), configuration.duration_ms, quiet=setting.rank != 0) as progress:
+    with Progress(_console(setting), configuration.duration_ms, directory, quiet=setting.rank != 0) as progress:
         stopped_by = _advance(simulation, configuration, checkpointer, setting, progress)
     advance_s, stall_s = simulation.advance_s, checkpointer.stall_s
     checkpointer.begin()

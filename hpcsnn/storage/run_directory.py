@@ -1,8 +1,8 @@
 """The folder of one run.
 
-``config.yaml``, ``summary.json``, ``checkpoints/``, ``network.zarr`` (a link to the newest checkpoint's network),
-``records/`` (spikes and events), ``displacement.zarr``, ``figures/``; after an analysis ``analysis.zarr`` and
-``report.html``.
+``config.yaml``, ``progress.json`` (rewritten while it runs), ``summary.json``, ``checkpoints/``, ``network.zarr``
+(a link to the newest checkpoint), ``records/`` (spikes and events), ``displacement.zarr``, ``figures/``; after an
+analysis ``analysis.zarr`` and ``report.html``; ``job/`` of a run that a job carries out.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import yaml
 from hpcsnn.errors import StorageError
 
 _LOCK = ".lock"
+# What is there before a run is: the job that will carry it out.
+_JOB = "job"
 
 
 class RunDirectory:
@@ -36,6 +38,7 @@ class RunDirectory:
         self.figures = path / "figures"
         self.analysis = path / "analysis.zarr"
         self.report = path / "report.html"
+        self.progress = path / "progress.json"
 
     def check_free(self, overwrite: bool) -> None:
         """See whether a run may be put here, and change nothing.
@@ -45,7 +48,7 @@ class RunDirectory:
         """
         if self.path.exists() and not self.path.is_dir():
             raise StorageError(f"{self.path}: is a file; give another --out")
-        if self.path.is_dir() and any(entry.name != _LOCK for entry in self.path.iterdir()):
+        if self.path.is_dir() and any(entry.name not in (_LOCK, _JOB) for entry in self.path.iterdir()):
             if not self.configuration.is_file():
                 raise StorageError(f"{self.path}: is not empty and not a run of hpcsnn; give another --out")
             if not overwrite:
@@ -69,7 +72,7 @@ class RunDirectory:
             StorageError: as `check_free`, asked again by the one who holds the lock.
         """
         self.check_free(overwrite)
-        for file in (self.summary, self.network, self.configuration, self.report):
+        for file in (self.summary, self.network, self.configuration, self.report, self.progress):
             file.unlink(missing_ok=True)
         for folder in (self.checkpoints, self.records, self.displacement, self.figures, self.analysis):
             shutil.rmtree(folder, ignore_errors=True)
@@ -112,6 +115,10 @@ class RunDirectory:
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write the summary, whole or not at all."""
         self._write(self.summary, json.dumps(summary, indent=2) + "\n")
+
+    def write_progress(self, progress: dict[str, Any]) -> None:
+        """Write where the run is, whole or not at all."""
+        self._write(self.progress, json.dumps(progress) + "\n")
 
     def write_report(self, page: str) -> None:
         """Write the page of an analysis, whole or not at all."""

@@ -1,0 +1,148 @@
+"""What a run directory says of the job behind it: ``job/plan.json``, written once, and ``job/state.json``.
+
+Plain JSON, each file replaced as a whole: anyone who sees the file system sees how a run stands, without asking Slurm
+and without unpickling anything.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from hpcsnn.errors import StorageError
+
+# A supervisor says this often that it lives, and counts as lost after this long without.
+HEARTBEAT_S = 5.0
+LOST_AFTER_S = 60.0
+
+
+class State(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    REQUEUED = "requeued"  # told to stop by a time limit or preemption; it goes on when its turn comes
+    RESTARTING = "restarting"  # a rank was lost
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    STOPPED = "stopped"  # a signal to a rank, which nobody follows up
+    FAILED = "failed"
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come by itself."""
+        return self in (State.COMPLETED, State.CANCELLED, State.STOPPED, State.FAILED)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a run is carried out by jobs.
+
+    ``launch`` is how ranks are started (``srun`` or ``mpiexec``); ``time_min`` the limit of one start; ``logs`` the
+    folder of standard output and errors, ``job_id`` the scheduler's (``123_4`` in an array, a process number locally).
+    """
+
+    cluster: str
+    ranks: int
+    nodes: int
+    launch: str
+    mpi_plugin: str
+    device: str
+    time_min: float
+    max_restarts: int
+    logs: str
+    submitted: float
+    gpus_per_node: int = 0
+    job_id: str = ""
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a job stands; times in seconds since 1970."""
+
+    state: State
+    reason: str = ""
+    restarts: int = 0
+    requeues: int = 0
+    started: float | None = None
+    updated: float = field(default_factory=time.time)
+
+    @property
+    def lost(self) -> bool:
+        """Whether it should say that it lives, and has not for a while."""
+        return self.state in (State.RUNNING, State.RESTARTING) and time.time() - self.updated > LOST_AFTER_S
+
+
+class JobFiles:
+    """The folder ``job/`` of one run directory."""
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+        self.folder = run / "job"
+        self.configuration = self.folder / "config.yaml"
+        self.plan_file = self.folder / "plan.json"
+        self.status_file = self.folder / "state.json"
+        self.cancel_file = self.folder / "cancel"
+
+    def write_plan(self, plan: Plan) -> None:
+        """Write the plan."""
+        write_json(self.plan_file, asdict(plan))
+
+    def plan(self) -> Plan:
+        """The plan.
+
+        Raises:
+            StorageError: there is none, or not one of this version.
+        """
+        try:
+            return Plan(**json.loads(self.plan_file.read_text()))
+        except FileNotFoundError:
+            raise StorageError(
+                f"{self.run}: no job here (there is no {self.plan_file.relative_to(self.run)})"
+            ) from None
+        except (OSError, ValueError, TypeError) as error:
+            raise StorageError(f"{self.plan_file}: cannot be read: {error}") from None
+
+    def write_status(self, status: Status) -> Status:
+        """Write how the job stands, with the time; what was written."""
+        status = replace(status, updated=time.time())
+        write_json(self.status_file, asdict(status))
+        return status
+
+    def status(self) -> Status | None:
+        """How the job stands; None if nobody has said so yet.
+
+        Raises:
+            StorageError: unreadable.
+        """
+        try:
+            read = json.loads(self.status_file.read_text())
+            return Status(**{**read, "state": State(read["state"])})
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise StorageError(f"{self.status_file}: cannot be read: {error}") from None
+
+    def request_cancel(self) -> None:
+        """Ask the job's supervisor to end it."""
+        self.cancel_file.touch()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace a file by JSON, whole or not at all.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(value, indent=1, default=str) + "\n")
+        partial.replace(path)
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written: {error.strerror}") from None

@@ -1,0 +1,177 @@
+"""What a job does: start the ranks, watch them, go on after a crash, stop in time for a requeue.
+
+One process a job, on its first node, whatever the cluster: submitit runs it, restarts it after a requeue, and calls
+`Supervisor.checkpoint` when a time limit or a preemption is near. What becomes of the run is in ``job/state.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+from submitit.helpers import DelayedSubmission
+
+from hpcsnn.errors import HpcsnnError
+from hpcsnn.launch.job_files import HEARTBEAT_S, JobFiles, State, Status
+from hpcsnn.launch.rank_processes import RankProcesses
+from hpcsnn.storage.checkpoints import committed
+from hpcsnn.storage.run_directory import RunDirectory
+
+_POLL_S = 0.1
+_REPEAT_S = 1.0
+_LONGEST_PAUSE_S = 60.0
+# Exit codes of `hpcsnn run` and `resume` that another try would only repeat: an error that is told in words.
+_DETERMINISTIC = (1, 2)
+
+
+class JobFailedError(RuntimeError):
+    """A run that ended and will not be tried again; its reason is in ``job/state.json`` too."""
+
+
+class Supervisor:
+    """A callable for submitit. It holds nothing but the run directory: all else is read from there at each start."""
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+        self._ranks: RankProcesses | None = None
+        self._told_to_end = False
+
+    def __getstate__(self) -> dict[str, Path]:
+        return {"run": self.run}
+
+    def __setstate__(self, state: dict[str, Path]) -> None:
+        self.__init__(state["run"])  # type: ignore[misc]
+
+    def __call__(self) -> str:
+        """Carry the run to its end, or to where nothing more can be done here.
+
+        Returns:
+            The state in which it ended.
+
+        Raises:
+            JobFailedError: it cannot go on.
+        """
+        self._files = JobFiles(self.run)
+        signal.signal(signal.SIGTERM, self._on_terminate)
+        before = self._files.status() or Status(State.QUEUED)
+        restarts = before.restarts
+        if before.state in (State.RUNNING, State.RESTARTING):  # nobody said that it ended: its node was lost
+            restarts += 1
+        self._status = replace(before, state=State.RUNNING, reason="", restarts=restarts, started=time.time())
+        plan = self._files.plan()
+        print(f"{socket.gethostname()}: {plan.ranks} ranks by {plan.launch}, restarts so far {restarts}", flush=True)
+        while True:
+            self._write(State.RUNNING)
+            code = self._run_once()
+            if self._over(code):
+                return str(self._status.state)
+            self._status = replace(self._status, restarts=self._status.restarts + 1)
+            reason = f"the ranks ended with exit code {code}: {self._complaint()}"
+            if self._status.restarts > plan.max_restarts:
+                self._fail(f"{reason}; restarted {plan.max_restarts} times already (--max-restarts)")
+            self._write(State.RESTARTING, reason)
+            self._pause(min(2.0 ** (self._status.restarts - 1), _LONGEST_PAUSE_S))
+
+    def checkpoint(self) -> DelayedSubmission | None:
+        """Stop the ranks at a checkpoint, for a requeue (submitit calls this in the handler of its signal)."""
+        for number in (signal.SIGUSR2, signal.SIGTERM, signal.SIGCONT):
+            signal.signal(number, signal.SIG_IGN)  # Slurm repeats them; one is enough
+        print("stopping the ranks: a time limit or a preemption is near", flush=True)
+        self._stop_ranks()
+        if self._completed():
+            self._write(State.COMPLETED)
+            raise SystemExit(0)
+        self._status = replace(self._status, requeues=self._status.requeues + 1)
+        self._write(State.REQUEUED, "stopped for a time limit or a preemption")
+        return DelayedSubmission(Supervisor(self.run))
+
+    # -- one start of the ranks ----------------------------------------------------------------------------------------
+
+    def _run_once(self) -> int:
+        """Start the ranks and wait for their end; the exit code."""
+        plan, directory = self._files.plan(), RunDirectory(self.run)
+        options = ["--device", plan.device]
+        if committed(directory.path):
+            arguments = ["resume", str(self.run), *options]
+        else:
+            arguments = ["run", str(self._files.configuration), "--out", str(self.run), "--overwrite", *options]
+        self._ranks = RankProcesses(plan, arguments)
+        while (code := self._ranks.ended()) is None:
+            time.sleep(_POLL_S)
+            self._heartbeat()
+            if self._told_to_end or self._files.cancel_file.exists():
+                self._told_to_end = True
+                return self._stop_ranks()
+        return code
+
+    def _stop_ranks(self) -> int:
+        if self._ranks is None:
+            return 0
+        asked = 0.0
+        while (code := self._ranks.ended()) is None:
+            if time.monotonic() - asked > _REPEAT_S:
+                self._ranks.ask_to_stop()
+                asked = time.monotonic()
+            time.sleep(_POLL_S)
+            self._heartbeat()
+        return code
+
+    def _over(self, code: int) -> bool:
+        """Whether that was the end, which is then written down."""
+        if code == 0 and self._completed():
+            self._write(State.COMPLETED)
+            return True
+        stopped_by = self._stopped_by() if code == 0 else None
+        if self._told_to_end or stopped_by == "SIGTERM":
+            self._files.cancel_file.unlink(missing_ok=True)
+            self._write(State.CANCELLED, "on request")
+            return True
+        if stopped_by is not None:
+            self._write(State.STOPPED, f"by {stopped_by}")
+            return True
+        if code in _DETERMINISTIC:
+            self._fail(self._complaint() or f"exit code {code}")
+        return False
+
+    def _fail(self, reason: str) -> None:
+        self._write(State.FAILED, reason)
+        raise JobFailedError(reason)
+
+    def _pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not self._told_to_end:
+            time.sleep(_POLL_S)
+            self._heartbeat()
+
+    # -- what is known -------------------------------------------------------------------------------------------------
+
+    def _on_terminate(self, _number: int, _frame: FrameType | None) -> None:
+        self._told_to_end = True
+
+    def _complaint(self) -> str:
+        return self._ranks.complaint() if self._ranks else ""
+
+    def _summary(self) -> dict[str, object]:
+        try:
+            return RunDirectory(self.run).read_summary()
+        except (HpcsnnError, json.JSONDecodeError):
+            return {}
+
+    def _completed(self) -> bool:
+        return bool(self._summary().get("completed"))
+
+    def _stopped_by(self) -> str | None:
+        stopped_by = self._summary().get("stopped_by")
+        return None if stopped_by is None else str(stopped_by)
+
+    def _write(self, state: State, reason: str = "") -> None:
+        self._status = self._files.write_status(replace(self._status, state=state, reason=reason))
+
+    def _heartbeat(self) -> None:
+        if time.time() - self._status.updated > HEARTBEAT_S:
+            self._status = self._files.write_status(self._status)
