@@ -17,6 +17,11 @@ from hpcsnn.launch.profiles import MpiLaunch
 from hpcsnn.mpi_world import EXPECTED_RANKS
 
 _LAST_LINES = 40
+# Until a run handles them, stop signals are ignored: a time limit may come while ranks start up.
+_RANK = (
+    "import signal; [signal.signal(number, signal.SIG_IGN) for number in (signal.SIGUSR1, signal.SIGUSR2)]; "
+    "from hpcsnn.cli import app; app()"
+)
 
 
 def find_mpiexec() -> str:
@@ -52,7 +57,7 @@ def _is_open_mpi(mpiexec: str) -> bool:
 
 def command_line(plan: Plan, arguments: list[str]) -> list[str]:
     """The command that runs ``hpcsnn ARGUMENTS`` on the plan's ranks."""
-    own = [sys.executable, "-m", "hpcsnn.cli", *arguments]
+    own = [sys.executable, "-c", _RANK, *arguments]
     if plan.launch == "srun":
         share = ["--overlap", f"--nodes={plan.nodes}", f"--ntasks={plan.ranks}"]
         spread = [f"--ntasks-per-node={plan.ranks // plan.nodes}", "--cpu-bind=none"]
@@ -77,7 +82,7 @@ def environment(plan: Plan) -> dict[str, str]:
 
 
 def _ignore_stop_signals() -> None:
-    """In the child before it becomes the launcher: mpiexec would die of SIGUSR2, ranks set their own handlers."""
+    """In the child before it becomes the launcher: MPICH's mpiexec would die of SIGUSR2."""
     for number in (signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
 

@@ -1,12 +1,16 @@
-"""The runs below a folder and how each stands, read from their own files: no daemon, no database, no scheduler."""
+"""The runs below a folder and how each stands, read from their own files: no daemon, no database.
+
+Only of jobs that wait for their turn, whose files nobody would change, Slurm is asked whether it still knows them.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +32,13 @@ class RunEntry:
     progress: dict[str, Any]
     summary: dict[str, Any]
     checkpoint_step: int | None
+    forgotten: bool = False
 
     @property
     def state(self) -> str:
         """The job's state; of a run without a job what its files say."""
         if self.status is not None:
-            return "lost" if self.status.lost else str(self.status.state)
+            return "lost" if self.status.lost or self.forgotten else str(self.status.state)
         if self.summary:
             return str(State.COMPLETED if self.summary.get("completed") else State.STOPPED)
         return "unfinished"
@@ -54,7 +59,34 @@ def find_runs(root: Path) -> list[RunEntry]:
     """
     if not root.is_dir():
         raise StorageError(f"{root}: no such folder")
-    return sorted((read_run(path) for path in _run_folders(root)), key=lambda entry: entry.path)
+    return without_forgotten(sorted((read_run(path) for path in _run_folders(root)), key=lambda entry: entry.path))
+
+
+def without_forgotten(entries: list[RunEntry]) -> list[RunEntry]:
+    """The same runs, with those marked that wait for a job which Slurm does not know any more."""
+    waiting = [entry for entry in entries if _waits_in_slurm(entry)]
+    known = _known_to_slurm() if waiting else None
+    if known is None:
+        return entries
+    forgotten = {entry.path for entry in waiting if entry.plan is not None and entry.plan.job_id not in known}
+    return [replace(entry, forgotten=entry.path in forgotten) for entry in entries]
+
+
+def _waits_in_slurm(entry: RunEntry) -> bool:
+    if entry.plan is None or entry.status is None or not entry.plan.job_id:
+        return False
+    return entry.plan.cluster == "slurm" and entry.status.state in (State.QUEUED, State.REQUEUED)
+
+
+def _known_to_slurm() -> set[str] | None:
+    """Ids of the jobs that wait or run, array members one by one; None where Slurm does not answer."""
+    try:
+        said = subprocess.run(
+            ["squeue", "-h", "-r", "-o", "%i"], capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return set(said.stdout.split())
 
 
 def _run_folders(folder: Path) -> Iterator[Path]:

@@ -60,7 +60,7 @@ class Supervisor:
         signal.signal(signal.SIGTERM, self._on_terminate)
         before = self._files.status() or Status(State.QUEUED)
         restarts = before.restarts
-        if before.state in (State.RUNNING, State.RESTARTING):  # nobody said that it ended: its node was lost
+        if before.state not in (State.QUEUED, State.REQUEUED):  # nobody asked for another start: a node was lost
             restarts += 1
         self._status = replace(before, state=State.RUNNING, reason="", restarts=restarts, started=time.time())
         plan = self._files.plan()
@@ -127,9 +127,13 @@ class Supervisor:
             self._write(State.COMPLETED)
             return True
         stopped_by = self._stopped_by() if code == 0 else None
-        if self._told_to_end or stopped_by == "SIGTERM":
-            self._files.cancel_file.unlink(missing_ok=True)
+        if self._files.cancel_file.exists():
+            self._files.cancel_file.unlink()
             self._write(State.CANCELLED, "on request")
+            return True
+        if self._told_to_end or stopped_by == "SIGTERM":
+            # Slurm ends a job whose node was lost as it ends one that was cancelled, and then starts it again.
+            self._write(State.CANCELLED, "ended from outside; if a node was lost, it starts again by itself")
             return True
         if stopped_by is not None:
             self._write(State.STOPPED, f"by {stopped_by}")

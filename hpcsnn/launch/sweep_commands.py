@@ -17,7 +17,7 @@ from hpcsnn.config import Configuration
 from hpcsnn.launch.commands import Asked, launch_setting
 from hpcsnn.launch.executors import make_plan, prepare, submit
 from hpcsnn.launch.job_files import JobFiles
-from hpcsnn.launch.registry import read_run
+from hpcsnn.launch.registry import RunEntry, read_run, without_forgotten
 from hpcsnn.launch.sweeps import Sweep, averaged, collect, parse_vary, read_sweep, sweep_figure
 
 _LOOK_EVERY_S = 0.5
@@ -29,7 +29,8 @@ def submit_sweep(
     """Submit every member that is neither finished nor under way."""
     sweep = Sweep(folder, config, overrides, dict(parse_vary(text) for text in vary))
     configurations = {run: sweep.configuration(settings) for run, settings in sweep.members()}
-    missing = [run for run in configurations if _missing(run)]
+    entries = without_forgotten([read_run(run) for run in configurations])
+    missing = [entry.path for entry in entries if _missing(entry)]
     cluster, profile, request = launch_setting(_largest(list(configurations.values())), asked)
     sweep.write()
     typer.echo(f"{folder}: {len(configurations)} runs, {len(configurations) - len(missing)} finished or under way")
@@ -50,12 +51,11 @@ def submit_sweep(
         typer.echo(f"{job}  {run}")
 
 
-def _missing(run: Path) -> bool:
+def _missing(entry: RunEntry) -> bool:
     """Whether a member has to be submitted: it is not finished, and no job is at it."""
-    entry = read_run(run)
     if entry.summary.get("completed"):
         return False
-    return entry.status is None or entry.status.state.over or entry.status.lost
+    return entry.status is None or entry.status.state.over or entry.state == "lost"
 
 
 def _over(run: Path) -> bool:
@@ -72,7 +72,11 @@ def report_sweep(folder: Path, console: Console) -> None:
     """Print the results over the varied keys, and leave them as ``results.zarr`` and a figure."""
     sweep = read_sweep(folder)
     results = collect(sweep)
-    console.print(_table(results, sweep, folder))
+    states = [entry.state for entry in without_forgotten([read_run(run) for run, _ in sweep.members()])]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+    seeds = f"; means over {results.sizes['seed']} seeds" if _over_seeds(results) else ""
+    console.print(f"{folder}: {counts}{seeds}", highlight=False, soft_wrap=True)
+    console.print(_table(results, sweep))
     if not results.data_vars:
         return
     results.to_zarr(folder / "results.zarr", mode="w", consolidated=False)
@@ -83,16 +87,16 @@ def report_sweep(folder: Path, console: Console) -> None:
         console.print(str(path), highlight=False, soft_wrap=True)
 
 
-def _table(results: xr.Dataset, sweep: Sweep, folder: Path) -> Table:
+def _over_seeds(results: xr.Dataset) -> bool:
+    return "seed" in results.dims and len(results.dims) > 1
+
+
+def _table(results: xr.Dataset, sweep: Sweep) -> Table:
     """A row a combination of the varied keys, seeds averaged."""
     mean, _ = averaged(results)
     keys = [str(key) for key in sweep.vary if key in mean.dims]
     shown = [str(name) for name in results if str(name).endswith((".rate_hz", ".synapses", ".sigma_aff_weighted"))]
-    states = [read_run(run).state for run, _ in sweep.members()]
-    counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
-    over = f", means over {results.sizes['seed']} seeds" if "seed" in results.dims and "seed" not in keys else ""
-    table = Table(*keys, *shown, box=None, pad_edge=False, header_style="dim", title=f"{folder}: {counts}{over}")
-    table.title_justify = "left"
+    table = Table(*keys, *shown, box=None, pad_edge=False, header_style="dim")
     frame = mean[shown].to_dataframe().reset_index() if shown else None
     for _, row in frame.iterrows() if frame is not None else ():
         table.add_row(*(str(row[key]) for key in keys), *(f"{row[name]:.4g}" for name in shown))
