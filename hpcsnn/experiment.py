@@ -151,6 +151,7 @@ def _carry_out(
     first_step = simulation.step
     with Progress(_console(setting), configuration.duration_ms, directory, quiet=setting.rank != 0) as progress:
         stopped_by = _advance(simulation, configuration, checkpointer, setting, progress)
+        progress.update(simulation, last=True)
     advance_s, stall_s = simulation.advance_s, checkpointer.stall_s
     checkpointer.begin()
     checkpointer.poll(wait=True)

@@ -48,15 +48,15 @@ class Progress:
         if self._live is not None:
             self._live.stop()
 
-    def update(self, simulation: Simulation) -> None:
-        """Show the state; a collective call."""
+    def update(self, simulation: Simulation, last: bool = False) -> None:
+        """Show the state, in ``progress.json`` now and then and at the `last` time; a collective call."""
         counts = _totals(simulation)
         if simulation.rank != 0 or self._quiet:
             return
         if self._start_ms is None:
             self._start_ms = simulation.time_ms
         state = self._state(simulation, counts)
-        if time.perf_counter() - self._last_written >= _WRITTEN_EVERY_S:
+        if last or time.perf_counter() - self._last_written >= _WRITTEN_EVERY_S:
             self._last_written = time.perf_counter()
             self._directory.write_progress(state)
         line = progress_line(state)

@@ -88,7 +88,8 @@ def run_view(entry: RunEntry, width: int) -> RenderableType:
     rows.add_column(style="dim")
     for name, value in _facts(entry, left).items():
         rows.add_row(name, value)
-    bar = ProgressBar(total=1.0, completed=done or 0.0, width=max(10, min(width - 2, 76)))
+    bar = Table.grid()  # a bar alone does not end its line
+    bar.add_row(ProgressBar(total=1.0, completed=done or 0.0, width=max(10, min(width - 2, 76))))
     return Group(head, bar, rows)
 
 

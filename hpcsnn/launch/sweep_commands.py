@@ -97,7 +97,7 @@ def _table(results: xr.Dataset, sweep: Sweep) -> Table:
     keys = [str(key) for key in sweep.vary if key in mean.dims]
     shown = [str(name) for name in results if str(name).endswith((".rate_hz", ".synapses", ".sigma_aff_weighted"))]
     table = Table(*keys, *shown, box=None, pad_edge=False, header_style="dim")
-    frame = mean[shown].to_dataframe().reset_index() if shown else None
-    for _, row in frame.iterrows() if frame is not None else ():
+    rows = mean[shown].to_dataframe().reset_index().to_dict("records") if shown else []
+    for row in rows:
         table.add_row(*(str(row[key]) for key in keys), *(f"{row[name]:.4g}" for name in shown))
     return table

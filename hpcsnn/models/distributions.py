@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from hpcsnn.errors import ConfigurationError
 
@@ -26,6 +25,8 @@ class Normal:
 
     def values(self, words: NDArray[np.uint32]) -> NDArray[np.float64]:
         """One value a 32-bit random word, by the inverse distribution function."""
+        from scipy.special import ndtri  # takes longer to load than most commands take
+
         values: NDArray[np.float64] = self.mean + self.std * ndtri((words.astype(np.float64) + 0.5) / 2.0**32)
         return values
 

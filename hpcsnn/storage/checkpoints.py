@@ -14,12 +14,14 @@ import shutil
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import google_crc32c
 
 from hpcsnn.errors import StorageError
-from hpcsnn.storage.network_store import StoredNetwork
+
+if TYPE_CHECKING:
+    from hpcsnn.storage.network_store import StoredNetwork
 
 FORMAT, VERSION = "hpcsnn-checkpoint", 1
 
@@ -107,6 +109,8 @@ class Checkpoint:
 
     def network(self) -> StoredNetwork:
         """The state."""
+        from hpcsnn.storage.network_store import StoredNetwork  # Zarr, which a list of checkpoints needs not
+
         return StoredNetwork(self.network_path)
 
     def remove(self) -> None:
