@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,20 +18,7 @@ import hpcsnn
 from hpcsnn.config import load_configuration, shipped_configurations
 from hpcsnn.devices import CHOICES
 from hpcsnn.errors import ConfigurationError, DeviceError, HpcsnnError, StorageError
-from hpcsnn.launch.commands import (
-    AccountChoice,
-    Asked,
-    GpusChoice,
-    GraceChoice,
-    NodesChoice,
-    PartitionChoice,
-    ProfileChoice,
-    RanksChoice,
-    RestartsChoice,
-    TimeChoice,
-    register,
-    resume_run,
-)
+from hpcsnn.launch.commands import Asked, launches, register, resume_run
 from hpcsnn.model_time import parse_time_ms
 from hpcsnn.mpi_world import find_world
 
@@ -115,7 +103,9 @@ def run(
     epilog="Examples: `hpcsnn resume runs/topomap` · `mpiexec -n 4 hpcsnn resume runs/topomap --until 120s` · "
     "`hpcsnn resume runs/topomap --from 100000`"
 )
+@partial(launches, cluster=None)
 def resume(
+    asked: Asked,
     run: RunPath,
     until: Annotated[
         str | None, typer.Option(help="New end in model time, such as 120s. Default: as configured.")
@@ -123,32 +113,16 @@ def resume(
     from_step: Annotated[
         int | None, typer.Option("--from", metavar="STEP", help="Go on from this checkpoint; later ones go.")
     ] = None,
-    device: DeviceChoice = "auto",
     figures: FigureChoice = True,
-    cluster: Annotated[
-        str | None, typer.Option(metavar="slurm|local|debug", help="As a job there, as hpcsnn submit. Default: here.")
-    ] = None,
-    nodes: NodesChoice = 1,
-    ranks: RanksChoice = None,
-    gpus_per_node: GpusChoice = None,
-    time: TimeChoice = "1h",
-    grace: GraceChoice = None,
-    partition: PartitionChoice = None,
-    account: AccountChoice = None,
-    profile: ProfileChoice = None,
-    max_restarts: RestartsChoice = 3,
 ) -> None:
     """Go on with a run from its newest good checkpoint, on any number of ranks, as if it had never stopped.
 
     May change: the end, ranks, device, tile size, how often to write checkpoints. Nothing else.
     """
-    if cluster is not None:
+    if asked.cluster is not None:
         with _reported():
             until_ms = None if until is None else parse_time_ms("--until", until)
-            asked = Asked(
-                cluster, nodes, ranks, gpus_per_node, time, grace, partition, account, profile, max_restarts, device
-            )
-            resume_run(run, until_ms, asked)
+            resume_run(run, until_ms, from_step, asked)
             return
     comm = _world()
     with _reported(comm):
@@ -156,7 +130,7 @@ def resume(
         from hpcsnn.terminal import print_summary
 
         until_ms = None if until is None else parse_time_ms("--until", until)
-        setting = Setting(comm, device, Console(quiet=comm.Get_rank() != 0), figures)
+        setting = Setting(comm, asked.device, Console(quiet=comm.Get_rank() != 0), figures)
         summary = resume_experiment(run, setting, until_ms, from_step)
         if comm.Get_rank() == 0:
             print_summary(run, summary)

@@ -97,10 +97,13 @@ def test_cancel_and_resume_as_a_job(straight, tmp_path):
     assert entry.summary["steps"] == committed(run)[-1].step < 800_000
     over = hpcsnn("cancel", run)
     assert over.stderr == f"error: {run}: nothing to cancel; its job is cancelled\n"
-    succeeds("resume", run, *LOCAL, "--ranks", 1)
+    earlier = committed(run)[0].step
+    succeeds("resume", run, "--from", earlier, *LOCAL, "--ranks", 1)
+    assert committed(run)[0].step == earlier
     watched = succeeds("watch", run)
     assert "completed" in watched.stdout
     assert read_run(run).summary["digest"] == straight["long"]
+    assert read_run(run).summary["resumed_from_step"] == earlier
 
 
 def test_an_error_that_would_only_come_again_is_not_tried_again(tmp_path):

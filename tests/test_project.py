@@ -52,6 +52,7 @@ def test_the_wheel_holds_kernels_and_configurations(installed):
         ours = {path.name for path in (ROOT / folder).iterdir()}
         assert {Path(name).name for name in names if name.startswith(f"hpcsnn/{folder}/")} == ours
     assert not any(name.startswith(("tests/", "scaling/")) for name in names)
+    assert "hpcsnn/analysis/report.html.jinja" in names
 
 
 def test_the_wheel_runs_away_from_the_checkout(installed, tmp_path):

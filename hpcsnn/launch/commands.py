@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 from rich.console import Console
@@ -18,30 +19,6 @@ from hpcsnn.devices import CHOICES
 from hpcsnn.errors import StorageError
 from hpcsnn.model_time import parse_time_ms
 
-ClusterChoice = Annotated[
-    str,
-    typer.Option(metavar="slurm|local|debug", help="Where: a Slurm cluster, this machine, or this very process."),
-]
-NodesChoice = Annotated[int, typer.Option(min=1, help="Nodes.")]
-RanksChoice = Annotated[
-    int | None,
-    typer.Option(min=1, help="MPI ranks in all. Default: one a GPU, else by the network's size."),
-]
-GpusChoice = Annotated[int | None, typer.Option(min=0, help="GPUs of each node. Default: the profile's, else none.")]
-TimeChoice = Annotated[
-    str, typer.Option(metavar="TIME", help="Limit of one start, such as 2h; the run is requeued until it is done.")
-]
-GraceChoice = Annotated[
-    str | None,
-    typer.Option(metavar="TIME", help="How long before the limit to stop and write a checkpoint. Default: by size."),
-]
-PartitionChoice = Annotated[str | None, typer.Option(help="Slurm partition. Default: the profile's.")]
-AccountChoice = Annotated[str | None, typer.Option(help="Slurm account. Default: the profile's.")]
-ProfileChoice = Annotated[
-    str | None, typer.Option(metavar="NAME", help="A profile of ~/.config/hpcsnn/clusters.yaml. Default: 'default'.")
-]
-RestartsChoice = Annotated[int, typer.Option(min=0, help="How often to go on after a crash.")]
-DeviceChoice = Annotated[str, typer.Option(metavar="|".join(CHOICES), help="As for hpcsnn run.")]
 Overrides = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="As for hpcsnn run. Repeat.")]
 RootPath = Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to look for runs.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
@@ -52,19 +29,61 @@ _CHECKPOINT_EVERY = "10min-wall"
 
 @dataclass(frozen=True)
 class Asked:
-    """The flags that say how to launch."""
+    """How to launch, as the flags say; each field is an option of every command that launches."""
 
-    cluster: str
-    nodes: int
-    ranks: int | None
-    gpus_per_node: int | None
-    time: str
-    grace: str | None
-    partition: str | None
-    account: str | None
-    profile: str | None
-    max_restarts: int
-    device: str
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="slurm|local|debug", help="A Slurm cluster, this machine, or this very process."),
+    ] = "slurm"
+    nodes: Annotated[int, typer.Option(min=1, help="Nodes.")] = 1
+    ranks: Annotated[
+        int | None, typer.Option(min=1, help="MPI ranks in all. Default: one a GPU, else by the network's size.")
+    ] = None
+    gpus_per_node: Annotated[
+        int | None, typer.Option(min=0, help="GPUs of each node. Default: the profile's, else none.")
+    ] = None
+    time: Annotated[
+        str, typer.Option(metavar="TIME", help="Limit of one start, such as 2h; the run is requeued until it is done.")
+    ] = "1h"
+    grace: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="How long before the limit to stop at a checkpoint. Default: by size."),
+    ] = None
+    partition: Annotated[str | None, typer.Option(help="Slurm partition. Default: the profile's.")] = None
+    account: Annotated[str | None, typer.Option(help="Slurm account. Default: the profile's.")] = None
+    profile: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of ~/.config/hpcsnn/clusters.yaml; default if there is one."),
+    ] = None
+    max_restarts: Annotated[int, typer.Option(min=0, help="How often to go on after a crash.")] = 3
+    device: Annotated[str, typer.Option(metavar="|".join(CHOICES), help="As for hpcsnn run.")] = "auto"
+
+
+def launches(command: Callable[..., None], **defaults: Any) -> Callable[..., None]:
+    """Give a command the options of `Asked`, in place of its argument ``asked``; `defaults` go before `Asked`'s own."""
+    kinds = get_type_hints(Asked, include_extras=True)
+    for kind in kinds.values():
+        kind.__metadata__[0].rich_help_panel = "The job"
+    own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "asked"]
+    options = [
+        inspect.Parameter(
+            option.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=defaults.get(option.name, option.default),
+            annotation=kinds[option.name],
+        )
+        for option in fields(Asked)
+    ]
+
+    def with_options(**given: Any) -> None:
+        asked = Asked(**{option.name: given.pop(option.name) for option in options})
+        command(**given, asked=asked)
+
+    own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+    with_options.__name__, with_options.__doc__ = command.__name__, command.__doc__
+    with_options.__signature__ = inspect.Signature([*own, *options])  # type: ignore[attr-defined]
+    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *options)}
+    return with_options
 
 
 def register(app: typer.Typer, reported: Callable[[], Any]) -> None:
@@ -74,28 +93,16 @@ def register(app: typer.Typer, reported: Callable[[], Any]) -> None:
         epilog="Examples: `hpcsnn submit topomap --nodes 4 --gpus-per-node 4 --time 2h --partition gpu` · "
         "`hpcsnn submit topomap --cluster local --ranks 2` · `hpcsnn submit topomap --set scale=16 --dry-run`"
     )
+    @launches
     def submit(
+        asked: Asked,
         config: Annotated[str, typer.Argument(metavar="CONFIG", help="As for hpcsnn run.")],
         overrides: Overrides = [],  # noqa: B006 (typer wants a list)
         out: Annotated[Path | None, typer.Option(help="Run directory. Default: runs/ and a free name.")] = None,
-        cluster: ClusterChoice = "slurm",
-        nodes: NodesChoice = 1,
-        ranks: RanksChoice = None,
-        gpus_per_node: GpusChoice = None,
-        time: TimeChoice = "1h",
-        grace: GraceChoice = None,
-        partition: PartitionChoice = None,
-        account: AccountChoice = None,
-        profile: ProfileChoice = None,
-        max_restarts: RestartsChoice = 3,
-        device: DeviceChoice = "auto",
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the job and submit nothing.")] = False,
     ) -> None:
         """Submit a run as a job, which is requeued and restarted until it is done; prints job and run directory."""
         with reported():
-            asked = Asked(
-                cluster, nodes, ranks, gpus_per_node, time, grace, partition, account, profile, max_restarts, device
-            )
             configuration = _with_checkpoints(load_configuration(config, overrides), config, overrides)
             submit_run(configuration, out, Path(config).stem, asked, dry_run)
 
@@ -103,7 +110,9 @@ def register(app: typer.Typer, reported: Callable[[], Any]) -> None:
         epilog="Examples: `hpcsnn sweep topomap --vary seed=1..10 --vary scale=1,2,4 --max-parallel 8` · "
         "`hpcsnn sweep --report runs/topomap-sweep`"
     )
+    @launches
     def sweep(
+        asked: Asked,
         config: Annotated[str | None, typer.Argument(metavar="[CONFIG]", help="As for hpcsnn run.")] = None,
         vary: Annotated[
             list[str], typer.Option(metavar="KEY=VALUES", help="seed=1..10, scale=1,2,4. Repeat: all combinations.")
@@ -116,17 +125,6 @@ def register(app: typer.Typer, reported: Callable[[], Any]) -> None:
         max_parallel: Annotated[
             int | None, typer.Option(min=1, help="Runs at a time. Default: 256; locally 1.")
         ] = None,
-        cluster: ClusterChoice = "slurm",
-        nodes: NodesChoice = 1,
-        ranks: RanksChoice = None,
-        gpus_per_node: GpusChoice = None,
-        time: TimeChoice = "1h",
-        grace: GraceChoice = None,
-        partition: PartitionChoice = None,
-        account: AccountChoice = None,
-        profile: ProfileChoice = None,
-        max_restarts: RestartsChoice = 3,
-        device: DeviceChoice = "auto",
     ) -> None:
         """Submit a run for each combination of values, as one job array, but for those finished or under way."""
         with reported():
@@ -138,9 +136,6 @@ def register(app: typer.Typer, reported: Callable[[], Any]) -> None:
                 return
             if config is None or not vary:
                 raise ConfigurationError("sweep: give a CONFIG and what to --vary, or --report FOLDER")
-            asked = Asked(
-                cluster, nodes, ranks, gpus_per_node, time, grace, partition, account, profile, max_restarts, device
-            )
             if not any(override.startswith("checkpoint_every=") for override in overrides):
                 overrides = [*overrides, f"checkpoint_every={_CHECKPOINT_EVERY}"]
             folder = out or Path("runs") / f"{Path(config).stem}-sweep"
@@ -249,10 +244,11 @@ def submit_run(configuration: Configuration, out: Path | None, name: str, asked:
     typer.echo(f"{job}  {run}")
 
 
-def resume_run(run: Path, until_ms: float | None, asked: Asked) -> None:
-    """Submit a job that goes on with a run."""
+def resume_run(run: Path, until_ms: float | None, from_step: int | None, asked: Asked) -> None:
+    """Submit a job that goes on with a run, from its newest good checkpoint or from that of a step."""
     from hpcsnn.launch.executors import make_plan, prepare, submit
     from hpcsnn.launch.job_files import JobFiles
+    from hpcsnn.resuming import prepare_resume
     from hpcsnn.storage.run_directory import RunDirectory
 
     directory, files = RunDirectory(run), JobFiles(run)
@@ -264,6 +260,9 @@ def resume_run(run: Path, until_ms: float | None, asked: Asked) -> None:
         directory.check_run()
     configuration = load_configuration(there, [] if until_ms is None else [f"duration_ms={until_ms!r}"])
     cluster, profile, request = launch_setting(configuration, asked)
+    if from_step is not None:
+        with directory.lock():
+            prepare_resume(directory, until_ms, from_step)
     if directory.configuration.is_file():
         directory.write_configuration(configuration.resolved())
     logs = (run / "job" / "logs").resolve()

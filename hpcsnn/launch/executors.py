@@ -32,7 +32,7 @@ CLUSTERS: tuple[Cluster, ...] = ("slurm", "local", "debug")
 _REQUEUES = 1_000_000
 
 
-def check_cluster(cluster: str) -> Cluster:
+def check_cluster(cluster: str | None) -> Cluster:
     """Raise ConfigurationError unless this is a cluster that can be reached from here."""
     if cluster not in CLUSTERS:
         raise ConfigurationError(f"--cluster: {cluster!r} is not allowed; must be one of {', '.join(CLUSTERS)}")

@@ -87,6 +87,10 @@ def report_sweep(folder: Path, console: Console) -> None:
         console.print(str(path), highlight=False, soft_wrap=True)
 
 
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
 def _over_seeds(results: xr.Dataset) -> bool:
     return "seed" in results.dims and len(results.dims) > 1
 
@@ -96,8 +100,10 @@ def _table(results: xr.Dataset, sweep: Sweep) -> Table:
     mean, _ = averaged(results)
     keys = [str(key) for key in sweep.vary if key in mean.dims]
     shown = [str(name) for name in results if str(name).endswith((".rate_hz", ".synapses", ".sigma_aff_weighted"))]
-    table = Table(*keys, *shown, box=None, pad_edge=False, header_style="dim")
+    table = Table(*keys, box=None, pad_edge=False, header_style="dim")
+    for name in shown:
+        table.add_column(name.replace(".", "\n"), overflow="fold", justify="right")
     rows = mean[shown].to_dataframe().reset_index().to_dict("records") if shown else []
     for row in rows:
-        table.add_row(*(str(row[key]) for key in keys), *(f"{row[name]:.4g}" for name in shown))
+        table.add_row(*(str(row[key]) for key in keys), *(_short(row[name]) for name in shown))
     return table

@@ -23,6 +23,7 @@ from hpcsnn.launch.registry import read_run
 
 _SWEEP = "sweep.json"
 _MOST_VALUES = 10_000
+_MOST_TICKS = 8
 # What the figure shows of each population and projection.
 _SHOWN = ("rate_hz", "synapses", "sigma_aff_weighted", "weight_mean")
 
@@ -172,7 +173,7 @@ def sweep_figure(results: xr.Dataset) -> Figure | None:
             panel.errorbar(
                 places, line.values, error, marker="o", markersize=3, color=COLOURS[number % len(COLOURS)], label=label
             )
-            if places is not x:
+            if places is not x or len(x) <= _MOST_TICKS:
                 panel.set_xticks(places, x.tolist())
         panel.set(xlabel=axis, ylabel=str(name))
     for panel in panels[len(shown) :]:
