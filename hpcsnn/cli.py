@@ -17,7 +17,7 @@ from rich.table import Table
 import hpcsnn
 from hpcsnn.config import load_configuration, shipped_configurations
 from hpcsnn.devices import CHOICES
-from hpcsnn.errors import ConfigurationError, DeviceError, HpcsnnError, StorageError
+from hpcsnn.errors import ConfigurationError, DeviceError, HpcsnnError, RunBusyError, StorageError
 from hpcsnn.launch.commands import Asked, launches, register, resume_run
 from hpcsnn.model_time import parse_time_ms
 from hpcsnn.mpi_world import find_world
@@ -55,7 +55,7 @@ DeviceChoice = Annotated[
 FigureChoice = Annotated[bool, typer.Option(help="Draw figures at the end.")]
 
 # Exit codes: 1 something failed on the way and was told in words, 2 the request itself cannot be carried out, 3 a fault
-# that nobody foresaw, after which another try may succeed.
+# that nobody foresaw, or another job at the same run, after which another try may succeed.
 _FAILED, _REFUSED, _FAULT = 1, 2, 3
 
 
@@ -273,7 +273,7 @@ def _world() -> Any:
         return find_world()
     except DeviceError as error:
         _complain(str(error))
-        raise typer.Exit(_REFUSED) from None
+        raise typer.Exit(_FAILED) from None
 
 
 @contextmanager
@@ -289,7 +289,7 @@ def _reported(comm: Any = None) -> Iterator[None]:
         raise typer.Exit(_REFUSED) from None
     except StorageError as error:
         _complain(str(error))
-        _stop(comm, ranks, _REFUSED)
+        _stop(comm, ranks, _FAULT if isinstance(error, RunBusyError) else _REFUSED)
     except HpcsnnError as error:
         _complain(f"rank {rank}: {error}" if ranks > 1 else str(error))
         _stop(comm, ranks, _FAILED)

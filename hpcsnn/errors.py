@@ -26,6 +26,10 @@ class StorageError(HpcsnnError, OSError):
     """A run directory that cannot be written or read."""
 
 
+class RunBusyError(StorageError):
+    """A run directory that another job writes to, or one that ended a moment ago."""
+
+
 def unknown_name(what: str, name: object, allowed: Iterable[str]) -> str:
     """The message for a name that is not one of `allowed`, with the nearest one suggested."""
     choices = sorted(allowed)

@@ -99,6 +99,7 @@ def resume_experiment(
         simulation = _simulation(configuration, setting)
         restore(simulation, plan.checkpoint.network())
         _announce(simulation, directory, setting, f"from {simulation.time_ms * 1e-3:g} s, ")
+        on_first_rank(setting.comm, directory.forget_summary)
         on_first_rank(setting.comm, lambda: directory.write_configuration(configuration.resolved()))
         checkpointer = Checkpointer(
             simulation,

@@ -19,9 +19,11 @@ from scipy.stats import wilcoxon
 from test_damage import flip
 from test_restart import PLAIN, succeeds
 
+from hpcsnn.analysis.connectivity import Subject
 from hpcsnn.analysis.evolution import analyse
 from hpcsnn.analysis.report import write_report
 from hpcsnn.analysis.rewiring_events import time_bins
+from hpcsnn.config import load_configuration
 from hpcsnn.storage.checkpoints import committed
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.records import Records
@@ -165,7 +167,7 @@ def test_time_bins_are_round_and_cover_the_run(n_steps, dt_ms, n_bins, width_ms)
 
 
 def test_rates_are_those_of_the_run(run):
-    rates = results(run, "populations").rate
+    rates = results(run, "_populations").rate
     assert rates.population.values.tolist() == ["source", "target"]
     expected, bin_ms = states(run)[-1].rates_hz("target")
     np.testing.assert_allclose(rates.sel(population="target"), expected)
@@ -182,8 +184,22 @@ def test_a_cluster_gives_the_same_results(run, tmp_path):
         with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
             done = succeeds("analyze", copy, "--scheduler", cluster.scheduler_address)
     assert done.stdout.strip().endswith("report.html")
-    for group in ("ff", "lat", "populations"):
+    for group in ("ff", "lat", "_populations"):
         xr.testing.assert_identical(results(run, group), results(copy, group))
+
+
+@pytest.mark.parametrize("neurons", [256, 64], ids=["a shard a task", "a shard in strips"])
+def test_tasks_may_be_of_any_size(neurons, run, tmp_path, monkeypatch):
+    """Nine tasks of a shard each, or strips within a shard, come to the same; only chance maps are drawn anew."""
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy, symlinks=True)
+    monkeypatch.setattr("hpcsnn.analysis.connectivity._NEURONS_A_TASK", neurons)
+    assert len(Subject.of(load_configuration("topomap", ["scale=3"]).network().projections["ff"], 0, 1).tasks()) == 9
+    for name, found in analyse(copy, QUIET).projections.items():
+        expected = results(run, name)
+        same = [key for key in expected if not str(key).endswith(("_null", "_null_mean", "_p"))]
+        xr.testing.assert_allclose(found[same].load(), expected[same], rtol=1e-12)
+        assert not np.array_equal(found.sigma_aff_null, expected.sigma_aff_null, equal_nan=True)
 
 
 class _Page(HTMLParser):

@@ -132,6 +132,53 @@ def test_staged_exchange_gives_the_compiled_exchanges_bits(tmp_path):
     assert host_delayed == launched_delayed != host
 
 
+STORED_BY_RANKS = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+import numpy as np
+import hpcsnn.rank_state
+from emulated_gpu import EmulatedGpu
+from mpi4py import MPI
+from networks import topographic_map
+from hpcsnn import Simulation
+from hpcsnn.devices.base import LOG_FULL
+from hpcsnn.digest import simulation_digest
+from hpcsnn.storage.network_store import StoredNetwork, write_network
+hpcsnn.rank_state._LOG_ENTRIES = 20
+world = MPI.COMM_WORLD
+record = {{"projections__ff__record_events": True, "projections__lat__record_events": True}}
+for device in ("cpu", EmulatedGpu()):
+    simulation = Simulation(topographic_map(scale=3, **record), world, device)
+    halts, mend = [], simulation._mend
+    simulation._mend = lambda reason: (halts.append(reason), mend(reason))
+    simulation.run(30.0)
+    assert halts.count(LOG_FULL) > 3, halts
+    name = Path({folder!r}) / type(device).__name__
+    write_network(name, simulation)
+    digest = simulation_digest(simulation)
+    logs = [np.stack(simulation.spikes(p), axis=1) for p in ("source", "target")]
+    logs += [simulation.events(p) for p in ("ff", "lat")]
+    everyone = world.gather(logs)
+    if simulation.rank == 0:
+        assert StoredNetwork(name).digest() == digest
+        tables = [np.concatenate(parts) for parts in zip(*everyone)]
+        print(digest, *[hash(table[np.lexsort(table.T)].tobytes()) for table in tables])
+"""
+
+
+@pytest.mark.parametrize("n_ranks", [2, 3])
+def test_ranks_of_launched_kernels_store_and_log_what_the_host_does(n_ranks, tmp_path):
+    """Shards that two ranks share, and logs so small that ranks halt at different steps around an exchange."""
+    script = tmp_path / "ranks.py"
+    script.write_text(STORED_BY_RANKS.format(tests=str(Path(__file__).parent), folder=str(tmp_path)))
+    done = run_on_ranks(n_ranks, [str(script)], timeout_s=300, PYTHONHASHSEED="0")
+    assert done.returncode == 0, done.stderr
+    host, launched = done.stdout.splitlines()
+    assert host == launched
+    assert host.split()[0] == digest_on(topographic_map(scale=3), "cpu", 30.0)
+
+
 def test_a_gpu_that_is_not_there_is_an_error_that_says_what_to_do(monkeypatch):
     pytest.importorskip("cupy", reason="needs cupy-cuda13x (extra gpu)")
     monkeypatch.setattr("hpcsnn.devices.cuda.gpu_count", lambda: 0)

@@ -96,7 +96,7 @@ def test_a_second_writer_is_refused_and_harms_nothing(tmp_path):
     for arguments in (("resume", run), ("run", "topomap", "--overwrite", "--out", run)):
         for ranks in (1, 2):
             done = hpcsnn(*arguments, *PLAIN, ranks=ranks)
-            assert done.returncode == 2
+            assert done.returncode == 3
             assert f"error: {run}: another hpcsnn is writing here; wait for it, or stop it" in done.stderr
     # A rank that outlives its fellows' end keeps the next job out as well: nothing it writes can mix with theirs.
     ranks = run_processes(process.pid)

@@ -1,15 +1,15 @@
 """One projection at one checkpoint, shard by shard: a value a target neuron, and sums that join to the whole.
 
 These are the tasks that Dask runs, here or on a cluster: each reads the synapses of some shards, writes a value a
-neuron to its own chunks of the results, and returns sums. No task sees more than the synapses of `_NEURONS_A_TASK`
-neurons or one shard, whichever is more.
+neuron to its own chunks of the results, and returns sums. No task holds more than the synapses of `_NEURONS_A_TASK`
+neurons at a time.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.shards import ShardGrid
 
 _NEURONS_A_TASK = 1 << 14
+Box = tuple[slice, slice]
 _WEIGHT_BINS = 20
 
 # What is kept for each target neuron and checkpoint: (unit, meaning).
@@ -131,6 +132,18 @@ class Tally:
     weights: NDArray[np.int64]
     displacement: DisplacementMap | None
 
+    def __add__(self, other: Tally) -> Tally:
+        both = self.displacement is not None and other.displacement is not None
+        return Tally(
+            self.n + other.n,
+            self.weight_sum + other.weight_sum,
+            self.n_below_half + other.n_below_half,
+            added([self.in_degrees, other.in_degrees]),
+            added([self.out_degrees, other.out_degrees]),
+            added([self.weights, other.weights]),
+            self.displacement + other.displacement if both else None,  # type: ignore[operator]
+        )
+
 
 @dataclass(frozen=True)
 class Partial:
@@ -139,6 +152,11 @@ class Partial:
     tally: Tally
     sources: NDArray[np.int32]
     counts: NDArray[np.int64]
+
+    def __add__(self, other: Partial) -> Partial:
+        sources, place = np.unique(np.concatenate([self.sources, other.sources]), return_inverse=True)
+        counts = np.bincount(place, np.concatenate([self.counts, other.counts]), len(sources)).astype(np.int64)
+        return Partial(self.tally + other.tally, sources, counts)
 
 
 def create_arrays(results: Path, subject: Subject, n_times: int) -> None:
@@ -164,21 +182,41 @@ def measure(network: Path, subject: Subject, shards: Sequence[int], results: Pat
         StorageError: a file of the checkpoint is missing or damaged.
     """
     stored = StoredNetwork(network)
-    cut = ShardGrid.of(subject.target_grid)
-    ids = [cut.ids(shard) for shard in shards]
-    targets = np.concatenate(ids)
-    rows = stored.rows(subject.name, targets)
-    random = np.random.default_rng([subject.seed, subject.index, stored.step, shards[0]])
-    values = _of_neurons(subject, targets, rows, random)
     group = zarr.open_group(results / subject.name, mode="r+")
-    bounds = np.cumsum([0, *map(len, ids)])
-    for shard, first, last in zip(shards, bounds[:-1], bounds[1:], strict=True):
-        box = cut.box(shard)
-        shape = tuple(side.stop - side.start for side in box)
-        for name, column in values.items():
-            array: Any = group[name]
-            array[(time, *box)] = column[first:last].reshape(shape)
-    return _partial(subject, targets, rows)
+    partials = []
+    for boxes in _pieces(ShardGrid.of(subject.target_grid), shards):
+        ids = [_ids(subject.target_grid, box) for box in boxes]
+        targets = np.concatenate(ids)
+        rows = stored.rows(subject.name, targets)
+        random = np.random.default_rng([subject.seed, subject.index, stored.step, int(targets[0])])
+        values = _of_neurons(subject, targets, rows, random)
+        bounds = np.cumsum([0, *map(len, ids)])
+        for box, first, last in zip(boxes, bounds[:-1], bounds[1:], strict=True):
+            shape = tuple(side.stop - side.start for side in box)
+            for name, column in values.items():
+                array: Any = group[name]
+                array[(time, *box)] = column[first:last].reshape(shape)
+        partials.append(_partial(subject, targets, rows))
+    return reduce(operator.add, partials)
+
+
+def _pieces(cut: ShardGrid, shards: Sequence[int]) -> list[list[Box]]:
+    """What is looked at together: small shards whole, of a large one some rows of the grid at a time."""
+    height = max(1, _NEURONS_A_TASK // cut.shard[1])
+    if height >= cut.shard[0]:
+        return [[cut.box(shard) for shard in shards]]
+    boxes = [cut.box(shard) for shard in shards]
+    return [
+        [(slice(y, min(y + height, rows.stop)), columns)]
+        for rows, columns in boxes
+        for y in range(rows.start, rows.stop, height)
+    ]
+
+
+def _ids(grid: Grid, box: Box) -> NDArray[np.int64]:
+    """The neurons in a box, row by row."""
+    rows, columns = box
+    return (np.arange(rows.start, rows.stop)[:, None] * grid.nx + np.arange(columns.start, columns.stop)).ravel()
 
 
 def _of_neurons(
@@ -231,17 +269,7 @@ def joined(subject: Subject, partials: Sequence[Partial]) -> Tally:
     out_degree = np.zeros(subject.source_grid.size, dtype=np.int64)
     for partial in partials:
         out_degree[partial.sources] += partial.counts
-    tallies = [partial.tally for partial in partials]
-    maps = [tally.displacement for tally in tallies if tally.displacement is not None]
-    return Tally(
-        n=sum(tally.n for tally in tallies),
-        weight_sum=sum(tally.weight_sum for tally in tallies),
-        n_below_half=sum(tally.n_below_half for tally in tallies),
-        in_degrees=added([tally.in_degrees for tally in tallies]),
-        out_degrees=np.bincount(out_degree),
-        weights=added([tally.weights for tally in tallies]),
-        displacement=reduce(operator.add, maps) if maps else None,
-    )
+    return replace(reduce(operator.add, (partial.tally for partial in partials)), out_degrees=np.bincount(out_degree))
 
 
 def added(histograms: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:

@@ -1,7 +1,7 @@
 """How a run's wiring came about: every checkpoint and every recorded rewiring event, as xarray datasets in Zarr.
 
 ``analysis.zarr`` in the run directory has a group a projection (values a target neuron and checkpoint, means with p,
-histograms, displacement maps, event counts) and the group ``populations`` (rates). `hpcsnn.analysis.connectivity` and
+histograms, displacement maps, event counts) and the group ``_populations`` (rates). `hpcsnn.analysis.connectivity` and
 `hpcsnn.analysis.rewiring_events` hold the tasks behind them.
 """
 
@@ -30,8 +30,8 @@ from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.records import Records
 from hpcsnn.storage.run_directory import RunDirectory
 
-# The group of the populations' rates; projections and populations have their names in common, so it cannot be one.
-POPULATIONS = "populations"
+# The group of the populations' rates: a name that no projection can have.
+POPULATIONS = "_populations"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def analyse(run: Path, console: Console, scheduler: str | None = None) -> Evolut
     manifest = there[-1].manifest()
     configuration = parse_configuration(manifest["configuration"])
     network = configuration.network()
-    partial = directory.analysis.with_suffix(".partial")
+    partial = directory.analysis_partial
     shutil.rmtree(partial, ignore_errors=True)
     subjects = {
         name: Subject.of(projection, index, network.seed)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from hpcsnn.network import Grid
 
-# Neurons drawn for at a time: some megabytes of random numbers.
-_AT_A_TIME = 4096
+# Random numbers drawn at a time: some megabytes.
+_DRAWS_AT_A_TIME = 1 << 21
 
 
 def drawn_sources(
@@ -44,8 +44,9 @@ def drawn_sources(
     dx, dy, chance = dx[within], dy[within], profile[squared[within]].astype(np.float32)
     wanted = np.minimum(in_degree, len(dx))
     chosen = [np.empty(0, dtype=np.intp)]
-    for first in range(0, len(wanted), _AT_A_TIME):
-        degrees = wanted[first : first + _AT_A_TIME]
+    at_a_time = max(1, _DRAWS_AT_A_TIME // max(len(dx), 1))
+    for first in range(0, len(wanted), at_a_time):
+        degrees = wanted[first : first + at_a_time]
         # Exponential waiting times with these chances as rates: the first to come (Efraimidis & Spirakis 2006).
         waiting = random.standard_exponential((len(degrees), len(dx)), dtype=np.float32) / chance
         most = int(degrees.max(initial=0))

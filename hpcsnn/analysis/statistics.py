@@ -75,7 +75,8 @@ def projection_statistics(simulation: Simulation, name: str) -> dict[str, Any]:
         squared = (dx**2 + dy**2).astype(np.float64)
         sums |= {
             "squared": squared.sum(),
-            "weighted_squared": (weight * squared).sum(),
+            "weight_size": np.abs(weight).sum(),
+            "weighted_squared": (np.abs(weight) * squared).sum(),
             "distance": np.sqrt(squared).sum(),
         }
     total = dict(zip(sums, simulation.sum_over_ranks(np.array(list(sums.values()))), strict=True))
@@ -93,7 +94,7 @@ def projection_statistics(simulation: Simulation, name: str) -> dict[str, Any]:
         "weight_mean": per("weight", n),
         "weight_below_half": per("below", n),
         "sigma_aff": _root_half(per("squared", n)) if same_grid else None,
-        "sigma_aff_weighted": _root_half(per("weighted_squared", total["weight"])) if same_grid else None,
+        "sigma_aff_weighted": _root_half(per("weighted_squared", total["weight_size"])) if same_grid else None,
         "distance_mean": per("distance", n) if same_grid else None,
         "formed": int(total["formed"]),
         "eliminated": int(total["eliminated"]),

@@ -16,8 +16,8 @@ from hpcsnn.network import Grid
 
 # Steps of the fine search in a grid unit; the fine search goes one grid unit to both sides.
 _FINE = 10
-# Neurons searched at a time: some megabytes of candidates.
-_AT_A_TIME = 4096
+# Candidates looked at at a time, for all neurons at hand: some megabytes.
+_CANDIDATES_AT_A_TIME = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,9 @@ def _axis(
     apart = np.abs(fine[None, :] - places[:, None])
     squared = np.minimum(apart, side - apart) ** 2
     centre, spread = np.full(n_rows, np.nan), np.full(n_rows, np.nan)
-    for first in range(0, n_rows, _AT_A_TIME):
-        last = min(first + _AT_A_TIME, n_rows)
+    at_a_time = max(1, _CANDIDATES_AT_A_TIME // len(fine))
+    for first in range(0, n_rows, at_a_time):
+        last = min(first + at_a_time, n_rows)
         here = slice(*np.searchsorted(row, (first, last)))
         cell = (row[here].astype(np.int64) - first) * len(places) + (distance[here] - places[0])
         by_place = np.bincount(cell, weights=weight[here], minlength=(last - first) * len(places))

@@ -32,7 +32,12 @@ class KernelState(Protocol):
 
 
 class Executable(Protocol):
-    """A compiled program, bound to the state of one rank."""
+    """A compiled program, bound to the state of one rank.
+
+    ``defers`` says whether what `later` gives is still to be done, or was done at once.
+    """
+
+    defers: bool
 
     @property
     def phase_seconds(self) -> Mapping[Phase, float]:

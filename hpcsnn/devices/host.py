@@ -132,6 +132,8 @@ def _compile(command: list[str], source: str, text: Path, library: Path) -> None
 class HostExecutable:
     """The compiled library of one rank, bound to its network struct."""
 
+    defers = True
+
     def __init__(self, library: Path, struct: ctypes.Structure) -> None:
         self._struct = struct
         self._library = ctypes.CDLL(str(library))

@@ -22,6 +22,8 @@ from hpcsnn.exchange import StagedAllgather
 
 # Where nothing is exchanged, sequences end at multiples of so many steps.
 _STEPS_A_SEQUENCE = 100
+# Where nothing is exchanged, the host asks this often (in sequences) whether a kernel has halted.
+_LOOKED_AT_EVERY = 8
 # One sequence in so many is launched kernel by kernel, with a mark between phases.
 _SAMPLED_EVERY = 17
 
@@ -42,6 +44,8 @@ class Sequence:
 
 class Launching(ABC):
     """An executable that launches kernels; a device says how (`launch`, `replay`, `mark`, `send_struct`)."""
+
+    defers = False
 
     def __init__(self, program: Program, state: KernelState) -> None:
         self._stages, self._state = program.stages, state
@@ -132,7 +136,7 @@ class Launching(ABC):
     def advance(self, until_step: int) -> int:
         """Run the schedule; see `hpcsnn.devices.base.Executable`.
 
-        Kernels that follow a halt return at once, so that without exchange nothing is asked back before the end.
+        Kernels that follow a halt return at once, so that without exchange it is enough to ask now and then.
         """
         start = time.perf_counter()
         marks: list[Mark] = []
@@ -148,10 +152,10 @@ class Launching(ABC):
                 marks += self._launched_one_by_one(sequence.stages)
             elif sequence.stages:
                 self.replay(sequence.stages)
-            if sequence.exchange:
+            if sequence.exchange or self._n_sequences % _LOOKED_AT_EVERY == 0:
                 halted = self._state.control("halt")
-                if halted == RUNNING:
-                    self._exchange()
+            if sequence.exchange and halted == RUNNING:
+                self._exchange()
         self.wait()
         self._take(marks)
         self._advance_s += time.perf_counter() - start

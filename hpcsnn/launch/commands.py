@@ -248,13 +248,14 @@ def resume_run(run: Path, until_ms: float | None, from_step: int | None, asked: 
     """Submit a job that goes on with a run, from its newest good checkpoint or from that of a step."""
     from hpcsnn.launch.executors import make_plan, prepare, submit
     from hpcsnn.launch.job_files import JobFiles
+    from hpcsnn.launch.registry import look_up
     from hpcsnn.resuming import prepare_resume
     from hpcsnn.storage.run_directory import RunDirectory
 
     directory, files = RunDirectory(run), JobFiles(run)
-    status = files.status()
-    if status is not None and not status.state.over and not status.lost:
-        raise StorageError(f"{run}: its job is {status.state}; hpcsnn cancel {run} first, or wait for it")
+    entry = look_up(run)
+    if entry.status is not None and not entry.status.state.over and entry.state != "lost":
+        raise StorageError(f"{run}: its job is {entry.state}; hpcsnn cancel {run} first, or wait for it")
     there = directory.configuration if directory.configuration.is_file() else files.configuration
     if not there.is_file():
         directory.check_run()
@@ -306,6 +307,7 @@ def cancel_run(run: Path) -> str:
     from dataclasses import replace
 
     from hpcsnn.launch.job_files import JobFiles, State
+    from hpcsnn.launch.registry import look_up
 
     files = JobFiles(run)
     plan, status = files.plan(), files.status()
@@ -314,7 +316,7 @@ def cancel_run(run: Path) -> str:
     if status.state in (State.RUNNING, State.RESTARTING) and not status.lost:
         files.request_cancel()
         return f"{run}: asked to stop at a checkpoint; hpcsnn watch {run} shows when it has"
-    if plan.cluster == "slurm":
+    if plan.cluster == "slurm" and plan.job_id and not look_up(run).forgotten:
         done = subprocess.run(["scancel", plan.job_id], capture_output=True, text=True, check=False)
         if done.returncode:
             raise StorageError(f"{run}: scancel {plan.job_id}: {done.stderr.strip()}")

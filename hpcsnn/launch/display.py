@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hpcsnn.launch.job_files import State
-from hpcsnn.launch.registry import RunEntry, read_run
+from hpcsnn.launch.registry import RunEntry, look_up, read_run
 from hpcsnn.progress import clock
 
 _COLOURS = {
@@ -28,6 +29,7 @@ _COLOURS = {
     "lost": "red",
 }
 _LOOK_EVERY_S = 0.5
+_ASK_SLURM_EVERY = 60
 
 
 def jobs_table(entries: list[RunEntry], root: Path) -> Table:
@@ -121,14 +123,15 @@ def _facts(entry: RunEntry, left: float | None) -> dict[str, str]:
 def watch_run(path: Path, console: Console) -> RunEntry:
     """Show a run until its job is over (or, of a run without a job, until it is finished); how it then stands."""
     with Live(console=console, auto_refresh=False) as live:
-        while True:
-            entry = read_run(path)
+        for look in itertools.count():
+            entry = look_up(path) if look % _ASK_SLURM_EVERY == 0 else read_run(path)
             live.update(run_view(entry, console.width), refresh=True)
-            if entry.status is not None and (entry.status.state.over or entry.status.lost):
+            if entry.status is not None and (entry.status.state.over or entry.state == "lost"):
                 return entry
             if entry.status is None and entry.summary:
                 return entry
             time.sleep(_LOOK_EVERY_S)
+    raise AssertionError("counting ends nowhere")
 
 
 def as_plain(entry: RunEntry) -> dict[str, Any]:

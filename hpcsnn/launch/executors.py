@@ -21,10 +21,11 @@ import yaml
 from hpcsnn.config import Configuration
 from hpcsnn.errors import ConfigurationError, SimulationError
 from hpcsnn.launch.job_files import JobFiles, Plan, State, Status
+from hpcsnn.launch.local_controller import LocalExecutor
 from hpcsnn.launch.profiles import Profile
 from hpcsnn.launch.rank_processes import choose_launch
 from hpcsnn.launch.request import Request
-from hpcsnn.launch.supervisor import Supervisor
+from hpcsnn.launch.supervisor import JobFailedError, Supervisor
 
 Cluster = Literal["slurm", "local", "debug"]
 CLUSTERS: tuple[Cluster, ...] = ("slurm", "local", "debug")
@@ -52,7 +53,7 @@ def prepare(run: Path, configuration: Configuration | None, plan: Plan) -> None:
     if configuration is not None:
         files.configuration.write_text(yaml.safe_dump(configuration.resolved(), sort_keys=False))
     files.write_plan(plan)
-    files.write_status(replace(files.status() or Status(State.QUEUED), state=State.QUEUED, reason=""))
+    files.write_status(Status(State.QUEUED))
 
 
 def make_plan(cluster: Cluster, request: Request, profile: Profile, logs: Path, **how: Any) -> Plan:
@@ -82,20 +83,34 @@ def submit(
     Raises:
         SimulationError: the scheduler refused; its words.
     """
-    executor = _executor(cluster, request, profile, logs, **how)
+    supervisors = [Supervisor(run.resolve()) for run in runs]
+    if cluster == "debug":
+        return [_done_here(supervisor) for supervisor in supervisors]
     try:
-        detached = _detached() if cluster == "local" else nullcontext()
+        executor = _executor(cluster, request, profile, logs, **how)
+        apart = _detached() if cluster == "local" else submitit.helpers.clean_env()
         together = executor.batch() if len(runs) > 1 else nullcontext()
-        with detached, together:
-            jobs = [executor.submit(Supervisor(run.resolve())) for run in runs]
-    except submitit.core.utils.FailedJobError as error:
-        raise SimulationError(f"the job was not taken: {error}") from None
+        with apart, together:
+            jobs = [executor.submit(supervisor) for supervisor in supervisors]
+    except BaseException as error:
+        for run in runs:
+            JobFiles(run).write_status(Status(State.FAILED, f"not submitted: {error}"))
+        if isinstance(error, submitit.core.utils.FailedJobError):
+            raise SimulationError(f"the job was not taken: {error}") from None
+        raise
     for run, job in zip(runs, jobs, strict=True):
         files = JobFiles(run)
         files.write_plan(replace(files.plan(), job_id=str(job.job_id)))
-        if cluster == "debug":
-            job.result()
     return [str(job.job_id) for job in jobs]
+
+
+def _done_here(supervisor: Supervisor) -> str:
+    """Carry a run out in this process."""
+    try:
+        supervisor()
+    except JobFailedError as error:
+        raise SimulationError(str(error)) from None
+    return str(os.getpid())
 
 
 @contextmanager
@@ -125,10 +140,8 @@ def sbatch_script(request: Request, profile: Profile, logs: Path, name: str) -> 
 
 def _executor(cluster: Cluster, request: Request, profile: Profile, logs: Path, **how: Any) -> Any:
     """submitit's executor with everything set."""
-    if cluster == "debug":
-        return submitit.DebugExecutor(folder=logs)
     if cluster == "local":
-        local = submitit.LocalExecutor(folder=logs, max_num_timeout=_REQUEUES)
+        local = LocalExecutor(folder=logs, max_num_timeout=_REQUEUES)
         local.update_parameters(
             timeout_min=request.time_min, signal_delay_s=request.grace_s, setup=_setup(profile) or None
         )
@@ -147,7 +160,7 @@ def _executor(cluster: Cluster, request: Request, profile: Profile, logs: Path, 
         stderr_to_stdout=False,
         array_parallelism=how.get("max_parallel") or 256,
         # The supervisor is one task on the first node; it starts the ranks in a step of their own.
-        srun_args=["--nodes=1", "--ntasks=1", "--overlap", "--cpu-bind=none"],
+        srun_args=["--nodes=1", "--ntasks=1", "--overlap", "--cpu-bind=none", "--mpi=none"],
         additional_parameters={"requeue": True, **profile.sbatch},
         **{key: value for key, value in options.items() if value is not None},
     )

@@ -6,6 +6,7 @@ and without unpickling anything.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import time
@@ -18,6 +19,8 @@ from hpcsnn.errors import StorageError
 
 # A supervisor says this often that it lives, and counts as lost after this long without.
 HEARTBEAT_S = 5.0
+# A signal handler may write while the same file is being written.
+_NUMBERS = itertools.count()
 LOST_AFTER_S = 60.0
 
 
@@ -139,7 +142,7 @@ def write_json(path: Path, value: Any) -> None:
     Raises:
         StorageError: it cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.{next(_NUMBERS)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_text(json.dumps(value, indent=1, default=str) + "\n")

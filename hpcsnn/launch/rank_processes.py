@@ -60,6 +60,8 @@ def command_line(plan: Plan, arguments: list[str]) -> list[str]:
     own = [sys.executable, "-c", _RANK, *arguments]
     if plan.launch == "srun":
         share = ["--overlap", f"--nodes={plan.nodes}", f"--ntasks={plan.ranks}"]
+        if plan.gpus_per_node:
+            share.append(f"--gpus-per-node={plan.gpus_per_node}")
         spread = [f"--ntasks-per-node={plan.ranks // plan.nodes}", "--cpu-bind=none"]
         return ["srun", *share, *spread, f"--mpi={plan.mpi_plugin}", "--kill-on-bad-exit=1", *own]
     if plan.ranks == 1:
@@ -77,8 +79,9 @@ def environment(plan: Plan) -> dict[str, str]:
             ours["HYDRA_BOOTSTRAP"] = "fork"  # it would ask Slurm for a step that the supervisor already fills
         if os.geteuid() == 0:
             ours |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM_CPU_BIND", "SUBMITIT_"))}
-    return kept | ours
+    # What belongs to the supervisor's own step would mislead the ranks' MPI.
+    own = ("SLURM_CPU_BIND", "SLURM_MPI_TYPE", "SUBMITIT_", "PMI_", "PMIX_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(own)} | ours
 
 
 def _ignore_stop_signals() -> None:
@@ -133,11 +136,14 @@ class RankProcesses:
         if self._process.poll() is None:
             self._process.terminate()
 
+    @property
+    def error(self) -> str:
+        """The last error that a rank told in words; empty if none did, as when a launcher failed."""
+        return next((line.removeprefix("error: ") for line in reversed(self._said) if line.startswith("error: ")), "")
+
     def complaint(self) -> str:
         """The last error that the ranks printed, or their last line; empty if they said nothing."""
-        lines = [line for line in self._said if line.strip()]
-        errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-        return errors[-1] if errors else (lines[-1] if lines else "")
+        return self.error or next((line for line in reversed(self._said) if line.strip()), "")
 
 
 def _remove_stale_segments() -> None:

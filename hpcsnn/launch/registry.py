@@ -18,6 +18,8 @@ from hpcsnn.errors import StorageError
 from hpcsnn.launch.job_files import JobFiles, Plan, State, Status
 from hpcsnn.storage.checkpoints import committed
 
+# Between writing that a run is queued and having a job for it.
+_SUBMITTING_S = 5.0
 # Folders of a run in which no other run is looked for.
 _INSIDE = {"checkpoints", "records", "figures", "job", "network.zarr", "displacement.zarr", "analysis.zarr"}
 
@@ -73,9 +75,9 @@ def without_forgotten(entries: list[RunEntry]) -> list[RunEntry]:
 
 
 def _waits_in_slurm(entry: RunEntry) -> bool:
-    if entry.plan is None or entry.status is None or not entry.plan.job_id:
+    if entry.plan is None or entry.status is None or entry.status.state not in (State.QUEUED, State.REQUEUED):
         return False
-    return entry.plan.cluster == "slurm" and entry.status.state in (State.QUEUED, State.REQUEUED)
+    return entry.plan.cluster == "slurm" and time.time() - entry.status.updated > _SUBMITTING_S
 
 
 def _known_to_slurm() -> set[str] | None:
@@ -98,6 +100,11 @@ def _run_folders(folder: Path) -> Iterator[Path]:
     for name, entry in names.items():
         if name not in _INSIDE and not name.startswith(".") and entry.is_dir(follow_symlinks=False):
             yield from _run_folders(Path(entry.path))
+
+
+def look_up(path: Path) -> RunEntry:
+    """One run, as `find_runs` gives it."""
+    return without_forgotten([read_run(path)])[0]
 
 
 def read_run(path: Path) -> RunEntry:

@@ -76,6 +76,10 @@ def make_request(
     place_network(network, configuration.tile, 0, ranks)  # raises where there are more ranks than tiles
     largest = estimate(network, configuration.tile, 0, ranks).n_bytes
     memory = ranks // nodes * (_GROWTH * largest + _BYTES_A_PROCESS)
+    if grace_s is not None and not 0 < grace_s < 60 * time_min:
+        raise ConfigurationError(
+            f"--grace: {grace_s} s is not allowed; must be shorter than --time ({60 * time_min:g} s)"
+        )
     if grace_s is None:
         grace_s = int(min(60 + largest / _CHECKPOINT_BYTES_A_SECOND, 30 * time_min))
     return Request(nodes, ranks, gpus, max(1, math.ceil(memory / 1e9)), time_min, grace_s)

@@ -7,17 +7,20 @@ One process a job, on its first node, whatever the cluster: submitit runs it, re
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
+import subprocess
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
 from submitit.helpers import DelayedSubmission
 
-from hpcsnn.errors import HpcsnnError
-from hpcsnn.launch.job_files import HEARTBEAT_S, JobFiles, State, Status
+from hpcsnn.errors import HpcsnnError, StorageError
+from hpcsnn.launch.job_files import HEARTBEAT_S, JobFiles, Plan, State, Status
 from hpcsnn.launch.rank_processes import RankProcesses
 from hpcsnn.storage.checkpoints import committed
 from hpcsnn.storage.run_directory import RunDirectory
@@ -65,7 +68,18 @@ class Supervisor:
         self._status = replace(before, state=State.RUNNING, reason="", restarts=restarts, started=time.time())
         plan = self._files.plan()
         print(f"{socket.gethostname()}: {plan.ranks} ranks by {plan.launch}, restarts so far {restarts}", flush=True)
+        try:
+            return self._carry_on(plan)
+        except BaseException:
+            if self._ranks is not None:
+                self._ranks.kill()
+            raise
+
+    def _carry_on(self, plan: Plan) -> str:
         while True:
+            if self._to_end():
+                self._write_ended_from_outside()
+                return str(self._status.state)
             self._write(State.RUNNING)
             code = self._run_once()
             if self._over(code):
@@ -82,10 +96,9 @@ class Supervisor:
         for number in (signal.SIGUSR2, signal.SIGTERM, signal.SIGCONT):
             signal.signal(number, signal.SIG_IGN)  # Slurm repeats them; one is enough
         print("stopping the ranks: a time limit or a preemption is near", flush=True)
-        self._stop_ranks()
-        if self._completed():
-            self._write(State.COMPLETED)
-            raise SystemExit(0)
+        code = self._stop_ranks()
+        if self._files.cancel_file.exists() or code in _DETERMINISTIC or (code == 0 and self._completed()):
+            raise SystemExit(0 if self._over(code) else 1)
         self._status = replace(self._status, requeues=self._status.requeues + 1)
         self._write(State.REQUEUED, "stopped for a time limit or a preemption")
         return DelayedSubmission(Supervisor(self.run))
@@ -104,8 +117,7 @@ class Supervisor:
         while (code := self._ranks.ended()) is None:
             time.sleep(_POLL_S)
             self._heartbeat()
-            if self._told_to_end or self._files.cancel_file.exists():
-                self._told_to_end = True
+            if self._to_end():
                 return self._stop_ranks()
         return code
 
@@ -127,19 +139,14 @@ class Supervisor:
             self._write(State.COMPLETED)
             return True
         stopped_by = self._stopped_by() if code == 0 else None
-        if self._files.cancel_file.exists():
-            self._files.cancel_file.unlink()
-            self._write(State.CANCELLED, "on request")
-            return True
-        if self._told_to_end or stopped_by == "SIGTERM":
-            # Slurm ends a job whose node was lost as it ends one that was cancelled, and then starts it again.
-            self._write(State.CANCELLED, "ended from outside; if a node was lost, it starts again by itself")
+        if self._to_end() or stopped_by == "SIGTERM":
+            self._write_ended_from_outside()
             return True
         if stopped_by is not None:
             self._write(State.STOPPED, f"by {stopped_by}")
             return True
-        if code in _DETERMINISTIC:
-            self._fail(self._complaint() or f"exit code {code}")
+        if code in _DETERMINISTIC and self._ranks is not None and self._ranks.error:
+            self._fail(self._ranks.error)
         return False
 
     def _fail(self, reason: str) -> None:
@@ -148,11 +155,27 @@ class Supervisor:
 
     def _pause(self, seconds: float) -> None:
         until = time.monotonic() + seconds
-        while time.monotonic() < until and not self._told_to_end:
+        while time.monotonic() < until and not self._to_end():
             time.sleep(_POLL_S)
             self._heartbeat()
 
     # -- what is known -------------------------------------------------------------------------------------------------
+
+    def _to_end(self) -> bool:
+        """Whether the job was told to end, by a signal or by `hpcsnn cancel`."""
+        return self._told_to_end or self._files.cancel_file.exists()
+
+    def _write_ended_from_outside(self) -> None:
+        if self._files.cancel_file.exists():
+            self._files.cancel_file.unlink()
+            self._write(State.CANCELLED, "on request")
+        elif _still_runs_in_slurm():  # the grace time of a preemption that sends no other signal
+            self._status = replace(self._status, requeues=self._status.requeues + 1)
+            self._write(State.REQUEUED, "preempted")
+            subprocess.run(["scontrol", "requeue", os.environ["SLURM_JOB_ID"]], check=False)
+        else:
+            # Slurm ends a job whose node was lost as it ends one that was cancelled, and then starts it again.
+            self._write(State.CANCELLED, "ended from outside; if a node was lost, it starts again by itself")
 
     def _on_terminate(self, _number: int, _frame: FrameType | None) -> None:
         self._told_to_end = True
@@ -178,4 +201,14 @@ class Supervisor:
 
     def _heartbeat(self) -> None:
         if time.time() - self._status.updated > HEARTBEAT_S:
-            self._status = self._files.write_status(self._status)
+            with suppress(StorageError):  # a moment's trouble with the file system is no reason to end a run
+                self._status = self._files.write_status(self._status)
+
+
+def _still_runs_in_slurm() -> bool:
+    """Whether Slurm says that this job runs: it does not of one that was cancelled, or whose node was lost."""
+    if "SLURM_JOB_ID" not in os.environ:
+        return False
+    command = ["scontrol", "-o", "show", "job", os.environ["SLURM_JOB_ID"]]
+    said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30).stdout
+    return "JobState=RUNNING" in said

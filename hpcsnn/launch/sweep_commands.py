@@ -38,16 +38,21 @@ def submit_sweep(
         return
     logs = (folder / "job" / "logs").resolve()
     how = {"device": asked.device, "max_restarts": asked.max_restarts}
-    for run in missing:
+
+    def prepared(run: Path) -> Path:
         prepare(run, configurations[run], make_plan(cluster, request, profile, logs, **how))
+        return run
+
     if cluster == "slurm":
+        for run in missing:
+            prepared(run)
         ids = submit(cluster, missing, request, profile, logs, name=folder.name, max_parallel=max_parallel)
         typer.echo(f"{ids[0].partition('_')[0]}  {len(missing)} runs as one array; hpcsnn jobs {folder}")
         return
     for started, run in enumerate(missing):
         while started - sum(_over(one) for one in missing[:started]) >= (max_parallel or 1):
             time.sleep(_LOOK_EVERY_S)
-        (job,) = submit(cluster, [run], request, profile, logs)
+        (job,) = submit(cluster, [prepared(run)], request, profile, logs)
         typer.echo(f"{job}  {run}")
 
 

@@ -39,6 +39,8 @@ from hpcsnn.storage.snapshot import Part, Snapshot, take_snapshot
 FORMAT, VERSION = "hpcsnn-network", 1
 # Small enough to be read alone, large enough to be worth a chunk.
 _SYNAPSES_A_CHUNK = 1 << 20
+# Shards are written together while they have room for no more synapses than this, so that copies stay small.
+_SYNAPSES_A_CALL = 1 << 22
 
 
 def write_network(path: Path, simulation: Simulation) -> None:
@@ -92,7 +94,8 @@ def write_shards(path: Path, snapshot: Snapshot) -> Iterator[Path]:
     for population, parts in snapshot.parts.items():
         shards = ShardGrid.of(snapshot.grids[population])
         shard_of = [shards.of_ids(part.ids) for part in parts]
-        for run in _neighbours(shards, snapshot.shards[population]):
+        room = max((array.room for array in snapshot.layout.values() if array.population == population), default=1)
+        for run in _neighbours(shards, snapshot.shards[population], max(1, _SYNAPSES_A_CALL // max(room, 1))):
             neurons = [_of_shard(shard, parts, shard_of) for shard in run]
             boxes, places = [shards.box(shard) for shard in run], [divmod(shard, shards.columns) for shard in run]
             box = boxes[0][0], slice(boxes[0][1].start, boxes[-1][1].stop)
@@ -111,10 +114,11 @@ def write_shards(path: Path, snapshot: Snapshot) -> Iterator[Path]:
                     yield from write(path_inside, slice(run[0], run[-1] + 1), whole, ((shard, 0) for shard in run))
 
 
-def _neighbours(shards: ShardGrid, wanted: NDArray[np.intp]) -> list[list[int]]:
-    """The wanted shards, neighbours in x together: Zarr takes a millisecond a call, however much it is given."""
+def _neighbours(shards: ShardGrid, wanted: NDArray[np.intp], most: int) -> list[list[int]]:
+    """The wanted shards, neighbours in x together up to `most`: Zarr takes a millisecond a call, for little or much."""
     apart = (np.diff(wanted) > 1) | (np.diff(wanted // shards.columns) > 0)
-    return [run.tolist() for run in np.split(wanted, np.flatnonzero(apart) + 1) if len(run)]
+    runs = np.split(wanted, np.flatnonzero(apart) + 1)
+    return [run[first : first + most].tolist() for run in runs for first in range(0, len(run), most)]
 
 
 def _side_by_side(columns: list[NDArray[Any]], rows: slice) -> NDArray[Any]:
@@ -257,11 +261,15 @@ class StoredNetwork:
             parts, positions, of_ids = [], [], shards.of_ids(ids)
             for shard in np.unique(of_ids).tolist():
                 box, chosen = shards.box(shard), np.flatnonzero(of_ids == shard)
-                degrees = in_degree[box]
-                n = int(degrees.sum())
-                whole = PackedRows(degrees.ravel(), {name: array[shard, :n] for name, array in arrays.items()})
                 y, x = np.divmod(ids[chosen].astype(np.int64), shards.grid.nx)
-                parts.append(whole.take((y - box[0].start) * degrees.shape[1] + x - box[1].start))
+                degrees = in_degree[box]
+                wanted = (y - box[0].start) * degrees.shape[1] + x - box[1].start
+                # Only from the first wanted neuron to the last: a shard may be larger than what is wanted of it.
+                first, last = int(wanted.min()), int(wanted.max()) + 1
+                ends = np.cumsum(degrees.ravel(), dtype=np.int64)
+                span = slice(int(ends[first - 1]) if first else 0, int(ends[last - 1]))
+                columns = {name: array[shard, span] for name, array in arrays.items()}
+                parts.append(PackedRows(degrees.ravel()[first:last], columns).take(wanted - first))
                 positions.append(chosen)
         except Exception as error:  # whatever a codec finds wrong
             raise StorageError(f"{self.path / folder}: cannot be read: {error}") from error

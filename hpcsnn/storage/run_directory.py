@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from hpcsnn.errors import StorageError
+from hpcsnn.errors import RunBusyError, StorageError
 
 _LOCK = ".lock"
 # What is there before a run is: the job that will carry it out.
@@ -37,6 +37,7 @@ class RunDirectory:
         self.records = path / "records"
         self.figures = path / "figures"
         self.analysis = path / "analysis.zarr"
+        self.analysis_partial = path / "analysis.partial"
         self.report = path / "report.html"
         self.progress = path / "progress.json"
 
@@ -74,7 +75,15 @@ class RunDirectory:
         self.check_free(overwrite)
         for file in (self.summary, self.network, self.configuration, self.report, self.progress):
             file.unlink(missing_ok=True)
-        for folder in (self.checkpoints, self.records, self.displacement, self.figures, self.analysis):
+        folders = (
+            self.checkpoints,
+            self.records,
+            self.displacement,
+            self.figures,
+            self.analysis,
+            self.analysis_partial,
+        )
+        for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
@@ -86,7 +95,8 @@ class RunDirectory:
         ends, so the file itself stays where it is.
 
         Raises:
-            StorageError: another job writes here, or nobody can.
+            RunBusyError: another job writes here.
+            StorageError: nobody can.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -98,7 +108,7 @@ class RunDirectory:
                 for kind in (fcntl.LOCK_EX, fcntl.LOCK_SH) if first else (fcntl.LOCK_SH,):
                     fcntl.flock(stream, kind | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise StorageError(f"{self.path}: another hpcsnn is writing here; wait for it, or stop it") from None
+                raise RunBusyError(f"{self.path}: another hpcsnn is writing here; wait for it, or stop it") from None
             yield
 
     def link_network(self, network: Path) -> None:
@@ -123,6 +133,10 @@ class RunDirectory:
     def write_report(self, page: str) -> None:
         """Write the page of an analysis, whole or not at all."""
         self._write(self.report, page)
+
+    def forget_summary(self) -> None:
+        """Remove the summary of a run that goes on."""
+        self.summary.unlink(missing_ok=True)
 
     def read_summary(self) -> dict[str, Any]:
         """The summary.

@@ -56,13 +56,6 @@ class ShardGrid:
         y, x = row * self.shard[0], column * self.shard[1]
         return slice(y, min(y + self.shard[0], self.grid.ny)), slice(x, min(x + self.shard[1], self.grid.nx))
 
-    def ids(self, shard: int) -> NDArray[np.int64]:
-        """The neurons of a shard, row by row of its box."""
-        rows, columns = self.box(shard)
-        return (
-            np.arange(rows.start, rows.stop)[:, None] * self.grid.nx + np.arange(columns.start, columns.stop)
-        ).ravel()
-
     def first_ids(self) -> NDArray[np.int64]:
         """The first neuron of each shard: the rank that owns it writes the shard."""
         boxes = [self.box(shard) for shard in range(self.n_shards)]

@@ -195,7 +195,7 @@ def _handed_over(simulation: Simulation, own: Part, receiver: NDArray[np.int64])
     for rank in np.unique(receiver):
         if rank != simulation.rank:
             given = own.take(np.flatnonzero(receiver == rank))
-            for name, rows in given.rows.items():
+            for name, rows in given.rows.items() if simulation.executable.defers else ():
                 source = simulation.network.projections[name].source.name
                 given.rows[name] = rows.ordered(simulation.placements[source].known_id)
             messages[rank] = given
