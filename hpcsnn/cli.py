@@ -18,7 +18,8 @@ import hpcsnn
 from hpcsnn.config import load_configuration, shipped_configurations
 from hpcsnn.devices import CHOICES
 from hpcsnn.errors import ConfigurationError, DeviceError, HpcsnnError, RunBusyError, StorageError
-from hpcsnn.launch.commands import Asked, launches, register, resume_run
+from hpcsnn.launch.commands import register
+from hpcsnn.launch.options import Asked, launches
 from hpcsnn.model_time import parse_time_ms
 from hpcsnn.mpi_world import find_world
 
@@ -121,6 +122,8 @@ def resume(
     """
     if asked.cluster is not None:
         with _reported():
+            from hpcsnn.launch.run_commands import resume_run
+
             until_ms = None if until is None else parse_time_ms("--until", until)
             resume_run(run, until_ms, from_step, asked)
             return

@@ -261,6 +261,25 @@ def test_an_array_completes_what_is_missing(lab, tmp_path):
         assert float(found["target.rate_hz"]) == pytest.approx(summary["populations"]["target"]["rate_hz"])
 
 
+def test_a_job_that_slurm_refuses_says_why_and_may_be_submitted_again(lab, tmp_path):
+    run = tmp_path / "run"
+    words = ["submit", "topomap", *SHORT, "--ranks", "1", "--device", "cpu", "--out", run]
+    done = subprocess.run(
+        hpcsnn_command(*words, "--partition", "nowhere"),
+        env=lab.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "the job was not taken: " in done.stderr
+    assert "nvalid partition" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert ends(run, State.FAILED).status.reason.startswith("not submitted: ")
+    command(lab, "resume", run, "--cluster", "slurm", "--ranks", "1", "--device", "cpu")
+    assert ends(run).summary["completed"]
+
+
 def test_dry_run_shows_the_script_and_submits_nothing(lab, tmp_path):
     run = tmp_path / "run"
     before = lab.run("squeue", "-h", "-t", "all")

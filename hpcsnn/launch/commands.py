@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 import json
-import subprocess
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from hpcsnn.config import Configuration, load_configuration
-from hpcsnn.devices import CHOICES
-from hpcsnn.errors import StorageError
-from hpcsnn.model_time import parse_time_ms
+from hpcsnn.launch.options import Asked, launches
 
 Overrides = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="As for hpcsnn run. Repeat.")]
 RootPath = Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to look for runs.")]
@@ -25,65 +19,6 @@ RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")
 
 # A run that may be killed at any time is worth little without checkpoints.
 _CHECKPOINT_EVERY = "10min-wall"
-
-
-@dataclass(frozen=True)
-class Asked:
-    """How to launch, as the flags say; each field is an option of every command that launches."""
-
-    cluster: Annotated[
-        str | None,
-        typer.Option(metavar="slurm|local|debug", help="A Slurm cluster, this machine, or this very process."),
-    ] = "slurm"
-    nodes: Annotated[int, typer.Option(min=1, help="Nodes.")] = 1
-    ranks: Annotated[
-        int | None, typer.Option(min=1, help="MPI ranks in all. Default: one a GPU, else by the network's size.")
-    ] = None
-    gpus_per_node: Annotated[
-        int | None, typer.Option(min=0, help="GPUs of each node. Default: the profile's, else none.")
-    ] = None
-    time: Annotated[
-        str, typer.Option(metavar="TIME", help="Limit of one start, such as 2h; the run is requeued until it is done.")
-    ] = "1h"
-    grace: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="How long before the limit to stop at a checkpoint. Default: by size."),
-    ] = None
-    partition: Annotated[str | None, typer.Option(help="Slurm partition. Default: the profile's.")] = None
-    account: Annotated[str | None, typer.Option(help="Slurm account. Default: the profile's.")] = None
-    profile: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Of ~/.config/hpcsnn/clusters.yaml; default if there is one."),
-    ] = None
-    max_restarts: Annotated[int, typer.Option(min=0, help="How often to go on after a crash.")] = 3
-    device: Annotated[str, typer.Option(metavar="|".join(CHOICES), help="As for hpcsnn run.")] = "auto"
-
-
-def launches(command: Callable[..., None], **defaults: Any) -> Callable[..., None]:
-    """Give a command the options of `Asked`, in place of its argument ``asked``; `defaults` go before `Asked`'s own."""
-    kinds = get_type_hints(Asked, include_extras=True)
-    for kind in kinds.values():
-        kind.__metadata__[0].rich_help_panel = "The job"
-    own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "asked"]
-    options = [
-        inspect.Parameter(
-            option.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=defaults.get(option.name, option.default),
-            annotation=kinds[option.name],
-        )
-        for option in fields(Asked)
-    ]
-
-    def with_options(**given: Any) -> None:
-        asked = Asked(**{option.name: given.pop(option.name) for option in options})
-        command(**given, asked=asked)
-
-    own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
-    with_options.__name__, with_options.__doc__ = command.__name__, command.__doc__
-    with_options.__signature__ = inspect.Signature([*own, *options])  # type: ignore[attr-defined]
-    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *options)}
-    return with_options
 
 
 def register(app: typer.Typer, reported: Callable[[], Any]) -> None:
@@ -103,6 +38,8 @@ def register(app: typer.Typer, reported: Callable[[], Any]) -> None:
     ) -> None:
         """Submit a run as a job, which is requeued and restarted until it is done; prints job and run directory."""
         with reported():
+            from hpcsnn.launch.run_commands import submit_run
+
             configuration = _with_checkpoints(load_configuration(config, overrides), config, overrides)
             submit_run(configuration, out, Path(config).stem, asked, dry_run)
 
@@ -179,12 +116,16 @@ def register(app: typer.Typer, reported: Callable[[], Any]) -> None:
     ) -> None:
         """Print what a run's job has written so far."""
         with reported():
+            from hpcsnn.launch.run_commands import print_logs
+
             print_logs(run, errors, follow)
 
     @app.command()
     def cancel(run: RunPath) -> None:
         """End a run's job: if it is running, at a checkpoint."""
         with reported():
+            from hpcsnn.launch.run_commands import cancel_run
+
             typer.echo(cancel_run(run))
 
 
@@ -200,127 +141,3 @@ def _check_run(run: Path) -> None:
 
     if not JobFiles(run).plan_file.is_file():
         RunDirectory(run).check_run()
-
-
-def launch_setting(configuration: Configuration, asked: Asked) -> tuple[Any, Any, Any]:
-    """Cluster, profile and request that flags and profile come to."""
-    from hpcsnn.launch.executors import check_cluster
-    from hpcsnn.launch.profiles import load_profile
-    from hpcsnn.launch.request import make_request
-
-    profile = load_profile(asked.profile)
-    given = {"partition": asked.partition, "account": asked.account}
-    profile = profile.model_copy(update={key: value for key, value in given.items() if value is not None})
-    request = make_request(
-        configuration,
-        profile,
-        nodes=asked.nodes,
-        ranks=asked.ranks,
-        gpus_per_node=asked.gpus_per_node,
-        time_min=parse_time_ms("--time", asked.time) / 60e3,
-        grace_s=None if asked.grace is None else int(parse_time_ms("--grace", asked.grace) / 1e3),
-    )
-    return check_cluster(asked.cluster), profile, request
-
-
-def submit_run(configuration: Configuration, out: Path | None, name: str, asked: Asked, dry_run: bool = False) -> None:
-    """Submit one new run."""
-    from hpcsnn.launch.executors import make_plan, prepare, sbatch_script, submit
-    from hpcsnn.storage.run_directory import RunDirectory
-
-    cluster, profile, request = launch_setting(configuration, asked)
-    run = out or _free_folder((profile.scratch or Path("runs")) / name)
-    logs = (run / "job" / "logs").resolve()
-    if dry_run:
-        typer.echo(f"{run}: {request.ranks} ranks on {request.nodes} nodes, {request.memory_gb} GB a node")
-        typer.echo(sbatch_script(request, profile, logs, name) if cluster == "slurm" else f"cluster: {cluster}")
-        return
-    RunDirectory(run).check_free(overwrite=False)
-    if (run / "job").exists():
-        raise StorageError(f"{run}: a job was submitted here already; give another --out, or hpcsnn resume {run}")
-    how = {"device": asked.device, "max_restarts": asked.max_restarts}
-    prepare(run, configuration, make_plan(cluster, request, profile, logs, **how))
-    (job,) = submit(cluster, [run], request, profile, logs, name=name)
-    typer.echo(f"{job}  {run}")
-
-
-def resume_run(run: Path, until_ms: float | None, from_step: int | None, asked: Asked) -> None:
-    """Submit a job that goes on with a run, from its newest good checkpoint or from that of a step."""
-    from hpcsnn.launch.executors import make_plan, prepare, submit
-    from hpcsnn.launch.job_files import JobFiles
-    from hpcsnn.launch.registry import look_up
-    from hpcsnn.resuming import prepare_resume
-    from hpcsnn.storage.run_directory import RunDirectory
-
-    directory, files = RunDirectory(run), JobFiles(run)
-    entry = look_up(run)
-    if entry.status is not None and not entry.status.state.over and entry.state != "lost":
-        raise StorageError(f"{run}: its job is {entry.state}; hpcsnn cancel {run} first, or wait for it")
-    there = directory.configuration if directory.configuration.is_file() else files.configuration
-    if not there.is_file():
-        directory.check_run()
-    configuration = load_configuration(there, [] if until_ms is None else [f"duration_ms={until_ms!r}"])
-    cluster, profile, request = launch_setting(configuration, asked)
-    if from_step is not None:
-        with directory.lock():
-            prepare_resume(directory, until_ms, from_step)
-    if directory.configuration.is_file():
-        directory.write_configuration(configuration.resolved())
-    logs = (run / "job" / "logs").resolve()
-    how = {"device": asked.device, "max_restarts": asked.max_restarts}
-    prepare(run, configuration, make_plan(cluster, request, profile, logs, **how))
-    (job,) = submit(cluster, [run], request, profile, logs, name=run.name)
-    typer.echo(f"{job}  {run}")
-
-
-def _free_folder(wanted: Path) -> Path:
-    """`wanted`, or with the first number behind it that is not taken."""
-    names = (wanted if n == 1 else wanted.with_name(f"{wanted.name}-{n}") for n in range(1, 1_000_000))
-    return next(path for path in names if not path.exists())
-
-
-def print_logs(run: Path, errors: bool, follow: bool) -> None:
-    """Standard output or error of all starts of a run's job, oldest first."""
-    from hpcsnn.launch.job_files import JobFiles
-
-    files = JobFiles(run)
-    plan = files.plan()
-    kind = "err" if errors else "out"
-    path = Path(plan.logs) / f"{plan.job_id}_0_log.{kind}"
-    if not path.is_file() and not follow:
-        raise StorageError(f"{path}: nothing written yet")
-    place = 0
-    while True:
-        if path.is_file():
-            with path.open(errors="replace") as stream:
-                stream.seek(place)
-                typer.echo(stream.read(), nl=False)
-                place = stream.tell()
-        status = files.status()
-        if not follow or (status is not None and (status.state.over or status.lost)):
-            return
-        time.sleep(0.5)
-
-
-def cancel_run(run: Path) -> str:
-    """Ask for the end of a run's job; what was done, in words."""
-    from dataclasses import replace
-
-    from hpcsnn.launch.job_files import JobFiles, State
-    from hpcsnn.launch.registry import look_up
-
-    files = JobFiles(run)
-    plan, status = files.plan(), files.status()
-    if status is None or status.state.over:
-        raise StorageError(f"{run}: nothing to cancel; its job is {status.state if status else 'unknown'}")
-    if status.state in (State.RUNNING, State.RESTARTING) and not status.lost:
-        files.request_cancel()
-        return f"{run}: asked to stop at a checkpoint; hpcsnn watch {run} shows when it has"
-    if plan.cluster == "slurm" and plan.job_id and not look_up(run).forgotten:
-        done = subprocess.run(["scancel", plan.job_id], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise StorageError(f"{run}: scancel {plan.job_id}: {done.stderr.strip()}")
-    else:
-        files.request_cancel()
-    files.write_status(replace(status, state=State.CANCELLED, reason="before it began"))
-    return f"{run}: cancelled"

@@ -14,9 +14,9 @@ from rich.table import Table
 from hpcsnn.analysis.figures import save
 from hpcsnn.analysis.style import STYLE
 from hpcsnn.config import Configuration
-from hpcsnn.launch.commands import Asked, launch_setting
 from hpcsnn.launch.executors import make_plan, prepare, submit
 from hpcsnn.launch.job_files import JobFiles
+from hpcsnn.launch.options import Asked, launch_setting
 from hpcsnn.launch.registry import RunEntry, read_run, without_forgotten
 from hpcsnn.launch.sweeps import Sweep, averaged, collect, parse_vary, read_sweep, sweep_figure
 
