@@ -211,7 +211,7 @@ def test_what_is_asked_for_follows_the_network():
     [
         ({"nodes": 2, "ranks": 3}, "--ranks: 3 is not allowed; must be a multiple of --nodes 2"),
         ({"ranks": 4, "gpus_per_node": 2}, "--ranks: 4 is not allowed; 1 x 2 GPUs serve at most 2 ranks, one each"),
-        ({"grace_s": 90, "time_min": 1.0}, "--grace: 90 s is not allowed; must be shorter than --time, 60 s"),
+        ({"grace_s": 90, "time_min": 1.0}, "--grace: 90 s is not allowed; must be shorter than --time (60 s)"),
         ({"ranks": 5}, "ranks: 5 is not allowed; the largest population has 4 tiles of side 8"),
     ],
 )
