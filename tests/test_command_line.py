@@ -303,18 +303,21 @@ def test_refused_synapses_are_warned_about(tmp_path):
     assert hpcsnn("digest", tmp_path / "run").returncode == 0
 
 
-def test_progress_in_plain_lines_and_live(monkeypatch):
+def test_progress_in_plain_lines_live_and_in_a_file(monkeypatch, tmp_path):
     simulation = Simulation(topographic_map(), device="cpu")
     monkeypatch.setattr("hpcsnn.progress._PLAIN_EVERY_S", 0.0)
     text = StringIO()
-    with Progress(Console(file=text, width=200), 500.0) as progress:
+    with Progress(Console(file=text, width=200), 500.0, RunDirectory(tmp_path)) as progress:
         simulation.run(250.0, observe=progress.update, observe_every_s=0.0)
     lines = text.getvalue().splitlines()
     assert len(lines) >= 2
     for part in ("0.25 of 0.5 s", "x real time", " synapses ", "source ", "target ", " Hz", " left"):
         assert part in lines[-1], part
+    written = json.loads((tmp_path / "progress.json").read_text())
+    assert (written["end_s"], written["synapses"]) == (0.5, pytest.approx(3200, rel=0.2))
+    assert 0 < written["model_s"] <= 0.25
     live = StringIO()
-    with Progress(Console(file=live, width=200, force_terminal=True), 500.0) as progress:
+    with Progress(Console(file=live, width=200, force_terminal=True), 500.0, RunDirectory(tmp_path)) as progress:
         simulation.run(250.0, observe=progress.update, observe_every_s=0.0)
     assert "0.50 of 0.5 s" in live.getvalue()
     assert "\x1b[" in live.getvalue()

@@ -13,7 +13,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from ranks import hpcsnn
+from ranks import hpcsnn, hpcsnn_command
 from rich.console import Console
 from test_faults import EXPLODING
 from test_restart import PLAIN, succeeds
@@ -256,7 +256,7 @@ def test_what_cannot_be_submitted_says_why_and_leaves_nothing(words, message, tm
 
 def test_slurm_where_there_is_none(tmp_path):
     environment = {**os.environ, "PATH": "/nowhere"}
-    words = [shutil.which("hpcsnn"), "submit", "topomap", "--out", str(tmp_path / "run")]
+    words = hpcsnn_command("submit", "topomap", "--out", tmp_path / "run")
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "there is no sbatch on PATH" in done.stderr

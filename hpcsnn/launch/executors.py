@@ -88,7 +88,7 @@ def submit(
         return [_done_here(supervisor) for supervisor in supervisors]
     try:
         executor = _executor(cluster, request, profile, logs, **how)
-        apart = _detached() if cluster == "local" else submitit.helpers.clean_env()
+        apart = _detached() if cluster == "local" else _outside_of_jobs()
         together = executor.batch() if len(runs) > 1 else nullcontext()
         with apart, together:
             jobs = [executor.submit(supervisor) for supervisor in supervisors]
@@ -130,6 +130,15 @@ def _detached() -> Iterator[None]:
             os.close(copy)
         os.close(nothing)
         signal.signal(signal.SIGHUP, before)
+
+
+@contextmanager
+def _outside_of_jobs() -> Iterator[None]:
+    """Without what a job that submits another would hand on to it; where Slurm is, it may know."""
+    where = {name: os.environ[name] for name in ("SLURM_CONF",) if name in os.environ}
+    with submitit.helpers.clean_env():
+        os.environ.update(where)
+        yield
 
 
 def sbatch_script(request: Request, profile: Profile, logs: Path, name: str) -> str:
