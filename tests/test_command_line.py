@@ -20,6 +20,7 @@ from hpcsnn.progress import Progress, clock
 from hpcsnn.storage.checkpoints import committed
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.records import Records
+from hpcsnn.storage.run_directory import RunDirectory
 
 SHORT = ["--set", "duration_ms=200", "--device", "cpu", "--no-figures"]
 
