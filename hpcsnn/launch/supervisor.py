@@ -30,6 +30,8 @@ _REPEAT_S = 1.0
 _LONGEST_PAUSE_S = 60.0
 # Exit codes of `hpcsnn run` and `resume` that another try would only repeat: an error that is told in words.
 _DETERMINISTIC = (1, 2)
+# Slurm ends a job whose node was lost as it ends one that was cancelled, and then starts it again.
+_FROM_OUTSIDE = "ended from outside; if a node was lost, it starts again by itself"
 
 
 class JobFailedError(RuntimeError):
@@ -118,6 +120,8 @@ class Supervisor:
             time.sleep(_POLL_S)
             self._heartbeat()
             if self._to_end():
+                if not self._files.cancel_file.exists() and not _still_runs_in_slurm():
+                    self._write(State.CANCELLED, _FROM_OUTSIDE)  # at once: there may be no time after the ranks' end
                 return self._stop_ranks()
         return code
 
@@ -174,8 +178,7 @@ class Supervisor:
             self._write(State.REQUEUED, "preempted")
             subprocess.run(["scontrol", "requeue", os.environ["SLURM_JOB_ID"]], check=False)
         else:
-            # Slurm ends a job whose node was lost as it ends one that was cancelled, and then starts it again.
-            self._write(State.CANCELLED, "ended from outside; if a node was lost, it starts again by itself")
+            self._write(State.CANCELLED, _FROM_OUTSIDE)
 
     def _on_terminate(self, _number: int, _frame: FrameType | None) -> None:
         self._told_to_end = True
