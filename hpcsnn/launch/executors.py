@@ -45,13 +45,12 @@ def check_cluster(cluster: str | None) -> Cluster:
     return cluster  # type: ignore[return-value]
 
 
-def prepare(run: Path, configuration: Configuration | None, plan: Plan) -> None:
-    """Write what a job's supervisor will read: the configuration (None: a run is there to go on with) and the plan."""
+def prepare(run: Path, configuration: Configuration, plan: Plan) -> None:
+    """Write what a job's supervisor will read: the configuration and the plan."""
     files = JobFiles(run)
     files.folder.mkdir(parents=True, exist_ok=True)
     files.cancel_file.unlink(missing_ok=True)
-    if configuration is not None:
-        files.configuration.write_text(yaml.safe_dump(configuration.resolved(), sort_keys=False))
+    files.configuration.write_text(yaml.safe_dump(configuration.resolved(), sort_keys=False))
     files.write_plan(plan)
     files.write_status(Status(State.QUEUED))
 

@@ -10,19 +10,16 @@ from typing import Any
 
 from submitit.local import local
 
-# What a user has chosen to see; submitit hides every GPU from a job that asks for none.
-VISIBLE_DEVICES, VISIBLE_DEVICES_BEFORE = "CUDA_VISIBLE_DEVICES", "HPCSNN_CUDA_VISIBLE_DEVICES"
 _STARTS = 1_000_000
 
 
 class LocalExecutor(local.LocalExecutor):  # type: ignore[misc]
-    """submitit's, with this module in place of its controller."""
+    """submitit's, with this module in place of its controller, and with the GPUs that the user sees."""
 
     def _submit_command(self, command: str) -> Any:
         parameters = self.parameters
         environment = {
             **os.environ,
-            VISIBLE_DEVICES_BEFORE: os.environ.get(VISIBLE_DEVICES, ""),
             "SUBMITIT_LOCAL_NTASKS": "1",
             "SUBMITIT_LOCAL_COMMAND": command,
             "SUBMITIT_LOCAL_TIMEOUT_S": str(int(60 * parameters["timeout_min"])),

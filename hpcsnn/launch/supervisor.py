@@ -83,7 +83,7 @@ class Supervisor:
                 self._write_ended_from_outside()
                 return str(self._status.state)
             self._write(State.RUNNING)
-            code = self._run_once()
+            code = self._run_once(plan)
             if self._over(code):
                 return str(self._status.state)
             self._status = replace(self._status, restarts=self._status.restarts + 1)
@@ -107,11 +107,10 @@ class Supervisor:
 
     # -- one start of the ranks ----------------------------------------------------------------------------------------
 
-    def _run_once(self) -> int:
+    def _run_once(self, plan: Plan) -> int:
         """Start the ranks and wait for their end; the exit code."""
-        plan, directory = self._files.plan(), RunDirectory(self.run)
         options = ["--device", plan.device]
-        if committed(directory.path):
+        if committed(self.run):
             arguments = ["resume", str(self.run), *options]
         else:
             arguments = ["run", str(self._files.configuration), "--out", str(self.run), "--overwrite", *options]
