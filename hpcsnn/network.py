@@ -18,6 +18,7 @@ from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.models.stimuli import SourceModel
 from hpcsnn.models.synapses import ReceptorModel, Static, SynapseModel
+from hpcsnn.rule_checks import check_rule
 
 # Fixed-point input keeps at least this many bits below the largest weight, else it is 64 bits wide.
 INPUT_RESOLUTION_BITS = 20
@@ -96,20 +97,20 @@ class Projection:
         """Largest squared distance of any synapse that can ever be; None: unbounded."""
         connector = self.connector.model
         assert isinstance(connector, Connector)
-        if connector.reach_squared is None:
+        if connector.reach_squared is None or self.rewiring_reach_squared is None:
             return None
         reach = connector.reach_squared(self.connector.values)
         return max(reach, self.rewiring_reach_squared)
 
     @property
-    def rewiring_reach_squared(self) -> int:
-        """Largest squared distance at which rewiring forms synapses; -1: none."""
+    def rewiring_reach_squared(self) -> int | None:
+        """Largest squared distance at which rewiring forms synapses; -1: none, None: unbounded."""
         if self.rewiring is None:
             return -1
         rule = self.rewiring.model
         assert isinstance(rule, RewiringRule)
         if rule.reach_squared is None:
-            return (self.source.grid.nx // 2) ** 2 + (self.source.grid.ny // 2) ** 2
+            return None
         return rule.reach_squared(self.rewiring.values)
 
     @property
@@ -117,13 +118,12 @@ class Projection:
         """Largest absolute amount that one spike brings to a target."""
         model = self.synapse.model
         assert isinstance(model, SynapseModel)
-        bound = float(
-            eval(
-                model.bound,
-                {"__builtins__": {}, "abs": abs, "max": max},
-                {**self.synapse.values, "initial_weight": self.weight},
-            )
-        )
+        names = {"__builtins__": {}, "abs": abs, "max": max}
+        bound = float(eval(model.bound, names, {**self.synapse.values, "initial_weight": self.weight}))
+        if self.rewiring is not None:
+            rule = self.rewiring.model
+            assert isinstance(rule, RewiringRule)
+            bound = max(bound, float(eval(rule.bound, names, dict(self.rewiring.values))))
         return max(bound, float(np.abs(self.listed_weights).max(initial=0.0)), 1e-30)
 
     @property
@@ -371,7 +371,9 @@ class Network:
         source, target = projection.source.grid, projection.target.grid
         connector = projection.connector.model
         assert isinstance(connector, Connector)
-        if (connector.needs_equal_grids or projection.rewiring is not None) and source != target:
+        rule = projection.rewiring.model if projection.rewiring else None
+        assert rule is None or isinstance(rule, RewiringRule)
+        if (connector.needs_equal_grids or (rule is not None and rule.needs_equal_grids)) and source != target:
             raise ConfigurationError(
                 f"{where}: source grid {source.nx} x {source.ny} does not fit target grid {target.nx} x {target.ny}; "
                 "distances need two equal grids"
@@ -380,12 +382,7 @@ class Network:
             name = f"{where}.connector.{connector.name}"
             connector.check_sizes(name, projection.connector.values, projection.source.size, projection.target.size)
         if projection.rewiring is not None:
-            side = projection.rewiring.values["block_side"]
-            if target.nx % side or target.ny % side:
-                raise ConfigurationError(
-                    f"{where}.rewiring.{projection.rewiring.model.name}.block_side: {side} does not fit the grid "
-                    f"{target.nx} x {target.ny}; both sides must be multiples of it"
-                )
-            self._steps(
-                f"{where}.rewiring.{projection.rewiring.model.name}.every_ms", projection.rewiring.values["every_ms"]
-            )
+            check_rule(f"{where}.rewiring", projection)
+            if "every_ms" in projection.rewiring.values:
+                name = f"{where}.rewiring.{projection.rewiring.model.name}.every_ms"
+                self._steps(name, projection.rewiring.values["every_ms"])

@@ -18,7 +18,22 @@ class Purpose(IntEnum):
     SPIKES = 2
     """Source populations; entity: neuron, step: of the window's start or the last spike; 2^32 - 1 the population."""
     ATTEMPTS = 3
-    """Rewiring; entity: block * attempts + attempt, step: the first step after the update."""
+    """Rewiring; entity: block * attempts + attempt, step: the first step after the update; further numbers of an
+    attempt: its third random number in place of the entity, draw from 1. What is not drawn by attempts has a `Tag`."""
+
+
+class Tag(IntEnum):
+    """What a projection's rewiring draws beside attempts: the upper 8 bits of a stream (kernels/random.cuh)."""
+
+    PAIR = 1
+    SYNAPSE = 2
+    TARGET = 3
+    SOURCE = 4
+    HOOK = 5
+    CANDIDATE = 6
+    SURPLUS = 7
+    OFFER = 8
+    DEMAND = 9
 
 
 def stream(purpose: Purpose, index: int) -> int:

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
+from hpcsnn.attached import synapse_variables
 from hpcsnn.devices.base import Device, Executable
 from hpcsnn.errors import SimulationError
-from hpcsnn.models.synapses import SynapseModel
 from hpcsnn.network import Projection
 from hpcsnn.packed_rows import PackedRows
 
@@ -37,17 +37,23 @@ class SynapseStore:
     """
 
     def __init__(self, device: Device, struct: Any, projection: Projection, n_rows: int, n_sources: int) -> None:
-        model = projection.synapse.model
-        assert isinstance(model, SynapseModel)
         self._device, self._struct, self._projection = device, struct, projection
         self.n_rows, self.n_sources = n_rows, n_sources
-        self.variables = [variable.name for variable in model.variables]
+        self.dtypes: dict[str, DTypeLike] = {"source": np.int32, "entry": np.int32}
+        for variable in synapse_variables(projection):
+            self.dtypes[f"synapse_{variable.name}"] = np.int32 if variable.ctype == "int" else np.float32
+        self.variables = [variable.name for variable in synapse_variables(projection)]
         self._slot_fields = ["source", "entry", *(f"synapse_{name}" for name in self.variables)]
         self.arrays: dict[str, Any] = {}
         self._bind("in_degree", device.zeros(n_rows, np.int32))
         self._bind("outgoing_count", device.zeros(n_sources, np.int32))
         for counter in ("formed", "eliminated", "refused"):
             self._bind(counter, device.zeros(1, np.uint64))
+
+    @staticmethod
+    def _slot_field(column: str) -> str:
+        """The array of slots behind a column of packed rows."""
+        return column if column == "source" else f"synapse_{column}"
 
     def _bind(self, name: str, array: Any) -> None:
         self.arrays[name] = array
@@ -76,7 +82,7 @@ class SynapseStore:
         for field, values in rows.columns.items():
             whole = np.zeros(self.n_rows << shift, dtype=values.dtype)
             whole[slot] = values
-            self.arrays["source" if field == "source" else f"synapse_{field}"][...] = self._device.upload(whole)
+            self.arrays[self._slot_field(field)][...] = self._device.upload(whole)
         self.arrays["outgoing_count"][...] = 0
         self._list_outgoing(executable)
 
@@ -100,8 +106,7 @@ class SynapseStore:
     def _allocate_rows(self, row_shift: int) -> None:
         self._struct.row_shift = row_shift
         for name in self._slot_fields:
-            dtype = np.int32 if name in ("source", "entry") else np.float32
-            self._bind(name, self._device.zeros(self._slots(row_shift), dtype))
+            self._bind(name, self._device.zeros(self._slots(row_shift), self.dtypes[name]))
 
     def _allocate_lists(self, outgoing_shift: int) -> None:
         self._struct.outgoing_shift = outgoing_shift
@@ -164,9 +169,7 @@ class SynapseStore:
         start[order] = ends - in_degree[order]
         where = {"start": device.upload(start), "in_degree": device.upload(in_degree)}
         columns = {
-            field: device.room(
-                n, np.int32 if field == "source" else np.float32, spare.columns[field] if spare else None
-            )
+            field: device.room(n, self.dtypes[self._slot_field(field)], spare.columns[field] if spare else None)
             for field in ("source", *self.variables)
         }
         for field, array in (where | columns).items():

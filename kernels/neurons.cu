@@ -43,17 +43,19 @@ KERNEL update_{{ population.name }}(Network* net) {
 //% endfor
                 const float input = (float){{ projection.name }}_input_of[neuron] * {{ projection.name }}_unit;
                 {{ projection.name }}_input_of[neuron] = 0;
-                {{ projection.receptor.update | indent(16) }}
+{{ paste(projection.receptor, "update") }}
 //% for variable in projection.receptor.state
                 {{ projection.name }}_{{ variable.name }}_of[neuron] = {{ variable.name }};
                 finite += (float){{ variable.name }};
 //% endfor
             }
 //% endfor
-            {{ population.model.update | indent(12) }}
-            const bool spikes = {{ population.model.threshold }};
+{{ paste(population.model, "update") }}
+            const bool spikes =
+{{ paste(population.model, "threshold") }}
+            ;
             if (spikes) {
-                {{ population.model.reset | indent(16) }}
+{{ paste(population.model, "reset") }}
             }
 //% for variable in population.model.state
             {{ variable.name }}_of[neuron] = {{ variable.name }};
@@ -76,7 +78,7 @@ KERNEL update_{{ population.name }}(Network* net) {
                 }
                 emit(net, population, neuron);
 //% for projection in population.incoming
-//% for trace in projection.synapse.post_traces
+//% for trace in projection.post_traces
                 {
                     auto& projection = net->projections.{{ projection.name }};
                     Trace& trace = projection.post_{{ trace.name }}[neuron];

@@ -1,6 +1,6 @@
 // Spikes at a projection's synapses: forward along each source's outgoing list, backward along each target's row.
 {%- set synapse = projection.synapse %}
-{%- set variables = synapse.variables %}
+{%- set variables = synapse.variables %}  {#- the rule's own are none of a spike's business #}
 
 KERNEL deliver_{{ projection.name }}(Network* net) {
     if (net->control->halt) return;
@@ -41,7 +41,7 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
                 PREFETCH(&post_{{ trace.name }}_of[at >> row_shift]);
 //% endfor
             }
-//% for trace in synapse.pre_traces
+//% for trace in projection.pre_traces
             PREFETCH(&projection.pre_{{ trace.name }}[next]);
 //% endfor
         }
@@ -55,7 +55,10 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
 //% for variable in variables
             float {{ variable.name }} = {{ variable.name }}_of[at];
 //% endfor
-            add_input(&input[target], {{ synapse.deliver }}, input_scale);
+            const float delivered =
+{{ paste(synapse, "deliver") }}
+            ;
+            add_input(&input[target], delivered, input_scale);
 //% if synapse.on_pre_spike
 //% for trace in synapse.post_traces
             const Trace {{ trace.name }}_now = post_{{ trace.name }}_of[target];
@@ -64,13 +67,13 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
             const bool coincident = {{ trace.name }}_now.last == seen;
 //% endif
 //% endfor
-            {{ synapse.on_pre_spike | indent(12) }}
+{{ paste(synapse, "on_pre_spike") }}
 //% for variable in variables
             {{ variable.name }}_of[at] = {{ variable.name }};
 //% endfor
 //% endif
         }
-//% for trace in synapse.pre_traces
+//% for trace in projection.pre_traces
         if (lane() == 0) {
             Trace& trace = projection.pre_{{ trace.name }}[source];
             trace.value = decayed(trace, seen, projection.decay_{{ trace.name }}) + 1.0f;
@@ -132,7 +135,7 @@ KERNEL postsynaptic_{{ projection.name }}(Network* net) {
             const bool coincident = {{ trace.name }}_now.last == seen;
 //% endif
 //% endfor
-            {{ synapse.on_post_spike | indent(12) }}
+{{ paste(synapse, "on_post_spike") }}
 //% for variable in variables
             {{ variable.name }}_of[row + k] = {{ variable.name }};
 //% endfor

@@ -4,7 +4,19 @@ from hpcsnn.models.base import Configured, Derived, Model, Parameter, Table, Var
 from hpcsnn.models.connectors import AllToAll, Connector, ExplicitList, FixedProbability, Gaussian, OneToOne
 from hpcsnn.models.distributions import Normal, Uniform
 from hpcsnn.models.neurons import LIF, NeuronModel
-from hpcsnn.models.rewiring import Bamford, RewiringRule
+from hpcsnn.models.rewiring import (
+    ALL_SYNAPSES,
+    BY_SPIKE,
+    LOCAL,
+    PER_TARGET,
+    PLACE,
+    UNIFORM,
+    WEAKEST,
+    Bamford,
+    Pairing,
+    RewiringRule,
+    Selection,
+)
 from hpcsnn.models.stimuli import MovingGaussianPoisson, Poisson, SourceModel, SpikeArray
 from hpcsnn.models.synapses import (
     AdditiveSTDP,
@@ -17,6 +29,13 @@ from hpcsnn.models.synapses import (
 )
 
 __all__ = [
+    "ALL_SYNAPSES",
+    "BY_SPIKE",
+    "LOCAL",
+    "PER_TARGET",
+    "PLACE",
+    "UNIFORM",
+    "WEAKEST",
     "LIF",
     "AdditiveSTDP",
     "AllToAll",
@@ -34,10 +53,12 @@ __all__ = [
     "NeuronModel",
     "Normal",
     "OneToOne",
+    "Pairing",
     "Parameter",
     "Poisson",
     "ReceptorModel",
     "RewiringRule",
+    "Selection",
     "SourceModel",
     "SpikeArray",
     "SpikeTrace",

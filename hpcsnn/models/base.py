@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ class Parameter:
     """One number the user sets.
 
     ``default`` None means that the user must give it. ``ctype`` is ``float``, ``int`` or ``probability``; a
-    probability reaches the kernel as the 64-bit threshold that ``chance(random, threshold)`` takes.
+    probability reaches the kernel as the ``Probability`` that ``chance(random, p)`` takes.
     Bounds are inclusive unless the name says ``above``.
     """
 
@@ -133,8 +133,12 @@ class Model:
     """What all kinds of models share. Calling a model with parameter values gives a `Configured` model.
 
     ``data`` names arguments that are arrays and not numbers (a list of spikes, of synapses); ``check(where, values)``
-    may refuse a combination of values by raising ConfigurationError.
+    may refuse a combination of values by raising ConfigurationError. `KIND` is what the kind is called, `SEES` what its
+    snippets may use beside the model's own names.
     """
+
+    KIND: ClassVar[str] = "model"
+    SEES: ClassVar[tuple[str, ...]] = ()
 
     name: str
     doc: str
@@ -173,7 +177,7 @@ class Model:
 
     def constant_types(self) -> list[tuple[str, str]]:
         """(name, C++ type) of every constant the snippets see."""
-        types = {"probability": "uint64"}
+        types = {"probability": "Probability"}
         named = [(name, types.get(p.ctype, p.ctype)) for name, p in self.parameters.items()]
         return named + [(name, d.ctype) for name, d in self.derived.items()]
 

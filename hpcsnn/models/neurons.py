@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.base import Derived, Model, Parameter, Variable
@@ -17,6 +17,9 @@ class NeuronModel(Model):
     Snippets see the parameters, the derived constants, the state by name, ``dt_ms`` and ``input_current`` (the sum of
     the receptors' currents). ``update`` advances the state, ``threshold`` is an expression, ``reset`` runs on a spike.
     """
+
+    KIND: ClassVar[str] = "neuron"
+    SEES: ClassVar[tuple[str, ...]] = ("input_current", "dt_ms", "step", "neuron", "flushed")
 
     state: tuple[Variable, ...] = ()
     update: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from hpcsnn.models.base import Derived, Model, Parameter, Variable
 
@@ -16,6 +16,9 @@ class ReceptorModel(Model):
     ``update`` runs every step before the neuron's own update. It sees ``input`` (the weights delivered in this step),
     its own state and constants, and the neuron's state; it adds to ``input_current``.
     """
+
+    KIND: ClassVar[str] = "receptor"
+    SEES: ClassVar[tuple[str, ...]] = ("input", "input_current", "dt_ms", "flushed")
 
     state: tuple[Variable, ...] = ()
     update: str = ""
@@ -39,6 +42,9 @@ class SynapseModel(Model):
     expression over the parameters and ``initial_weight`` for the largest absolute amount one spike can bring;
     ``weight_range`` gives the weights that the rule keeps to, where it does.
     """
+
+    KIND: ClassVar[str] = "synapse"
+    SEES: ClassVar[tuple[str, ...]] = ("coincident", "seen")
 
     variables: tuple[Variable, ...] = (Variable("weight"),)
     pre_traces: tuple[SpikeTrace, ...] = ()
