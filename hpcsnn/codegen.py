@@ -97,7 +97,7 @@ def generate(network: Network, n_ranks: int) -> Program:
     populations = [_population_view(network, population) for population in network.populations.values()]
     views = {view.name: view for population in populations for view in population.incoming}
     parts = [
-        *(_text(name) for name in ("device.cuh", "random.cuh", "network.cuh")),
+        *(_text(name) for name in ("device.cuh", "random.cuh", "mathematics.cuh", "network.cuh")),
         network_struct(network).text(),
         _render("spikes.cu", populations=populations),
         _text("initial.cu"),
