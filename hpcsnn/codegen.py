@@ -69,7 +69,10 @@ def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
         trigger = Trigger(f"window_{name}", f"populations.{name}.model_window_steps", True)
         stages.append(Stage(f"window_{name}", "neurons", f"populations.{name}.n_own", trigger=trigger))
     for name, projection in network.projections.items():
-        stages.append(Stage(f"deliver_{name}", "delivery", f"populations.{projection.source.name}.n_known", team=True))
+        known = f"populations.{projection.source.name}.n_known"
+        stages.append(Stage(f"deliver_{name}", "delivery", known, team=True))
+        if _synapse(projection).own_pre_traces:
+            stages.append(Stage(f"trace_{name}", "delivery", known))
     for name, projection in network.projections.items():
         if _synapse(projection).on_post_spike:
             stages.append(
@@ -169,6 +172,8 @@ def _projection_view(network: Network, projection: Projection) -> SimpleNamespac
         receptor=_model_view(projection.receptor.model),
         synapse=_model_view(projection.synapse.model),
         rewiring=_model_view(projection.rewiring.model) if projection.rewiring else None,
+        own_pre_traces=_synapse(projection).own_pre_traces,
+        own_post_traces=_synapse(projection).own_post_traces,
         stream_connect=stream(Purpose.CONNECT, index),
         stream_attempts=stream(Purpose.ATTEMPTS, index),
     )

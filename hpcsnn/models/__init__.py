@@ -3,34 +3,45 @@
 from hpcsnn.models.base import Configured, Derived, Model, Parameter, Table, Variable, probability
 from hpcsnn.models.connectors import AllToAll, Connector, ExplicitList, FixedProbability, Gaussian, OneToOne
 from hpcsnn.models.distributions import Normal, Uniform
-from hpcsnn.models.neurons import LIF, NeuronModel
+from hpcsnn.models.neurons import ALIF, LIF, AdEx, Izhikevich, LIFBackground, NeuronModel
 from hpcsnn.models.rewiring import Bamford, RewiringRule
 from hpcsnn.models.stimuli import MovingGaussianPoisson, Poisson, SourceModel, SpikeArray
 from hpcsnn.models.synapses import (
     AdditiveSTDP,
+    AlphaCurrent,
+    DeltaCurrent,
     ExponentialConductance,
     ExponentialCurrent,
+    MultiplicativeSTDP,
     ReceptorModel,
     SpikeTrace,
     Static,
     SynapseModel,
+    TripletSTDP,
 )
 
 __all__ = [
+    "ALIF",
     "LIF",
+    "AdEx",
     "AdditiveSTDP",
     "AllToAll",
+    "AlphaCurrent",
     "Bamford",
     "Configured",
     "Connector",
+    "DeltaCurrent",
     "Derived",
     "ExplicitList",
     "ExponentialConductance",
     "ExponentialCurrent",
     "FixedProbability",
     "Gaussian",
+    "Izhikevich",
+    "LIFBackground",
     "Model",
     "MovingGaussianPoisson",
+    "MultiplicativeSTDP",
     "NeuronModel",
     "Normal",
     "OneToOne",
@@ -44,6 +55,7 @@ __all__ = [
     "Static",
     "SynapseModel",
     "Table",
+    "TripletSTDP",
     "Uniform",
     "Variable",
     "probability",
