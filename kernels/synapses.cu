@@ -147,7 +147,7 @@ KERNEL postsynaptic_{{ projection.name }}(Network* net) {
         const int64 row = (int64)target << row_shift;
         const int in_degree = projection.in_degree[target];
 //% for trace in projection.own_post_traces
-        // The spike itself is in its neuron's trace already.
+        // The spike itself is in its neuron's trace already; what is left is as fine as float32 is near the trace's value.
         const float {{ trace.name }} = decayed(projection.post_{{ trace.name }}[target], seen, projection.decay_{{ trace.name }}) - 1.0f;
 //% endfor
         INDEPENDENT_ITERATIONS

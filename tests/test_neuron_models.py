@@ -22,6 +22,8 @@ from hpcsnn.config import configured
 from hpcsnn.devices.host import DEFAULT_OPTIMISATION, compile_library
 from hpcsnn.digest import simulation_digest
 from hpcsnn.resources import kernel_folder
+from hpcsnn.storage.network_store import StoredNetwork, write_network
+from hpcsnn.storage.restore import restore
 
 F = np.float32
 SEED = 11
@@ -382,7 +384,7 @@ if simulation.rank == 0:
 """
 
 
-def test_newer_models_give_one_digest_on_ranks_and_tiles(tmp_path):
+def test_newer_models_give_one_digest_on_ranks_and_tiles_and_when_resumed(tmp_path):
     digests = []
     for tile in (1, 16):
         simulation = Simulation(newer_models(), device="cpu", tile=tile)
@@ -393,7 +395,13 @@ def test_newer_models_give_one_digest_on_ranks_and_tiles(tmp_path):
     script.write_text(RANKS.format(tests=str(Path(__file__).parent)))
     done = run_on_ranks(2, [str(script)])
     assert done.returncode == 0, done.stderr
-    assert [*digests, done.stdout.strip()] == digests[:1] * 3
+    halfway = Simulation(newer_models(), device="cpu")
+    halfway.run(77.7)
+    write_network(tmp_path / "halfway", halfway)
+    resumed = Simulation(newer_models(), device="cpu", tile=4)
+    restore(resumed, StoredNetwork(tmp_path / "halfway"))
+    resumed.run(150.0 - 77.7)
+    assert [*digests, done.stdout.strip(), simulation_digest(resumed)] == digests[:1] * 4
 
 
 def test_configurations_name_the_newer_models():
