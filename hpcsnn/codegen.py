@@ -85,7 +85,10 @@ def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
         trigger = Trigger(f"window_{name}", f"populations.{name}.model_window_steps", True)
         stages.append(Stage(f"window_{name}", "neurons", f"populations.{name}.n_own", trigger=trigger))
     for name, projection in network.projections.items():
-        stages.append(Stage(f"deliver_{name}", "delivery", f"populations.{projection.source.name}.n_known", team=True))
+        known = f"populations.{projection.source.name}.n_known"
+        stages.append(Stage(f"deliver_{name}", "delivery", known, team=True))
+        if synapse_model(projection).own_pre_traces:
+            stages.append(Stage(f"trace_{name}", "delivery", known))
     for name, projection in network.projections.items():
         if synapse_model(projection).on_post_spike:
             stages.append(
@@ -153,7 +156,7 @@ def generate(network: Network, n_ranks: int) -> Program:
     populations = [_population_view(network, population, stage_of) for population in network.populations.values()]
     views = {view.name: view for population in populations for view in population.incoming}
     parts = [
-        *(_text(name) for name in ("device.cuh", "random.cuh", "network.cuh")),
+        *(_text(name) for name in ("device.cuh", "random.cuh", "mathematics.cuh", "network.cuh")),
         network_struct(network).text(),
         _render("spikes.cu", book, populations=populations),
         _text("initial.cu"),
@@ -247,6 +250,8 @@ def _projection_view(network: Network, projection: Projection, stage_of: dict[st
         meeting_places=[place for place in ("share", "meet") if f"{place}{suffix}" in stage_of],
         stage_of={kernel.removesuffix(suffix): stage for kernel, stage in stage_of.items() if kernel.endswith(suffix)}
         | {"form_proposed": 0},  # not of the schedule: the host goes on by itself
+        own_pre_traces=synapse_model(projection).own_pre_traces,
+        own_post_traces=synapse_model(projection).own_post_traces,
         stream_connect=stream(Purpose.CONNECT, index),
         stream_attempts=stream(Purpose.ATTEMPTS, index),
     )

@@ -220,7 +220,7 @@ class Network:
                         f"{where}.initial.{variable}: has shape {array.shape}; "
                         f"must be one number or {grid.size} values, one a neuron"
                     )
-        if isinstance(model.model, SourceModel) and model.model.check_population is not None:
+        if model.model.check_population is not None:
             model.model.check_population(f"{where}.model.{model.model.name}", model.values, grid.size, self.dt_ms)
         population = Population(name, grid, model, dict(initial or {}), record_spikes)
         self.populations[name] = population

@@ -16,7 +16,8 @@ class Purpose(IntEnum):
     CONNECT = 1
     """First wiring; entity: target neuron, step 0, draws in the connector's order."""
     SPIKES = 2
-    """Source populations; entity: neuron, step: of the window's start or the last spike; 2^32 - 1 the population."""
+    """What makes neurons spike. Source populations; entity: neuron, step: of the window's start or the last spike;
+    2^32 - 1 the population. Neuron models that draw; entity: neuron, step: the one being updated, draws in order."""
     ATTEMPTS = 3
     """Rewiring; entity: block * attempts + attempt, step: the first step after the update; further numbers of an
     attempt: its third random number in place of the entity, draw from 1. What is not drawn by attempts has a `Tag`."""

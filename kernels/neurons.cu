@@ -1,5 +1,7 @@
 // One step of a neuron population: synaptic input, the model's update, threshold and reset; then its spikes.
 {%- set population = neuron_population %}
+{%- set model = population.model %}
+{%- set draws = "random" in (model.update ~ model.threshold ~ model.reset) %}
 
 KERNEL update_{{ population.name }}(Network* net) {
     if (net->control->halt) return;
@@ -7,6 +9,10 @@ KERNEL update_{{ population.name }}(Network* net) {
     const int n_neurons = population.n_own, step = net->control->step;
     const float dt_ms = net->dt_ms;
     (void)dt_ms;
+//% if draws
+    const uint32 seed0 = net->control->seed0, seed1 = net->control->seed1;
+    const int* id_of = population.global_id;
+//% endif
 {{ bind_parameters("population", population.model, "model_") }}
 //% for variable in population.model.state
     {{ variable.ctype }}* {{ variable.name }}_of = population.state_{{ variable.name }};
@@ -31,6 +37,9 @@ KERNEL update_{{ population.name }}(Network* net) {
 //% for variable in population.model.state
             {{ variable.ctype }} {{ variable.name }} = {{ variable.name }}_of[neuron];
 //% endfor
+//% if draws
+            RandomSequence random = {(uint32)id_of[neuron], (uint32)step, {{ population.stream_spikes }}u, seed0, seed1, 0u, {}};
+//% endif
             float input_current = 0.0f;
             float finite = 0.0f;
 //% for projection in population.incoming

@@ -6,6 +6,7 @@ struct Random4 { uint32 x, y, z, w; };
 
 DEVICE Random4 philox(const uint32 entity, const uint32 step, const uint32 stream, const uint32 draw, uint32 key0, uint32 key1) {
     uint32 c0 = entity, c1 = step, c2 = stream, c3 = draw;
+    UNROLLED
     for (int round = 0; round < 10; ++round) {
         const uint64 product0 = (uint64)0xD2511F53u * c0;
         const uint64 product1 = (uint64)0xCD9E8D57u * c2;
@@ -85,4 +86,13 @@ DEVICE int waiting_steps(const uint32* survival, const int length, const uint32 
         n -= half;
     }
     return low + 1;
+}
+
+// Events of a Poisson process in a step: cumulative[k] = (chance of at most k events) * 2^32 - 1 for k < 255, inverted
+// by bisection in as many rounds for every number, so that a loop of neurons has no branch here.
+DEVICE int poisson_events(const uint32* cumulative, const uint32 random) {
+    int n = 0;
+    UNROLLED
+    for (int bit = 7; bit >= 0; --bit) n += random > cumulative[n + (1 << bit) - 1] ? 1 << bit : 0;
+    return n;
 }

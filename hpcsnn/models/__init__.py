@@ -3,7 +3,7 @@
 from hpcsnn.models.base import Configured, Derived, Model, Parameter, Table, Variable, probability
 from hpcsnn.models.connectors import AllToAll, Connector, ExplicitList, FixedProbability, Gaussian, OneToOne
 from hpcsnn.models.distributions import Normal, Uniform
-from hpcsnn.models.neurons import LIF, NeuronModel
+from hpcsnn.models.neurons import ALIF, LIF, AdEx, Izhikevich, LIFBackground, NeuronModel
 from hpcsnn.models.rewiring import (
     ALL_SYNAPSES,
     BY_SPIKE,
@@ -20,12 +20,16 @@ from hpcsnn.models.rewiring import (
 from hpcsnn.models.stimuli import MovingGaussianPoisson, Poisson, SourceModel, SpikeArray
 from hpcsnn.models.synapses import (
     AdditiveSTDP,
+    AlphaCurrent,
+    DeltaCurrent,
     ExponentialConductance,
     ExponentialCurrent,
+    MultiplicativeSTDP,
     ReceptorModel,
     SpikeTrace,
     Static,
     SynapseModel,
+    TripletSTDP,
 )
 
 __all__ = [
@@ -36,20 +40,27 @@ __all__ = [
     "PLACE",
     "UNIFORM",
     "WEAKEST",
+    "ALIF",
     "LIF",
+    "AdEx",
     "AdditiveSTDP",
     "AllToAll",
+    "AlphaCurrent",
     "Bamford",
     "Configured",
     "Connector",
+    "DeltaCurrent",
     "Derived",
     "ExplicitList",
     "ExponentialConductance",
     "ExponentialCurrent",
     "FixedProbability",
     "Gaussian",
+    "Izhikevich",
+    "LIFBackground",
     "Model",
     "MovingGaussianPoisson",
+    "MultiplicativeSTDP",
     "NeuronModel",
     "Normal",
     "OneToOne",
@@ -65,6 +76,7 @@ __all__ = [
     "Static",
     "SynapseModel",
     "Table",
+    "TripletSTDP",
     "Uniform",
     "Variable",
     "probability",

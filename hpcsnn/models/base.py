@@ -5,7 +5,8 @@ them into the templates under ``kernels/``; the same text is compiled for GPUs a
 nothing that a model in a user's file cannot use.
 
 Rules for snippets (so that every device gives the same bits): float32 ``+ - * /`` and comparisons only; exponentials
-and logarithms become `derived` constants or `tables`, which the host computes in float64.
+and logarithms become `derived` constants or `tables`, which the host computes in float64, or, where their argument
+changes, the functions ``exponential(x)`` and ``logarithm(x)`` of ``kernels/mathematics.cuh``.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ _MATH: dict[str, Any] = {name: getattr(math, name) for name in ("exp", "log", "s
     "max": max,
     "int": int,
 }
+
+# Expected events a step that `poisson_table` is long enough for: more than 254 are then rarer than 2^-32.
+MOST_POISSON_EVENTS = 128.0
 
 
 @dataclass(frozen=True)
@@ -217,6 +221,17 @@ def threshold64(probability: float) -> int:
 def thresholds(probabilities: NDArray[np.float64]) -> NDArray[np.uint64]:
     """`threshold64` of each entry."""
     return np.rint(probabilities * 2.0**32).astype(np.uint64)
+
+
+def poisson_table(mean: float) -> NDArray[np.uint32]:
+    """Table for ``poisson_events``: (chance of at most k = 0 .. 254 events) * 2^32 - 1.
+
+    `mean` is the expected number of events, at most `MOST_POISSON_EVENTS`. Result (255,), uint32.
+    """
+    ratios = mean / np.maximum(np.arange(255), 1)
+    ratios[0] = math.exp(-mean)
+    at_most = np.cumsum(np.cumprod(ratios))
+    return np.clip(np.rint(at_most * 2.0**32) - 1.0, 0.0, 2.0**32 - 1.0).astype(np.uint32)
 
 
 def survival_table(success: NDArray[np.float64], length: int) -> NDArray[np.uint32]:
