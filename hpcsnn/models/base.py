@@ -188,10 +188,11 @@ class Model:
 
 @dataclass(frozen=True)
 class Configured:
-    """A model with its parameter values."""
+    """A model with its parameter values; ``reference`` is how a run's configuration names one of a user's file."""
 
     model: Model
     values: Mapping[str, Any]
+    reference: str = ""
 
     def constants(self, dt_ms: float) -> dict[str, float | int]:
         """The constants in the kernel's units: thresholds for probabilities, derived values evaluated."""
@@ -210,7 +211,7 @@ class Configured:
 
     def described(self) -> dict[str, dict[str, Any]]:
         """``{name: {parameter: value}}``, as a configuration file has it."""
-        return {self.model.name: dict(self.values)}
+        return {self.reference or self.model.name: dict(self.values)}
 
 
 def threshold64(probability: float) -> int:
