@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
