@@ -109,7 +109,7 @@ class Projection:
             return -1
         rule = self.rewiring.model
         assert isinstance(rule, RewiringRule)
-        if rule.reach_squared is None:
+        if rule.reach_squared is None or rule.replace or rule.pairing:  # these form anywhere
             return None
         return rule.reach_squared(self.rewiring.values)
 
