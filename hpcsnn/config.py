@@ -180,18 +180,17 @@ def load_configuration(path: str | Path, overrides: Iterable[str] = ()) -> Confi
     raw = _read(_find(Path(path)))
     for override in overrides:
         _override(raw, override)
-    raw = _anchored(raw, Path.cwd())
-    return parse_configuration(raw)
+    return parse_configuration(raw, Path.cwd())
 
 
-def parse_configuration(raw: Mapping[str, Any]) -> Configuration:
-    """Check plain data, as read from YAML.
+def parse_configuration(raw: Mapping[str, Any], folder: Path = Path()) -> Configuration:
+    """Check plain data, as read from a YAML file in `folder`, where models of users' files are looked for.
 
     Raises:
         ConfigurationError: one line for each thing that is wrong.
     """
     try:
-        configuration = Configuration.model_validate(raw)
+        configuration = Configuration.model_validate(_anchored(raw, folder))
     except ValidationError as error:
         raise ConfigurationError("\n".join(_explained(problem) for problem in error.errors())) from None
     check_tile_side(configuration.tile)
@@ -237,11 +236,12 @@ def _anchored(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     }
 
 
-def _find(path: Path) -> Path:
+def _find(path: Path, named: Path | None = None) -> Path:
+    """`path`, or what ships under its name; `named`: as a file in some other folder names it."""
     if path.is_file():
         return path
     shipped = configuration_folder() / f"{path.stem}.yaml"
-    if shipped.is_file() and path.parent in (Path(), Path("configs")):
+    if shipped.is_file() and (named or path).parent in (Path(), Path("configs")):
         return shipped
     raise ConfigurationError(
         f"{path}: no such file; configurations that ship with hpcsnn: {', '.join(shipped_configurations())}"
@@ -263,7 +263,7 @@ def _read(path: Path, readers: tuple[Path, ...] = ()) -> dict[str, Any]:
     base = raw.pop("extends", None)
     if base is None:
         return raw
-    return _merged(_read(_find(path.parent / str(base)), (*readers, path.resolve())), raw)
+    return _merged(_read(_find(path.parent / str(base), Path(str(base))), (*readers, path.resolve())), raw)
 
 
 def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -98,7 +98,7 @@ class RuleConformance:
         start = self._pairs(Simulation(self.network(), device=HostDevice(("-O1",))))
         simulation = self._run()
         wired = set(map(tuple, start.tolist()))
-        # An update may form a synapse and remove it again, or the reverse: their order is not recorded, what remains is.
+        # An update may form a synapse and remove it again, or the reverse: in which order is not recorded.
         changes: Counter[tuple[int, int, int]] = Counter()
         for step, pre, post, what in simulation.events(PROJECTION).tolist():
             changes[step, pre, post] += -1 if what else 1

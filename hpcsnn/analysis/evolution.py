@@ -65,7 +65,7 @@ def analyse(run: Path, console: Console, scheduler: str | None = None) -> Evolut
     if not there:
         raise StorageError(f"{run}: no checkpoint to analyse; run it again with --checkpoint-every")
     manifest = there[-1].manifest()
-    configuration = parse_configuration(manifest["configuration"])
+    configuration = parse_configuration(manifest["configuration"], directory.path)
     network = configuration.network()
     partial = directory.analysis_partial
     shutil.rmtree(partial, ignore_errors=True)
