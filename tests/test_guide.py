@@ -120,6 +120,77 @@ def test_slots_names_every_slot():
         assert not missing, f"slots.md does not name {', '.join(missing)} of {kind.__name__}"
 
 
+# What slots.md says each slot sees, as expressions.
+_ALL = "step dt_ms n_sources n_targets limit n_wired chance(7u,0.5f) exponential(1.0f) torus_distance(1,2,16)"
+_TARGET = "post.V_mV post.of_target post_trace target_trace"
+_PAIR = f"pre_id post_id pre.of_source pre_trace source_trace pair_random(0) random() random.uniform() {_TARGET}"
+_SYNAPSE = "weight of_synapse"
+_SEES = {
+    "update": f"{_PAIR} {_SYNAPSE} distance_squared in_degree",
+    "eliminate": f"{_PAIR} {_SYNAPSE} distance_squared in_degree",
+    "reason": f"{_PAIR} {_SYNAPSE} distance_squared in_degree",
+    "form": f"{_PAIR} distance_squared in_degree",
+    "initial": f"{_PAIR} distance_squared",
+    "update_source": "id out_degree of_source source_trace pre_trace random() random.uniform()",
+    "update_target": "id in_degree of_target target_trace post_trace post.V_mV random() random.uniform()",
+    "per_target": f"post_id {_TARGET} random() random.uniform() row.size() row.find(0) own_of_target"
+    " (row.size()?row.source_trace(0):0.0f)",
+    "sums": f"post_id in_degree {_TARGET}",
+    "draw": "x y nx ny reach random.y random.w",
+    "pick": f"found in_degree post_id any_synapse() weakest() random() {_TARGET}",
+    "offers": "id out_degree of_source",
+    "demands": "id in_degree of_target",
+    "after_source": "id out_degree of_source vacant",
+    "after_target": "id in_degree of_target vacant",
+}
+
+
+@pytest.mark.parametrize("every_synapse", [False, True])
+def test_every_slot_sees_what_the_page_says(every_synapse):
+    def uses(slot, value=""):
+        statements = "".join(f"(void)({name});\n" for name in f"{_ALL} {_SEES[slot]}".split())
+        return statements + (f"return {value};" if value else "")
+
+    of = {name: (models.Variable(f"of_{name}"),) for name in ("synapse", "source", "target")}
+    traces = {name: (models.SpikeTrace(f"{name}_trace", "tau_ms"),) for name in ("source", "target")}
+    attempts = models.UNIFORM.parameters
+    select = (
+        models.ALL_SYNAPSES
+        if every_synapse
+        else Selection(
+            "", "", parameters=attempts, draw=uses("draw") + "source_x = x; source_y = y;", pick=uses("pick")
+        )
+    )
+    rule = RewiringRule(
+        "sees_all",
+        "",
+        parameters={
+            "tau_ms": models.Parameter(10.0, "ms", ""),
+            "limit": models.Parameter(1.0, "", ""),
+            "every": models.Parameter(2, "", "", ctype="int"),
+        },
+        select=select,
+        **{slot: uses(slot, "false") for slot in ("eliminate", "form")},
+        reason=uses("reason", "0"),
+        initial=uses("initial", "0.1f"),
+        **{slot: uses(slot) for slot in ("update", "update_source", "update_target", "per_target")},
+        sums={"n_wired": uses("sums", "in_degree")},
+        pairing=Pairing(
+            uses("offers", "0"), uses("demands", "0"), "every", uses("after_source"), uses("after_target")
+        ),
+        **{f"{name}_variables": variables for name, variables in of.items()},
+        **{f"{name}_traces": trace for name, trace in traces.items()},
+    )  # fmt: skip
+    network = Network(seed=1)
+    network.add_population("input", Grid(16, 16), models.Poisson(rate_hz=40))
+    network.add_population("cells", Grid(16, 16), models.LIF())
+    network.add_projection(
+        "rewired", "input", "cells", models.FixedProbability(p=0.05), models.ExponentialCurrent(), 0.15,
+        synapse=models.AdditiveSTDP(), rewiring=rule(),
+    )  # fmt: skip
+    Simulation(network, device=HostDevice(("-O0",))).run(4)
+
+
 def test_rules_names_every_rule():
     text = (DOCS / "rules.md").read_text()
     assert not [name for name, rule in registered("rewiring").items() if f"## {name}\n" not in text]
