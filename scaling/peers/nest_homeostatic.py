@@ -210,14 +210,14 @@ def main() -> None:
         description="Two populations that wire themselves until their calcium is at its set point, in NEST. "
         "400 excitatory and 100 inhibitory neurons under Poisson input start unconnected at 2 Hz. Elements (axonal, "
         "dendritic excitatory, dendritic inhibitory) grow where calcium is below its set point and pair at random "
-        "every second; calcium reaches 0.05 (5 Hz) and 0.1 (10 Hz) within 30 s, overshoots and settles by 40 s.",
+        "every second; calcium reaches 0.05 (5 Hz) and 0.1 (10 Hz) after about 30 s and stays near from 40 s.",
         epilog="Needs NEST 3.10 and NumPy alone. A seed takes about 20 s on one core. What NEST does, line by line: "
         "scaling/peers/README.md; proof of it: python -m scaling.peers.nest_semantics.",
     )
     parser.add_argument("--seeds", type=int, default=8, help="seeds 1 to this (default 8)")
     parser.add_argument("--model-s", type=float, default=60.0, help="model seconds of each (default 60)")
     parser.add_argument("--every-s", type=float, default=2.0, help="model seconds between two looks (default 2)")
-    parser.add_argument("--to", type=Path, default=RESULT, help="JSON file to write (default %(default)s)")
+    parser.add_argument("--to", type=Path, default=RESULT, help="JSON file to write (default scaling/results/)")
     options = parser.parse_args()
     runs = []
     for seed in range(1, options.seeds + 1):
