@@ -47,7 +47,7 @@ PARAMETERS: dict[str, Any] = {
     "growth_rate_per_ms": 0.001,
     "growth_rate_den_ex_of_inhibitory_per_ms": 0.002,
     "tau_vacant": 0.1,
-    "update_interval_ms": 1000.0,
+    "update_interval_ms": 500.0,
     "autapses": True,
     "multapses": True,
     "dt_ms": DT_MS,
