@@ -1,7 +1,7 @@
 """Models' snippets and the templates under ``kernels/`` become one C++ source and one schedule.
 
-The source depends on the network's structure and models, not on sizes, parameters or seed: those reach the kernels
-through the structs of `hpcsnn.layout`, so a sweep compiles once.
+The source depends on the network's structure and models (and which parameters have a value a neuron), not on sizes,
+parameters or seed: those reach the kernels through the structs of `hpcsnn.layout`, so a sweep compiles once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Literal
 import jinja2
 
 from hpcsnn.layout import network_struct
-from hpcsnn.models.base import Model
+from hpcsnn.models.base import Configured
 from hpcsnn.models.synapses import SynapseModel
 from hpcsnn.network import Network, Population, Projection
 from hpcsnn.resources import kernel_folder
@@ -150,7 +150,7 @@ def _population_view(network: Network, population: Population) -> SimpleNamespac
     return SimpleNamespace(
         name=population.name,
         index=index,
-        model=_model_view(population.model.model),
+        model=_model_view(population.model),
         is_source=population.is_source,
         stream_spikes=stream(Purpose.SPIKES, index),
         incoming=[_projection_view(network, projection) for projection in network.incoming(population)],
@@ -165,20 +165,26 @@ def _projection_view(network: Network, projection: Projection) -> SimpleNamespac
         source=projection.source.name,
         target=projection.target.name,
         input_type=projection.input_scale()[0],
-        connector=_model_view(projection.connector.model),
-        receptor=_model_view(projection.receptor.model),
-        synapse=_model_view(projection.synapse.model),
-        rewiring=_model_view(projection.rewiring.model) if projection.rewiring else None,
+        connector=_model_view(projection.connector),
+        receptor=_model_view(projection.receptor),
+        synapse=_model_view(projection.synapse),
+        rewiring=_model_view(projection.rewiring) if projection.rewiring else None,
         stream_connect=stream(Purpose.CONNECT, index),
         stream_attempts=stream(Purpose.ATTEMPTS, index),
     )
 
 
-def _model_view(model: Model) -> SimpleNamespace:
-    """The model's attributes, its snippets without the blank lines around them, and its constants with their types."""
+def _model_view(configured: Configured) -> SimpleNamespace:
+    """The model's attributes, its snippets without the blank lines around them, and its constants with their types.
+
+    ``constants`` are one number, ``arrays`` one value a neuron.
+    """
+    model = configured.model
     attributes = {name: getattr(model, name) for name in model.__dataclass_fields__}
     snippets = {name: value.strip() for name, value in attributes.items() if isinstance(value, str)}
-    return SimpleNamespace(**attributes | snippets, constants=model.constant_types())
+    return SimpleNamespace(
+        **attributes | snippets, constants=configured.constant_types(), arrays=configured.array_types()
+    )
 
 
 def _bind_parameters(owner: str, model: SimpleNamespace, prefix: str) -> str:

@@ -13,13 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.model_time import Every
 from hpcsnn.models.base import Configured
-from hpcsnn.models.distributions import Normal, Uniform
+from hpcsnn.models.distributions import DISTRIBUTIONS, parse_distribution
 from hpcsnn.models.registry import KINDS, registered
 from hpcsnn.network import Grid, Network
 from hpcsnn.partition import DEFAULT_TILE, check_tile_side
 from hpcsnn.resources import configuration_folder
 
-_DISTRIBUTIONS: dict[str, type[Normal | Uniform]] = {"normal": Normal, "uniform": Uniform}
 # A model in a configuration: its name, or {name: {parameter: value}}; and the initial value of a variable: a number,
 # a list or {distribution: {parameter: value}}. Checked where used: pydantic's words for a union help nobody.
 ModelSpec = Any
@@ -224,13 +223,13 @@ def _read(path: Path, readers: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 
 def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid over `base`, mapping by mapping; another model than the base's takes the place of the base's."""
+    """`over` laid over `base`, mapping by mapping; another model or distribution takes the place of the base's."""
     result = dict(base)
     for key, value in over.items():
         below = result.get(key)
         if isinstance(below, dict) and isinstance(value, Mapping):
-            other_model = key in KINDS and set(value) != set(below)
-            result[key] = value if other_model else _merged(below, value)
+            other = (key in KINDS or set(below) <= set(DISTRIBUTIONS)) and set(value) != set(below)
+            result[key] = value if other else _merged(below, value)
         else:
             result[key] = value
     return result
@@ -273,18 +272,7 @@ def _grid(where: str, population: PopulationConfig, scale: int) -> Grid:
 def _initial(where: str, value: InitialSpec) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float, list, dict)):
         raise ConfigurationError(f"{where}: {value!r} is not allowed; must be a number, a list or a distribution")
-    if not isinstance(value, dict):
-        return value
-    if len(value) != 1 or next(iter(value)) not in _DISTRIBUTIONS:
-        raise ConfigurationError(unknown_name(where, ", ".join(map(str, value)), _DISTRIBUTIONS))
-    ((name, arguments),) = value.items()
-    try:
-        return _DISTRIBUTIONS[name](**arguments)
-    except TypeError:
-        fields = ", ".join(_DISTRIBUTIONS[name].__dataclass_fields__)
-        raise ConfigurationError(f"{where}.{name}: {arguments!r} is not allowed; must have numbers {fields}") from None
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{where}.{error}") from None
+    return parse_distribution(where, value) if isinstance(value, dict) else value
 
 
 def _explained(problem: Any) -> str:

@@ -10,7 +10,7 @@ import ctypes
 from dataclasses import dataclass, field
 from typing import Any
 
-from hpcsnn.models.base import Model
+from hpcsnn.models.base import Configured
 from hpcsnn.models.synapses import SynapseModel
 from hpcsnn.network import Network, Population, Projection
 
@@ -66,9 +66,10 @@ class Struct:
         return type(self.name, (ctypes.Structure,), {"_fields_": members})
 
 
-def _model_fields(prefix: str, model: Model) -> list[tuple[str, str | Struct]]:
-    fields: list[tuple[str, str | Struct]] = [(prefix + name, ctype) for name, ctype in model.constant_types()]
-    for name, table in model.tables.items():
+def _model_fields(prefix: str, configured: Configured) -> list[tuple[str, str | Struct]]:
+    fields: list[tuple[str, str | Struct]] = [(prefix + name, ctype) for name, ctype in configured.constant_types()]
+    fields += [(prefix + name, f"const {ctype}*") for name, ctype in configured.array_types()]
+    for name, table in configured.model.tables.items():
         fields += [(f"{prefix}{name}", f"const {table.ctype}*"), (f"n_{prefix}{name}", "int")]
     return fields
 
@@ -88,7 +89,7 @@ def population_struct(population: Population) -> Struct:
         ("fingerprint", "uint64*"),
         ("spikes_per_bin", "uint64*"),
         *((f"state_{variable.name}", f"{variable.ctype}*") for variable in model.state),
-        *_model_fields("model_", model),
+        *_model_fields("model_", population.model),
     ]
     return Struct(f"Population_{population.name}", fields)
 
@@ -113,9 +114,9 @@ def projection_struct(projection: Projection) -> Struct:
         *((f"post_{trace.name}", "Trace*") for trace in synapse.post_traces),
         *((f"decay_{trace.name}", "DecayTable") for trace in (*synapse.pre_traces, *synapse.post_traces)),
         *((name, "uint64*") for name in ("formed", "eliminated", "refused")),
-        *_model_fields("synapse_", synapse),
-        *_model_fields("receptor_", receptor),
-        *_model_fields("connector_", projection.connector.model),
+        *_model_fields("synapse_", projection.synapse),
+        *_model_fields("receptor_", projection.receptor),
+        *_model_fields("connector_", projection.connector),
     ]
     if projection.rewiring is not None:
         fields += [
@@ -125,7 +126,7 @@ def projection_struct(projection: Projection) -> Struct:
             ("n_blocks", "int"),
             ("block_id", "const int*"),
             ("attempts", "Attempt*"),
-            *_model_fields("rewiring_", projection.rewiring.model),
+            *_model_fields("rewiring_", projection.rewiring),
         ]
     return Struct(f"Projection_{projection.name}", fields)
 

@@ -45,7 +45,8 @@ def estimate(network: Network, tile: int, rank: int, n_ranks: int) -> RankSize:
 
 def _population_bytes(network: Network, population: Population, placement: Placement) -> int:
     state = 4 * len(population.model.model.state)  # type: ignore[attr-defined]
-    own = 4 + state + (4 if population.is_source else 0)
+    constants = sum(8 if ctype == "uint64" else 4 for _, ctype in population.model.array_types())
+    own = 4 + state + constants + (4 if population.is_source else 0)
     padding = 4 * PADDING if population.is_source else 0
     return placement.n_own * own + 4 * placement.n_known * ring_slots(network, population) + padding
 

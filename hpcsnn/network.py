@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hpcsnn.errors import ConfigurationError, unknown_name
+from hpcsnn.grid import Grid as Grid
 from hpcsnn.models.base import Configured
 from hpcsnn.models.connectors import Connector
 from hpcsnn.models.distributions import Normal, Uniform
@@ -18,6 +19,7 @@ from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.models.stimuli import SourceModel
 from hpcsnn.models.synapses import ReceptorModel, Static, SynapseModel
+from hpcsnn.neuron_parameters import check_given
 
 # Fixed-point input keeps at least this many bits below the largest weight, else it is 64 bits wide.
 INPUT_RESOLUTION_BITS = 20
@@ -30,26 +32,6 @@ _RESERVED = {
     *("private", "public", "register", "return", "short", "signed", "sizeof", "static", "struct", "switch", "template"),
     *("this", "true", "typedef", "union", "unsigned", "using", "virtual", "void", "volatile", "while"),
 }
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A grid of nx x ny neurons, periodic in both directions; neuron id = y * nx + x; distances in grid units."""
-
-    nx: int
-    ny: int
-
-    def __post_init__(self) -> None:
-        for name, side in (("nx", self.nx), ("ny", self.ny)):
-            if isinstance(side, bool) or not isinstance(side, (int, np.integer)) or side < 1:
-                raise ConfigurationError(f"grid.{name}: {side!r} is not allowed; must be a whole number >= 1")
-        if self.nx * self.ny >= 2**31:
-            raise ConfigurationError(f"grid: {self.nx} x {self.ny} neurons are too many; at most 2^31 - 1 a population")
-
-    @property
-    def size(self) -> int:
-        """Number of neurons."""
-        return self.nx * self.ny
 
 
 @dataclass(frozen=True)
@@ -196,7 +178,8 @@ class Network:
         Args:
             name: lower-case identifier.
             grid: its `Grid`, or a number of neurons without places.
-            model: a neuron or source model with its parameters, such as ``LIF(tau_m_ms=20)``.
+            model: a neuron or source model with its parameters, such as ``LIF(tau_m_ms=20)``; a neuron model's may each
+                be a number, a distribution, or an array with one value a neuron (in id order).
             initial: per state variable a number, a distribution, or an array with one value a neuron (in id order).
             record_spikes: keep every spike for `Simulation.spikes`.
 
@@ -220,6 +203,7 @@ class Network:
                         f"{where}.initial.{variable}: has shape {array.shape}; "
                         f"must be one number or {grid.size} values, one a neuron"
                     )
+        check_given(f"{where}.model.{model.model.name}", model, grid.size, self.dt_ms)
         if isinstance(model.model, SourceModel) and model.model.check_population is not None:
             model.model.check_population(f"{where}.model.{model.model.name}", model.values, grid.size, self.dt_ms)
         population = Population(name, grid, model, dict(initial or {}), record_spikes)

@@ -15,6 +15,7 @@ from hpcsnn.models.base import Configured, PlacementContext
 from hpcsnn.models.distributions import Normal, Uniform
 from hpcsnn.models.synapses import SynapseModel
 from hpcsnn.network import Network, Population, Projection
+from hpcsnn.neuron_parameters import ValuesForTables, constants_on_ranks
 from hpcsnn.partition import Placement
 from hpcsnn.streams import Purpose, stream
 from hpcsnn.synapse_store import SynapseStore
@@ -153,8 +154,9 @@ class RankState:
         return sum(array.nbytes for array in (*self.arrays.values(), *stores))
 
     def start(self, executable: Executable) -> None:
-        """Draw the initial state and make the first wiring."""
+        """Draw parameters and the initial state, and make the first wiring; a collective call."""
         for index, population in enumerate(self.network.populations.values()):
+            self._draw_parameters(executable, index, population)
             self._draw_initial(executable, index, population)
         for store in self.stores.values():
             store.connect(executable)
@@ -212,6 +214,8 @@ class RankState:
             arrays[f"state_{variable.name}"] = device.zeros(placement.n_own, _NUMPY[variable.ctype])
         for field, array in arrays.items():
             self._bind(part, name, field, array)
+        for constant, ctype in population.model.array_types():  # their values are drawn at the start
+            self._bind(part, name, f"model_{constant}", device.zeros(placement.n_own, _NUMPY[ctype]))
         self._bind_model(part, name, "model_", population.model, placement, None)
 
     def _bind_projection(self, projection: Projection) -> None:
@@ -282,7 +286,7 @@ class RankState:
             return
         x, y = here.coordinates()
         grid, source_grid = here.tiling.grid, (source or here).tiling.grid
-        values = {**configured.values, **{n: constants[n] for n in configured.model.derived}}
+        values = ValuesForTables(configured, constants)
         context = PlacementContext(
             values, self.network.dt_ms, here.global_id, x, y, grid.nx, grid.ny, source_grid.nx, source_grid.ny
         )
@@ -325,18 +329,38 @@ class RankState:
     def _log_size(self, population: Population) -> int:
         return _LOG_ENTRIES + self.placements[population.name].n_own
 
+    def _draw_parameters(self, executable: Executable, index: int, population: Population) -> None:
+        """Fill the constants that have one value a neuron; draws are numbered on from the state variables'."""
+        model, ids = population.model, self.placements[population.name].global_id
+        if not model.of_neurons:
+            return
+        states: Any = population.model.model
+        drawn = {}
+        for draw, name in enumerate(model.model.parameters, len(states.state)):
+            if name in model.of_neurons:
+                drawn[name] = self._of_neurons(executable, index, population, draw, model.values[name])
+        where = f"populations.{population.name}.model.{model.model.name}"
+        for name, values in constants_on_ranks(self.comm, model, where, self.network.dt_ms, ids, drawn).items():
+            array = self.arrays[f"{population.name}.model_{name}"]
+            array[...] = self.device.upload(values.astype(array.dtype))
+
     def _draw_initial(self, executable: Executable, index: int, population: Population) -> None:
-        placement = self.placements[population.name]
         model: Any = population.model.model
         for draw, variable in enumerate(model.state):
             value = population.initial.get(variable.name, variable.initial)
-            if isinstance(value, (Normal, Uniform)):
-                values = value.values(self._words(executable, placement, stream(Purpose.INITIAL, index), draw))
-            else:
-                array = np.asarray(value, dtype=np.float64)
-                values = array[placement.global_id] if array.ndim else np.full(placement.n_own, float(array))
+            values = self._of_neurons(executable, index, population, draw, value)
             state = self.arrays[f"{population.name}.state_{variable.name}"]
             state[...] = self.device.upload(values.astype(_NUMPY[variable.ctype]))
+
+    def _of_neurons(
+        self, executable: Executable, index: int, population: Population, draw: int, value: Any
+    ) -> NDArray[np.float64]:
+        """One value a neuron of this rank from a number, a distribution or all neurons' values."""
+        placement = self.placements[population.name]
+        if isinstance(value, (Normal, Uniform)):
+            return value.values(self._words(executable, placement, stream(Purpose.INITIAL, index), draw))
+        array = np.asarray(value, dtype=np.float64)
+        return array[placement.global_id] if array.ndim else np.full(placement.n_own, float(array))
 
     def _words(self, executable: Executable, placement: Placement, stream_number: int, draw: int) -> NDArray[np.uint32]:
         part = self.struct.initial

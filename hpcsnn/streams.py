@@ -12,7 +12,7 @@ class Purpose(IntEnum):
     """What a random number is drawn for, and the entity and step of its counter."""
 
     INITIAL = 0
-    """Initial state variables; entity: neuron, step 0, draw: variable."""
+    """Initial state variables and parameters; entity: neuron, step 0, draw: variable, then variables + parameter."""
     CONNECT = 1
     """First wiring; entity: target neuron, step 0, draws in the connector's order."""
     SPIKES = 2

@@ -11,6 +11,9 @@ KERNEL update_{{ population.name }}(Network* net) {
 //% for variable in population.model.state
     {{ variable.ctype }}* {{ variable.name }}_of = population.state_{{ variable.name }};
 //% endfor
+//% for name, ctype in population.model.arrays
+    const {{ ctype }}* {{ name }}_of = population.model_{{ name }};
+//% endfor
 //% for projection in population.incoming
     {{ projection.input_type }}* {{ projection.name }}_input_of = net->projections.{{ projection.name }}.input;
     const float {{ projection.name }}_unit = net->projections.{{ projection.name }}.input_unit;
@@ -30,6 +33,9 @@ KERNEL update_{{ population.name }}(Network* net) {
             const int neuron = first + k;
 //% for variable in population.model.state
             {{ variable.ctype }} {{ variable.name }} = {{ variable.name }}_of[neuron];
+//% endfor
+//% for name, ctype in population.model.arrays
+            const {{ ctype }} {{ name }} = {{ name }}_of[neuron];
 //% endfor
             float input_current = 0.0f;
             float finite = 0.0f;

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from hpcsnn import Network
+from hpcsnn.models import Normal, Uniform
 
 F = np.float32
 MASK = 0xFFFFFFFF
@@ -91,6 +92,7 @@ class Oracle:
     def __init__(self, network: Network) -> None:
         self.network, self.step, self.seed, self.dt = network, 0, network.seed, network.dt_ms
         self.state: dict[str, dict[str, np.ndarray]] = {}
+        self.parameters: dict[str, dict[str, np.ndarray]] = {}
         self.emitted: dict[str, list[list[int]]] = {name: [] for name in network.populations}
         self.next_spike: dict[str, np.ndarray] = {}
         self.weights: dict[str, dict[tuple[int, int], F]] = {}
@@ -100,6 +102,12 @@ class Oracle:
         self.post: dict[str, Trace] = {}
         for index, population in enumerate(network.populations.values()):
             self.state[population.name] = self._initial(index, population)
+            if not population.is_source:
+                n_state, values = len(population.model.model.state), population.model.values
+                self.parameters[population.name] = {
+                    name: self._of_neurons(index, population, n_state + place, values[name])
+                    for place, name in enumerate(population.model.model.parameters)
+                }
             self.next_spike[population.name] = np.full(population.size, NEVER)
         for index, projection in enumerate(network.projections.values()):
             name = projection.name
@@ -122,14 +130,19 @@ class Oracle:
         for draw, variable in enumerate(population.model.model.state):
             value = population.initial.get(variable.name, variable.initial)
             dtype = np.int32 if variable.ctype == "int" else F
-            if hasattr(value, "mean") and hasattr(value, "std") and not isinstance(value, np.ndarray):
-                words = [philox(i, 0, index * PURPOSES + INITIAL, draw, self.seed)[0] for i in range(population.size)]
-                value = value.mean + value.std * ndtri((np.array(words, dtype=float) + 0.5) / 2.0**32)
-            elif hasattr(value, "low"):
-                words = [philox(i, 0, index * PURPOSES + INITIAL, draw, self.seed)[0] for i in range(population.size)]
-                value = value.low + (value.high - value.low) * (np.array(words, dtype=float) / 2.0**32)
-            state[variable.name] = np.array(np.broadcast_to(value, population.size), dtype=dtype)
+            state[variable.name] = self._of_neurons(index, population, draw, value).astype(dtype)
         return state
+
+    def _of_neurons(self, index: int, population: Any, draw: int, value: Any) -> np.ndarray:
+        """A number, a list or a distribution as one float64 a neuron."""
+        if isinstance(value, (Normal, Uniform)):
+            words = [philox(i, 0, index * PURPOSES + INITIAL, draw, self.seed)[0] for i in range(population.size)]
+            if isinstance(value, Normal):
+                drawn = value.mean + value.std * ndtri((np.array(words, dtype=float) + 0.5) / 2.0**32)
+                low = -np.inf if value.low is None else value.low
+                return np.minimum(np.maximum(drawn, low), np.inf if value.high is None else value.high)
+            value = value.low + (value.high - value.low) * (np.array(words, dtype=float) / 2.0**32)
+        return np.array(np.broadcast_to(np.asarray(value, float), population.size))
 
     def _sources(self, index: int, projection: Any, post: int) -> list[tuple[int, float]]:
         kind, values = projection.connector.model.name, projection.connector.values
@@ -228,7 +241,8 @@ class Oracle:
                     weights[pre, post] = min(weights[pre, post] + a_plus * self.pre[name].at(pre, seen), w_max)
 
     def _update(self, population: Any) -> None:
-        state, values = self.state[population.name], population.model.values
+        state, drawn = self.state[population.name], self.parameters[population.name]
+        values = {name: parameter.astype(F) for name, parameter in drawn.items()}
         v = state["V_mV"]
         current = np.zeros(population.size, F)
         for projection in self.network.incoming(population):
@@ -244,13 +258,14 @@ class Oracle:
             level = level * decay
             self.receptor[name] = np.where(np.abs(level) < F(1e-30), F(0), level)
         frozen = state["frozen_steps"] > 0
-        towards = (current + F(values["offset_current"])) * F(values["resistance"]) + F(values["V_rest_mV"])
-        moved = towards - F(math.exp(-self.dt / values["tau_m_ms"])) * (towards - v)
+        towards = (current + values["offset_current"]) * values["resistance"] + values["V_rest_mV"]
+        decay = np.array([math.exp(-self.dt / tau_ms) for tau_ms in drawn["tau_m_ms"]], F)
+        moved = towards - decay * (towards - v)
         v = np.where(frozen, v, moved)
         waits = np.where(frozen, state["frozen_steps"] - 1, 0)
-        fires = ~frozen & (v >= F(values["V_threshold_mV"]))
-        period = math.floor(values["refractory_ms"] / self.dt + 1e-9) + 1 if values["refractory_ms"] > 0 else 0
-        state["V_mV"] = np.where(fires, F(values["V_reset_mV"]), v)
+        fires = ~frozen & (v >= values["V_threshold_mV"])
+        period = [math.floor(span / self.dt + 1e-9) + 1 if span > 0 else 0 for span in drawn["refractory_ms"]]
+        state["V_mV"] = np.where(fires, values["V_reset_mV"], v)
         state["frozen_steps"] = np.where(fires, period, waits).astype(np.int32)
         for neuron in np.flatnonzero(fires).tolist():
             self.emitted[population.name][-1].append(neuron)

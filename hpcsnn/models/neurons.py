@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.base import Derived, Model, Parameter, Variable
@@ -16,7 +16,10 @@ class NeuronModel(Model):
 
     Snippets see the parameters, the derived constants, the state by name, ``dt_ms`` and ``input_current`` (the sum of
     the receptors' currents). ``update`` advances the state, ``threshold`` is an expression, ``reset`` runs on a spike.
+    A parameter may have one value a neuron; the snippets see their own neuron's.
     """
+
+    of_neurons: ClassVar[bool] = True
 
     state: tuple[Variable, ...] = ()
     update: str = ""
