@@ -165,6 +165,8 @@ def _projection_view(network: Network, projection: Projection) -> SimpleNamespac
         source=projection.source.name,
         target=projection.target.name,
         input_type=projection.input_scale()[0],
+        columns=projection.synapse_columns,
+        delays=projection.delays is not None,
         connector=_model_view(projection.connector),
         receptor=_model_view(projection.receptor),
         synapse=_model_view(projection.synapse),

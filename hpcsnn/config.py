@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import PydanticKnownError
 
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.model_time import Every
 from hpcsnn.models.base import Configured
-from hpcsnn.models.distributions import DISTRIBUTIONS, parse_distribution
+from hpcsnn.models.distributions import DISTRIBUTIONS, Normal, Uniform, described_distribution, parse_distribution
 from hpcsnn.models.registry import KINDS, registered
 from hpcsnn.network import Grid, Network
 from hpcsnn.partition import DEFAULT_TILE, check_tile_side
@@ -24,6 +25,20 @@ from hpcsnn.resources import configuration_folder
 ModelSpec = Any
 InitialSpec = Any
 Whole = Annotated[int, Field(strict=True)]
+_NUMBER = TypeAdapter(float)
+
+
+def _number_or_distribution(value: Any) -> Any:
+    """A number in pydantic's words, which would be about a union's parts otherwise; a distribution as it stands."""
+    if value is None or isinstance(value, dict):
+        return value
+    try:
+        return _NUMBER.validate_python(value)
+    except ValidationError as error:
+        raise PydanticKnownError(error.errors()[0]["type"]) from None  # type: ignore[arg-type]
+
+
+DelaySpec = Annotated[Any, BeforeValidator(_number_or_distribution)]
 
 
 class _Yaml(yaml.SafeLoader):
@@ -58,7 +73,7 @@ class ProjectionConfig(_Strict):
     receptor: ModelSpec
     synapse: ModelSpec = "static"
     weight: float
-    delay_ms: float | None = None
+    delay_ms: DelaySpec = None
     rewiring: ModelSpec | None = None
     capacity: Whole | None = None
     rows_grow: bool = True
@@ -112,7 +127,9 @@ class Configuration(_Strict):
                 receptor=configured("receptor", f"{where}.receptor", projection.receptor),
                 weight=projection.weight,
                 synapse=configured("synapse", f"{where}.synapse", projection.synapse),
-                delay_ms=projection.delay_ms,
+                delay_ms=parse_distribution(f"{where}.delay_ms", projection.delay_ms)
+                if isinstance(projection.delay_ms, dict)
+                else projection.delay_ms,
                 rewiring=None
                 if projection.rewiring is None
                 else configured("rewiring", f"{where}.rewiring", projection.rewiring),
@@ -130,7 +147,10 @@ class Configuration(_Strict):
             plain["populations"][name]["model"] = population.model.described()
         for name, projection in network.projections.items():
             entry = plain["projections"][name]
-            entry["delay_ms"] = projection.delay_ms
+            delay_ms = projection.delay_ms
+            entry["delay_ms"] = (
+                described_distribution(delay_ms) if isinstance(delay_ms, (Normal, Uniform)) else delay_ms
+            )
             for part in ("connector", "receptor", "synapse", "rewiring"):
                 chosen: Configured | None = getattr(projection, part)
                 entry[part] = chosen.described() if chosen else None

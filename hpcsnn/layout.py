@@ -105,9 +105,9 @@ def projection_struct(projection: Projection) -> Struct:
         *((name, "float") for name in ("input_scale", "input_unit")),
         *((f"initial_{variable.name}", "float") for variable in synapse.variables),
         *((name, "int*") for name in ("in_degree", "source", "entry", "outgoing", "outgoing_count")),
-        *((f"synapse_{variable.name}", "float*") for variable in synapse.variables),
+        *((f"synapse_{column.name}", f"{column.ctype}*") for column in projection.synapse_columns),
         *((name, "int*") for name in ("packed_start", "packed_in_degree", "packed_source")),
-        *((f"packed_{variable.name}", "float*") for variable in synapse.variables),
+        *((f"packed_{column.name}", f"{column.ctype}*") for column in projection.synapse_columns),
         ("input", f"{input_type}*"),
         *((f"receptor_state_{variable.name}", f"{variable.ctype}*") for variable in states.state),
         *((f"pre_{trace.name}", "Trace*") for trace in synapse.pre_traces),
@@ -118,6 +118,8 @@ def projection_struct(projection: Projection) -> Struct:
         *_model_fields("receptor_", projection.receptor),
         *_model_fields("connector_", projection.connector),
     ]
+    if projection.delays is not None:
+        fields += [("input_mask", "uint32"), ("n_delay_threshold", "int"), ("delay_threshold", "const uint64*")]
     if projection.rewiring is not None:
         fields += [
             *((f"rewiring_{name}", "int") for name in ("every_steps", "block_x", "block_y", "reach_squared")),

@@ -54,12 +54,13 @@ def _population_bytes(network: Network, population: Population, placement: Place
 def _projection_bytes(projection: Projection, placements: dict[str, Placement]) -> int:
     synapse = projection.synapse.model
     assert isinstance(synapse, SynapseModel)
+    slots = projection.delays.slots if projection.delays else 1
     target, source = placements[projection.target.name], placements[projection.source.name]
-    slot = 8 + 4 * len(synapse.variables)
+    slot = 8 + 4 * len(projection.synapse_columns)
     rows = target.n_own * (slot * _room(projection.expected_in_degree, target.n_own, projection.capacity) + 4)
     out_degree = projection.expected_in_degree * projection.target.size / projection.source.size
     lists = source.n_known * 4 * (_room(out_degree, source.n_known, None) + 1)
-    state = 4 * len(projection.receptor.model.state) + (8 if projection.input_scale()[0] == "int64" else 4)  # type: ignore[attr-defined]
+    state = 4 * len(projection.receptor.model.state) + slots * (8 if projection.input_scale()[0] == "int64" else 4)  # type: ignore[attr-defined]
     traces = 8 * (source.n_known * len(synapse.pre_traces) + target.n_own * len(synapse.post_traces))
     return rows + lists + target.n_own * state + traces
 

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hpcsnn.delays import DELAY_STEPS, DrawnDelays, drawn_delays
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.grid import Grid as Grid
-from hpcsnn.models.base import Configured
+from hpcsnn.models.base import Configured, Variable
 from hpcsnn.models.connectors import Connector
-from hpcsnn.models.distributions import Normal, Uniform
+from hpcsnn.models.distributions import Distribution, Normal, Uniform
 from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.models.stimuli import SourceModel
@@ -57,7 +58,10 @@ class Population:
 
 @dataclass(frozen=True)
 class Projection:
-    """Synapses from one population to another; see `Network.add_projection`."""
+    """Synapses from one population to another; see `Network.add_projection`.
+
+    ``delay_steps`` is the smallest delay of any synapse, ``delays`` how they differ, if they do.
+    """
 
     name: str
     source: Population
@@ -66,12 +70,20 @@ class Projection:
     receptor: Configured
     synapse: Configured
     weight: float
-    delay_ms: float
+    delay_ms: float | Distribution
     delay_steps: int
     rewiring: Configured | None
     capacity: int | None
     rows_grow: bool
     record_events: bool = False
+    delays: DrawnDelays | None = None
+
+    @property
+    def synapse_columns(self) -> tuple[Variable, ...]:
+        """What is kept of each synapse: its model's variables, and its delay if it has one of its own."""
+        model = self.synapse.model
+        assert isinstance(model, SynapseModel)
+        return model.variables if self.delays is None else (*model.variables, DELAY_STEPS)
 
     @property
     def reach_squared(self) -> int | None:
@@ -219,7 +231,7 @@ class Network:
         receptor: Configured,
         weight: float,
         synapse: Configured | None = None,
-        delay_ms: float | None = None,
+        delay_ms: float | Distribution | None = None,
         rewiring: Configured | None = None,
         capacity: int | None = None,
         rows_grow: bool = True,
@@ -234,7 +246,8 @@ class Network:
             receptor: what a spike does at the target, such as ``ExponentialConductance(tau_ms=5)``.
             weight: weight of every synapse at its birth (a listed weight goes before it).
             synapse: static (default) or plastic synapses.
-            delay_ms: one step (default) or more, rounded to steps.
+            delay_ms: one step (default) or more, rounded to steps; or a distribution: every synapse has a delay of its
+                own, which depends on its two neurons and the seed alone. See `hpcsnn.delays` for what it means.
             rewiring: rule of structural plasticity; None keeps the wiring.
             capacity: synapses a target has room for at the start, rounded up to a power of two; default: what the
                 first wiring needs.
@@ -271,7 +284,16 @@ class Network:
                 raise ConfigurationError(f"{where}.{part}: {configured!r} is not a {kind.__name__}")
         if isinstance(weight, bool) or not isinstance(weight, (int, float, np.number)) or not np.isfinite(weight):
             raise ConfigurationError(f"{where}.weight: {weight!r} is not allowed; must be a finite number")
-        delay_steps = self._steps(f"{where}.delay_ms", self.dt_ms if delay_ms is None else delay_ms)
+        delays = None
+        if isinstance(delay_ms, (Normal, Uniform)):
+            delays = drawn_delays(f"{where}.delay_ms", delay_ms, self.dt_ms)
+            if any(variable.name == DELAY_STEPS.name for variable in synapse.model.variables):  # type: ignore[attr-defined]
+                raise ConfigurationError(
+                    f"{where}.synapse: variable {DELAY_STEPS.name!r} is the delay's name; use another"
+                )
+            delay_steps = delays.first_steps
+        else:
+            delay_steps = self._steps(f"{where}.delay_ms", self.dt_ms if delay_ms is None else delay_ms)
         if capacity is not None and (isinstance(capacity, bool) or not isinstance(capacity, int) or capacity < 1):
             raise ConfigurationError(f"{where}.capacity: {capacity!r} is not allowed; must be a whole number >= 1")
         if capacity is None and not rows_grow:
@@ -279,7 +301,8 @@ class Network:
             raise ConfigurationError(f"{where}.capacity: missing; with rows_grow false it must be given")
         projection = Projection(
             name, ends["source"], ends["target"], connector, receptor, synapse, float(weight),
-            delay_steps * self.dt_ms, delay_steps, rewiring, capacity, rows_grow, record_events,
+            delays.distribution if delays else delay_steps * self.dt_ms, delay_steps, rewiring, capacity, rows_grow,
+            record_events, delays,
         )  # fmt: skip
         self._check_weights(where, projection)
         self._check_grids(where, projection)

@@ -36,7 +36,7 @@ PADDING = 64
 
 
 def reach_back(network: Network, population: Population) -> int:
-    """Steps whose spikes may still be needed: the longest delay out of the population."""
+    """Steps whose spikes may still be needed: the longest delay out of the population, a projection's smallest each."""
     return max((projection.delay_steps for projection in network.outgoing(population)), default=1)
 
 
@@ -129,6 +129,11 @@ class RankState:
             ids = placement.global_id[ring[slot, : own_count[slot]]]
             parts.append(np.stack([np.full_like(ids, earlier), ids], axis=1))
         return np.concatenate(parts)
+
+    def input_in_flight(self, projection: str) -> list[NDArray[Any]]:
+        """Input on its way to this rank's neurons, for the next step, the one after it, ..: fixed point, shape (n,)."""
+        delays = self.network.projections[projection].delays
+        return [] if delays is None else delays.ahead(self.read(f"{projection}.input"), self.control("step"))
 
     def put_in_flight(self, population: str, spikes: NDArray[np.int32]) -> None:
         """Fill the ring with given spikes (step, id) of all ranks, as if they had just been emitted and received."""
@@ -232,7 +237,12 @@ class RankState:
             setattr(
                 part, f"initial_{variable.name}", projection.weight if variable.name == "weight" else variable.initial
             )
-        self._bind(part, name, "input", device.zeros(target.n_own, _NUMPY[input_type]))
+        slots = 1
+        if projection.delays is not None:
+            slots, thresholds = projection.delays.slots, projection.delays.thresholds
+            part.input_mask, part.n_delay_threshold = slots - 1, len(thresholds)
+            self._bind(part, name, "delay_threshold", device.upload(thresholds))
+        self._bind(part, name, "input", device.zeros(target.n_own * slots, _NUMPY[input_type]))
         for variable in receptor.state:
             initial = np.full(target.n_own, variable.initial, dtype=_NUMPY[variable.ctype])
             self._bind(part, name, f"receptor_state_{variable.name}", device.upload(initial))

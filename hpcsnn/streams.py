@@ -14,7 +14,8 @@ class Purpose(IntEnum):
     INITIAL = 0
     """Initial state variables and parameters; entity: neuron, step 0, draw: variable, then variables + parameter."""
     CONNECT = 1
-    """First wiring; entity: target neuron, step 0, draws in the connector's order."""
+    """First wiring; entity: target neuron, step 0, draws in the connector's order. Delays of synapses, whenever they
+    are made; entity: target neuron, step: 1 + source neuron, draw 0."""
     SPIKES = 2
     """Source populations; entity: neuron, step: of the window's start or the last spike; 2^32 - 1 the population."""
     ATTEMPTS = 3

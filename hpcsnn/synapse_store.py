@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from hpcsnn.devices.base import Device, Executable
 from hpcsnn.errors import SimulationError
-from hpcsnn.models.synapses import SynapseModel
 from hpcsnn.network import Projection
 from hpcsnn.packed_rows import PackedRows
 
 _MOST_SLOTS = 2**31 - 1
+_NUMPY: dict[str, type[np.generic]] = {"float": np.float32, "int": np.int32}
 
 
 def shift_for(n: int) -> int:
@@ -37,12 +37,11 @@ class SynapseStore:
     """
 
     def __init__(self, device: Device, struct: Any, projection: Projection, n_rows: int, n_sources: int) -> None:
-        model = projection.synapse.model
-        assert isinstance(model, SynapseModel)
         self._device, self._struct, self._projection = device, struct, projection
         self.n_rows, self.n_sources = n_rows, n_sources
-        self.variables = [variable.name for variable in model.variables]
-        self._slot_fields = ["source", "entry", *(f"synapse_{name}" for name in self.variables)]
+        self._columns = {column.name: _NUMPY[column.ctype] for column in projection.synapse_columns}
+        self._slot_types: dict[str, type[np.generic]] = {"source": np.int32, "entry": np.int32}
+        self._slot_types |= {f"synapse_{name}": dtype for name, dtype in self._columns.items()}
         self.arrays: dict[str, Any] = {}
         self._bind("in_degree", device.zeros(n_rows, np.int32))
         self._bind("outgoing_count", device.zeros(n_sources, np.int32))
@@ -99,8 +98,7 @@ class SynapseStore:
 
     def _allocate_rows(self, row_shift: int) -> None:
         self._struct.row_shift = row_shift
-        for name in self._slot_fields:
-            dtype = np.int32 if name in ("source", "entry") else np.float32
+        for name, dtype in self._slot_types.items():
             self._bind(name, self._device.zeros(self._slots(row_shift), dtype))
 
     def _allocate_lists(self, outgoing_shift: int) -> None:
@@ -110,7 +108,7 @@ class SynapseStore:
     def grow_rows(self) -> None:
         """Double every row; slots are numbered anew, so the outgoing lists follow."""
         old_shift = int(self._struct.row_shift)
-        old = {name: self.arrays[name] for name in self._slot_fields}
+        old = {name: self.arrays[name] for name in self._slot_types}
         self._allocate_rows(old_shift + 1)
         width = 1 << old_shift
         for name, array in old.items():
@@ -163,11 +161,9 @@ class SynapseStore:
         n, start = int(ends[-1]) if len(ends) else 0, np.empty(self.n_rows, dtype=np.int32)
         start[order] = ends - in_degree[order]
         where = {"start": device.upload(start), "in_degree": device.upload(in_degree)}
+        types: dict[str, type[np.generic]] = {"source": np.int32, **self._columns}
         columns = {
-            field: device.room(
-                n, np.int32 if field == "source" else np.float32, spare.columns[field] if spare else None
-            )
-            for field in ("source", *self.variables)
+            field: device.room(n, dtype, spare.columns[field] if spare else None) for field, dtype in types.items()
         }
         for field, array in (where | columns).items():
             setattr(self._struct, f"packed_{field}", device.address(array))

@@ -15,7 +15,7 @@ KERNEL update_{{ population.name }}(Network* net) {
     const {{ ctype }}* {{ name }}_of = population.model_{{ name }};
 //% endfor
 //% for projection in population.incoming
-    {{ projection.input_type }}* {{ projection.name }}_input_of = net->projections.{{ projection.name }}.input;
+    {{ projection.input_type }}* {{ projection.name }}_input_of = net->projections.{{ projection.name }}.input{{ " + (int64)((uint32)step & net->projections." ~ projection.name ~ ".input_mask) * n_neurons" if projection.delays }};
     const float {{ projection.name }}_unit = net->projections.{{ projection.name }}.input_unit;
 //% for variable in projection.receptor.state
     {{ variable.ctype }}* {{ projection.name }}_{{ variable.name }}_of = net->projections.{{ projection.name }}.receptor_state_{{ variable.name }};

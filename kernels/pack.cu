@@ -2,7 +2,7 @@
 // copy as it stands, with rows where `packed_start` wants them; then, in each row, sources as global ids and in ascending
 // order, so that nothing of the order in which synapses came and went is left. The second step looks at the copy alone (and
 // at what never changes) and may run beside the schedule.
-{%- set variables = projection.synapse.variables %}
+{%- set variables = projection.columns %}
 
 KERNEL pack_{{ projection.name }}(Network* net) {
     const auto& projection = net->projections.{{ projection.name }};
@@ -25,7 +25,7 @@ KERNEL order_{{ projection.name }}(Network* net) {
         for (int k = first; k < end; ++k) {
             const int source = known_id[projection.packed_source[k]];
 //% for variable in variables
-            const float moved_{{ variable.name }} = projection.packed_{{ variable.name }}[k];
+            const {{ variable.ctype }} moved_{{ variable.name }} = projection.packed_{{ variable.name }}[k];
 //% endfor
             int at = k;
             for (; at > first && projection.packed_source[at - 1] > source; --at) {

@@ -2,7 +2,7 @@
 // Drawing them costs a random number each; only those within reach come to the synapses, in attempt order per block.
 {%- set rule = projection.rewiring %}
 {%- set synapse = projection.synapse %}
-{%- set variables = synapse.variables %}
+{%- set variables = projection.columns %}
 
 KERNEL draw_attempts_{{ projection.name }}(Network* net) {
     auto& projection = net->projections.{{ projection.name }};
@@ -99,7 +99,7 @@ KERNEL rewire_{{ projection.name }}(Network* net) {
             if (found >= 0) {
                 int at = row + found;
 //% for variable in variables
-                const float {{ variable.name }} = projection.synapse_{{ variable.name }}[at];
+                const {{ variable.ctype }} {{ variable.name }} = projection.synapse_{{ variable.name }}[at];
 //% endfor
                 if (!chance(attempt.random, {{ rule.eliminate }})) continue;
                 log_event_{{ projection.name }}(net, source, target, 1 + ({{ rule.reason }}));
@@ -138,7 +138,7 @@ KERNEL rewire_{{ projection.name }}(Network* net) {
                 projection.source[at] = source;
                 projection.entry[at] = entry;
 //% for variable in variables
-                projection.synapse_{{ variable.name }}[at] = {{ rule.initial if variable.name == "weight" else "projection.initial_" ~ variable.name }};
+                projection.synapse_{{ variable.name }}[at] = {{ rule.initial if variable.name == "weight" else "delay_of_" ~ projection.name ~ "(net, source, target)" if variable.name == "delay_steps" and projection.delays else "projection.initial_" ~ variable.name }};
 //% endfor
                 projection.in_degree[target] = in_degree + 1;
                 log_event_{{ projection.name }}(net, source, target, 0);

@@ -97,7 +97,7 @@ class Oracle:
         self.next_spike: dict[str, np.ndarray] = {}
         self.weights: dict[str, dict[tuple[int, int], F]] = {}
         self.receptor: dict[str, np.ndarray] = {}
-        self.input: dict[str, list[int]] = {}
+        self.input: dict[str, dict[int, list[int]]] = {}  # by the step in which it arrives
         self.pre: dict[str, Trace] = {}
         self.post: dict[str, Trace] = {}
         for index, population in enumerate(network.populations.values()):
@@ -117,7 +117,7 @@ class Oracle:
                     assert (pre, post) not in self.weights[name]
                     self.weights[name][pre, post] = F(weight)
             self.receptor[name] = np.zeros(projection.target.size, F)
-            self.input[name] = [0] * projection.target.size
+            self.input[name] = {}
             if projection.synapse.model.name == "additive_stdp":
                 values = projection.synapse.values
                 self.pre[name] = Trace(projection.source.size, self.dt, values["tau_plus_ms"])
@@ -178,6 +178,24 @@ class Oracle:
         chosen = [(dx, dy) for d2, dy, dx in within if next(random) < gaussian_threshold(values, d2)]
         return [((y + dy) % ny * nx + (x + dx) % nx, weight) for dx, dy in chosen]
 
+    def delay_steps(self, index: int, projection: Any, pre: int, post: int) -> int:
+        """The delay of a synapse: one number for all, or the distribution's whole steps, inverted for the pair."""
+        spread = projection.delay_ms
+        if not isinstance(spread, (Normal, Uniform)):
+            return round(spread / self.dt)
+        high, low, *_ = philox(post, 1 + pre, index * PURPOSES + CONNECT, 0, self.seed)
+        steps = round(spread.low / self.dt)
+        while steps < round(spread.high / self.dt) and (high << 32 | low) >= self._at_most(spread, steps) * 2**64:
+            steps += 1
+        return steps
+
+    def _at_most(self, spread: Normal | Uniform, steps: int) -> float:
+        """The chance of what rounds to at most so many steps."""
+        middle = (steps + 0.5) * self.dt
+        if isinstance(spread, Normal):
+            return 0.5 * math.erfc((spread.mean - middle) / (spread.std * math.sqrt(2)))
+        return (middle - spread.low) / (spread.high - spread.low)
+
     @staticmethod
     def _reach(values: Any) -> int:
         if values["p_max"] < 2.0**-32:
@@ -195,8 +213,8 @@ class Oracle:
         for index, population in enumerate(populations.values()):
             if population.is_source:
                 self._window(index, population)
-        for projection in projections.values():
-            self._deliver(projection)
+        for index, projection in enumerate(projections.values()):
+            self._deliver(index, projection)
         for projection in projections.values():
             self._potentiate(projection)
         for name in populations:
@@ -215,7 +233,7 @@ class Oracle:
     def _spiked(self, population: str, step: int) -> list[int]:
         return self.emitted[population][step] if 0 <= step < len(self.emitted[population]) else []
 
-    def _deliver(self, projection: Any) -> None:
+    def _deliver(self, index: int, projection: Any) -> None:
         name, weights = projection.name, self.weights[projection.name]
         scale, seen = F(projection.input_scale()[1]), self.step - 1
         for pre in self._spiked(projection.source.name, self.step - projection.delay_steps):
@@ -223,7 +241,9 @@ class Oracle:
                 if (pre, post) not in weights:
                     continue
                 scaled = weights[pre, post] * scale
-                self.input[name][post] += int(scaled + F(-0.5 if scaled < 0 else 0.5))
+                arrival = self.step - projection.delay_steps + self.delay_steps(index, projection, pre, post)
+                amounts = self.input[name].setdefault(arrival, [0] * projection.target.size)
+                amounts[post] += int(scaled + F(-0.5 if scaled < 0 else 0.5))
                 if name in self.post and self.post[name].last[post] != seen:
                     a_minus = F(projection.synapse.values["a_minus"])
                     weights[pre, post] = max(weights[pre, post] - a_minus * self.post[name].at(post, seen), F(0))
@@ -248,8 +268,8 @@ class Oracle:
         for projection in self.network.incoming(population):
             name, receptor = projection.name, projection.receptor
             decay = F(math.exp(-self.dt / receptor.values["tau_ms"]))
-            arrived = np.array([F(total) for total in self.input[name]], F) * F(1.0 / projection.input_scale()[1])
-            self.input[name] = [0] * population.size
+            totals = self.input[name].pop(self.step, [0] * population.size)
+            arrived = np.array([F(total) for total in totals], F) * F(1.0 / projection.input_scale()[1])
             level = self.receptor[name] + arrived
             if receptor.model.name == "exponential_conductance":
                 current = current + level * (F(receptor.values["reversal_mV"]) - v)
@@ -368,7 +388,12 @@ class Oracle:
     def synapses(self, projection: str) -> dict[str, np.ndarray]:
         ordered = sorted((post, pre, weight) for (pre, post), weight in self.weights[projection].items())
         post, pre, weight = (np.array(column) for column in zip(*ordered, strict=True)) if ordered else ([], [], [])
-        return {"pre": np.asarray(pre, int), "post": np.asarray(post, int), "weight": np.asarray(weight, F)}
+        columns = {"pre": np.asarray(pre, int), "post": np.asarray(post, int), "weight": np.asarray(weight, F)}
+        index, declared = list(self.network.projections).index(projection), self.network.projections[projection]
+        if isinstance(declared.delay_ms, (Normal, Uniform)):
+            pairs = zip(columns["pre"].tolist(), columns["post"].tolist(), strict=True)
+            columns["delay_steps"] = np.array([self.delay_steps(index, declared, *pair) for pair in pairs], int)
+        return columns
 
     def spikes(self, population: str) -> list[tuple[int, int]]:
         return [(step, i) for step, spiked in enumerate(self.emitted[population]) for i in sorted(spiked)]

@@ -225,6 +225,9 @@ def _own_part(simulation: Simulation, population: str, copies: Copies, order: ND
         for variable in receptor.state:  # type: ignore[attr-defined]
             values = copies.array(f"{name}.receptor_state_{variable.name}")
             columns[f"projections/{name}/receptor/{variable.name}"] = values
+        if projection.delays is not None:
+            ahead = projection.delays.ahead(copies.array(f"{name}.input"), simulation.step)
+            columns |= {f"projections/{name}/input_in_flight/{k}": values for k, values in enumerate(ahead)}
         traces = [trace.name for trace in synapse.post_traces]  # type: ignore[attr-defined]
         columns |= _traces(copies, name, "post", traces, placement.n_own)
         rows[name] = copies.rows(name, order)
