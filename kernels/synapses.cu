@@ -51,6 +51,17 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
             PREFETCH(&projection.pre_{{ trace.name }}[next]);
 //% endfor
         }
+//% if projection.delays
+        // Delays are at hand by now: they say where in the ring the next spike's input goes.
+        if (spike + 1 < n_spikes) {
+            const int next = spiking(source_population, slot, spike + 1);
+            const int* named = outgoing_of + ((int64)next << projection.outgoing_shift);
+            for (int entry = 0; entry < projection.outgoing_count[next]; ++entry) {
+                const int at = named[entry] < 0 ? 0 : named[entry];
+                PREFETCH(&input[((first_arrival + (uint32)delay_steps_of[at]) & input_mask) * n_targets + (at >> row_shift)]);
+            }
+        }
+//% endif
         const int source = spiking(source_population, slot, spike);
         const int* outgoing = outgoing_of + ((int64)source << projection.outgoing_shift);
         const int n_outgoing = projection.outgoing_count[source];

@@ -160,7 +160,9 @@ for device, tile in (("cpu", 4), ("cpu", 2), (EmulatedGpu(), 4)):
 try:
     Simulation(driven(models.LIF(tau_m_ms=models.Normal(5, 3))), MPI.COMM_WORLD, "cpu", 4)
 except ConfigurationError as error:
-    print(len(set(MPI.COMM_WORLD.allgather(str(error)))))
+    said = set(MPI.COMM_WORLD.allgather(str(error)))
+    if MPI.COMM_WORLD.Get_rank() == 0:  # ranks write to one stream in any order
+        print(len(said))
 """
 
 
@@ -169,7 +171,7 @@ def test_ranks_tiles_and_racing_threads_do_not_change_a_bit(tmp_path):
     script.write_text(ON_RANKS.format(tests=str(Path(__file__).parent)))
     done = run_on_ranks(3, [str(script)])
     assert done.returncode == 0, done.stderr
-    *digests, said, _, _ = done.stdout.split()
+    *digests, said = done.stdout.split()
     assert said == "1", "every rank says the same"
     for device in ("cpu", EmulatedGpu()):
         simulation = Simulation(varied(), device=device)
