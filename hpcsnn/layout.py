@@ -10,14 +10,24 @@ import ctypes
 from dataclasses import dataclass, field
 from typing import Any
 
+from hpcsnn.attached import (
+    post_traces,
+    pre_traces,
+    shared_variables,
+    source_variables,
+    synapse_columns,
+    synapse_variables,
+    target_variables,
+)
 from hpcsnn.models.base import Configured
-from hpcsnn.models.synapses import SynapseModel
+from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Network, Population, Projection
 
 _SCALARS: dict[str, Any] = {
     "int": ctypes.c_int32,
     "uint32": ctypes.c_uint32,
     "uint64": ctypes.c_uint64,
+    "Probability": ctypes.c_uint64,  # its threshold
     "int64": ctypes.c_int64,
     "float": ctypes.c_float,
 }
@@ -96,23 +106,24 @@ def population_struct(population: Population) -> Struct:
 
 def projection_struct(projection: Projection) -> Struct:
     """A projection on a rank: rows by target, outgoing lists by source, traces, rules."""
-    synapse, receptor = projection.synapse.model, projection.receptor.model
-    assert isinstance(synapse, SynapseModel)
+    receptor = projection.receptor.model
+    variables, columns = synapse_variables(projection), synapse_columns(projection)
+    traces_before, traces_after = pre_traces(projection), post_traces(projection)
     states: Any = receptor
     input_type = projection.input_scale()[0]
     fields: list[tuple[str, str | Struct]] = [
         *((name, "int") for name in ("delay_steps", "row_shift", "outgoing_shift", "rows_grow")),
         *((name, "float") for name in ("input_scale", "input_unit")),
-        *((f"initial_{variable.name}", "float") for variable in synapse.variables),
+        *((f"initial_{variable.name}", variable.ctype) for variable in variables),
         *((name, "int*") for name in ("in_degree", "source", "entry", "outgoing", "outgoing_count")),
-        *((f"synapse_{column.name}", f"{column.ctype}*") for column in projection.synapse_columns),
+        *((f"synapse_{column.name}", f"{column.ctype}*") for column in columns),
         *((name, "int*") for name in ("packed_start", "packed_in_degree", "packed_source")),
-        *((f"packed_{column.name}", f"{column.ctype}*") for column in projection.synapse_columns),
+        *((f"packed_{column.name}", f"{column.ctype}*") for column in columns),
         ("input", f"{input_type}*"),
         *((f"receptor_state_{variable.name}", f"{variable.ctype}*") for variable in states.state),
-        *((f"pre_{trace.name}", "Trace*") for trace in synapse.pre_traces),
-        *((f"post_{trace.name}", "Trace*") for trace in synapse.post_traces),
-        *((f"decay_{trace.name}", "DecayTable") for trace in (*synapse.pre_traces, *synapse.post_traces)),
+        *((f"pre_{trace.name}", "Trace*") for trace in traces_before),
+        *((f"post_{trace.name}", "Trace*") for trace in traces_after),
+        *((f"decay_{trace.name}", "DecayTable") for trace in (*traces_before, *traces_after)),
         *((name, "uint64*") for name in ("formed", "eliminated", "refused")),
         *_model_fields("synapse_", projection.synapse),
         *_model_fields("receptor_", projection.receptor),
@@ -122,15 +133,50 @@ def projection_struct(projection: Projection) -> Struct:
         fields += [("input_mask", "uint32"), ("n_delay_threshold", "int"), ("delay_threshold", "const uint64*")]
     if projection.rewiring is not None:
         fields += [
-            *((f"rewiring_{name}", "int") for name in ("every_steps", "block_x", "block_y", "reach_squared")),
-            *((name, "int*") for name in ("attempts_drawn", "attempts_done", "event_log", "event_log_count")),
-            ("event_log_size", "int"),
-            ("n_blocks", "int"),
-            ("block_id", "const int*"),
-            ("attempts", "Attempt*"),
-            *_model_fields("rewiring_", projection.rewiring),
+            *_rewiring_fields(projection.rewiring),
+            *((f"source_{variable.name}", f"{variable.ctype}*") for variable in source_variables(projection)),
+            *((f"target_{variable.name}", f"{variable.ctype}*") for variable in target_variables(projection)),
+            *((f"shared_{variable.name}", f"{variable.ctype}*") for variable in shared_variables(projection)),
         ]
     return Struct(f"Projection_{projection.name}", fields)
+
+
+def _rewiring_fields(configured: Configured) -> list[tuple[str, str | Struct]]:
+    rule = configured.model
+    assert isinstance(rule, RewiringRule)
+    fields: list[tuple[str, str | Struct]] = [
+        ("rewiring_every_steps", "int"),
+        ("event_log", "int*"),
+        ("event_log_count", "int*"),
+        ("event_log_size", "int"),
+        ("most_events", "int"),
+        *((f"{part}_{name}", "int64*") for name in rule.sums for part in ("sum", "partial")),
+        *_model_fields("rewiring_", configured),
+    ]
+    if rule.attempts:
+        fields += [
+            *((f"rewiring_{name}", "int") for name in ("block_x", "block_y", "reach_squared")),
+            *((f"rewiring_{name}", "int") for name in ("interval", "looks_back") if rule.select.looks_back_ms),
+            ("n_blocks", "int"),
+            ("block_id", "const int*"),
+            ("attempts_drawn", "int*"),
+            ("attempts_done", "int*"),
+            ("attempts", "Attempt*"),
+        ]
+    if rule.per_target:
+        fields += [("n_proposed", "int*"), ("hook_proposed", "int*")]
+    if rule.replace == "target":
+        fields += [("replace_tried", "int*")]
+    if rule.replace == "projection" or rule.pairing:
+        fields += [
+            *((name, "int*") for name in ("proposed_start", "proposed_done", "proposed")),
+            ("n_formed", "int64*"),
+        ]
+    if rule.replace == "projection":
+        fields += [("n_candidates", "int"), ("first_candidate", "int"), ("candidates", "int*")]
+    if rule.pairing:
+        fields += [(name, "int*") for name in ("offers", "demands", "out_degree", "local_out_degree")]
+    return fields
 
 
 def network_struct(network: Network) -> Struct:
@@ -148,7 +194,13 @@ def network_struct(network: Network) -> Struct:
     )
     initial = Struct(
         "InitialDraw",
-        [("n", "int"), ("draw", "int"), ("stream", "uint32"), ("ids", "const int*"), ("words", "uint32*")],
+        [
+            ("n", "int"),
+            ("step", "int"),
+            ("stream", "uint32"),
+            *((name, "const int*") for name in ("ids", "draws")),
+            ("words", "uint32*"),
+        ],
     )
     populations = Struct("Populations", [(name, population_struct(p)) for name, p in network.populations.items()])
     projections = Struct("Projections", [(name, projection_struct(p)) for name, p in network.projections.items()])

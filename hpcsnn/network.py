@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hpcsnn.delays import DELAY_STEPS, DrawnDelays, drawn_delays
+from hpcsnn.delays import DrawnDelays, drawn_delays
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.grid import Grid as Grid
-from hpcsnn.models.base import Configured, Variable
+from hpcsnn.models.base import Configured
 from hpcsnn.models.connectors import Connector
 from hpcsnn.models.distributions import Distribution, Normal, Uniform
 from hpcsnn.models.neurons import NeuronModel
@@ -21,6 +21,7 @@ from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.models.stimuli import SourceModel
 from hpcsnn.models.synapses import ReceptorModel, Static, SynapseModel
 from hpcsnn.neuron_parameters import check_given
+from hpcsnn.rule_checks import check_delay_name, check_rule
 
 # Fixed-point input keeps at least this many bits below the largest weight, else it is 64 bits wide.
 INPUT_RESOLUTION_BITS = 20
@@ -79,31 +80,24 @@ class Projection:
     delays: DrawnDelays | None = None
 
     @property
-    def synapse_columns(self) -> tuple[Variable, ...]:
-        """What is kept of each synapse: its model's variables, and its delay if it has one of its own."""
-        model = self.synapse.model
-        assert isinstance(model, SynapseModel)
-        return model.variables if self.delays is None else (*model.variables, DELAY_STEPS)
-
-    @property
     def reach_squared(self) -> int | None:
         """Largest squared distance of any synapse that can ever be; None: unbounded."""
         connector = self.connector.model
         assert isinstance(connector, Connector)
-        if connector.reach_squared is None:
+        if connector.reach_squared is None or self.rewiring_reach_squared is None:
             return None
         reach = connector.reach_squared(self.connector.values)
         return max(reach, self.rewiring_reach_squared)
 
     @property
-    def rewiring_reach_squared(self) -> int:
-        """Largest squared distance at which rewiring forms synapses; -1: none."""
+    def rewiring_reach_squared(self) -> int | None:
+        """Largest squared distance at which rewiring forms synapses; -1: none, None: unbounded."""
         if self.rewiring is None:
             return -1
         rule = self.rewiring.model
         assert isinstance(rule, RewiringRule)
         if rule.reach_squared is None:
-            return (self.source.grid.nx // 2) ** 2 + (self.source.grid.ny // 2) ** 2
+            return None
         return rule.reach_squared(self.rewiring.values)
 
     @property
@@ -111,13 +105,12 @@ class Projection:
         """Largest absolute amount that one spike brings to a target."""
         model = self.synapse.model
         assert isinstance(model, SynapseModel)
-        bound = float(
-            eval(
-                model.bound,
-                {"__builtins__": {}, "abs": abs, "max": max},
-                {**self.synapse.values, "initial_weight": self.weight},
-            )
-        )
+        names = {"__builtins__": {}, "abs": abs, "max": max}
+        bound = float(eval(model.bound, names, {**self.synapse.values, "initial_weight": self.weight}))
+        if self.rewiring is not None:
+            rule = self.rewiring.model
+            assert isinstance(rule, RewiringRule)
+            bound = max(bound, float(eval(rule.bound, names, dict(self.rewiring.values))))
         return max(bound, float(np.abs(self.listed_weights).max(initial=0.0)), 1e-30)
 
     @property
@@ -216,7 +209,7 @@ class Network:
                         f"must be one number or {grid.size} values, one a neuron"
                     )
         check_given(f"{where}.model.{model.model.name}", model, grid.size, self.dt_ms)
-        if isinstance(model.model, SourceModel) and model.model.check_population is not None:
+        if model.model.check_population is not None and not model.of_neurons:
             model.model.check_population(f"{where}.model.{model.model.name}", model.values, grid.size, self.dt_ms)
         population = Population(name, grid, model, dict(initial or {}), record_spikes)
         self.populations[name] = population
@@ -287,10 +280,6 @@ class Network:
         delays = None
         if isinstance(delay_ms, (Normal, Uniform)):
             delays = drawn_delays(f"{where}.delay_ms", delay_ms, self.dt_ms)
-            if any(variable.name == DELAY_STEPS.name for variable in synapse.model.variables):  # type: ignore[attr-defined]
-                raise ConfigurationError(
-                    f"{where}.synapse: variable {DELAY_STEPS.name!r} is the delay's name; use another"
-                )
             delay_steps = delays.first_steps
         else:
             delay_steps = self._steps(f"{where}.delay_ms", self.dt_ms if delay_ms is None else delay_ms)
@@ -304,6 +293,7 @@ class Network:
             delays.distribution if delays else delay_steps * self.dt_ms, delay_steps, rewiring, capacity, rows_grow,
             record_events, delays,
         )  # fmt: skip
+        check_delay_name(where, projection)
         self._check_weights(where, projection)
         self._check_grids(where, projection)
         self.projections[name] = projection
@@ -378,7 +368,9 @@ class Network:
         source, target = projection.source.grid, projection.target.grid
         connector = projection.connector.model
         assert isinstance(connector, Connector)
-        if (connector.needs_equal_grids or projection.rewiring is not None) and source != target:
+        rule = projection.rewiring.model if projection.rewiring else None
+        assert rule is None or isinstance(rule, RewiringRule)
+        if (connector.needs_equal_grids or (rule is not None and rule.needs_equal_grids)) and source != target:
             raise ConfigurationError(
                 f"{where}: source grid {source.nx} x {source.ny} does not fit target grid {target.nx} x {target.ny}; "
                 "distances need two equal grids"
@@ -387,12 +379,7 @@ class Network:
             name = f"{where}.connector.{connector.name}"
             connector.check_sizes(name, projection.connector.values, projection.source.size, projection.target.size)
         if projection.rewiring is not None:
-            side = projection.rewiring.values["block_side"]
-            if target.nx % side or target.ny % side:
-                raise ConfigurationError(
-                    f"{where}.rewiring.{projection.rewiring.model.name}.block_side: {side} does not fit the grid "
-                    f"{target.nx} x {target.ny}; both sides must be multiples of it"
-                )
-            self._steps(
-                f"{where}.rewiring.{projection.rewiring.model.name}.every_ms", projection.rewiring.values["every_ms"]
-            )
+            check_rule(f"{where}.rewiring", projection)
+            if "every_ms" in projection.rewiring.values:
+                name = f"{where}.rewiring.{projection.rewiring.model.name}.every_ms"
+                self._steps(name, projection.rewiring.values["every_ms"])

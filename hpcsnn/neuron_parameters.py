@@ -26,7 +26,7 @@ def check_given(where: str, model: Configured, n_neurons: int, dt_ms: float) -> 
             )
     if given and len(given) == len(model.of_neurons):
         columns = {name: np.array(values, dtype=np.float64) for name, values in given.items()}
-        model.constants_of_neurons(where, dt_ms, np.arange(n_neurons, dtype=np.int32), columns)
+        model.constants_of_neurons(where, dt_ms, np.arange(n_neurons, dtype=np.int32), columns, n_neurons)
 
 
 def constants_on_ranks(
@@ -36,6 +36,7 @@ def constants_on_ranks(
     dt_ms: float,
     ids: NDArray[np.int32],
     drawn: Mapping[str, NDArray[np.float64]],
+    n_neurons: int,
 ) -> dict[str, NDArray[Any]]:
     """`Configured.constants_of_neurons` for this rank's neurons; a collective call.
 
@@ -47,7 +48,7 @@ def constants_on_ranks(
     by_id = np.argsort(ids)
     try:
         in_order = {name: values[by_id] for name, values in drawn.items()}
-        constants = model.constants_of_neurons(where, dt_ms, ids[by_id], in_order)
+        constants = model.constants_of_neurons(where, dt_ms, ids[by_id], in_order, n_neurons)
     except ConfigurationError as error:
         message = str(error)
     everyone = [message] if comm is None else comm.allgather(message)

@@ -8,26 +8,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.devices.base import Device, Executable
+from hpcsnn.attached import post_traces, pre_traces, synapse_variables
+from hpcsnn.devices.base import OUTGOING_FULL, ROWS_FULL, RUNNING, Device, Executable
+from hpcsnn.errors import SimulationError
 from hpcsnn.exchange import bind_allgather, block_size
 from hpcsnn.layout import Control, DecayTable, network_struct
 from hpcsnn.models.base import Configured, PlacementContext
-from hpcsnn.models.distributions import Normal, Uniform
-from hpcsnn.models.synapses import SynapseModel
 from hpcsnn.network import Network, Population, Projection
-from hpcsnn.neuron_parameters import ValuesForTables, constants_on_ranks
+from hpcsnn.neuron_draws import draw_initial, draw_parameters
+from hpcsnn.neuron_parameters import ValuesForTables
 from hpcsnn.partition import Placement
-from hpcsnn.streams import Purpose, stream
+from hpcsnn.rewiring_state import bind_rewiring, fit_event_log, spikes_back
 from hpcsnn.synapse_store import SynapseStore
 
 # Rate histograms have bins of this length.
 BIN_MS = 100.0
 # Spikes, or rewiring events, that a log has room for before the host must take them, beside those of one step at most.
 _LOG_ENTRIES = 1 << 18
-_NUMPY = {"int": np.int32, "float": np.float32, "uint32": np.uint32, "uint64": np.uint64, "int64": np.int64}
+_NUMPY = {
+    "int": np.int32,
+    "float": np.float32,
+    "uint32": np.uint32,
+    "uint64": np.uint64,
+    "int64": np.int64,
+    "Probability": np.uint64,  # its threshold
+}
 _CONTROL = {name: index for index, (name, *_) in enumerate(Control._fields_)}
 TRACE = np.dtype([("value", np.float32), ("last", np.int32)])
-_ATTEMPT_WORDS = 4  # of struct Attempt in kernels/network.cuh
 # "Long ago" for a trace that has seen no spike; far from overflow when subtracted from a step.
 _LONG_AGO = -(2**30)
 _NEVER = 2**31 - 1
@@ -36,12 +43,16 @@ PADDING = 64
 
 
 def reach_back(network: Network, population: Population) -> int:
-    """Steps whose spikes may still be needed: the longest delay out of the population, a projection's smallest each."""
-    return max((projection.delay_steps for projection in network.outgoing(population)), default=1)
+    """Steps whose spikes may still be needed: the longest delay out of the population, or what a rule looks back on.
+
+    Of delays that differ within a projection, the smallest counts: after it, input is in flight and not the spike.
+    """
+    outgoing = network.outgoing(population)
+    return max([1, *(max(projection.delay_steps, spikes_back(network, projection)) for projection in outgoing)])
 
 
 def ring_slots(network: Network, population: Population) -> int:
-    """Steps whose spikes are kept: a power of two above the longest delay."""
+    """Steps whose spikes are kept: a power of two above those that may still be needed."""
     return 1 << reach_back(network, population).bit_length()
 
 
@@ -102,7 +113,7 @@ class RankState:
             if len(old) < needed:
                 new = np.zeros(needed, dtype=np.uint64)
                 new[: len(old)] = old
-                self._bind(self._population(name), name, "spikes_per_bin", self.device.upload(new))
+                self.bind(self._population(name), name, "spikes_per_bin", self.device.upload(new))
 
     def take_spikes(self, population: str) -> NDArray[np.int32]:
         """Spikes logged since the last call, shape (n, 2): step and global id; the log is empty afterwards."""
@@ -116,6 +127,9 @@ class RankState:
         count = self.arrays[f"{log}_count"]
         n = int(self.device.download(count)[0])
         count[...] = 0
+        room = len(self.arrays[log]) // width
+        if n > room:
+            raise SimulationError(f"{log}: {n} entries in a log of {room}; this is a bug of hpcsnn")
         return self.device.download(self.arrays[log][: width * n]).reshape(n, width)
 
     def spikes_in_flight(self, population: str) -> NDArray[np.int32]:
@@ -153,6 +167,18 @@ class RankState:
         for name, values in (("ring", ring.ravel()), ("own_count", own_count), ("remote_count", remote_count)):
             self.write(f"{population}.{name}", values)
 
+    def make_room(self, reason: int) -> None:
+        """Remove the cause of a halt for a full row or list, and the halt."""
+        if reason in (ROWS_FULL, OUTGOING_FULL):
+            projection = list(self.network.projections.values())[self.control("population")]
+            store = self.stores[projection.name]
+            if reason == ROWS_FULL:
+                store.grow_rows()
+                fit_event_log(self, projection, store.capacity)
+            else:
+                store.grow_lists()
+        self.set_control("halt", RUNNING)
+
     def n_bytes(self) -> int:
         """Bytes of all arrays."""
         stores = (array for store in self.stores.values() for array in store.arrays.values())
@@ -161,17 +187,18 @@ class RankState:
     def start(self, executable: Executable) -> None:
         """Draw parameters and the initial state, and make the first wiring; a collective call."""
         for index, population in enumerate(self.network.populations.values()):
-            self._draw_parameters(executable, index, population)
-            self._draw_initial(executable, index, population)
-        for store in self.stores.values():
+            draw_parameters(self, executable, index, population)
+            draw_initial(self, executable, index, population)
+        for name, store in self.stores.items():
             store.connect(executable)
+            fit_event_log(self, self.network.projections[name], store.capacity)
 
     # -- binding -------------------------------------------------------------------------------------------------------
 
     def _population(self, name: str) -> Any:
         return getattr(self.struct.populations, name)
 
-    def _bind(self, part: Any, prefix: str, field: str, array: Any) -> None:
+    def bind(self, part: Any, prefix: str, field: str, array: Any) -> None:
         self.arrays[f"{prefix}.{field}" if prefix else field] = array
         setattr(part, field, self.device.address(array))
 
@@ -179,7 +206,7 @@ class RankState:
         seed = self.network.seed
         control = Control(bin_steps=self.bin_steps, seed0=seed & 0xFFFFFFFF, seed1=seed >> 32)
         words = np.frombuffer(bytes(control), dtype=np.int32)
-        self._bind(self.struct, "", "control", self.device.upload(words))
+        self.bind(self.struct, "", "control", self.device.upload(words))
         self.struct.dt_ms = self.network.dt_ms
 
     def _bind_population(self, population: Population, first_id: int) -> None:
@@ -218,9 +245,9 @@ class RankState:
         for variable in model.state:
             arrays[f"state_{variable.name}"] = device.zeros(placement.n_own, _NUMPY[variable.ctype])
         for field, array in arrays.items():
-            self._bind(part, name, field, array)
+            self.bind(part, name, field, array)
         for constant, ctype in population.model.array_types():  # their values are drawn at the start
-            self._bind(part, name, f"model_{constant}", device.zeros(placement.n_own, _NUMPY[ctype]))
+            self.bind(part, name, f"model_{constant}", device.zeros(placement.n_own, _NUMPY[ctype]))
         self._bind_model(part, name, "model_", population.model, placement, None)
 
     def _bind_projection(self, projection: Projection) -> None:
@@ -230,10 +257,8 @@ class RankState:
         part.delay_steps = projection.delay_steps
         part.rows_grow = int(projection.rows_grow)
         part.input_scale, part.input_unit = scale, 1.0 / scale
-        synapse: Any = projection.synapse.model
         receptor: Any = projection.receptor.model
-        assert isinstance(synapse, SynapseModel)
-        for variable in synapse.variables:
+        for variable in synapse_variables(projection):
             setattr(
                 part, f"initial_{variable.name}", projection.weight if variable.name == "weight" else variable.initial
             )
@@ -241,50 +266,31 @@ class RankState:
         if projection.delays is not None:
             slots, thresholds = projection.delays.slots, projection.delays.thresholds
             part.input_mask, part.n_delay_threshold = slots - 1, len(thresholds)
-            self._bind(part, name, "delay_threshold", device.upload(thresholds))
-        self._bind(part, name, "input", device.zeros(target.n_own * slots, _NUMPY[input_type]))
+            self.bind(part, name, "delay_threshold", device.upload(thresholds))
+        self.bind(part, name, "input", device.zeros(target.n_own * slots, _NUMPY[input_type]))
         for variable in receptor.state:
             initial = np.full(target.n_own, variable.initial, dtype=_NUMPY[variable.ctype])
-            self._bind(part, name, f"receptor_state_{variable.name}", device.upload(initial))
-        constants = projection.synapse.constants(self.network.dt_ms)
+            self.bind(part, name, f"receptor_state_{variable.name}", device.upload(initial))
+        rule = projection.rewiring
+        constants = (rule.constants(self.network.dt_ms) if rule else {}) | projection.synapse.constants(
+            self.network.dt_ms
+        )
         for side, traces, n in (
-            ("pre", synapse.pre_traces, source.n_known),
-            ("post", synapse.post_traces, target.n_own),
+            ("pre", pre_traces(projection), source.n_known),
+            ("post", post_traces(projection), target.n_own),
         ):
             for trace in traces:
                 silent = np.zeros(n, dtype=TRACE)
                 silent["last"] = _LONG_AGO
-                self._bind(part, name, f"{side}_{trace.name}", device.upload(silent.view(np.int32)))
+                self.bind(part, name, f"{side}_{trace.name}", device.upload(silent.view(np.int32)))
                 setattr(part, f"decay_{trace.name}", self._decay_table(name, trace.name, float(constants[trace.tau])))
         self._bind_model(part, name, "synapse_", projection.synapse, target, source)
         self._bind_model(part, name, "receptor_", projection.receptor, target, source)
         self._bind_model(part, name, "connector_", projection.connector, target, source)
-        if projection.rewiring is not None:
-            self._bind_rewiring(part, projection, projection.rewiring, target, source)
+        if rule is not None:
+            self._bind_model(part, name, "rewiring_", rule, target, source)
+            bind_rewiring(self, projection)
         self.stores[name] = SynapseStore(device, part, projection, target.n_own, source.n_known)
-
-    def _bind_rewiring(
-        self, part: Any, projection: Projection, rule: Configured, target: Placement, source: Placement
-    ) -> None:
-        self._bind_model(part, projection.name, "rewiring_", rule, target, source)
-        side, attempts = rule.values["block_side"], rule.values["attempts"]
-        x, y = target.coordinates()
-        blocks = np.unique((y // side) * (projection.target.grid.nx // side) + x // side).astype(np.int32)
-        part.rewiring_every_steps = self.network.steps(rule.values["every_ms"])
-        part.rewiring_block_x = part.rewiring_block_y = side
-        # Where the first wiring is unbounded, an existing synapse may be anywhere.
-        part.rewiring_reach_squared = 2**31 - 1 if projection.reach_squared is None else projection.reach_squared
-        part.n_blocks = len(blocks)
-        part.event_log_size = _LOG_ENTRIES + len(blocks) * attempts if projection.record_events else 0
-        for field, array in {
-            "block_id": self.device.upload(blocks),
-            "attempts": self.device.zeros(_ATTEMPT_WORDS * len(blocks) * attempts, np.int32),
-            "event_log": self.device.zeros(4 * int(part.event_log_size), np.int32),
-            "event_log_count": self.device.zeros(1, np.int32),
-            "attempts_drawn": self.device.zeros(len(blocks), np.int32),
-            "attempts_done": self.device.zeros(len(blocks), np.int32),
-        }.items():
-            self._bind(part, projection.name, field, array)
 
     def _bind_model(
         self, part: Any, owner: str, prefix: str, configured: Configured, here: Placement, source: Placement | None
@@ -302,7 +308,7 @@ class RankState:
         )
         for name, table in configured.model.tables.items():
             array = np.ascontiguousarray(table.make(context), dtype=_NUMPY[table.ctype])
-            self._bind(part, owner, prefix + name, self.device.upload(array))
+            self.bind(part, owner, prefix + name, self.device.upload(array))
             setattr(part, f"n_{prefix}{name}", array.size)
 
     def _decay_table(self, owner: str, trace: str, tau_ms: float) -> DecayTable:
@@ -312,7 +318,7 @@ class RankState:
         table = DecayTable(n_coarse=n_coarse)
         for field, steps in (("fine", np.arange(256)), ("coarse", 256 * np.arange(n_coarse))):
             array = self.device.upload(np.exp(-rate * steps).astype(np.float32))
-            self._bind(table, f"{owner}.decay_{trace}", field, array)
+            self.bind(table, f"{owner}.decay_{trace}", field, array)
         return table
 
     def _bind_exchange(self, n_ids: int, asked_block: int | None) -> None:
@@ -329,9 +335,9 @@ class RankState:
             "outbox": part.block + 1,
             "inbox": part.n_ranks * (part.block + 1),
         }.items():
-            self._bind(part, "exchange", field, self.device.zeros(n, np.uint32))
-        self._bind(part, "exchange", "send_count", self.device.zeros(1, np.int32))
-        self._bind(part, "exchange", "rounds", self.device.zeros(1, np.int64))
+            self.bind(part, "exchange", field, self.device.zeros(n, np.uint32))
+        self.bind(part, "exchange", "send_count", self.device.zeros(1, np.int32))
+        self.bind(part, "exchange", "rounds", self.device.zeros(1, np.int64))
         bind_allgather(part, comm)
 
     # -- the start -----------------------------------------------------------------------------------------------------
@@ -339,43 +345,19 @@ class RankState:
     def _log_size(self, population: Population) -> int:
         return _LOG_ENTRIES + self.placements[population.name].n_own
 
-    def _draw_parameters(self, executable: Executable, index: int, population: Population) -> None:
-        """Fill the constants that have one value a neuron; draws are numbered on from the state variables'."""
-        model, ids = population.model, self.placements[population.name].global_id
-        if not model.of_neurons:
-            return
-        states: Any = population.model.model
-        drawn = {}
-        for draw, name in enumerate(model.model.parameters, len(states.state)):
-            if name in model.of_neurons:
-                drawn[name] = self._of_neurons(executable, index, population, draw, model.values[name])
-        where = f"populations.{population.name}.model.{model.model.name}"
-        for name, values in constants_on_ranks(self.comm, model, where, self.network.dt_ms, ids, drawn).items():
-            array = self.arrays[f"{population.name}.model_{name}"]
-            array[...] = self.device.upload(values.astype(array.dtype))
-
-    def _draw_initial(self, executable: Executable, index: int, population: Population) -> None:
-        model: Any = population.model.model
-        for draw, variable in enumerate(model.state):
-            value = population.initial.get(variable.name, variable.initial)
-            values = self._of_neurons(executable, index, population, draw, value)
-            state = self.arrays[f"{population.name}.state_{variable.name}"]
-            state[...] = self.device.upload(values.astype(_NUMPY[variable.ctype]))
-
-    def _of_neurons(
-        self, executable: Executable, index: int, population: Population, draw: int, value: Any
-    ) -> NDArray[np.float64]:
-        """One value a neuron of this rank from a number, a distribution or all neurons' values."""
-        placement = self.placements[population.name]
-        if isinstance(value, (Normal, Uniform)):
-            return value.values(self._words(executable, placement, stream(Purpose.INITIAL, index), draw))
-        array = np.asarray(value, dtype=np.float64)
-        return array[placement.global_id] if array.ndim else np.full(placement.n_own, float(array))
-
-    def _words(self, executable: Executable, placement: Placement, stream_number: int, draw: int) -> NDArray[np.uint32]:
-        part = self.struct.initial
-        ids, words = self.device.upload(placement.global_id), self.device.zeros(placement.n_own, np.uint32)
-        part.n, part.draw, part.stream = placement.n_own, draw, stream_number
-        part.ids, part.words = self.device.address(ids), self.device.address(words)
-        executable.run("draw_initial", placement.n_own)
+    def words(
+        self,
+        executable: Executable,
+        ids: NDArray[np.int32],
+        stream_number: int,
+        draws: NDArray[np.int32],
+        step: int = 0,
+    ) -> NDArray[np.uint32]:
+        """One random word for each of `ids` and `draws`, both of shape (n,), as the kernels draw them."""
+        part, n = self.struct.initial, len(ids)
+        where = [self.device.upload(array) for array in (ids, draws)]
+        words = self.device.zeros(n, np.uint32)
+        part.n, part.step, part.stream = n, step, stream_number
+        part.ids, part.draws, part.words = (self.device.address(array) for array in (*where, words))
+        executable.run("draw_words", n)
         return self.device.download(words).view(np.uint32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.attached import source_variables, target_variables
 from hpcsnn.codegen import generate
 from hpcsnn.devices import choose_device
-from hpcsnn.devices.base import EXCHANGE_FAILED, NOT_FINITE, OUTGOING_FULL, ROWS_FULL, RUNNING, Device
+from hpcsnn.devices.base import EXCHANGE_FAILED, MEETING, NOT_FINITE, Device
 from hpcsnn.errors import ConfigurationError, SimulationError, unknown_name
+from hpcsnn.meetings import Meetings
 from hpcsnn.network import Network
 from hpcsnn.partition import DEFAULT_TILE, place_network
 from hpcsnn.rank_state import RankState
@@ -58,6 +61,8 @@ class Simulation:
         self.program = generate(network, self.n_ranks)
         self.executable = self.device.load(self.program, self.state)
         self.state.start(self.executable)
+        self._meetings = Meetings(self.state, self.executable, comm)
+        self._rewired_at: dict[str, int] = {}
         self._spikes: dict[str, list[NDArray[np.int32]]] = {
             name: [] for name, population in network.populations.items() if population.record_spikes
         }
@@ -117,12 +122,36 @@ class Simulation:
     def _advance_to(self, until: int) -> None:
         while self.step < until:
             reason = self.executable.advance(until)
-            for name, chunks in self._spikes.items():
-                chunks.append(self.state.take_spikes(name))
-            for name, chunks in self._events.items():
-                chunks.append(self.state.take_events(name))
+            self._take_logs()
             if reason:
                 self._mend(reason)
+
+    def _take_logs(self) -> None:
+        for name, chunks in self._spikes.items():
+            chunks.append(self.state.take_spikes(name))
+        for name, chunks in self._events.items():
+            chunks.append(self.state.take_events(name))
+
+    def rewire(self, projection: str) -> None:
+        """One update of a rule whose ``trigger`` is ``"call"``, between two steps; a collective call.
+
+        Raises:
+            ConfigurationError: no such projection, or the second call in one step: it would draw the same numbers.
+        """
+        if projection not in self.program.on_call:
+            raise ConfigurationError(unknown_name("projection with a rule on call", projection, self.program.on_call))
+        if self._rewired_at.get(projection) == self.step:
+            raise ConfigurationError(f"projections.{projection}: rewired in step {self.step} already; advance first")
+        self._rewired_at[projection] = self.step
+        for stage in self.program.on_call[projection]:
+            items = int(operator.attrgetter(stage.items)(self.state.struct)) if stage.items else 1
+            self.executable.run(stage.kernel, items)
+            while reason := self.state.control("halt"):
+                self._mend(reason)
+                if reason != MEETING:
+                    self.executable.run(stage.kernel, items)
+        self.state.set_control("stage", 0)
+        self._take_logs()
 
     def _mend(self, reason: int) -> None:
         """Remove the cause of a halt, or raise; logs have been taken already."""
@@ -130,10 +159,10 @@ class Simulation:
             raise SimulationError(self._not_finite())
         if reason == EXCHANGE_FAILED:
             raise SimulationError(f"rank {self.rank}: MPI_Allgather failed in step {self.step}")
-        if reason in (ROWS_FULL, OUTGOING_FULL):
-            store = list(self.state.stores.values())[self.state.control("population")]
-            store.grow_rows() if reason == ROWS_FULL else store.grow_lists()
-        self.state.set_control("halt", RUNNING)
+        if reason == MEETING:
+            self._meetings.attend()
+        else:
+            self.state.make_room(reason)
 
     def _not_finite(self) -> str:
         population = list(self.network.populations.values())[self.state.control("population")]
@@ -157,12 +186,22 @@ class Simulation:
                 arrays[f"{projection.name}.{variable.name}"] = self.state.read(
                     f"{projection.name}.receptor_state_{variable.name}"
                 )
+        declared, n_own = self.network.populations[population], self.placements[population].n_own
+        for end, projections, variables_of in (
+            ("target", self.network.incoming(declared), target_variables),
+            ("source", self.network.outgoing(declared), source_variables),
+        ):
+            for projection in projections:
+                for variable in variables_of(projection):
+                    values = self.state.read(f"{projection.name}.{end}_{variable.name}")
+                    arrays[f"{projection.name}.{end}.{variable.name}"] = values[:n_own]
         return arrays
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def neurons(self, population: str) -> dict[str, NDArray[Any]]:
-        """This rank's neurons: ``id`` (global, ascending), state variables, and receptors' as ``projection.variable``.
+        """This rank's neurons: ``id`` (global, ascending), state variables, receptors' as ``projection.variable``, and
+        those of rules as ``projection.source.variable`` or ``projection.target.variable``.
 
         Raises:
             ConfigurationError: no population of this name.

@@ -12,15 +12,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
+from hpcsnn.attached import synapse_columns
 from hpcsnn.devices.base import Device, Executable
 from hpcsnn.errors import SimulationError
 from hpcsnn.network import Projection
 from hpcsnn.packed_rows import PackedRows
 
 _MOST_SLOTS = 2**31 - 1
-_NUMPY: dict[str, type[np.generic]] = {"float": np.float32, "int": np.int32}
 
 
 def shift_for(n: int) -> int:
@@ -39,14 +39,21 @@ class SynapseStore:
     def __init__(self, device: Device, struct: Any, projection: Projection, n_rows: int, n_sources: int) -> None:
         self._device, self._struct, self._projection = device, struct, projection
         self.n_rows, self.n_sources = n_rows, n_sources
-        self._columns = {column.name: _NUMPY[column.ctype] for column in projection.synapse_columns}
-        self._slot_types: dict[str, type[np.generic]] = {"source": np.int32, "entry": np.int32}
-        self._slot_types |= {f"synapse_{name}": dtype for name, dtype in self._columns.items()}
+        self.dtypes: dict[str, DTypeLike] = {"source": np.int32, "entry": np.int32}
+        for column in synapse_columns(projection):
+            self.dtypes[f"synapse_{column.name}"] = np.int32 if column.ctype == "int" else np.float32
+        self.variables = [column.name for column in synapse_columns(projection)]
+        self._slot_fields = ["source", "entry", *(f"synapse_{name}" for name in self.variables)]
         self.arrays: dict[str, Any] = {}
         self._bind("in_degree", device.zeros(n_rows, np.int32))
         self._bind("outgoing_count", device.zeros(n_sources, np.int32))
         for counter in ("formed", "eliminated", "refused"):
             self._bind(counter, device.zeros(1, np.uint64))
+
+    @staticmethod
+    def _slot_field(column: str) -> str:
+        """The array of slots behind a column of packed rows."""
+        return column if column == "source" else f"synapse_{column}"
 
     def _bind(self, name: str, array: Any) -> None:
         self.arrays[name] = array
@@ -75,7 +82,7 @@ class SynapseStore:
         for field, values in rows.columns.items():
             whole = np.zeros(self.n_rows << shift, dtype=values.dtype)
             whole[slot] = values
-            self.arrays["source" if field == "source" else f"synapse_{field}"][...] = self._device.upload(whole)
+            self.arrays[self._slot_field(field)][...] = self._device.upload(whole)
         self.arrays["outgoing_count"][...] = 0
         self._list_outgoing(executable)
 
@@ -98,8 +105,8 @@ class SynapseStore:
 
     def _allocate_rows(self, row_shift: int) -> None:
         self._struct.row_shift = row_shift
-        for name, dtype in self._slot_types.items():
-            self._bind(name, self._device.zeros(self._slots(row_shift), dtype))
+        for name in self._slot_fields:
+            self._bind(name, self._device.zeros(self._slots(row_shift), self.dtypes[name]))
 
     def _allocate_lists(self, outgoing_shift: int) -> None:
         self._struct.outgoing_shift = outgoing_shift
@@ -108,7 +115,7 @@ class SynapseStore:
     def grow_rows(self) -> None:
         """Double every row; slots are numbered anew, so the outgoing lists follow."""
         old_shift = int(self._struct.row_shift)
-        old = {name: self.arrays[name] for name in self._slot_types}
+        old = {name: self.arrays[name] for name in self._slot_fields}
         self._allocate_rows(old_shift + 1)
         width = 1 << old_shift
         for name, array in old.items():
@@ -161,9 +168,9 @@ class SynapseStore:
         n, start = int(ends[-1]) if len(ends) else 0, np.empty(self.n_rows, dtype=np.int32)
         start[order] = ends - in_degree[order]
         where = {"start": device.upload(start), "in_degree": device.upload(in_degree)}
-        types: dict[str, type[np.generic]] = {"source": np.int32, **self._columns}
         columns = {
-            field: device.room(n, dtype, spare.columns[field] if spare else None) for field, dtype in types.items()
+            field: device.room(n, self.dtypes[self._slot_field(field)], spare.columns[field] if spare else None)
+            for field in ("source", *self.variables)
         }
         for field, array in (where | columns).items():
             setattr(self._struct, f"packed_{field}", device.address(array))

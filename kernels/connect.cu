@@ -1,7 +1,7 @@
 // The first wiring: the connector names each target's sources twice, once to count them and once to write them;
 // then the outgoing lists are made from the rows.
 {%- set synapse = projection.synapse %}
-{%- set variables = synapse.variables %}
+{%- set variables = projection.variables %}
 
 //% if projection.delays
 // The delay of a synapse in steps: whoever makes it, and whenever, its two neurons alone decide.
@@ -62,7 +62,7 @@ DEVICE int connect_row_{{ projection.name }}(Network* net, const int target, con
     Connect_{{ projection.name }} connect = {net, target, 0, writes};
     (void)n_sources; (void)x; (void)random;
 {{ bind_parameters("projection", projection.connector, "connector_") }}
-    {{ projection.connector.connect | indent(4) }}
+{{ paste(projection.connector, "connect") }}
     return connect.n;
 }
 

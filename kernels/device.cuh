@@ -1,8 +1,9 @@
 // What differs between NVRTC and the host compiler, and nothing else.
 //
 // A kernel is a grid-stride loop without barriers. On a GPU its iterations are shared by threads; on the host the
-// same text is one plain loop that the compiler vectorises. HPCSNN_EMULATED_THREADS (tests only) runs a kernel on
-// the host by that many OpenMP threads with real atomics: what would race on a GPU races there.
+// same text is one plain loop that the compiler vectorises (if loops inside it are UNROLLED, of at most 10 rounds).
+// HPCSNN_EMULATED_THREADS (tests only) runs a kernel on the host by that many OpenMP threads with real atomics: what
+// would race on a GPU races there.
 
 typedef unsigned int uint32;
 typedef unsigned long long uint64;
@@ -14,6 +15,7 @@ typedef long long int64;
 #define DEVICE __device__ __forceinline__
 #define DEVICE_MEMBER __device__ __forceinline__
 #define INDEPENDENT_ITERATIONS
+#define UNROLLED
 #define PREFETCH(address)
 constexpr int LANES = 32;       // threads that share one row or one outgoing list
 constexpr int GROUP = 1;        // neighbouring neurons looked at together for the rare event
@@ -25,6 +27,8 @@ DEVICE int64 atomic_add(int64* at, int64 value) { return (int64)atomicAdd((uint6
 DEVICE uint64 atomic_add(uint64* at, uint64 value) { return atomicAdd(at, value); }
 DEVICE int atomic_exchange(int* at, int value) { return atomicExch(at, value); }
 DEVICE int atomic_swap_if(int* at, int expected, int value) { return atomicCAS(at, expected, value); }
+DEVICE int bits_of(const float x) { return __float_as_int(x); }
+DEVICE float float_of(const int bits) { return __int_as_float(bits); }
 
 #else
 
@@ -33,12 +37,16 @@ DEVICE int atomic_swap_if(int* at, int expected, int value) { return atomicCAS(a
 #define DEVICE_MEMBER inline __attribute__((always_inline))
 #if defined(__clang__)
 #define INDEPENDENT_ITERATIONS _Pragma("clang loop vectorize(assume_safety)")
+#define UNROLLED _Pragma("clang loop unroll(full)")
 #else
 #define INDEPENDENT_ITERATIONS _Pragma("GCC ivdep")
+#define UNROLLED _Pragma("GCC unroll 10")
 #endif
 #define PREFETCH(address) __builtin_prefetch(address)
 constexpr int GROUP = 32;
 constexpr int BLOCK = 1024;
+DEVICE int bits_of(const float x) { int bits; __builtin_memcpy(&bits, &x, sizeof bits); return bits; }
+DEVICE float float_of(const int bits) { float x; __builtin_memcpy(&x, &bits, sizeof x); return x; }
 
 #if defined(HPCSNN_EMULATED_THREADS)
 constexpr int LANES = 4;

@@ -1,6 +1,6 @@
 // Types and small functions that every kernel of a network uses.
 
-enum HaltReason { RUNNING = 0, ROWS_FULL = 1, OUTGOING_FULL = 2, NOT_FINITE = 3, EXCHANGE_FAILED = 4, LOG_FULL = 5 };
+enum HaltReason { RUNNING = 0, ROWS_FULL = 1, OUTGOING_FULL = 2, NOT_FINITE = 3, EXCHANGE_FAILED = 4, LOG_FULL = 5, MEETING = 6 };
 
 // One a rank. A kernel that cannot go on sets `halt`; every later kernel then returns at once, so that the
 // host can mend the cause and go on at (step, stage), whether the steps ran in a loop or in a CUDA graph.
@@ -30,6 +30,9 @@ DEVICE float decayed(const Trace trace, const int step, const DecayTable table) 
 // One try of a rewiring rule on a (source, target) slot, in local indices.
 struct Attempt { int target; int source; int distance_squared; uint32 random; };
 
+// Synapses that went from a target are replaced by trying this many sources an update; the rest waits for the next.
+constexpr int REPLACEMENT_TRIES = 1024;
+
 // Exponential decay reaches numbers so small that processors stop to handle them; nothing here depends on those.
 DEVICE float flushed(const float x) { return (x < 1e-30f && x > -1e-30f) ? 0.0f : x; }
 
@@ -46,6 +49,13 @@ DEVICE void add_input(int64* at, const float amount, const float scale) {
 DEVICE int torus_distance(const int a, const int b, const int side) {
     const int d = a < b ? b - a : a - b;
     return d < side - d ? d : side - d;
+}
+
+// Between two neurons, by their numbers on a grid.
+DEVICE int squared_distance(const int a, const int b, const int nx, const int ny) {
+    const int a_y = a / nx, b_y = b / nx;
+    const int dx = torus_distance(a - a_y * nx, b - b_y * nx, nx), dy = torus_distance(a_y, b_y, ny);
+    return dx * dx + dy * dy;
 }
 
 // A number that the set of spikes fixes whatever their order: the sum of this hash over spikes (splitmix64).

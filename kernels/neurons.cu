@@ -1,5 +1,7 @@
 // One step of a neuron population: synaptic input, the model's update, threshold and reset; then its spikes.
 {%- set population = neuron_population %}
+{%- set model = population.model %}
+{%- set draws = "random" in (model.update ~ model.threshold ~ model.reset) %}
 
 KERNEL update_{{ population.name }}(Network* net) {
     if (net->control->halt) return;
@@ -7,6 +9,10 @@ KERNEL update_{{ population.name }}(Network* net) {
     const int n_neurons = population.n_own, step = net->control->step;
     const float dt_ms = net->dt_ms;
     (void)dt_ms;
+//% if draws
+    const uint32 seed0 = net->control->seed0, seed1 = net->control->seed1;
+    const int* id_of = population.global_id;
+//% endif
 {{ bind_parameters("population", population.model, "model_") }}
 //% for variable in population.model.state
     {{ variable.ctype }}* {{ variable.name }}_of = population.state_{{ variable.name }};
@@ -37,6 +43,9 @@ KERNEL update_{{ population.name }}(Network* net) {
 //% for name, ctype in population.model.arrays
             const {{ ctype }} {{ name }} = {{ name }}_of[neuron];
 //% endfor
+//% if draws
+            RandomSequence random = {(uint32)id_of[neuron], (uint32)step, {{ population.stream_spikes }}u, seed0, seed1, 0u, {}};
+//% endif
             float input_current = 0.0f;
             float finite = 0.0f;
 //% for projection in population.incoming
@@ -49,17 +58,19 @@ KERNEL update_{{ population.name }}(Network* net) {
 //% endfor
                 const float input = (float){{ projection.name }}_input_of[neuron] * {{ projection.name }}_unit;
                 {{ projection.name }}_input_of[neuron] = 0;
-                {{ projection.receptor.update | indent(16) }}
+{{ paste(projection.receptor, "update") }}
 //% for variable in projection.receptor.state
                 {{ projection.name }}_{{ variable.name }}_of[neuron] = {{ variable.name }};
                 finite += (float){{ variable.name }};
 //% endfor
             }
 //% endfor
-            {{ population.model.update | indent(12) }}
-            const bool spikes = {{ population.model.threshold }};
+{{ paste(population.model, "update") }}
+            const bool spikes =
+{{ paste(population.model, "threshold") }}
+            ;
             if (spikes) {
-                {{ population.model.reset | indent(16) }}
+{{ paste(population.model, "reset") }}
             }
 //% for variable in population.model.state
             {{ variable.name }}_of[neuron] = {{ variable.name }};
@@ -82,7 +93,7 @@ KERNEL update_{{ population.name }}(Network* net) {
                 }
                 emit(net, population, neuron);
 //% for projection in population.incoming
-//% for trace in projection.synapse.post_traces
+//% for trace in projection.post_traces
                 {
                     auto& projection = net->projections.{{ projection.name }};
                     Trace& trace = projection.post_{{ trace.name }}[neuron];

@@ -6,6 +6,7 @@ struct Random4 { uint32 x, y, z, w; };
 
 DEVICE Random4 philox(const uint32 entity, const uint32 step, const uint32 stream, const uint32 draw, uint32 key0, uint32 key1) {
     uint32 c0 = entity, c1 = step, c2 = stream, c3 = draw;
+    UNROLLED
     for (int round = 0; round < 10; ++round) {
         const uint64 product0 = (uint64)0xD2511F53u * c0;
         const uint64 product1 = (uint64)0xCD9E8D57u * c2;
@@ -28,6 +29,30 @@ struct RandomSequence {
         const uint32 position = used++ & 3u;
         return position == 0u ? block.x : position == 1u ? block.y : position == 2u ? block.z : block.w;
     }
+    DEVICE_MEMBER uint32 operator()() { return next(); }
+    DEVICE_MEMBER float uniform() { return (float)(next() >> 8) * 5.9604644775390625e-8f; }  // in [0, 1), 24 bits
+};
+
+// What a projection's rewiring draws beside attempts, told apart in the upper bits of its stream.
+constexpr uint32 PAIR_NUMBERS = 1u << 24;       // (post, draw, pre): the same all the time
+constexpr uint32 SYNAPSE_NUMBERS = 2u << 24;    // (post, update, pre), blocks of four in the bits below
+constexpr uint32 TARGET_NUMBERS = 3u << 24;     // (post, update)
+constexpr uint32 SOURCE_NUMBERS = 4u << 24;     // (pre, update)
+constexpr uint32 HOOK_NUMBERS = 5u << 24;       // (post, update), per_target
+constexpr uint32 CANDIDATE_NUMBERS = 6u << 24;  // (candidate or post, update, how many before)
+constexpr uint32 SURPLUS_NUMBERS = 7u << 24;    // (post or pre, update, other end)
+
+// Successive 32-bit numbers of one pair of neurons and step.
+struct PairSequence {
+    uint32 post, step, stream, pre, key0, key1, used;
+    Random4 block;
+    DEVICE_MEMBER uint32 next() {
+        if ((used & 3u) == 0u) block = philox(post, step, stream | used >> 2 << 16, pre, key0, key1);
+        const uint32 position = used++ & 3u;
+        return position == 0u ? block.x : position == 1u ? block.y : position == 2u ? block.z : block.w;
+    }
+    DEVICE_MEMBER uint32 operator()() { return next(); }
+    DEVICE_MEMBER float uniform() { return (float)(next() >> 8) * 5.9604644775390625e-8f; }
 };
 
 // One of 0 .. n-1; what is left of the 32 bits, scaled up again, goes to `rest` for a second, independent choice.
@@ -37,8 +62,18 @@ DEVICE uint32 choose(const uint32 random, const uint32 n, uint32* rest) {
     return (uint32)(product >> 32);
 }
 
-// True with the probability that `threshold` stands for: probability * 2^32, so that 1 is exact and 0 is exact.
-DEVICE bool chance(const uint32 random, const uint64 threshold) { return random < threshold; }
+// A probability as the threshold that a 32-bit random number must stay below: p * 2^32, so that 0 and 1 are exact.
+// Snippets may give one as a parameter or table of this type, as yes or no, or as a float.
+struct Probability {
+    uint64 threshold;
+    DEVICE_MEMBER Probability(const bool certain) : threshold((uint64)certain << 32) {}
+    DEVICE_MEMBER Probability(const int p) : threshold(p > 0 ? (uint64)1 << 32 : 0) {}
+    DEVICE_MEMBER Probability(const float p) : threshold(p > 0.0f ? p < 1.0f ? (uint64)(p * 4294967296.0f) : (uint64)1 << 32 : 0) {}
+    DEVICE_MEMBER Probability(const double p) : Probability((float)p) {}
+    DEVICE_MEMBER Probability operator*(const float factor) const { return Probability((float)threshold * 2.3283064365386963e-10f * factor); }
+};
+
+DEVICE bool chance(const uint32 random, const Probability p) { return random < p.threshold; }
 
 // Steps to wait for the first success of a Bernoulli trial a step, or length + 1 if there is none in `length` steps.
 // survival[k - 1] = (chance of no success in k trials) * 2^32 - 1: the geometric distribution, inverted by bisection.
@@ -51,4 +86,13 @@ DEVICE int waiting_steps(const uint32* survival, const int length, const uint32 
         n -= half;
     }
     return low + 1;
+}
+
+// Events of a Poisson process in a step: cumulative[k] = (chance of at most k events) * 2^32 - 1 for k < 255, inverted
+// by bisection in as many rounds for every number, so that a loop of neurons has no branch here.
+DEVICE int poisson_events(const uint32* cumulative, const uint32 random) {
+    int n = 0;
+    UNROLLED
+    for (int bit = 7; bit >= 0; --bit) n += random > cumulative[n + (1 << bit) - 1] ? 1 << bit : 0;
+    return n;
 }

@@ -14,7 +14,7 @@ KERNEL window_{{ population.name }}(Network* net) {
         return philox(entity, at, {{ population.stream_spikes }}u, draw, control.seed0, control.seed1);
     };
     (void)window; (void)never; (void)random4;
-    {{ population.model.on_window | indent(4) }}
+{{ paste(population.model, "on_window") }}
     for (int neuron = thread_first(); neuron < n_neurons; neuron += thread_stride()) {
         const int id = population.global_id[neuron];
         int next_spike = never;
@@ -22,7 +22,7 @@ KERNEL window_{{ population.name }}(Network* net) {
 //% for variable in population.model.state
         {{ variable.ctype }} {{ variable.name }} = population.state_{{ variable.name }}[neuron];
 //% endfor
-        {{ population.model.first_spike | indent(8) }}
+{{ paste(population.model, "first_spike") }}
         population.next_spike[neuron] = next_spike;
 //% for variable in population.model.state
         population.state_{{ variable.name }}[neuron] = {{ variable.name }};
@@ -56,7 +56,7 @@ KERNEL spike_{{ population.name }}(Network* net) {
 //% endfor
             const int window_end = (step / population.model_window_steps + 1) * population.model_window_steps;
             (void)window_end;
-            {{ population.model.next_spike | indent(12) }}
+{{ paste(population.model, "next_spike") }}
             population.next_spike[neuron] = next_spike;
 //% for variable in population.model.state
             population.state_{{ variable.name }}[neuron] = {{ variable.name }};

@@ -64,6 +64,23 @@ template <class Population> DEVICE int spiking(const Population& population, con
     return population.ring[n < own ? slot * population.n_known + n : (slot + 1) * population.n_known - 1 - (n - own)];
 }
 
+// Sources that spiked in the steps first .. until - 1 and are known here, for rules that look at the last to fire.
+struct RecentSpikes {
+    const int *ring, *own_count, *remote_count, *known_id;
+    int n_known, ring_mask, first, n_counted;
+    DEVICE_MEMBER int count(const int until) {
+        for (int step = first; step < until; ++step) n_counted += own_count[step & ring_mask] + remote_count[step & ring_mask];
+        return n_counted;
+    }
+    DEVICE_MEMBER int operator()(int n) const {
+        for (int step = first;; ++step) {
+            const int slot = step & ring_mask, own = own_count[slot], all = own + remote_count[slot];
+            if (n < all) return known_id[ring[n < own ? slot * n_known + n : (slot + 1) * n_known - 1 - (n - own)]];
+            n -= all;
+        }
+    }
+};
+
 // A step starts with room for all that it may log.
 KERNEL begin_step(Network* net) {
     if (net->control->halt || thread_first() != 0) return;
@@ -78,8 +95,7 @@ KERNEL begin_step(Network* net) {
 //% for projection in population.incoming if projection.rewiring
     {
         const auto& projection = net->projections.{{ projection.name }};
-        const int most = projection.n_blocks * projection.rewiring_attempts;
-        if (projection.event_log_size > 0 && projection.event_log_size - *projection.event_log_count < most) {
+        if (projection.event_log_size > 0 && projection.event_log_size - *projection.event_log_count < projection.most_events) {
             halt(net->control, LOG_FULL, 0, 0, 0);
             return;
         }

@@ -1,6 +1,6 @@
 // Spikes at a projection's synapses: forward along each source's outgoing list, backward along each target's row.
 {%- set synapse = projection.synapse %}
-{%- set variables = synapse.variables %}
+{%- set variables = synapse.variables %}  {#- the rule's own are none of a spike's business #}
 
 KERNEL deliver_{{ projection.name }}(Network* net) {
     if (net->control->halt) return;
@@ -47,7 +47,7 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
                 PREFETCH(&post_{{ trace.name }}_of[at >> row_shift]);
 //% endfor
             }
-//% for trace in synapse.pre_traces
+//% for trace in projection.pre_traces
             PREFETCH(&projection.pre_{{ trace.name }}[next]);
 //% endfor
         }
@@ -72,11 +72,14 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
 //% for variable in variables
             {{ variable.ctype }} {{ variable.name }} = {{ variable.name }}_of[at];
 //% endfor
+            const float delivered =
+{{ paste(synapse, "deliver") }}
+            ;
 //% if projection.delays
             const int64 arrival = (first_arrival + (uint32)delay_steps_of[at]) & input_mask;
-            add_input(&input[arrival * n_targets + target], {{ synapse.deliver }}, input_scale);
+            add_input(&input[arrival * n_targets + target], delivered, input_scale);
 //% else
-            add_input(&input[target], {{ synapse.deliver }}, input_scale);
+            add_input(&input[target], delivered, input_scale);
 //% endif
 //% if synapse.on_pre_spike
 //% for trace in synapse.post_traces
@@ -86,14 +89,40 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
             const bool coincident = {{ trace.name }}_now.last == seen;
 //% endif
 //% endfor
-            {{ synapse.on_pre_spike | indent(12) }}
+//% for trace in projection.own_pre_traces
+            const float {{ trace.name }} = decayed(projection.pre_{{ trace.name }}[source], seen, projection.decay_{{ trace.name }});
+//% endfor
+{{ paste(synapse, "on_pre_spike") }}
 //% for variable in variables
             {{ variable.name }}_of[at] = {{ variable.name }};
 //% endfor
 //% endif
         }
-//% for trace in synapse.pre_traces
+//% if not projection.own_pre_traces
+//% for trace in projection.pre_traces
         if (lane() == 0) {
+            Trace& trace = projection.pre_{{ trace.name }}[source];
+            trace.value = decayed(trace, seen, projection.decay_{{ trace.name }}) + 1.0f;
+            trace.last = seen;
+        }
+//% endfor
+//% endif
+    }
+}
+
+//% if projection.own_pre_traces
+// The rule sees pre traces before the spike: they go up when no lane reads them any more.
+KERNEL trace_{{ projection.name }}(Network* net) {
+    if (net->control->halt) return;
+    auto& projection = net->projections.{{ projection.name }};
+    auto& source_population = net->populations.{{ projection.source }};
+    const int slot = (net->control->step - projection.delay_steps) & source_population.ring_mask;
+    const int n_spikes = source_population.own_count[slot] + source_population.remote_count[slot];
+    const int seen = net->control->step - 1;
+    for (int spike = thread_first(); spike < n_spikes; spike += thread_stride()) {
+        const int source = spiking(source_population, slot, spike);
+//% for trace in projection.pre_traces
+        {
             Trace& trace = projection.pre_{{ trace.name }}[source];
             trace.value = decayed(trace, seen, projection.decay_{{ trace.name }}) + 1.0f;
             trace.last = seen;
@@ -101,6 +130,7 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
 //% endfor
     }
 }
+//% endif
 
 //% if synapse.on_post_spike
 KERNEL postsynaptic_{{ projection.name }}(Network* net) {
@@ -141,6 +171,10 @@ KERNEL postsynaptic_{{ projection.name }}(Network* net) {
         const int target = spiking_here[spike];
         const int64 row = (int64)target << row_shift;
         const int in_degree = projection.in_degree[target];
+//% for trace in projection.own_post_traces
+        // The spike itself is in its neuron's trace already; what is left is as fine as float32 is near the trace's value.
+        const float {{ trace.name }} = decayed(projection.post_{{ trace.name }}[target], seen, projection.decay_{{ trace.name }}) - 1.0f;
+//% endfor
         INDEPENDENT_ITERATIONS
         for (int k = lane(); k < in_degree; k += LANES) {
             const int source = source_of[row + k];
@@ -154,7 +188,7 @@ KERNEL postsynaptic_{{ projection.name }}(Network* net) {
             const bool coincident = {{ trace.name }}_now.last == seen;
 //% endif
 //% endfor
-            {{ synapse.on_post_spike | indent(12) }}
+{{ paste(synapse, "on_post_spike") }}
 //% for variable in variables
             {{ variable.name }}_of[row + k] = {{ variable.name }};
 //% endfor

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from emulated_gpu import EmulatedGpu
-from networks import topographic_map
+from networks import newer_models, topographic_map
 from ranks import run_on_ranks
 
 from hpcsnn import DeviceError, Grid, Network, Simulation, models
@@ -19,7 +19,7 @@ needs_gpu = pytest.mark.skipif(gpu_count() == 0, reason="needs a GPU")
 
 
 def everything() -> Network:
-    """A network with every built-in model."""
+    """A network with every built-in model that `newer_models` lacks."""
     network = Network(seed=3)
     network.add_population("field", Grid(16, 16), models.MovingGaussianPoisson(), record_spikes=True)
     network.add_population("noise", 40, models.Poisson(rate_hz=50), record_spikes=True)
@@ -71,9 +71,9 @@ def ptx_of(source: str, compute_capability: int) -> str:
 
 
 @pytest.mark.parametrize("compute_capability", [80, 90])
-@pytest.mark.parametrize("n_ranks", [1, 2])
-def test_every_kernel_compiles_for_gpus(compute_capability, n_ranks):
-    program = generate(everything(), n_ranks)
+@pytest.mark.parametrize(("make", "n_ranks"), [(everything, 1), (everything, 2), (newer_models, 1)])
+def test_every_kernel_compiles_for_gpus(compute_capability, make, n_ranks):
+    program = generate(make(), n_ranks)
     ptx = ptx_of(program.kernels, compute_capability)
     assert f".target sm_{compute_capability}" in ptx
     kernels = [stage.kernel for stage in program.stages if stage.kernel != EXCHANGE]
@@ -83,7 +83,7 @@ def test_every_kernel_compiles_for_gpus(compute_capability, n_ranks):
     assert ".ftz" not in ptx, "denormals are kept"
 
 
-@pytest.mark.parametrize("make", [topographic_map, everything])
+@pytest.mark.parametrize("make", [topographic_map, everything, newer_models])
 def test_launched_kernels_racing_threads_give_the_hosts_bits(make):
     assert digest_on(make(), EmulatedGpu(), 150.0) == digest_on(make(), "cpu", 150.0)
 
@@ -189,7 +189,7 @@ def test_a_gpu_that_is_not_there_is_an_error_that_says_what_to_do(monkeypatch):
 
 @pytest.mark.gpu
 @needs_gpu
-@pytest.mark.parametrize("make", [topographic_map, everything])
+@pytest.mark.parametrize("make", [topographic_map, everything, newer_models])
 def test_a_gpu_gives_the_hosts_bits(make):
     assert digest_on(make(), "gpu", 2000.0) == digest_on(make(), "cpu", 2000.0)
 

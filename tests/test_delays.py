@@ -371,3 +371,28 @@ def test_what_else_delay_ms_may_not_be():
         network.add_projection(
             "x", "noise", "cells", models.OneToOne(), Pulse(), 1.0, Named(), delay_ms=Uniform(1, 2)
         )  # fmt: skip
+
+
+RULES = [
+    models.rewiring.DeepR(temperature=5.0, every_ms=0.5),
+    models.rewiring.LocalProposals(every_ms=0.5, sigma=1.5, block_side=4, attempts=30),
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.model.name)
+def test_synapses_of_every_kind_of_rule_have_the_delay_of_their_pair(rule):
+    """Whether synapses go by themselves, in lists or by a hook, and whatever a rule writes to its variables."""
+    network = Network(seed=9)
+    network.add_population("noise", GRID, models.Poisson(rate_hz=200))
+    network.add_population("cells", GRID, models.LIF())
+    projection = network.add_projection(
+        "s", "noise", "cells", models.Gaussian(p_max=0.3, sigma=1.5), models.ExponentialCurrent(), 0.05,
+        delay_ms=Uniform(0.3, 2.0), rewiring=rule, capacity=2,
+    )  # fmt: skip
+    simulation, oracle = Simulation(network, device=QUICK, tile=4), Oracle(network)
+    simulation.run(40.0)
+    assert simulation.state.stores["s"].counter("formed") > 50
+    simulation.state.stores["s"].check()
+    synapses = simulation.synapses("s")
+    pairs = zip(synapses["pre"].tolist(), synapses["post"].tolist(), strict=True)
+    assert synapses["delay_steps"].tolist() == [oracle.delay_steps(0, projection, *pair) for pair in pairs]

@@ -310,3 +310,21 @@ def test_a_table_is_the_same_for_all_neurons():
         ConfigurationError, match=r"^tabled\.height: one value a neuron is not allowed; a table of this"
     ):
         Simulation(network, device=QUICK)
+
+
+def test_neurons_with_a_background_may_differ_in_all_but_its_table():
+    def simulation(**values):
+        network = Network(seed=1)
+        network.add_population("cells", 4, models.LIFBackground(**values))
+        return Simulation(network, device=QUICK)
+
+    differing = simulation(background_weight=[0.0, 0.5, 1.0, 2.0], V_threshold_mV=[0.0] * 4, background_tau_ms=1.0)
+    differing.run(20.0)
+    v = differing.neurons("cells")["V_mV"]
+    assert v[0] == -70
+    assert (np.diff(v) > 0).all()
+    with pytest.raises(ConfigurationError, match=r"^lif_background\.background_hz: one value a neuron is not allowed"):
+        simulation(background_hz=[1.0, 2.0, 3.0, 4.0])
+    said = r"^populations\.cells\.model\.lif_background\.background_hz: 1e\+08 is not allowed; .*for neuron 0"
+    with pytest.raises(ConfigurationError, match=said):
+        simulation(background_hz=1e8, background_weight=Uniform(0, 1))

@@ -105,9 +105,9 @@ def test_a_synapse_with_two_variables_delivers_their_product():
 Ring = RewiringRule(
     "ring",
     "Forms synapses to the four nearest neighbours and removes all others.",
-    parameters={**models.rewiring.SCHEDULE},
-    eliminate="distance_squared == 1 ? 0ull : 4294967296ull",
-    form="distance_squared == 1 ? 4294967296ull : 0ull",
+    select=models.UNIFORM,
+    eliminate="distance_squared != 1",
+    form="distance_squared == 1",
     initial="0.75f",
     reach_squared=lambda values: 1,
 )

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 from hpcsnn.codegen import Phase, Program
 
 # Why an executable stopped before the step it was asked to reach; HaltReason of kernels/network.cuh.
-RUNNING, ROWS_FULL, OUTGOING_FULL, NOT_FINITE, EXCHANGE_FAILED, LOG_FULL = range(6)
+RUNNING, ROWS_FULL, OUTGOING_FULL, NOT_FINITE, EXCHANGE_FAILED, LOG_FULL, MEETING = range(7)
 
 
 class KernelState(Protocol):

@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from hpcsnn.codegen import Program, Stage
 from hpcsnn.devices.base import KernelState
 from hpcsnn.devices.stepping import Launching
+from hpcsnn.diagnostics import explained
 from hpcsnn.errors import DeviceError
 
 # Value-preserving only, as for the host: no fused multiply-add, exact division, denormals kept (the last two are
@@ -56,7 +57,8 @@ class CudaExecutable(Launching):
         try:
             module.compile()
         except cupy.cuda.compiler.CompileException as error:
-            raise DeviceError(f"NVRTC could not compile the kernels:\n{error}") from None
+            errors = explained(str(error), program.kernels, program.snippets) or str(error)
+            raise DeviceError(f"NVRTC could not compile the kernels:\n{errors}") from None
         self._module = module
         self._kernels: dict[str, Any] = {}
         self._graphs: dict[tuple[str, ...], Any] = {}

@@ -11,7 +11,7 @@ import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from hpcsnn.codegen import PHASES, Phase, Program
 from hpcsnn.devices.base import KernelState
+from hpcsnn.diagnostics import explained
 from hpcsnn.errors import DeviceError
+from hpcsnn.snippets import Snippet
 
 # Value-preserving only: no contraction to fused multiply-add, no reordering. The two -fno-* flags promise that nobody
 # reads errno or the floating-point exception flags, which lets the compiler turn branches into vector selects.
@@ -88,14 +90,14 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hpcsnn"
 
 
-def compile_library(source: str, flags: tuple[str, ...]) -> Path:
+def compile_library(source: str, flags: tuple[str, ...], snippets: Sequence[Snippet] = ()) -> Path:
     """Compile `source` to a shared library, or find it compiled before.
 
     The cache key is the source, the flags, the compiler's version and the CPU; a lock makes ranks that start together
     compile once, and a rename makes a library whole from the moment it can be seen.
 
     Raises:
-        DeviceError: no compiler, or an error of the compiler's, quoted.
+        DeviceError: no compiler, or an error of the compiler's: explained if it lies in one of `snippets`, else quoted.
     """
     compiler = find_compiler()
     extra = tuple(shlex.split(os.environ.get("CXXFLAGS", "")))
@@ -111,7 +113,7 @@ def compile_library(source: str, flags: tuple[str, ...]) -> Path:
         with (folder / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not library.exists():
-                _compile(command, source, folder / f"{name}.cpp", library)
+                _compile(command, source, folder / f"{name}.cpp", library, snippets)
     except OSError as error:
         raise DeviceError(
             f"cannot use the kernel cache {folder}: {error}; set HPCSNN_CACHE to a folder you can write"
@@ -119,12 +121,19 @@ def compile_library(source: str, flags: tuple[str, ...]) -> Path:
     return library
 
 
-def _compile(command: list[str], source: str, text: Path, library: Path) -> None:
+def _compile(command: list[str], source: str, text: Path, library: Path, snippets: Sequence[Snippet]) -> None:
     text.write_text(source)
     partial = library.with_suffix(f".{os.getpid()}.part")
-    done = subprocess.run([*command, "-o", str(partial), str(text)], capture_output=True, text=True, check=False)
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}  # errors in the language that `explained` reads
+    done = subprocess.run(
+        [*command, "-o", str(partial), str(text)], capture_output=True, text=True, check=False, env=environment
+    )
     if done.returncode != 0:
-        errors = "\n".join([line for line in done.stderr.splitlines() if "error" in line][:10]) or done.stderr[:2000]
+        errors = explained(done.stderr, source, snippets)
+        if errors is None:
+            errors = (
+                "\n".join([line for line in done.stderr.splitlines() if "error" in line][:10]) or done.stderr[:2000]
+            )
         raise DeviceError(f"{command[0]} could not compile the kernels (source kept in {text}):\n{errors}")
     partial.replace(library)
 
@@ -222,5 +231,5 @@ class HostDevice:
     def load(self, program: Program, state: KernelState) -> HostExecutable:
         """Compile kernels and schedule into one library; the exchange is inside it."""
         return HostExecutable(
-            compile_library(program.kernels + program.host_schedule, self._optimisation), state.struct
+            compile_library(program.kernels + program.host_schedule, self._optimisation, program.snippets), state.struct
         )

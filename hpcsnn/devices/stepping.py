@@ -34,12 +34,16 @@ Mark = tuple[Phase | None, Callable[[], float]]
 
 @dataclass(frozen=True)
 class Sequence:
-    """Stages to launch in order, the (step, stage) that follows, and whether spikes are to be exchanged before it."""
+    """Stages to launch in order, the (step, stage) that follows, and whether spikes are to be exchanged before it.
+
+    Behind a kernel that halts for a meeting there is nothing to launch: `meets`.
+    """
 
     stages: tuple[Stage, ...]
     next_step: int
     next_stage: int
     exchange: bool
+    meets: bool = False
 
 
 class Launching(ABC):
@@ -118,6 +122,8 @@ class Launching(ABC):
                 if stage.kernel == EXCHANGE:
                     return Sequence(tuple(stages), step, index + 1, True)
                 stages.append(stage)
+                if stage.meets:
+                    return Sequence(tuple(stages), step, index + 1, False, meets=True)
             step, first_stage = step + 1, 0
             if step == until or (self._allgather is None and step % _STEPS_A_SEQUENCE == 0):
                 return Sequence(tuple(stages), step, 0, False)
@@ -152,7 +158,7 @@ class Launching(ABC):
                 marks += self._launched_one_by_one(sequence.stages)
             elif sequence.stages:
                 self.replay(sequence.stages)
-            if sequence.exchange or self._n_sequences % _LOOKED_AT_EVERY == 0:
+            if sequence.exchange or sequence.meets or self._n_sequences % _LOOKED_AT_EVERY == 0:
                 halted = self._state.control("halt")
             if sequence.exchange and halted == RUNNING:
                 self._exchange()

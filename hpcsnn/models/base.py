@@ -5,7 +5,8 @@ them into the templates under ``kernels/``; the same text is compiled for GPUs a
 nothing that a model in a user's file cannot use.
 
 Rules for snippets (so that every device gives the same bits): float32 ``+ - * /`` and comparisons only; exponentials
-and logarithms become `derived` constants or `tables`, which the host computes in float64.
+and logarithms become `derived` constants or `tables`, which the host computes in float64, or, where their argument
+changes, the functions ``exponential(x)`` and ``logarithm(x)`` of ``kernels/mathematics.cuh``.
 """
 
 from __future__ import annotations
@@ -37,13 +38,16 @@ _MATH: dict[str, Any] = {name: getattr(math, name) for name in ("exp", "log", "s
     "int": int,
 }
 
+# Expected events a step that `poisson_table` is long enough for: more than 254 are then rarer than 2^-32.
+MOST_POISSON_EVENTS = 128.0
+
 
 @dataclass(frozen=True)
 class Parameter:
     """One number the user sets.
 
     ``default`` None means that the user must give it. ``ctype`` is ``float``, ``int`` or ``probability``; a
-    probability reaches the kernel as the 64-bit threshold that ``chance(random, threshold)`` takes.
+    probability reaches the kernel as the ``Probability`` that ``chance(random, p)`` takes.
     Bounds are inclusive unless the name says ``above``.
     """
 
@@ -168,11 +172,14 @@ class Model:
     """What all kinds of models share. Calling a model with parameter values gives a `Configured` model.
 
     ``data`` names arguments that are arrays and not numbers (a list of spikes, of synapses); ``check(where, values)``
-    may refuse a combination of values by raising ConfigurationError. Where ``of_neurons`` is true, a parameter may also
-    be a distribution or a list: one value a neuron.
+    may refuse a combination of values by raising ConfigurationError. Where ``OF_NEURONS`` is true, a parameter may also
+    be a distribution or a list: one value a neuron. `KIND` is what the kind is called, `SEES` what its snippets may use
+    beside the model's own names.
     """
 
-    of_neurons: ClassVar[bool] = False
+    KIND: ClassVar[str] = "model"
+    SEES: ClassVar[tuple[str, ...]] = ()
+    OF_NEURONS: ClassVar[bool] = False
 
     name: str
     doc: str
@@ -202,7 +209,7 @@ class Model:
                 raise ConfigurationError(f"{where}.{name}: missing; give {parameter.allowed()} ({parameter.doc})")
             if not isinstance(value, (dict, list, tuple, Normal, Uniform)) and np.ndim(value) == 0:
                 complete[name] = parameter.checked(f"{where}.{name}", value)
-            elif self.of_neurons:
+            elif self.OF_NEURONS:
                 complete[name] = parameter.checked_of_neurons(f"{where}.{name}", value)
             else:
                 given = repr(value) if isinstance(value, (dict, Normal, Uniform)) else "a list"
@@ -221,7 +228,7 @@ class Model:
 
     def constant_types(self) -> list[tuple[str, str]]:
         """(name, C++ type) of every constant the snippets see."""
-        types = {"probability": "uint64"}
+        types = {"probability": "Probability"}
         named = [(name, types.get(p.ctype, p.ctype)) for name, p in self.parameters.items()]
         return named + [(name, d.ctype) for name, d in self.derived.items()]
 
@@ -262,31 +269,40 @@ class Configured:
         return self._evaluated(values, dt_ms, [name for name, _ in self.constant_types()])
 
     def constants_of_neurons(
-        self, where: str, dt_ms: float, ids: NDArray[np.int32], drawn: Mapping[str, NDArray[np.float64]]
+        self,
+        where: str,
+        dt_ms: float,
+        ids: NDArray[np.int32],
+        drawn: Mapping[str, NDArray[np.float64]],
+        n_neurons: int,
     ) -> dict[str, NDArray[Any]]:
         """The other constants in the kernel's units, shape (n,), float64 or whole.
 
         Args:
             ids: the neurons, shape (n,), global; for the message.
             drawn: by parameter one value a neuron, shape (n,).
+            n_neurons: of the whole population.
 
         Raises:
             ConfigurationError: a value, or a combination of them, that is not allowed; names `where`, value and neuron.
         """
         columns: dict[str, list[float | int]] = {name: [] for name in self.arrays}
-        parameters = self.of_neurons
+        parameters, check_population = self.of_neurons, getattr(self.model, "check_population", None)
         for neuron, *values in zip(ids.tolist(), *(drawn[name].tolist() for name in parameters), strict=True):
             own = dict(self.values)
             for name, value in zip(parameters, values, strict=True):
                 own[name] = self.model.parameters[name].checked_of_neuron(f"{where}.{name}", value, neuron)
-            if self.model.check is not None:
+            if self.model.check is not None or check_population is not None:
                 try:
-                    self.model.check(where, own)
+                    if self.model.check is not None:
+                        self.model.check(where, own)
+                    if check_population is not None:
+                        check_population(where, own, n_neurons, dt_ms)
                 except ConfigurationError as error:
                     raise ConfigurationError(f"{error}; so it is for neuron {neuron}") from None
             for name, value in self._evaluated(own, dt_ms, self.arrays).items():
                 columns[name].append(value)
-        types = {"float": np.float64, "uint64": np.uint64}
+        types = {"float": np.float64, "Probability": np.uint64}
         return {name: np.array(columns[name], types.get(ctype, np.int64)) for name, ctype in self.array_types()}
 
     def _evaluated(self, values: Mapping[str, Any], dt_ms: float, wanted: list[str]) -> dict[str, float | int]:
@@ -328,6 +344,17 @@ def threshold64(probability: float) -> int:
 def thresholds(probabilities: NDArray[np.float64]) -> NDArray[np.uint64]:
     """`threshold64` of each entry."""
     return np.rint(probabilities * 2.0**32).astype(np.uint64)
+
+
+def poisson_table(mean: float) -> NDArray[np.uint32]:
+    """Table for ``poisson_events``: (chance of at most k = 0 .. 254 events) * 2^32 - 1.
+
+    `mean` is the expected number of events, at most `MOST_POISSON_EVENTS`. Result (255,), uint32.
+    """
+    ratios = mean / np.maximum(np.arange(255), 1)
+    ratios[0] = math.exp(-mean)
+    at_most = np.cumsum(np.cumprod(ratios))
+    return np.clip(np.rint(at_most * 2.0**32) - 1.0, 0.0, 2.0**32 - 1.0).astype(np.uint32)
 
 
 def survival_table(success: NDArray[np.float64], length: int) -> NDArray[np.uint32]:

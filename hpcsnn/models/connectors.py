@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,11 @@ class Connector(Model):
     given targets, ``listed_targets`` one entry a synapse, ``listed_weights`` the weights it gives;
     ``check_sizes(where, values, n_sources, n_targets)`` may refuse what does not fit the populations.
     """
+
+    KIND: ClassVar[str] = "connector"
+    SEES: ClassVar[tuple[str, ...]] = (
+        *("connect", "id", "x", "y", "target", "n_sources", "nx", "ny", "random", "chance", "choose", "waiting_steps"),
+    )
 
     connect: str = ""
     needs_equal_grids: bool = False
@@ -81,7 +86,7 @@ Gaussian = Connector(
     tables={
         "offset_x": Table("int", lambda context: _offsets_within_reach(context)[0]),
         "offset_y": Table("int", lambda context: _offsets_within_reach(context)[1]),
-        "p_offset": Table("uint64", _offset_thresholds),
+        "p_offset": Table("Probability", _offset_thresholds),
     },
     needs_equal_grids=True,
     reach_squared=gaussian_reach,

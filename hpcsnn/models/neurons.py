@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.models.base import Derived, Model, Parameter, Variable
+from hpcsnn.models.base import MOST_POISSON_EVENTS, Derived, Model, Parameter, Table, Variable, poisson_table
 
 
 @dataclass(frozen=True)
@@ -16,23 +16,39 @@ class NeuronModel(Model):
 
     Snippets see the parameters, the derived constants, the state by name, ``dt_ms`` and ``input_current`` (the sum of
     the receptors' currents). ``update`` advances the state, ``threshold`` is an expression, ``reset`` runs on a spike.
-    A parameter may have one value a neuron; the snippets see their own neuron's.
+    Where a snippet mentions ``random``, each ``random.next()`` is a fresh 32-bit number of this neuron and step.
+    ``check_population(where, values, n_neurons, dt_ms)`` may refuse what does not fit the population or the step.
+    A parameter may have one value a neuron; the snippets see their own neuron's, the checks each neuron's.
     """
 
-    of_neurons: ClassVar[bool] = True
+    KIND: ClassVar[str] = "neuron"
+    SEES: ClassVar[tuple[str, ...]] = (
+        *("input_current", "dt_ms", "step", "neuron", "flushed", "random", "exponential", "logarithm"),
+    )
+    OF_NEURONS: ClassVar[bool] = True
 
     state: tuple[Variable, ...] = ()
     update: str = ""
     threshold: str = "false"
     reset: str = ""
+    check_population: Callable[[str, Mapping[str, Any], int, float], None] | None = None
+
+
+def _must_be_above(where: str, values: Mapping[str, Any], upper: str, lower: str) -> None:
+    if values[upper] <= values[lower]:
+        raise ConfigurationError(
+            f"{where}.{upper}: {values[upper]} is not allowed; must be above {lower} ({values[lower]})"
+        )
 
 
 def _threshold_above_reset(where: str, values: Mapping[str, Any]) -> None:
-    if values["V_threshold_mV"] <= values["V_reset_mV"]:
-        raise ConfigurationError(
-            f"{where}.V_threshold_mV: {values['V_threshold_mV']} is not allowed; "
-            f"must be above V_reset_mV ({values['V_reset_mV']})"
-        )
+    _must_be_above(where, values, "V_threshold_mV", "V_reset_mV")
+
+
+# Integration begins again in the first step that starts after refractory_ms have passed since the end of the
+# spike's step: 51 frozen steps for 5 ms at 0.1 ms, as a timer that counts down in floating point gives.
+_REFRACTORY_STEPS = Derived("floor(refractory_ms / dt_ms + 1e-9) + 1 if refractory_ms > 0 else 0", "int")
+_FROZEN_STEPS = Variable("frozen_steps", 0, "steps", "int", "steps left of the refractory period")
 
 
 LIF = NeuronModel(
@@ -49,14 +65,9 @@ LIF = NeuronModel(
     },
     derived={
         "decay": Derived("exp(-dt_ms / tau_m_ms)"),
-        # Integration begins again in the first step that starts after refractory_ms have passed since the end of the
-        # spike's step: 51 frozen steps for 5 ms at 0.1 ms, as a timer that counts down in floating point gives.
-        "refractory_steps": Derived("floor(refractory_ms / dt_ms + 1e-9) + 1 if refractory_ms > 0 else 0", "int"),
+        "refractory_steps": _REFRACTORY_STEPS,
     },
-    state=(
-        Variable("V_mV", -70.0, "mV", doc="membrane potential"),
-        Variable("frozen_steps", 0, "steps", "int", "steps left of the refractory period"),
-    ),
+    state=(Variable("V_mV", -70.0, "mV", doc="membrane potential"), _FROZEN_STEPS),
     check=_threshold_above_reset,
     update="""
 const bool frozen = frozen_steps > 0;
@@ -68,4 +79,158 @@ frozen_steps = frozen ? frozen_steps - 1 : 0;
     threshold="!frozen && V_mV >= V_threshold_mV",
     reset="V_mV = V_reset_mV; frozen_steps = refractory_steps;",
     source="Knight, Senk & Nowotny 2025, arXiv 2510.19764; GeNN's LIF",
+)
+
+ALIF = NeuronModel(
+    "alif",
+    "The LIF with a threshold of V_threshold_mV + beta_mV * adaptation, which each spike raises by one.",
+    parameters={
+        **LIF.parameters,
+        "beta_mV": Parameter(2.0, "mV", "rise of the threshold a spike", minimum=0.0),
+        "tau_adaptation_ms": Parameter(200.0, "ms", "decay of the threshold's rise", above=0.0),
+    },
+    derived={**LIF.derived, "adaptation_decay": Derived("exp(-dt_ms / tau_adaptation_ms)")},
+    state=(*LIF.state, Variable("adaptation", 0.0, "spikes", doc="recent spikes, each weighed by its age")),
+    check=_threshold_above_reset,
+    # As published, a(t + dt) = decay * a(t) + spike(t): a spike counts in full in the step after it.
+    update=f"""
+{LIF.update.strip()}
+const float raised_mV = V_threshold_mV + beta_mV * adaptation;
+adaptation = flushed(adaptation * adaptation_decay);
+""",
+    threshold="!frozen && V_mV >= raised_mV",
+    reset=f"{LIF.reset} adaptation += 1.0f;",
+    source="Bellec et al. 2018, arXiv 1803.09574; 2020, Nat. Commun. 11:3625; here V is set to V_reset_mV by a spike",
+)
+
+
+def _few_background_spikes(where: str, values: Mapping[str, Any], n_neurons: int, dt_ms: float) -> None:
+    if values["background_hz"] * dt_ms * 1e-3 > MOST_POISSON_EVENTS:
+        raise ConfigurationError(
+            f"{where}.background_hz: {values['background_hz']:g} is not allowed; with dt_ms {dt_ms:g} "
+            f"it must be <= {1e3 * MOST_POISSON_EVENTS / dt_ms:g} Hz"
+        )
+
+
+LIFBackground = NeuronModel(
+    "lif_background",
+    "The LIF with a Poisson input of its own for every neuron, through a current that jumps and decays.",
+    parameters={
+        **LIF.parameters,
+        "background_hz": Parameter(8000.0, "Hz", "rate of a neuron's background spikes, all together", minimum=0.0),
+        "background_weight": Parameter(0.5, "units of current", "jump of the current a background spike"),
+        "background_tau_ms": Parameter(5.0, "ms", "decay time constant of the current", above=0.0),
+    },
+    derived={**LIF.derived, "background_decay": Derived("exp(-dt_ms / background_tau_ms)")},
+    tables={
+        "events": Table("uint32", lambda context: poisson_table(context.values["background_hz"] * context.dt_ms * 1e-3))
+    },
+    state=(*LIF.state, Variable("background_current", 0.0, "units of current", doc="current of the background")),
+    check=_threshold_above_reset,
+    check_population=_few_background_spikes,
+    # The number of a step's spikes is Poisson distributed, each probability to 2^-32. They act as spikes that arrive in
+    # this step at an `exponential_current` receptor: the current jumps at the step's start, is held over the step and
+    # then decays, in a refractory neuron too.
+    update=f"""
+background_current += background_weight * (float)poisson_events(events, random.next());
+input_current += background_current;
+background_current = flushed(background_current * background_decay);
+{LIF.update.strip()}
+""",
+    threshold=LIF.threshold,
+    reset=LIF.reset,
+    source="the LIF's; the situation of NEST's iaf_psc_exp with a poisson_generator",
+)
+
+Izhikevich = NeuronModel(
+    "izhikevich",
+    "Izhikevich's simple model: a quadratic potential and a recovery variable.",
+    parameters={
+        "a": Parameter(0.02, "1/ms", "rate of the recovery variable", minimum=0.0),
+        "b": Parameter(0.2, "1/ms", "sensitivity of the recovery variable to V"),
+        "c": Parameter(-65.0, "mV", "potential after a spike"),
+        "d": Parameter(8.0, "mV/ms", "jump of the recovery variable at a spike"),
+        "V_peak_mV": Parameter(30.0, "mV", "potential at which a spike is cut off"),
+        "offset_current": Parameter(0.0, "mV/ms", "constant input"),
+    },
+    derived={"half_dt_ms": Derived("0.5 * dt_ms")},
+    state=(
+        Variable("V_mV", -65.0, "mV", doc="membrane potential"),
+        Variable("u", -13.0, "mV/ms", doc="recovery variable"),
+    ),
+    check=lambda where, values: _must_be_above(where, values, "V_peak_mV", "c"),
+    # As published: V in two Euler steps of half the length, then u in one, from the new V. The published program looks
+    # for V >= 30 at the start of the next step, this one at the end of the step: the same trajectory.
+    update="""
+const float drive = input_current + offset_current;
+V_mV += half_dt_ms * ((0.04f * V_mV + 5.0f) * V_mV + 140.0f - u + drive);
+V_mV += half_dt_ms * ((0.04f * V_mV + 5.0f) * V_mV + 140.0f - u + drive);
+u += dt_ms * (a * (b * V_mV - u));
+""",
+    threshold="V_mV >= V_peak_mV",
+    reset="V_mV = c; u += d;",
+    source="Izhikevich 2003, IEEE Trans. Neural Netw. 14:1569",
+)
+
+# e^80 times a slope and a step is still far from the largest float32.
+_MOST_UPSTROKE = 80.0
+
+
+def _check_adex(where: str, values: Mapping[str, Any]) -> None:
+    _must_be_above(where, values, "V_peak_mV", "V_threshold_mV")
+    _must_be_above(where, values, "V_peak_mV", "V_reset_mV")
+    highest = values["V_threshold_mV"] + _MOST_UPSTROKE * values["slope_mV"]
+    if values["V_peak_mV"] > highest:
+        raise ConfigurationError(
+            f"{where}.V_peak_mV: {values['V_peak_mV']} is not allowed; must be <= V_threshold_mV + "
+            f"{_MOST_UPSTROKE:g} slope_mV ({highest:g}), or the exponential overflows"
+        )
+
+
+AdEx = NeuronModel(
+    "adex",
+    "Adaptive exponential integrate-and-fire; currents in pA, so conductances of its receptors are in nS.",
+    parameters={
+        "C_pF": Parameter(281.0, "pF", "membrane capacitance", above=0.0),
+        "g_leak_nS": Parameter(30.0, "nS", "leak conductance", above=0.0),
+        "V_rest_mV": Parameter(-70.6, "mV", "leak reversal potential"),
+        "V_threshold_mV": Parameter(-50.4, "mV", "potential at which the upstroke begins"),
+        "slope_mV": Parameter(2.0, "mV", "slope factor of the upstroke", above=0.0),
+        "tau_w_ms": Parameter(144.0, "ms", "time constant of the adaptation current", above=0.0),
+        "a_nS": Parameter(4.0, "nS", "adaptation below threshold"),
+        "b_pA": Parameter(80.5, "pA", "jump of the adaptation current at a spike"),
+        "V_reset_mV": Parameter(-70.6, "mV", "potential after a spike"),
+        "V_peak_mV": Parameter(20.0, "mV", "potential at which a spike is cut off"),
+        "refractory_ms": Parameter(0.0, "ms", "time without integration of V after a spike", minimum=0.0),
+        "offset_current": Parameter(0.0, "pA", "constant input"),
+    },
+    derived={
+        "decay": Derived("exp(-dt_ms * g_leak_nS / C_pF)"),
+        "decay_w": Derived("exp(-dt_ms / tau_w_ms)"),
+        "resistance": Derived("1 / g_leak_nS"),
+        "refractory_steps": _REFRACTORY_STEPS,
+    },
+    state=(
+        Variable("V_mV", -70.6, "mV", doc="membrane potential"),
+        Variable("w_pA", 0.0, "pA", doc="adaptation current"),
+        _FROZEN_STEPS,
+    ),
+    check=_check_adex,
+    # Exponential Euler: exact for an upstroke, adaptation and input that are constant over the step, so that without
+    # upstroke and adaptation this is the LIF. A step takes the upstroke from its start, so that spikes come about four
+    # steps late at 0.1 ms (five at 0.01 ms). An initial V above the peak has the upstroke of the peak.
+    update="""
+const bool frozen = frozen_steps > 0;
+const float up_to_peak = V_mV < V_peak_mV ? V_mV : V_peak_mV;
+const float upstroke = slope_mV * exponential((up_to_peak - V_threshold_mV) / slope_mV);
+const float towards = (input_current + offset_current - w_pA) * resistance + V_rest_mV + upstroke;
+const float integrated = towards - decay * (towards - V_mV);
+const float w_towards = a_nS * (V_mV - V_rest_mV);
+w_pA = w_towards - decay_w * (w_towards - w_pA);
+V_mV = frozen ? V_mV : integrated;
+frozen_steps = frozen ? frozen_steps - 1 : 0;
+""",
+    threshold="!frozen && V_mV >= V_peak_mV",
+    reset="V_mV = V_reset_mV; w_pA += b_pA; frozen_steps = refractory_steps;",
+    source="Brette & Gerstner 2005, J. Neurophysiol. 94:3637",
 )

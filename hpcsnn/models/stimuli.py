@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,11 @@ class SourceModel(Model):
     ``random4(entity, step, draw)``: four 32-bit random numbers that depend on nothing else.
     ``check_population(where, values, n_neurons, dt_ms)`` may refuse what does not fit the population or the step.
     """
+
+    KIND: ClassVar[str] = "stimulus"
+    SEES: ClassVar[tuple[str, ...]] = (
+        *("step", "window", "window_end", "never", "id", "neuron", "next_spike", "random4", "choose", "waiting_steps"),
+    )
 
     state: tuple[Variable, ...] = ()
     on_window: str = ""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from hpcsnn.models.base import Derived, Model, Parameter, Variable
 
@@ -16,6 +17,9 @@ class ReceptorModel(Model):
     ``update`` runs every step before the neuron's own update. It sees ``input`` (the weights delivered in this step),
     its own state and constants, and the neuron's state; it adds to ``input_current``.
     """
+
+    KIND: ClassVar[str] = "receptor"
+    SEES: ClassVar[tuple[str, ...]] = ("input", "input_current", "dt_ms", "flushed")
 
     state: tuple[Variable, ...] = ()
     update: str = ""
@@ -35,10 +39,14 @@ class SynapseModel(Model):
 
     ``deliver`` is the amount that a presynaptic spike brings. ``on_pre_spike`` runs after it, when the spike arrives;
     it sees the variables, the post traces and ``coincident`` (the target spiked in the step that the synapse sees).
-    ``on_post_spike`` runs for every incoming synapse of a neuron that spiked; it sees the pre traces. ``bound`` is an
+    ``on_post_spike`` runs for every incoming synapse of a neuron that spiked; it sees the pre traces. Each may also
+    name the traces of its own side, which are then those just before the spike. ``bound`` is an
     expression over the parameters and ``initial_weight`` for the largest absolute amount one spike can bring;
     ``weight_range`` gives the weights that the rule keeps to, where it does.
     """
+
+    KIND: ClassVar[str] = "synapse"
+    SEES: ClassVar[tuple[str, ...]] = ("coincident", "seen")
 
     variables: tuple[Variable, ...] = (Variable("weight"),)
     pre_traces: tuple[SpikeTrace, ...] = ()
@@ -48,6 +56,16 @@ class SynapseModel(Model):
     on_post_spike: str = ""
     bound: str = "abs(initial_weight)"
     weight_range: Callable[[Mapping[str, Any]], tuple[float, float]] | None = None
+
+    @property
+    def own_pre_traces(self) -> tuple[SpikeTrace, ...]:
+        """Pre traces that ``on_pre_spike`` names."""
+        return tuple(trace for trace in self.pre_traces if re.search(rf"\b{trace.name}\b", self.on_pre_spike))
+
+    @property
+    def own_post_traces(self) -> tuple[SpikeTrace, ...]:
+        """Post traces that ``on_post_spike`` names."""
+        return tuple(trace for trace in self.post_traces if re.search(rf"\b{trace.name}\b", self.on_post_spike))
 
 
 ExponentialConductance = ReceptorModel(
@@ -80,6 +98,35 @@ current = flushed(current * decay);
 """,
 )
 
+DeltaCurrent = ReceptorModel(
+    "delta_current",
+    "A current of the weight in the step of the spike's arrival, and in that step only: a charge of weight * dt.",
+    update="input_current += input;",
+)
+
+AlphaCurrent = ReceptorModel(
+    "alpha_current",
+    "A current weight * (t / tau) * exp(1 - t / tau): it rises to the weight at tau_ms after the spike's arrival.",
+    parameters={"tau_ms": Parameter(2.0, "ms", "time to the peak", above=0.0)},
+    derived={
+        "decay": Derived("exp(-dt_ms / tau_ms)"),
+        "jump": Derived("exp(1) / tau_ms"),
+        "gain": Derived("dt_ms * exp(-dt_ms / tau_ms)"),
+    },
+    state=(
+        Variable("current", 0.0, "current", doc="synaptic current"),
+        Variable("rise", 0.0, "current/ms", doc="exponential that drives the current"),
+    ),
+    # The step sees the current at its start, and both are carried over it exactly.
+    update="""
+rise += input * jump;
+input_current += current;
+current = flushed(current * decay + rise * gain);
+rise = flushed(rise * decay);
+""",
+    source="Rall 1967; exact integration: Rotter & Diesmann 1999, Biol. Cybern. 81:381",
+)
+
 Static = SynapseModel("static", "A weight that does not change.")
 
 
@@ -106,4 +153,61 @@ weight = coincident ? weight : (potentiated > w_max ? w_max : potentiated);
     bound="w_max",
     weight_range=lambda values: (0.0, values["w_max"]),
     source="Song, Miller & Abbott 2000; Bamford, Murray & Willshaw 2010; coincident pairs as in GeNN 5",
+)
+
+MultiplicativeSTDP = SynapseModel(
+    "multiplicative_stdp",
+    "Pair-based STDP with soft bounds, all-to-all pairs: depression goes with w, potentiation with w_max - w.",
+    parameters={
+        "tau_plus_ms": Parameter(20.0, "ms", "time constant of potentiation", above=0.0),
+        "tau_minus_ms": Parameter(20.0, "ms", "time constant of depression", above=0.0),
+        "a_plus": Parameter(0.005, "", "potentiation a pair, as a part of w_max - w", minimum=0.0, maximum=1.0),
+        "a_minus": Parameter(0.00525, "", "depression a pair, as a part of w", minimum=0.0, maximum=1.0),
+        "w_max": Parameter(0.2, "weight", "upper bound of the weight", above=0.0),
+    },
+    pre_traces=(SpikeTrace("pre_trace", "tau_plus_ms"),),
+    post_traces=(SpikeTrace("post_trace", "tau_minus_ms"),),
+    # Guetig's exponent mu is 1 here and 0 in `additive_stdp`; powers in between are no float32 + - * /. Traces of many
+    # spikes may exceed 1 / a, hence the bounds.
+    on_pre_spike="""
+const float depressed = weight - a_minus * weight * post_trace;
+weight = coincident ? weight : (depressed < 0.0f ? 0.0f : depressed);
+""",
+    on_post_spike="""
+const float potentiated = weight + a_plus * (w_max - weight) * pre_trace;
+weight = coincident ? weight : (potentiated > w_max ? w_max : potentiated);
+""",
+    bound="w_max",
+    weight_range=lambda values: (0.0, values["w_max"]),
+    source="Guetig, Aharonov, Rotter & Sompolinsky 2003 with mu = 1; depression as in van Rossum, Bi & Turrigiano "
+    "2000, whose potentiation does not depend on w",
+)
+
+TripletSTDP = SynapseModel(
+    "triplet_stdp",
+    "Triplet STDP, all-to-all, weight in [0, w_max].",
+    parameters={
+        "tau_plus_ms": Parameter(16.8, "ms", "time constant of r1, potentiation of pairs", above=0.0),
+        "tau_x_ms": Parameter(101.0, "ms", "time constant of r2, depression of triplets", above=0.0),
+        "tau_minus_ms": Parameter(33.7, "ms", "time constant of o1, depression of pairs", above=0.0),
+        "tau_y_ms": Parameter(125.0, "ms", "time constant of o2, potentiation of triplets", above=0.0),
+        "a2_plus": Parameter(5e-10, "weight", "potentiation a pair", minimum=0.0),
+        "a3_plus": Parameter(6.2e-3, "weight", "potentiation a triplet", minimum=0.0),
+        "a2_minus": Parameter(7e-3, "weight", "depression a pair", minimum=0.0),
+        "a3_minus": Parameter(2.3e-4, "weight", "depression a triplet", minimum=0.0),
+        "w_max": Parameter(1.0, "weight", "upper bound of the weight", above=0.0),
+    },
+    pre_traces=(SpikeTrace("r1", "tau_plus_ms"), SpikeTrace("r2", "tau_x_ms")),
+    post_traces=(SpikeTrace("o1", "tau_minus_ms"), SpikeTrace("o2", "tau_y_ms")),
+    on_pre_spike="""
+const float depressed = weight - o1 * (a2_minus + a3_minus * r2);
+weight = coincident ? weight : (depressed < 0.0f ? 0.0f : depressed);
+""",
+    on_post_spike="""
+const float potentiated = weight + r1 * (a2_plus + a3_plus * o2);
+weight = coincident ? weight : (potentiated > w_max ? w_max : potentiated);
+""",
+    bound="w_max",
+    weight_range=lambda values: (0.0, values["w_max"]),
+    source="Pfister & Gerstner 2006, J. Neurosci. 26:9673; the full all-to-all model's fit to visual cortex (Table 4)",
 )

@@ -3,7 +3,7 @@
 Layout (``ny, nx`` a population's grid, cut into shards, each written by one rank)::
 
     attributes                  format, version, step, dt_ms, seed, bin_ms, grids, spikes (count and fingerprint of each
-                                population), projections (source, target, formed, eliminated, refused)
+                                population), projections (source, target, formed, eliminated, refused, sums)
     populations/P/state/VAR     (ny, nx) every state variable
     populations/P/next_spike    (ny, nx) int32, source populations: step of the next spike
     populations/P/spikes_per_bin, in_flight     (bins,) int64; (n, 2) int32 step and id of spikes still on their way
@@ -13,6 +13,7 @@ Layout (``ny, nx`` a population's grid, cut into shards, each written by one ran
     projections/J/receptor/VAR  (ny, nx)
     projections/J/input_in_flight/K     (ny, nx) where delays differ: input that arrives K steps on, in fixed point
     projections/J/pre|post/TRACE.value, TRACE.last      (ny, nx) of the source or target population
+    projections/J/rule/source|target/VAR                (ny, nx) variables of the rule of rewiring, likewise
 
 Nothing in it depends on the number of ranks that wrote it.
 """
@@ -240,10 +241,15 @@ class StoredNetwork:
         folder = f"populations/{population}/state"
         columns = {name: self.array(f"{folder}/{name}").ravel() for name in self.names(folder)}
         for projection in self.projections:
-            if self.ends(projection)[1] == population:
-                folder = f"projections/{projection}/receptor"
-                for name in self.names(folder):
-                    columns[f"{projection}.{name}"] = self.array(f"{folder}/{name}").ravel()
+            source, target = self.ends(projection)
+            for mine, folder, prefix in (
+                (target, "receptor", ""),
+                (target, "rule/target", "target."),
+                (source, "rule/source", "source."),
+            ):
+                folder = f"projections/{projection}/{folder}"
+                for name in self.names(folder) if mine == population else ():
+                    columns[f"{projection}.{prefix}{name}"] = self.array(f"{folder}/{name}").ravel()
         return {"id": np.arange(self.grid(population).size, dtype=np.int32), **columns}
 
     def rows(self, projection: str, ids: NDArray[Any]) -> PackedRows:

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from hpcsnn.attached import post_traces, pre_traces, source_variables, target_variables
 from hpcsnn.packed_rows import PackedRows
 from hpcsnn.rank_state import TRACE
+from hpcsnn.rewiring_state import fit_event_log
 from hpcsnn.simulation import Simulation
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.snapshot import COUNTERS
@@ -50,21 +52,30 @@ def restore(simulation: Simulation, stored: StoredNetwork) -> None:
             for k, ahead in enumerate(projection.delays.ahead(ring, stored.step)):
                 ahead[...] = stored.of_neurons(f"{folder}/input_in_flight/{k}", target.global_id)
             state.write(f"{name}.input", ring)
-        synapse: Any = projection.synapse.model
         for side, traces, ids in (
-            ("pre", synapse.pre_traces, source.known_id),
-            ("post", synapse.post_traces, target.global_id),
+            ("pre", pre_traces(projection), source.known_id),
+            ("post", post_traces(projection), target.global_id),
         ):
             for trace in traces:
                 values = np.empty(len(ids), dtype=TRACE)
                 for part in ("value", "last"):
                     values[part] = stored.of_neurons(f"{folder}/{side}/{trace.name}.{part}", ids)
                 state.write(f"{name}.{side}_{trace.name}", values.view(np.int32))
+        for end, variables, ids in (
+            ("source", source_variables(projection), source.global_id),
+            ("target", target_variables(projection), target.global_id),
+        ):
+            for variable in variables:
+                values = stored.of_neurons(f"{folder}/rule/{end}/{variable.name}", ids)
+                state.write(f"{name}.{end}_{variable.name}", values)
+        for total, value in stored.attributes["projections"][name].get("sums", {}).items():
+            state.write(f"{name}.sum_{total}", np.array([value], dtype=np.int64))
         rows = stored.rows(name, target.global_id)
         by_id = np.argsort(source.known_id, kind="stable")
         local = by_id[np.searchsorted(source.known_id[by_id], rows.columns["source"])].astype(np.int32)
         store = state.stores[name]
         store.restore(simulation.executable, PackedRows(rows.in_degree, {**rows.columns, "source": local}))
+        fit_event_log(state, projection, store.capacity)
         for counter in COUNTERS:
             store.set_counter(counter, int(stored.attributes["projections"][name][counter]) if first else 0)
     state.set_control("step", stored.step)

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.attached import post_traces, pre_traces, rewiring_rule, source_variables, target_variables
 from hpcsnn.digest import spike_record
-from hpcsnn.network import Grid
+from hpcsnn.network import Grid, Projection
 from hpcsnn.packed_rows import PackedRows
 from hpcsnn.rank_state import TRACE
 from hpcsnn.simulation import Simulation
@@ -180,6 +181,7 @@ def take_snapshot(simulation: Simulation, plan: Plan | None = None, spare: Snaps
                 "source": projection.source.name,
                 "target": projection.target.name,
                 **{counter: _total(simulation, name, counter) for counter in COUNTERS},
+                **_sums(simulation, projection),
             }
             for name, projection in network.projections.items()
         },
@@ -202,6 +204,14 @@ def _handed_over(simulation: Simulation, own: Part, receiver: NDArray[np.int64])
     return [part for part in simulation.comm.alltoall(messages) if part is not None]
 
 
+def _sums(simulation: Simulation, projection: Projection) -> dict[str, dict[str, int]]:
+    """What the projection's rule has added up over ranks in its last update."""
+    rule = rewiring_rule(projection)
+    if rule is None or not rule.sums:
+        return {}
+    return {"sums": {name: int(simulation.state.read(f"{projection.name}.sum_{name}")[0]) for name in rule.sums}}
+
+
 def _total(simulation: Simulation, projection: str, counter: str) -> int:
     count = np.array([simulation.state.stores[projection].counter(counter)], dtype=np.uint64)
     return int(simulation.sum_over_ranks(count)[0])
@@ -221,20 +231,23 @@ def _own_part(simulation: Simulation, population: str, copies: Copies, order: ND
     if declared.is_source:
         columns[f"populations/{population}/next_spike"] = copies.array(f"{population}.next_spike")[: placement.n_own]
     for projection in network.incoming(declared):
-        name, receptor, synapse = projection.name, projection.receptor.model, projection.synapse.model
+        name, receptor = projection.name, projection.receptor.model
         for variable in receptor.state:  # type: ignore[attr-defined]
             values = copies.array(f"{name}.receptor_state_{variable.name}")
             columns[f"projections/{name}/receptor/{variable.name}"] = values
         if projection.delays is not None:
             ahead = projection.delays.ahead(copies.array(f"{name}.input"), simulation.step)
             columns |= {f"projections/{name}/input_in_flight/{k}": values for k, values in enumerate(ahead)}
-        traces = [trace.name for trace in synapse.post_traces]  # type: ignore[attr-defined]
-        columns |= _traces(copies, name, "post", traces, placement.n_own)
+        columns |= _traces(copies, name, "post", [trace.name for trace in post_traces(projection)], placement.n_own)
+        for variable in target_variables(projection):
+            columns[f"projections/{name}/rule/target/{variable.name}"] = copies.array(f"{name}.target_{variable.name}")
         rows[name] = copies.rows(name, order)
     for projection in network.outgoing(declared):
         # Every rank that knows a source has the same trace of it; its owner's is the one that is kept.
-        traces = [trace.name for trace in projection.synapse.model.pre_traces]  # type: ignore[attr-defined]
-        columns |= _traces(copies, projection.name, "pre", traces, placement.n_own)
+        name = projection.name
+        columns |= _traces(copies, name, "pre", [trace.name for trace in pre_traces(projection)], placement.n_own)
+        for variable in source_variables(projection):
+            columns[f"projections/{name}/rule/source/{variable.name}"] = copies.array(f"{name}.source_{variable.name}")
     return Part(placement.global_id[order], rows, columns, order)
 
 

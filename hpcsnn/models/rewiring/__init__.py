@@ -1,0 +1,28 @@
+"""Rules of structural plasticity, each in a file of its own, and what they are made of."""
+
+from hpcsnn.models.rewiring.bamford import Bamford
+from hpcsnn.models.rewiring.bamford_2010 import Bamford2010
+from hpcsnn.models.rewiring.bogdan_2018 import LastToFire
+from hpcsnn.models.rewiring.deep_r import DeepR
+from hpcsnn.models.rewiring.local_proposals import LocalProposals
+from hpcsnn.models.rewiring.rule import NOBODY, Pairing, RewiringRule, Selection
+from hpcsnn.models.rewiring.selections import ALL_SYNAPSES, BY_SPIKE, LOCAL, PER_TARGET, PLACE, UNIFORM, WEAKEST
+
+__all__ = [
+    "ALL_SYNAPSES",
+    "BY_SPIKE",
+    "LOCAL",
+    "NOBODY",
+    "PER_TARGET",
+    "PLACE",
+    "UNIFORM",
+    "WEAKEST",
+    "Bamford",
+    "Bamford2010",
+    "DeepR",
+    "LastToFire",
+    "LocalProposals",
+    "Pairing",
+    "RewiringRule",
+    "Selection",
+]

@@ -1,0 +1,204 @@
+"""What a rule of structural plasticity is made of; the guide in docs/ walks through it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcsnn.models.base import Derived, Model, Parameter, Table, Variable
+from hpcsnn.models.synapses import SpikeTrace
+
+EVERY_MS = Parameter(1.0, "ms", "time between updates", above=0.0)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Who is tried in an attempt: a target, drawn from a block of them; a source; and one of the target's synapses.
+
+    Both snippets see the selection's and the rule's constants and tables. ``draw`` sets ``source_x`` and ``source_y``;
+    it sees ``x``, ``y`` (the target), ``nx``, ``ny`` and ``random`` (a ``Random4``: its x has given the target, its z
+    is kept for the decision); leaving ``source_x`` at -1 draws none. ``pick`` sets ``tried``, the place of the synapse
+    that may be eliminated (-1: none), and ``forming``, whether one to the source drawn may form. It sees ``found`` (the
+    place of the synapse to that source, -1 if there is none), ``in_degree``, ``random()``, ``any_synapse()`` (each with
+    the same chance) and ``weakest()``. Without a ``pick`` the slot that was drawn is tried: its synapse, if there is
+    one, may be eliminated, else one may form.
+
+    A selection without ``draw`` makes no attempts; with ``every_synapse``, each synapse is tried for elimination.
+    ``looks_back_ms`` names the parameter that says how long ago a spike may be to count: ``draw`` then sees the sources
+    of such spikes as ``recent(0)`` to ``recent(n_recent - 1)``, in no order.
+    """
+
+    name: str
+    doc: str
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    derived: Mapping[str, Derived] = field(default_factory=dict)
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    draw: str = ""
+    pick: str = ""
+    every_synapse: bool = False
+    looks_back_ms: str | None = None
+
+    def trying(self, other: Selection) -> Selection:
+        """This way to draw a source with another selection's way to pick the synapse that may be eliminated."""
+        return Selection(
+            f"{self.name}, {other.name}",
+            f"{self.doc} {other.doc}",
+            {**self.parameters, **other.parameters},
+            {**self.derived, **other.derived},
+            {**self.tables, **other.tables},
+            self.draw,
+            other.pick,
+            other.every_synapse,
+            self.looks_back_ms,
+        )
+
+
+NOBODY = Selection("nobody", "No attempts.")
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Vacant elements that are joined at random, over all ranks (Butz & van Ooyen 2013).
+
+    ``offers`` is the number of further synapses that a source can make, ``demands`` that a target can take: whole
+    numbers, negative where there are too many. They see what ``update_source`` and ``update_target`` see, and
+    ``out_degree`` or ``in_degree``.
+    """
+
+    offers: str
+    demands: str
+
+
+@dataclass(frozen=True)
+class RewiringRule(Model):
+    """When and how synapses come and go. Every slot has a default and can be given alone.
+
+    In an update, in this order, for what a rule has of it:
+
+    1. ``update_source`` and ``update_target`` run for each neuron; they change the rule's ``source_variables`` and
+       ``target_variables``.
+    2. ``update`` runs for each synapse and may change its variables; then, where ``select`` says so, each synapse is
+       tried for elimination.
+    3. The attempts of ``select``, in order for each block of targets: ``eliminate`` is the chance that the synapse that
+       is tried goes, ``reason`` why (an index into ``reasons``), ``form`` the chance that one forms.
+    4. ``per_target`` runs for each target with all its synapses, which it may ``remove(place)``; it may ``propose(id)``
+       up to ``proposals`` sources.
+    5. Ranks meet, if the rule has ``sums`` (whole numbers, one a target, added up over all), ``replace`` (what went is
+       replaced at random places of the same target, or anywhere in the projection) or ``pairing``; synapses that were
+       proposed form.
+
+    ``initial`` gives a new synapse's variables, the weight alone as a text or several by name; the others start at the
+    projection's weight and the variables' initial values. Chances are numbers, true or false, or parameters that are
+    probabilities; texts that give a value are expressions, or statements that ``return`` one.
+
+    ``synapse_variables``, ``source_variables``, ``target_variables``, ``source_traces`` and ``target_traces`` belong to
+    the rule: they are initialised, stored, checkpointed and counted in the digest like all others. ``needs`` names
+    variables and traces that the projection's synapse model must have. ``bound`` is an expression over the parameters
+    for the largest absolute weight that the rule itself makes. ``trigger`` is when updates happen: every
+    ``every_ms``, when the source population's stimulus changes, or when `Simulation.rewire` is called.
+    ``reach_squared`` is the largest squared distance at which ``form`` is not zero (None: anywhere); ``profile`` the
+    chance to form by squared distance 0, 1, .. where that is all it depends on.
+    """
+
+    KIND: ClassVar[str] = "rewiring rule"
+    SEES: ClassVar[tuple[str, ...]] = (
+        *(
+            "distance_squared",
+            "in_degree",
+            "pre_id",
+            "post_id",
+            "pre",
+            "post",
+            "random",
+            "pair_random",
+            "dt_ms",
+            "step",
+        ),
+        *("source_x", "source_y", "x", "y", "nx", "ny", "choose", "chance", "tried", "forming", "found", "any_synapse"),
+        *("weakest", "remove", "propose", "source_id", "out_degree", "every_ms", "id", "n_sources", "n_targets"),
+    )
+
+    select: Selection = NOBODY
+    eliminate: str = "false"
+    form: str = "false"
+    initial: str | Mapping[str, str] = field(default_factory=dict)
+    reason: str = "0"
+    reasons: tuple[str, ...] = ("eliminated",)
+    bound: str = "0"
+    update: str = ""
+    update_source: str = ""
+    update_target: str = ""
+    per_target: str = ""
+    proposals: int = 1
+    sums: Mapping[str, str] = field(default_factory=dict)
+    replace: Literal["", "target", "projection"] = ""
+    pairing: Pairing | None = None
+    trigger: Literal["every_ms", "stimulus", "call"] = "every_ms"
+    synapse_variables: tuple[Variable, ...] = ()
+    source_variables: tuple[Variable, ...] = ()
+    target_variables: tuple[Variable, ...] = ()
+    source_traces: tuple[SpikeTrace, ...] = ()
+    target_traces: tuple[SpikeTrace, ...] = ()
+    needs: tuple[str, ...] = ()
+    reach_squared: Callable[[Mapping[str, Any]], int] | None = None
+    profile: Callable[[Mapping[str, Any]], NDArray[np.float64]] | None = None
+
+    def __post_init__(self) -> None:
+        every = {"every_ms": EVERY_MS} if self.trigger == "every_ms" else {}
+        for name, extra in (
+            ("parameters", {**every, **self.select.parameters}),
+            ("derived", self.select.derived),
+            ("tables", self.select.tables),
+        ):
+            object.__setattr__(self, name, {**extra, **getattr(self, name)})
+        if isinstance(self.initial, str):
+            object.__setattr__(self, "initial", {"weight": self.initial})
+
+    @property
+    def attempts(self) -> bool:
+        """Whether an update makes attempts on slots that are drawn."""
+        return bool(self.select.draw)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All snippets."""
+        pairing = (self.pairing.offers, self.pairing.demands) if self.pairing else ()
+        assert isinstance(self.initial, Mapping)
+        return (
+            *(self.select.draw, self.select.pick, self.eliminate, self.form, self.reason, self.update, self.per_target),
+            *(self.update_source, self.update_target, *self.initial.values(), *self.sums.values(), *pairing),
+        )
+
+    def mentions(self, name: str) -> bool:
+        """Whether a snippet has this word."""
+        return any(re.search(rf"\b{name}\b", text) for text in self.texts)
+
+    @property
+    def visits_synapses(self) -> bool:
+        """Whether an update looks at each synapse."""
+        return bool(self.update) or self.select.every_synapse
+
+    @property
+    def proposes(self) -> bool:
+        """Whether synapses form from lists of proposals."""
+        return bool(self.per_target) or bool(self.replace) or self.pairing is not None
+
+    @property
+    def meets(self) -> bool:
+        """Whether ranks meet in an update."""
+        return bool(self.sums) or self.replace == "projection" or self.pairing is not None
+
+    @property
+    def shares(self) -> bool:
+        """Whether sources' variables must be known on the ranks of their targets."""
+        return self.mentions(r"pre\s*\.\s*\w+")
+
+    @property
+    def needs_equal_grids(self) -> bool:
+        """Whether distances or places play a part."""
+        return self.attempts or self.mentions("distance_squared")

@@ -1,0 +1,128 @@
+"""Ways to select who is tried. One's way to draw can go with another's way to pick: ``LOCAL.trying(PLACE)``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcsnn.models.base import Parameter, PlacementContext, Table
+from hpcsnn.models.profiles import gaussian_by_squared_distance, gaussian_reach_squared
+from hpcsnn.models.rewiring.rule import NOBODY, Selection
+
+ATTEMPTS = {
+    "attempts": Parameter(10, "", "attempts a block and update", ctype="int", minimum=1),
+    "block_side": Parameter(16, "grid units", "side of a block of targets", ctype="int", minimum=1),
+}
+
+UNIFORM = Selection(
+    "uniform",
+    "Every slot of the projection with the same chance.",
+    parameters=ATTEMPTS,
+    draw="""
+uint32 rest;
+source_x = (int)choose(random.y, (uint32)nx, &rest);
+source_y = (int)choose(rest, (uint32)ny, &rest);
+""",
+)
+
+
+def local_profile(p_max: float, sigma: float, nx: int, ny: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Displacements dx, dy on the torus where p_max exp(-d^2 / (2 sigma^2)) is at least 2^-32, and these chances."""
+    radius = int(np.sqrt(max(gaussian_reach_squared(p_max, sigma), 0)))
+    spans = [np.arange(max(-radius, -((n - 1) // 2)), min(radius, n // 2) + 1) for n in (nx, ny)]
+    dx, dy = (axis.ravel() for axis in np.meshgrid(*spans))
+    profile = gaussian_by_squared_distance(p_max, sigma)
+    inside = dx**2 + dy**2 < len(profile)
+    dx, dy = dx[inside], dy[inside]
+    return dx.astype(np.int32), dy.astype(np.int32), profile[dx**2 + dy**2]
+
+
+def _alias(chances: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.uint32]]:
+    """Walker's alias table: entry k stands for itself below its threshold, else for the other one (Vose 1991)."""
+    n = len(chances)
+    share = chances / chances.sum() * n
+    other, keep = np.arange(n, dtype=np.int32), np.ones(n)
+    small, large = [k for k in range(n) if share[k] < 1], [k for k in range(n) if share[k] >= 1]
+    while small and large:
+        low, high = small.pop(), large[-1]
+        keep[low], other[low] = share[low], high
+        share[high] -= 1 - share[low]
+        if share[high] < 1:
+            small.append(large.pop())
+    return other, np.minimum(np.rint(keep * 2.0**32), 2.0**32 - 1).astype(np.uint32)
+
+
+def _local_table(part: int) -> Table:
+    def make(context: PlacementContext) -> NDArray[Any]:
+        dx, dy, chances = local_profile(1.0, context.values["sigma"], context.source_nx, context.source_ny)
+        return (dx, dy, *_alias(chances))[part]
+
+    return Table("uint32" if part == 3 else "int", make)
+
+
+LOCAL = Selection(
+    "local",
+    "The source is drawn from a Gaussian around the target: the rate a neuron does not fall with the network's size.",
+    parameters={**ATTEMPTS, "sigma": Parameter(2.5, "grid units", "width of the Gaussian", above=0.0)},
+    tables={
+        "local_dx": _local_table(0),
+        "local_dy": _local_table(1),
+        "local_other": _local_table(2),
+        "local_keep": _local_table(3),
+    },
+    draw="""
+uint32 rest;
+int k = (int)choose(random.y, (uint32)n_local_dx, &rest);
+k = rest < local_keep[k] ? k : local_other[k];
+source_x = x + local_dx[k];
+source_x += source_x < 0 ? nx : source_x >= nx ? -nx : 0;
+source_y = y + local_dy[k];
+source_y += source_y < 0 ? ny : source_y >= ny ? -ny : 0;
+""",
+)
+
+BY_SPIKE = Selection(
+    "by spike",
+    "The source is one of the neurons within reach that spiked in the last `recent_ms`, each with the same chance.",
+    parameters={**ATTEMPTS, "recent_ms": Parameter(1.0, "ms", "how long ago a spike may be", above=0.0)},
+    draw="""
+uint64 least = ~(uint64)0;
+for (int n = 0; n < n_recent; ++n) {
+    const int id = recent(n);
+    const uint64 key = spike_hash((int)random.y, id);
+    const int other_x = id % nx, other_y = id / nx;
+    const int dx = torus_distance(x, other_x, nx), dy = torus_distance(y, other_y, ny);
+    if (dx * dx + dy * dy > reach || key >= least) continue;
+    least = key;
+    source_x = other_x;
+    source_y = other_y;
+}
+""",
+    looks_back_ms="recent_ms",
+)
+
+PLACE = Selection(
+    "one of the target's places",
+    "One of the target's `max_in_degree` places is drawn: the synapse in it may go, an empty one takes the source.",
+    parameters={"max_in_degree": Parameter(32, "", "places for synapses that a target has", ctype="int", minimum=1)},
+    pick="""
+const bool taken = (int)(((uint64)random() * (uint32)max_in_degree) >> 32) < in_degree;
+tried = taken ? any_synapse() : -1;
+forming = !taken && found < 0;
+""",
+)
+
+WEAKEST = Selection(
+    "the target's weakest synapse",
+    "The weakest synapse of the target may go, and one to the source drawn may come.",
+    pick="""
+tried = in_degree > 0 ? weakest() : -1;
+forming = found < 0;
+""",
+)
+
+ALL_SYNAPSES = Selection("all synapses", "Each synapse is tried in each update.", every_synapse=True)
+
+PER_TARGET = NOBODY

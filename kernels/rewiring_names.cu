@@ -1,0 +1,71 @@
+{#- What a rule's snippets see, by name. Used by the kernels of an update; what a snippet does not use costs nothing. #}
+
+{%- macro update_begins() %}
+    Control* control = net->control;
+    auto& projection = net->projections.{{ projection.name }};
+//% if rule.trigger == "call"
+    const int now = control->step;  // between two steps
+    if (control->halt) return;
+//% else
+    const int now = control->step + 1;
+    if (control->halt || now % projection.rewiring_every_steps) return;
+//% endif
+    const auto& source_population = net->populations.{{ projection.source }};
+    const auto& target_population = net->populations.{{ projection.target }};
+    (void)source_population; (void)target_population;
+    {{- constants() }}
+{%- endmacro %}
+
+{#- What is the same for a whole update. #}
+{%- macro constants() %}
+    const float dt_ms = net->dt_ms;
+    const int step = now, n_sources = source_population.nx * source_population.ny, n_targets = target_population.nx * target_population.ny;
+    (void)dt_ms; (void)step; (void)n_sources; (void)n_targets;
+{{ bind_parameters("projection", rule, "rewiring_") }}
+{%- for name in rule.sums %}
+    const int64 {{ name }} = projection.sum_{{ name }}[0];
+    (void){{ name }};
+{%- endfor %}
+{%- endmacro %}
+
+{#- A target: its number in the population, its variables and the rule's, its traces. #}
+{%- macro target_names() %}
+            const int post_id = target_population.global_id[target];
+            const struct { {% for variable in projection.target_state %}{{ variable.ctype }} {{ variable.name }}; {% endfor %}{% for variable in rule.target_variables %}{{ variable.ctype }} {{ variable.name }}; {% endfor %} } post = { {%- for variable in projection.target_state %}target_population.state_{{ variable.name }}[target], {% endfor %}{% for variable in rule.target_variables %}projection.target_{{ variable.name }}[target], {% endfor -%} };
+            (void)post_id; (void)post;
+//% for trace in projection.post_traces
+            const float {{ trace.name }} = decayed(projection.post_{{ trace.name }}[target], now - 1, projection.decay_{{ trace.name }});
+            (void){{ trace.name }};
+//% endfor
+{%- endmacro %}
+
+{#- A source that this rank knows. #}
+{%- macro source_names() %}
+            const int pre_id = source_population.known_id[source];
+            (void)pre_id;
+//% if rule.shares
+            const struct { {% for variable in projection.shared %}{{ variable.ctype }} {{ variable.name }}; {% endfor %} } pre = { {%- for variable in projection.shared %}projection.shared_{{ variable.name }}[source], {% endfor -%} };
+            (void)pre;
+//% endif
+//% for trace in projection.pre_traces
+            const float {{ trace.name }} = decayed(projection.pre_{{ trace.name }}[source], now - 1, projection.decay_{{ trace.name }});
+            (void){{ trace.name }};
+//% endfor
+            auto pair_random = [&](const uint32 draw) { return philox((uint32)post_id, draw, {{ projection.stream_attempts }}u | PAIR_NUMBERS, (uint32)pre_id, control->seed0, control->seed1).x; };
+            (void)pair_random;
+{%- endmacro %}
+
+{#- The distance between the ends of a pair, where a snippet asks for it. #}
+{%- macro distance_name() %}
+//% if rule.uses_distance
+            const int distance_squared = squared_distance(pre_id, post_id, target_population.nx, target_population.ny);
+//% endif
+{%- endmacro %}
+
+{#- The variables of the synapse in slot `at`. #}
+{%- macro synapse_names(const) %}
+//% for variable in projection.variables
+            {{ const }}{{ variable.ctype }} {{ variable.name }} = projection.synapse_{{ variable.name }}[at];
+            (void){{ variable.name }};
+//% endfor
+{%- endmacro %}
