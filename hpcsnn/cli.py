@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 import hpcsnn
+from hpcsnn import rule_commands
 from hpcsnn.config import load_configuration, shipped_configurations
 from hpcsnn.devices import CHOICES
 from hpcsnn.errors import ConfigurationError, DeviceError, HpcsnnError, RunBusyError, StorageError
@@ -319,6 +320,7 @@ def _complain(message: str) -> None:
 
 
 register(app, _reported)
+rule_commands.register(app, _reported)
 
 if __name__ == "__main__":
     app()

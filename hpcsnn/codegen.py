@@ -139,7 +139,7 @@ def _meeting_kernels(rule: RewiringRule) -> list[str]:
         *(f"sum_{name}" for name in rule.sums),
         *(["draw_candidates"] if rule.replace == "projection" else []),
         *(["form_proposed"] if lists else []),
-        *(["offers", "demands", "remove_surplus", "retract", "count_out_degree"] if rule.pairing else []),
+        *(["offers", "demands", "remove_surplus", "retract", "count_out_degree", "settle"] if rule.pairing else []),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from hpcsnn.model_time import Every
 from hpcsnn.models.base import Configured
 from hpcsnn.models.distributions import DISTRIBUTIONS, Normal, Uniform, described_distribution, parse_distribution
 from hpcsnn.models.registry import KINDS, registered
+from hpcsnn.models.user_files import FOLDER, UserFile, anchored, is_reference, user_model
 from hpcsnn.network import Grid, Network
 from hpcsnn.partition import DEFAULT_TILE, check_tile_side
 from hpcsnn.resources import configuration_folder
@@ -23,6 +25,7 @@ from hpcsnn.resources import configuration_folder
 # A model in a configuration: its name, or {name: {parameter: value}}; and the initial value of a variable: a number,
 # a list or {distribution: {parameter: value}}. Checked where used: pydantic's words for a union help nobody.
 ModelSpec = Any
+_OWN_MODELS = " A model of your own is file.py:Name."
 InitialSpec = Any
 Whole = Annotated[int, Field(strict=True)]
 _NUMBER = TypeAdapter(float)
@@ -156,6 +159,33 @@ class Configuration(_Strict):
                 entry[part] = chosen.described() if chosen else None
         return plain
 
+    def user_files(self) -> list[UserFile]:
+        """The users' files that models come from, as they were read."""
+        specs: list[tuple[str, ModelSpec]] = [("model", population.model) for population in self.populations.values()]
+        for projection in self.projections.values():
+            specs += [(part, getattr(projection, part)) for part in ("connector", "receptor", "synapse", "rewiring")]
+        names = [(kind, spec if isinstance(spec, str) else next(iter(spec))) for kind, spec in specs if spec]
+        files = [user_model("", name, KINDS[kind])[1] for kind, name in names if is_reference(name)]
+        return list({file.name: file for file in files}.values())
+
+
+def write_configuration(path: Path, configuration: Configuration) -> None:
+    """Write a configuration with all defaults, and beside it the users' files that it names; whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    for file in configuration.user_files():
+        (path.parent / FOLDER).mkdir(exist_ok=True)
+        _replace(path.parent / FOLDER / file.name, file.text)
+    _replace(path, yaml.safe_dump(configuration.resolved(), sort_keys=False))
+
+
+def _replace(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.part")
+    partial.write_text(text)
+    partial.replace(path)
+
 
 def load_configuration(path: str | Path, overrides: Iterable[str] = ()) -> Configuration:
     """Read a YAML file, follow its ``extends``, apply ``key=value`` overrides, and check everything.
@@ -169,6 +199,7 @@ def load_configuration(path: str | Path, overrides: Iterable[str] = ()) -> Confi
     raw = _read(_find(Path(path)))
     for override in overrides:
         _override(raw, override)
+    raw = _anchored(raw, Path.cwd())
     return parse_configuration(raw)
 
 
@@ -206,12 +237,23 @@ def configured(kind: str, where: str, spec: ModelSpec) -> Configured:
         given = sorted(spec) if isinstance(spec, dict) else spec
         raise ConfigurationError(f"{where}: {given!r} is not allowed; give one model, with its parameters below it")
     ((name, values),) = spec.items()
-    models = registered(kind)
-    if name not in models:
-        raise ConfigurationError(unknown_name(where, name, models))
     if not isinstance(values or {}, dict):
         raise ConfigurationError(f"{where}.{name}: {values!r} is not allowed; give parameters as name: value")
+    if is_reference(name):
+        model, file, attribute = user_model(where, name, KINDS[kind])
+        reference = f"{FOLDER}/{file.name}:{attribute}"
+        return dataclasses.replace(model.configure(f"{where}.{model.name}", values or {}), reference=reference)
+    models = registered(kind)
+    if name not in models:
+        raise ConfigurationError(unknown_name(where, name, models) + _OWN_MODELS)
     return models[name].configure(f"{where}.{name}", values or {})
+
+
+def _anchored(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Plain data whose references to users' files do not depend on the folder any more."""
+    return {
+        key: anchored(value, folder) if key in ("populations", "projections") else value for key, value in raw.items()
+    }
 
 
 def _find(path: Path) -> Path:
@@ -236,6 +278,7 @@ def _read(path: Path, readers: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise ConfigurationError(f"{path}: not YAML: {error}") from None
     if not isinstance(raw, dict):
         raise ConfigurationError(f"{path}: must be a mapping of keys to values, is {type(raw).__name__}")
+    raw = _anchored(raw, path.parent)
     base = raw.pop("extends", None)
     if base is None:
         return raw
@@ -263,9 +306,11 @@ def _override(raw: dict[str, Any], override: str) -> None:
         value = yaml.load(text, _Yaml)
     except yaml.YAMLError:
         raise ConfigurationError(f"--set {override!r}: {text!r} is not a YAML value") from None
-    *path, last = key.split(".")
+    *path, last = re.split(r"\.(?!py:)", key)
     place: Any = raw
     for step in path:
+        if is_reference(step):
+            step = next((name for name in place if name == step or name.endswith(f"/{step}")), step)
         below = place.get(step)
         if isinstance(below, str) or below is None:  # a model by its name alone, or nothing yet
             below = place[step] = {} if below is None else {below: {}}

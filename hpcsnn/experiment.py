@@ -100,7 +100,7 @@ def resume_experiment(
         restore(simulation, plan.checkpoint.network())
         _announce(simulation, directory, setting, f"from {simulation.time_ms * 1e-3:g} s, ")
         on_first_rank(setting.comm, directory.forget_summary)
-        on_first_rank(setting.comm, lambda: directory.write_configuration(configuration.resolved()))
+        on_first_rank(setting.comm, lambda: directory.write_configuration(configuration))
         checkpointer = Checkpointer(
             simulation,
             directory,
@@ -136,7 +136,7 @@ def _announce(simulation: Simulation, directory: RunDirectory, setting: Setting,
 
 
 def _begin(directory: RunDirectory, configuration: Configuration, maps: dict[str, DisplacementMap]) -> None:
-    directory.write_configuration(configuration.resolved())
+    directory.write_configuration(configuration)
     for name, displacement in maps.items():
         write_displacement(directory.displacement, name, "start", displacement)
 

@@ -134,14 +134,13 @@ class Meetings:
     # -- pairing -------------------------------------------------------------------------------------------------------
 
     def _pair(self, projection: Projection) -> None:
-        """Too many synapses go, by target and then by source; then vacant elements of both sides meet."""
+        """Where there are too many, synapses go, by source and then by target; then vacant elements of both meet."""
         state, name = self._state, projection.name
-        self._count_out_degree(projection)
-        self._run("demands", projection)
-        self._run("remove_surplus", projection)
         self._count_out_degree(projection)
         self._run("offers", projection)
         self._retract(projection)
+        self._run("demands", projection)
+        self._run("remove_surplus", projection)
         self._count_out_degree(projection)
         self._run("offers", projection)
         self._run("demands", projection)
@@ -165,6 +164,9 @@ class Meetings:
         pairs[:, 1] = self._exchange(projection).local(pairs[:, 1])
         self._form(projection, pairs)
         self._count_out_degree(projection)
+        self._run("offers", projection)
+        self._run("demands", projection)
+        self._run("settle", projection)
 
     def _words(
         self, projection: Projection, tag: Tag, entities: NDArray[np.int32], draws: NDArray[np.int32]

@@ -120,8 +120,8 @@ KERNEL form_proposed_{{ projection.name }}(Network* net) {
 KERNEL offers_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int source = thread_first(); source < source_population.n_own; source += thread_stride()) {
-        const int out_degree = projection.out_degree[source];
-        (void)out_degree;
+        const int id = source_population.known_id[source], out_degree = projection.out_degree[source];
+        (void)id; (void)out_degree;
 //% for variable in rule.source_variables
         const {{ variable.ctype }} {{ variable.name }} = projection.source_{{ variable.name }}[source];
         (void){{ variable.name }};
@@ -133,8 +133,8 @@ KERNEL offers_{{ projection.name }}(Network* net) {
 KERNEL demands_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {
-        const int in_degree = projection.in_degree[target];
-        (void)in_degree;
+        const int id = target_population.global_id[target], in_degree = projection.in_degree[target];
+        (void)id; (void)in_degree;
 //% for variable in rule.target_variables
         const {{ variable.ctype }} {{ variable.name }} = projection.target_{{ variable.name }}[target];
         (void){{ variable.name }};
@@ -163,6 +163,33 @@ KERNEL retract_{{ projection.name }}(Network* net) {
             remove_{{ projection.name }}(net, target, find_{{ projection.name }}(net, target << projection.row_shift, projection.in_degree[target], projection.proposed[n]), 1);
 }
 
+// What is still vacant, for the rule to settle.
+KERNEL settle_{{ projection.name }}(Network* net) {
+    {{- names.update_begins() }}
+    for (int source = thread_first(); source < source_population.n_own; source += thread_stride()) {
+        const int id = source_population.known_id[source], out_degree = projection.out_degree[source], vacant = projection.offers[source];
+        (void)id; (void)out_degree; (void)vacant;
+//% for variable in rule.source_variables
+        {{ variable.ctype }}& {{ variable.name }} = projection.source_{{ variable.name }}[source];
+        (void){{ variable.name }};
+//% endfor
+        {
+{{ paste(rule, "pairing.after_source", rule.pairing.after_source) }}
+        }
+    }
+    for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {
+        const int id = target_population.global_id[target], in_degree = projection.in_degree[target], vacant = projection.demands[target];
+        (void)id; (void)in_degree; (void)vacant;
+//% for variable in rule.target_variables
+        {{ variable.ctype }}& {{ variable.name }} = projection.target_{{ variable.name }}[target];
+        (void){{ variable.name }};
+//% endfor
+        {
+{{ paste(rule, "pairing.after_target", rule.pairing.after_target) }}
+        }
+    }
+}
+
 // Synapses of each source that this rank has, for the owners to add up. Expects zeros.
 KERNEL count_out_degree_{{ projection.name }}(Network* net) {
     auto& projection = net->projections.{{ projection.name }};
@@ -189,6 +216,9 @@ KERNEL sum_{{ name }}_{{ projection.name }}(Network* net) {
 //% for place in projection.meeting_places
 KERNEL {{ place }}_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
+//% if place == "meet" and rule.pairing
+    if (now / projection.rewiring_every_steps % {{ rule.pairing.every }}) return;
+//% endif
     if (thread_first() == 0) halt(control, MEETING, {{ projection.stage_of[place] }} + 1, {{ projection.index }}, {{ 1 if place == "meet" else 0 }});
 }
 //% endfor

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from emulated_gpu import EmulatedGpu
 from networks import newer_models, topographic_map
 from ranks import run_on_ranks
 
@@ -13,6 +12,7 @@ from hpcsnn import DeviceError, Grid, Network, Simulation, models
 from hpcsnn.codegen import EXCHANGE, generate
 from hpcsnn.devices import choose_device
 from hpcsnn.devices.cuda import NVRTC_FLAGS, gpu_count
+from hpcsnn.devices.racing_threads import RacingThreads
 from hpcsnn.digest import simulation_digest
 
 needs_gpu = pytest.mark.skipif(gpu_count() == 0, reason="needs a GPU")
@@ -85,19 +85,19 @@ def test_every_kernel_compiles_for_gpus(compute_capability, make, n_ranks):
 
 @pytest.mark.parametrize("make", [topographic_map, everything, newer_models])
 def test_launched_kernels_racing_threads_give_the_hosts_bits(make):
-    assert digest_on(make(), EmulatedGpu(), 150.0) == digest_on(make(), "cpu", 150.0)
+    assert digest_on(make(), RacingThreads(), 150.0) == digest_on(make(), "cpu", 150.0)
 
 
 def test_launches_resume_where_a_run_stopped():
     """Runs cut at steps that fit neither trigger nor sequence."""
-    simulation = Simulation(topographic_map(), device=EmulatedGpu())
+    simulation = Simulation(topographic_map(), device=RacingThreads())
     for duration_ms in (0.1, 0.3, 12.7, 6.9, 30.0):
         simulation.run(duration_ms)
     assert simulation_digest(simulation) == digest_on(topographic_map(), "cpu", 50.0)
 
 
 def test_sequences_hold_only_what_is_due():
-    simulation = Simulation(topographic_map(), device=EmulatedGpu())
+    simulation = Simulation(topographic_map(), device=RacingThreads())
     simulation.run(40.0)
     executable = simulation.executable
     assert executable.launched.count("update_target") == 400
@@ -109,12 +109,12 @@ def test_sequences_hold_only_what_is_due():
 RANKS = """
 import sys
 sys.path.insert(0, {tests!r})
-from emulated_gpu import EmulatedGpu
+from hpcsnn.devices.racing_threads import RacingThreads
 from mpi4py import MPI
 from networks import topographic_map
 from hpcsnn import Simulation
 from hpcsnn.digest import simulation_digest
-for device in ("cpu", EmulatedGpu()):
+for device in ("cpu", RacingThreads()):
     for settings in ({{}}, {{"projections__ff__delay_ms": 0.7, "projections__lat__delay_ms": 1.3}}):
         simulation = Simulation(topographic_map(**settings), MPI.COMM_WORLD, device, exchange_block=3)
         simulation.run(60.0)
@@ -138,7 +138,7 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 import numpy as np
 import hpcsnn.rank_state
-from emulated_gpu import EmulatedGpu
+from hpcsnn.devices.racing_threads import RacingThreads
 from mpi4py import MPI
 from networks import topographic_map
 from hpcsnn import Simulation
@@ -148,7 +148,7 @@ from hpcsnn.storage.network_store import StoredNetwork, write_network
 hpcsnn.rank_state._LOG_ENTRIES = 20
 world = MPI.COMM_WORLD
 record = {{"projections__ff__record_events": True, "projections__lat__record_events": True}}
-for device in ("cpu", EmulatedGpu()):
+for device in ("cpu", RacingThreads()):
     simulation = Simulation(topographic_map(scale=3, **record), world, device)
     halts, mend = [], simulation._mend
     simulation._mend = lambda reason: (halts.append(reason), mend(reason))

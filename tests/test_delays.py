@@ -215,7 +215,7 @@ import sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 from mpi4py import MPI
-from emulated_gpu import EmulatedGpu
+from hpcsnn.devices.racing_threads import RacingThreads
 from hpcsnn import Simulation
 from hpcsnn.digest import simulation_digest
 from hpcsnn.storage.network_store import StoredNetwork, write_network
@@ -223,7 +223,7 @@ from hpcsnn.storage.restore import restore
 from test_delays import busy
 world = MPI.COMM_WORLD
 folder = Path({folder!r})
-for device, tile in (("cpu", 2), (EmulatedGpu(), 4)):
+for device, tile in (("cpu", 2), (RacingThreads(), 4)):
     simulation = Simulation(busy(), world, device, tile)
     simulation.run(23.3)
     write_network(folder / type(device).__name__, simulation)
@@ -254,7 +254,7 @@ def test_ranks_racing_threads_and_restarts_do_not_change_a_bit(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [expected] * 4
     assert after_ms(40.0, tile=1) == after_ms(40.0, QUICK, network={"capacity": 1}) == expected
-    for name in ("str", "EmulatedGpu"):
+    for name in ("str", "RacingThreads"):
         again, other = Simulation(busy(), device=QUICK, tile=4), StoredNetwork(tmp_path / name)
         assert other.digest() == stored.digest()
         restore(again, other)

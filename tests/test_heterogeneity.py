@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from emulated_gpu import EmulatedGpu
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle import Oracle
@@ -20,6 +19,7 @@ from hpcsnn import ConfigurationError, Grid, Network, Simulation, models
 from hpcsnn.codegen import generate
 from hpcsnn.config import parse_configuration
 from hpcsnn.devices import HostDevice
+from hpcsnn.devices.racing_threads import RacingThreads
 from hpcsnn.digest import simulation_digest
 from hpcsnn.memory_estimate import estimate
 from hpcsnn.models import Normal, Uniform
@@ -147,11 +147,11 @@ ON_RANKS = """
 import sys
 sys.path.insert(0, {tests!r})
 from mpi4py import MPI
-from emulated_gpu import EmulatedGpu
+from hpcsnn.devices.racing_threads import RacingThreads
 from hpcsnn import ConfigurationError, Simulation, models
 from hpcsnn.digest import simulation_digest
 from test_heterogeneity import driven, varied
-for device, tile in (("cpu", 4), ("cpu", 2), (EmulatedGpu(), 4)):
+for device, tile in (("cpu", 4), ("cpu", 2), (RacingThreads(), 4)):
     simulation = Simulation(varied(), MPI.COMM_WORLD, device, tile)
     simulation.run(50.0)
     digest = simulation_digest(simulation)
@@ -173,7 +173,7 @@ def test_ranks_tiles_and_racing_threads_do_not_change_a_bit(tmp_path):
     assert done.returncode == 0, done.stderr
     *digests, said = done.stdout.split()
     assert said == "1", "every rank says the same"
-    for device in ("cpu", EmulatedGpu()):
+    for device in ("cpu", RacingThreads()):
         simulation = Simulation(varied(), device=device)
         simulation.run(50.0)
         digests.append(simulation_digest(simulation))
@@ -328,3 +328,25 @@ def test_neurons_with_a_background_may_differ_in_all_but_its_table():
     said = r"^populations\.cells\.model\.lif_background\.background_hz: 1e\+08 is not allowed; .*for neuron 0"
     with pytest.raises(ConfigurationError, match=said):
         simulation(background_hz=1e8, background_weight=Uniform(0, 1))
+
+
+def test_what_is_derived_from_what_is_derived():
+    """A constant that depends on one of all neurons, on one of each, and on the step."""
+    chained = models.NeuronModel(
+        "chained",
+        "",
+        parameters={"a": models.Parameter(2.0, "", ""), "b": models.Parameter(1.0, "", "")},
+        derived={
+            "half": models.Derived("a / 2"),
+            "sum": models.Derived("half + b"),
+            "last": models.Derived("sum * dt_ms + half"),
+        },
+        state=(models.Variable("u"),),
+        update="u = last;",
+    )
+    network = Network(seed=1, dt_ms=0.5)
+    network.add_population("cells", 3, chained(a=4, b=[1, 2, 3]))
+    simulation = Simulation(network, device=QUICK)
+    assert network.populations["cells"].model.arrays == ["b", "sum", "last"]
+    simulation.run(0.5)
+    assert simulation.neurons("cells")["u"].tolist() == [3.5, 4.0, 4.5]

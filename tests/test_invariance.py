@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from emulated_gpu import EmulatedGpu
 from networks import topographic_map
 from ranks import run_on_ranks
 
 from hpcsnn import Simulation
 from hpcsnn.devices import HostDevice
 from hpcsnn.devices.base import LOG_FULL
+from hpcsnn.devices.racing_threads import RacingThreads
 from hpcsnn.digest import digest_of, neuron_fingerprint, simulation_digest, spike_record, synapse_fingerprint
 
 # What the ranks of one job run: cases of (settings of the network, of the simulation, duration), one JSON line each.
@@ -177,7 +177,7 @@ def test_the_digest_feels_every_bit():
     assert digest(neurons, synapses, more) != expected
 
 
-@pytest.mark.parametrize("device", [QUICK, EmulatedGpu()], ids=["host", "launched"])
+@pytest.mark.parametrize("device", [QUICK, RacingThreads()], ids=["host", "launched"])
 def test_full_logs_halt_and_lose_nothing(device, monkeypatch):
     """With little room beyond one step's spikes and events, the run stops again and again and goes on where it was."""
     record = {"projections__ff__record_events": True, "projections__lat__record_events": True}

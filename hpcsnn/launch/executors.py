@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import submitit
-import yaml
 
-from hpcsnn.config import Configuration
+from hpcsnn.config import Configuration, write_configuration
 from hpcsnn.errors import ConfigurationError, SimulationError
 from hpcsnn.launch.job_files import JobFiles, Plan, State, Status
 from hpcsnn.launch.local_controller import LocalExecutor
@@ -50,7 +49,7 @@ def prepare(run: Path, configuration: Configuration, plan: Plan) -> None:
     files = JobFiles(run)
     files.folder.mkdir(parents=True, exist_ok=True)
     files.cancel_file.unlink(missing_ok=True)
-    files.configuration.write_text(yaml.safe_dump(configuration.resolved(), sort_keys=False))
+    write_configuration(files.configuration, configuration)
     files.write_plan(plan)
     files.write_status(Status(State.QUEUED))
 

@@ -52,7 +52,7 @@ def resume_run(run: Path, until_ms: float | None, from_step: int | None, asked: 
         with directory.lock():
             prepare_resume(directory, until_ms, from_step)
     if directory.configuration.is_file():
-        directory.write_configuration(configuration.resolved())
+        directory.write_configuration(configuration)
     logs = (run / "job" / "logs").resolve()
     how = {"device": asked.device, "max_restarts": asked.max_restarts}
     prepare(run, configuration, make_plan(cluster, request, profile, logs, **how))

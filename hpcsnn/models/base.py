@@ -235,10 +235,14 @@ class Model:
 
 @dataclass(frozen=True)
 class Configured:
-    """A model with its parameter values; one that has a value a neuron is a distribution or a tuple, in id order."""
+    """A model with its parameter values; ``reference`` is how a run's configuration names one of a user's file.
+
+    A parameter that has one value a neuron is a distribution or a tuple, in id order.
+    """
 
     model: Model
     values: Mapping[str, Any]
+    reference: str = ""
 
     @property
     def of_neurons(self) -> list[str]:
@@ -266,7 +270,7 @@ class Configured:
     def constants(self, dt_ms: float) -> dict[str, float | int]:
         """The constants that are one number, in the kernel's units: thresholds for probabilities, derived evaluated."""
         values = {name: value for name, value in self.values.items() if name not in self.arrays}
-        return self._evaluated(values, dt_ms, [name for name, _ in self.constant_types()])
+        return self._evaluated({**values, "dt_ms": dt_ms}, [name for name, _ in self.constant_types()])
 
     def constants_of_neurons(
         self,
@@ -287,6 +291,8 @@ class Configured:
             ConfigurationError: a value, or a combination of them, that is not allowed; names `where`, value and neuron.
         """
         columns: dict[str, list[float | int]] = {name: [] for name in self.arrays}
+        shared: dict[str, Any] = {**self.values, "dt_ms": dt_ms}
+        self._evaluated(shared, [name for name, _ in self.constant_types()])
         parameters, check_population = self.of_neurons, getattr(self.model, "check_population", None)
         for neuron, *values in zip(ids.tolist(), *(drawn[name].tolist() for name in parameters), strict=True):
             own = dict(self.values)
@@ -300,18 +306,17 @@ class Configured:
                         check_population(where, own, n_neurons, dt_ms)
                 except ConfigurationError as error:
                     raise ConfigurationError(f"{error}; so it is for neuron {neuron}") from None
-            for name, value in self._evaluated(own, dt_ms, self.arrays).items():
+            for name, value in self._evaluated(shared | own, self.arrays).items():
                 columns[name].append(value)
         types = {"float": np.float64, "Probability": np.uint64}
         return {name: np.array(columns[name], types.get(ctype, np.int64)) for name, ctype in self.array_types()}
 
-    def _evaluated(self, values: Mapping[str, Any], dt_ms: float, wanted: list[str]) -> dict[str, float | int]:
-        """The `wanted` constants of one neuron, or of all."""
-        known: dict[str, Any] = {**values, "dt_ms": dt_ms}
+    def _evaluated(self, known: dict[str, Any], wanted: list[str]) -> dict[str, float | int]:
+        """The `wanted` constants of one neuron, or of all; what is derived joins what is `known`."""
         constants: dict[str, float | int] = {}
         for name, parameter in self.model.parameters.items():
             if name in wanted:
-                constants[name] = threshold64(values[name]) if parameter.ctype == "probability" else values[name]
+                constants[name] = threshold64(known[name]) if parameter.ctype == "probability" else known[name]
         for name, derived in self.model.derived.items():
             if name not in wanted:
                 continue
@@ -328,7 +333,7 @@ class Configured:
         for name in self.of_neurons:
             value = self.values[name]
             described[name] = list(value) if isinstance(value, tuple) else described_distribution(value)
-        return {self.model.name: described}
+        return {self.reference or self.model.name: described}
 
 
 @cache

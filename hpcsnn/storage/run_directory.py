@@ -1,6 +1,7 @@
 """The folder of one run.
 
-``config.yaml``, ``progress.json`` (rewritten while it runs), ``summary.json``, ``checkpoints/``, ``network.zarr``
+``config.yaml``, ``models/`` (users' files that it names), ``progress.json`` (rewritten while it runs),
+``summary.json``, ``checkpoints/``, ``network.zarr``
 (a link to the newest checkpoint), ``records/`` (spikes and events), ``displacement.zarr``, ``figures/``; after an
 analysis ``analysis.zarr`` and ``report.html``; ``job/`` of a run that a job carries out.
 """
@@ -15,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from hpcsnn.config import Configuration, write_configuration
 from hpcsnn.errors import RunBusyError, StorageError
+from hpcsnn.models.user_files import FOLDER
 
 _LOCK = ".lock"
 # What is there before a run is: the job that will carry it out.
@@ -30,6 +31,7 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.configuration = path / "config.yaml"
+        self.models = path / FOLDER
         self.summary = path / "summary.json"
         self.network = path / "network.zarr"
         self.displacement = path / "displacement.zarr"
@@ -80,6 +82,7 @@ class RunDirectory:
             self.records,
             self.displacement,
             self.figures,
+            self.models,
             self.analysis,
             self.analysis_partial,
         )
@@ -118,9 +121,12 @@ class RunDirectory:
         link.symlink_to(network.relative_to(self.path))
         link.replace(self.network)
 
-    def write_configuration(self, resolved: dict[str, Any]) -> None:
+    def write_configuration(self, configuration: Configuration) -> None:
         """Write the configuration with all defaults; running it again gives the same run."""
-        self._write(self.configuration, yaml.safe_dump(resolved, sort_keys=False))
+        try:
+            write_configuration(self.configuration, configuration)
+        except OSError as error:
+            raise StorageError(f"{self.configuration}: cannot be written: {error.strerror}") from None
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write the summary, whole or not at all."""

@@ -4,6 +4,7 @@ from hpcsnn.models.rewiring.bamford import Bamford
 from hpcsnn.models.rewiring.bamford_2010 import Bamford2010
 from hpcsnn.models.rewiring.bogdan_2018 import LastToFire
 from hpcsnn.models.rewiring.deep_r import DeepR
+from hpcsnn.models.rewiring.homeostatic import Homeostatic
 from hpcsnn.models.rewiring.local_proposals import LocalProposals
 from hpcsnn.models.rewiring.rule import NOBODY, Pairing, RewiringRule, Selection
 from hpcsnn.models.rewiring.selections import ALL_SYNAPSES, BY_SPIKE, LOCAL, PER_TARGET, PLACE, UNIFORM, WEAKEST
@@ -20,6 +21,7 @@ __all__ = [
     "Bamford",
     "Bamford2010",
     "DeepR",
+    "Homeostatic",
     "LastToFire",
     "LocalProposals",
     "Pairing",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -66,12 +67,17 @@ class Pairing:
     """Vacant elements that are joined at random, over all ranks (Butz & van Ooyen 2013).
 
     ``offers`` is the number of further synapses that a source can make, ``demands`` that a target can take: whole
-    numbers, negative where there are too many. They see what ``update_source`` and ``update_target`` see, and
-    ``out_degree`` or ``in_degree``.
+    numbers, negative where there are too many. They see ``id``, the rule's variables of the neuron, and ``out_degree``
+    or ``in_degree``. Every so many updates (the parameter that ``every`` names), sources with too many synapses lose
+    some at random, then targets, then offers meet demands; ``after_source`` and ``after_target`` run at last and may
+    change the rule's variables; they see what is still vacant as ``vacant``.
     """
 
     offers: str
     demands: str
+    every: str
+    after_source: str = ""
+    after_target: str = ""
 
 
 @dataclass(frozen=True)
@@ -167,7 +173,7 @@ class RewiringRule(Model):
     @property
     def texts(self) -> tuple[str, ...]:
         """All snippets."""
-        pairing = (self.pairing.offers, self.pairing.demands) if self.pairing else ()
+        pairing = dataclasses.astuple(self.pairing) if self.pairing else ()
         assert isinstance(self.initial, Mapping)
         return (
             *(self.select.draw, self.select.pick, self.eliminate, self.form, self.reason, self.update, self.per_target),

@@ -1,0 +1,153 @@
+"""Models from users' own Python files: a configuration names them ``my_rule.py:MyRule``.
+
+A run keeps its own copy, ``models/my_rule-1a2b3c4d.py``, whose name holds a hash of the text: a run directory can be
+moved and resumed as it is, and a file that was changed since is found out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from hpcsnn.errors import ConfigurationError, unknown_name
+from hpcsnn.models.base import Model
+
+FOLDER = "models"
+_REFERENCE = re.compile(r"(?P<path>.+\.py):(?P<name>[A-Za-z_]\w*)")
+_HASHED = re.compile(r"(?P<stem>.+)-(?P<hash>[0-9a-f]{8})")
+
+
+@dataclass(frozen=True)
+class UserFile:
+    """A Python file with models, as it was read."""
+
+    path: Path
+    text: str
+
+    @property
+    def name(self) -> str:
+        """The name of a run's copy."""
+        return f"{self._stem}-{self._hash}.py"
+
+    @property
+    def _hash(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()[:8]
+
+    @property
+    def _stem(self) -> str:
+        hashed = _HASHED.fullmatch(self.path.stem)
+        return hashed["stem"] if hashed else self.path.stem
+
+    def check_unchanged(self, where: str) -> None:
+        """Refuse a run's copy whose text is not the one in its name.
+
+        Raises:
+            ConfigurationError: it was changed.
+        """
+        hashed = _HASHED.fullmatch(self.path.stem)
+        if hashed and self.path.parent.name == FOLDER and hashed["hash"] != self._hash:
+            raise ConfigurationError(
+                f"{where}: {self.path} was changed after the run began (its text has the hash {self._hash}); a run "
+                "keeps to its models: put the text back, or start a new run from your own file"
+            )
+
+
+@cache
+def read_user_file(path: Path) -> UserFile:
+    """The file at a path; as it was when it was first asked for.
+
+    Raises:
+        ConfigurationError: it cannot be read.
+    """
+    try:
+        return UserFile(path, path.read_text())
+    except FileNotFoundError:
+        raise ConfigurationError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error}") from None
+
+
+def is_reference(name: str) -> bool:
+    """Whether a model's name is a file's and a model's in it."""
+    return _REFERENCE.fullmatch(name) is not None
+
+
+def anchored(spec: Any, folder: Path) -> Any:
+    """A configuration's model, or a whole part of it, with references to files as absolute paths from `folder`."""
+    if isinstance(spec, Mapping):
+        return {
+            anchored(key, folder) if isinstance(key, str) else key: anchored(value, folder)
+            for key, value in spec.items()
+        }
+    match = _REFERENCE.fullmatch(spec) if isinstance(spec, str) else None
+    return spec if match is None else f"{(folder / match['path']).resolve()}:{match['name']}"
+
+
+def models_in(path: Path) -> dict[str, Model]:
+    """The models that a user's file defines, by the names of its variables.
+
+    Raises:
+        ConfigurationError: it cannot be read or run; says where it fails.
+    """
+    return {name: value for name, value in vars(module_of(path)).items() if isinstance(value, Model)}
+
+
+def user_model(where: str, reference: str, kinds: tuple[type[Model], ...]) -> tuple[Model, UserFile, str]:
+    """The model that ``path.py:Name`` refers to, its file, and its name there.
+
+    Raises:
+        ConfigurationError: no such file or model, a file that does not run, or a model of another kind.
+    """
+    match = _REFERENCE.fullmatch(reference)
+    assert match is not None
+    path = Path(match["path"])
+    try:
+        file = read_user_file(path)
+        found = models_in(path)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{where}: {error}") from None
+    file.check_unchanged(where)
+    if match["name"] not in found:
+        raise ConfigurationError(unknown_name(f"{where}: {path}", match["name"], found))
+    model = found[match["name"]]
+    if not isinstance(model, kinds):
+        allowed = " or ".join(kind.KIND for kind in kinds)
+        raise ConfigurationError(f"{where}: {match['name']} of {path} is a {model.KIND}; must be a {allowed}")
+    return model, file, match["name"]
+
+
+@cache
+def module_of(path: Path) -> ModuleType:
+    """A user's file, run as a module of its own.
+
+    Raises:
+        ConfigurationError: it cannot be read or run; says where it fails.
+    """
+    text = read_user_file(path).text
+    name = "hpcsnn_user_" + hashlib.sha256(str(path).encode()).hexdigest()[:16]
+    spec = importlib.util.spec_from_loader(name, loader=None, origin=str(path))
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    module.__file__ = str(path)
+    sys.modules[name] = module  # what dataclasses and pickles of the file's own look for
+    sys.path.insert(0, str(path.parent))  # its own neighbours, as when it is run
+    try:
+        exec(compile(text, str(path), "exec"), vars(module))
+    except Exception as error:
+        del sys.modules[name]
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        line = error.lineno if isinstance(error, SyntaxError) else frames[-1].lineno if frames else None
+        at = f"line {line}: " if line else ""
+        raise ConfigurationError(f"{path}: {at}{type(error).__name__}: {error}") from None
+    finally:
+        sys.path.remove(str(path.parent))
+    return module
