@@ -24,7 +24,6 @@ KINDS: dict[str, tuple[type[Model], ...]] = {
 @cache
 def registered(kind: str) -> dict[str, Model]:
     """Every built-in model of one of `KINDS`, by name: each instance that a module of models defines."""
-    found = [
-        value for module in modules for value in vars(module).values()
-    ]
+    modules = (connectors, neurons, rewiring, stimuli, synapses, bcpnn)
+    found = [value for module in modules for value in vars(module).values()]
     return {model.name: model for model in found if isinstance(model, KINDS[kind])}
