@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from hpcsnn.models import bcpnn, connectors, neurons, rewiring, stimuli, synapses
 from hpcsnn.models.base import Model
 from hpcsnn.models.connectors import Connector
 from hpcsnn.models.neurons import NeuronModel
