@@ -291,7 +291,7 @@ def _rule_view(projection: Projection, rule: RewiringRule) -> SimpleNamespace:
     own = (*rule.source_variables, *target_variables(projection), *projection.target.model.model.state)  # type: ignore[attr-defined]
     view.sees = tuple(dict.fromkeys([*(one.name for one in (*carried, *own)), *rule.sums, *view.sees]))
     view.target_variables = target_variables(projection)
-    for name in ("visits_synapses", "shares", "meets", "proposes"):
+    for name in ("visits_synapses", "shares", "meets", "proposes", "thins"):
         setattr(view, name, getattr(rule, name))
     view.uses_distance = rule.mentions("distance_squared")
     return view

@@ -158,10 +158,15 @@ def _rewiring_fields(configured: Configured) -> list[tuple[str, str | Struct]]:
             *((f"rewiring_{name}", "int") for name in ("block_x", "block_y", "reach_squared")),
             *((f"rewiring_{name}", "int") for name in ("interval", "looks_back") if rule.select.looks_back_ms),
             ("n_blocks", "int"),
-            ("block_id", "const int*"),
-            ("attempts_drawn", "int*"),
             ("attempts_done", "int*"),
-            ("attempts", "Attempt*"),
+            ("block_id", "const int*"),
+            *((f"attempt_{name}", "const int*") for name in ("number", "x0", "y0")),
+            *((f"attempt_{name}", "int*") for name in ("target", "source", "distance")),
+            ("attempt_decision", "uint32*"),
+            ("attempt_count", "int*"),
+            ("n_within", "int"),
+            *((f"within_{name}", "const int*") for name in ("dx", "dy")),
+            ("count_threshold", "const uint64*"),
         ]
     if rule.per_target:
         fields += [("n_proposed", "int*"), ("hook_proposed", "int*")]

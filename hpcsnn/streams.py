@@ -36,6 +36,7 @@ class Tag(IntEnum):
     SURPLUS = 7
     OFFER = 8
     DEMAND = 9
+    COUNT = 10
 
 
 def stream(purpose: Purpose, index: int) -> int:

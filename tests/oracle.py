@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
+from scipy.stats import binom
 
 from hpcsnn import Network
 from hpcsnn.models import Normal, Uniform
@@ -349,20 +350,41 @@ class Oracle:
 
     # -- rewiring ------------------------------------------------------------------------------------------------------
 
+    @staticmethod
+    def _within_reach(projection: Any) -> list[tuple[int, int, int]]:
+        """Displacements (length squared, dy, dx) within reach of wiring and rule; none if at least half of all are."""
+        nx, ny = projection.source.grid.nx, projection.source.grid.ny
+        if projection.connector.model.name != "gaussian":  # others may wire anything
+            return []
+        reach = max(Oracle._reach(part.values) for part in (projection.connector, projection.rewiring))
+        spans = [range(-((side - 1) // 2), side // 2 + 1) for side in (nx, ny)]
+        places = sorted((dx * dx + dy * dy, dy, dx) for dx in spans[0] for dy in spans[1])
+        inside = [place for place in places if place[0] <= reach]
+        return inside if 2 * len(inside) < nx * ny else []
+
     def _rewire(self, index: int, projection: Any) -> None:
         values, now, weights = projection.rewiring.values, self.step + 1, self.weights[projection.name]
         if now % round(values["every_ms"] / self.dt):
             return
         nx, ny, side = projection.target.grid.nx, projection.target.grid.ny, values["block_side"]
-        tried = set()
+        tried, stream = set(), index * PURPOSES + ATTEMPTS
+        within = self._within_reach(projection)
         for block in range((nx // side) * (ny // side)):
             corner_y, corner_x = divmod(block, nx // side)
-            for attempt in range(values["attempts"]):
+            count = values["attempts"]
+            if within:  # few slots are: their number first, then they alone
+                chances = binom.cdf(np.arange(count), count, len(within) / projection.source.size)
+                word = philox(block, now, stream | 10 << 24, 0, self.seed)[0]
+                count = sum(word >= round(chance * 2.0**32) for chance in chances)
+            for attempt in range(count):
                 entity = block * values["attempts"] + attempt
-                random = philox(entity, now, index * PURPOSES + ATTEMPTS, 0, self.seed)
+                random = philox(entity, now, stream, 0, self.seed)
                 x, y = two_choices(random[0], side, side)
                 x, y = corner_x * side + x, corner_y * side + y
                 source_x, source_y = two_choices(random[1], nx, ny)
+                if within:
+                    _, dy, dx = within[random[1] * len(within) >> 32]
+                    source_x, source_y = (x + dx) % nx, (y + dy) % ny
                 pair = source_y * nx + source_x, y * nx + x
                 if pair in tried:
                     continue
