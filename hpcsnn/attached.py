@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hpcsnn.delays import DELAY_STEPS
 from hpcsnn.models.base import Variable
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.models.synapses import SpikeTrace, SynapseModel
@@ -32,6 +33,11 @@ def synapse_variables(projection: Projection) -> tuple[Variable, ...]:
     """Of each synapse."""
     rule = rewiring_rule(projection)
     return synapse_model(projection).variables + (rule.synapse_variables if rule else ())
+
+
+def synapse_columns(projection: Projection) -> tuple[Variable, ...]:
+    """What is kept of each synapse: its variables, and its delay, which no snippet sees, if it has one of its own."""
+    return synapse_variables(projection) + (() if projection.delays is None else (DELAY_STEPS,))
 
 
 def source_variables(projection: Projection) -> tuple[Variable, ...]:

@@ -1,7 +1,7 @@
 """Models' snippets and the templates under ``kernels/`` become one C++ source and one schedule.
 
-The source depends on the network's structure and models, not on sizes, parameters or seed: those reach the kernels
-through the structs of `hpcsnn.layout`, so a sweep compiles once.
+The source depends on the network's structure and models (and which parameters have a value a neuron), not on sizes,
+parameters or seed: those reach the kernels through the structs of `hpcsnn.layout`, so a sweep compiles once.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from hpcsnn.attached import (
     pre_traces,
     rewiring_rule,
     shared_variables,
+    synapse_columns,
     synapse_model,
     synapse_variables,
     target_variables,
 )
 from hpcsnn.layout import network_struct
-from hpcsnn.models.base import Model
+from hpcsnn.models.base import Configured
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Network, Population, Projection
 from hpcsnn.resources import kernel_folder
@@ -217,7 +218,7 @@ def _population_view(network: Network, population: Population, stage_of: dict[st
     return SimpleNamespace(
         name=population.name,
         index=index,
-        model=_model_view(population.model.model),
+        model=_model_view(population.model),
         is_source=population.is_source,
         stream_spikes=stream(Purpose.SPIKES, index),
         incoming=[_projection_view(network, projection, stage_of) for projection in network.incoming(population)],
@@ -236,11 +237,13 @@ def _projection_view(network: Network, projection: Projection, stage_of: dict[st
         source=projection.source.name,
         target=projection.target.name,
         input_type=projection.input_scale()[0],
-        connector=_model_view(projection.connector.model),
-        receptor=_model_view(projection.receptor.model),
-        synapse=_model_view(projection.synapse.model),
+        connector=_model_view(projection.connector),
+        receptor=_model_view(projection.receptor),
+        synapse=_model_view(projection.synapse),
         rewiring=_rule_view(projection, rule) if rule else None,
         variables=variables,
+        columns=synapse_columns(projection),
+        delays=projection.delays is not None,
         variable_types={variable.name: variable.ctype for variable in variables},
         pre_traces=pre_traces(projection),
         post_traces=post_traces(projection),
@@ -257,27 +260,38 @@ def _projection_view(network: Network, projection: Projection, stage_of: dict[st
     )
 
 
-def _model_view(model: Model) -> SimpleNamespace:
-    """The model's attributes, its snippets without the blank lines around them, and its constants with their types."""
+def _model_view(configured: Configured) -> SimpleNamespace:
+    """The model's attributes, its snippets without the blank lines around them, and its constants with their types.
+
+    ``constants`` are one number, ``arrays`` one value a neuron.
+    """
+    model = configured.model
     attributes = {name: getattr(model, name) for name in model.__dataclass_fields__}
     own = [
         variable.name
         for group in ("state", "variables", "pre_traces", "post_traces")
         for variable in attributes.get(group, ())
     ]
-    constants = model.constant_types()
-    sees = (*own, *(name for name, _ in constants), *model.tables, *(f"n_{name}" for name in model.tables), *model.SEES)
-    return SimpleNamespace(**attributes, constants=constants, kind=model.KIND, sees=sees)
+    constants, arrays = configured.constant_types(), configured.array_types()
+    sees = (
+        *own,
+        *(name for name, _ in (*constants, *arrays)),
+        *model.tables,
+        *(f"n_{name}" for name in model.tables),
+        *model.SEES,
+    )
+    return SimpleNamespace(**attributes, constants=constants, arrays=arrays, kind=model.KIND, sees=sees)
 
 
 def _rule_view(projection: Projection, rule: RewiringRule) -> SimpleNamespace:
     """The rule's view, which sees what its projection's synapses and neurons carry."""
-    view = _model_view(rule)
+    assert projection.rewiring is not None
+    view = _model_view(projection.rewiring)
     carried = (*synapse_variables(projection), *pre_traces(projection), *post_traces(projection))
     own = (*rule.source_variables, *target_variables(projection), *projection.target.model.model.state)  # type: ignore[attr-defined]
     view.sees = tuple(dict.fromkeys([*(one.name for one in (*carried, *own)), *rule.sums, *view.sees]))
     view.target_variables = target_variables(projection)
-    for name in ("visits_synapses", "shares", "meets", "proposes"):
+    for name in ("visits_synapses", "shares", "meets", "proposes", "thins"):
         setattr(view, name, getattr(rule, name))
     view.uses_distance = rule.mentions("distance_squared")
     return view

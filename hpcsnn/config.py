@@ -9,25 +9,39 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import PydanticKnownError
 
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.model_time import Every
 from hpcsnn.models.base import Configured
-from hpcsnn.models.distributions import Normal, Uniform
+from hpcsnn.models.distributions import DISTRIBUTIONS, Normal, Uniform, described_distribution, parse_distribution
 from hpcsnn.models.registry import KINDS, registered
 from hpcsnn.models.user_files import FOLDER, UserFile, anchored, is_reference, user_model
 from hpcsnn.network import Grid, Network
 from hpcsnn.partition import DEFAULT_TILE, check_tile_side
 from hpcsnn.resources import configuration_folder
 
-_DISTRIBUTIONS: dict[str, type[Normal | Uniform]] = {"normal": Normal, "uniform": Uniform}
 # A model in a configuration: its name, or {name: {parameter: value}}; and the initial value of a variable: a number,
 # a list or {distribution: {parameter: value}}. Checked where used: pydantic's words for a union help nobody.
 ModelSpec = Any
 _OWN_MODELS = " A model of your own is file.py:Name."
 InitialSpec = Any
 Whole = Annotated[int, Field(strict=True)]
+_NUMBER = TypeAdapter(float)
+
+
+def _number_or_distribution(value: Any) -> Any:
+    """A number in pydantic's words, which would be about a union's parts otherwise; a distribution as it stands."""
+    if value is None or isinstance(value, dict):
+        return value
+    try:
+        return _NUMBER.validate_python(value)
+    except ValidationError as error:
+        raise PydanticKnownError(error.errors()[0]["type"]) from None  # type: ignore[arg-type]
+
+
+DelaySpec = Annotated[Any, BeforeValidator(_number_or_distribution)]
 
 
 class _Yaml(yaml.SafeLoader):
@@ -62,7 +76,7 @@ class ProjectionConfig(_Strict):
     receptor: ModelSpec
     synapse: ModelSpec = "static"
     weight: float
-    delay_ms: float | None = None
+    delay_ms: DelaySpec = None
     rewiring: ModelSpec | None = None
     capacity: Whole | None = None
     rows_grow: bool = True
@@ -116,7 +130,9 @@ class Configuration(_Strict):
                 receptor=configured("receptor", f"{where}.receptor", projection.receptor),
                 weight=projection.weight,
                 synapse=configured("synapse", f"{where}.synapse", projection.synapse),
-                delay_ms=projection.delay_ms,
+                delay_ms=parse_distribution(f"{where}.delay_ms", projection.delay_ms)
+                if isinstance(projection.delay_ms, dict)
+                else projection.delay_ms,
                 rewiring=None
                 if projection.rewiring is None
                 else configured("rewiring", f"{where}.rewiring", projection.rewiring),
@@ -134,7 +150,10 @@ class Configuration(_Strict):
             plain["populations"][name]["model"] = population.model.described()
         for name, projection in network.projections.items():
             entry = plain["projections"][name]
-            entry["delay_ms"] = projection.delay_ms
+            delay_ms = projection.delay_ms
+            entry["delay_ms"] = (
+                described_distribution(delay_ms) if isinstance(delay_ms, (Normal, Uniform)) else delay_ms
+            )
             for part in ("connector", "receptor", "synapse", "rewiring"):
                 chosen: Configured | None = getattr(projection, part)
                 entry[part] = chosen.described() if chosen else None
@@ -267,13 +286,13 @@ def _read(path: Path, readers: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 
 def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid over `base`, mapping by mapping; another model than the base's takes the place of the base's."""
+    """`over` laid over `base`, mapping by mapping; another model or distribution takes the place of the base's."""
     result = dict(base)
     for key, value in over.items():
         below = result.get(key)
         if isinstance(below, dict) and isinstance(value, Mapping):
-            other_model = key in KINDS and set(value) != set(below)
-            result[key] = value if other_model else _merged(below, value)
+            other = (key in KINDS or set(below) <= set(DISTRIBUTIONS)) and set(value) != set(below)
+            result[key] = value if other else _merged(below, value)
         else:
             result[key] = value
     return result
@@ -318,18 +337,7 @@ def _grid(where: str, population: PopulationConfig, scale: int) -> Grid:
 def _initial(where: str, value: InitialSpec) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float, list, dict)):
         raise ConfigurationError(f"{where}: {value!r} is not allowed; must be a number, a list or a distribution")
-    if not isinstance(value, dict):
-        return value
-    if len(value) != 1 or next(iter(value)) not in _DISTRIBUTIONS:
-        raise ConfigurationError(unknown_name(where, ", ".join(map(str, value)), _DISTRIBUTIONS))
-    ((name, arguments),) = value.items()
-    try:
-        return _DISTRIBUTIONS[name](**arguments)
-    except TypeError:
-        fields = ", ".join(_DISTRIBUTIONS[name].__dataclass_fields__)
-        raise ConfigurationError(f"{where}.{name}: {arguments!r} is not allowed; must have numbers {fields}") from None
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{where}.{error}") from None
+    return parse_distribution(where, value) if isinstance(value, dict) else value
 
 
 def _explained(problem: Any) -> str:

@@ -42,7 +42,7 @@ from hpcsnn.storage.restore import restore
 PROJECTION = "rewired"
 # What an update may change beside the synapses: arrays of the projection whose names begin so, and random words.
 _OWN_ARRAYS = (
-    *("source_", "target_", "shared_", "sum_", "partial_", "attempts", "n_proposed", "hook_proposed", "proposed"),
+    *("source_", "target_", "shared_", "sum_", "partial_", "attempt", "n_proposed", "hook_proposed", "proposed"),
     *("replace_tried", "n_formed", "candidates", "offers", "demands", "out_degree", "local_out_degree", "event_log"),
 )
 

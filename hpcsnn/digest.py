@@ -7,8 +7,9 @@ on who holds what. The digest is the SHA-256 of these sums, the spikes' fingerpr
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,12 @@ def synapse_fingerprint(synapses: Mapping[str, NDArray[Any]]) -> int:
     return fingerprint([*ends, *(synapses[name] for name in sorted(synapses) if name not in ("pre", "post"))])
 
 
+def input_fingerprint(ids: NDArray[Any], ahead: Sequence[NDArray[Any]]) -> int:
+    """Of input on its way to neurons: for each of the steps to come one whole number a neuron, shape (n,)."""
+    words = (np.ascontiguousarray(values).view(np.uint32).reshape(len(ids), -1).T for values in ahead)
+    return fingerprint([ids.astype(np.int32), *itertools.chain.from_iterable(words)])
+
+
 def spike_record(simulation: Simulation) -> dict[str, dict[str, int]]:
     """Per population the number of spikes so far and their fingerprint, over all ranks."""
     record = {}
@@ -55,14 +62,22 @@ def spike_record(simulation: Simulation) -> dict[str, dict[str, int]]:
 
 
 def digest_of(
-    step: int, spikes: Mapping[str, Mapping[str, int]], neurons: Mapping[str, int], synapses: Mapping[str, int]
+    step: int,
+    spikes: Mapping[str, Mapping[str, int]],
+    neurons: Mapping[str, int],
+    synapses: Mapping[str, int],
+    input_in_flight: Mapping[str, int] | None = None,
 ) -> str:
-    """The digest from the step, the spike record and the fingerprints (already summed over ranks)."""
+    """The digest from the step, the spike record and the fingerprints (already summed over ranks).
+
+    Input is in flight between two steps only in projections whose delays differ; the others have no part in it.
+    """
     record = {
         "step": step,
         "spikes": {name: dict(value) for name, value in spikes.items()},
         "neurons": dict(neurons),
         "synapses": dict(synapses),
+        **({"input_in_flight": dict(input_in_flight)} if input_in_flight else {}),
     }
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
@@ -76,4 +91,9 @@ def simulation_digest(simulation: Simulation) -> str:
 
     neurons = {name: total(neuron_fingerprint(simulation.neurons(name))) for name in network.populations}
     synapses = {name: total(synapse_fingerprint(simulation.synapses(name))) for name in network.projections}
-    return digest_of(simulation.step, spike_record(simulation), neurons, synapses)
+    flying = {
+        name: total(input_fingerprint(simulation.placements[projection.target.name].global_id, ahead))
+        for name, projection in network.projections.items()
+        if (ahead := simulation.state.input_in_flight(name))
+    }
+    return digest_of(simulation.step, spike_record(simulation), neurons, synapses, flying)

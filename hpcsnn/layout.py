@@ -13,13 +13,13 @@ from typing import Any
 from hpcsnn.attached import (
     post_traces,
     pre_traces,
-    rewiring_rule,
     shared_variables,
     source_variables,
+    synapse_columns,
     synapse_variables,
     target_variables,
 )
-from hpcsnn.models.base import Model
+from hpcsnn.models.base import Configured
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Network, Population, Projection
 
@@ -76,9 +76,10 @@ class Struct:
         return type(self.name, (ctypes.Structure,), {"_fields_": members})
 
 
-def _model_fields(prefix: str, model: Model) -> list[tuple[str, str | Struct]]:
-    fields: list[tuple[str, str | Struct]] = [(prefix + name, ctype) for name, ctype in model.constant_types()]
-    for name, table in model.tables.items():
+def _model_fields(prefix: str, configured: Configured) -> list[tuple[str, str | Struct]]:
+    fields: list[tuple[str, str | Struct]] = [(prefix + name, ctype) for name, ctype in configured.constant_types()]
+    fields += [(prefix + name, f"const {ctype}*") for name, ctype in configured.array_types()]
+    for name, table in configured.model.tables.items():
         fields += [(f"{prefix}{name}", f"const {table.ctype}*"), (f"n_{prefix}{name}", "int")]
     return fields
 
@@ -98,15 +99,15 @@ def population_struct(population: Population) -> Struct:
         ("fingerprint", "uint64*"),
         ("spikes_per_bin", "uint64*"),
         *((f"state_{variable.name}", f"{variable.ctype}*") for variable in model.state),
-        *_model_fields("model_", model),
+        *_model_fields("model_", population.model),
     ]
     return Struct(f"Population_{population.name}", fields)
 
 
 def projection_struct(projection: Projection) -> Struct:
     """A projection on a rank: rows by target, outgoing lists by source, traces, rules."""
-    synapse, receptor = projection.synapse.model, projection.receptor.model
-    variables = synapse_variables(projection)
+    receptor = projection.receptor.model
+    variables, columns = synapse_variables(projection), synapse_columns(projection)
     traces_before, traces_after = pre_traces(projection), post_traces(projection)
     states: Any = receptor
     input_type = projection.input_scale()[0]
@@ -115,23 +116,24 @@ def projection_struct(projection: Projection) -> Struct:
         *((name, "float") for name in ("input_scale", "input_unit")),
         *((f"initial_{variable.name}", variable.ctype) for variable in variables),
         *((name, "int*") for name in ("in_degree", "source", "entry", "outgoing", "outgoing_count")),
-        *((f"synapse_{variable.name}", f"{variable.ctype}*") for variable in variables),
+        *((f"synapse_{column.name}", f"{column.ctype}*") for column in columns),
         *((name, "int*") for name in ("packed_start", "packed_in_degree", "packed_source")),
-        *((f"packed_{variable.name}", f"{variable.ctype}*") for variable in variables),
+        *((f"packed_{column.name}", f"{column.ctype}*") for column in columns),
         ("input", f"{input_type}*"),
         *((f"receptor_state_{variable.name}", f"{variable.ctype}*") for variable in states.state),
         *((f"pre_{trace.name}", "Trace*") for trace in traces_before),
         *((f"post_{trace.name}", "Trace*") for trace in traces_after),
         *((f"decay_{trace.name}", "DecayTable") for trace in (*traces_before, *traces_after)),
         *((name, "uint64*") for name in ("formed", "eliminated", "refused")),
-        *_model_fields("synapse_", synapse),
-        *_model_fields("receptor_", receptor),
-        *_model_fields("connector_", projection.connector.model),
+        *_model_fields("synapse_", projection.synapse),
+        *_model_fields("receptor_", projection.receptor),
+        *_model_fields("connector_", projection.connector),
     ]
-    rule = rewiring_rule(projection)
-    if rule is not None:
+    if projection.delays is not None:
+        fields += [("input_mask", "uint32"), ("n_delay_threshold", "int"), ("delay_threshold", "const uint64*")]
+    if projection.rewiring is not None:
         fields += [
-            *_rewiring_fields(rule),
+            *_rewiring_fields(projection.rewiring),
             *((f"source_{variable.name}", f"{variable.ctype}*") for variable in source_variables(projection)),
             *((f"target_{variable.name}", f"{variable.ctype}*") for variable in target_variables(projection)),
             *((f"shared_{variable.name}", f"{variable.ctype}*") for variable in shared_variables(projection)),
@@ -139,7 +141,9 @@ def projection_struct(projection: Projection) -> Struct:
     return Struct(f"Projection_{projection.name}", fields)
 
 
-def _rewiring_fields(rule: RewiringRule) -> list[tuple[str, str | Struct]]:
+def _rewiring_fields(configured: Configured) -> list[tuple[str, str | Struct]]:
+    rule = configured.model
+    assert isinstance(rule, RewiringRule)
     fields: list[tuple[str, str | Struct]] = [
         ("rewiring_every_steps", "int"),
         ("event_log", "int*"),
@@ -147,17 +151,22 @@ def _rewiring_fields(rule: RewiringRule) -> list[tuple[str, str | Struct]]:
         ("event_log_size", "int"),
         ("most_events", "int"),
         *((f"{part}_{name}", "int64*") for name in rule.sums for part in ("sum", "partial")),
-        *_model_fields("rewiring_", rule),
+        *_model_fields("rewiring_", configured),
     ]
     if rule.attempts:
         fields += [
             *((f"rewiring_{name}", "int") for name in ("block_x", "block_y", "reach_squared")),
             *((f"rewiring_{name}", "int") for name in ("interval", "looks_back") if rule.select.looks_back_ms),
             ("n_blocks", "int"),
-            ("block_id", "const int*"),
-            ("attempts_drawn", "int*"),
             ("attempts_done", "int*"),
-            ("attempts", "Attempt*"),
+            ("block_id", "const int*"),
+            *((f"attempt_{name}", "const int*") for name in ("number", "x0", "y0")),
+            *((f"attempt_{name}", "int*") for name in ("target", "source", "distance")),
+            ("attempt_decision", "uint32*"),
+            ("attempt_count", "int*"),
+            ("n_within", "int"),
+            *((f"within_{name}", "const int*") for name in ("dx", "dy")),
+            ("count_threshold", "const uint64*"),
         ]
     if rule.per_target:
         fields += [("n_proposed", "int*"), ("hook_proposed", "int*")]

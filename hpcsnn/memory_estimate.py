@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from hpcsnn.attached import synapse_columns
 from hpcsnn.models.synapses import SynapseModel
 from hpcsnn.network import Network, Population, Projection
 from hpcsnn.partition import Placement, place_network
@@ -45,7 +46,8 @@ def estimate(network: Network, tile: int, rank: int, n_ranks: int) -> RankSize:
 
 def _population_bytes(network: Network, population: Population, placement: Placement) -> int:
     state = 4 * len(population.model.model.state)  # type: ignore[attr-defined]
-    own = 4 + state + (4 if population.is_source else 0)
+    constants = sum(8 if ctype == "Probability" else 4 for _, ctype in population.model.array_types())
+    own = 4 + state + constants + (4 if population.is_source else 0)
     padding = 4 * PADDING if population.is_source else 0
     return placement.n_own * own + 4 * placement.n_known * ring_slots(network, population) + padding
 
@@ -53,12 +55,13 @@ def _population_bytes(network: Network, population: Population, placement: Place
 def _projection_bytes(projection: Projection, placements: dict[str, Placement]) -> int:
     synapse = projection.synapse.model
     assert isinstance(synapse, SynapseModel)
+    slots = projection.delays.slots if projection.delays else 1
     target, source = placements[projection.target.name], placements[projection.source.name]
-    slot = 8 + 4 * len(synapse.variables)
+    slot = 8 + 4 * len(synapse_columns(projection))
     rows = target.n_own * (slot * _room(projection.expected_in_degree, target.n_own, projection.capacity) + 4)
     out_degree = projection.expected_in_degree * projection.target.size / projection.source.size
     lists = source.n_known * 4 * (_room(out_degree, source.n_known, None) + 1)
-    state = 4 * len(projection.receptor.model.state) + (8 if projection.input_scale()[0] == "int64" else 4)  # type: ignore[attr-defined]
+    state = 4 * len(projection.receptor.model.state) + slots * (8 if projection.input_scale()[0] == "int64" else 4)  # type: ignore[attr-defined]
     traces = 8 * (source.n_known * len(synapse.pre_traces) + target.n_own * len(synapse.post_traces))
     return rows + lists + target.n_own * state + traces
 

@@ -10,15 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hpcsnn.delays import DrawnDelays, drawn_delays
 from hpcsnn.errors import ConfigurationError, unknown_name
+from hpcsnn.grid import Grid as Grid
 from hpcsnn.models.base import Configured
 from hpcsnn.models.connectors import Connector
-from hpcsnn.models.distributions import Normal, Uniform
+from hpcsnn.models.distributions import Distribution, Normal, Uniform
 from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.models.stimuli import SourceModel
 from hpcsnn.models.synapses import ReceptorModel, Static, SynapseModel
-from hpcsnn.rule_checks import check_rule
+from hpcsnn.neuron_parameters import check_given
+from hpcsnn.rule_checks import check_delay_name, check_rule
 
 # Fixed-point input keeps at least this many bits below the largest weight, else it is 64 bits wide.
 INPUT_RESOLUTION_BITS = 20
@@ -31,26 +34,6 @@ _RESERVED = {
     *("private", "public", "register", "return", "short", "signed", "sizeof", "static", "struct", "switch", "template"),
     *("this", "true", "typedef", "union", "unsigned", "using", "virtual", "void", "volatile", "while"),
 }
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A grid of nx x ny neurons, periodic in both directions; neuron id = y * nx + x; distances in grid units."""
-
-    nx: int
-    ny: int
-
-    def __post_init__(self) -> None:
-        for name, side in (("nx", self.nx), ("ny", self.ny)):
-            if isinstance(side, bool) or not isinstance(side, (int, np.integer)) or side < 1:
-                raise ConfigurationError(f"grid.{name}: {side!r} is not allowed; must be a whole number >= 1")
-        if self.nx * self.ny >= 2**31:
-            raise ConfigurationError(f"grid: {self.nx} x {self.ny} neurons are too many; at most 2^31 - 1 a population")
-
-    @property
-    def size(self) -> int:
-        """Number of neurons."""
-        return self.nx * self.ny
 
 
 @dataclass(frozen=True)
@@ -76,7 +59,10 @@ class Population:
 
 @dataclass(frozen=True)
 class Projection:
-    """Synapses from one population to another; see `Network.add_projection`."""
+    """Synapses from one population to another; see `Network.add_projection`.
+
+    ``delay_steps`` is the smallest delay of any synapse, ``delays`` how they differ, if they do.
+    """
 
     name: str
     source: Population
@@ -85,12 +71,13 @@ class Projection:
     receptor: Configured
     synapse: Configured
     weight: float
-    delay_ms: float
+    delay_ms: float | Distribution
     delay_steps: int
     rewiring: Configured | None
     capacity: int | None
     rows_grow: bool
     record_events: bool = False
+    delays: DrawnDelays | None = None
 
     @property
     def reach_squared(self) -> int | None:
@@ -196,7 +183,8 @@ class Network:
         Args:
             name: lower-case identifier.
             grid: its `Grid`, or a number of neurons without places.
-            model: a neuron or source model with its parameters, such as ``LIF(tau_m_ms=20)``.
+            model: a neuron or source model with its parameters, such as ``LIF(tau_m_ms=20)``; a neuron model's may each
+                be a number, a distribution, or an array with one value a neuron (in id order).
             initial: per state variable a number, a distribution, or an array with one value a neuron (in id order).
             record_spikes: keep every spike for `Simulation.spikes`.
 
@@ -220,7 +208,8 @@ class Network:
                         f"{where}.initial.{variable}: has shape {array.shape}; "
                         f"must be one number or {grid.size} values, one a neuron"
                     )
-        if model.model.check_population is not None:
+        check_given(f"{where}.model.{model.model.name}", model, grid.size, self.dt_ms)
+        if model.model.check_population is not None and not model.of_neurons:
             model.model.check_population(f"{where}.model.{model.model.name}", model.values, grid.size, self.dt_ms)
         population = Population(name, grid, model, dict(initial or {}), record_spikes)
         self.populations[name] = population
@@ -235,7 +224,7 @@ class Network:
         receptor: Configured,
         weight: float,
         synapse: Configured | None = None,
-        delay_ms: float | None = None,
+        delay_ms: float | Distribution | None = None,
         rewiring: Configured | None = None,
         capacity: int | None = None,
         rows_grow: bool = True,
@@ -250,7 +239,8 @@ class Network:
             receptor: what a spike does at the target, such as ``ExponentialConductance(tau_ms=5)``.
             weight: weight of every synapse at its birth (a listed weight goes before it).
             synapse: static (default) or plastic synapses.
-            delay_ms: one step (default) or more, rounded to steps.
+            delay_ms: one step (default) or more, rounded to steps; or a distribution: every synapse has a delay of its
+                own, which depends on its two neurons and the seed alone. See `hpcsnn.delays` for what it means.
             rewiring: rule of structural plasticity; None keeps the wiring.
             capacity: synapses a target has room for at the start, rounded up to a power of two; default: what the
                 first wiring needs.
@@ -287,7 +277,12 @@ class Network:
                 raise ConfigurationError(f"{where}.{part}: {configured!r} is not a {kind.__name__}")
         if isinstance(weight, bool) or not isinstance(weight, (int, float, np.number)) or not np.isfinite(weight):
             raise ConfigurationError(f"{where}.weight: {weight!r} is not allowed; must be a finite number")
-        delay_steps = self._steps(f"{where}.delay_ms", self.dt_ms if delay_ms is None else delay_ms)
+        delays = None
+        if isinstance(delay_ms, (Normal, Uniform)):
+            delays = drawn_delays(f"{where}.delay_ms", delay_ms, self.dt_ms)
+            delay_steps = delays.first_steps
+        else:
+            delay_steps = self._steps(f"{where}.delay_ms", self.dt_ms if delay_ms is None else delay_ms)
         if capacity is not None and (isinstance(capacity, bool) or not isinstance(capacity, int) or capacity < 1):
             raise ConfigurationError(f"{where}.capacity: {capacity!r} is not allowed; must be a whole number >= 1")
         if capacity is None and not rows_grow:
@@ -295,8 +290,10 @@ class Network:
             raise ConfigurationError(f"{where}.capacity: missing; with rows_grow false it must be given")
         projection = Projection(
             name, ends["source"], ends["target"], connector, receptor, synapse, float(weight),
-            delay_steps * self.dt_ms, delay_steps, rewiring, capacity, rows_grow, record_events,
+            delays.distribution if delays else delay_steps * self.dt_ms, delay_steps, rewiring, capacity, rows_grow,
+            record_events, delays,
         )  # fmt: skip
+        check_delay_name(where, projection)
         self._check_weights(where, projection)
         self._check_grids(where, projection)
         self.projections[name] = projection

@@ -14,11 +14,11 @@ from hpcsnn.errors import SimulationError
 from hpcsnn.exchange import bind_allgather, block_size
 from hpcsnn.layout import Control, DecayTable, network_struct
 from hpcsnn.models.base import Configured, PlacementContext
-from hpcsnn.models.distributions import Normal, Uniform
 from hpcsnn.network import Network, Population, Projection
+from hpcsnn.neuron_draws import draw_initial, draw_parameters
+from hpcsnn.neuron_parameters import ValuesForTables
 from hpcsnn.partition import Placement
 from hpcsnn.rewiring_state import bind_rewiring, fit_event_log, spikes_back
-from hpcsnn.streams import Purpose, stream
 from hpcsnn.synapse_store import SynapseStore
 
 # Rate histograms have bins of this length.
@@ -43,7 +43,10 @@ PADDING = 64
 
 
 def reach_back(network: Network, population: Population) -> int:
-    """Steps whose spikes may still be needed: the longest delay out of the population, or what a rule looks back on."""
+    """Steps whose spikes may still be needed: the longest delay out of the population, or what a rule looks back on.
+
+    Of delays that differ within a projection, the smallest counts: after it, input is in flight and not the spike.
+    """
     outgoing = network.outgoing(population)
     return max([1, *(max(projection.delay_steps, spikes_back(network, projection)) for projection in outgoing)])
 
@@ -141,6 +144,11 @@ class RankState:
             parts.append(np.stack([np.full_like(ids, earlier), ids], axis=1))
         return np.concatenate(parts)
 
+    def input_in_flight(self, projection: str) -> list[NDArray[Any]]:
+        """Input on its way to this rank's neurons, for the next step, the one after it, ..: fixed point, shape (n,)."""
+        delays = self.network.projections[projection].delays
+        return [] if delays is None else delays.ahead(self.read(f"{projection}.input"), self.control("step"))
+
     def put_in_flight(self, population: str, spikes: NDArray[np.int32]) -> None:
         """Fill the ring with given spikes (step, id) of all ranks, as if they had just been emitted and received."""
         placement = self.placements[population]
@@ -177,9 +185,10 @@ class RankState:
         return sum(array.nbytes for array in (*self.arrays.values(), *stores))
 
     def start(self, executable: Executable) -> None:
-        """Draw the initial state and make the first wiring."""
+        """Draw parameters and the initial state, and make the first wiring; a collective call."""
         for index, population in enumerate(self.network.populations.values()):
-            self._draw_initial(executable, index, population)
+            draw_parameters(self, executable, index, population)
+            draw_initial(self, executable, index, population)
         for name, store in self.stores.items():
             store.connect(executable)
             fit_event_log(self, self.network.projections[name], store.capacity)
@@ -237,6 +246,8 @@ class RankState:
             arrays[f"state_{variable.name}"] = device.zeros(placement.n_own, _NUMPY[variable.ctype])
         for field, array in arrays.items():
             self.bind(part, name, field, array)
+        for constant, ctype in population.model.array_types():  # their values are drawn at the start
+            self.bind(part, name, f"model_{constant}", device.zeros(placement.n_own, _NUMPY[ctype]))
         self._bind_model(part, name, "model_", population.model, placement, None)
 
     def _bind_projection(self, projection: Projection) -> None:
@@ -251,7 +262,12 @@ class RankState:
             setattr(
                 part, f"initial_{variable.name}", projection.weight if variable.name == "weight" else variable.initial
             )
-        self.bind(part, name, "input", device.zeros(target.n_own, _NUMPY[input_type]))
+        slots = 1
+        if projection.delays is not None:
+            slots, thresholds = projection.delays.slots, projection.delays.thresholds
+            part.input_mask, part.n_delay_threshold = slots - 1, len(thresholds)
+            self.bind(part, name, "delay_threshold", device.upload(thresholds))
+        self.bind(part, name, "input", device.zeros(target.n_own * slots, _NUMPY[input_type]))
         for variable in receptor.state:
             initial = np.full(target.n_own, variable.initial, dtype=_NUMPY[variable.ctype])
             self.bind(part, name, f"receptor_state_{variable.name}", device.upload(initial))
@@ -286,7 +302,7 @@ class RankState:
             return
         x, y = here.coordinates()
         grid, source_grid = here.tiling.grid, (source or here).tiling.grid
-        values = {**configured.values, **{n: constants[n] for n in configured.model.derived}}
+        values = ValuesForTables(configured, constants)
         context = PlacementContext(
             values, self.network.dt_ms, here.global_id, x, y, grid.nx, grid.ny, source_grid.nx, source_grid.ny
         )
@@ -328,20 +344,6 @@ class RankState:
 
     def _log_size(self, population: Population) -> int:
         return _LOG_ENTRIES + self.placements[population.name].n_own
-
-    def _draw_initial(self, executable: Executable, index: int, population: Population) -> None:
-        placement = self.placements[population.name]
-        model: Any = population.model.model
-        for draw, variable in enumerate(model.state):
-            value = population.initial.get(variable.name, variable.initial)
-            if isinstance(value, (Normal, Uniform)):
-                ids, draws = placement.global_id, np.full(placement.n_own, draw, dtype=np.int32)
-                values = value.values(self.words(executable, ids, stream(Purpose.INITIAL, index), draws))
-            else:
-                array = np.asarray(value, dtype=np.float64)
-                values = array[placement.global_id] if array.ndim else np.full(placement.n_own, float(array))
-            state = self.arrays[f"{population.name}.state_{variable.name}"]
-            state[...] = self.device.upload(values.astype(_NUMPY[variable.ctype]))
 
     def words(
         self,

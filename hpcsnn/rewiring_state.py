@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hpcsnn.attached import rewiring_rule, shared_variables, source_variables, target_variables
+from hpcsnn.models.base import thresholds
+from hpcsnn.models.profiles import displacements_within
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.models.stimuli import SourceModel
 from hpcsnn.network import Network, Projection
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
 # Events that a log has room for before the host must take them, beside those of one step at most.
 _LOG_ENTRIES = 1 << 18
-_ATTEMPT_WORDS = 4  # of struct Attempt in kernels/network.cuh
+_NOTHING_TO_THIN = (np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.uint64))
 _NUMPY = {"int": np.int32, "float": np.float32}
 
 
@@ -82,7 +85,8 @@ def _attempt_arrays(state: RankState, projection: Projection, part: Any) -> dict
     target = state.placements[projection.target.name]
     side, attempts = rule.values["block_side"], rule.values["attempts"]
     x, y = target.coordinates()
-    blocks = np.unique((y // side) * (projection.target.grid.nx // side) + x // side).astype(np.int32)
+    blocks_x = projection.target.grid.nx // side
+    blocks = np.unique((y // side) * blocks_x + x // side).astype(np.int32)
     part.rewiring_block_x = part.rewiring_block_y = side
     # Where the first wiring is unbounded, an existing synapse may be anywhere.
     part.rewiring_reach_squared = 2**31 - 1 if projection.reach_squared is None else projection.reach_squared
@@ -90,12 +94,42 @@ def _attempt_arrays(state: RankState, projection: Projection, part: Any) -> dict
         part.rewiring_interval = network.min_delay_steps()
         part.rewiring_looks_back = network.steps(rule.values[rule.model.select.looks_back_ms])
     part.n_blocks = len(blocks)
+    n_attempts = len(blocks) * attempts
+    numbers = (blocks[:, None] * attempts + np.arange(attempts, dtype=np.int32)).ravel()
+    corners = np.repeat(blocks, attempts)
+    dx, dy, count_threshold = _within_reach(projection, attempts) if rule.model.thins else _NOTHING_TO_THIN
+    part.n_within = len(dx)
     return {
+        "within_dx": device.upload(dx),
+        "within_dy": device.upload(dy),
+        "count_threshold": device.upload(count_threshold),
+        "attempt_count": device.upload(np.full(len(blocks), attempts, dtype=np.int32)),
         "block_id": device.upload(blocks),
-        "attempts": device.zeros(_ATTEMPT_WORDS * len(blocks) * attempts, np.int32),
-        "attempts_drawn": device.zeros(len(blocks), np.int32),
         "attempts_done": device.zeros(len(blocks), np.int32),
+        "attempt_number": device.upload(numbers),
+        "attempt_x0": device.upload(corners % blocks_x * side),
+        "attempt_y0": device.upload(corners // blocks_x * side),
+        **{f"attempt_{name}": device.zeros(n_attempts, np.int32) for name in ("target", "source", "distance")},
+        "attempt_decision": device.zeros(n_attempts, np.uint32),
     }
+
+
+def _within_reach(
+    projection: Projection, attempts: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint64]]:
+    """Displacements of slots within reach, and 2^32 times the chance of at most 0, 1, .. of the attempts on them.
+
+    Nothing where half of all slots or more are within reach: then all attempts are drawn.
+    """
+    grid, reach_squared = projection.source.grid, projection.reach_squared
+    if reach_squared is None:
+        return _NOTHING_TO_THIN
+    dx, dy, squared = displacements_within(reach_squared, grid.nx, grid.ny)
+    if 2 * len(squared) >= grid.size:
+        return _NOTHING_TO_THIN
+    from scipy.stats import binom  # takes longer to load than most commands take
+
+    return dx, dy, thresholds(binom.cdf(np.arange(attempts), attempts, len(squared) / grid.size))
 
 
 def fit_event_log(state: RankState, projection: Projection, capacity: int) -> None:

@@ -1,4 +1,4 @@
-"""Whether a rule of rewiring fits the projection that it is given to."""
+"""Whether a rule of rewiring fits the projection that it is given to, and names of variables the delay's."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from hpcsnn.attached import (
     synapse_variables,
     target_variables,
 )
+from hpcsnn.delays import DELAY_STEPS
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.stimuli import SourceModel
 
@@ -64,3 +65,14 @@ def check_rule(where: str, projection: Projection) -> None:
             f"{where}: updates at a change of the stimulus need a source population with one; "
             f"{projection.source.name} has the model {projection.source.model.model.name}"
         )
+
+
+def check_delay_name(where: str, projection: Projection) -> None:
+    """Refuse a variable that has the name of the delay that each synapse keeps.
+
+    Raises:
+        ConfigurationError: there is one.
+    """
+    for variable in synapse_variables(projection) if projection.delays else ():
+        if variable.name == DELAY_STEPS.name:
+            raise ConfigurationError(f"{where}.synapse: variable {DELAY_STEPS.name!r} is the delay's name; use another")

@@ -122,10 +122,10 @@ def _show(console: Console, model: Model) -> None:
             console.print(f"{field.removesuffix('s').replace('_', ' ')} {variable.name}{unit}: {variable.doc or '-'}")
     if isinstance(model, RewiringRule):
         console.print(f"who is tried: {escape(model.select.doc)}", soft_wrap=True)
-    for field in dataclasses.fields(model):
-        text = getattr(model, field.name)
-        if isinstance(text, str) and text.strip() and field.name not in _NO_SNIPPETS:
-            console.print(f"{field.name}:")
+    for snippet in dataclasses.fields(model):
+        text = getattr(model, snippet.name)
+        if isinstance(text, str) and text.strip() and snippet.name not in _NO_SNIPPETS:
+            console.print(f"{snippet.name}:")
             console.print(textwrap.indent(escape(text.strip()), "  "), style="dim", soft_wrap=True)
     console.print()
 

@@ -12,9 +12,10 @@ class Purpose(IntEnum):
     """What a random number is drawn for, and the entity and step of its counter."""
 
     INITIAL = 0
-    """Initial state variables; entity: neuron, step 0, draw: variable."""
+    """Initial state variables and parameters; entity: neuron, step 0, draw: variable, then variables + parameter."""
     CONNECT = 1
-    """First wiring; entity: target neuron, step 0, draws in the connector's order."""
+    """First wiring; entity: target neuron, step 0, draws in the connector's order. Delays of synapses, whenever they
+    are made; entity: target neuron, step: 1 + source neuron, draw 0."""
     SPIKES = 2
     """What makes neurons spike. Source populations; entity: neuron, step: of the window's start or the last spike;
     2^32 - 1 the population. Neuron models that draw; entity: neuron, step: the one being updated, draws in order."""
@@ -35,6 +36,7 @@ class Tag(IntEnum):
     SURPLUS = 7
     OFFER = 8
     DEMAND = 9
+    COUNT = 10
 
 
 def stream(purpose: Purpose, index: int) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from hpcsnn.attached import synapse_variables
+from hpcsnn.attached import synapse_columns
 from hpcsnn.devices.base import Device, Executable
 from hpcsnn.errors import SimulationError
 from hpcsnn.network import Projection
@@ -40,9 +40,9 @@ class SynapseStore:
         self._device, self._struct, self._projection = device, struct, projection
         self.n_rows, self.n_sources = n_rows, n_sources
         self.dtypes: dict[str, DTypeLike] = {"source": np.int32, "entry": np.int32}
-        for variable in synapse_variables(projection):
-            self.dtypes[f"synapse_{variable.name}"] = np.int32 if variable.ctype == "int" else np.float32
-        self.variables = [variable.name for variable in synapse_variables(projection)]
+        for column in synapse_columns(projection):
+            self.dtypes[f"synapse_{column.name}"] = np.int32 if column.ctype == "int" else np.float32
+        self.variables = [column.name for column in synapse_columns(projection)]
         self._slot_fields = ["source", "entry", *(f"synapse_{name}" for name in self.variables)]
         self.arrays: dict[str, Any] = {}
         self._bind("in_degree", device.zeros(n_rows, np.int32))

@@ -96,7 +96,9 @@ def print_sizes(configuration: Configuration, ranks: int) -> None:
         ends = (projection.source.name, projection.target.name)
         rule = projection.rewiring.model.name if projection.rewiring else "-"
         synapses = f"{degree * projection.target.size:,.0f}"
-        projections.add_row(name, *ends, synapses, f"{degree:.2f}", f"{projection.delay_ms:g}", rule)
+        ends_steps = [projection.delay_steps, *([projection.delays.last_steps] if projection.delays else [])]
+        delays_ms = " .. ".join(f"{steps * network.dt_ms:g}" for steps in ends_steps)
+        projections.add_row(name, *ends, synapses, f"{degree:.2f}", delays_ms, rule)
     console.print(projections)
     console.print(
         f"{ranks} rank{'s' if ranks > 1 else ''}, "

@@ -3,6 +3,25 @@
 {%- set synapse = projection.synapse %}
 {%- set variables = projection.variables %}
 
+//% if projection.delays
+// The delay of a synapse in steps: whoever makes it, and whenever, its two neurons alone decide.
+DEVICE int delay_of_{{ projection.name }}(Network* net, const int source, const int target) {
+    const auto& projection = net->projections.{{ projection.name }};
+    const uint32 pre = (uint32)net->populations.{{ projection.source }}.known_id[source];
+    const uint32 post = (uint32)net->populations.{{ projection.target }}.global_id[target];
+    const Random4 random = philox(post, 1u + pre, {{ projection.stream_connect }}u, 0u, net->control->seed0, net->control->seed1);
+    const uint64 word = ((uint64)random.x << 32) | random.y;
+    int reached = 0;
+    for (int n = projection.n_delay_threshold; n > 0;) {
+        const int half = n >> 1;
+        const bool beyond = projection.delay_threshold[reached + half] <= word;
+        reached += beyond ? half + 1 : 0;
+        n = beyond ? n - half - 1 : half;
+    }
+    return projection.delay_steps + reached;
+}
+
+//% endif
 // What a connector's snippet calls for each source of one target neuron.
 struct Connect_{{ projection.name }} {
     Network* net;
@@ -24,6 +43,9 @@ struct Connect_{{ projection.name }} {
 //% for variable in variables
             projection.synapse_{{ variable.name }}[at] = {{ "weight" if variable.name == "weight" else "projection.initial_" ~ variable.name }};
 //% endfor
+//% if projection.delays
+            projection.synapse_delay_steps[at] = delay_of_{{ projection.name }}(net, source, target);
+//% endif
         }
         ++n;
     }

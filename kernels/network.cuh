@@ -27,9 +27,6 @@ DEVICE float decayed(const Trace trace, const int step, const DecayTable table) 
     return trace.value * (table.coarse[coarse] * table.fine[elapsed & 255]);
 }
 
-// One try of a rewiring rule on a (source, target) slot, in local indices.
-struct Attempt { int target; int source; int distance_squared; uint32 random; };
-
 // Synapses that went from a target are replaced by trying this many sources an update; the rest waits for the next.
 constexpr int REPLACEMENT_TRIES = 1024;
 

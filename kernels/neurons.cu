@@ -17,8 +17,11 @@ KERNEL update_{{ population.name }}(Network* net) {
 //% for variable in population.model.state
     {{ variable.ctype }}* {{ variable.name }}_of = population.state_{{ variable.name }};
 //% endfor
+//% for name, ctype in population.model.arrays
+    const {{ ctype }}* {{ name }}_of = population.model_{{ name }};
+//% endfor
 //% for projection in population.incoming
-    {{ projection.input_type }}* {{ projection.name }}_input_of = net->projections.{{ projection.name }}.input;
+    {{ projection.input_type }}* {{ projection.name }}_input_of = net->projections.{{ projection.name }}.input{{ " + (int64)((uint32)step & net->projections." ~ projection.name ~ ".input_mask) * n_neurons" if projection.delays }};
     const float {{ projection.name }}_unit = net->projections.{{ projection.name }}.input_unit;
 //% for variable in projection.receptor.state
     {{ variable.ctype }}* {{ projection.name }}_{{ variable.name }}_of = net->projections.{{ projection.name }}.receptor_state_{{ variable.name }};
@@ -36,6 +39,9 @@ KERNEL update_{{ population.name }}(Network* net) {
             const int neuron = first + k;
 //% for variable in population.model.state
             {{ variable.ctype }} {{ variable.name }} = {{ variable.name }}_of[neuron];
+//% endfor
+//% for name, ctype in population.model.arrays
+            const {{ ctype }} {{ name }} = {{ name }}_of[neuron];
 //% endfor
 //% if draws
             RandomSequence random = {(uint32)id_of[neuron], (uint32)step, {{ population.stream_spikes }}u, seed0, seed1, 0u, {}};

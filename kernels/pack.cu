@@ -2,7 +2,7 @@
 // copy as it stands, with rows where `packed_start` wants them; then, in each row, sources as global ids and in ascending
 // order, so that nothing of the order in which synapses came and went is left. The second step looks at the copy alone (and
 // at what never changes) and may run beside the schedule.
-{%- set variables = projection.variables %}
+{%- set variables = projection.columns %}
 
 KERNEL pack_{{ projection.name }}(Network* net) {
     const auto& projection = net->projections.{{ projection.name }};

@@ -3,79 +3,133 @@
 {%- set rule = projection.rewiring %}
 {% import "rewiring_names.cu" as names with context %}
 
+// Every attempt of every block alike, so that the host draws many at once: the slot, its distance, a number to decide by.
 KERNEL draw_attempts_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     const int nx = target_population.nx, ny = target_population.ny;
-    const int side_x = projection.rewiring_block_x, side_y = projection.rewiring_block_y;
-    const int blocks_x = nx / side_x;
-    const int reach = projection.rewiring_reach_squared;
+    const uint32 side_x = projection.rewiring_block_x, side_y = projection.rewiring_block_y;
     const uint32 seed0 = control->seed0, seed1 = control->seed1;
+    const int n_attempts = projection.n_blocks * attempts;
+    const int *number_of = projection.attempt_number, *x0_of = projection.attempt_x0, *y0_of = projection.attempt_y0;
+    int *target_of = projection.attempt_target, *source_of = projection.attempt_source, *distance_of = projection.attempt_distance;
+    uint32* decision_of = projection.attempt_decision;
+    const int reach = projection.rewiring_reach_squared;
 //% if rule.select.looks_back_ms
     // Spikes of this interval that other ranks have are not known here yet: those up to the last exchange count.
     const int known_until = now - now % projection.rewiring_interval;
     const int first_recent = known_until - projection.rewiring_looks_back < 0 ? 0 : known_until - projection.rewiring_looks_back;
 //% endif
-    for (int block = thread_first(); block < projection.n_blocks; block += thread_stride()) {
-        const int block_id = projection.block_id[block];
-        const int block_y = block_id / blocks_x;
-        const int y0 = block_y * side_y, x0 = (block_id - block_y * blocks_x) * side_x;
-        Attempt* drawn = projection.attempts + block * attempts;
+    for (int block = thread_first(); block < projection.n_blocks; block += thread_stride()) projection.attempts_done[block] = 0;
+//% if rule.thins
+    // Where few slots are within reach: how many attempts are on one of them, for all blocks at once, then only these.
+    if (projection.n_within > 0) {
+        int* count_of = projection.attempt_count;
+        const int* id_of = projection.block_id;
         INDEPENDENT_ITERATIONS
-        for (int attempt = 0; attempt < attempts; ++attempt) {
-            const Random4 random = philox((uint32)(block_id * attempts + attempt), (uint32)now,
-                                          {{ projection.stream_attempts }}u, 0u, seed0, seed1);
-            uint32 left;
-            const int x = x0 + (int)choose(random.x, (uint32)side_x, &left);
-            const int y = y0 + (int)choose(left, (uint32)side_y, &left);
-            int source_x = -1, source_y = 0;
-//% if rule.select.looks_back_ms
-            const int own = known_index(target_population, x, y);
-            if (own >= 0 && own < target_population.n_own) {
-                RecentSpikes recent = {source_population.ring, source_population.own_count, source_population.remote_count,
-                                       source_population.known_id, source_population.n_known, source_population.ring_mask, first_recent, 0};
-                const int n_recent = recent.count(known_until);
-{{ paste(rule, "draw", rule.select.draw) }}
+        for (int block = thread_first(); block < projection.n_blocks; block += thread_stride())
+            count_of[block] = (int)philox((uint32)id_of[block], (uint32)now, {{ projection.stream_attempts }}u | COUNT_NUMBERS, 0u, seed0, seed1).x;
+        for (int block = thread_first(); block < projection.n_blocks; block += thread_stride()) {
+            const uint32 word = (uint32)count_of[block];
+            int count = 0;
+            while (count < attempts && word >= projection.count_threshold[count]) ++count;
+            count_of[block] = count;
+            for (int n = block * attempts; n < block * attempts + count; ++n) {
+                const Random4 random = philox((uint32)number_of[n], (uint32)now, {{ projection.stream_attempts }}u, 0u, seed0, seed1);
+                uint32 left;
+                const int x = x0_of[n] + (int)choose(random.x, side_x, &left);
+                const int y = y0_of[n] + (int)choose(left, side_y, &left);
+                const int within = (int)choose(random.y, (uint32)projection.n_within, &left);
+                const int dx = projection.within_dx[within], dy = projection.within_dy[within];
+                const int source_x = x + dx, source_y = y + dy;
+                target_of[n] = y * nx + x;
+                source_of[n] = (source_y < 0 ? source_y + ny : source_y >= ny ? source_y - ny : source_y) * nx + (source_x < 0 ? source_x + nx : source_x >= nx ? source_x - nx : source_x);
+                distance_of[n] = dx * dx + dy * dy;
+                decision_of[n] = random.z;
             }
+        }
+        return;
+    }
+//% endif
+    INDEPENDENT_ITERATIONS
+    for (int n = thread_first(); n < n_attempts; n += thread_stride()) {
+        const Random4 random = philox((uint32)number_of[n], (uint32)now, {{ projection.stream_attempts }}u, 0u, seed0, seed1);
+        uint32 left;
+        const int x = x0_of[n] + (int)choose(random.x, side_x, &left);
+        const int y = y0_of[n] + (int)choose(left, side_y, &left);
+        int source_x = -1, source_y = 0;
+//% if rule.select.looks_back_ms
+        const int own = known_index(target_population, x, y);
+        if (own >= 0 && own < target_population.n_own) {
+            RecentSpikes recent = {source_population.ring, source_population.own_count, source_population.remote_count,
+                                   source_population.known_id, source_population.n_known, source_population.ring_mask, first_recent, 0};
+            const int n_recent = recent.count(known_until);
+{{ paste(rule, "draw", rule.select.draw) }}
+        }
 //% else
 {{ paste(rule, "draw", rule.select.draw) }}
 //% endif
-            const int dx = torus_distance(x, source_x, nx), dy = torus_distance(y, source_y, ny);
-            drawn[attempt] = {y * nx + x, source_x < 0 ? -1 : source_y * nx + source_x, dx * dx + dy * dy, random.z};
-        }
-        // Those within reach move to the front, now with local indices.
-        int n = 0;
-        for (int attempt = 0; attempt < attempts; ++attempt) {
-            const Attempt one = drawn[attempt];
-            const bool within = one.source >= 0 && one.distance_squared <= reach;
-//% if not rule.select.pick
-            if (!within) continue;
-//% endif
-            const int target = known_index(target_population, one.target);
-            if (target < 0 || target >= target_population.n_own) continue;
-            // A source beyond what this rank can be wired to is neither there nor to be formed.
-            const int source = within ? known_index(source_population, one.source) : -1;
-//% if rule.select.pick
-            drawn[n++] = {target, source, one.distance_squared, one.random};
-//% else
-            if (source < 0) continue;
-            bool again = false;  // a slot is tried at most once an update
-            for (int k = 0; k < n; ++k) again |= drawn[k].target == target && drawn[k].source == source;
-            if (!again) drawn[n++] = {target, source, one.distance_squared, one.random};
-//% endif
-        }
-        projection.attempts_drawn[block] = n;
-        projection.attempts_done[block] = 0;
+        const int dx = torus_distance(x, source_x, nx), dy = torus_distance(y, source_y, ny);
+        const int distance_squared = dx * dx + dy * dy;
+        target_of[n] = y * nx + x;
+        source_of[n] = source_x < 0 || distance_squared > reach ? -1 : source_y * nx + source_x;
+        distance_of[n] = distance_squared;
+        decision_of[n] = random.z;
     }
+}
+
+// The own target of an attempt, -1 if there is nothing to try.
+DEVICE int attempted_{{ projection.name }}(Network* net, const int n) {
+    const auto& projection = net->projections.{{ projection.name }};
+    const auto& target_population = net->populations.{{ projection.target }};
+//% if not rule.select.pick
+    if (projection.attempt_source[n] < 0) return -1;
+//% endif
+    const int target = known_index(target_population, projection.attempt_target[n]);
+    return target < target_population.n_own ? target : -1;
+}
+
+// Whether a block has anything to try: most have not, where the network is much larger than the reach.
+DEVICE bool tries_{{ projection.name }}(Network* net, const int block) {
+//% if rule.select.pick
+    return true;
+//% else
+    const auto& projection = net->projections.{{ projection.name }};
+    const int* source_of = projection.attempt_source + block * projection.rewiring_attempts;
+    int none = -1;
+    for (int n = 0; n < projection.attempt_count[block]; ++n) none &= source_of[n];
+    return none != -1;
+//% endif
 }
 
 KERNEL rewire_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
-    const int n_attempts = projection.rewiring_attempts;
     for (int block = thread_first(); block < projection.n_blocks; block += thread_stride()) {
-        const int n_drawn = projection.attempts_drawn[block];
-        for (int n = projection.attempts_done[block]; n < n_drawn; ++n) {
-            const Attempt attempt = projection.attempts[block * n_attempts + n];
-            const int target = attempt.target;
+        // In a large network every row is a cache miss or three: those of blocks to come are asked for.
+        if (block + 8 < projection.n_blocks && tries_{{ projection.name }}(net, block + 8)) {
+            const int first = (block + 8) * attempts;
+            for (int n = first; n < first + projection.attempt_count[block + 8]; ++n) {
+                const int later = attempted_{{ projection.name }}(net, n);
+                if (later < 0) continue;
+                PREFETCH(&projection.in_degree[later]);
+                PREFETCH(&projection.source[later << projection.row_shift]);
+                PREFETCH(&projection.source[(later << projection.row_shift) + 16]);
+            }
+        }
+        if (!tries_{{ projection.name }}(net, block)) continue;
+        const int first = block * attempts, end = first + projection.attempt_count[block];
+        for (int n = first + projection.attempts_done[block]; n < end; ++n) {
+            const int target = attempted_{{ projection.name }}(net, n);
+            if (target < 0) continue;
+            const struct { int source, distance_squared; uint32 random; } attempt = {
+                // A source beyond what this rank can be wired to is neither there nor to be formed.
+                projection.attempt_source[n] >= 0 ? known_index(source_population, projection.attempt_source[n]) : -1,
+                projection.attempt_distance[n], projection.attempt_decision[n]};
+//% if not rule.select.pick
+            if (attempt.source < 0) continue;
+            bool again = false;  // a slot is tried at most once an update
+            for (int k = first; k < n; ++k) again |= projection.attempt_target[k] == projection.attempt_target[n] && projection.attempt_source[k] == projection.attempt_source[n];
+            if (again) continue;
+//% endif
             const int row = target << projection.row_shift;
             const int in_degree = projection.in_degree[target];
             const int found = attempt.source < 0 ? -1 : find_{{ projection.name }}(net, row, in_degree, attempt.source);
@@ -116,13 +170,13 @@ KERNEL rewire_{{ projection.name }}(Network* net) {
                 {{- names.source_names() }}
                 if (chance({{ "tried >= 0 ? random() : attempt.random" if rule.select.pick else "attempt.random" }}, {{ value(rule, "form", "Probability") }})) {
                     if (!form_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.rewire }})) {
-                        projection.attempts_done[block] = n;
+                        projection.attempts_done[block] = n - first;
                         return;
                     }
                 }
             }
             if (goes) remove_{{ projection.name }}(net, target, tried, why);
         }
-        projection.attempts_done[block] = n_drawn;
+        projection.attempts_done[block] = end - first;  // whoever comes back after a halt begins behind it
     }
 }

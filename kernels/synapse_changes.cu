@@ -52,8 +52,8 @@ DEVICE void remove_{{ projection.name }}(Network* net, const int target, const i
         const int moved = projection.source[last];
         projection.source[at] = moved;
         projection.entry[at] = projection.entry[last];
-//% for variable in projection.variables
-        projection.synapse_{{ variable.name }}[at] = projection.synapse_{{ variable.name }}[last];
+//% for column in projection.columns
+        projection.synapse_{{ column.name }}[at] = projection.synapse_{{ column.name }}[last];
 //% endfor
         atomic_exchange(&projection.outgoing[((int64)moved << projection.outgoing_shift) + projection.entry[at]], at);
     }
@@ -87,6 +87,9 @@ DEVICE int add_{{ projection.name }}(Network* net, const int source, const int t
 //% for variable in projection.variables
     projection.synapse_{{ variable.name }}[at] = projection.initial_{{ variable.name }};
 //% endfor
+//% if projection.delays
+    projection.synapse_delay_steps[at] = delay_of_{{ projection.name }}(net, source, target);
+//% endif
     projection.in_degree[target] = in_degree + 1;
     log_event_{{ projection.name }}(net, source, target, 0);
     atomic_add(projection.formed, (uint64)1);

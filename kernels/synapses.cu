@@ -14,8 +14,14 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
     const float input_scale = projection.input_scale;
     const int* outgoing_of = projection.outgoing;
     {{ projection.input_type }}* input = projection.input;
+//% if projection.delays
+    // Where in the ring of input it arrives that a synapse with no delay at all would bring.
+    const uint32 first_arrival = (uint32)(net->control->step - projection.delay_steps), input_mask = projection.input_mask;
+    const int64 n_targets = net->populations.{{ projection.target }}.n_own;
+    const int* delay_steps_of = projection.synapse_delay_steps;
+//% endif
 //% for variable in variables
-    float* {{ variable.name }}_of = projection.synapse_{{ variable.name }};
+    {{ variable.ctype }}* {{ variable.name }}_of = projection.synapse_{{ variable.name }};
 //% endfor
 //% for trace in synapse.post_traces
     const Trace* post_{{ trace.name }}_of = projection.post_{{ trace.name }};
@@ -36,7 +42,7 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
             for (int entry = 0; entry < projection.outgoing_count[next]; ++entry) {
                 const int at = named[entry] < 0 ? 0 : named[entry];
                 PREFETCH(&{{ variables[0].name }}_of[at]);
-                PREFETCH(&input[at >> row_shift]);
+                PREFETCH(&{{ "delay_steps_of[at" if projection.delays else "input[at >> row_shift" }}]);
 //% for trace in synapse.post_traces
                 PREFETCH(&post_{{ trace.name }}_of[at >> row_shift]);
 //% endfor
@@ -45,6 +51,17 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
             PREFETCH(&projection.pre_{{ trace.name }}[next]);
 //% endfor
         }
+//% if projection.delays
+        // Delays are at hand by now: they say where in the ring the next spike's input goes.
+        if (spike + 1 < n_spikes) {
+            const int next = spiking(source_population, slot, spike + 1);
+            const int* named = outgoing_of + ((int64)next << projection.outgoing_shift);
+            for (int entry = 0; entry < projection.outgoing_count[next]; ++entry) {
+                const int at = named[entry] < 0 ? 0 : named[entry];
+                PREFETCH(&input[((first_arrival + (uint32)delay_steps_of[at]) & input_mask) * n_targets + (at >> row_shift)]);
+            }
+        }
+//% endif
         const int source = spiking(source_population, slot, spike);
         const int* outgoing = outgoing_of + ((int64)source << projection.outgoing_shift);
         const int n_outgoing = projection.outgoing_count[source];
@@ -53,12 +70,17 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
             if (at < 0) continue;
             const int target = at >> row_shift;
 //% for variable in variables
-            float {{ variable.name }} = {{ variable.name }}_of[at];
+            {{ variable.ctype }} {{ variable.name }} = {{ variable.name }}_of[at];
 //% endfor
             const float delivered =
 {{ paste(synapse, "deliver") }}
             ;
+//% if projection.delays
+            const int64 arrival = (first_arrival + (uint32)delay_steps_of[at]) & input_mask;
+            add_input(&input[arrival * n_targets + target], delivered, input_scale);
+//% else
             add_input(&input[target], delivered, input_scale);
+//% endif
 //% if synapse.on_pre_spike
 //% for trace in synapse.post_traces
             const Trace {{ trace.name }}_now = post_{{ trace.name }}_of[target];
@@ -121,7 +143,7 @@ KERNEL postsynaptic_{{ projection.name }}(Network* net) {
     const int row_shift = projection.row_shift;
     const int* source_of = projection.source;
 //% for variable in variables
-    float* {{ variable.name }}_of = projection.synapse_{{ variable.name }};
+    {{ variable.ctype }}* {{ variable.name }}_of = projection.synapse_{{ variable.name }};
 //% endfor
 //% for trace in synapse.pre_traces
     const Trace* pre_{{ trace.name }}_of = projection.pre_{{ trace.name }};
@@ -157,7 +179,7 @@ KERNEL postsynaptic_{{ projection.name }}(Network* net) {
         for (int k = lane(); k < in_degree; k += LANES) {
             const int source = source_of[row + k];
 //% for variable in variables
-            float {{ variable.name }} = {{ variable.name }}_of[row + k];
+            {{ variable.ctype }} {{ variable.name }} = {{ variable.name }}_of[row + k];
 //% endfor
 //% for trace in synapse.pre_traces
             const Trace {{ trace.name }}_now = pre_{{ trace.name }}_of[source];

@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
+from scipy.stats import binom
 
 from hpcsnn import Network
+from hpcsnn.models import Normal, Uniform
 
 F = np.float32
 MASK = 0xFFFFFFFF
@@ -91,15 +93,22 @@ class Oracle:
     def __init__(self, network: Network) -> None:
         self.network, self.step, self.seed, self.dt = network, 0, network.seed, network.dt_ms
         self.state: dict[str, dict[str, np.ndarray]] = {}
+        self.parameters: dict[str, dict[str, np.ndarray]] = {}
         self.emitted: dict[str, list[list[int]]] = {name: [] for name in network.populations}
         self.next_spike: dict[str, np.ndarray] = {}
         self.weights: dict[str, dict[tuple[int, int], F]] = {}
         self.receptor: dict[str, np.ndarray] = {}
-        self.input: dict[str, list[int]] = {}
+        self.input: dict[str, dict[int, list[int]]] = {}  # by the step in which it arrives
         self.pre: dict[str, Trace] = {}
         self.post: dict[str, Trace] = {}
         for index, population in enumerate(network.populations.values()):
             self.state[population.name] = self._initial(index, population)
+            if not population.is_source:
+                n_state, values = len(population.model.model.state), population.model.values
+                self.parameters[population.name] = {
+                    name: self._of_neurons(index, population, n_state + place, values[name])
+                    for place, name in enumerate(population.model.model.parameters)
+                }
             self.next_spike[population.name] = np.full(population.size, NEVER)
         for index, projection in enumerate(network.projections.values()):
             name = projection.name
@@ -109,7 +118,7 @@ class Oracle:
                     assert (pre, post) not in self.weights[name]
                     self.weights[name][pre, post] = F(weight)
             self.receptor[name] = np.zeros(projection.target.size, F)
-            self.input[name] = [0] * projection.target.size
+            self.input[name] = {}
             if projection.synapse.model.name == "additive_stdp":
                 values = projection.synapse.values
                 self.pre[name] = Trace(projection.source.size, self.dt, values["tau_plus_ms"])
@@ -122,14 +131,19 @@ class Oracle:
         for draw, variable in enumerate(population.model.model.state):
             value = population.initial.get(variable.name, variable.initial)
             dtype = np.int32 if variable.ctype == "int" else F
-            if hasattr(value, "mean") and hasattr(value, "std") and not isinstance(value, np.ndarray):
-                words = [philox(i, 0, index * PURPOSES + INITIAL, draw, self.seed)[0] for i in range(population.size)]
-                value = value.mean + value.std * ndtri((np.array(words, dtype=float) + 0.5) / 2.0**32)
-            elif hasattr(value, "low"):
-                words = [philox(i, 0, index * PURPOSES + INITIAL, draw, self.seed)[0] for i in range(population.size)]
-                value = value.low + (value.high - value.low) * (np.array(words, dtype=float) / 2.0**32)
-            state[variable.name] = np.array(np.broadcast_to(value, population.size), dtype=dtype)
+            state[variable.name] = self._of_neurons(index, population, draw, value).astype(dtype)
         return state
+
+    def _of_neurons(self, index: int, population: Any, draw: int, value: Any) -> np.ndarray:
+        """A number, a list or a distribution as one float64 a neuron."""
+        if isinstance(value, (Normal, Uniform)):
+            words = [philox(i, 0, index * PURPOSES + INITIAL, draw, self.seed)[0] for i in range(population.size)]
+            if isinstance(value, Normal):
+                drawn = value.mean + value.std * ndtri((np.array(words, dtype=float) + 0.5) / 2.0**32)
+                low = -np.inf if value.low is None else value.low
+                return np.minimum(np.maximum(drawn, low), np.inf if value.high is None else value.high)
+            value = value.low + (value.high - value.low) * (np.array(words, dtype=float) / 2.0**32)
+        return np.array(np.broadcast_to(np.asarray(value, float), population.size))
 
     def _sources(self, index: int, projection: Any, post: int) -> list[tuple[int, float]]:
         kind, values = projection.connector.model.name, projection.connector.values
@@ -165,6 +179,24 @@ class Oracle:
         chosen = [(dx, dy) for d2, dy, dx in within if next(random) < gaussian_threshold(values, d2)]
         return [((y + dy) % ny * nx + (x + dx) % nx, weight) for dx, dy in chosen]
 
+    def delay_steps(self, index: int, projection: Any, pre: int, post: int) -> int:
+        """The delay of a synapse: one number for all, or the distribution's whole steps, inverted for the pair."""
+        spread = projection.delay_ms
+        if not isinstance(spread, (Normal, Uniform)):
+            return round(spread / self.dt)
+        high, low, *_ = philox(post, 1 + pre, index * PURPOSES + CONNECT, 0, self.seed)
+        steps = round(spread.low / self.dt)
+        while steps < round(spread.high / self.dt) and (high << 32 | low) >= self._at_most(spread, steps) * 2**64:
+            steps += 1
+        return steps
+
+    def _at_most(self, spread: Normal | Uniform, steps: int) -> float:
+        """The chance of what rounds to at most so many steps."""
+        middle = (steps + 0.5) * self.dt
+        if isinstance(spread, Normal):
+            return 0.5 * math.erfc((spread.mean - middle) / (spread.std * math.sqrt(2)))
+        return (middle - spread.low) / (spread.high - spread.low)
+
     @staticmethod
     def _reach(values: Any) -> int:
         if values["p_max"] < 2.0**-32:
@@ -182,8 +214,8 @@ class Oracle:
         for index, population in enumerate(populations.values()):
             if population.is_source:
                 self._window(index, population)
-        for projection in projections.values():
-            self._deliver(projection)
+        for index, projection in enumerate(projections.values()):
+            self._deliver(index, projection)
         for projection in projections.values():
             self._potentiate(projection)
         for name in populations:
@@ -202,7 +234,7 @@ class Oracle:
     def _spiked(self, population: str, step: int) -> list[int]:
         return self.emitted[population][step] if 0 <= step < len(self.emitted[population]) else []
 
-    def _deliver(self, projection: Any) -> None:
+    def _deliver(self, index: int, projection: Any) -> None:
         name, weights = projection.name, self.weights[projection.name]
         scale, seen = F(projection.input_scale()[1]), self.step - 1
         for pre in self._spiked(projection.source.name, self.step - projection.delay_steps):
@@ -210,7 +242,9 @@ class Oracle:
                 if (pre, post) not in weights:
                     continue
                 scaled = weights[pre, post] * scale
-                self.input[name][post] += int(scaled + F(-0.5 if scaled < 0 else 0.5))
+                arrival = self.step - projection.delay_steps + self.delay_steps(index, projection, pre, post)
+                amounts = self.input[name].setdefault(arrival, [0] * projection.target.size)
+                amounts[post] += int(scaled + F(-0.5 if scaled < 0 else 0.5))
                 if name in self.post and self.post[name].last[post] != seen:
                     a_minus = F(projection.synapse.values["a_minus"])
                     weights[pre, post] = max(weights[pre, post] - a_minus * self.post[name].at(post, seen), F(0))
@@ -228,14 +262,15 @@ class Oracle:
                     weights[pre, post] = min(weights[pre, post] + a_plus * self.pre[name].at(pre, seen), w_max)
 
     def _update(self, population: Any) -> None:
-        state, values = self.state[population.name], population.model.values
+        state, drawn = self.state[population.name], self.parameters[population.name]
+        values = {name: parameter.astype(F) for name, parameter in drawn.items()}
         v = state["V_mV"]
         current = np.zeros(population.size, F)
         for projection in self.network.incoming(population):
             name, receptor = projection.name, projection.receptor
             decay = F(math.exp(-self.dt / receptor.values["tau_ms"]))
-            arrived = np.array([F(total) for total in self.input[name]], F) * F(1.0 / projection.input_scale()[1])
-            self.input[name] = [0] * population.size
+            totals = self.input[name].pop(self.step, [0] * population.size)
+            arrived = np.array([F(total) for total in totals], F) * F(1.0 / projection.input_scale()[1])
             level = self.receptor[name] + arrived
             if receptor.model.name == "exponential_conductance":
                 current = current + level * (F(receptor.values["reversal_mV"]) - v)
@@ -244,13 +279,14 @@ class Oracle:
             level = level * decay
             self.receptor[name] = np.where(np.abs(level) < F(1e-30), F(0), level)
         frozen = state["frozen_steps"] > 0
-        towards = (current + F(values["offset_current"])) * F(values["resistance"]) + F(values["V_rest_mV"])
-        moved = towards - F(math.exp(-self.dt / values["tau_m_ms"])) * (towards - v)
+        towards = (current + values["offset_current"]) * values["resistance"] + values["V_rest_mV"]
+        decay = np.array([math.exp(-self.dt / tau_ms) for tau_ms in drawn["tau_m_ms"]], F)
+        moved = towards - decay * (towards - v)
         v = np.where(frozen, v, moved)
         waits = np.where(frozen, state["frozen_steps"] - 1, 0)
-        fires = ~frozen & (v >= F(values["V_threshold_mV"]))
-        period = math.floor(values["refractory_ms"] / self.dt + 1e-9) + 1 if values["refractory_ms"] > 0 else 0
-        state["V_mV"] = np.where(fires, F(values["V_reset_mV"]), v)
+        fires = ~frozen & (v >= values["V_threshold_mV"])
+        period = [math.floor(span / self.dt + 1e-9) + 1 if span > 0 else 0 for span in drawn["refractory_ms"]]
+        state["V_mV"] = np.where(fires, values["V_reset_mV"], v)
         state["frozen_steps"] = np.where(fires, period, waits).astype(np.int32)
         for neuron in np.flatnonzero(fires).tolist():
             self.emitted[population.name][-1].append(neuron)
@@ -314,20 +350,41 @@ class Oracle:
 
     # -- rewiring ------------------------------------------------------------------------------------------------------
 
+    @staticmethod
+    def _within_reach(projection: Any) -> list[tuple[int, int, int]]:
+        """Displacements (length squared, dy, dx) within reach of wiring and rule; none if at least half of all are."""
+        nx, ny = projection.source.grid.nx, projection.source.grid.ny
+        if projection.connector.model.name != "gaussian":  # others may wire anything
+            return []
+        reach = max(Oracle._reach(part.values) for part in (projection.connector, projection.rewiring))
+        spans = [range(-((side - 1) // 2), side // 2 + 1) for side in (nx, ny)]
+        places = sorted((dx * dx + dy * dy, dy, dx) for dx in spans[0] for dy in spans[1])
+        inside = [place for place in places if place[0] <= reach]
+        return inside if 2 * len(inside) < nx * ny else []
+
     def _rewire(self, index: int, projection: Any) -> None:
         values, now, weights = projection.rewiring.values, self.step + 1, self.weights[projection.name]
         if now % round(values["every_ms"] / self.dt):
             return
         nx, ny, side = projection.target.grid.nx, projection.target.grid.ny, values["block_side"]
-        tried = set()
+        tried, stream = set(), index * PURPOSES + ATTEMPTS
+        within = self._within_reach(projection)
         for block in range((nx // side) * (ny // side)):
             corner_y, corner_x = divmod(block, nx // side)
-            for attempt in range(values["attempts"]):
+            count = values["attempts"]
+            if within:  # few slots are: their number first, then they alone
+                chances = binom.cdf(np.arange(count), count, len(within) / projection.source.size)
+                word = philox(block, now, stream | 10 << 24, 0, self.seed)[0]
+                count = sum(word >= round(chance * 2.0**32) for chance in chances)
+            for attempt in range(count):
                 entity = block * values["attempts"] + attempt
-                random = philox(entity, now, index * PURPOSES + ATTEMPTS, 0, self.seed)
+                random = philox(entity, now, stream, 0, self.seed)
                 x, y = two_choices(random[0], side, side)
                 x, y = corner_x * side + x, corner_y * side + y
                 source_x, source_y = two_choices(random[1], nx, ny)
+                if within:
+                    _, dy, dx = within[random[1] * len(within) >> 32]
+                    source_x, source_y = (x + dx) % nx, (y + dy) % ny
                 pair = source_y * nx + source_x, y * nx + x
                 if pair in tried:
                     continue
@@ -353,7 +410,12 @@ class Oracle:
     def synapses(self, projection: str) -> dict[str, np.ndarray]:
         ordered = sorted((post, pre, weight) for (pre, post), weight in self.weights[projection].items())
         post, pre, weight = (np.array(column) for column in zip(*ordered, strict=True)) if ordered else ([], [], [])
-        return {"pre": np.asarray(pre, int), "post": np.asarray(post, int), "weight": np.asarray(weight, F)}
+        columns = {"pre": np.asarray(pre, int), "post": np.asarray(post, int), "weight": np.asarray(weight, F)}
+        index, declared = list(self.network.projections).index(projection), self.network.projections[projection]
+        if isinstance(declared.delay_ms, (Normal, Uniform)):
+            pairs = zip(columns["pre"].tolist(), columns["post"].tolist(), strict=True)
+            columns["delay_steps"] = np.array([self.delay_steps(index, declared, *pair) for pair in pairs], int)
+        return columns
 
     def spikes(self, population: str) -> list[tuple[int, int]]:
         return [(step, i) for step, spiked in enumerate(self.emitted[population]) for i in sorted(spiked)]

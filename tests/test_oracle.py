@@ -67,6 +67,23 @@ def test_the_topographic_map_bit_by_bit():
         assert ((weights > 0) & (weights < np.float32(0.2))).sum() > 100, "depression and potentiation both happened"
 
 
+def test_narrow_wiring_bit_by_bit():
+    """Where few slots are within reach, only attempts on these are drawn."""
+    narrow = {"seed": 5, "populations__source__model__moving_gaussian_poisson__base_hz": 60}
+    for part in ("connector.gaussian", "rewiring.bamford"):
+        narrow |= {f"projections.ff.{part}.sigma": 0.9, f"projections.ff.{part}.p_max": 0.9}
+    narrow |= {"projections.ff.rewiring.bamford.attempts": 300, "projections.ff.rewiring.bamford.p_eliminate": 0.3}
+    network = topographic_map(**narrow)
+    simulation, oracle = Simulation(network, device="cpu", tile=4), Oracle(network)
+    assert len(oracle._within_reach(network.projections["ff"])) < 128
+    for n_steps in (197, 500):
+        simulation.run(0.1 * n_steps)
+        oracle.run(n_steps)
+        assert_same(network, simulation, oracle)
+    store = simulation.state.stores["ff"]
+    assert min(store.counter("formed"), store.counter("eliminated")) > 100
+
+
 GRIDS = st.tuples(st.integers(1, 3), st.integers(1, 3)).map(lambda sides: Grid(4 * sides[0], 4 * sides[1]))
 DELAYS = st.sampled_from([0.1, 0.2, 0.7, 1.2])
 

@@ -1,6 +1,7 @@
 """Built-in models, and the registry that configuration files name them by."""
 
 from hpcsnn.models.base import Configured, Derived, Model, Parameter, Table, Variable, probability
+from hpcsnn.models.bcpnn import BCPNN
 from hpcsnn.models.connectors import AllToAll, Connector, ExplicitList, FixedProbability, Gaussian, OneToOne
 from hpcsnn.models.distributions import Normal, Uniform
 from hpcsnn.models.neurons import ALIF, LIF, AdEx, Izhikevich, LIFBackground, NeuronModel
@@ -34,6 +35,7 @@ from hpcsnn.models.synapses import (
 
 __all__ = [
     "ALL_SYNAPSES",
+    "BCPNN",
     "BY_SPIKE",
     "LOCAL",
     "PER_TARGET",

@@ -11,15 +11,25 @@ changes, the functions ``exponential(x)`` and ``logarithm(x)`` of ``kernels/math
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache, cached_property
+from types import CodeType
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.errors import ConfigurationError, unknown_name
+from hpcsnn.models.distributions import (
+    Distribution,
+    Normal,
+    Uniform,
+    described_distribution,
+    parse_distribution,
+)
 
 _MATH: dict[str, Any] = {name: getattr(math, name) for name in ("exp", "log", "sqrt", "floor", "ceil", "pi")} | {
     "round": round,
@@ -80,6 +90,31 @@ class Parameter:
             raise ConfigurationError(f"{where}: {value!r} is not allowed; must be {self.allowed()}")
         return int(number) if self.ctype == "int" else number
 
+    def checked_of_neurons(self, where: str, value: object) -> Distribution | tuple[float | int, ...]:
+        """`value` as a distribution, or as one value of the parameter's type a neuron.
+
+        Raises:
+            ConfigurationError: neither, or a value that is not allowed; names `where`, the value and its neuron.
+        """
+        if isinstance(value, dict):
+            value = parse_distribution(where, value)
+        if isinstance(value, (Normal, Uniform)):
+            if self.ctype == "int":
+                allowed = f"{self.allowed()}, or a list of them"
+                raise ConfigurationError(f"{where}: {value!r} is not allowed; must be {allowed}")
+            return value
+        entries = value.tolist() if isinstance(value, np.ndarray) else list(value)  # type: ignore[call-overload]
+        return tuple(self.checked_of_neuron(where, entry, neuron) for neuron, entry in enumerate(entries))
+
+    def checked_of_neuron(self, where: str, value: object, neuron: int) -> float | int:
+        """As `checked`, with the neuron's id in the message."""
+        try:
+            return self.checked(where, value)
+        except ConfigurationError:
+            raise ConfigurationError(
+                f"{where}: {value!r} of neuron {neuron} is not allowed; must be {self.allowed()}"
+            ) from None
+
 
 def probability(default: float | None, doc: str) -> Parameter:
     """A parameter in [0, 1]."""
@@ -137,12 +172,14 @@ class Model:
     """What all kinds of models share. Calling a model with parameter values gives a `Configured` model.
 
     ``data`` names arguments that are arrays and not numbers (a list of spikes, of synapses); ``check(where, values)``
-    may refuse a combination of values by raising ConfigurationError. `KIND` is what the kind is called, `SEES` what its
-    snippets may use beside the model's own names.
+    may refuse a combination of values by raising ConfigurationError. Where ``OF_NEURONS`` is true, a parameter may also
+    be a distribution or a list: one value a neuron. `KIND` is what the kind is called, `SEES` what its snippets may use
+    beside the model's own names.
     """
 
     KIND: ClassVar[str] = "model"
     SEES: ClassVar[tuple[str, ...]] = ()
+    OF_NEURONS: ClassVar[bool] = False
 
     name: str
     doc: str
@@ -170,14 +207,24 @@ class Model:
             value = values.get(name, parameter.default)
             if value is None:
                 raise ConfigurationError(f"{where}.{name}: missing; give {parameter.allowed()} ({parameter.doc})")
-            complete[name] = parameter.checked(f"{where}.{name}", value)
+            if not isinstance(value, (dict, list, tuple, Normal, Uniform)) and np.ndim(value) == 0:
+                complete[name] = parameter.checked(f"{where}.{name}", value)
+            elif self.OF_NEURONS:
+                complete[name] = parameter.checked_of_neurons(f"{where}.{name}", value)
+            else:
+                given = repr(value) if isinstance(value, (dict, Normal, Uniform)) else "a list"
+                raise ConfigurationError(
+                    f"{where}.{name}: {given} is not allowed; a parameter of this kind of model must be one number: "
+                    f"{parameter.allowed()}"
+                )
         for name, doc in self.data.items():
             if name not in values:
                 raise ConfigurationError(f"{where}.{name}: missing; give {doc}")
             complete[name] = values[name]
-        if self.check is not None:
+        configured = Configured(self, complete)
+        if self.check is not None and not configured.of_neurons:
             self.check(where, complete)
-        return Configured(self, complete)
+        return configured
 
     def constant_types(self) -> list[tuple[str, str]]:
         """(name, C++ type) of every constant the snippets see."""
@@ -188,21 +235,92 @@ class Model:
 
 @dataclass(frozen=True)
 class Configured:
-    """A model with its parameter values; ``reference`` is how a run's configuration names one of a user's file."""
+    """A model with its parameter values; ``reference`` is how a run's configuration names one of a user's file.
+
+    A parameter that has one value a neuron is a distribution or a tuple, in id order.
+    """
 
     model: Model
     values: Mapping[str, Any]
     reference: str = ""
 
+    @property
+    def of_neurons(self) -> list[str]:
+        """The parameters that have one value a neuron."""
+        return [name for name in self.model.parameters if isinstance(self.values[name], (tuple, Normal, Uniform))]
+
+    @cached_property
+    def arrays(self) -> list[str]:
+        """The constants that have one value a neuron: parameters, and what is derived from them."""
+        arrays = self.of_neurons
+        for name, derived in self.model.derived.items():
+            read = {node.id for node in ast.walk(ast.parse(derived.expression)) if isinstance(node, ast.Name)}
+            if not read.isdisjoint(arrays):
+                arrays.append(name)
+        return arrays
+
+    def constant_types(self) -> list[tuple[str, str]]:
+        """(name, C++ type) of the constants that are one number."""
+        return [(name, ctype) for name, ctype in self.model.constant_types() if name not in self.arrays]
+
+    def array_types(self) -> list[tuple[str, str]]:
+        """(name, C++ type of an entry) of the constants that have one value a neuron."""
+        return [(name, ctype) for name, ctype in self.model.constant_types() if name in self.arrays]
+
     def constants(self, dt_ms: float) -> dict[str, float | int]:
-        """The constants in the kernel's units: thresholds for probabilities, derived values evaluated."""
-        known: dict[str, Any] = {**self.values, "dt_ms": dt_ms}
+        """The constants that are one number, in the kernel's units: thresholds for probabilities, derived evaluated."""
+        values = {name: value for name, value in self.values.items() if name not in self.arrays}
+        return self._evaluated({**values, "dt_ms": dt_ms}, [name for name, _ in self.constant_types()])
+
+    def constants_of_neurons(
+        self,
+        where: str,
+        dt_ms: float,
+        ids: NDArray[np.int32],
+        drawn: Mapping[str, NDArray[np.float64]],
+        n_neurons: int,
+    ) -> dict[str, NDArray[Any]]:
+        """The other constants in the kernel's units, shape (n,), float64 or whole.
+
+        Args:
+            ids: the neurons, shape (n,), global; for the message.
+            drawn: by parameter one value a neuron, shape (n,).
+            n_neurons: of the whole population.
+
+        Raises:
+            ConfigurationError: a value, or a combination of them, that is not allowed; names `where`, value and neuron.
+        """
+        columns: dict[str, list[float | int]] = {name: [] for name in self.arrays}
+        shared: dict[str, Any] = {**self.values, "dt_ms": dt_ms}
+        self._evaluated(shared, [name for name, _ in self.constant_types()])
+        parameters, check_population = self.of_neurons, getattr(self.model, "check_population", None)
+        for neuron, *values in zip(ids.tolist(), *(drawn[name].tolist() for name in parameters), strict=True):
+            own = dict(self.values)
+            for name, value in zip(parameters, values, strict=True):
+                own[name] = self.model.parameters[name].checked_of_neuron(f"{where}.{name}", value, neuron)
+            if self.model.check is not None or check_population is not None:
+                try:
+                    if self.model.check is not None:
+                        self.model.check(where, own)
+                    if check_population is not None:
+                        check_population(where, own, n_neurons, dt_ms)
+                except ConfigurationError as error:
+                    raise ConfigurationError(f"{error}; so it is for neuron {neuron}") from None
+            for name, value in self._evaluated(shared | own, self.arrays).items():
+                columns[name].append(value)
+        types = {"float": np.float64, "Probability": np.uint64}
+        return {name: np.array(columns[name], types.get(ctype, np.int64)) for name, ctype in self.array_types()}
+
+    def _evaluated(self, known: dict[str, Any], wanted: list[str]) -> dict[str, float | int]:
+        """The `wanted` constants of one neuron, or of all; what is derived joins what is `known`."""
         constants: dict[str, float | int] = {}
         for name, parameter in self.model.parameters.items():
-            value = self.values[name]
-            constants[name] = threshold64(value) if parameter.ctype == "probability" else value
+            if name in wanted:
+                constants[name] = threshold64(known[name]) if parameter.ctype == "probability" else known[name]
         for name, derived in self.model.derived.items():
-            value = eval(derived.expression, {"__builtins__": {}}, _MATH | known)
+            if name not in wanted:
+                continue
+            value = eval(_compiled(derived.expression), {"__builtins__": {}}, _MATH | known)
             known[name] = value
             if derived.ctype == "probability":
                 value = threshold64(value)
@@ -211,7 +329,16 @@ class Configured:
 
     def described(self) -> dict[str, dict[str, Any]]:
         """``{name: {parameter: value}}``, as a configuration file has it."""
-        return {self.reference or self.model.name: dict(self.values)}
+        described = dict(self.values)
+        for name in self.of_neurons:
+            value = self.values[name]
+            described[name] = list(value) if isinstance(value, tuple) else described_distribution(value)
+        return {self.reference or self.model.name: described}
+
+
+@cache
+def _compiled(expression: str) -> CodeType:
+    return compile(expression, expression, "eval")
 
 
 def threshold64(probability: float) -> int:

@@ -20,7 +20,7 @@ from hpcsnn.models.base import (
     survival_table,
     thresholds,
 )
-from hpcsnn.models.profiles import gaussian_profile, gaussian_reach
+from hpcsnn.models.profiles import displacements_within, gaussian_profile, gaussian_reach
 
 
 @dataclass(frozen=True)
@@ -55,17 +55,7 @@ class Connector(Model):
 
 
 def _offsets_within_reach(context: PlacementContext) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
-    """Displacements (dx, dy) on the torus within reach and their squared lengths, nearest first."""
-    nx, ny = context.source_nx, context.source_ny
-    reach_squared = gaussian_reach(context.values)
-    reach = int(np.sqrt(max(reach_squared, 0)))
-    side_x = np.arange(max(-reach, -((nx - 1) // 2)), min(reach, nx // 2) + 1)
-    side_y = np.arange(max(-reach, -((ny - 1) // 2)), min(reach, ny // 2) + 1)
-    dx, dy = (grid.ravel() for grid in np.meshgrid(side_x, side_y))
-    squared = dx**2 + dy**2
-    order = np.lexsort((dx, dy, squared))
-    order = order[squared[order] <= reach_squared]
-    return dx[order].astype(np.int32), dy[order].astype(np.int32), squared[order]
+    return displacements_within(gaussian_reach(context.values), context.source_nx, context.source_ny)
 
 
 def _offset_thresholds(context: PlacementContext) -> NDArray[np.uint64]:

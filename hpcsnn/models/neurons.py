@@ -18,12 +18,14 @@ class NeuronModel(Model):
     the receptors' currents). ``update`` advances the state, ``threshold`` is an expression, ``reset`` runs on a spike.
     Where a snippet mentions ``random``, each ``random.next()`` is a fresh 32-bit number of this neuron and step.
     ``check_population(where, values, n_neurons, dt_ms)`` may refuse what does not fit the population or the step.
+    A parameter may have one value a neuron; the snippets see their own neuron's, the checks each neuron's.
     """
 
     KIND: ClassVar[str] = "neuron"
     SEES: ClassVar[tuple[str, ...]] = (
         *("input_current", "dt_ms", "step", "neuron", "flushed", "random", "exponential", "logarithm"),
     )
+    OF_NEURONS: ClassVar[bool] = True
 
     state: tuple[Variable, ...] = ()
     update: str = ""

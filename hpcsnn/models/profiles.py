@@ -20,6 +20,19 @@ def gaussian_reach_squared(p_max: float, sigma: float) -> int:
     return math.floor(2 * sigma**2 * math.log(p_max / SMALLEST_PROBABILITY))
 
 
+def displacements_within(
+    reach_squared: int, nx: int, ny: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+    """Displacements dx, dy on the torus of nx x ny up to a squared length, and these; nearest first, then by dy, dx."""
+    reach = int(np.sqrt(max(reach_squared, 0)))
+    spans = [np.arange(max(-reach, -((side - 1) // 2)), min(reach, side // 2) + 1) for side in (nx, ny)]
+    dx, dy = (axis.ravel() for axis in np.meshgrid(*spans))
+    squared = (dx**2 + dy**2).astype(np.int64)
+    order = np.lexsort((dx, dy, squared))
+    order = order[squared[order] <= reach_squared]
+    return dx[order].astype(np.int32), dy[order].astype(np.int32), squared[order]
+
+
 def gaussian_by_squared_distance(p_max: float, sigma: float) -> NDArray[np.float64]:
     """The Gaussian profile at squared distances 0, 1, .. reach, shape (reach + 1,)."""
     squared = np.arange(gaussian_reach_squared(p_max, sigma) + 1, dtype=np.float64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from hpcsnn.models import connectors, neurons, rewiring, stimuli, synapses
+from hpcsnn.models import bcpnn, connectors, neurons, rewiring, stimuli, synapses
 from hpcsnn.models.base import Model
 from hpcsnn.models.connectors import Connector
 from hpcsnn.models.neurons import NeuronModel
@@ -25,5 +25,6 @@ KINDS: dict[str, tuple[type[Model], ...]] = {
 @cache
 def registered(kind: str) -> dict[str, Model]:
     """Every built-in model of one of `KINDS`, by name: each instance that a module of models defines."""
-    found = [value for module in (connectors, neurons, rewiring, stimuli, synapses) for value in vars(module).values()]
+    modules = (connectors, neurons, rewiring, stimuli, synapses, bcpnn)
+    found = [value for module in modules for value in vars(module).values()]
     return {model.name: model for model in found if isinstance(model, KINDS[kind])}

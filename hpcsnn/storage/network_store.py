@@ -11,6 +11,7 @@ Layout (``ny, nx`` a population's grid, cut into shards, each written by one ran
     projections/J/synapse/source, VAR   (shards, room) the synapses of each shard of that grid: neuron after neuron, row
                                 by row of the shard, sources (ids) ascending, as many as ``in_degree`` says
     projections/J/receptor/VAR  (ny, nx)
+    projections/J/input_in_flight/K     (ny, nx) where delays differ: input that arrives K steps on, in fixed point
     projections/J/pre|post/TRACE.value, TRACE.last      (ny, nx) of the source or target population
     projections/J/rule/source|target/VAR                (ny, nx) variables of the rule of rewiring, likewise
 
@@ -28,7 +29,7 @@ import zarr
 from numpy.typing import NDArray
 
 from hpcsnn.analysis.statistics import DisplacementMap
-from hpcsnn.digest import digest_of, neuron_fingerprint, synapse_fingerprint
+from hpcsnn.digest import digest_of, input_fingerprint, neuron_fingerprint, synapse_fingerprint
 from hpcsnn.errors import StorageError
 from hpcsnn.network import Grid
 from hpcsnn.packed_rows import PackedRows
@@ -301,4 +302,13 @@ class StoredNetwork:
         """The digest, computed anew from what is stored."""
         neurons = {name: neuron_fingerprint(self.neurons(name)) for name in self.populations}
         synapses = {name: synapse_fingerprint(self.synapses(name)) for name in self.projections}
-        return digest_of(self.step, self.attributes["spikes"], neurons, synapses)
+        flying = {name: self._input_fingerprint(name) for name in self.projections if self._n_ahead(name)}
+        return digest_of(self.step, self.attributes["spikes"], neurons, synapses, flying)
+
+    def _n_ahead(self, projection: str) -> int:
+        return len(self.names(f"projections/{projection}/input_in_flight"))
+
+    def _input_fingerprint(self, projection: str) -> int:
+        folder = f"projections/{projection}/input_in_flight"
+        ahead = [self.array(f"{folder}/{k}").ravel() for k in range(self._n_ahead(projection))]
+        return input_fingerprint(np.arange(len(ahead[0])), ahead)

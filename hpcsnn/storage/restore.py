@@ -47,6 +47,11 @@ def restore(simulation: Simulation, stored: StoredNetwork) -> None:
         for variable in receptor.state:
             values = stored.of_neurons(f"{folder}/receptor/{variable.name}", target.global_id)
             state.write(f"{name}.receptor_state_{variable.name}", values)
+        if projection.delays is not None:
+            ring = np.zeros_like(state.read(f"{name}.input"))
+            for k, ahead in enumerate(projection.delays.ahead(ring, stored.step)):
+                ahead[...] = stored.of_neurons(f"{folder}/input_in_flight/{k}", target.global_id)
+            state.write(f"{name}.input", ring)
         for side, traces, ids in (
             ("pre", pre_traces(projection), source.known_id),
             ("post", post_traces(projection), target.global_id),

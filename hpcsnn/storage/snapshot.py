@@ -235,6 +235,9 @@ def _own_part(simulation: Simulation, population: str, copies: Copies, order: ND
         for variable in receptor.state:  # type: ignore[attr-defined]
             values = copies.array(f"{name}.receptor_state_{variable.name}")
             columns[f"projections/{name}/receptor/{variable.name}"] = values
+        if projection.delays is not None:
+            ahead = projection.delays.ahead(copies.array(f"{name}.input"), simulation.step)
+            columns |= {f"projections/{name}/input_in_flight/{k}": values for k, values in enumerate(ahead)}
         columns |= _traces(copies, name, "post", [trace.name for trace in post_traces(projection)], placement.n_own)
         for variable in target_variables(projection):
             columns[f"projections/{name}/rule/target/{variable.name}"] = copies.array(f"{name}.target_{variable.name}")

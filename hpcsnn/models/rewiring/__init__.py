@@ -6,6 +6,7 @@ from hpcsnn.models.rewiring.bogdan_2018 import LastToFire
 from hpcsnn.models.rewiring.deep_r import DeepR
 from hpcsnn.models.rewiring.homeostatic import Homeostatic
 from hpcsnn.models.rewiring.local_proposals import LocalProposals
+from hpcsnn.models.rewiring.patch_swaps import PatchSwaps
 from hpcsnn.models.rewiring.rule import NOBODY, Pairing, RewiringRule, Selection
 from hpcsnn.models.rewiring.selections import ALL_SYNAPSES, BY_SPIKE, LOCAL, PER_TARGET, PLACE, UNIFORM, WEAKEST
 
@@ -25,6 +26,7 @@ __all__ = [
     "LastToFire",
     "LocalProposals",
     "Pairing",
+    "PatchSwaps",
     "RewiringRule",
     "Selection",
 ]

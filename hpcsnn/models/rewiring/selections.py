@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.models.base import Parameter, PlacementContext, Table
-from hpcsnn.models.profiles import gaussian_by_squared_distance, gaussian_reach_squared
+from hpcsnn.models.profiles import displacements_within, gaussian_by_squared_distance, gaussian_reach_squared
 from hpcsnn.models.rewiring.rule import NOBODY, Selection
 
 ATTEMPTS = {
@@ -19,6 +19,7 @@ ATTEMPTS = {
 UNIFORM = Selection(
     "uniform",
     "Every slot of the projection with the same chance.",
+    every_slot_alike=True,
     parameters=ATTEMPTS,
     draw="""
 uint32 rest;
@@ -28,15 +29,10 @@ source_y = (int)choose(rest, (uint32)ny, &rest);
 )
 
 
-def local_profile(p_max: float, sigma: float, nx: int, ny: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Displacements dx, dy on the torus where p_max exp(-d^2 / (2 sigma^2)) is at least 2^-32, and these chances."""
-    radius = int(np.sqrt(max(gaussian_reach_squared(p_max, sigma), 0)))
-    spans = [np.arange(max(-radius, -((n - 1) // 2)), min(radius, n // 2) + 1) for n in (nx, ny)]
-    dx, dy = (axis.ravel() for axis in np.meshgrid(*spans))
-    profile = gaussian_by_squared_distance(p_max, sigma)
-    inside = dx**2 + dy**2 < len(profile)
-    dx, dy = dx[inside], dy[inside]
-    return dx.astype(np.int32), dy.astype(np.int32), profile[dx**2 + dy**2]
+def local_profile(sigma: float, nx: int, ny: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Displacements dx, dy on the torus where exp(-d^2 / (2 sigma^2)) is at least 2^-32, and these chances."""
+    dx, dy, squared = displacements_within(gaussian_reach_squared(1.0, sigma), nx, ny)
+    return dx, dy, gaussian_by_squared_distance(1.0, sigma)[squared]
 
 
 def _alias(chances: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.uint32]]:
@@ -56,7 +52,7 @@ def _alias(chances: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.
 
 def _local_table(part: int) -> Table:
     def make(context: PlacementContext) -> NDArray[Any]:
-        dx, dy, chances = local_profile(1.0, context.values["sigma"], context.source_nx, context.source_ny)
+        dx, dy, chances = local_profile(context.values["sigma"], context.source_nx, context.source_ny)
         return (dx, dy, *_alias(chances))[part]
 
     return Table("uint32" if part == 3 else "int", make)

@@ -1,0 +1,106 @@
+"""Delays that differ from synapse to synapse: from a distribution to what kernels draw from.
+
+The synapse sees a presynaptic spike (plasticity, reading of the weight) after the smallest delay of its projection;
+what it brings reaches the soma after its own delay. What is beyond the smallest is thus dendritic, as in NEST and GeNN.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcsnn.errors import ConfigurationError
+from hpcsnn.models.base import Variable
+from hpcsnn.models.distributions import Distribution, Normal
+
+# What a synapse with a delay of its own keeps beside its model's variables.
+DELAY_STEPS = Variable("delay_steps", unit="steps", ctype="int", doc="from the spike to its arrival at the soma")
+# Where a normal distribution ends unless the user says so: beyond is a chance of 3e-5 a side.
+_NORMAL_ENDS_STD = 4.0
+# Input for every step between the smallest and the largest delay has a place at each neuron.
+_MOST_STEPS_AHEAD = 2**16
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnDelays:
+    """A distribution of delays over whole steps.
+
+    Attributes:
+        distribution: in ms, with both ends.
+        first_steps: the smallest delay.
+        thresholds: (chance of a delay of at most first_steps + k steps) * 2^64 for k = 0, 1, .. up to the step before
+            the largest, shape (largest - smallest,), uint64: a delay is the smallest plus the number of these that a
+            64-bit random number reaches.
+    """
+
+    distribution: Distribution
+    first_steps: int
+    thresholds: NDArray[np.uint64]
+
+    @property
+    def last_steps(self) -> int:
+        """The largest delay."""
+        return self.first_steps + len(self.thresholds)
+
+    @property
+    def n_ahead(self) -> int:
+        """Between two steps, the steps to come that input can be on its way to."""
+        return len(self.thresholds)
+
+    @property
+    def slots(self) -> int:
+        """Steps of the ring of input: a power of two."""
+        return 1 << self.n_ahead.bit_length()
+
+    def ahead(self, ring: NDArray[Any], step: int) -> list[NDArray[Any]]:
+        """Input on its way between two steps, for step, step + 1, ..: views of `ring`, shape (slots * n,)."""
+        slot = ring.reshape(self.slots, -1)
+        return [slot[(step + k) % self.slots] for k in range(self.n_ahead)]
+
+
+def drawn_delays(where: str, distribution: Distribution, dt_ms: float) -> DrawnDelays:
+    """What `distribution` (in ms) means in steps: rounded to whole ones, beyond its ends set to them.
+
+    A normal distribution ends at 4 standard deviations on both sides (but not below one step) unless it says otherwise.
+
+    Raises:
+        ConfigurationError: an end below one step, ends too far apart; names `where`, the value and what is allowed.
+    """
+    low_ms, high_ms = distribution.low, distribution.high
+    kind = "normal" if isinstance(distribution, Normal) else "uniform"
+    if isinstance(distribution, Normal):
+        reach_ms = _NORMAL_ENDS_STD * distribution.std
+        if high_ms is None:
+            high_ms = max(distribution.mean + reach_ms, -np.inf if low_ms is None else low_ms)
+        if low_ms is None:
+            low_ms = min(max(distribution.mean - reach_ms, dt_ms), high_ms)
+        distribution = Normal(distribution.mean, distribution.std, float(low_ms), float(high_ms))
+    assert low_ms is not None and high_ms is not None
+    for name, end_ms in (("high", high_ms), ("low", low_ms)):
+        if not 1 <= round(end_ms / dt_ms) < 2**31:
+            raise ConfigurationError(
+                f"{where}.{kind}.{name}: {end_ms:g} is not allowed; "
+                f"must be a number in ms of at least one step (dt_ms {dt_ms:g})"
+            )
+    first, last = round(low_ms / dt_ms), round(high_ms / dt_ms)
+    if last - first > _MOST_STEPS_AHEAD:
+        raise ConfigurationError(
+            f"{where}.{kind}: {low_ms:g} .. {high_ms:g} ms are {last - first} steps; at most {_MOST_STEPS_AHEAD}"
+        )
+    halves_ms = (np.arange(first, last, dtype=np.float64) + 0.5) * np.float64(dt_ms)
+    thresholds = [min(int(chance * 2.0**64), 2**64 - 1) for chance in _cumulative(distribution, halves_ms).tolist()]
+    return DrawnDelays(distribution, first, np.array(thresholds, dtype=np.uint64))
+
+
+def _cumulative(distribution: Distribution, at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Chance of a value of at most `at`, entry by entry."""
+    if isinstance(distribution, Normal):
+        if distribution.std == 0:
+            return (at >= distribution.mean).astype(np.float64)
+        from scipy.special import ndtr  # takes longer to load than most commands take
+
+        return np.asarray(ndtr((at - distribution.mean) / distribution.std), dtype=np.float64)
+    return np.clip((at - distribution.low) / max(distribution.high - distribution.low, 1e-300), 0.0, 1.0)
