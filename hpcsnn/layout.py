@@ -142,6 +142,7 @@ def projection_struct(projection: Projection) -> Struct:
 def _rewiring_fields(rule: RewiringRule) -> list[tuple[str, str | Struct]]:
     fields: list[tuple[str, str | Struct]] = [
         ("rewiring_every_steps", "int"),
+        ("rewiring_forms_within", "int"),
         ("event_log", "int*"),
         ("event_log_count", "int*"),
         ("event_log_size", "int"),

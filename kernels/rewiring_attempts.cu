@@ -8,9 +8,10 @@ KERNEL draw_attempts_{{ projection.name }}(Network* net) {
     const int nx = target_population.nx, ny = target_population.ny;
     const int side_x = projection.rewiring_block_x, side_y = projection.rewiring_block_y;
     const int blocks_x = nx / side_x;
-    const int reach = projection.rewiring_reach_squared;
+    const int furthest = projection.rewiring_reach_squared;  // of a synapse that may be there
     const uint32 seed0 = control->seed0, seed1 = control->seed1;
 //% if rule.select.looks_back_ms
+    const int reach = projection.rewiring_forms_within;  // every rank knows all sources within it
     // Spikes of this interval that other ranks have are not known here yet: those up to the last exchange count.
     const int known_until = now - now % projection.rewiring_interval;
     const int first_recent = known_until - projection.rewiring_looks_back < 0 ? 0 : known_until - projection.rewiring_looks_back;
@@ -46,7 +47,7 @@ KERNEL draw_attempts_{{ projection.name }}(Network* net) {
         int n = 0;
         for (int attempt = 0; attempt < attempts; ++attempt) {
             const Attempt one = drawn[attempt];
-            const bool within = one.source >= 0 && one.distance_squared <= reach;
+            const bool within = one.source >= 0 && one.distance_squared <= furthest;
 //% if not rule.select.pick
             if (!within) continue;
 //% endif
@@ -90,10 +91,10 @@ KERNEL rewire_{{ projection.name }}(Network* net) {
             int tried = -1;
             bool forming = false;
 {{ paste(rule, "pick", rule.select.pick) }}
-            forming &= attempt.source >= 0;
+            forming &= attempt.source >= 0 && attempt.distance_squared <= projection.rewiring_forms_within;
 //% else
             const int tried = found;
-            const bool forming = found < 0;
+            const bool forming = found < 0 && attempt.distance_squared <= projection.rewiring_forms_within;
 //% endif
             bool goes = false;
             int why = 0;
