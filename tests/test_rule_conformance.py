@@ -43,16 +43,19 @@ class TestLocalProposals(Crowded):
 
 
 class TestLastToFire(Crowded):
-    """Delays of several steps, so that spikes are exchanged seldom; listed synapses reach further than the rule."""
+    """Delays of several steps, so that spikes are exchanged seldom; ranks know few sources beyond the rule's reach."""
 
     rule = rewiring.LastToFire(p_max=1.0, sigma=0.5, recent_ms=2.0, block_side=8, **PLACES)
+    ranks = (3,)
 
     def network(self, seed: int = 1) -> Network:
-        network = super().network(seed)
-        pre, post = (np.arange(256) * 37 + 5) % 256, np.arange(256)
-        listed = models.ExplicitList(pre=pre.tolist(), post=post.tolist(), weight=[0.1] * 256)
-        late = dataclasses.replace(network.projections[PROJECTION], connector=listed, delay_steps=7, delay_ms=0.7)
-        network.projections[PROJECTION] = late
+        network = Network(seed=seed)
+        network.add_population("input", Grid(32, 32), models.Poisson(rate_hz=40), record_spikes=True)
+        network.add_population("cells", Grid(32, 32), models.LIF(), {"V_mV": models.Normal(-60, 5)})
+        network.add_projection(
+            PROJECTION, "input", "cells", models.OneToOne(), models.ExponentialCurrent(), 0.15, models.AdditiveSTDP(),
+            rewiring=self.rule, record_events=True, capacity=1, delay_ms=0.7,
+        )  # fmt: skip
         return network
 
 
@@ -149,3 +152,52 @@ class TestOnStimulus(Crowded):
 
 class TestOnCall(Crowded):
     rule = dataclasses.replace(Tended, trigger="call")()
+
+
+Near = RewiringRule(
+    "near",
+    "Synapses go by chance and come back near; a hook asks for anyone, twice, and gets who is near, once.",
+    select=rewiring.ALL_SYNAPSES,
+    eliminate="0.25f",
+    per_target="""
+const int id = (int)(((uint64)random() * (uint32)n_sources) >> 32);
+row.remove(row.find(post_id - 1));
+row.propose(post_id);
+row.propose(id);
+row.propose(post_id);
+row.propose(-1);
+row.propose(n_sources);
+""",
+    proposals=3,
+    replace="projection",
+    reach_squared=lambda values: 5,
+)
+
+
+class TestNear(Crowded):
+    """A rank knows no more sources than are near; what is refused for want of room is owed."""
+
+    rule = Near(every_ms=5.0)
+    ranks = (3,)
+    keeps_total = False
+
+    def network(self, seed: int = 1) -> Network:
+        network = Network(seed=seed)
+        network.add_population("input", Grid(32, 32), models.Poisson(rate_hz=40), record_spikes=True)
+        network.add_population("cells", Grid(32, 32), models.LIF(), {"V_mV": models.Normal(-60, 5)})
+        network.add_projection(
+            PROJECTION, "input", "cells", models.OneToOne(), models.ExponentialCurrent(), 0.15, models.AdditiveSTDP(),
+            rewiring=self.rule, record_events=True, capacity=2, rows_grow=False,
+        )  # fmt: skip
+        return network
+
+    def check_end(self, simulation):
+        synapses, store = simulation.synapses(PROJECTION), simulation.state.stores[PROJECTION]
+        pre, post = synapses["pre"], synapses["post"]
+        dx, dy = np.abs(pre % 32 - post % 32), np.abs(pre // 32 - post // 32)
+        assert (np.minimum(dx, 32 - dx) ** 2 + np.minimum(dy, 32 - dy) ** 2 <= 5).all()
+        assert np.bincount(post).max() == 2
+        assert store.counter("refused") > 100
+        # What went and did not come back, for itself or by a hook's proposal, is owed.
+        owed = int(simulation.neurons("cells")[f"{PROJECTION}.target.owed"].sum())
+        assert owed >= 1024 - len(pre)
