@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from hpcsnn.models.base import Model
 from hpcsnn.models.registry import KINDS, registered
 from hpcsnn.models.rewiring import Pairing, RewiringRule, Selection
 from hpcsnn.models.user_files import is_reference, models_in
+from hpcsnn.snippets import cleaned
 
 # Kinds in the order in which a configuration meets them.
 _TITLES = {
@@ -125,7 +125,7 @@ def _show(console: Console, model: Model) -> None:
         console.print(f"who is tried: {escape(model.select.doc)}", soft_wrap=True)
     for name, text in _snippets(model):
         console.print(f"{name}:")
-        console.print(textwrap.indent(escape(inspect.cleandoc(text)), "  "), style="dim", soft_wrap=True)
+        console.print(textwrap.indent(escape(cleaned(text)), "  "), style="dim", soft_wrap=True)
     console.print()
 
 
