@@ -114,8 +114,9 @@ def rewiring_stages(projection: Projection, rule: RewiringRule) -> list[Stage]:
     sources = f"populations.{projection.source.name}.n_own"
     targets, blocks = f"populations.{projection.target.name}.n_own", f"projections.{name}.n_blocks"
     parts = [
-        ("share", None, rule.shares),
+        ("tally", None, rule.tallies),
         ("sources", sources, bool(rule.update_source)),
+        ("share", None, rule.shares),
         ("targets", targets, bool(rule.update_target)),
         ("visit_synapses", targets, rule.visits_synapses),
         ("draw_attempts", blocks, rule.attempts),
@@ -250,7 +251,7 @@ def _projection_view(network: Network, projection: Projection, stage_of: dict[st
         source_state=source_state.state,
         target_state=state.state,
         shared=shared_variables(projection),
-        meeting_places=[place for place in ("share", "meet") if f"{place}{suffix}" in stage_of],
+        meeting_places=[place for place in ("tally", "share", "meet") if f"{place}{suffix}" in stage_of],
         stage_of={kernel.removesuffix(suffix): stage for kernel, stage in stage_of.items() if kernel.endswith(suffix)}
         | {"form_proposed": 0},  # not of the schedule: the host goes on by itself
         own_pre_traces=synapse_model(projection).own_pre_traces,

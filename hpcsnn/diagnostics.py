@@ -74,7 +74,18 @@ def _findings(output: list[str], source: list[str], snippets: Sequence[Snippet])
                 lines = snippet.text.split("\n")
                 yield _Finding(snippet, len(lines), len(lines[-1]) + 1, message)
         elif file.startswith("snippet-"):
-            yield _Finding(snippets[int(file.removeprefix("snippet-"))], number, column, message)
+            snippet = snippets[int(file.removeprefix("snippet-"))]
+            if _SEMICOLON.search(message):
+                number, column = _end_before(snippet.text.split("\n"), number, column)
+            yield _Finding(snippet, number, column, message)
+
+
+def _end_before(lines: list[str], number: int, column: int) -> tuple[int, int]:
+    """Where the statement before a place ends: NVRTC misses a semicolon only at the first word of a later line."""
+    while number > 1 and not lines[number - 1][: column - 1].strip():
+        number -= 1
+        column = len(lines[number - 1].rstrip()) + 1
+    return number, column
 
 
 def _caret(following: list[str]) -> int:
@@ -105,6 +116,8 @@ def _hints(finding: _Finding) -> list[str]:
         return [f"{finding.snippet.slot} may read this but not change it"]
     if _SEMICOLON.search(finding.message):
         return ["is a semicolon missing at the end of this line?"]
+    if "Probability" in finding.message:
+        return ["a chance is a float such as 0.5f, true or false, or a parameter or table of probabilities"]
     return []
 
 
@@ -117,8 +130,13 @@ def _unbalanced(snippet: Snippet) -> str | None:
         for column, letter in enumerate(row, start=1):
             if letter in "([{":
                 stack.append((letter, line, column))
-            elif letter in pairs and (not stack or stack.pop()[0] != pairs[letter]):
-                return f"{snippet.where}, line {line}, column {column}: {letter} without {pairs[letter]} before it"
+            elif letter in pairs:
+                if not stack:
+                    return f"{snippet.where}, line {line}, column {column}: {letter} without {pairs[letter]} before it"
+                opened, *place = stack.pop()
+                if opened != pairs[letter]:
+                    line, column = place
+                    return f"{snippet.where}, line {line}, column {column}: {opened} is not closed before {letter}"
     if stack:
         letter, line, column = stack[-1]
         return f"{snippet.where}, line {line}, column {column}: {letter} is never closed"

@@ -146,6 +146,7 @@ def _rewiring_fields(configured: Configured) -> list[tuple[str, str | Struct]]:
     assert isinstance(rule, RewiringRule)
     fields: list[tuple[str, str | Struct]] = [
         ("rewiring_every_steps", "int"),
+        ("rewiring_forms_within", "int"),
         ("event_log", "int*"),
         ("event_log_count", "int*"),
         ("event_log_size", "int"),

@@ -19,7 +19,7 @@ from hpcsnn.source_exchange import SourceExchange
 from hpcsnn.streams import Purpose, Tag, stream
 
 # Places of meeting, as kernels/rewiring_targets.cu numbers them.
-_SHARE, _MEET = 0, 1
+_SHARE, _MEET, _TALLY = 0, 1, 2
 # Rounds of placing what is to be replaced anywhere; a round that finds every place taken leaves the rest to the next.
 _MOST_ROUNDS = 64
 
@@ -40,6 +40,8 @@ class Meetings:
         state.set_control("halt", RUNNING)
         if place == _SHARE:
             self._share(projection)
+        elif place == _TALLY:
+            self._count_out_degree(projection)
         else:
             self._meet(projection)
         state.set_control("stage", stage)

@@ -96,7 +96,7 @@ class Projection:
             return -1
         rule = self.rewiring.model
         assert isinstance(rule, RewiringRule)
-        if rule.reach_squared is None or rule.replace or rule.pairing:  # these form anywhere
+        if rule.reach_squared is None:
             return None
         return rule.reach_squared(self.rewiring.values)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # Events that a log has room for before the host must take them, beside those of one step at most.
 _LOG_ENTRIES = 1 << 18
 _NOTHING_TO_THIN = (np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.uint64))
+_ANYWHERE = 2**31 - 1  # as a squared distance
 _NUMPY = {"int": np.int32, "float": np.float32}
 
 
@@ -50,6 +51,8 @@ def bind_rewiring(state: RankState, projection: Projection) -> None:
     part: Any = getattr(state.struct.projections, projection.name)
     source, target = state.placements[projection.source.name], state.placements[projection.target.name]
     part.rewiring_every_steps = steps_between_updates(network, projection)
+    reach_squared = projection.rewiring_reach_squared
+    part.rewiring_forms_within = _ANYWHERE if reach_squared is None else reach_squared
     arrays: dict[str, Any] = {"event_log_count": device.zeros(1, np.int32)}
     for prefix, variables, n in (
         ("source", source_variables(projection), source.n_own),
@@ -89,7 +92,7 @@ def _attempt_arrays(state: RankState, projection: Projection, part: Any) -> dict
     blocks = np.unique((y // side) * blocks_x + x // side).astype(np.int32)
     part.rewiring_block_x = part.rewiring_block_y = side
     # Where the first wiring is unbounded, an existing synapse may be anywhere.
-    part.rewiring_reach_squared = 2**31 - 1 if projection.reach_squared is None else projection.reach_squared
+    part.rewiring_reach_squared = _ANYWHERE if projection.reach_squared is None else projection.reach_squared
     if rule.model.select.looks_back_ms:
         part.rewiring_interval = network.min_delay_steps()
         part.rewiring_looks_back = network.steps(rule.values[rule.model.select.looks_back_ms])
@@ -137,11 +140,13 @@ def fit_event_log(state: RankState, projection: Projection, capacity: int) -> No
     rule, part = projection.rewiring, getattr(state.struct.projections, projection.name)
     if rule is None or not isinstance(rule.model, RewiringRule):
         return
-    most = int(part.n_blocks) * rule.values["attempts"] if rule.model.attempts else 0
-    if rule.model.visits_synapses or rule.model.proposes:  # each synapse may go, each free place be taken
+    most, whole_rows = 0, rule.model.visits_synapses or rule.model.proposes
+    if rule.model.attempts:
+        most = int(part.n_blocks) * rule.values["attempts"]
+        if rule.model.select.pick or whole_rows:  # an attempt may eliminate and form, or what it forms may go at once
+            most *= 2
+    if whole_rows:  # each synapse may go, each free place be taken
         most += 2 * capacity * state.placements[projection.target.name].n_own
-    if rule.model.select.pick:
-        most *= 2  # an attempt may both eliminate and form
     part.most_events = most
     if projection.record_events and int(part.event_log_size) < most + _LOG_ENTRIES:
         part.event_log_size = most + _LOG_ENTRIES

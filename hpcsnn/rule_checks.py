@@ -53,6 +53,7 @@ def check_rule(where: str, projection: Projection) -> None:
             raise ConfigurationError(unknown_name(f"{where}: initial", name, variables))
     own: list[Any] = [*source_variables(projection), *target_variables(projection)]
     constants = [name for name, _ in rule.constant_types()]
+    _check_neurons(where, projection)
     used = Counter([*variables, *traces, *(one.name for one in own), *rule.sums, *constants, *rule.tables])
     twice = [name for name, times in used.items() if times > 1]
     if twice:
@@ -76,3 +77,19 @@ def check_delay_name(where: str, projection: Projection) -> None:
     for variable in synapse_variables(projection) if projection.delays else ():
         if variable.name == DELAY_STEPS.name:
             raise ConfigurationError(f"{where}.synapse: variable {DELAY_STEPS.name!r} is the delay's name; use another")
+
+
+def _check_neurons(where: str, projection: Projection) -> None:
+    """Refuse a rule's variable of a neuron that the neuron's own model has: ``pre`` and ``post`` hold both."""
+    for population, variables in (
+        (projection.source, source_variables(projection)),
+        (projection.target, target_variables(projection)),
+    ):
+        model: Any = population.model.model
+        states = {variable.name for variable in model.state}
+        for variable in variables:
+            if variable.name in states:
+                raise ConfigurationError(
+                    f"{where}: the variable {variable.name!r} is one of {model.name}'s too, the model of "
+                    f"{population.name}; give it another name"
+                )

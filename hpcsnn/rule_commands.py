@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,8 +18,9 @@ from rich.table import Table
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Model
 from hpcsnn.models.registry import KINDS, registered
-from hpcsnn.models.rewiring import RewiringRule
+from hpcsnn.models.rewiring import Pairing, RewiringRule, Selection
 from hpcsnn.models.user_files import is_reference, models_in
+from hpcsnn.snippets import cleaned
 
 # Kinds in the order in which a configuration meets them.
 _TITLES = {
@@ -122,12 +123,26 @@ def _show(console: Console, model: Model) -> None:
             console.print(f"{field.removesuffix('s').replace('_', ' ')} {variable.name}{unit}: {variable.doc or '-'}")
     if isinstance(model, RewiringRule):
         console.print(f"who is tried: {escape(model.select.doc)}", soft_wrap=True)
-    for snippet in dataclasses.fields(model):
-        text = getattr(model, snippet.name)
-        if isinstance(text, str) and text.strip() and snippet.name not in _NO_SNIPPETS:
-            console.print(f"{snippet.name}:")
-            console.print(textwrap.indent(escape(text.strip()), "  "), style="dim", soft_wrap=True)
+    for name, text in _snippets(model):
+        console.print(f"{name}:")
+        console.print(textwrap.indent(escape(cleaned(text)), "  "), style="dim", soft_wrap=True)
     console.print()
+
+
+def _snippets(model: Model) -> Iterator[tuple[str, str]]:
+    """The texts that a model runs, those of a rule's parts and tables by name too."""
+    for field in dataclasses.fields(model):
+        value = getattr(model, field.name)
+        texts: dict[str, Any] = {}
+        if isinstance(value, str) and field.name not in _NO_SNIPPETS:
+            texts = {field.name: value}
+        elif isinstance(value, Selection):
+            texts = {"select.draw": value.draw, "select.pick": value.pick}
+        elif isinstance(value, Pairing):
+            texts = {f"pairing.{part}": text for part, text in vars(value).items() if part != "every"}
+        elif field.name in ("initial", "sums"):
+            texts = {f"{field.name}.{part}": text for part, text in value.items()}
+        yield from ((name, text) for name, text in texts.items() if text.strip())
 
 
 def _test_classes(name: str, settings: list[str]) -> list[Any]:

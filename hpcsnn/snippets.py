@@ -6,8 +6,8 @@ name ``snippet-N``, and one that goes on counting the kernels' own. Both compile
 
 from __future__ import annotations
 
-import inspect
 import re
+import textwrap
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -40,8 +40,8 @@ class Snippet:
 
 
 def cleaned(text: str) -> str:
-    """A snippet without common indentation and blank lines around it: the lines that are counted."""
-    return inspect.cleandoc(text)
+    """A snippet without the indentation that all its lines share and blank lines around it: what is counted."""
+    return textwrap.dedent(text.expandtabs()).strip("\n").rstrip()
 
 
 def is_body(text: str) -> bool:

@@ -8,13 +8,14 @@ KERNEL draw_attempts_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     const int nx = target_population.nx, ny = target_population.ny;
     const uint32 side_x = projection.rewiring_block_x, side_y = projection.rewiring_block_y;
+    const int furthest = projection.rewiring_reach_squared;  // of a synapse that may be there
     const uint32 seed0 = control->seed0, seed1 = control->seed1;
     const int n_attempts = projection.n_blocks * attempts;
     const int *number_of = projection.attempt_number, *x0_of = projection.attempt_x0, *y0_of = projection.attempt_y0;
     int *target_of = projection.attempt_target, *source_of = projection.attempt_source, *distance_of = projection.attempt_distance;
     uint32* decision_of = projection.attempt_decision;
-    const int reach = projection.rewiring_reach_squared;
 //% if rule.select.looks_back_ms
+    const int reach = projection.rewiring_forms_within;  // every rank knows all sources within it
     // Spikes of this interval that other ranks have are not known here yet: those up to the last exchange count.
     const int known_until = now - now % projection.rewiring_interval;
     const int first_recent = known_until - projection.rewiring_looks_back < 0 ? 0 : known_until - projection.rewiring_looks_back;
@@ -71,7 +72,7 @@ KERNEL draw_attempts_{{ projection.name }}(Network* net) {
         const int dx = torus_distance(x, source_x, nx), dy = torus_distance(y, source_y, ny);
         const int distance_squared = dx * dx + dy * dy;
         target_of[n] = y * nx + x;
-        source_of[n] = source_x < 0 || distance_squared > reach ? -1 : source_y * nx + source_x;
+        source_of[n] = source_x < 0 || distance_squared > furthest ? -1 : source_y * nx + source_x;
         distance_of[n] = distance_squared;
         decision_of[n] = random.z;
     }
@@ -144,10 +145,10 @@ KERNEL rewire_{{ projection.name }}(Network* net) {
             int tried = -1;
             bool forming = false;
 {{ paste(rule, "pick", rule.select.pick) }}
-            forming &= attempt.source >= 0;
+            forming &= attempt.source >= 0 && attempt.distance_squared <= projection.rewiring_forms_within;
 //% else
             const int tried = found;
-            const bool forming = found < 0;
+            const bool forming = found < 0 && attempt.distance_squared <= projection.rewiring_forms_within;
 //% endif
             bool goes = false;
             int why = 0;

@@ -22,16 +22,25 @@ struct Row_{{ projection.name }} {
     }
 //% endfor
     DEVICE_MEMBER int find(const int id) const {
-        const int source = known_index(net->populations.{{ projection.source }}, id);
+        const auto& sources = net->populations.{{ projection.source }};
+        const int source = id < 0 || id >= sources.nx * sources.ny ? -1 : known_index(sources, id);
         return source < 0 ? -1 : find_{{ projection.name }}(net, target << net->projections.{{ projection.name }}.row_shift, size(), source);
     }
-    DEVICE_MEMBER void remove(const int place, const int reason = 0) const { remove_{{ projection.name }}(net, target, place, reason); }
-    // False where there is one already, or where this projection can form none.
+    // Nothing where the row has no such place, such as that of a source that was not found.
+    DEVICE_MEMBER void remove(const int place, const int reason = 0) const {
+        if (place >= 0 && place < size()) remove_{{ projection.name }}(net, target, place, reason);
+    }
+    // False where there is one already or proposed already, and where this projection can form none.
     DEVICE_MEMBER bool propose(const int id) const {
         auto& projection = net->projections.{{ projection.name }};
-        const int source = known_index(net->populations.{{ projection.source }}, id);
-        if (source < 0 || find(id) >= 0 || projection.n_proposed[target] == {{ rule.proposals }}) return false;
-        projection.hook_proposed[target * {{ rule.proposals }} + projection.n_proposed[target]++] = source;
+        const auto& sources = net->populations.{{ projection.source }};
+        if (id < 0 || id >= sources.nx * sources.ny || projection.n_proposed[target] == {{ rule.proposals }}) return false;
+        const int source = known_index(sources, id);
+        if (source < 0 || find(id) >= 0 || !reaches_{{ projection.name }}(net, source, target)) return false;
+        int* proposed = projection.hook_proposed + target * {{ rule.proposals }};
+        for (int n = 0; n < projection.n_proposed[target]; ++n)
+            if (proposed[n] == source) return false;
+        proposed[projection.n_proposed[target]++] = source;
         return true;
     }
 };
@@ -71,9 +80,11 @@ KERNEL replace_{{ projection.name }}(Network* net) {
         for (; projection.target_owed[target] > 0 && *tried < REPLACEMENT_TRIES; *tried += 1) {
             const uint32 number = philox((uint32)target_population.global_id[target], (uint32)now, {{ projection.stream_attempts }}u | CANDIDATE_NUMBERS, (uint32)*tried, control->seed0, control->seed1).x;
             const int source = known_index(source_population, (int)(((uint64)number * (uint32)n_sources) >> 32));
-            if (source < 0 || find_{{ projection.name }}(net, target << projection.row_shift, projection.in_degree[target], source) >= 0) continue;
+            const int in_degree = projection.in_degree[target];
+            if (source < 0 || !reaches_{{ projection.name }}(net, source, target)) continue;
+            if (find_{{ projection.name }}(net, target << projection.row_shift, in_degree, source) >= 0) continue;
             if (!form_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.replace }})) return;
-            projection.target_owed[target] -= 1;
+            projection.target_owed[target] -= projection.in_degree[target] - in_degree;  // what is refused is owed still
         }
         *tried = 0;
     }
@@ -106,10 +117,11 @@ KERNEL form_proposed_{{ projection.name }}(Network* net) {
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {
         const int row = target << projection.row_shift;
         for (int& n = projection.proposed_done[target]; n < projection.proposed_start[target + 1]; ++n) {
-            const int source = projection.proposed[n];
-            if (find_{{ projection.name }}(net, row, projection.in_degree[target], source) >= 0) continue;
+            const int source = projection.proposed[n], in_degree = projection.in_degree[target];
+            if (source < 0 || !reaches_{{ projection.name }}(net, source, target)) continue;
+            if (find_{{ projection.name }}(net, row, in_degree, source) >= 0) continue;
             if (!form_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.form_proposed }})) return;
-            atomic_add(projection.n_formed, (int64)1);
+            atomic_add(projection.n_formed, (int64)(projection.in_degree[target] - in_degree));  // none if it was refused
         }
     }
 }
@@ -211,15 +223,15 @@ KERNEL sum_{{ name }}_{{ projection.name }}(Network* net) {
 }
 //% endfor
 
-//% if rule.meets or rule.shares
+//% if projection.meeting_places
 // A place where the host of each rank has something to do with those of the others; the schedule goes on behind it.
 //% for place in projection.meeting_places
 KERNEL {{ place }}_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
-//% if place == "meet" and rule.pairing
+//% if place == "meet" and rule.pairing and rule.trigger != "call"
     if (now / projection.rewiring_every_steps % {{ rule.pairing.every }}) return;
 //% endif
-    if (thread_first() == 0) halt(control, MEETING, {{ projection.stage_of[place] }} + 1, {{ projection.index }}, {{ 1 if place == "meet" else 0 }});
+    if (thread_first() == 0) halt(control, MEETING, {{ projection.stage_of[place] }} + 1, {{ projection.index }}, {{ {"share": 0, "meet": 1, "tally": 2}[place] }});
 }
 //% endfor
 //% endif

@@ -41,12 +41,27 @@ DEVICE int find_{{ projection.name }}(Network* net, const int row, const int n, 
     return found;
 }
 
+//% if projection.rewiring.proposes
+// Whether the rule may form a synapse at this distance: within its reach every rank knows every source, beyond it not.
+DEVICE bool reaches_{{ projection.name }}(Network* net, const int source, const int target) {
+//% if projection.rewiring.reach_squared
+    const auto& targets = net->populations.{{ projection.target }};
+    const int pre_id = net->populations.{{ projection.source }}.known_id[source];
+    return squared_distance(pre_id, targets.global_id[target], targets.nx, targets.ny) <= net->projections.{{ projection.name }}.rewiring_forms_within;
+//% else
+    (void)net; (void)source; (void)target;
+    return true;
+//% endif
+}
+//% endif
+
 // The row's last synapse takes the place of the one that goes: rows have no holes.
 DEVICE void remove_{{ projection.name }}(Network* net, const int target, const int place, const int reason) {
     auto& projection = net->projections.{{ projection.name }};
     const int row = target << projection.row_shift, in_degree = projection.in_degree[target];
     const int at = row + place, last = row + in_degree - 1, source = projection.source[at];
-    log_event_{{ projection.name }}(net, source, target, 1 + reason);
+    const int most = {{ projection.rewiring.reasons | length }} - 1, named = reason < 0 ? 0 : reason < most ? reason : most;
+    log_event_{{ projection.name }}(net, source, target, 1 + named);
     atomic_exchange(&projection.outgoing[((int64)source << projection.outgoing_shift) + projection.entry[at]], -1);
     if (last != at) {
         const int moved = projection.source[last];

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import datetime
 import json
 import math
+import platform
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,8 @@ from hpcsnn.models.rewiring import Homeostatic
 
 RESULTS = Path(__file__).parent / "results"
 EXCITATORY, INHIBITORY = 400, 100
+# The network is looked at so often, and has settled by this look, as NEST's.
+EVERY_S, SETTLED = 2.0, 21
 _DT_MS, _TAU_SYNAPSE_MS, _TAU_M_MS, _C_PF = 0.1, 0.5, 10.0, 250.0
 # A current of one step's length a decay, where NEST's decays within the step too: the same charge.
 _CHARGE = _TAU_SYNAPSE_MS / _DT_MS * (1 - math.exp(-_DT_MS / _TAU_SYNAPSE_MS))
@@ -121,6 +126,31 @@ def run(seed: int, model_s: float, every_s: float, comm: Any = None) -> dict[str
     return {"seed": seed, "wall_s": round(wall_s, 3), "digest": simulation_digest(simulation), "over_time": course}
 
 
+def draw(ours: dict[str, Any], peer: dict[str, Any], path: Path) -> None:
+    """Both time courses: mean and twice the spread over seeds."""
+    import matplotlib.pyplot as plt
+
+    names = {
+        "calcium_e": "calcium, excitatory", "calcium_i": "calcium, inhibitory",
+        "in_degree_e_to_e": "in-degree, e to e", "in_degree_e_to_i": "in-degree, e to i",
+        "in_degree_i_to_e": "in-degree, i to e", "in_degree_i_to_i": "in-degree, i to i",
+    }  # fmt: skip
+    figure, axes = plt.subplots(3, 2, figsize=(9, 8), sharex=True, layout="constrained")
+    for axis, (name, title) in zip(axes.flat, names.items(), strict=True):
+        for label, result, colour in (("hpcsnn", ours, "tab:blue"), ("NEST", peer, "tab:orange")):
+            values = np.array(result["by_seed"][name])
+            mean, sd = values.mean(axis=0), values.std(axis=0, ddof=1)
+            axis.plot(result["times_s"], mean, color=colour, label=label)
+            axis.fill_between(result["times_s"], mean - 2 * sd, mean + 2 * sd, color=colour, alpha=0.25, linewidth=0)
+        axis.set_title(title, fontsize=10)
+        axis.set_ylim(bottom=0)
+    axes[0, 0].legend(frameon=False)
+    for axis in axes[-1]:
+        axis.set_xlabel("time (s)")
+    figure.suptitle("Homeostatic growth: mean over seeds, band of two standard deviations", fontsize=11)
+    figure.savefig(path, dpi=100)
+
+
 def main() -> None:
     """Run all seeds and write the results."""
     from mpi4py import MPI
@@ -128,23 +158,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=8, help="seeds 1 to this number")
     parser.add_argument("--model-s", type=float, default=60.0, help="model time of a seed, in s")
+    parser.add_argument("--to", type=Path, default=RESULTS / "homeostatic.json", help="where the results go")
     arguments = parser.parse_args()
     comm = MPI.COMM_WORLD
-    runs = [run(seed, arguments.model_s, 2.0, comm) for seed in range(1, arguments.seeds + 1)]
+    runs = [run(seed, arguments.model_s, EVERY_S, comm) for seed in range(1, arguments.seeds + 1)]
     if comm.Get_rank() != 0:
         return
     peer = json.loads((RESULTS / "nest_homeostatic.json").read_text())
-    for name in runs[0]["over_time"]:
-        ours = np.array([one["over_time"][name] for one in runs])
-        theirs = np.array(peer["by_seed"][name])[:, : ours.shape[1]]
-        print(
-            name,
-            "ours",
-            ours.mean(0)[[1, 5, 11, 15, 19, -1]].round(3),
-            "NEST",
-            theirs.mean(0)[[1, 5, 11, 15, 19, -1]].round(3),
-        )
-    print([one["wall_s"] for one in runs])
+    result = {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
+        "command": "python -m scaling.homeostatic",
+        "hpcsnn": version("hpcsnn"),
+        "python": platform.python_version(),
+        "ranks": comm.Get_size(),
+        "times_s": [EVERY_S * (k + 1) for k in range(len(runs[0]["over_time"]["calcium_e"]))],
+        "wall_s": [one["wall_s"] for one in runs],
+        "digests": [one["digest"] for one in runs],
+        "by_seed": {name: [one["over_time"][name] for one in runs] for name in runs[0]["over_time"]},
+    }
+    arguments.to.write_text(json.dumps(result, indent=1) + "\n")
+    draw(result, peer, arguments.to.with_suffix(".png"))
+    print(f"{'from 44 s on':18}{'hpcsnn':>18}{'NEST':>18}{'difference / its standard error':>34}")
+    for name in result["by_seed"]:
+        ours, theirs = (np.array(r["by_seed"][name])[:, SETTLED:].mean(axis=1) for r in (result, peer))
+        error = math.hypot(ours.std(ddof=1) / math.sqrt(len(ours)), theirs.std(ddof=1) / math.sqrt(len(theirs)))
+        spread = [f"{one.mean():.4f} ± {one.std(ddof=1):.4f}" for one in (ours, theirs)]
+        print(f"{name:18}{spread[0]:>18}{spread[1]:>18}{(ours.mean() - theirs.mean()) / error:>34.2f}")
+    print("wall seconds a seed:", *result["wall_s"], "NEST:", *peer["wall_s"])
 
 
 if __name__ == "__main__":

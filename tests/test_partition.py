@@ -94,12 +94,3 @@ def test_more_ranks_than_tiles_is_refused_with_a_way_out():
     with pytest.raises(ConfigurationError, match=r"ranks: 5 is not allowed.*4 tiles of side 8.*smaller tile"):
         place_network(topographic_map(), 8, 0, 5)
     assert place_network(topographic_map(), 4, 0, 5)["target"].n_own > 0
-
-
-@pytest.mark.parametrize("slots", [{"replace": "target"}, {"replace": "projection"}, {}], ids=str)
-def test_what_is_replaced_may_come_from_anywhere(slots):
-    """Whatever reach a rule claims: a source that a rank does not know would be skipped there and nowhere else."""
-    rule = models.RewiringRule("near", "", reach_squared=lambda values: 1, **slots)
-    network = two_layers(Grid(8, 8))
-    network.add_projection("rewired", "a", "b", models.OneToOne(), models.ExponentialCurrent(), 1.0, rewiring=rule())
-    assert network.projections["rewired"].rewiring_reach_squared == (None if slots else 1)

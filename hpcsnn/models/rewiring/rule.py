@@ -73,7 +73,7 @@ class Pairing:
     numbers, negative where there are too many. They see ``id``, the rule's variables of the neuron, and ``out_degree``
     or ``in_degree``. Every so many updates (the parameter that ``every`` names), sources with too many synapses lose
     some at random, then targets, then offers meet demands; ``after_source`` and ``after_target`` run at last and may
-    change the rule's variables; they see what is still vacant as ``vacant``.
+    change the rule's variables; they see what is still vacant as ``vacant``. An update on call always pairs.
     """
 
     offers: str
@@ -110,26 +110,17 @@ class RewiringRule(Model):
     variables and traces that the projection's synapse model must have. ``bound`` is an expression over the parameters
     for the largest absolute weight that the rule itself makes. ``trigger`` is when updates happen: every
     ``every_ms``, when the source population's stimulus changes, or when `Simulation.rewire` is called.
-    ``reach_squared`` is the largest squared distance at which ``form`` is not zero (None: anywhere); ``profile`` the
+    ``reach_squared`` is the largest squared distance at which a synapse may form (None: anywhere); ``profile`` the
     chance to form by squared distance 0, 1, .. where that is all it depends on.
     """
 
     KIND: ClassVar[str] = "rewiring rule"
     SEES: ClassVar[tuple[str, ...]] = (
-        *(
-            "distance_squared",
-            "in_degree",
-            "pre_id",
-            "post_id",
-            "pre",
-            "post",
-            "random",
-            "pair_random",
-            "dt_ms",
-            "step",
-        ),
-        *("source_x", "source_y", "x", "y", "nx", "ny", "choose", "chance", "tried", "forming", "found", "any_synapse"),
-        *("weakest", "remove", "propose", "source_id", "out_degree", "every_ms", "id", "n_sources", "n_targets"),
+        *("distance_squared", "in_degree", "out_degree", "pre_id", "post_id", "id", "pre", "post", "vacant"),
+        *("random", "pair_random", "choose", "chance", "dt_ms", "step", "every_ms", "n_sources", "n_targets"),
+        *("source_x", "source_y", "x", "y", "nx", "ny", "reach", "recent", "n_recent"),
+        *("tried", "forming", "found", "any_synapse", "weakest"),
+        *("row", "size", "find", "source_id", "remove", "propose"),
     )
 
     select: Selection = NOBODY
@@ -165,6 +156,8 @@ class RewiringRule(Model):
             ("tables", self.select.tables),
         ):
             object.__setattr__(self, name, {**extra, **getattr(self, name)})
+        if self.pairing is not None and len(self.reasons) < 2:
+            object.__setattr__(self, "reasons", ("target", "source"))
         if isinstance(self.initial, str):
             object.__setattr__(self, "initial", {"weight": self.initial})
 
@@ -213,6 +206,11 @@ class RewiringRule(Model):
         return self.mentions(r"pre\s*\.\s*\w+")
 
     @property
+    def tallies(self) -> bool:
+        """Whether sources must know their out-degree before an update, and not only where elements pair."""
+        return self.pairing is not None and re.search(r"\bout_degree\b", self.update_source) is not None
+
+    @property
     def needs_equal_grids(self) -> bool:
         """Whether distances or places play a part."""
-        return self.attempts or self.mentions("distance_squared")
+        return self.attempts or self.reach_squared is not None or self.mentions("distance_squared")
