@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hpcsnn import Grid, Network, Simulation, models
+from hpcsnn import ConfigurationError, Grid, Network, Simulation, models
 from hpcsnn.config import load_configuration, parse_configuration, write_configuration
 from hpcsnn.conformance import RuleConformance
 from hpcsnn.devices.host import HostDevice
@@ -136,7 +136,7 @@ _SEES = {
     "per_target": f"post_id {_TARGET} random() random.uniform() row.size() row.find(0) own_of_target"
     " (row.size()?row.source_trace(0):0.0f)",
     "sums": f"post_id in_degree {_TARGET}",
-    "draw": "x y nx ny reach random.y random.w",
+    "draw": "x y nx ny random.y random.w",
     "pick": f"found in_degree post_id any_synapse() weakest() random() {_TARGET}",
     "offers": "id out_degree of_source",
     "demands": "id in_degree of_target",
@@ -189,6 +189,15 @@ def test_every_slot_sees_what_the_page_says(every_synapse):
         synapse=models.AdditiveSTDP(), rewiring=rule(),
     )  # fmt: skip
     Simulation(network, device=HostDevice(("-O0",))).run(4)
+
+
+@pytest.mark.parametrize(
+    ("slot", "allowed"),
+    [("replace", "'', 'target', 'projection'"), ("trigger", "'every_ms', 'stimulus', 'call'")],
+)
+def test_a_slot_with_few_values_takes_no_other(slot, allowed):
+    with pytest.raises(ConfigurationError, match=re.escape(f"mine.{slot}: 'row' is not allowed; one of {allowed}")):
+        RewiringRule("mine", "", **{slot: "row"})
 
 
 def test_rules_names_every_rule():

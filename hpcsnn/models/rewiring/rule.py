@@ -6,11 +6,12 @@ import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.base import Derived, Model, Parameter, Table, Variable
 from hpcsnn.models.synapses import SpikeTrace
 
@@ -149,6 +150,11 @@ class RewiringRule(Model):
     profile: Callable[[Mapping[str, Any]], NDArray[np.float64]] | None = None
 
     def __post_init__(self) -> None:
+        for name in ("replace", "trigger"):
+            allowed = get_args(get_type_hints(RewiringRule)[name])
+            if getattr(self, name) not in allowed:
+                words = ", ".join(map(repr, allowed))
+                raise ConfigurationError(f"{self.name}.{name}: {getattr(self, name)!r} is not allowed; one of {words}")
         every = {"every_ms": EVERY_MS} if self.trigger == "every_ms" else {}
         for name, extra in (
             ("parameters", {**every, **self.select.parameters}),
