@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 from networks import newer_models, topographic_map
 from ranks import run_on_ranks
+from rules import Swap, Tended, Wanderer
 
 from hpcsnn import DeviceError, Grid, Network, Simulation, models
 from hpcsnn.codegen import EXCHANGE, generate
@@ -14,6 +16,7 @@ from hpcsnn.devices import choose_device
 from hpcsnn.devices.cuda import NVRTC_FLAGS, gpu_count
 from hpcsnn.devices.racing_threads import RacingThreads
 from hpcsnn.digest import simulation_digest
+from hpcsnn.models import rewiring
 
 needs_gpu = pytest.mark.skipif(gpu_count() == 0, reason="needs a GPU")
 
@@ -70,8 +73,37 @@ def ptx_of(source: str, compute_capability: int) -> str:
         nvrtc.destroyProgram(program)
 
 
+def every_rule() -> Network:
+    """A projection for each shipped rule and for those of `rules`, which use what no shipped one does."""
+    network, grid = Network(seed=3), Grid(16, 16)
+    network.add_population("input", grid, models.MovingGaussianPoisson(dwell_ms=5.0))
+    network.add_population("cells", grid, models.LIF(), {"V_mV": models.Normal(-60, 5)})
+    places = {"attempts": 30, "p_eliminate": 0.1, "max_in_degree": 9, "every_ms": 0.5}
+    growth = {"every_ms": 1.0, "updates_a_pairing": 5, "tau_calcium_ms": 100.0, "beta_calcium": 0.02}
+    grown = {f"{side}_growth_per_s": 100.0 for side in ("axon", "dendrite")}
+    stimulus = dataclasses.replace(Wanderer, name="stimulus", trigger="stimulus")
+    call = dataclasses.replace(Tended, name="call", trigger="call")
+    rules = [
+        models.Bamford(p_max=0.5, sigma=2.0, attempts=100),
+        rewiring.Bamford2010(p_max=0.9, sigma=2.0, **places),
+        rewiring.LastToFire(p_max=0.9, sigma=2.0, **places),
+        rewiring.LocalProposals(**places),
+        rewiring.DeepR(temperature=0.01, w_max=0.2),
+        rewiring.Homeostatic(**growth, **grown),
+        *(Swap(attempts=30), Wanderer(), Tended(), stimulus(), call()),
+    ]
+    wired, current = models.FixedProbability(p=0.01), models.ExponentialCurrent()
+    for rule in rules:
+        network.add_projection(
+            rule.model.name, "input", "cells", wired, current, 0.1, rewiring=rule, record_events=True, capacity=1
+        )
+    return network
+
+
 @pytest.mark.parametrize("compute_capability", [80, 90])
-@pytest.mark.parametrize(("make", "n_ranks"), [(everything, 1), (everything, 2), (newer_models, 1)])
+@pytest.mark.parametrize(
+    ("make", "n_ranks"), [(everything, 1), (everything, 2), (newer_models, 1), (every_rule, 1), (every_rule, 2)]
+)
 def test_every_kernel_compiles_for_gpus(compute_capability, make, n_ranks):
     program = generate(make(), n_ranks)
     ptx = ptx_of(program.kernels, compute_capability)
@@ -138,6 +170,7 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 import numpy as np
 import hpcsnn.rank_state
+import hpcsnn.rewiring_state
 from hpcsnn.devices.racing_threads import RacingThreads
 from mpi4py import MPI
 from networks import topographic_map
@@ -145,7 +178,7 @@ from hpcsnn import Simulation
 from hpcsnn.devices.base import LOG_FULL
 from hpcsnn.digest import simulation_digest
 from hpcsnn.storage.network_store import StoredNetwork, write_network
-hpcsnn.rank_state._LOG_ENTRIES = 20
+hpcsnn.rank_state._LOG_ENTRIES = hpcsnn.rewiring_state._LOG_ENTRIES = 20
 world = MPI.COMM_WORLD
 record = {{"projections__ff__record_events": True, "projections__lat__record_events": True}}
 for device in ("cpu", RacingThreads()):
@@ -189,7 +222,7 @@ def test_a_gpu_that_is_not_there_is_an_error_that_says_what_to_do(monkeypatch):
 
 @pytest.mark.gpu
 @needs_gpu
-@pytest.mark.parametrize("make", [topographic_map, everything, newer_models])
+@pytest.mark.parametrize("make", [topographic_map, everything, newer_models, every_rule])
 def test_a_gpu_gives_the_hosts_bits(make):
     assert digest_on(make(), "gpu", 2000.0) == digest_on(make(), "cpu", 2000.0)
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pytest
 from rules import Swap, Tended, Wanderer
 
-from hpcsnn import Grid, Network, models
-from hpcsnn.conformance import PROJECTION, RuleConformance
+from hpcsnn import Grid, Network, Simulation, models
+from hpcsnn.conformance import PROJECTION, RuleConformance, _advance
+from hpcsnn.devices import HostDevice
+from hpcsnn.devices.base import LOG_FULL
+from hpcsnn.digest import simulation_digest
 from hpcsnn.models import Parameter, RewiringRule, Variable, rewiring
 
 PLACES = {"max_in_degree": 16, "p_eliminate": 0.1, "p_eliminate_weak": 0.3, "attempts": 100, "every_ms": 0.5}
@@ -201,3 +205,24 @@ class TestNear(Crowded):
         # What went and did not come back, for itself or by a hook's proposal, is owed.
         owed = int(simulation.neurons("cells")[f"{PROJECTION}.target.owed"].sum())
         assert owed >= 1024 - len(pre)
+
+
+@pytest.mark.parametrize("tested", [TestTended, TestWanderer, TestSwap, TestDealt, TestOnCall, TestNear])
+def test_logs_of_events_that_fill_up_and_none_at_all(tested, monkeypatch):
+    """Room for one update's events only: the schedule halts at nearly every update, and no event is lost."""
+    whole = tested()._run()
+    monkeypatch.setattr("hpcsnn.rewiring_state._LOG_ENTRIES", 0)
+    simulation, halts = tested()._simulation(), []
+    mend = simulation._mend
+    monkeypatch.setattr(simulation, "_mend", lambda reason: (halts.append(reason), mend(reason)))
+    _advance(simulation, tested.duration_ms)
+    stages = simulation.program.stages
+    if PROJECTION not in simulation.program.on_call and not any(stage.meets for stage in stages):
+        # Logs are taken after a call, and where ranks meet.
+        assert halts.count(LOG_FULL) > 10
+    np.testing.assert_array_equal(simulation.events(PROJECTION), whole.events(PROJECTION))
+    network = tested().network()
+    network.projections[PROJECTION] = dataclasses.replace(network.projections[PROJECTION], record_events=False)
+    unrecorded = Simulation(network, device=HostDevice(("-O1",)))
+    _advance(unrecorded, tested.duration_ms)
+    assert simulation_digest(unrecorded) == simulation_digest(simulation) == simulation_digest(whole)
