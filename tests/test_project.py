@@ -70,12 +70,17 @@ def blocks(language):
 
 
 def test_the_readmes_python_runs(tmp_path):
-    network, model = blocks("python")
+    network, model, rule = blocks("python")
     assert len([line for line in network.splitlines() if line.strip()]) <= 18, "a dozen lines and what they print"
     (tmp_path / "example.py").write_text(network.replace("60_000", "200") + model)
     done = run(sys.executable, "example.py", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert re.search(r"\d+ synapses, mean weight 0\.1\d+.* and \d+ spikes\n\d+\.\d+ Hz\n$", done.stdout)
+    (tmp_path / "my_rule.py").write_text(rule)
+    options = ["--set", "projections.ff.rewiring=my_rule.py:MyRule", "--set", "duration_ms=500", "--no-figures"]
+    done = run(str(Path(sys.executable).parent / "hpcsnn"), "run", "topomap", *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"formed +[1-9]", done.stdout)
 
 
 def test_the_readmes_yaml_is_a_configuration(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import chisquare
 
 from hpcsnn import Grid, Network, Simulation, models
+from hpcsnn.config import load_configuration
 from hpcsnn.devices import HostDevice
 from hpcsnn.models import rewiring
 
@@ -225,3 +226,32 @@ def test_homeostatic_pairs_no_more_than_there_are_and_anyone_with_anyone():
     assert most > 3
     assert table.sum() > 5000
     assert chisquare(table.ravel()).pvalue > 1e-3
+
+
+def test_patch_swaps_find_the_patches_that_drive_the_target():
+    """Rows of the input are patches; a moving bump drives each target by the input at its own place."""
+    configuration = load_configuration("patch_swaps", ["duration_ms=15000"])
+    simulation = Simulation(configuration.network(), device="cpu")
+    simulation.run(200.0)
+    own = np.arange(64) // 8
+
+    def active():
+        synapses = simulation.synapses("listens")
+        patches = np.zeros((64, 8))
+        np.add.at(patches, (synapses["post"], synapses["pre"] // 8), synapses["active"])
+        assert set(np.unique(patches)) == {0.0, 8.0}, "a patch is active as a whole"
+        assert (patches.sum(axis=1) == 16).all(), "two patches a target"
+        return patches > 0
+
+    before = active()[np.arange(64), own].mean()
+    simulation.run(15_000.0)
+    after = active()
+    assert before < 0.6
+    assert after[np.arange(64), own].mean() > 0.95
+    beside = after[np.arange(64), (own + 1) % 8] | after[np.arange(64), (own - 1) % 8]
+    assert beside.mean() > 0.9, "the other patch is the next most telling: a neighbour"
+    # Silent synapses kept their statistics: the weight of the own row is the largest, active or not.
+    synapses = simulation.synapses("listens")
+    weight = np.zeros((64, 8))
+    np.add.at(weight, (synapses["post"], synapses["pre"] // 8), synapses["weight"])
+    assert (weight.argmax(axis=1) == own).mean() > 0.95
