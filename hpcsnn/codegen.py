@@ -28,6 +28,7 @@ from hpcsnn.models.base import Configured
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Network, Population, Projection
 from hpcsnn.resources import kernel_folder
+from hpcsnn.rule_names import names_by_slot
 from hpcsnn.snippets import Snippet, SnippetBook, numbered
 from hpcsnn.streams import Purpose, stream
 
@@ -281,16 +282,14 @@ def _model_view(configured: Configured) -> SimpleNamespace:
         *(f"n_{name}" for name in model.tables),
         *model.SEES,
     )
-    return SimpleNamespace(**attributes, constants=constants, arrays=arrays, kind=model.KIND, sees=sees)
+    return SimpleNamespace(**attributes, constants=constants, arrays=arrays, kind=model.KIND, sees=sees, sees_in={})
 
 
 def _rule_view(projection: Projection, rule: RewiringRule) -> SimpleNamespace:
     """The rule's view, which sees what its projection's synapses and neurons carry."""
     assert projection.rewiring is not None
     view = _model_view(projection.rewiring)
-    carried = (*synapse_variables(projection), *pre_traces(projection), *post_traces(projection))
-    own = (*rule.source_variables, *target_variables(projection), *projection.target.model.model.state)  # type: ignore[attr-defined]
-    view.sees = tuple(dict.fromkeys([*(one.name for one in (*carried, *own)), *rule.sums, *view.sees]))
+    view.sees_in = names_by_slot(projection, view.sees)
     view.target_variables = target_variables(projection)
     for name in ("visits_synapses", "shares", "meets", "proposes", "thins"):
         setattr(view, name, getattr(rule, name))

@@ -109,7 +109,8 @@ def _hints(finding: _Finding) -> list[str]:
     undeclared = _UNDECLARED.search(finding.message)
     if undeclared:
         name = next(group for group in undeclared.groups() if group)
-        near = difflib.get_close_matches(name, finding.snippet.sees, n=3, cutoff=0.6)
+        sees = {known.rpartition(".")[2]: known for known in finding.snippet.sees}  # a member by its own name
+        near = [sees[known] for known in difflib.get_close_matches(name, sees, n=3, cutoff=0.6)]
         hints = [f"did you mean {' or '.join(near)}?"] if near else []
         return [*hints, f"{finding.snippet.slot} sees: {', '.join(finding.snippet.sees)}"]
     if _READ_ONLY.search(finding.message):

@@ -58,7 +58,8 @@ class SnippetBook:
     def paste(self, model: SimpleNamespace, slot: str, text: str | None = None) -> str:
         """The text of a model's slot between its directives; `text` where the slot holds several."""
         words = cleaned(getattr(model, slot) if text is None else text)
-        snippet = Snippet(model.kind, model.name, slot, words, model.sees)
+        sees = model.sees_in.get(slot.partition(".")[0] if slot.startswith("sums.") else slot, model.sees)
+        snippet = Snippet(model.kind, model.name, slot, words, sees)
         if snippet not in self.snippets:
             self.snippets.append(snippet)
         number = self.snippets.index(snippet)

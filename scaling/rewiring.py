@@ -82,7 +82,7 @@ def main() -> None:
         "share_at_scale_7": {"model_s": arguments.share_ms * 1e-3, **long, "share": long["rewiring"] / long["wall"]},
     }
     print(
-        f"scale 7, {arguments.share_ms * 1e-3:g} s: rewiring is {100 * long['rewiring'] / long['wall']:.2f} % of the run"
+        f"scale 7, {arguments.share_ms * 1e-3:g} s: rewiring: {100 * long['rewiring'] / long['wall']:.2f} % of the run"
     )
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "mine.py"

@@ -116,13 +116,6 @@ class RewiringRule(Model):
     """
 
     KIND: ClassVar[str] = "rewiring rule"
-    SEES: ClassVar[tuple[str, ...]] = (
-        *("distance_squared", "in_degree", "out_degree", "pre_id", "post_id", "id", "pre", "post", "vacant"),
-        *("random", "pair_random", "choose", "chance", "dt_ms", "step", "every_ms", "n_sources", "n_targets"),
-        *("source_x", "source_y", "x", "y", "nx", "ny", "reach", "recent", "n_recent"),
-        *("tried", "forming", "found", "any_synapse", "weakest"),
-        *("row", "size", "find", "source_id", "remove", "propose"),
-    )
 
     select: Selection = NOBODY
     eliminate: str = "false"
