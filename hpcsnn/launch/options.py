@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -92,3 +93,10 @@ def launch_setting(configuration: Configuration, asked: Asked) -> tuple[Any, Any
         grace_s=None if asked.grace is None else int(parse_time_ms("--grace", asked.grace) / 1e3),
     )
     return check_cluster(asked.cluster), profile, request
+
+
+def plan_of(asked: Asked, cluster: Any, profile: Any, request: Any, logs: Path) -> Any:
+    """The plan of a job that was asked for with these flags."""
+    from hpcsnn.launch.executors import make_plan
+
+    return make_plan(cluster, request, profile, logs, device=asked.device, max_restarts=asked.max_restarts)

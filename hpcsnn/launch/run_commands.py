@@ -11,9 +11,9 @@ import typer
 
 from hpcsnn.config import Configuration, load_configuration
 from hpcsnn.errors import StorageError
-from hpcsnn.launch.executors import make_plan, prepare, sbatch_script, submit
+from hpcsnn.launch.executors import prepare, sbatch_script, submit
 from hpcsnn.launch.job_files import JobFiles, State
-from hpcsnn.launch.options import Asked, launch_setting
+from hpcsnn.launch.options import Asked, launch_setting, plan_of
 from hpcsnn.launch.registry import look_up
 from hpcsnn.resuming import prepare_resume
 from hpcsnn.storage.run_directory import RunDirectory
@@ -31,8 +31,7 @@ def submit_run(configuration: Configuration, out: Path | None, name: str, asked:
     RunDirectory(run).check_free(overwrite=False)
     if (run / "job").exists():
         raise StorageError(f"{run}: a job was submitted here already; give another --out, or hpcsnn resume {run}")
-    how = {"device": asked.device, "max_restarts": asked.max_restarts}
-    prepare(run, configuration, make_plan(cluster, request, profile, logs, **how))
+    prepare(run, configuration, plan_of(asked, cluster, profile, request, logs))
     (job,) = submit(cluster, [run], request, profile, logs, name=name)
     typer.echo(f"{job}  {run}")
 
@@ -54,8 +53,7 @@ def resume_run(run: Path, until_ms: float | None, from_step: int | None, asked: 
     if directory.configuration.is_file():
         directory.write_configuration(configuration)
     logs = (run / "job" / "logs").resolve()
-    how = {"device": asked.device, "max_restarts": asked.max_restarts}
-    prepare(run, configuration, make_plan(cluster, request, profile, logs, **how))
+    prepare(run, configuration, plan_of(asked, cluster, profile, request, logs))
     (job,) = submit(cluster, [run], request, profile, logs, name=run.name)
     typer.echo(f"{job}  {run}")
 

@@ -14,9 +14,9 @@ from rich.table import Table
 from hpcsnn.analysis.figures import save
 from hpcsnn.analysis.style import STYLE
 from hpcsnn.config import Configuration
-from hpcsnn.launch.executors import make_plan, prepare, submit
+from hpcsnn.launch.executors import prepare, submit
 from hpcsnn.launch.job_files import JobFiles
-from hpcsnn.launch.options import Asked, launch_setting
+from hpcsnn.launch.options import Asked, launch_setting, plan_of
 from hpcsnn.launch.registry import RunEntry, read_run, without_forgotten
 from hpcsnn.launch.sweeps import Sweep, averaged, collect, parse_vary, read_sweep, sweep_figure
 
@@ -37,10 +37,9 @@ def submit_sweep(
     if not missing:
         return
     logs = (folder / "job" / "logs").resolve()
-    how = {"device": asked.device, "max_restarts": asked.max_restarts}
 
     def prepared(run: Path) -> Path:
-        prepare(run, configurations[run], make_plan(cluster, request, profile, logs, **how))
+        prepare(run, configurations[run], plan_of(asked, cluster, profile, request, logs))
         return run
 
     if cluster == "slurm":
