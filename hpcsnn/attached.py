@@ -61,7 +61,8 @@ def shared_variables(projection: Projection) -> tuple[Variable, ...]:
     if rule is None or not rule.shares:
         return ()
     model = projection.source.model.model
-    return (*model.state, *rule.source_variables)  # type: ignore[attr-defined]
+    everything = (*model.state, *rule.source_variables)  # type: ignore[attr-defined]
+    return tuple(variable for variable in everything if rule.mentions_of_source(variable.name))
 
 
 def pre_traces(projection: Projection) -> tuple[SpikeTrace, ...]:

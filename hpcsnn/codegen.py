@@ -120,10 +120,11 @@ def rewiring_stages(projection: Projection, rule: RewiringRule) -> list[Stage]:
         ("share", None, rule.shares),
         ("targets", targets, bool(rule.update_target)),
         ("visit_synapses", targets, rule.visits_synapses),
-        ("draw_attempts", blocks, rule.attempts),
+        ("draw_attempts", f"projections.{name}.n_attempts", rule.attempts),
         ("rewire", blocks, rule.attempts),
         ("per_target", targets, bool(rule.per_target)),
         ("form_hooked", targets, bool(rule.per_target)),
+        ("clear_tries", targets, rule.replace == "target"),
         ("replace", targets, rule.replace == "target"),
         ("meet", None, rule.meets),
     ]
@@ -291,7 +292,7 @@ def _rule_view(projection: Projection, rule: RewiringRule) -> SimpleNamespace:
     view = _model_view(projection.rewiring)
     view.sees_in = names_by_slot(projection, view.sees)
     view.target_variables = target_variables(projection)
-    for name in ("visits_synapses", "shares", "meets", "proposes", "thins"):
+    for name in ("visits_synapses", "shares", "meets", "proposes", "thins", "only_pairs"):
         setattr(view, name, getattr(rule, name))
     view.uses_distance = rule.mentions("distance_squared")
     return view

@@ -27,7 +27,7 @@ import cloudpickle
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.attached import rewiring_rule
+from hpcsnn.attached import rewiring_rule, synapse_model
 from hpcsnn.devices.base import Device
 from hpcsnn.devices.host import HostDevice
 from hpcsnn.devices.racing_threads import RacingThreads
@@ -122,12 +122,16 @@ class RuleConformance:
             np.testing.assert_array_equal(before, after)
 
     def test_values_are_finite(self) -> None:
-        """Of every variable of every synapse and neuron."""
+        """Of every variable of every synapse and neuron; and no weight is larger than the rule or synapse says."""
         simulation = self._run()
         network = simulation.network
         for columns in (simulation.synapses(PROJECTION), *(simulation.neurons(name) for name in network.populations)):
             for name, values in columns.items():
                 assert np.isfinite(values).all(), f"{name} is not finite everywhere"
+        projection = network.projections[PROJECTION]
+        weight, bound = np.abs(simulation.synapses(PROJECTION)["weight"]).max(initial=0.0), projection.weight_bound
+        if synapse_model(projection).deliver.strip() == "weight":
+            assert weight <= bound * (1 + 1e-6), f"a weight of {weight:g} is beyond {bound:g}: give the rule its bound"
 
     def test_what_the_author_knows(self) -> None:
         """See `check_end`."""

@@ -15,10 +15,11 @@ from rich.console import Console
 
 import hpcsnn
 from hpcsnn.analysis.statistics import DisplacementMap, displacement_map, population_statistics, projection_statistics
+from hpcsnn.attached import rewiring_rule
 from hpcsnn.checkpointing import Checkpointer
 from hpcsnn.config import Configuration
 from hpcsnn.digest import simulation_digest
-from hpcsnn.errors import HpcsnnError
+from hpcsnn.errors import ConfigurationError, HpcsnnError
 from hpcsnn.model_time import Every
 from hpcsnn.progress import Progress
 from hpcsnn.resuming import prepare_resume
@@ -117,9 +118,15 @@ def _console(setting: Setting) -> Console:
 
 
 def _simulation(configuration: Configuration, setting: Setting) -> Simulation:
-    return Simulation(
-        configuration.network(), setting.comm, setting.device, configuration.tile, configuration.exchange_block
-    )
+    network = configuration.network()
+    for name, projection in network.projections.items():
+        rule = rewiring_rule(projection)
+        if rule is not None and rule.trigger == "call":
+            raise ConfigurationError(
+                f"projections.{name}.rewiring.{rule.name}: updates when it is called (Simulation.rewire, in Python), "
+                "and a run from a configuration never calls; give the rule another trigger"
+            )
+    return Simulation(network, setting.comm, setting.device, configuration.tile, configuration.exchange_block)
 
 
 def _lock(stack: ExitStack, directory: RunDirectory, setting: Setting) -> None:

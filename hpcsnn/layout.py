@@ -165,6 +165,7 @@ def _rewiring_fields(configured: Configured) -> list[tuple[str, str | Struct]]:
             *((f"attempt_{name}", "int*") for name in ("target", "source", "distance")),
             ("attempt_decision", "uint32*"),
             ("attempt_count", "int*"),
+            ("n_attempts", "int"),
             ("n_within", "int"),
             *((f"within_{name}", "const int*") for name in ("dx", "dy")),
             ("count_threshold", "const uint64*"),

@@ -1,6 +1,6 @@
 """What the ranks do together in an update of a rewiring rule: the schedule halts, the hosts meet, the schedule goes on.
 
-Only what an update changes travels: counts, vacant elements, a few variables of sources. See `hpcsnn.models.rewiring`.
+What travels: counts, vacant elements, and those variables of sources that snippets name. See `hpcsnn.models.rewiring`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hpcsnn.attached import rewiring_rule, shared_variables
 from hpcsnn.devices.base import RUNNING, Executable
 from hpcsnn.element_pairing import elements, paired
+from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Projection
 from hpcsnn.rank_state import RankState
 from hpcsnn.source_exchange import SourceExchange
@@ -71,7 +72,7 @@ class Meetings:
         assert rule is not None
         if rule.replace == "projection":
             self._replace(projection)
-        if rule.pairing is not None:
+        if rule.pairing is not None and self._pairs_now(projection, rule):
             self._pair(projection)
         for name in rule.sums:
             partial = f"{projection.name}.partial_{name}"
@@ -79,6 +80,13 @@ class Meetings:
             self._run(f"sum_{name}", projection)
             total = self._total(int(self._state.read(partial)[0]))
             self._state.write(f"{projection.name}.sum_{name}", np.array([total], dtype=np.int64))
+
+    def _pairs_now(self, projection: Projection, rule: RewiringRule) -> bool:
+        assert rule.pairing is not None and projection.rewiring is not None
+        if rule.trigger == "call":
+            return True
+        update = (self._state.control("step") + 1) // int(self._part(projection).rewiring_every_steps)
+        return update % int(projection.rewiring.values[rule.pairing.every]) == 0
 
     def _total(self, value: int) -> int:
         return value if self._comm is None else int(self._comm.allreduce(value))
@@ -203,7 +211,7 @@ class Meetings:
         pre, row = pre[chosen].astype(np.int32), row[chosen]
         post = target.global_id[row]
         rank = 0 if self._comm is None else self._comm.Get_rank()
-        keys = self._words(projection, Tag.SURPLUS, post, pre)
+        keys = self._words(projection, Tag.RETRACT, post, pre)
         found = np.column_stack([pre, keys, post, np.full(len(pre), rank), row]).astype(np.int64)
         # Of what this rank has, no more than might go; then of what all ranks have.
         going = _least(self._gathered(_least(found, surplus)), surplus)

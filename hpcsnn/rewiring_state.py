@@ -97,7 +97,7 @@ def _attempt_arrays(state: RankState, projection: Projection, part: Any) -> dict
         part.rewiring_interval = network.min_delay_steps()
         part.rewiring_looks_back = network.steps(rule.values[rule.model.select.looks_back_ms])
     part.n_blocks = len(blocks)
-    n_attempts = len(blocks) * attempts
+    part.n_attempts = n_attempts = len(blocks) * attempts
     numbers = (blocks[:, None] * attempts + np.arange(attempts, dtype=np.int32)).ravel()
     corners = np.repeat(blocks, attempts)
     dx, dy, count_threshold = _within_reach(projection, attempts) if rule.model.thins else _NOTHING_TO_THIN

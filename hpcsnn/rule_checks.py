@@ -61,11 +61,18 @@ def check_rule(where: str, projection: Projection) -> None:
             f"{where}: the name {twice[0]!r} is used twice among variables, traces, sums and parameters of the rule "
             f"and the synapse {projection.synapse.model.name}"
         )
-    if rule.trigger == "stimulus" and not isinstance(projection.source.model.model, SourceModel):
+    model = projection.source.model.model
+    if rule.trigger == "stimulus" and not (isinstance(model, SourceModel) and model.changes):
         raise ConfigurationError(
-            f"{where}: updates at a change of the stimulus need a source population with one; "
-            f"{projection.source.name} has the model {projection.source.model.model.name}"
+            f"{where}: updates at a change of the stimulus need a source population with a stimulus that changes; "
+            f"{projection.source.name} has the model {model.name}"
         )
+    try:
+        projection.weight_bound  # noqa: B018 (evaluates an expression of the user's)
+    except NameError as error:
+        raise ConfigurationError(
+            f"{where}.bound: {rule.bound!r} is not allowed; {error}, and it may use the rule's parameters only"
+        ) from None
 
 
 def check_delay_name(where: str, projection: Projection) -> None:

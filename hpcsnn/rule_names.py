@@ -36,7 +36,7 @@ def names_by_slot(projection: Projection, constants: tuple[str, ...]) -> dict[st
         "eliminate": (*variables, *pair),
         "reason": (*variables, *pair),
         "form": pair,
-        "initial": pair,
+        "initial": tuple(name for name in pair if name != "in_degree"),
         "update": (*variables, *pair),
         "update_source": (*sources, *before, *source_state, "id", "out_degree", "random"),
         "update_target": (*targets, *after, *state, "id", "in_degree", "random"),

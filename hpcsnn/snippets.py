@@ -44,9 +44,14 @@ def cleaned(text: str) -> str:
     return textwrap.dedent(text.expandtabs()).strip("\n").rstrip()
 
 
+def without_comments(text: str) -> str:
+    """A text with a blank in place of each comment."""
+    return _COMMENTS.sub(" ", text)
+
+
 def is_body(text: str) -> bool:
     """Whether a text that gives a value is statements with a ``return``, and not an expression."""
-    return re.search(r"\breturn\b", _COMMENTS.sub(" ", text)) is not None
+    return re.search(r"\breturn\b", without_comments(text)) is not None
 
 
 @dataclass

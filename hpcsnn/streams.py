@@ -37,6 +37,7 @@ class Tag(IntEnum):
     OFFER = 8
     DEMAND = 9
     COUNT = 10
+    RETRACT = 11
 
 
 def stream(purpose: Purpose, index: int) -> int:

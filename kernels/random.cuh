@@ -41,7 +41,7 @@ constexpr uint32 SOURCE_NUMBERS = 4u << 24;     // (pre, update)
 constexpr uint32 HOOK_NUMBERS = 5u << 24;       // (post, update), per_target
 constexpr uint32 CANDIDATE_NUMBERS = 6u << 24;  // (candidate or post, update, how many before)
 constexpr uint32 SURPLUS_NUMBERS = 7u << 24;    // (post or pre, update, other end)
-constexpr uint32 COUNT_NUMBERS = 10u << 24;     // (block, update): attempts within reach; 8 and 9 are drawn by the host
+constexpr uint32 COUNT_NUMBERS = 10u << 24;     // (block, update): attempts within reach; 8, 9 and 11 are the host's
 
 // Successive 32-bit numbers of one pair of neurons and step.
 struct PairSequence {

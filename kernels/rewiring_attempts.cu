@@ -10,7 +10,7 @@ KERNEL draw_attempts_{{ projection.name }}(Network* net) {
     const uint32 side_x = projection.rewiring_block_x, side_y = projection.rewiring_block_y;
     const int furthest = projection.rewiring_reach_squared;  // of a synapse that may be there
     const uint32 seed0 = control->seed0, seed1 = control->seed1;
-    const int n_attempts = projection.n_blocks * attempts;
+    const int n_attempts = projection.n_attempts;
     const int *number_of = projection.attempt_number, *x0_of = projection.attempt_x0, *y0_of = projection.attempt_y0;
     int *target_of = projection.attempt_target, *source_of = projection.attempt_source, *distance_of = projection.attempt_distance;
     uint32* decision_of = projection.attempt_decision;
@@ -72,7 +72,8 @@ KERNEL draw_attempts_{{ projection.name }}(Network* net) {
         const int dx = torus_distance(x, source_x, nx), dy = torus_distance(y, source_y, ny);
         const int distance_squared = dx * dx + dy * dy;
         target_of[n] = y * nx + x;
-        source_of[n] = source_x < 0 || distance_squared > furthest ? -1 : source_y * nx + source_x;
+        const bool on_grid = (uint32)source_x < (uint32)nx && (uint32)source_y < (uint32)ny;
+        source_of[n] = on_grid && distance_squared <= furthest ? source_y * nx + source_x : -1;
         distance_of[n] = distance_squared;
         decision_of[n] = random.z;
     }
@@ -145,6 +146,7 @@ KERNEL rewire_{{ projection.name }}(Network* net) {
             int tried = -1;
             bool forming = false;
 {{ paste(rule, "pick", rule.select.pick) }}
+            tried = tried < in_degree ? tried : -1;
             forming &= attempt.source >= 0 && attempt.distance_squared <= projection.rewiring_forms_within;
 //% else
             const int tried = found;

@@ -72,11 +72,22 @@ KERNEL form_hooked_{{ projection.name }}(Network* net) {
 //% endif
 
 //% if rule.replace == "target"
+// A stage of its own: a halt in the next one must not make tries anew.
+KERNEL clear_tries_{{ projection.name }}(Network* net) {
+    {{- names.update_begins() }}
+    for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) projection.replace_tried[target] = 0;
+}
+
 // What went from a row comes back in it, at sources that are drawn until one is free and formed.
 KERNEL replace_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {
         int* tried = &projection.replace_tried[target];
+        const bool full = !projection.rows_grow && projection.in_degree[target] >> projection.row_shift;
+        if (full && projection.target_owed[target] > 0 && *tried < REPLACEMENT_TRIES) {
+            atomic_add(projection.refused, (uint64)1);  // once an update; it is owed still
+            *tried = REPLACEMENT_TRIES;
+        }
         for (; projection.target_owed[target] > 0 && *tried < REPLACEMENT_TRIES; *tried += 1) {
             const uint32 number = philox((uint32)target_population.global_id[target], (uint32)now, {{ projection.stream_attempts }}u | CANDIDATE_NUMBERS, (uint32)*tried, control->seed0, control->seed1).x;
             const int source = known_index(source_population, (int)(((uint64)number * (uint32)n_sources) >> 32));
@@ -84,9 +95,8 @@ KERNEL replace_{{ projection.name }}(Network* net) {
             if (source < 0 || !reaches_{{ projection.name }}(net, source, target)) continue;
             if (find_{{ projection.name }}(net, target << projection.row_shift, in_degree, source) >= 0) continue;
             if (!form_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.replace }})) return;
-            projection.target_owed[target] -= projection.in_degree[target] - in_degree;  // what is refused is owed still
+            projection.target_owed[target] -= projection.in_degree[target] - in_degree;
         }
-        *tried = 0;
     }
 }
 //% endif
@@ -228,7 +238,7 @@ KERNEL sum_{{ name }}_{{ projection.name }}(Network* net) {
 //% for place in projection.meeting_places
 KERNEL {{ place }}_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
-//% if place == "meet" and rule.pairing and rule.trigger != "call"
+//% if place == "meet" and rule.only_pairs and rule.trigger != "call"
     if (now / projection.rewiring_every_steps % {{ rule.pairing.every }}) return;
 //% endif
     if (thread_first() == 0) halt(control, MEETING, {{ projection.stage_of[place] }} + 1, {{ projection.index }}, {{ {"share": 0, "meet": 1, "tally": 2}[place] }});

@@ -66,11 +66,11 @@ MISTAKES = {
     ),
     "method of a row": (
         lambda: network(rule(per_target="for (int k = 0; k < row.size(); ++k)\n    row.remve(k);")),
-        "rewiring rule mine, per_target, line 2, column 9: .*remve.*did you mean remove?.*",
+        "rewiring rule mine, per_target, line 2, column 9: .*remve.*did you mean row.remove?.*",
     ),
     "part of a mapping": (
         lambda: network(rule(select=rewiring.UNIFORM, form="p_swap", initial={"weight": "0.1f * post.V_mw"})),
-        "rewiring rule mine, initial, line 1, column 13: .*V_mw.*did you mean V_mV?.*",
+        "rewiring rule mine, initial, line 1, column 13: .*V_mw.*did you mean post.V_mV?.*",
     ),
     "semicolon at the end": (
         lambda: every("weight = 0.5f;\nweight = 0.25f"),
@@ -156,7 +156,38 @@ def test_a_mistake_in_the_templates_is_quoted_as_the_compiler_says_it():
     assert explained("kernels:7:3: error: something of hpcsnn's own", program.kernels, program.snippets) is None
 
 
+SPIKES = models.SpikeTrace
+PAIRING = models.Pairing(offers="1", demands="1", every="most")
 WHERE = "projections.ab.rewiring.mine"
+NEVER = [
+    (
+        {"select": rewiring.WEAKEST},
+        'mine.select: "the target\'s weakest synapse" picks a synapse but draws no source; use UNIFORM.trying',
+    ),
+    ({"eliminate": "true"}, "mine.eliminate: is never asked, since select is 'nobody'; give another select"),
+    (
+        {"form": "true", "select": rewiring.ALL_SYNAPSES},
+        "mine.form: is never asked, since select is 'all synapses'; give",
+    ),
+    (
+        {"select": models.Selection("bare", "", draw="source_x = x; source_y = y;")},
+        "mine.select: parameter: unknown name 'attempts'; allowed: most, p_swap",
+    ),
+    ({"source_traces": (SPIKES("heard", "tau"),)}, "mine.source_traces: parameter: unknown name 'tau'; allowed: most"),
+    (
+        {"pairing": PAIRING},
+        "mine.pairing.every: 'most' is not allowed; must be a parameter with ctype 'int' and minimum 1",
+    ),
+    ({"replace": "row"}, "mine.replace: 'row' is not allowed; one of '', 'target', 'projection'"),
+]
+
+
+@pytest.mark.parametrize(("slots", "message"), NEVER, ids=[message[:40] for _, message in NEVER])
+def test_what_would_never_run_is_refused(slots, message):
+    with pytest.raises(ConfigurationError, match="^" + as_pattern(message)):
+        rule(**slots)
+
+
 UNFIT = [
     (
         lambda: network(rewiring.LocalProposals(block_side=16), side=8),
@@ -183,6 +214,14 @@ UNFIT = [
         f"{WHERE}: initial: unknown name 'wieght'; allowed: weight. Did you mean 'weight'?",
     ),
     (
+        lambda: network(rule(bound="top")),
+        f"{WHERE}.bound: 'top' is not allowed; name 'top' is not defined, and it may use the rule's parameters only",
+    ),
+    (
+        lambda: network(rule(trigger="stimulus")),
+        f"{WHERE}: updates at a change of the stimulus need a source population with a stimulus that changes; a has",
+    ),
+    (
         lambda: network(rewiring.DeepR(temperature=1e3)),
         "deep_r.temperature: 1000.0 is not allowed; its steps of up to 2.45 in every_ms 1 must stay below w_max (1.0)",
     ),
@@ -206,8 +245,8 @@ def test_a_stimulus_is_needed_where_updates_wait_for_it():
             "bb", "b", "b", models.OneToOne(), models.ExponentialCurrent(), 0.1, rewiring=rule(trigger="stimulus")
         )
     assert str(error.value) == (
-        "projections.bb.rewiring.mine: updates at a change of the stimulus need a source population with one; "
-        "b has the model lif"
+        "projections.bb.rewiring.mine: updates at a change of the stimulus need a source population with a "
+        "stimulus that changes; b has the model lif"
     )
 
 
@@ -247,7 +286,6 @@ def test_a_file_that_is_wrong(tmp_path):
     path = tmp_path / "mine.py"
 
     def refused(text, message, name="Mine"):
-        path = tmp_path / f"mine{len(list(tmp_path.iterdir()))}.py"  # a file is read once
         path.write_text(text)
         with pytest.raises(ConfigurationError, match="(?s)^" + as_pattern(where + message.format(path=path)) + "$"):
             rewired(path, name)
@@ -257,6 +295,9 @@ def test_a_file_that_is_wrong(tmp_path):
     refused(GOOD, "{path}: unknown name 'Mien'; allowed: Mine. Did you mean 'Mine'?", "Mien")
     refused(GOOD.replace("RewiringRule(", "RewiringRule((", 1), "{path}: line 5: SyntaxError: .*")
     refused("x = 1\n\ny = z\n", "{path}: line 3: NameError: name 'z' is not defined")
+    (tmp_path / "beside.py").write_text("p = 0.1\n")
+    alone = "a run keeps a copy of this file alone, so it may import installed packages and no neighbours"
+    refused("from beside import p\n", "{path}: line 1: ModuleNotFoundError: No module named 'beside'; " + alone)
     other = "from hpcsnn.models import LIF, Parameter\nMine = LIF\n"
     refused(other, "Mine of {path} is a neuron; must be a rewiring rule")
 
@@ -268,7 +309,7 @@ def test_a_run_keeps_to_its_copy_of_a_file_and_finds_out_if_that_was_changed(tmp
     write_configuration(run / "config.yaml", rewired(path))
     path.unlink()
     (copy,) = (run / "models").iterdir()
-    assert re.fullmatch(r"mine-[0-9a-f]{8}\.py", copy.name)
+    assert re.fullmatch(r"mine@[0-9a-f]{8}\.py", copy.name)
     moved = run.rename(tmp_path / "moved")
     configuration = load_configuration(moved / "config.yaml")
     assert configuration.network().projections["ff"].rewiring.model.name == "mine"
@@ -278,6 +319,14 @@ def test_a_run_keeps_to_its_copy_of_a_file_and_finds_out_if_that_was_changed(tmp
     message = f"projections.ff.rewiring: {copy} was changed after the run began (its text has the hash .*); a run keeps"
     with pytest.raises(ConfigurationError, match="^" + as_pattern(message)):
         load_configuration(changed / "config.yaml")
+
+
+def test_a_run_from_a_configuration_calls_no_rule(tmp_path):
+    called = GOOD.replace('"mine", ', '"mine", trigger="call", doc=', 1)
+    (tmp_path / "mine.py").write_text(called)
+    refused = hpcsnn("run", "topomap", "--set", "projections.ff.rewiring=mine.py:Mine", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "projections.ff.rewiring.mine: updates when it is called (Simulation.rewire, in Python)" in refused.stderr
 
 
 # -- hpcsnn rules ------------------------------------------------------------------------------------------------------

@@ -17,7 +17,8 @@ from hpcsnn.models.base import Derived, Model, Parameter, PlacementContext, Tabl
 class SourceModel(Model):
     """A model whose neurons say when they spike next.
 
-    Time is cut into windows of ``window_steps`` (a derived constant). ``on_window`` runs once a window, ``first_spike``
+    Time is cut into windows of ``window_steps`` (a derived constant); ``changes`` says that the stimulus is another one
+    in each, which rules of rewiring can wait for. ``on_window`` runs once a window, ``first_spike``
     once a window and neuron, ``next_spike`` after each spike; the latter two set ``next_spike`` to a step (``never``,
     or one beyond the window, for none). They see ``step``, ``window``, ``window_end`` (next_spike only), ``id``,
     ``neuron`` (index of this rank's neuron, for tables that have a row a neuron), the neuron's state, and
@@ -30,6 +31,7 @@ class SourceModel(Model):
         *("step", "window", "window_end", "never", "id", "neuron", "next_spike", "random4", "choose", "waiting_steps"),
     )
 
+    changes: bool = False
     state: tuple[Variable, ...] = ()
     on_window: str = ""
     first_spike: str = ""
@@ -75,6 +77,7 @@ def _check_moving_in_steps(where: str, values: Mapping[str, Any], n_neurons: int
 MovingGaussianPoisson = SourceModel(
     "moving_gaussian_poisson",
     "Poisson neurons whose rate is a Gaussian bump around a position that jumps; the field repeats over the grid.",
+    changes=True,
     parameters={
         "base_hz": Parameter(5.0, "Hz", "rate far from the stimulus", minimum=0.0),
         "peak_hz": Parameter(152.8, "Hz", "additional rate at the stimulus", minimum=0.0),

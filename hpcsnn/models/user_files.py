@@ -1,6 +1,6 @@
 """Models from users' own Python files: a configuration names them ``my_rule.py:MyRule``.
 
-A run keeps its own copy, ``models/my_rule-1a2b3c4d.py``, whose name holds a hash of the text: a run directory can be
+A run keeps its own copy, ``models/my_rule@1a2b3c4d.py``, whose name holds a hash of the text: a run directory can be
 moved and resumed as it is, and a file that was changed since is found out.
 """
 
@@ -23,7 +23,7 @@ from hpcsnn.models.base import Model
 
 FOLDER = "models"
 _REFERENCE = re.compile(r"(?P<path>.+\.py):(?P<name>[A-Za-z_]\w*)")
-_HASHED = re.compile(r"(?P<stem>.+)-(?P<hash>[0-9a-f]{8})")
+_HASHED = re.compile(r"(?P<stem>.+)@(?P<hash>[0-9a-f]{8})")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class UserFile:
     @property
     def name(self) -> str:
         """The name of a run's copy."""
-        return f"{self._stem}-{self._hash}.py"
+        return f"{self._stem}@{self._hash}.py"
 
     @property
     def _hash(self) -> str:
@@ -61,16 +61,22 @@ class UserFile:
             )
 
 
-@cache
+# A run may replace the directory that its own configuration came from.
+_LAST_READ: dict[Path, UserFile] = {}
+
+
 def read_user_file(path: Path) -> UserFile:
-    """The file at a path; as it was when it was first asked for.
+    """The file at a path; as it was when it was last there, if it is gone.
 
     Raises:
         ConfigurationError: it cannot be read.
     """
     try:
-        return UserFile(path, path.read_text())
+        _LAST_READ[path] = UserFile(path, path.read_text())
+        return _LAST_READ[path]
     except FileNotFoundError:
+        if path in _LAST_READ:
+            return _LAST_READ[path]
         raise ConfigurationError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: cannot be read: {error}") from None
@@ -125,21 +131,23 @@ def user_model(where: str, reference: str, kinds: tuple[type[Model], ...]) -> tu
     return model, file, match["name"]
 
 
-@cache
 def module_of(path: Path) -> ModuleType:
-    """A user's file, run as a module of its own.
+    """A user's file, run as a module of its own, and again if its text has changed.
 
     Raises:
         ConfigurationError: it cannot be read or run; says where it fails.
     """
-    text = read_user_file(path).text
-    name = "hpcsnn_user_" + hashlib.sha256(str(path).encode()).hexdigest()[:16]
+    return _module(path, read_user_file(path).text)
+
+
+@cache
+def _module(path: Path, text: str) -> ModuleType:
+    name = "hpcsnn_user_" + hashlib.sha256(f"{path}\0{text}".encode()).hexdigest()[:16]
     spec = importlib.util.spec_from_loader(name, loader=None, origin=str(path))
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     module.__file__ = str(path)
     sys.modules[name] = module  # what dataclasses and pickles of the file's own look for
-    sys.path.insert(0, str(path.parent))  # its own neighbours, as when it is run
     try:
         exec(compile(text, str(path), "exec"), vars(module))
     except Exception as error:
@@ -147,7 +155,7 @@ def module_of(path: Path) -> ModuleType:
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         line = error.lineno if isinstance(error, SyntaxError) else frames[-1].lineno if frames else None
         at = f"line {line}: " if line else ""
-        raise ConfigurationError(f"{path}: {at}{type(error).__name__}: {error}") from None
-    finally:
-        sys.path.remove(str(path.parent))
+        alone = "; a run keeps a copy of this file alone, so it may import installed packages and no neighbours"
+        hint = alone if isinstance(error, ImportError) else ""
+        raise ConfigurationError(f"{path}: {at}{type(error).__name__}: {error}{hint}") from None
     return module

@@ -11,9 +11,10 @@ from typing import Any, ClassVar, Literal, get_args, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.errors import ConfigurationError
+from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Derived, Model, Parameter, Table, Variable
 from hpcsnn.models.synapses import SpikeTrace
+from hpcsnn.snippets import without_comments
 
 EVERY_MS = Parameter(1.0, "ms", "time between updates", above=0.0)
 
@@ -148,6 +149,7 @@ class RewiringRule(Model):
             if getattr(self, name) not in allowed:
                 words = ", ".join(map(repr, allowed))
                 raise ConfigurationError(f"{self.name}.{name}: {getattr(self, name)!r} is not allowed; one of {words}")
+        self._check()
         every = {"every_ms": EVERY_MS} if self.trigger == "every_ms" else {}
         for name, extra in (
             ("parameters", {**every, **self.select.parameters}),
@@ -159,6 +161,41 @@ class RewiringRule(Model):
             object.__setattr__(self, "reasons", ("target", "source"))
         if isinstance(self.initial, str):
             object.__setattr__(self, "initial", {"weight": self.initial})
+
+    def _check(self) -> None:
+        """Refuse what would never run, and names that lead nowhere.
+
+        Raises:
+            ConfigurationError: names the slot.
+        """
+        parameters = {**self.select.parameters, **self.parameters}
+        if self.select.pick and not self.select.draw:
+            raise ConfigurationError(
+                f"{self.name}.select: {self.select.name!r} picks a synapse but draws no source; use "
+                "UNIFORM.trying(..), LOCAL.trying(..) or BY_SPIKE.trying(..)"
+            )
+        for slot, runs in (("eliminate", self.attempts or self.select.every_synapse), ("form", self.attempts)):
+            if getattr(self, slot).strip() != "false" and not runs:
+                raise ConfigurationError(
+                    f"{self.name}.{slot}: is never asked, since select is {self.select.name!r}; give another select"
+                )
+        wanted = [("select", name) for name in ("attempts", "block_side") if self.attempts]
+        if self.select.looks_back_ms is not None:
+            wanted.append(("select.looks_back_ms", self.select.looks_back_ms))
+        wanted += [("source_traces", trace.tau) for trace in self.source_traces]
+        wanted += [("target_traces", trace.tau) for trace in self.target_traces]
+        if self.pairing is not None:
+            wanted.append(("pairing.every", self.pairing.every))
+        for slot, name in wanted:
+            if name not in parameters and not (slot.endswith("traces") and name in self.derived):
+                raise ConfigurationError(unknown_name(f"{self.name}.{slot}: parameter", name, parameters))
+        if self.pairing is not None:
+            every = parameters[self.pairing.every]
+            if every.ctype != "int" or (every.minimum or 0) < 1:
+                raise ConfigurationError(
+                    f"{self.name}.pairing.every: {self.pairing.every!r} is not allowed; must be a parameter with ctype "
+                    "'int' and minimum 1"
+                )
 
     @property
     def attempts(self) -> bool:
@@ -182,7 +219,7 @@ class RewiringRule(Model):
 
     def mentions(self, name: str) -> bool:
         """Whether a snippet has this word."""
-        return any(re.search(rf"\b{name}\b", text) for text in self.texts)
+        return any(re.search(rf"\b{name}\b", without_comments(text)) for text in self.texts)
 
     @property
     def visits_synapses(self) -> bool:
@@ -200,9 +237,19 @@ class RewiringRule(Model):
         return bool(self.sums) or self.replace == "projection" or self.pairing is not None
 
     @property
+    def only_pairs(self) -> bool:
+        """Whether ranks meet for nothing but pairing, so not in every update."""
+        return self.pairing is not None and not self.sums and self.replace != "projection"
+
+    @property
     def shares(self) -> bool:
         """Whether sources' variables must be known on the ranks of their targets."""
-        return self.mentions(r"pre\s*\.\s*\w+")
+        return self.mentions_of_source(r"\w+")
+
+    def mentions_of_source(self, variable: str) -> bool:
+        """Whether a snippet that sees pairs names this variable of the source."""
+        texts = (text for text in self.texts if text is not self.update_source)
+        return any(re.search(rf"\bpre\s*\.\s*{variable}\b", without_comments(text)) for text in texts)
 
     @property
     def tallies(self) -> bool:
