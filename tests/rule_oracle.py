@@ -93,8 +93,8 @@ class RuleOracle(Oracle):
 
     # -- traces --------------------------------------------------------------------------------------------------------
 
-    def _deliver(self, projection: Any) -> None:
-        super()._deliver(projection)
+    def _deliver(self, index: int, projection: Any) -> None:
+        super()._deliver(index, projection)
         if projection.name in self.rule_traces:
             for pre in self._spiked(projection.source.name, self.step - projection.delay_steps):
                 self.rule_traces[projection.name][0].spike(pre, self.step - 1)
@@ -219,7 +219,8 @@ class RuleOracle(Oracle):
         grid, sigma = self.projection.source.grid, self.values["sigma"]
         spans = [range(-((side - 1) // 2), side // 2 + 1) for side in (grid.nx, grid.ny)]
         most = self._reach({"p_max": 1.0, "sigma": sigma})
-        places = [(dx, dy) for dy in spans[1] for dx in spans[0] if dx * dx + dy * dy <= most]
+        nearest = sorted((dx * dx + dy * dy, dy, dx) for dy in spans[1] for dx in spans[0])
+        places = [(dx, dy) for squared, dy, dx in nearest if squared <= most]
         return places, *alias_table([float(np.exp(-(dx * dx + dy * dy) / (2 * sigma**2))) for dx, dy in places])
 
     def _goes_chance(self, pre: int, post: int) -> int:

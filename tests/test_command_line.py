@@ -22,6 +22,8 @@ from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.records import Records
 from hpcsnn.storage.run_directory import RunDirectory
 
+ROOT = Path(__file__).parent.parent
+
 SHORT = ["--set", "duration_ms=200", "--device", "cpu", "--no-figures"]
 
 
@@ -61,11 +63,19 @@ def test_help_teaches():
 
 
 def test_configs_are_listed_with_what_they_are():
-    lines = hpcsnn("configs").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == [
-        *("topomap", "topomap_rewiring_only", "topomap_static", "topomap_stdp_only", "topomap_uncorrelated")
-    ]
-    assert "Topographic map with STDP and rewiring" in lines[0]
+    described = dict(line.split(maxsplit=1) for line in hpcsnn("configs").stdout.splitlines())
+    assert sorted(described) == sorted(path.stem for path in (ROOT / "configs").glob("*.yaml"))
+    assert "Topographic map with STDP and rewiring" in described["topomap"]
+    assert {"bamford_2010", "last_to_fire", "local_proposals"} <= {name.removeprefix("topomap_") for name in described}
+
+
+def test_every_configuration_that_ships_runs_and_draws_its_figures(tmp_path):
+    """Briefly: what they come to in time is tested where their rules are."""
+    for path in sorted((ROOT / "configs").glob("*.yaml")):
+        out = tmp_path / path.stem
+        done = hpcsnn("run", path, "--set", "duration_ms=250", "--out", out, "--device", "cpu")
+        assert done.returncode == 0, done.stderr
+        assert (out / "figures" / "rates.png").is_file()
 
 
 def test_a_run_leaves_what_the_issue_lists(finished):

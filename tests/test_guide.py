@@ -89,8 +89,9 @@ def test_commands_say_what_is_shown(page, tmp_path):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_configurations_and_rules_run(page, tmp_path):
+def test_configurations_and_rules_run(page, tmp_path, monkeypatch):
     """Each YAML of a page for 20 ms, the networks of its tests, and all rules of its files, a projection each."""
+    monkeypatch.syspath_prepend(tmp_path)  # as pytest does for its test files
     files = written(page, tmp_path)
     networks = [load_configuration(tmp_path / name).network() for name in files if name.endswith(".yaml")]
     scripts = {word for _, text in blocks(page) for word in re.findall(r"^\$ python (\S+)", text, flags=re.MULTILINE)}
@@ -101,7 +102,7 @@ def test_configurations_and_rules_run(page, tmp_path):
     networks += [one().network() for one in classes if one is not RuleConformance]
     if rules:
         network = Network(seed=1)
-        network.add_population("input", Grid(16, 16), models.Poisson(rate_hz=40))
+        network.add_population("input", Grid(16, 16), models.MovingGaussianPoisson())
         network.add_population("cells", Grid(16, 16), models.LIF(), {"V_mV": models.Normal(-60, 5)})
         for rule in rules.values():
             network.add_projection(
@@ -167,10 +168,10 @@ def test_every_slot_sees_what_the_page_says(every_synapse):
         parameters={
             "tau_ms": models.Parameter(10.0, "ms", ""),
             "limit": models.Parameter(1.0, "", ""),
-            "every": models.Parameter(2, "", "", ctype="int"),
+            "every": models.Parameter(2, "", "", ctype="int", minimum=1),
         },
         select=select,
-        **{slot: uses(slot, "false") for slot in ("eliminate", "form")},
+        **{slot: uses(slot, "false") for slot in (["eliminate"] if every_synapse else ["eliminate", "form"])},
         reason=uses("reason", "0"),
         initial=uses("initial", "0.1f"),
         **{slot: uses(slot) for slot in ("update", "update_source", "update_target", "per_target")},

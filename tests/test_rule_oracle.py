@@ -113,7 +113,7 @@ def compare(network, tile, n_steps):
 
 def test_the_table_of_displacements_draws_the_gaussian():
     """Walker's table: what each entry and its aliases add up to is the chance asked for, to the 32 bits of a number."""
-    dx, dy, chances = rewiring.selections.local_profile(1.0, 1.7, 12, 8)
+    dx, dy, chances = rewiring.selections.local_profile(1.7, 12, 8)
     other, keep = rewiring.selections._alias(chances)
     n = len(chances)
     drawn = np.bincount(other, (1 - keep / 2.0**32) / n, n) + keep / 2.0**32 / n
