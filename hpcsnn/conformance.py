@@ -32,7 +32,16 @@ from hpcsnn.devices.base import Device
 from hpcsnn.devices.host import HostDevice
 from hpcsnn.devices.racing_threads import RacingThreads
 from hpcsnn.digest import simulation_digest
-from hpcsnn.models import LIF, AdditiveSTDP, Configured, ExponentialCurrent, FixedProbability, Normal, Poisson
+from hpcsnn.models import (
+    LIF,
+    AdditiveSTDP,
+    Configured,
+    ExponentialCurrent,
+    FixedProbability,
+    MovingGaussianPoisson,
+    Normal,
+    Poisson,
+)
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Grid, Network
 from hpcsnn.simulation import Simulation
@@ -67,11 +76,14 @@ class RuleConformance:
     def network(self, seed: int = 1) -> Network:
         """The network that is simulated; the rule's projection in it is called ``rewired``.
 
-        By default 16 x 16 Poisson neurons of 40 Hz onto as many LIF neurons, additive STDP, in-degree 12.
+        By default 16 x 16 Poisson neurons of 40 Hz (under a stimulus that moves every 20 ms, if the rule waits for one)
+        onto as many LIF neurons, additive STDP, in-degree 12.
         """
         network = Network(seed=seed)
         grid = Grid(16, 16)
-        network.add_population("input", grid, Poisson(rate_hz=40), record_spikes=True)
+        waits = isinstance(self.rule.model, RewiringRule) and self.rule.model.trigger == "stimulus"
+        source = MovingGaussianPoisson(base_hz=10, dwell_ms=20) if waits else Poisson(rate_hz=40)
+        network.add_population("input", grid, source, record_spikes=True)
         network.add_population("cells", grid, LIF(), {"V_mV": Normal(-60, 5)}, record_spikes=True)
         network.add_projection(
             PROJECTION, "input", "cells", FixedProbability(p=12 / 256), ExponentialCurrent(tau_ms=5.0), 0.15,

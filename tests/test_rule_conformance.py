@@ -109,7 +109,7 @@ class TestTended(Crowded):
 Dealt = RewiringRule(
     "dealt",
     "Every source wants as many synapses as it has had spikes lately, every target three.",
-    parameters={"updates": Parameter(3, "", "updates a pairing", ctype="int")},
+    parameters={"updates": Parameter(3, "", "updates a pairing", ctype="int", minimum=1)},
     source_variables=(Variable("wanted", 0, "synapses", "int"), Variable("seen", 0, "synapses", "int")),
     update_source="seen = out_degree; wanted = (wanted + out_degree + (int)(random() >> 30)) % 9;",
     pairing=rewiring.Pairing(offers="wanted - out_degree", demands="3 - in_degree", every="updates"),

@@ -255,3 +255,16 @@ def test_patch_swaps_find_the_patches_that_drive_the_target():
     weight = np.zeros((64, 8))
     np.add.at(weight, (synapses["post"], synapses["pre"] // 8), synapses["weight"])
     assert (weight.argmax(axis=1) == own).mean() > 0.95
+
+
+def test_sums_do_not_wait_for_a_pairing():
+    """The ranks meet in every update for them, and pair in every tenth."""
+    rule = dataclasses.replace(
+        rewiring.Homeostatic, select=models.UNIFORM, form="in_degree < 5 ? 0.2f : 0.0f", sums={"total": "in_degree"}
+    )
+    simulation = rewired(rule(every_ms=1.0, updates_a_pairing=10))
+    for _ in range(15):
+        simulation.run(1.0)
+        (total,) = simulation.state.read("ab.sum_total")
+        assert total == len(pairs(simulation)[0])
+    assert total > 50
