@@ -90,24 +90,11 @@ DEVICE int attempted_{{ projection.name }}(Network* net, const int n) {
     return target < target_population.n_own ? target : -1;
 }
 
-// Whether a block has anything to try: most have not, where the network is much larger than the reach.
-DEVICE bool tries_{{ projection.name }}(Network* net, const int block) {
-//% if rule.select.pick
-    return true;
-//% else
-    const auto& projection = net->projections.{{ projection.name }};
-    const int* source_of = projection.attempt_source + block * projection.rewiring_attempts;
-    int none = -1;
-    for (int n = 0; n < projection.attempt_count[block]; ++n) none &= source_of[n];
-    return none != -1;
-//% endif
-}
-
 KERNEL rewire_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int block = thread_first(); block < projection.n_blocks; block += thread_stride()) {
         // In a large network every row is a cache miss or three: those of blocks to come are asked for.
-        if (block + 8 < projection.n_blocks && tries_{{ projection.name }}(net, block + 8)) {
+        if (block + 8 < projection.n_blocks) {
             const int first = (block + 8) * attempts;
             for (int n = first; n < first + projection.attempt_count[block + 8]; ++n) {
                 const int later = attempted_{{ projection.name }}(net, n);
@@ -117,7 +104,6 @@ KERNEL rewire_{{ projection.name }}(Network* net) {
                 PREFETCH(&projection.source[(later << projection.row_shift) + 16]);
             }
         }
-        if (!tries_{{ projection.name }}(net, block)) continue;
         const int first = block * attempts, end = first + projection.attempt_count[block];
         for (int n = first + projection.attempts_done[block]; n < end; ++n) {
             const int target = attempted_{{ projection.name }}(net, n);

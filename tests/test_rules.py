@@ -267,4 +267,4 @@ def test_sums_do_not_wait_for_a_pairing():
         simulation.run(1.0)
         (total,) = simulation.state.read("ab.sum_total")
         assert total == len(pairs(simulation)[0])
-    assert total > 50
+    assert total > 5
