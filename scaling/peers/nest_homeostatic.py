@@ -210,7 +210,7 @@ def main() -> None:
         description="Two populations that wire themselves until their calcium is at its set point, in NEST. "
         "400 excitatory and 100 inhibitory neurons under Poisson input start unconnected at 2 Hz. Elements (axonal, "
         "dendritic excitatory, dendritic inhibitory) grow where calcium is below its set point and pair at random "
-        "every second; calcium reaches 0.05 (5 Hz) and 0.1 (10 Hz) after about 30 s and stays near from 40 s.",
+        "every half second; calcium reaches 0.05 (5 Hz) and 0.1 (10 Hz) after about 30 s and stays near from 40 s.",
         epilog="Needs NEST 3.10 and NumPy alone. A seed takes about 20 s on one core. What NEST does, line by line: "
         "scaling/peers/README.md; proof of it: python -m scaling.peers.nest_semantics.",
     )

@@ -6,9 +6,6 @@ from hpcsnn.models.rewiring.bamford import P_FORM
 from hpcsnn.models.rewiring.rule import RewiringRule
 from hpcsnn.models.rewiring.selections import PLACE, UNIFORM
 
-# The published constants of elimination, as Bogdan et al. 2018 use them too.
-P_ELIMINATE_WEAK, P_ELIMINATE = 0.0245, 0.000136
-
 Bamford2010 = RewiringRule(
     "bamford_2010",
     "A target's place is drawn: the synapse in it may go, a weak one more easily; an empty one may be filled.",
@@ -17,8 +14,8 @@ Bamford2010 = RewiringRule(
         "sigma": Parameter(None, "grid units", "width of the chance to form", above=0.0),
         "max_in_degree": Parameter(16, "", "places for synapses that a target has", ctype="int", minimum=1),
         "weak_below": Parameter(0.1, "weight", "synapses below this weight are weak"),
-        "p_eliminate_weak": probability(P_ELIMINATE_WEAK, "chance to remove a weak synapse"),
-        "p_eliminate": probability(P_ELIMINATE, "chance to remove another synapse"),
+        "p_eliminate_weak": probability(0.0245, "chance to remove a weak synapse"),
+        "p_eliminate": probability(0.000136, "chance to remove another synapse"),
     },
     tables={"p_form": P_FORM},
     select=UNIFORM.trying(PLACE),
