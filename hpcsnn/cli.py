@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,6 +60,8 @@ FigureChoice = Annotated[bool, typer.Option(help="Draw figures at the end.")]
 # Exit codes: 1 something failed on the way and was told in words, 2 the request itself cannot be carried out, 3 a fault
 # that nobody foresaw, or another job at the same run, after which another try may succeed.
 _FAILED, _REFUSED, _FAULT = 1, 2, 3
+# An abort ends mpiexec's own processes too: what a rank has just said must have passed through them.
+_OUTPUT_PASSES_S = 0.3
 
 
 @app.command(
@@ -311,6 +314,7 @@ def _stop(comm: Any, ranks: int, code: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     if ranks > 1:
+        time.sleep(_OUTPUT_PASSES_S)
         comm.Abort(code)
     raise typer.Exit(code)
 
