@@ -226,3 +226,19 @@ def test_logs_of_events_that_fill_up_and_none_at_all(tested, monkeypatch):
     unrecorded = Simulation(network, device=HostDevice(("-O1",)))
     _advance(unrecorded, tested.duration_ms)
     assert simulation_digest(unrecorded) == simulation_digest(simulation) == simulation_digest(whole)
+
+
+class TestNarrow(RuleConformance):
+    """Where few slots are within reach, only attempts on these are drawn."""
+
+    rule = rewiring.Bamford(p_max=0.9, sigma=0.9, attempts=200, p_eliminate=0.2)
+
+    def network(self, seed: int = 1) -> Network:
+        network = super().network(seed)
+        narrow = dataclasses.replace(network.projections[PROJECTION], connector=models.Gaussian(p_max=0.9, sigma=0.9))
+        network.projections[PROJECTION] = narrow
+        return network
+
+    def check_end(self, simulation):
+        within = simulation.state.struct.projections.rewired.n_within
+        assert 0 < within < 128
