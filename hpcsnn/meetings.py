@@ -31,6 +31,7 @@ class Meetings:
     def __init__(self, state: RankState, executable: Executable, comm: Any) -> None:
         self._state, self._executable = state, executable
         self._comm = comm if comm is not None and comm.Get_size() > 1 else None
+        self._rank = 0 if self._comm is None else self._comm.Get_rank()
         self._exchanges: dict[str, SourceExchange] = {}
 
     def attend(self) -> None:
@@ -85,8 +86,12 @@ class Meetings:
         assert rule.pairing is not None and projection.rewiring is not None
         if rule.trigger == "call":
             return True
-        update = (self._state.control("step") + 1) // int(self._part(projection).rewiring_every_steps)
+        update = self._now(rule) // int(self._part(projection).rewiring_every_steps)
         return update % int(projection.rewiring.values[rule.pairing.every]) == 0
+
+    def _now(self, rule: RewiringRule) -> int:
+        """The first step after the update, as kernels/rewiring_names.cu has it."""
+        return self._state.control("step") + (0 if rule.trigger == "call" else 1)
 
     def _total(self, value: int) -> int:
         return value if self._comm is None else int(self._comm.allreduce(value))
@@ -159,14 +164,13 @@ class Meetings:
         demanded, demand = elements(
             np.arange(target.n_own, dtype=np.int32), state.read(f"{name}.demands")[: target.n_own]
         )
-        rank = 0 if self._comm is None else self._comm.Get_rank()
         demand_ids = target.global_id[demanded]
         offers = np.column_stack([self._words(projection, Tag.OFFER, offered, offer), offered])
         demands = np.column_stack(
             [
                 self._words(projection, Tag.DEMAND, demand_ids, demand),
                 demand_ids,
-                np.full(len(demanded), rank),
+                np.full(len(demanded), self._rank),
                 demanded,
             ]
         )
@@ -184,8 +188,8 @@ class Meetings:
         index = list(self._state.network.projections).index(projection.name)
         number = stream(Purpose.ATTEMPTS, index) | tag << 24
         rule = rewiring_rule(projection)
-        now = self._state.control("step") + (rule is not None and rule.trigger != "call")
-        return self._state.words(self._executable, entities, number, draws, now)
+        assert rule is not None
+        return self._state.words(self._executable, entities, number, draws, self._now(rule))
 
     def _count_out_degree(self, projection: Projection) -> None:
         state, name = self._state, projection.name
@@ -210,12 +214,11 @@ class Meetings:
         chosen = np.isin(pre, surplus[:, 0])
         pre, row = pre[chosen].astype(np.int32), row[chosen]
         post = target.global_id[row]
-        rank = 0 if self._comm is None else self._comm.Get_rank()
         keys = self._words(projection, Tag.RETRACT, post, pre)
-        found = np.column_stack([pre, keys, post, np.full(len(pre), rank), row]).astype(np.int64)
+        found = np.column_stack([pre, keys, post, np.full(len(pre), self._rank), row]).astype(np.int64)
         # Of what this rank has, no more than might go; then of what all ranks have.
         going = _least(self._gathered(_least(found, surplus)), surplus)
-        mine = going[going[:, 3] == rank]
+        mine = going[going[:, 3] == self._rank]
         local = self._exchange(projection).local(mine[:, 0])
         self._put_lists(projection, np.column_stack([mine[:, 4], local]))
         self._run("retract", projection)

@@ -28,15 +28,38 @@
 {%- endfor %}
 {%- endmacro %}
 
+{#- Traces of a source as this rank has heard it, and of a target, at the end of the step. #}
+{%- macro pre_trace_names() %}
+//% for trace in projection.pre_traces
+            const float {{ trace.name }} = decayed(projection.pre_{{ trace.name }}[source], now - 1, projection.decay_{{ trace.name }});
+            (void){{ trace.name }};
+//% endfor
+{%- endmacro %}
+{%- macro post_trace_names() %}
+//% for trace in projection.post_traces
+            const float {{ trace.name }} = decayed(projection.post_{{ trace.name }}[target], now - 1, projection.decay_{{ trace.name }});
+            (void){{ trace.name }};
+//% endfor
+{%- endmacro %}
+
+{#- The rule's own variables of a source or target: copies, constant ones, or (`&`) the variables themselves. #}
+{%- macro rule_variables(side, const="", reference="") %}
+//% for variable in rule.source_variables if side == "source"
+        {{ const }}{{ variable.ctype }}{{ reference }} {{ variable.name }} = projection.source_{{ variable.name }}[source];
+        (void){{ variable.name }};
+//% endfor
+//% for variable in rule.target_variables if side == "target"
+        {{ const }}{{ variable.ctype }}{{ reference }} {{ variable.name }} = projection.target_{{ variable.name }}[target];
+        (void){{ variable.name }};
+//% endfor
+{%- endmacro %}
+
 {#- A target: its number in the population, its variables and the rule's, its traces. #}
 {%- macro target_names() %}
             const int post_id = target_population.global_id[target];
             const struct { {% for variable in projection.target_state %}{{ variable.ctype }} {{ variable.name }}; {% endfor %}{% for variable in rule.target_variables %}{{ variable.ctype }} {{ variable.name }}; {% endfor %} } post = { {%- for variable in projection.target_state %}target_population.state_{{ variable.name }}[target], {% endfor %}{% for variable in rule.target_variables %}projection.target_{{ variable.name }}[target], {% endfor -%} };
             (void)post_id; (void)post;
-//% for trace in projection.post_traces
-            const float {{ trace.name }} = decayed(projection.post_{{ trace.name }}[target], now - 1, projection.decay_{{ trace.name }});
-            (void){{ trace.name }};
-//% endfor
+            {{- post_trace_names() }}
 {%- endmacro %}
 
 {#- A source that this rank knows. #}
@@ -47,10 +70,7 @@
             const struct { {% for variable in projection.shared %}{{ variable.ctype }} {{ variable.name }}; {% endfor %} } pre = { {%- for variable in projection.shared %}projection.shared_{{ variable.name }}[source], {% endfor -%} };
             (void)pre;
 //% endif
-//% for trace in projection.pre_traces
-            const float {{ trace.name }} = decayed(projection.pre_{{ trace.name }}[source], now - 1, projection.decay_{{ trace.name }});
-            (void){{ trace.name }};
-//% endfor
+            {{- pre_trace_names() }}
             auto pair_random = [&](const uint32 draw) { return philox((uint32)post_id, draw, {{ projection.stream_attempts }}u | PAIR_NUMBERS, (uint32)pre_id, control->seed0, control->seed1).x; };
             (void)pair_random;
 {%- endmacro %}

@@ -11,14 +11,8 @@ KERNEL sources_{{ projection.name }}(Network* net) {
         (void)id; (void)random;
         const struct { {% for variable in projection.source_state %}{{ variable.ctype }} {{ variable.name }}; {% endfor %} } pre = { {%- for variable in projection.source_state %}source_population.state_{{ variable.name }}[source], {% endfor -%} };
         (void)pre;
-//% for trace in projection.pre_traces
-        const float {{ trace.name }} = decayed(projection.pre_{{ trace.name }}[source], now - 1, projection.decay_{{ trace.name }});
-        (void){{ trace.name }};
-//% endfor
-//% for variable in rule.source_variables
-        {{ variable.ctype }} {{ variable.name }} = projection.source_{{ variable.name }}[source];
-        (void){{ variable.name }};
-//% endfor
+        {{- names.pre_trace_names() }}
+        {{- names.rule_variables("source") }}
 //% if rule.pairing
         const int out_degree = projection.out_degree[source];
         (void)out_degree;
@@ -42,14 +36,8 @@ KERNEL targets_{{ projection.name }}(Network* net) {
         (void)id; (void)in_degree; (void)random;
         const struct { {% for variable in projection.target_state %}{{ variable.ctype }} {{ variable.name }}; {% endfor %} } post = { {%- for variable in projection.target_state %}target_population.state_{{ variable.name }}[target], {% endfor -%} };
         (void)post;
-//% for trace in projection.post_traces
-        const float {{ trace.name }} = decayed(projection.post_{{ trace.name }}[target], now - 1, projection.decay_{{ trace.name }});
-        (void){{ trace.name }};
-//% endfor
-//% for variable in rule.target_variables
-        {{ variable.ctype }} {{ variable.name }} = projection.target_{{ variable.name }}[target];
-        (void){{ variable.name }};
-//% endfor
+        {{- names.post_trace_names() }}
+        {{- names.rule_variables("target") }}
         {
 {{ paste(rule, "update_target") }}
         }

@@ -144,10 +144,7 @@ KERNEL offers_{{ projection.name }}(Network* net) {
     for (int source = thread_first(); source < source_population.n_own; source += thread_stride()) {
         const int id = source_population.known_id[source], out_degree = projection.out_degree[source];
         (void)id; (void)out_degree;
-//% for variable in rule.source_variables
-        const {{ variable.ctype }} {{ variable.name }} = projection.source_{{ variable.name }}[source];
-        (void){{ variable.name }};
-//% endfor
+        {{- names.rule_variables("source", const="const ") }}
         projection.offers[source] = {{ value(rule, "pairing.offers", "int", rule.pairing.offers) }};
     }
 }
@@ -157,10 +154,7 @@ KERNEL demands_{{ projection.name }}(Network* net) {
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {
         const int id = target_population.global_id[target], in_degree = projection.in_degree[target];
         (void)id; (void)in_degree;
-//% for variable in rule.target_variables
-        const {{ variable.ctype }} {{ variable.name }} = projection.target_{{ variable.name }}[target];
-        (void){{ variable.name }};
-//% endfor
+        {{- names.rule_variables("target", const="const ") }}
         projection.demands[target] = {{ value(rule, "pairing.demands", "int", rule.pairing.demands) }};
     }
 }
@@ -191,10 +185,7 @@ KERNEL settle_{{ projection.name }}(Network* net) {
     for (int source = thread_first(); source < source_population.n_own; source += thread_stride()) {
         const int id = source_population.known_id[source], out_degree = projection.out_degree[source], vacant = projection.offers[source];
         (void)id; (void)out_degree; (void)vacant;
-//% for variable in rule.source_variables
-        {{ variable.ctype }}& {{ variable.name }} = projection.source_{{ variable.name }}[source];
-        (void){{ variable.name }};
-//% endfor
+        {{- names.rule_variables("source", reference="&") }}
         {
 {{ paste(rule, "pairing.after_source", rule.pairing.after_source) }}
         }
@@ -202,10 +193,7 @@ KERNEL settle_{{ projection.name }}(Network* net) {
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {
         const int id = target_population.global_id[target], in_degree = projection.in_degree[target], vacant = projection.demands[target];
         (void)id; (void)in_degree; (void)vacant;
-//% for variable in rule.target_variables
-        {{ variable.ctype }}& {{ variable.name }} = projection.target_{{ variable.name }}[target];
-        (void){{ variable.name }};
-//% endfor
+        {{- names.rule_variables("target", reference="&") }}
         {
 {{ paste(rule, "pairing.after_target", rule.pairing.after_target) }}
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, get_args, get_type_hints
 
@@ -83,6 +83,11 @@ class Pairing:
     every: str
     after_source: str = ""
     after_target: str = ""
+
+
+def _found(pattern: str, texts: Iterable[str]) -> bool:
+    """Whether a text has the pattern outside of comments."""
+    return any(re.search(pattern, without_comments(text)) for text in texts)
 
 
 @dataclass(frozen=True)
@@ -219,7 +224,7 @@ class RewiringRule(Model):
 
     def mentions(self, name: str) -> bool:
         """Whether a snippet has this word."""
-        return any(re.search(rf"\b{name}\b", without_comments(text)) for text in self.texts)
+        return _found(rf"\b{name}\b", self.texts)
 
     @property
     def visits_synapses(self) -> bool:
@@ -248,13 +253,12 @@ class RewiringRule(Model):
 
     def mentions_of_source(self, variable: str) -> bool:
         """Whether a snippet that sees pairs names this variable of the source."""
-        texts = (text for text in self.texts if text is not self.update_source)
-        return any(re.search(rf"\bpre\s*\.\s*{variable}\b", without_comments(text)) for text in texts)
+        return _found(rf"\bpre\s*\.\s*{variable}\b", (text for text in self.texts if text is not self.update_source))
 
     @property
     def tallies(self) -> bool:
         """Whether sources must know their out-degree before an update, and not only where elements pair."""
-        return self.pairing is not None and re.search(r"\bout_degree\b", self.update_source) is not None
+        return self.pairing is not None and _found(r"\bout_degree\b", [self.update_source])
 
     @property
     def needs_equal_grids(self) -> bool:
