@@ -21,6 +21,7 @@ from hpcsnn.models.user_files import FOLDER, UserFile, anchored, is_reference, u
 from hpcsnn.network import Grid, Network
 from hpcsnn.partition import DEFAULT_TILE, check_tile_side
 from hpcsnn.resources import configuration_folder
+from hpcsnn.storage.whole_files import replace_file
 
 # A model in a configuration: its name, or {name: {parameter: value}}; and the initial value of a variable: a number,
 # a list or {distribution: {parameter: value}}. Checked where used: pydantic's words for a union help nobody.
@@ -177,14 +178,8 @@ def write_configuration(path: Path, configuration: Configuration) -> None:
     """
     for file in configuration.user_files():
         (path.parent / FOLDER).mkdir(exist_ok=True)
-        _replace(path.parent / FOLDER / file.name, file.text)
-    _replace(path, yaml.safe_dump(configuration.resolved(), sort_keys=False))
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_text(text)
-    partial.replace(path)
+        replace_file(path.parent / FOLDER / file.name, file.text)
+    replace_file(path, yaml.safe_dump(configuration.resolved(), sort_keys=False))
 
 
 def load_configuration(path: str | Path, overrides: Iterable[str] = ()) -> Configuration:

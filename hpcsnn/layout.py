@@ -10,6 +10,8 @@ import ctypes
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from hpcsnn.attached import (
     post_traces,
     pre_traces,
@@ -30,6 +32,16 @@ _SCALARS: dict[str, Any] = {
     "Probability": ctypes.c_uint64,  # its threshold
     "int64": ctypes.c_int64,
     "float": ctypes.c_float,
+}
+
+# What arrays of these types are to NumPy.
+NUMPY = {
+    "int": np.int32,
+    "float": np.float32,
+    "uint32": np.uint32,
+    "uint64": np.uint64,
+    "int64": np.int64,
+    "Probability": np.uint64,  # its threshold
 }
 
 

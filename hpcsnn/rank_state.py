@@ -12,7 +12,7 @@ from hpcsnn.attached import post_traces, pre_traces, synapse_variables
 from hpcsnn.devices.base import OUTGOING_FULL, ROWS_FULL, RUNNING, Device, Executable
 from hpcsnn.errors import SimulationError
 from hpcsnn.exchange import bind_allgather, block_size
-from hpcsnn.layout import Control, DecayTable, network_struct
+from hpcsnn.layout import NUMPY, Control, DecayTable, network_struct
 from hpcsnn.models.base import Configured, PlacementContext
 from hpcsnn.network import Network, Population, Projection
 from hpcsnn.neuron_draws import draw_initial, draw_parameters
@@ -25,14 +25,6 @@ from hpcsnn.synapse_store import SynapseStore
 BIN_MS = 100.0
 # Spikes, or rewiring events, that a log has room for before the host must take them, beside those of one step at most.
 _LOG_ENTRIES = 1 << 18
-_NUMPY = {
-    "int": np.int32,
-    "float": np.float32,
-    "uint32": np.uint32,
-    "uint64": np.uint64,
-    "int64": np.int64,
-    "Probability": np.uint64,  # its threshold
-}
 _CONTROL = {name: index for index, (name, *_) in enumerate(Control._fields_)}
 TRACE = np.dtype([("value", np.float32), ("last", np.int32)])
 # "Long ago" for a trace that has seen no spike; far from overflow when subtracted from a step.
@@ -243,11 +235,11 @@ class RankState:
             arrays["next_spike"] = device.upload(np.full(placement.n_own + PADDING, _NEVER, dtype=np.int32))
         model: Any = population.model.model
         for variable in model.state:
-            arrays[f"state_{variable.name}"] = device.zeros(placement.n_own, _NUMPY[variable.ctype])
+            arrays[f"state_{variable.name}"] = device.zeros(placement.n_own, NUMPY[variable.ctype])
         for field, array in arrays.items():
             self.bind(part, name, field, array)
         for constant, ctype in population.model.array_types():  # their values are drawn at the start
-            self.bind(part, name, f"model_{constant}", device.zeros(placement.n_own, _NUMPY[ctype]))
+            self.bind(part, name, f"model_{constant}", device.zeros(placement.n_own, NUMPY[ctype]))
         self._bind_model(part, name, "model_", population.model, placement, None)
 
     def _bind_projection(self, projection: Projection) -> None:
@@ -267,9 +259,9 @@ class RankState:
             slots, thresholds = projection.delays.slots, projection.delays.thresholds
             part.input_mask, part.n_delay_threshold = slots - 1, len(thresholds)
             self.bind(part, name, "delay_threshold", device.upload(thresholds))
-        self.bind(part, name, "input", device.zeros(target.n_own * slots, _NUMPY[input_type]))
+        self.bind(part, name, "input", device.zeros(target.n_own * slots, NUMPY[input_type]))
         for variable in receptor.state:
-            initial = np.full(target.n_own, variable.initial, dtype=_NUMPY[variable.ctype])
+            initial = np.full(target.n_own, variable.initial, dtype=NUMPY[variable.ctype])
             self.bind(part, name, f"receptor_state_{variable.name}", device.upload(initial))
         rule = projection.rewiring
         constants = (rule.constants(self.network.dt_ms) if rule else {}) | projection.synapse.constants(
@@ -307,7 +299,7 @@ class RankState:
             values, self.network.dt_ms, here.global_id, x, y, grid.nx, grid.ny, source_grid.nx, source_grid.ny
         )
         for name, table in configured.model.tables.items():
-            array = np.ascontiguousarray(table.make(context), dtype=_NUMPY[table.ctype])
+            array = np.ascontiguousarray(table.make(context), dtype=NUMPY[table.ctype])
             self.bind(part, owner, prefix + name, self.device.upload(array))
             setattr(part, f"n_{prefix}{name}", array.size)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.attached import rewiring_rule, shared_variables, source_variables, target_variables
+from hpcsnn.layout import NUMPY
 from hpcsnn.models.base import thresholds
 from hpcsnn.models.profiles import displacements_within
 from hpcsnn.models.rewiring import RewiringRule
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 _LOG_ENTRIES = 1 << 18
 _NOTHING_TO_THIN = (np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.uint64))
 _ANYWHERE = 2**31 - 1  # as a squared distance
-_NUMPY = {"int": np.int32, "float": np.float32}
 
 
 def spikes_back(network: Network, projection: Projection) -> int:
@@ -60,7 +60,7 @@ def bind_rewiring(state: RankState, projection: Projection) -> None:
         ("shared", shared_variables(projection), source.n_known),
     ):
         for variable in variables:
-            initial = np.full(n, variable.initial, dtype=_NUMPY[variable.ctype])
+            initial = np.full(n, variable.initial, dtype=NUMPY[variable.ctype])
             arrays[f"{prefix}_{variable.name}"] = device.upload(initial)
     for name in rule.sums:
         arrays |= {f"{kind}_{name}": device.zeros(1, np.int64) for kind in ("sum", "partial")}

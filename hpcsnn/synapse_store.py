@@ -17,6 +17,7 @@ from numpy.typing import DTypeLike, NDArray
 from hpcsnn.attached import synapse_columns
 from hpcsnn.devices.base import Device, Executable
 from hpcsnn.errors import SimulationError
+from hpcsnn.layout import NUMPY
 from hpcsnn.network import Projection
 from hpcsnn.packed_rows import PackedRows
 
@@ -41,7 +42,7 @@ class SynapseStore:
         self.n_rows, self.n_sources = n_rows, n_sources
         self.dtypes: dict[str, DTypeLike] = {"source": np.int32, "entry": np.int32}
         for column in synapse_columns(projection):
-            self.dtypes[f"synapse_{column.name}"] = np.int32 if column.ctype == "int" else np.float32
+            self.dtypes[f"synapse_{column.name}"] = NUMPY[column.ctype]
         self.variables = [column.name for column in synapse_columns(projection)]
         self._slot_fields = ["source", "entry", *(f"synapse_{name}" for name in self.variables)]
         self.arrays: dict[str, Any] = {}

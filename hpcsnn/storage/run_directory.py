@@ -19,6 +19,7 @@ from typing import Any
 from hpcsnn.config import Configuration, write_configuration
 from hpcsnn.errors import RunBusyError, StorageError
 from hpcsnn.models.user_files import FOLDER
+from hpcsnn.storage.whole_files import replace_file
 
 _LOCK = ".lock"
 # What is there before a run is: the job that will carry it out.
@@ -160,9 +161,7 @@ class RunDirectory:
         return summary
 
     def _write(self, path: Path, text: str) -> None:
-        partial = path.with_name(f".{path.name}.part")
         try:
-            partial.write_text(text)
-            partial.replace(path)
+            replace_file(path, text)
         except OSError as error:
             raise StorageError(f"{path}: cannot be written: {error.strerror}") from None
