@@ -1,9 +1,9 @@
 """hpcsnn: a distributed simulator of spiking neural networks whose wiring changes while they run."""
 
 from hpcsnn import models
+from hpcsnn.engine.simulation import Simulation
 from hpcsnn.errors import ConfigurationError, DeviceError, HpcsnnError, SimulationError, StorageError
 from hpcsnn.network import Grid, Network, Population, Projection
-from hpcsnn.simulation import Simulation
 
 __version__ = "0.1.0"
 

@@ -21,8 +21,8 @@ from mpi4py import MPI
 from rich.console import Console
 
 from hpcsnn import Simulation
-from hpcsnn.checkpointing import Checkpointer
-from hpcsnn.config import load_configuration
+from hpcsnn.configuration.files import load_configuration
+from hpcsnn.runs.checkpointing import Checkpointer
 from hpcsnn.storage.run_directory import RunDirectory
 
 RESULTS = Path(__file__).parent / "results"
@@ -129,7 +129,7 @@ def recording(scale: int, parent: Path, comm: Any, repeats: int = 5, duration_ms
     for _ in range(repeats + 1):
         for kind, words in (("plain", []), ("recorded", extra)):
             start = time.perf_counter()
-            subprocess.run([sys.executable, "-m", "hpcsnn.cli", *common, *words], check=True, capture_output=True)
+            subprocess.run([sys.executable, "-m", "hpcsnn.cli.app", *common, *words], check=True, capture_output=True)
             seconds[kind].append(time.perf_counter() - start)
     ratios = [b / a for a, b in zip(seconds["plain"][1:], seconds["recorded"][1:], strict=True)]
     return {

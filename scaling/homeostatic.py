@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from hpcsnn import Network, Simulation
-from hpcsnn.digest import simulation_digest
+from hpcsnn.engine.digest import simulation_digest
 from hpcsnn.models import Configured, Derived, ExplicitList, ExponentialCurrent, LIFBackground, Parameter
 from hpcsnn.models.rewiring import Homeostatic
 

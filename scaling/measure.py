@@ -9,8 +9,8 @@ import sys
 from mpi4py import MPI
 
 from hpcsnn import Simulation
-from hpcsnn.config import load_configuration
-from hpcsnn.digest import simulation_digest
+from hpcsnn.configuration.files import load_configuration
+from hpcsnn.engine.digest import simulation_digest
 
 SETTLING_MS = 100.0
 

@@ -31,7 +31,7 @@ Mine = replace(Bamford, name="mine")
 _ONE_RUN = """
 import json, sys
 from hpcsnn import Simulation
-from hpcsnn.config import load_configuration
+from hpcsnn.configuration.files import load_configuration
 scale, duration_ms, *settings = sys.argv[1:]
 configuration = load_configuration("topomap", [f"scale={scale}", *settings])
 simulation = Simulation(configuration.network(), None, "cpu", configuration.tile)

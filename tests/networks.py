@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hpcsnn import Grid, Network, models
-from hpcsnn.config import load_configuration
+from hpcsnn.configuration.files import load_configuration
 
 
 def topographic_map(**overrides: Any) -> Network:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hpcsnn.models import Parameter, RewiringRule, Variable
 from hpcsnn.models.base import probability
-from hpcsnn.models.profiles import gaussian_reach
+from hpcsnn.models.distance_profiles import gaussian_reach
 from hpcsnn.models.rewiring import ALL_SYNAPSES, UNIFORM, WEAKEST
 from hpcsnn.models.rewiring.bamford import P_FORM
 

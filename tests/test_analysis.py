@@ -23,7 +23,7 @@ from hpcsnn.analysis.connectivity import Subject
 from hpcsnn.analysis.evolution import analyse
 from hpcsnn.analysis.report import write_report
 from hpcsnn.analysis.rewiring_events import time_bins
-from hpcsnn.config import load_configuration
+from hpcsnn.configuration.files import load_configuration
 from hpcsnn.storage.checkpoints import committed
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.records import Records
@@ -297,6 +297,7 @@ def test_what_cannot_be_analysed_says_why(run, tmp_path):
 
 def test_analysis_is_loaded_only_when_asked_for():
     """A run does not pay for what only the analysis needs."""
-    text = "import sys, hpcsnn.cli, hpcsnn.experiment; print([m for m in ('dask', 'xarray') if m in sys.modules])"
+    loaded = "print([m for m in ('dask', 'xarray') if m in sys.modules])"
+    text = f"import sys, hpcsnn.cli.app, hpcsnn.runs.experiment; {loaded}"
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -16,7 +16,7 @@ from ranks import hpcsnn, run_on_ranks
 from rich.console import Console
 
 from hpcsnn import Simulation
-from hpcsnn.progress import Progress, clock
+from hpcsnn.runs.progress import Progress, clock
 from hpcsnn.storage.checkpoints import committed
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.records import Records
@@ -242,7 +242,7 @@ def test_check_prints_sizes_and_runs_nothing(tmp_path):
 
 
 def test_the_estimated_memory_is_near_the_real():
-    from hpcsnn.memory_estimate import estimate
+    from hpcsnn.planning.memory import estimate
 
     network = topographic_map(scale=8)
     simulation = Simulation(network, device="cpu")
@@ -316,7 +316,7 @@ def test_refused_synapses_are_warned_about(tmp_path):
 
 def test_progress_in_plain_lines_live_and_in_a_file(monkeypatch, tmp_path):
     simulation = Simulation(topographic_map(), device="cpu")
-    monkeypatch.setattr("hpcsnn.progress._PLAIN_EVERY_S", 0.0)
+    monkeypatch.setattr("hpcsnn.runs.progress._PLAIN_EVERY_S", 0.0)
     text = StringIO()
     with Progress(Console(file=text, width=200), 500.0, RunDirectory(tmp_path)) as progress:
         simulation.run(250.0, observe=progress.update, observe_every_s=0.0)

@@ -11,12 +11,12 @@ from ranks import run_on_ranks
 from rules import Swap, Tended, Wanderer
 
 from hpcsnn import DeviceError, Grid, Network, Simulation, models
-from hpcsnn.codegen import EXCHANGE, generate
+from hpcsnn.codegen.program import EXCHANGE, generate
 from hpcsnn.devices import choose_device
 from hpcsnn.devices.cuda import NVRTC_FLAGS, gpu_count
-from hpcsnn.devices.racing_threads import RacingThreads
-from hpcsnn.digest import simulation_digest
+from hpcsnn.engine.digest import simulation_digest
 from hpcsnn.models import rewiring
+from hpcsnn.testing.racing_threads import RacingThreads
 
 needs_gpu = pytest.mark.skipif(gpu_count() == 0, reason="needs a GPU")
 
@@ -141,11 +141,11 @@ def test_sequences_hold_only_what_is_due():
 RANKS = """
 import sys
 sys.path.insert(0, {tests!r})
-from hpcsnn.devices.racing_threads import RacingThreads
+from hpcsnn.testing.racing_threads import RacingThreads
 from mpi4py import MPI
 from networks import topographic_map
 from hpcsnn import Simulation
-from hpcsnn.digest import simulation_digest
+from hpcsnn.engine.digest import simulation_digest
 for device in ("cpu", RacingThreads()):
     for settings in ({{}}, {{"projections__ff__delay_ms": 0.7, "projections__lat__delay_ms": 1.3}}):
         simulation = Simulation(topographic_map(**settings), MPI.COMM_WORLD, device, exchange_block=3)
@@ -169,16 +169,16 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 import numpy as np
-import hpcsnn.rank_state
-import hpcsnn.rewiring_state
-from hpcsnn.devices.racing_threads import RacingThreads
+import hpcsnn.engine.state
+import hpcsnn.engine.rewiring.arrays
+from hpcsnn.testing.racing_threads import RacingThreads
 from mpi4py import MPI
 from networks import topographic_map
 from hpcsnn import Simulation
 from hpcsnn.devices.base import LOG_FULL
-from hpcsnn.digest import simulation_digest
+from hpcsnn.engine.digest import simulation_digest
 from hpcsnn.storage.network_store import StoredNetwork, write_network
-hpcsnn.rank_state._LOG_ENTRIES = hpcsnn.rewiring_state._LOG_ENTRIES = 20
+hpcsnn.engine.state._LOG_ENTRIES = hpcsnn.engine.rewiring.arrays._LOG_ENTRIES = 20
 world = MPI.COMM_WORLD
 record = {{"projections__ff__record_events": True, "projections__lat__record_events": True}}
 for device in ("cpu", RacingThreads()):

@@ -18,12 +18,12 @@ from test_models import Pulse
 from test_oracle import assert_same
 
 from hpcsnn import ConfigurationError, Grid, Network, Simulation, models
-from hpcsnn.codegen import generate
-from hpcsnn.config import load_configuration, parse_configuration
+from hpcsnn.codegen.program import generate
+from hpcsnn.configuration.files import load_configuration, parse_configuration
 from hpcsnn.devices import HostDevice
-from hpcsnn.digest import input_fingerprint, simulation_digest
-from hpcsnn.memory_estimate import estimate
+from hpcsnn.engine.digest import input_fingerprint, simulation_digest
 from hpcsnn.models import Normal, Uniform
+from hpcsnn.planning.memory import estimate
 from hpcsnn.storage.network_store import StoredNetwork, write_network
 from hpcsnn.storage.restore import restore
 
@@ -215,9 +215,9 @@ import sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 from mpi4py import MPI
-from hpcsnn.devices.racing_threads import RacingThreads
+from hpcsnn.testing.racing_threads import RacingThreads
 from hpcsnn import Simulation
-from hpcsnn.digest import simulation_digest
+from hpcsnn.engine.digest import simulation_digest
 from hpcsnn.storage.network_store import StoredNetwork, write_network
 from hpcsnn.storage.restore import restore
 from test_delays import busy

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hpcsnn import ConfigurationError, Grid, Network, Simulation, models
-from hpcsnn.config import load_configuration, parse_configuration
+from hpcsnn.configuration.files import load_configuration, parse_configuration
 
 FF = "projections.ff"
 STDP = f"{FF}.synapse.additive_stdp"

@@ -13,7 +13,7 @@ from networks import topographic_map
 from ranks import run_on_ranks
 
 from hpcsnn import Grid, Network, Simulation, SimulationError, models
-from hpcsnn.digest import simulation_digest
+from hpcsnn.engine.digest import simulation_digest
 
 # A rank that ends takes the others along within this time.
 SOON_S = 20
@@ -103,8 +103,8 @@ def test_a_rank_that_raises_in_the_command_takes_the_others_along(tmp_path):
     script.write_text(
         "import sys\n"
         "from mpi4py import MPI\n"
-        "import hpcsnn.experiment as experiment\n"
-        "from hpcsnn.cli import app\n"
+        "import hpcsnn.runs.experiment as experiment\n"
+        "from hpcsnn.cli.app import app\n"
         "real = experiment.Progress.update\n"
         "def update(self, simulation):\n"
         "    if MPI.COMM_WORLD.Get_rank() == 1 and simulation.step > 1000:\n"
@@ -129,7 +129,7 @@ from mpi4py import MPI
 sys.path.insert(0, {tests!r})
 from networks import topographic_map
 from hpcsnn import Simulation
-from hpcsnn.digest import simulation_digest
+from hpcsnn.engine.digest import simulation_digest
 simulation = Simulation(topographic_map(**{settings!r}), MPI.COMM_WORLD, "cpu")
 simulation.run(5000.0)
 store = simulation.state.stores["ff"]
@@ -185,7 +185,7 @@ def test_synapses_are_conserved_and_both_directions_agree_as_they_grow(capacity)
 def test_mpi_that_is_missing_is_an_error_with_a_way_out():
     text = (
         "import sys; sys.modules['mpi4py'] = None\n"
-        "from hpcsnn.cli import app\n"
+        "from hpcsnn.cli.app import app\n"
         "sys.argv = ['hpcsnn', 'run', 'topomap']\n"
         "app()\n"
     )

@@ -8,9 +8,9 @@ import pytest
 from hpcsnn import Grid, Network, Simulation, models
 from hpcsnn.analysis.figures import connection_probability, draw_figures, map_figure, mean_weight
 from hpcsnn.analysis.statistics import displacement_map
-from hpcsnn.config import load_configuration
+from hpcsnn.configuration.files import load_configuration
 from hpcsnn.devices import HostDevice
-from hpcsnn.experiment import Setting, run_experiment
+from hpcsnn.runs.experiment import Setting, run_experiment
 from hpcsnn.storage.network_store import read_displacement, write_network
 
 QUICK = HostDevice(("-O1",))

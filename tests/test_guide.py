@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from hpcsnn import ConfigurationError, Grid, Network, Simulation, models
-from hpcsnn.config import load_configuration, parse_configuration, write_configuration
-from hpcsnn.conformance import RuleConformance
+from hpcsnn.configuration.files import load_configuration, parse_configuration, write_configuration
 from hpcsnn.devices.host import HostDevice
 from hpcsnn.models.registry import registered
 from hpcsnn.models.rewiring import Pairing, RewiringRule, Selection
 from hpcsnn.models.user_files import module_of
+from hpcsnn.testing.conformance import RuleConformance
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

@@ -16,13 +16,13 @@ from test_cuda import ptx_of
 from test_oracle import assert_same
 
 from hpcsnn import ConfigurationError, Grid, Network, Simulation, models
-from hpcsnn.codegen import generate
-from hpcsnn.config import parse_configuration
+from hpcsnn.codegen.program import generate
+from hpcsnn.configuration.files import parse_configuration
 from hpcsnn.devices import HostDevice
-from hpcsnn.devices.racing_threads import RacingThreads
-from hpcsnn.digest import simulation_digest
-from hpcsnn.memory_estimate import estimate
+from hpcsnn.engine.digest import simulation_digest
 from hpcsnn.models import Normal, Uniform
+from hpcsnn.planning.memory import estimate
+from hpcsnn.testing.racing_threads import RacingThreads
 
 QUICK = HostDevice(("-O1",))
 GRID = Grid(8, 8)
@@ -147,9 +147,9 @@ ON_RANKS = """
 import sys
 sys.path.insert(0, {tests!r})
 from mpi4py import MPI
-from hpcsnn.devices.racing_threads import RacingThreads
+from hpcsnn.testing.racing_threads import RacingThreads
 from hpcsnn import ConfigurationError, Simulation, models
-from hpcsnn.digest import simulation_digest
+from hpcsnn.engine.digest import simulation_digest
 from test_heterogeneity import driven, varied
 for device, tile in (("cpu", 4), ("cpu", 2), (RacingThreads(), 4)):
     simulation = Simulation(varied(), MPI.COMM_WORLD, device, tile)

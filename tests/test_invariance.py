@@ -14,8 +14,8 @@ from ranks import run_on_ranks
 from hpcsnn import Simulation
 from hpcsnn.devices import HostDevice
 from hpcsnn.devices.base import LOG_FULL
-from hpcsnn.devices.racing_threads import RacingThreads
-from hpcsnn.digest import digest_of, neuron_fingerprint, simulation_digest, spike_record, synapse_fingerprint
+from hpcsnn.engine.digest import digest_of, neuron_fingerprint, simulation_digest, spike_record, synapse_fingerprint
+from hpcsnn.testing.racing_threads import RacingThreads
 
 # What the ranks of one job run: cases of (settings of the network, of the simulation, duration), one JSON line each.
 ON_RANKS = """
@@ -24,7 +24,7 @@ from mpi4py import MPI
 sys.path.insert(0, {tests!r})
 from networks import topographic_map
 from hpcsnn import Simulation
-from hpcsnn.digest import simulation_digest
+from hpcsnn.engine.digest import simulation_digest
 comm = MPI.COMM_WORLD
 for settings, options, duration_ms in json.loads({cases!r}):
     simulation = Simulation(topographic_map(**settings), comm, "cpu", **options)
@@ -193,7 +193,7 @@ def test_full_logs_halt_and_lose_nothing(device, monkeypatch):
 
     halts, digest, logs = recorded()
     assert LOG_FULL not in halts
-    monkeypatch.setattr("hpcsnn.rank_state._LOG_ENTRIES", 20)
+    monkeypatch.setattr("hpcsnn.engine.state._LOG_ENTRIES", 20)
     halts_of_small, digest_of_small, small_logs = recorded()
     assert halts_of_small.count(LOG_FULL) > 20
     assert digest_of_small == digest

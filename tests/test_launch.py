@@ -19,16 +19,16 @@ from test_faults import EXPLODING
 from test_restart import PLAIN, succeeds
 from test_slurm import LONG, SHORT, ends, has_checkpoint, rank_processes, until
 
-from hpcsnn.config import load_configuration
+from hpcsnn.cli.job_tables import jobs_table, run_view
+from hpcsnn.configuration.files import load_configuration
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.launch import job_files
-from hpcsnn.launch.display import jobs_table, run_view
-from hpcsnn.launch.executors import sbatch_script
-from hpcsnn.launch.job_files import JobFiles, Plan, State, Status
-from hpcsnn.launch.profiles import Profile, load_profile
-from hpcsnn.launch.registry import find_runs, read_run
-from hpcsnn.launch.request import Request, make_request
-from hpcsnn.launch.sweeps import parse_vary
+from hpcsnn.jobs import job_files
+from hpcsnn.jobs.executors import sbatch_script
+from hpcsnn.jobs.job_files import JobFiles, Plan, State, Status
+from hpcsnn.jobs.run_index import find_runs, read_run
+from hpcsnn.jobs.sweeps import parse_vary
+from hpcsnn.planning.request import Request, make_request
+from hpcsnn.planning.site_profiles import Profile, load_profile
 from hpcsnn.storage.checkpoints import committed
 
 LOCAL = ["--cluster", "local", "--device", "cpu"]

@@ -18,10 +18,10 @@ from scipy.integrate import solve_ivp
 from scipy.stats import chisquare, poisson
 
 from hpcsnn import ConfigurationError, Network, Simulation, models
-from hpcsnn.config import configured
+from hpcsnn.configuration.files import configured
 from hpcsnn.devices.host import DEFAULT_OPTIMISATION, compile_library
-from hpcsnn.digest import simulation_digest
-from hpcsnn.resources import kernel_folder
+from hpcsnn.engine.digest import simulation_digest
+from hpcsnn.shipped_files import kernel_folder
 from hpcsnn.storage.network_store import StoredNetwork, write_network
 from hpcsnn.storage.restore import restore
 
@@ -48,7 +48,7 @@ def compiled(*flags):
 
 
 def exponential(x):
-    """The polynomial of kernels/mathematics.cuh, once more."""
+    """The polynomial of kernels/base/mathematics.cuh, once more."""
     with np.errstate(over="ignore"):
         within = np.clip(x, F(-88), F(89))
         n = (within * F(1.44269504) + F(12582912)) - F(12582912)
@@ -375,7 +375,7 @@ sys.path.insert(0, {tests!r})
 from mpi4py import MPI
 from networks import newer_models
 from hpcsnn import Simulation
-from hpcsnn.digest import simulation_digest
+from hpcsnn.engine.digest import simulation_digest
 simulation = Simulation(newer_models(), MPI.COMM_WORLD, "cpu", tile=2)
 simulation.run(150.0)
 digest = simulation_digest(simulation)

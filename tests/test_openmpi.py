@@ -47,7 +47,7 @@ def test_a_job_with_open_mpi_stops_at_a_checkpoint_and_goes_on(tmp_path):
     succeeds("submit", "topomap", *size, *job, "--out", run)
     from test_slurm import has_checkpoint
 
-    from hpcsnn.launch.job_files import State
+    from hpcsnn.jobs.job_files import State
 
     has_checkpoint(run)
     succeeds("cancel", run)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from networks import topographic_map
 
 from hpcsnn import ConfigurationError, Grid, Network, models
-from hpcsnn.models.profiles import gaussian_reach_squared
-from hpcsnn.partition import Tiling, hilbert_order, place_network, split_evenly
+from hpcsnn.models.distance_profiles import gaussian_reach_squared
+from hpcsnn.ranks.partition import Tiling, hilbert_order, place_network, split_evenly
 
 sides = st.integers(1, 40)
 

@@ -57,7 +57,7 @@ def test_the_wheel_holds_kernels_and_configurations(installed):
 
 def test_the_wheel_runs_away_from_the_checkout(installed, tmp_path):
     site, _ = installed
-    text = "import hpcsnn, sys; print(hpcsnn.__file__); from hpcsnn.cli import app; app()"
+    text = "import hpcsnn, sys; print(hpcsnn.__file__); from hpcsnn.cli.app import app; app()"
     arguments = ["run", "topomap", "--set", "duration_ms=100", "--device", "cpu", "--no-figures"]
     done = run(sys.executable, "-c", text, *arguments, cwd=tmp_path, PYTHONPATH=str(site))
     assert done.returncode == 0, done.stderr
@@ -84,7 +84,7 @@ def test_the_readmes_python_runs(tmp_path):
 
 
 def test_the_readmes_yaml_is_a_configuration(tmp_path):
-    from hpcsnn.config import load_configuration
+    from hpcsnn.configuration.files import load_configuration
 
     (example,) = blocks("yaml")
     (tmp_path / "example.yaml").write_text(example)

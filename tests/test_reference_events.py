@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from hpcsnn.analysis.topography import torus_displacement
-from hpcsnn.config import load_configuration
-from hpcsnn.simulation import Simulation
+from hpcsnn.configuration.files import load_configuration
+from hpcsnn.engine.simulation import Simulation
 
 REFERENCE = json.loads((Path(__file__).parent / "data" / "reference_events.json").read_text())["modes"]
 CONFIGURATIONS = {"full": "topomap", "rewiring_only": "topomap_rewiring_only"}

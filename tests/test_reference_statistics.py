@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from hpcsnn.analysis.statistics import torus_displacement
-from hpcsnn.config import load_configuration
-from hpcsnn.simulation import Simulation
+from hpcsnn.configuration.files import load_configuration
+from hpcsnn.engine.simulation import Simulation
 
 REFERENCE = json.loads((Path(__file__).parent / "data" / "reference_statistics.json").read_text())["modes"]
 CONFIGURATIONS = {"full": "topomap", "stdp_only": "topomap_stdp_only", "rewiring_only": "topomap_rewiring_only"}

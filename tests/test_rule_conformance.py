@@ -1,4 +1,4 @@
-"""What every rule must keep to, for the shipped rules and for some that use what those do not (hpcsnn.conformance)."""
+"""What every rule must keep to, for the shipped rules and for some that use what those do not."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 from rules import Swap, Tended, Wanderer
 
 from hpcsnn import Grid, Network, Simulation, models
-from hpcsnn.conformance import PROJECTION, RuleConformance, _advance
 from hpcsnn.devices import HostDevice
 from hpcsnn.devices.base import LOG_FULL
-from hpcsnn.digest import simulation_digest
+from hpcsnn.engine.digest import simulation_digest
 from hpcsnn.models import Parameter, RewiringRule, Variable, rewiring
+from hpcsnn.testing.conformance import PROJECTION, RuleConformance, _advance
 
 PLACES = {"max_in_degree": 16, "p_eliminate": 0.1, "p_eliminate_weak": 0.3, "attempts": 100, "every_ms": 0.5}
 GROWTH = {"every_ms": 1.0, "updates_a_pairing": 7, "tau_calcium_ms": 100.0, "beta_calcium": 0.02}
@@ -211,7 +211,7 @@ class TestNear(Crowded):
 def test_logs_of_events_that_fill_up_and_none_at_all(tested, monkeypatch):
     """Room for one update's events only: the schedule halts at nearly every update, and no event is lost."""
     whole = tested()._run()
-    monkeypatch.setattr("hpcsnn.rewiring_state._LOG_ENTRIES", 0)
+    monkeypatch.setattr("hpcsnn.engine.rewiring.arrays._LOG_ENTRIES", 0)
     simulation, halts = tested()._simulation(), []
     mend = simulation._mend
     monkeypatch.setattr(simulation, "_mend", lambda reason: (halts.append(reason), mend(reason)))

@@ -10,13 +10,13 @@ from ranks import hpcsnn
 from test_errors import as_pattern
 
 from hpcsnn import ConfigurationError, DeviceError, Grid, Network, Simulation, models
-from hpcsnn.codegen import generate
-from hpcsnn.config import load_configuration, write_configuration
-from hpcsnn.conformance import RuleConformance
+from hpcsnn.codegen.diagnostics import explained
+from hpcsnn.codegen.program import generate
+from hpcsnn.configuration.files import load_configuration, write_configuration
 from hpcsnn.devices import HostDevice
 from hpcsnn.devices.cuda import NVRTC_FLAGS
-from hpcsnn.diagnostics import explained
 from hpcsnn.models import NeuronModel, Parameter, RewiringRule, Variable, rewiring
+from hpcsnn.testing.conformance import RuleConformance
 
 
 def network(rule=None, neuron=None, side=16):
@@ -263,7 +263,7 @@ def test_updates_on_call_are_asked_for_once_a_step():
 
 GOOD = """
 from hpcsnn.models import RewiringRule, rewiring
-from hpcsnn.conformance import RuleConformance
+from hpcsnn.testing.conformance import RuleConformance
 
 Mine = RewiringRule(
     "mine", "Synapses go by chance and come back at their target.", select=rewiring.ALL_SYNAPSES,

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import chisquare
 
 from hpcsnn import Grid, Network, Simulation, models
-from hpcsnn.config import load_configuration
+from hpcsnn.configuration.files import load_configuration
 from hpcsnn.devices import HostDevice
 from hpcsnn.models import rewiring
 

@@ -15,8 +15,8 @@ import slurm_lab
 from ranks import hpcsnn_command
 from test_restart import PLAIN, succeeds
 
-from hpcsnn.launch.job_files import JobFiles, State
-from hpcsnn.launch.registry import read_run
+from hpcsnn.jobs.job_files import JobFiles, State
+from hpcsnn.jobs.run_index import read_run
 from hpcsnn.storage.checkpoints import committed
 
 pytestmark = pytest.mark.skipif(slurm_lab.missing() is not None, reason=f"Slurm: {slurm_lab.missing()}")

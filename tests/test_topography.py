@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hpcsnn import Grid
 from hpcsnn.analysis.nulls import drawn_sources, shuffled_within_rows
 from hpcsnn.analysis.topography import receptive_fields, torus_displacement
-from hpcsnn.models.profiles import gaussian_by_squared_distance
+from hpcsnn.models.distance_profiles import gaussian_by_squared_distance
 
 
 def slow_axis(side, places, weights):

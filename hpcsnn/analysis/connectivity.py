@@ -22,9 +22,9 @@ from scipy.stats import wilcoxon
 from hpcsnn.analysis.nulls import drawn_sources, shuffled_within_rows
 from hpcsnn.analysis.statistics import DisplacementMap, has_places
 from hpcsnn.analysis.topography import ReceptiveFields, receptive_fields, torus_displacement
+from hpcsnn.engine.synapse_rows import PackedRows
 from hpcsnn.models.synapses import SynapseModel
 from hpcsnn.network import Grid, Projection
-from hpcsnn.packed_rows import PackedRows
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.shards import ShardGrid
 

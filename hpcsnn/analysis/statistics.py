@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.analysis.topography import torus_displacement
+from hpcsnn.engine.simulation import Simulation
 from hpcsnn.network import Grid
-from hpcsnn.simulation import Simulation
 
 # Displacement maps show at most this far in each direction.
 _WINDOW = 16

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 from numpy.typing import DTypeLike, NDArray
 
-from hpcsnn.codegen import Phase, Program
+from hpcsnn.codegen.program import Phase, Program
 
-# Why an executable stopped before the step it was asked to reach; HaltReason of kernels/network.cuh.
+# Why an executable stopped before the step it was asked to reach; HaltReason of kernels/base/network.cuh.
 RUNNING, ROWS_FULL, OUTGOING_FULL, NOT_FINITE, EXCHANGE_FAILED, LOG_FULL, MEETING = range(7)
 
 

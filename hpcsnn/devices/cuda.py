@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from hpcsnn.codegen import Program, Stage
+from hpcsnn.codegen.diagnostics import explained
+from hpcsnn.codegen.program import Program, Stage
 from hpcsnn.devices.base import KernelState
-from hpcsnn.devices.stepping import Launching
-from hpcsnn.diagnostics import explained
+from hpcsnn.devices.launching import Launching
 from hpcsnn.errors import DeviceError
 
 # Value-preserving only, as for the host: no fused multiply-add, exact division, denormals kept (the last two are
 # NVRTC's defaults, written down because the answer depends on them).
 NVRTC_FLAGS = ("--std=c++17", "--fmad=false", "--prec-div=true", "--prec-sqrt=true", "--ftz=false")
 _THREADS_A_BLOCK = 128
-_LANES = 32  # LANES of kernels/device.cuh
+_LANES = 32  # LANES of kernels/base/device.cuh
 _BLOCKS_A_MULTIPROCESSOR = 16
 # Graphs kept; a network whose triggers meet in ever new ways must not fill the memory with them.
 _MOST_GRAPHS = 64

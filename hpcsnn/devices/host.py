@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from hpcsnn.codegen import PHASES, Phase, Program
+from hpcsnn.codegen.diagnostics import explained
+from hpcsnn.codegen.program import PHASES, Phase, Program
+from hpcsnn.codegen.snippets import Snippet
 from hpcsnn.devices.base import KernelState
-from hpcsnn.diagnostics import explained
 from hpcsnn.errors import DeviceError
-from hpcsnn.snippets import Snippet
 
 # Value-preserving only: no contraction to fused multiply-add, no reordering. The two -fno-* flags promise that nobody
 # reads errno or the floating-point exception flags, which lets the compiler turn branches into vector selects.

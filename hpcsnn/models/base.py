@@ -6,7 +6,7 @@ nothing that a model in a user's file cannot use.
 
 Rules for snippets (so that every device gives the same bits): float32 ``+ - * /`` and comparisons only; exponentials
 and logarithms become `derived` constants or `tables`, which the host computes in float64, or, where their argument
-changes, the functions ``exponential(x)`` and ``logarithm(x)`` of ``kernels/mathematics.cuh``.
+changes, the functions ``exponential(x)`` and ``logarithm(x)`` of ``kernels/base/mathematics.cuh``.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from hpcsnn.models.base import (
     survival_table,
     thresholds,
 )
-from hpcsnn.models.profiles import displacements_within, gaussian_profile, gaussian_reach
+from hpcsnn.models.distance_profiles import displacements_within, gaussian_profile, gaussian_reach
 
 
 @dataclass(frozen=True)

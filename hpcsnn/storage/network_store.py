@@ -29,11 +29,11 @@ import zarr
 from numpy.typing import NDArray
 
 from hpcsnn.analysis.statistics import DisplacementMap
-from hpcsnn.digest import digest_of, input_fingerprint, neuron_fingerprint, synapse_fingerprint
+from hpcsnn.engine.digest import digest_of, input_fingerprint, neuron_fingerprint, synapse_fingerprint
+from hpcsnn.engine.simulation import Simulation
+from hpcsnn.engine.synapse_rows import PackedRows
 from hpcsnn.errors import StorageError
 from hpcsnn.network import Grid
-from hpcsnn.packed_rows import PackedRows
-from hpcsnn.simulation import Simulation
 from hpcsnn.storage.codecs import CODECS, FAST
 from hpcsnn.storage.shards import ShardGrid
 from hpcsnn.storage.snapshot import Part, Snapshot, take_snapshot

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from hpcsnn.attached import post_traces, pre_traces, source_variables, target_variables
-from hpcsnn.packed_rows import PackedRows
-from hpcsnn.rank_state import TRACE
-from hpcsnn.rewiring_state import fit_event_log
-from hpcsnn.simulation import Simulation
+from hpcsnn.engine.rewiring.arrays import fit_event_log
+from hpcsnn.engine.simulation import Simulation
+from hpcsnn.engine.state import TRACE
+from hpcsnn.engine.synapse_rows import PackedRows
+from hpcsnn.network.attached import post_traces, pre_traces, source_variables, target_variables
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.snapshot import COUNTERS
 

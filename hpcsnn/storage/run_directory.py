@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hpcsnn.config import Configuration, write_configuration
+from hpcsnn.atomic_files import replace_file
+from hpcsnn.configuration.files import Configuration, write_configuration
 from hpcsnn.errors import RunBusyError, StorageError
 from hpcsnn.models.user_files import FOLDER
-from hpcsnn.storage.whole_files import replace_file
 
 _LOCK = ".lock"
 # What is there before a run is: the job that will carry it out.

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.attached import post_traces, pre_traces, rewiring_rule, source_variables, target_variables
-from hpcsnn.digest import spike_record
+from hpcsnn.engine.digest import spike_record
+from hpcsnn.engine.simulation import Simulation
+from hpcsnn.engine.state import TRACE
+from hpcsnn.engine.synapse_rows import PackedRows
 from hpcsnn.network import Grid, Projection
-from hpcsnn.packed_rows import PackedRows
-from hpcsnn.rank_state import TRACE
-from hpcsnn.simulation import Simulation
+from hpcsnn.network.attached import post_traces, pre_traces, rewiring_rule, source_variables, target_variables
 from hpcsnn.storage.shards import ShardGrid, writers
 
 COUNTERS = ("formed", "eliminated", "refused")

@@ -11,10 +11,10 @@ from typing import Any, ClassVar, Literal, get_args, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.codegen.snippets import without_comments
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Derived, Model, Parameter, Table, Variable
 from hpcsnn.models.synapses import SpikeTrace
-from hpcsnn.snippets import without_comments
 
 EVERY_MS = Parameter(1.0, "ms", "time between updates", above=0.0)
 

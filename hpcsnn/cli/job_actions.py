@@ -1,0 +1,104 @@
+"""``hpcsnn submit``, ``resume --cluster``, ``logs`` and ``cancel``: what they do with one run."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import typer
+
+from hpcsnn.cli.job_options import Asked, launch_setting, plan_of
+from hpcsnn.configuration.files import Configuration, load_configuration
+from hpcsnn.errors import StorageError
+from hpcsnn.jobs.executors import prepare, sbatch_script, submit
+from hpcsnn.jobs.job_files import JobFiles, State
+from hpcsnn.jobs.run_index import look_up
+from hpcsnn.runs.resuming import prepare_resume
+from hpcsnn.storage.run_directory import RunDirectory
+
+
+def submit_run(configuration: Configuration, out: Path | None, name: str, asked: Asked, dry_run: bool = False) -> None:
+    """Submit one new run."""
+    cluster, profile, request = launch_setting(configuration, asked)
+    run = out or _free_folder((profile.scratch or Path("runs")) / name)
+    logs = (run / "job" / "logs").resolve()
+    if dry_run:
+        typer.echo(f"{run}: {request.ranks} ranks on {request.nodes} nodes, {request.memory_gb} GB a node")
+        typer.echo(sbatch_script(request, profile, logs, name) if cluster == "slurm" else f"cluster: {cluster}")
+        return
+    RunDirectory(run).check_free(overwrite=False)
+    if (run / "job").exists():
+        raise StorageError(f"{run}: a job was submitted here already; give another --out, or hpcsnn resume {run}")
+    prepare(run, configuration, plan_of(asked, cluster, profile, request, logs))
+    (job,) = submit(cluster, [run], request, profile, logs, name=name)
+    typer.echo(f"{job}  {run}")
+
+
+def resume_run(run: Path, until_ms: float | None, from_step: int | None, asked: Asked) -> None:
+    """Submit a job that goes on with a run, from its newest good checkpoint or from that of a step."""
+    directory, files = RunDirectory(run), JobFiles(run)
+    entry = look_up(run)
+    if entry.status is not None and not entry.status.state.over and entry.state != "lost":
+        raise StorageError(f"{run}: its job is {entry.state}; hpcsnn cancel {run} first, or wait for it")
+    there = directory.configuration if directory.configuration.is_file() else files.configuration
+    if not there.is_file():
+        directory.check_run()
+    configuration = load_configuration(there, [] if until_ms is None else [f"duration_ms={until_ms!r}"])
+    cluster, profile, request = launch_setting(configuration, asked)
+    if from_step is not None:
+        with directory.lock():
+            prepare_resume(directory, until_ms, from_step)
+    if directory.configuration.is_file():
+        directory.write_configuration(configuration)
+    logs = (run / "job" / "logs").resolve()
+    prepare(run, configuration, plan_of(asked, cluster, profile, request, logs))
+    (job,) = submit(cluster, [run], request, profile, logs, name=run.name)
+    typer.echo(f"{job}  {run}")
+
+
+def _free_folder(wanted: Path) -> Path:
+    """`wanted`, or with the first number behind it that is not taken."""
+    names = (wanted if n == 1 else wanted.with_name(f"{wanted.name}-{n}") for n in range(1, 1_000_000))
+    return next(path for path in names if not path.exists())
+
+
+def print_logs(run: Path, errors: bool, follow: bool) -> None:
+    """Standard output or error of all starts of a run's job, oldest first."""
+    files = JobFiles(run)
+    plan = files.plan()
+    kind = "err" if errors else "out"
+    path = Path(plan.logs) / f"{plan.job_id}_0_log.{kind}"
+    if not path.is_file() and not follow:
+        raise StorageError(f"{path}: nothing written yet")
+    place = 0
+    while True:
+        if path.is_file():
+            with path.open(errors="replace") as stream:
+                stream.seek(place)
+                typer.echo(stream.read(), nl=False)
+                place = stream.tell()
+        status = files.status()
+        if not follow or (status is not None and (status.state.over or status.lost)):
+            return
+        time.sleep(0.5)
+
+
+def cancel_run(run: Path) -> str:
+    """Ask for the end of a run's job; what was done, in words."""
+    files = JobFiles(run)
+    plan, status = files.plan(), files.status()
+    if status is None or status.state.over:
+        raise StorageError(f"{run}: nothing to cancel; its job is {status.state if status else 'unknown'}")
+    if status.state in (State.RUNNING, State.RESTARTING) and not status.lost:
+        files.request_cancel()
+        return f"{run}: asked to stop at a checkpoint; hpcsnn watch {run} shows when it has"
+    if plan.cluster == "slurm" and plan.job_id and not look_up(run).forgotten:
+        done = subprocess.run(["scancel", plan.job_id], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise StorageError(f"{run}: scancel {plan.job_id}: {done.stderr.strip()}")
+    else:
+        files.request_cancel()
+    files.write_status(replace(status, state=State.CANCELLED, reason="before it began"))
+    return f"{run}: cancelled"

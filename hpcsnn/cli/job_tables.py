@@ -1,0 +1,149 @@
+"""Runs in a terminal: a table of many, a live view of one."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from hpcsnn.jobs.job_files import State
+from hpcsnn.jobs.run_index import RunEntry, look_up, read_run
+from hpcsnn.runs.progress import clock
+
+_COLOURS = {
+    State.RUNNING: "green",
+    State.COMPLETED: "blue",
+    State.QUEUED: "yellow",
+    State.REQUEUED: "yellow",
+    State.RESTARTING: "yellow",
+    State.FAILED: "red",
+    State.CANCELLED: "magenta",
+    State.STOPPED: "magenta",
+    "lost": "red",
+}
+_LOOK_EVERY_S = 0.5
+_ASK_SLURM_EVERY = 60
+
+
+def jobs_table(entries: list[RunEntry], root: Path) -> Table:
+    """State, progress, speed, restarts, time left of limit and of work, last checkpoint of many runs."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name, options in {
+        "run": {"overflow": "fold"},
+        "job": {},
+        "state": {},
+        **{name: {"justify": "right"} for name in ("done", "speed", "starts", "limit", "left", "checkpoint")},
+    }.items():
+        table.add_column(name, **options)  # type: ignore[arg-type]
+    for entry in entries:
+        name = str(entry.path.relative_to(root)) if entry.path != root else str(root)
+        table.add_row(name, entry.plan.job_id if entry.plan else "-", _state(entry), *_numbers(entry))
+    return table
+
+
+def _state(entry: RunEntry) -> Text:
+    return Text(entry.state, style=_COLOURS.get(entry.state, ""))
+
+
+def _numbers(entry: RunEntry) -> list[str]:
+    done, left = _done(entry)
+    speed = entry.progress.get("speed")
+    if entry.state == State.COMPLETED and entry.summary.get("wall_per_model_s"):
+        speed = 1 / entry.summary["wall_per_model_s"]
+    running = entry.state == State.RUNNING
+    starts = 1 + entry.status.restarts + entry.status.requeues if entry.status else 1
+    limit = entry.limit_left_s
+    return [
+        f"{done:.0%}" if done is not None else "-",
+        f"{speed:.3g} x" if speed else "-",
+        str(starts),
+        clock(max(limit, 0.0)) if limit is not None else "-",
+        clock(left) if running and left is not None else "-",
+        f"step {entry.checkpoint_step:,}" if entry.checkpoint_step is not None else "-",
+    ]
+
+
+def _done(entry: RunEntry) -> tuple[float | None, float | None]:
+    """Share of the model time that is done, and seconds left."""
+    if entry.state == State.COMPLETED:
+        return 1.0, 0.0
+    if not entry.progress:
+        return None, None
+    end = float(entry.progress["end_s"])
+    return (float(entry.progress["model_s"]) / end if end else 1.0), float(entry.progress["left_s"])
+
+
+def run_view(entry: RunEntry, width: int) -> RenderableType:
+    """One run: its state, a bar, and what there is to know."""
+    done, left = _done(entry)
+    head = Text.assemble((str(entry.path), "bold"), "  ", _state(entry))
+    if entry.status is not None and entry.status.reason:
+        head.append(f"  {entry.status.reason}")
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(style="dim")
+    for name, value in _facts(entry, left).items():
+        rows.add_row(name, value)
+    bar = Table.grid()  # a bar alone does not end its line
+    bar.add_row(ProgressBar(total=1.0, completed=done or 0.0, width=max(10, min(width - 2, 76))))
+    return Group(head, bar, rows)
+
+
+def _facts(entry: RunEntry, left: float | None) -> dict[str, str]:
+    facts: dict[str, str] = {}
+    if entry.progress:
+        now = entry.progress
+        facts["model time"] = f"{now['model_s']:.2f} of {now['end_s']:g} s at {now['speed']:.3g} x real time"
+        if entry.state == State.RUNNING and left is not None:
+            facts["left"] = clock(left)
+        facts["synapses"] = f"{now['synapses']:,}"
+        facts["rates"] = ", ".join(f"{name} {rate:.1f} Hz" for name, rate in now["rates_hz"].items())
+        facts["seen"] = f"{clock(max(time.time() - now['updated'], 0.0))} ago"
+    if entry.checkpoint_step is not None:
+        facts["checkpoint"] = f"step {entry.checkpoint_step:,}"
+    if entry.plan is not None:
+        where = f"{entry.plan.ranks} ranks on {entry.plan.nodes} node{'s' if entry.plan.nodes > 1 else ''}"
+        facts["job"] = f"{entry.plan.job_id or '-'} ({entry.plan.cluster}), {where}"
+    if entry.status is not None:
+        status = entry.status
+        facts["restarts"] = f"{status.restarts} after a crash, {status.requeues} after a time limit or preemption"
+    if (limit := entry.limit_left_s) is not None:
+        facts["limit"] = f"{clock(max(limit, 0.0))} left"
+    if entry.summary.get("digest"):
+        facts["digest"] = str(entry.summary["digest"])[:16] + "…"
+    return facts
+
+
+def watch_run(path: Path, console: Console) -> RunEntry:
+    """Show a run until its job is over (or, of a run without a job, until it is finished); how it then stands."""
+    with Live(console=console, auto_refresh=False) as live:
+        for look in itertools.count():
+            entry = look_up(path) if look % _ASK_SLURM_EVERY == 0 else read_run(path)
+            live.update(run_view(entry, console.width), refresh=True)
+            if entry.status is not None and (entry.status.state.over or entry.state == "lost"):
+                return entry
+            if entry.status is None and entry.summary:
+                return entry
+            time.sleep(_LOOK_EVERY_S)
+    raise AssertionError("counting ends nowhere")
+
+
+def as_plain(entry: RunEntry) -> dict[str, Any]:
+    """What ``hpcsnn jobs --json`` prints of a run."""
+    return {
+        "run": str(entry.path),
+        "state": entry.state,
+        "reason": entry.status.reason if entry.status else "",
+        "job_id": entry.plan.job_id if entry.plan else None,
+        "restarts": entry.status.restarts if entry.status else 0,
+        "requeues": entry.status.requeues if entry.status else 0,
+        "checkpoint_step": entry.checkpoint_step,
+        "progress": entry.progress,
+        "digest": entry.summary.get("digest"),
+    }

@@ -1,0 +1,191 @@
+"""What the commands show in a terminal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from hpcsnn.configuration.files import Configuration
+from hpcsnn.errors import StorageError
+from hpcsnn.planning.memory import estimate
+from hpcsnn.storage.checkpoints import committed
+from hpcsnn.storage.network_store import StoredNetwork
+from hpcsnn.storage.run_directory import RunDirectory
+
+# How tables look, and which statistics of a projection the terminal shows.
+_PLAIN: dict[str, Any] = {"box": None, "pad_edge": False}
+_SHOWN = (
+    "synapses",
+    "in_degree_mean",
+    "weight_mean",
+    "sigma_aff",
+    "sigma_aff_weighted",
+    "formed",
+    "eliminated",
+    "refused",
+)
+
+
+def print_summary(folder: Path, summary: dict[str, Any]) -> None:
+    """What a run gave: speed, digest, rates and the main statistics of each projection; warnings."""
+    console = Console()
+    speed = summary["wall_per_model_s"]
+    console.print(
+        f"{summary['model_s']:g} s of model time in {summary['wall_s']:.2f} s"
+        + (f" ({speed:.3g} s a second)" if speed is not None else "")
+        + f"; digest {summary['digest'][:16]}…; results in {folder}",
+        highlight=False,
+    )
+    if not summary["completed"]:
+        console.print(
+            f"stopped by {summary['stopped_by']} at {summary['model_s']:g} s; go on with: hpcsnn resume {folder}",
+            style="yellow",
+            soft_wrap=True,
+        )
+    populations = Table("population", "neurons", "spikes", "rate (Hz)", "last 10 s (Hz)", **_PLAIN)
+    for name, values in summary["populations"].items():
+        rates = (f"{values['rate_hz']:.2f}", f"{values['rate_last_10s_hz']:.2f}")
+        populations.add_row(name, f"{values['size']:,}", f"{values['spikes']:,}", *rates)
+    console.print(populations)
+    projections = Table("projection", *summary["projections"], **_PLAIN)
+    for statistic in _SHOWN:
+        projections.add_row(statistic, *(_short(values[statistic]) for values in summary["projections"].values()))
+    console.print(projections)
+    for name, values in summary["projections"].items():
+        if values["refused"]:
+            console.print(
+                f"warning: projections.{name}: {values['refused']:,} synapses were refused because a row was full and "
+                f"rows_grow is off; raise projections.{name}.capacity or let rows grow",
+                style="yellow",
+                soft_wrap=True,
+            )
+
+
+def _short(value: float | int | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+
+
+def print_sizes(configuration: Configuration, ranks: int) -> None:
+    """What a configuration will need: neurons, expected synapses and memory a rank."""
+    console = Console()
+    network = configuration.network()
+    steps = network.steps(configuration.duration_ms)
+    sizes = [estimate(network, configuration.tile, rank, ranks) for rank in range(ranks)]
+    largest = max(sizes, key=lambda size: size.n_bytes)
+    console.print(
+        f"{configuration.description or 'network'}: seed {network.seed}, {steps:,} steps of {network.dt_ms:g} ms",
+        highlight=False,
+    )
+    populations = Table("population", "grid", "neurons", "model", "a rank", "known", **_PLAIN)
+    for name, population in network.populations.items():
+        grid, most = population.grid, max(size.neurons[name] for size in sizes)
+        known = max(size.known[name] for size in sizes)
+        model = population.model.model.name
+        populations.add_row(name, f"{grid.nx} x {grid.ny}", f"{grid.size:,}", model, f"{most:,}", f"{known:,}")
+    console.print(populations)
+    projections = Table("projection", "from", "to", "synapses", "in-degree", "delay (ms)", "rewiring", **_PLAIN)
+    for name, projection in network.projections.items():
+        degree = projection.expected_in_degree
+        ends = (projection.source.name, projection.target.name)
+        rule = projection.rewiring.model.name if projection.rewiring else "-"
+        synapses = f"{degree * projection.target.size:,.0f}"
+        ends_steps = [projection.delay_steps, *([projection.delays.last_steps] if projection.delays else [])]
+        delays_ms = " .. ".join(f"{steps * network.dt_ms:g}" for steps in ends_steps)
+        projections.add_row(name, *ends, synapses, f"{degree:.2f}", delays_ms, rule)
+    console.print(projections)
+    console.print(
+        f"{ranks} rank{'s' if ranks > 1 else ''}, "
+        f"spikes exchanged every {network.min_delay_steps() * network.dt_ms:g} ms; "
+        f"about {_bytes(largest.n_bytes)} of arrays on the largest rank, "
+        f"{_bytes(sum(size.n_bytes for size in sizes))} in all (beside 150 MB for each Python process)",
+        highlight=False,
+    )
+
+
+def _bytes(n: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if n < 1000:
+            return f"{n:.3g} {unit}"
+        n /= 1000
+    return f"{n:.3g} TB"
+
+
+def print_checkpoints(run: Path) -> None:
+    """What a run directory holds.
+
+    Raises:
+        StorageError: no run there.
+    """
+    directory = RunDirectory(run)
+    there = committed(run)
+    directory.check_run()
+    console = Console()
+    state = "unfinished (no summary)"
+    if directory.summary.is_file():
+        summary = json.loads(directory.summary.read_text())
+        done = "completed" if summary["completed"] else f"stopped by {summary['stopped_by']}"
+        state = f"{done} at {summary['model_s']:g} s, {summary['ranks']} ranks, digest {summary['digest'][:16]}…"
+    console.print(f"{run}: {state}", highlight=False)
+    table = Table("checkpoint (step)", "model time (s)", "files", "size", "record segments", "configuration", **_PLAIN)
+    for checkpoint in there:
+        try:
+            manifest = checkpoint.manifest()
+        except StorageError as error:
+            table.add_row(str(checkpoint.step), str(error))
+            continue
+        size = sum(size for size, _ in manifest["files"].values())
+        seconds = checkpoint.step * manifest["configuration"]["dt_ms"] * 1e-3
+        files = str(len(manifest["files"]))
+        segments, configuration = str(len(manifest["segments"])), manifest["configuration_sha256"][:8]
+        table.add_row(str(checkpoint.step), f"{seconds:g}", files, _bytes(size), segments, configuration)
+    console.print(table)
+
+
+def print_differences(one: Path, other: Path) -> bool:
+    """Compare two runs' newest networks, array by array; True if they differ.
+
+    Raises:
+        StorageError: a run without a network.
+    """
+    first, second = (StoredNetwork(RunDirectory(run).network) for run in (one, other))
+    console = Console()
+    said = []
+    if first.step != second.step:
+        said.append(f"step: {first.step} and {second.step}")
+    for kind, names in (
+        ("population", set(first.populations) ^ set(second.populations)),
+        ("projection", set(first.projections) ^ set(second.projections)),
+    ):
+        said += [f"{kind} {name}: only in one" for name in sorted(names)]
+    for name in sorted(set(first.populations) & set(second.populations)):
+        said += _columns_that_differ(name, first.neurons(name), second.neurons(name))
+    for name in sorted(set(first.projections) & set(second.projections)):
+        ours, theirs = first.synapses(name), second.synapses(name)
+        here, there = (set(zip(t["post"].tolist(), t["pre"].tolist(), strict=True)) for t in (ours, theirs))
+        if here != there:
+            said.append(f"{name}: {len(here - there):,} synapses only in {one}, {len(there - here):,} only in {other}")
+        else:
+            said += _columns_that_differ(name, ours, theirs)
+    for line in said or [f"equal at step {first.step}: digest {first.digest()}"]:
+        console.print(line, highlight=False, soft_wrap=True)
+    return bool(said)
+
+
+def _columns_that_differ(name: str, ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
+    said = [f"{name}.{column}: only in one" for column in sorted(ours.keys() ^ theirs.keys())]
+    for column in sorted(ours.keys() & theirs.keys()):
+        if ours[column].shape != theirs[column].shape:
+            said.append(f"{name}.{column}: {ours[column].shape} and {theirs[column].shape} entries")
+            continue
+        differ = ours[column] != theirs[column]
+        if differ.any():
+            largest = np.abs(ours[column].astype(float) - theirs[column].astype(float)).max()
+            said.append(f"{name}.{column}: {int(differ.sum()):,} of {differ.size:,} differ, at most by {largest:.3g}")
+    return said

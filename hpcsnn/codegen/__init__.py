@@ -1,0 +1,1 @@
+"""Models and kernels become source and schedule."""

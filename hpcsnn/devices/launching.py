@@ -1,0 +1,204 @@
+"""The schedule as sequences of kernel launches, for devices that are handed kernels from outside (GPUs).
+
+The host compiles the same schedule into one loop (kernels/step/advance_host.cpp). Here launches between two exchanges
+make one sequence, which a GPU replays as a captured graph. The sequence holds only the kernels that are due in its
+steps, so equal sequences, and their graphs, come back again and again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpcsnn.codegen.program import EXCHANGE, PHASES, Phase, Program, Stage
+from hpcsnn.devices.base import RUNNING, KernelState
+from hpcsnn.ranks.spike_exchange import StagedAllgather
+
+# Where nothing is exchanged, sequences end at multiples of so many steps.
+_STEPS_A_SEQUENCE = 100
+# Where nothing is exchanged, the host asks this often (in sequences) whether a kernel has halted.
+_LOOKED_AT_EVERY = 8
+# One sequence in so many is launched kernel by kernel, with a mark between phases.
+_SAMPLED_EVERY = 17
+
+
+# A phase that ends, and when: a function to call after the device is done. None begins a sequence.
+Mark = tuple[Phase | None, Callable[[], float]]
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """Stages to launch in order, the (step, stage) that follows, and whether spikes are to be exchanged before it.
+
+    Behind a kernel that halts for a meeting there is nothing to launch: `meets`.
+    """
+
+    stages: tuple[Stage, ...]
+    next_step: int
+    next_stage: int
+    exchange: bool
+    meets: bool = False
+
+
+class Launching(ABC):
+    """An executable that launches kernels; a device says how (`launch`, `replay`, `mark`, `send_struct`)."""
+
+    defers = False
+
+    def __init__(self, program: Program, state: KernelState) -> None:
+        self._stages, self._state = program.stages, state
+        self._every = {
+            stage.trigger: int(operator.attrgetter(stage.trigger.every)(state.struct))
+            for stage in program.stages
+            if stage.trigger
+        }
+        self._items: dict[str, Callable[[], int]] = {stage.kernel: self._counter(stage) for stage in program.stages}
+        self._allgather = StagedAllgather(state.comm, state.struct.exchange.block) if self._exchanges else None
+        if self._allgather is not None:
+            self._received = state.device.zeros(self._allgather.capacity, np.uint32)
+            self._received_count = state.device.zeros(1, np.int32)
+            state.struct.exchange.received = state.device.address(self._received)
+            state.struct.exchange.received_count = state.device.address(self._received_count)
+        self._sampled = dict.fromkeys(PHASES, 0.0)
+        self._exchange_s = self._advance_s = 0.0
+        self._n_sequences = 0
+
+    # -- what a device adds --------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def launch(self, kernel: str, items: int, team: bool) -> None:
+        """Start one kernel over `items` items, with LANES threads an item if `team`."""
+
+    @abstractmethod
+    def replay(self, stages: tuple[Stage, ...]) -> None:
+        """Start the kernels of all stages, in order."""
+
+    @abstractmethod
+    def mark(self) -> Callable[[], float]:
+        """A moment in the order of launches; called after `wait`, it gives the moment's time in seconds."""
+
+    @abstractmethod
+    def wait(self) -> None:
+        """Until all that was started is done."""
+
+    @abstractmethod
+    def send_struct(self) -> None:
+        """Make the kernels see the struct as it stands on the host."""
+
+    # -- the schedule --------------------------------------------------------------------------------------------------
+
+    @property
+    def _exchanges(self) -> bool:
+        return any(stage.kernel == EXCHANGE for stage in self._stages)
+
+    def _counter(self, stage: Stage) -> Callable[[], int]:
+        if stage.items is None:
+            return lambda: 1
+        read = operator.attrgetter(stage.items)
+        return lambda: int(read(self._state.struct))
+
+    def items(self, stage: Stage) -> int:
+        """Items that the stage's kernel loops over."""
+        return self._items[stage.kernel]()
+
+    def _due(self, stage: Stage, step: int) -> bool:
+        if stage.trigger is None:
+            return True
+        return (step if stage.trigger.at_start else step + 1) % self._every[stage.trigger] == 0
+
+    def sequence(self, step: int, first_stage: int, until: int) -> Sequence:
+        """What follows (step, first_stage), up to the next exchange or `until`."""
+        stages: list[Stage] = []
+        while True:
+            for index, stage in enumerate(self._stages[first_stage:], first_stage):
+                if not self._due(stage, step):
+                    continue
+                if stage.kernel == EXCHANGE:
+                    return Sequence(tuple(stages), step, index + 1, True)
+                stages.append(stage)
+                if stage.meets:
+                    return Sequence(tuple(stages), step, index + 1, False, meets=True)
+            step, first_stage = step + 1, 0
+            if step == until or (self._allgather is None and step % _STEPS_A_SEQUENCE == 0):
+                return Sequence(tuple(stages), step, 0, False)
+
+    def run(self, kernel: str, items: int) -> None:
+        """Run one set-up kernel; see `hpcsnn.devices.base.Executable`."""
+        self.send_struct()
+        self.launch(kernel, items, team=False)
+        self.wait()
+
+    def later(self, kernel: str, items: int) -> Callable[[], None]:
+        """Run one set-up kernel; see `hpcsnn.devices.base.Executable`."""
+        self.run(kernel, items)
+        return lambda: None
+
+    def advance(self, until_step: int) -> int:
+        """Run the schedule; see `hpcsnn.devices.base.Executable`.
+
+        Kernels that follow a halt return at once, so that without exchange it is enough to ask now and then.
+        """
+        start = time.perf_counter()
+        marks: list[Mark] = []
+        self.send_struct()
+        step, stage = self._state.control("step"), self._state.control("stage")
+        self._state.set_control("stage", 0)
+        halted = RUNNING
+        while step < until_step and halted == RUNNING:
+            sequence = self.sequence(step, stage, until_step)
+            step, stage = sequence.next_step, sequence.next_stage
+            self._n_sequences += 1
+            if self._n_sequences % _SAMPLED_EVERY == 0:
+                marks += self._launched_one_by_one(sequence.stages)
+            elif sequence.stages:
+                self.replay(sequence.stages)
+            if sequence.exchange or sequence.meets or self._n_sequences % _LOOKED_AT_EVERY == 0:
+                halted = self._state.control("halt")
+            if sequence.exchange and halted == RUNNING:
+                self._exchange()
+        self.wait()
+        self._take(marks)
+        self._advance_s += time.perf_counter() - start
+        return self._state.control("halt")
+
+    def _exchange(self) -> None:
+        assert self._allgather is not None
+        start = time.perf_counter()
+        state = self._state
+        count = int(state.read("exchange.send_count")[0])
+        messages = state.device.download(state.arrays["exchange.send"][:count])
+        for received in self._allgather.rounds(messages):
+            self._received[: len(received)] = state.device.upload(received)
+            self._received_count[...] = len(received)
+            self.launch("accept_received", len(received), team=False)
+            self.wait()
+        state.arrays["exchange.send_count"][...] = 0
+        self._exchange_s += time.perf_counter() - start
+
+    # -- time ----------------------------------------------------------------------------------------------------------
+
+    def _launched_one_by_one(self, stages: tuple[Stage, ...]) -> list[Mark]:
+        marks: list[Mark] = [(None, self.mark())]
+        for phase, group in itertools.groupby(stages, key=lambda stage: stage.phase):
+            for stage in group:
+                self.launch(stage.kernel, self.items(stage), stage.team)
+            marks.append((phase, self.mark()))
+        return marks
+
+    def _take(self, marks: list[Mark]) -> None:
+        for (_, before), (phase, after) in itertools.pairwise(marks):
+            if phase is not None:
+                self._sampled[phase] += after() - before()
+
+    @property
+    def phase_seconds(self) -> dict[Phase, float]:
+        """Seconds in each phase: the exchanges' own, and the rest shared out as in the sequences that were timed."""
+        total = sum(self._sampled.values())
+        scale = (self._advance_s - self._exchange_s) / total if total > 0 else 0.0
+        return {phase: seconds * scale for phase, seconds in self._sampled.items()} | {"exchange": self._exchange_s}

@@ -1,0 +1,1 @@
+"""What rewiring needs beside the synapses."""

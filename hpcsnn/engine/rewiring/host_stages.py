@@ -1,0 +1,238 @@
+"""What the ranks do together in an update of a rewiring rule: the schedule halts, the hosts meet, the schedule goes on.
+
+What travels: counts, vacant elements, and those variables of sources that snippets name. See `hpcsnn.models.rewiring`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcsnn.codegen.random_streams import Purpose, Tag, stream
+from hpcsnn.devices.base import RUNNING, Executable
+from hpcsnn.engine.rewiring.pairing import elements, paired
+from hpcsnn.engine.state import RankState
+from hpcsnn.models.rewiring import RewiringRule
+from hpcsnn.network import Projection
+from hpcsnn.network.attached import rewiring_rule, shared_variables
+from hpcsnn.ranks.source_values import SourceExchange
+
+# Places of meeting, as kernels/rewiring/targets.cu numbers them.
+_SHARE, _MEET, _TALLY = 0, 1, 2
+# Rounds of placing what is to be replaced anywhere; a round that finds every place taken leaves the rest to the next.
+_MOST_ROUNDS = 64
+
+
+class Meetings:
+    """The meetings of one simulation; every rank attends each one."""
+
+    def __init__(self, state: RankState, executable: Executable, comm: Any) -> None:
+        self._state, self._executable = state, executable
+        self._comm = comm if comm is not None and comm.Get_size() > 1 else None
+        self._rank = 0 if self._comm is None else self._comm.Get_rank()
+        self._exchanges: dict[str, SourceExchange] = {}
+
+    def attend(self) -> None:
+        """Do what the kernel that has just halted the schedule asks for; the schedule then goes on behind it."""
+        state = self._state
+        stage, place = state.control("stage"), state.control("neuron")
+        projection = list(state.network.projections.values())[state.control("population")]
+        state.set_control("halt", RUNNING)
+        if place == _SHARE:
+            self._share(projection)
+        elif place == _TALLY:
+            self._count_out_degree(projection)
+        else:
+            self._meet(projection)
+        state.set_control("stage", stage)
+
+    def _exchange(self, projection: Projection) -> SourceExchange:
+        name = projection.source.name
+        if name not in self._exchanges:
+            self._exchanges[name] = SourceExchange(self._comm, self._state.placements[name])
+        return self._exchanges[name]
+
+    def _share(self, projection: Projection) -> None:
+        """Variables of sources to the ranks that know them."""
+        states = {variable.name for variable in projection.source.model.model.state}  # type: ignore[attr-defined]
+        for variable in shared_variables(projection):
+            mine = variable.name in states
+            own = (
+                f"{projection.source.name}.state_{variable.name}"
+                if mine
+                else f"{projection.name}.source_{variable.name}"
+            )
+            n_own = self._state.placements[projection.source.name].n_own
+            values = self._exchange(projection).shared(self._state.read(own)[:n_own])
+            self._state.write(f"{projection.name}.shared_{variable.name}", values)
+
+    def _meet(self, projection: Projection) -> None:
+        rule = rewiring_rule(projection)
+        assert rule is not None
+        if rule.replace == "projection":
+            self._replace(projection)
+        if rule.pairing is not None and self._pairs_now(projection, rule):
+            self._pair(projection)
+        for name in rule.sums:
+            partial = f"{projection.name}.partial_{name}"
+            self._state.write(partial, np.zeros(1, dtype=np.int64))
+            self._run(f"sum_{name}", projection)
+            total = self._total(int(self._state.read(partial)[0]))
+            self._state.write(f"{projection.name}.sum_{name}", np.array([total], dtype=np.int64))
+
+    def _pairs_now(self, projection: Projection, rule: RewiringRule) -> bool:
+        assert rule.pairing is not None and projection.rewiring is not None
+        if rule.trigger == "call":
+            return True
+        update = self._now(rule) // int(self._part(projection).rewiring_every_steps)
+        return update % int(projection.rewiring.values[rule.pairing.every]) == 0
+
+    def _now(self, rule: RewiringRule) -> int:
+        """The first step after the update, as kernels/rewiring/names.cu has it."""
+        return self._state.control("step") + (0 if rule.trigger == "call" else 1)
+
+    def _total(self, value: int) -> int:
+        return value if self._comm is None else int(self._comm.allreduce(value))
+
+    def _run(self, kernel: str, projection: Projection) -> None:
+        placements = self._state.placements
+        items = max(placements[projection.target.name].n_own, placements[projection.source.name].n_own)
+        self._executable.run(f"{kernel}_{projection.name}", items)
+
+    def _part(self, projection: Projection) -> Any:
+        return getattr(self._state.struct.projections, projection.name)
+
+    # -- forming -------------------------------------------------------------------------------------------------------
+
+    def _put_lists(self, projection: Projection, pairs: NDArray[np.int64]) -> None:
+        """Lists of sources (by their local numbers) by target, from pairs of target and source, in their order."""
+        state, n_own = self._state, self._state.placements[projection.target.name].n_own
+        order = np.argsort(pairs[:, 0], kind="stable")
+        start = np.concatenate([[0], np.cumsum(np.bincount(pairs[:, 0], minlength=n_own))]).astype(np.int32)
+        for name, values in (
+            ("proposed_start", start),
+            ("proposed_done", start[:-1]),
+            ("proposed", pairs[order, 1].astype(np.int32)),
+        ):
+            state.bind(self._part(projection), projection.name, name, state.device.upload(values))
+
+    def _form(self, projection: Projection, pairs: NDArray[np.int64]) -> int:
+        """Form synapses, but none where there is one; how many, over all ranks."""
+        state = self._state
+        self._put_lists(projection, pairs)
+        state.write(f"{projection.name}.n_formed", np.zeros(1, dtype=np.int64))
+        self._run("form_proposed", projection)
+        while reason := state.control("halt"):
+            state.make_room(reason)
+            self._run("form_proposed", projection)
+        return self._total(int(state.read(f"{projection.name}.n_formed")[0]))
+
+    def _replace(self, projection: Projection) -> None:
+        """As many synapses as have gone, at places drawn from the whole projection: the total stays."""
+        state, part, name = self._state, self._part(projection), f"{projection.name}.target_owed"
+        ids = state.placements[projection.target.name].global_id
+        owed, first = self._total(int(state.read(name).sum())), 0
+        for _ in range(_MOST_ROUNDS):
+            if owed == 0:
+                break
+            part.n_candidates, part.first_candidate = owed, first
+            state.bind(part, projection.name, "candidates", state.device.zeros(2 * owed, np.int32))
+            self._executable.run(f"draw_candidates_{projection.name}", owed)
+            candidates = state.read(f"{projection.name}.candidates").reshape(-1, 2).astype(np.int64)
+            first += owed
+            owed -= self._form(projection, candidates[candidates[:, 0] >= 0])
+        # What found no place is owed still; it is written to the first neuron's account.
+        state.write(name, np.where(ids == 0, owed, 0).astype(np.int32))
+
+    # -- pairing -------------------------------------------------------------------------------------------------------
+
+    def _pair(self, projection: Projection) -> None:
+        """Where there are too many, synapses go, by source and then by target; then vacant elements of both meet."""
+        state, name = self._state, projection.name
+        self._count_out_degree(projection)
+        self._run("offers", projection)
+        self._retract(projection)
+        self._run("demands", projection)
+        self._run("remove_surplus", projection)
+        self._count_out_degree(projection)
+        self._run("offers", projection)
+        self._run("demands", projection)
+        source, target = (state.placements[end.name] for end in (projection.source, projection.target))
+        offered, offer = elements(source.global_id, state.read(f"{name}.offers")[: source.n_own])
+        demanded, demand = elements(
+            np.arange(target.n_own, dtype=np.int32), state.read(f"{name}.demands")[: target.n_own]
+        )
+        demand_ids = target.global_id[demanded]
+        offers = np.column_stack([self._words(projection, Tag.OFFER, offered, offer), offered])
+        demands = np.column_stack(
+            [
+                self._words(projection, Tag.DEMAND, demand_ids, demand),
+                demand_ids,
+                np.full(len(demanded), self._rank),
+                demanded,
+            ]
+        )
+        pairs = paired(self._comm, offers.astype(np.int64), demands.astype(np.int64))
+        pairs[:, 1] = self._exchange(projection).local(pairs[:, 1])
+        self._form(projection, pairs)
+        self._count_out_degree(projection)
+        self._run("offers", projection)
+        self._run("demands", projection)
+        self._run("settle", projection)
+
+    def _words(
+        self, projection: Projection, tag: Tag, entities: NDArray[np.int32], draws: NDArray[np.int32]
+    ) -> NDArray[np.uint32]:
+        index = list(self._state.network.projections).index(projection.name)
+        number = stream(Purpose.ATTEMPTS, index) | tag << 24
+        rule = rewiring_rule(projection)
+        assert rule is not None
+        return self._state.words(self._executable, entities, number, draws, self._now(rule))
+
+    def _count_out_degree(self, projection: Projection) -> None:
+        state, name = self._state, projection.name
+        n_known = state.placements[projection.source.name].n_known
+        state.write(f"{name}.local_out_degree", np.zeros(n_known, dtype=np.int32))
+        self._run("count_out_degree", projection)
+        out_degree = self._exchange(projection).added_up(state.read(f"{name}.local_out_degree")[:n_known])
+        state.write(f"{name}.out_degree", out_degree)
+
+    def _retract(self, projection: Projection) -> None:
+        """Of each source with too many synapses, those with the least keys go, wherever their targets are."""
+        state, name = self._state, projection.name
+        source, target = (state.placements[end.name] for end in (projection.source, projection.target))
+        offers = state.read(f"{name}.offers")[: source.n_own]
+        surplus = np.column_stack([source.global_id, -offers])[offers < 0].astype(np.int64)
+        surplus = self._gathered(surplus)
+        if len(surplus) == 0:
+            return
+        store = state.stores[name]
+        rows = store.packed(self._executable, np.arange(target.n_own))
+        pre, row = rows.columns["source"], rows.row
+        chosen = np.isin(pre, surplus[:, 0])
+        pre, row = pre[chosen].astype(np.int32), row[chosen]
+        post = target.global_id[row]
+        keys = self._words(projection, Tag.RETRACT, post, pre)
+        found = np.column_stack([pre, keys, post, np.full(len(pre), self._rank), row]).astype(np.int64)
+        # Of what this rank has, no more than might go; then of what all ranks have.
+        going = _least(self._gathered(_least(found, surplus)), surplus)
+        mine = going[going[:, 3] == self._rank]
+        local = self._exchange(projection).local(mine[:, 0])
+        self._put_lists(projection, np.column_stack([mine[:, 4], local]))
+        self._run("retract", projection)
+
+    def _gathered(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        return rows if self._comm is None else np.concatenate(self._comm.allgather(rows))
+
+
+def _least(found: NDArray[np.int64], surplus: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of the rows (source, key, target, ..) of each source in `surplus` (source, n) the n with the least keys."""
+    found = found[np.lexsort((found[:, 2], found[:, 1], found[:, 0]))]
+    sources, first = np.unique(found[:, 0], return_index=True)
+    place = np.arange(len(found)) - np.repeat(first, np.diff(np.append(first, len(found))))
+    order = np.argsort(surplus[:, 0])
+    allowed = surplus[order][np.searchsorted(surplus[order, 0], found[:, 0]), 1]
+    assert np.isin(sources, surplus[:, 0]).all()
+    return found[place < allowed]

@@ -1,0 +1,292 @@
+"""A network that runs: placed on ranks, compiled for a device, advanced in model time, read as NumPy arrays."""
+
+from __future__ import annotations
+
+import operator
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcsnn.codegen.program import generate
+from hpcsnn.devices import choose_device
+from hpcsnn.devices.base import EXCHANGE_FAILED, MEETING, NOT_FINITE, Device
+from hpcsnn.engine.rewiring.host_stages import Meetings
+from hpcsnn.engine.state import RankState
+from hpcsnn.errors import ConfigurationError, SimulationError, unknown_name
+from hpcsnn.network import Network
+from hpcsnn.network.attached import source_variables, target_variables
+from hpcsnn.ranks.partition import DEFAULT_TILE, place_network
+
+# Steps before the first visit of an observer, when nothing is known yet of how long a step takes: little even in the
+# largest network, and soon many more in a small one.
+_FIRST_VISIT_STEPS = 16
+
+
+class Simulation:
+    """One rank's part of a running network; the ranks of `comm` make the same calls in the same order.
+
+    Args:
+        network: what to simulate.
+        comm: an mpi4py communicator; None for one process.
+        device: ``"auto"`` (a GPU a local rank if there is one, else the CPU), ``"cpu"``, ``"gpu"``, or a `Device`.
+        tile: side of the square tiles of neurons that ranks own (a power of two); changes speed, never the answer.
+        exchange_block: spikes a rank sends in the first round of an exchange; default: from the number of neurons.
+
+    Raises:
+        ConfigurationError: more ranks than tiles, a tile side that is not allowed.
+        DeviceError: no compiler, no GPU where one was asked for.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        comm: Any = None,
+        device: str | Device = "auto",
+        tile: int = DEFAULT_TILE,
+        exchange_block: int | None = None,
+    ) -> None:
+        start = time.perf_counter()
+        self.network, self.comm = network, comm
+        self.rank: int = 0 if comm is None else comm.Get_rank()
+        self.n_ranks: int = 1 if comm is None else comm.Get_size()
+        self.tile = tile
+        if not network.populations:
+            raise ConfigurationError("populations: the network has none")
+        self.placements = place_network(network, tile, self.rank, self.n_ranks)
+        self.device = choose_device(device, comm) if isinstance(device, str) else device
+        self.state = RankState(network, self.placements, self.device, comm, exchange_block)
+        self.program = generate(network, self.n_ranks)
+        self.executable = self.device.load(self.program, self.state)
+        self.state.start(self.executable)
+        self._meetings = Meetings(self.state, self.executable, comm)
+        self._rewired_at: dict[str, int] = {}
+        self._spikes: dict[str, list[NDArray[np.int32]]] = {
+            name: [] for name, population in network.populations.items() if population.record_spikes
+        }
+        self._events: dict[str, list[NDArray[np.int32]]] = {
+            name: []
+            for name, projection in network.projections.items()
+            if projection.record_events and projection.rewiring is not None
+        }
+        self.startup_s = time.perf_counter() - start
+        self.advance_s = 0.0
+        self._steps_a_visit = _FIRST_VISIT_STEPS
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return self.state.control("step")
+
+    @property
+    def time_ms(self) -> float:
+        """Model time in ms."""
+        return self.step * self.network.dt_ms
+
+    def run(
+        self,
+        duration_ms: float,
+        observe: Callable[[Simulation], bool | None] | None = None,
+        observe_every_s: float = 0.25,
+    ) -> None:
+        """Advance model time.
+
+        Args:
+            duration_ms: how far.
+            observe: called about every `observe_every_s` of wall time, on all ranks at the same step; the run stops
+                there if it returns True (the same on all ranks).
+
+        Raises:
+            ConfigurationError: a duration that is not allowed.
+            SimulationError: a state variable is not finite, or an exchange failed.
+        """
+        start = time.perf_counter()
+        end = self.step + self.network.steps(duration_ms)
+        self.state.reserve_bins(end + 1)
+        while (step := self.step) < end:
+            if observe is None:
+                self._advance_to(end)
+                break
+            # All ranks stop at the same steps; they can because the first one says where.
+            chunk = self._steps_a_visit if self.comm is None else self.comm.bcast(self._steps_a_visit)
+            visit, until = time.perf_counter(), min(step + chunk, end)
+            self._advance_to(until)
+            per_step = (time.perf_counter() - visit) / (until - step)
+            if observe(self):
+                break
+            self._steps_a_visit = max(1, min(int(observe_every_s / per_step), 4 * chunk))
+        self.advance_s += time.perf_counter() - start
+
+    def _advance_to(self, until: int) -> None:
+        while self.step < until:
+            reason = self.executable.advance(until)
+            self._take_logs()
+            if reason:
+                self._mend(reason)
+
+    def _take_logs(self) -> None:
+        for name, chunks in self._spikes.items():
+            chunks.append(self.state.take_spikes(name))
+        for name, chunks in self._events.items():
+            chunks.append(self.state.take_events(name))
+
+    def rewire(self, projection: str) -> None:
+        """One update of a rule whose ``trigger`` is ``"call"``, between two steps; a collective call.
+
+        Raises:
+            ConfigurationError: no such projection, or the second call in one step: it would draw the same numbers.
+        """
+        if projection not in self.program.on_call:
+            raise ConfigurationError(unknown_name("projection with a rule on call", projection, self.program.on_call))
+        if self._rewired_at.get(projection) == self.step:
+            raise ConfigurationError(f"projections.{projection}: rewired in step {self.step} already; advance first")
+        self._rewired_at[projection] = self.step
+        for stage in self.program.on_call[projection]:
+            items = int(operator.attrgetter(stage.items)(self.state.struct)) if stage.items else 1
+            self.executable.run(stage.kernel, items)
+            while reason := self.state.control("halt"):
+                self._mend(reason)
+                if reason != MEETING:
+                    self.executable.run(stage.kernel, items)
+        self.state.set_control("stage", 0)
+        self._take_logs()
+
+    def _mend(self, reason: int) -> None:
+        """Remove the cause of a halt, or raise; logs have been taken already."""
+        if reason == NOT_FINITE:
+            raise SimulationError(self._not_finite())
+        if reason == EXCHANGE_FAILED:
+            raise SimulationError(f"rank {self.rank}: MPI_Allgather failed in step {self.step}")
+        if reason == MEETING:
+            self._meetings.attend()
+        else:
+            self.state.make_room(reason)
+
+    def _not_finite(self) -> str:
+        population = list(self.network.populations.values())[self.state.control("population")]
+        neuron = self.state.control("neuron")
+        index = int(np.flatnonzero(self.placements[population.name].global_id == neuron)[0])
+        values = {name: array[index] for name, array in self._state_arrays(population.name).items()}
+        bad = [f"{name} = {value}" for name, value in values.items() if not np.isfinite(value)]
+        return (
+            f"populations.{population.name}: {', '.join(bad) or 'the state'} of neuron {neuron} is not finite "
+            f"after step {self.step} ({self.time_ms:g} ms); "
+            "a time constant that is too short for dt_ms, or input without bound, does this"
+        )
+
+    def _state_arrays(self, population: str) -> dict[str, NDArray[Any]]:
+        """State variables of this rank's neurons in local order; those of receptors are ``projection.variable``."""
+        model: Any = self.network.populations[population].model.model
+        arrays = {variable.name: self.state.read(f"{population}.state_{variable.name}") for variable in model.state}
+        for projection in self.network.incoming(self.network.populations[population]):
+            receptor: Any = projection.receptor.model
+            for variable in receptor.state:
+                arrays[f"{projection.name}.{variable.name}"] = self.state.read(
+                    f"{projection.name}.receptor_state_{variable.name}"
+                )
+        declared, n_own = self.network.populations[population], self.placements[population].n_own
+        for end, projections, variables_of in (
+            ("target", self.network.incoming(declared), target_variables),
+            ("source", self.network.outgoing(declared), source_variables),
+        ):
+            for projection in projections:
+                for variable in variables_of(projection):
+                    values = self.state.read(f"{projection.name}.{end}_{variable.name}")
+                    arrays[f"{projection.name}.{end}.{variable.name}"] = values[:n_own]
+        return arrays
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def neurons(self, population: str) -> dict[str, NDArray[Any]]:
+        """This rank's neurons: ``id`` (global, ascending), state variables, receptors' as ``projection.variable``, and
+        those of rules as ``projection.source.variable`` or ``projection.target.variable``.
+
+        Raises:
+            ConfigurationError: no population of this name.
+        """
+        if population not in self.network.populations:
+            raise ConfigurationError(unknown_name("population", population, self.network.populations))
+        ids = self.placements[population].global_id
+        order = np.argsort(ids, kind="stable")
+        return {"id": ids[order], **{name: array[order] for name, array in self._state_arrays(population).items()}}
+
+    def synapses(self, projection: str) -> dict[str, NDArray[Any]]:
+        """This rank's synapses: ``pre`` and ``post`` (global ids), ``weight`` and other variables, by post, then pre.
+
+        Where delays differ, ``delay_steps`` (int32) too: from the spike to the arrival of what it brings.
+
+        Raises:
+            ConfigurationError: no projection of this name.
+        """
+        if projection not in self.network.projections:
+            raise ConfigurationError(unknown_name("projection", projection, self.network.projections))
+        declared = self.network.projections[projection]
+        ids = self.placements[declared.target.name].global_id
+        order = np.argsort(ids, kind="stable")
+        rows = self.state.stores[projection].packed(self.executable, order)
+        variables = {name: column for name, column in rows.columns.items() if name != "source"}
+        return {"pre": rows.columns["source"], "post": np.repeat(ids[order], rows.in_degree), **variables}
+
+    def spikes(self, population: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Steps and global ids of the spikes of this rank's neurons, by step, then id.
+
+        Raises:
+            ConfigurationError: the population does not record its spikes.
+        """
+        if population not in self._spikes:
+            raise ConfigurationError(unknown_name("population with record_spikes", population, self._spikes))
+        log = _joined(self._spikes[population], 2)
+        order = np.lexsort((log[:, 1], log[:, 0]))
+        return log[order, 0], log[order, 1]
+
+    def events(self, projection: str) -> NDArray[np.int32]:
+        """Formations and eliminations onto this rank's neurons, shape (n, 4), by step, post, pre.
+
+        Columns: step in which it happened, pre and post (global ids), and what: 0 formed, 1 + n eliminated for the n-th
+        of the rule's ``reasons``.
+
+        Raises:
+            ConfigurationError: the projection does not record its events.
+        """
+        if projection not in self._events:
+            raise ConfigurationError(unknown_name("projection with record_events", projection, self._events))
+        log = _joined(self._events[projection], 4)
+        return log[np.lexsort((log[:, 1], log[:, 2], log[:, 0]))]
+
+    def take_recorded(self) -> tuple[dict[str, NDArray[np.int32]], dict[str, NDArray[np.int32]]]:
+        """What `spikes` (as rows of step and id) and `events` hold, by name; they are empty afterwards.
+
+        Rows come by step, in no order within it: sorting would take longer than writing them.
+        """
+        spikes = {name: _joined(chunks, 2) for name, chunks in self._spikes.items()}
+        events = {name: _joined(chunks, 4) for name, chunks in self._events.items()}
+        for chunks in (*self._spikes.values(), *self._events.values()):
+            chunks.clear()
+        return spikes, events
+
+    def rates_hz(self, population: str) -> NDArray[np.float64]:
+        """Mean rate of the whole population in each full 100 ms of model time, over all ranks."""
+        counts = self.state.read(f"{population}.spikes_per_bin")[: self.step // self.state.bin_steps].astype(np.float64)
+        counts = self.sum_over_ranks(counts)
+        seconds = self.state.bin_steps * self.network.dt_ms * 1e-3
+        return counts / (self.network.populations[population].size * seconds)
+
+    def sum_over_ranks(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Sum of an array over all ranks, on all ranks."""
+        if self.comm is None or self.n_ranks == 1:
+            return values
+        total = np.empty_like(values)
+        self.comm.Allreduce(np.ascontiguousarray(values), total)
+        return total
+
+    @property
+    def phase_seconds(self) -> dict[str, float]:
+        """Wall seconds of this rank in each phase of the steps, and ``start_up``."""
+        phases = {str(phase): seconds for phase, seconds in self.executable.phase_seconds.items()}
+        return phases | {"start_up": self.startup_s}
+
+
+def _joined(chunks: list[NDArray[np.int32]], width: int) -> NDArray[np.int32]:
+    return np.concatenate([np.empty((0, width), dtype=np.int32), *chunks])

@@ -1,0 +1,207 @@
+"""The synapses of one projection on one rank: rows by target, outgoing lists by source, each pointing at the other.
+
+A row holds a target's synapses without holes, ``capacity = 1 << row_shift`` places wide; its k-th synapse is in slot
+(target << row_shift) + k.
+A source's outgoing list holds the slots of its synapses on this rank, -1 where a removal left room. ``entry`` of a
+slot is its place in that list, so adding or removing a synapse touches one row and one or two list entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from hpcsnn.codegen.structs import NUMPY
+from hpcsnn.devices.base import Device, Executable
+from hpcsnn.engine.synapse_rows import PackedRows
+from hpcsnn.errors import SimulationError
+from hpcsnn.network import Projection
+from hpcsnn.network.attached import synapse_columns
+
+_MOST_SLOTS = 2**31 - 1
+
+
+def shift_for(n: int) -> int:
+    """The smallest s with 2^s >= n."""
+    return max(int(n) - 1, 0).bit_length()
+
+
+class SynapseStore:
+    """Arrays of one projection's synapses, bound to the projection's struct.
+
+    Args:
+        device, struct: where the arrays live and the projection's part of the network struct.
+        n_rows: target neurons of this rank; n_sources: neurons it can be wired to.
+    """
+
+    def __init__(self, device: Device, struct: Any, projection: Projection, n_rows: int, n_sources: int) -> None:
+        self._device, self._struct, self._projection = device, struct, projection
+        self.n_rows, self.n_sources = n_rows, n_sources
+        self.dtypes: dict[str, DTypeLike] = {"source": np.int32, "entry": np.int32}
+        for column in synapse_columns(projection):
+            self.dtypes[f"synapse_{column.name}"] = NUMPY[column.ctype]
+        self.variables = [column.name for column in synapse_columns(projection)]
+        self._slot_fields = ["source", "entry", *(f"synapse_{name}" for name in self.variables)]
+        self.arrays: dict[str, Any] = {}
+        self._bind("in_degree", device.zeros(n_rows, np.int32))
+        self._bind("outgoing_count", device.zeros(n_sources, np.int32))
+        for counter in ("formed", "eliminated", "refused"):
+            self._bind(counter, device.zeros(1, np.uint64))
+
+    @staticmethod
+    def _slot_field(column: str) -> str:
+        """The array of slots behind a column of packed rows."""
+        return column if column == "source" else f"synapse_{column}"
+
+    def _bind(self, name: str, array: Any) -> None:
+        self.arrays[name] = array
+        setattr(self._struct, name, self._device.address(array))
+
+    def connect(self, executable: Executable) -> None:
+        """Make the first wiring: count, make room, write, then list by source."""
+        name, xp = self._projection.name, self._device.xp
+        executable.run(f"count_{name}", self.n_rows)
+        needed = int(xp.max(self.arrays["in_degree"])) if self.n_rows else 0
+        asked = self._projection.capacity
+        capacity = max(needed, 1) if asked is None else asked
+        if self._projection.rows_grow:
+            capacity = max(capacity, needed)
+        self._allocate_rows(shift_for(capacity))
+        executable.run(f"connect_{name}", self.n_rows)
+        self._list_outgoing(executable)
+
+    def restore(self, executable: Executable, rows: PackedRows) -> None:
+        """Put stored synapses, rows in local order and sources as local indices, in place of all there are."""
+        in_degree = rows.in_degree
+        shift = max(int(self._struct.row_shift), shift_for(int(in_degree.max(initial=0))))
+        self._allocate_rows(shift)
+        self.arrays["in_degree"][...] = self._device.upload(in_degree)
+        slot = (rows.row << shift) + rows.place
+        for field, values in rows.columns.items():
+            whole = np.zeros(self.n_rows << shift, dtype=values.dtype)
+            whole[slot] = values
+            self.arrays[self._slot_field(field)][...] = self._device.upload(whole)
+        self.arrays["outgoing_count"][...] = 0
+        self._list_outgoing(executable)
+
+    def _list_outgoing(self, executable: Executable) -> None:
+        """Make the outgoing lists from the rows; the counts are at zero."""
+        name, xp = self._projection.name, self._device.xp
+        executable.run(f"count_outgoing_{name}", self.n_rows)
+        self._allocate_lists(shift_for(int(xp.max(self.arrays["outgoing_count"])) if self.n_sources else 1))
+        self.arrays["outgoing_count"][...] = 0
+        executable.run(f"list_outgoing_{name}", self.n_rows)
+
+    def _slots(self, row_shift: int) -> int:
+        slots = self.n_rows << row_shift
+        if slots > _MOST_SLOTS:
+            raise SimulationError(
+                f"projections.{self._projection.name}: {self.n_rows} targets of {1 << row_shift} synapses are "
+                f"more than a rank can number ({_MOST_SLOTS}); use more ranks"
+            )
+        return slots
+
+    def _allocate_rows(self, row_shift: int) -> None:
+        self._struct.row_shift = row_shift
+        for name in self._slot_fields:
+            self._bind(name, self._device.zeros(self._slots(row_shift), self.dtypes[name]))
+
+    def _allocate_lists(self, outgoing_shift: int) -> None:
+        self._struct.outgoing_shift = outgoing_shift
+        self._bind("outgoing", self._device.zeros(self.n_sources << outgoing_shift, np.int32))
+
+    def grow_rows(self) -> None:
+        """Double every row; slots are numbered anew, so the outgoing lists follow."""
+        old_shift = int(self._struct.row_shift)
+        old = {name: self.arrays[name] for name in self._slot_fields}
+        self._allocate_rows(old_shift + 1)
+        width = 1 << old_shift
+        for name, array in old.items():
+            self.arrays[name].reshape(self.n_rows, 2 * width)[:, :width] = array.reshape(self.n_rows, width)
+        outgoing = self.arrays["outgoing"]
+        slots = outgoing[outgoing >= 0]
+        outgoing[outgoing >= 0] = ((slots >> old_shift) << (old_shift + 1)) + (slots & (width - 1))
+
+    def grow_lists(self) -> None:
+        """Double every outgoing list; places in the lists stay."""
+        old_shift, old = int(self._struct.outgoing_shift), self.arrays["outgoing"]
+        self._allocate_lists(old_shift + 1)
+        width = 1 << old_shift
+        self.arrays["outgoing"].reshape(self.n_sources, 2 * width)[:, :width] = old.reshape(self.n_sources, width)
+
+    @property
+    def capacity(self) -> int:
+        """Synapses that each row has room for now."""
+        return 1 << int(self._struct.row_shift)
+
+    def counter(self, name: str) -> int:
+        """``formed``, ``eliminated`` or ``refused`` so far, on this rank."""
+        return int(self._device.download(self.arrays[name])[0])
+
+    def set_counter(self, name: str, value: int) -> None:
+        """Set ``formed``, ``eliminated`` or ``refused``."""
+        self.arrays[name][...] = value
+
+    def n_synapses(self) -> int:
+        """Synapses on this rank."""
+        return int(self._device.xp.sum(self.arrays["in_degree"], dtype=np.int64))
+
+    def packed(self, executable: Executable, order: NDArray[np.intp]) -> PackedRows:
+        """A copy of all synapses of this rank, with rows (by their local numbers) in the order given."""
+        rows, sort_rows = self.copy_rows(executable, order)
+        sort_rows()
+        return rows
+
+    def copy_rows(
+        self, executable: Executable, order: NDArray[np.intp], spare: PackedRows | None = None
+    ) -> tuple[PackedRows, Callable[[], None]]:
+        """The first half of `packed`, which a run waits for, and the second, which brings each row into order.
+
+        Args:
+            spare: an earlier copy that is needed no more, whose memory may be used again.
+        """
+        name, device = self._projection.name, self._device
+        in_degree = device.download(self.arrays["in_degree"])
+        ends = np.cumsum(in_degree[order], dtype=np.int32)
+        n, start = int(ends[-1]) if len(ends) else 0, np.empty(self.n_rows, dtype=np.int32)
+        start[order] = ends - in_degree[order]
+        where = {"start": device.upload(start), "in_degree": device.upload(in_degree)}
+        columns = {
+            field: device.room(n, self.dtypes[self._slot_field(field)], spare.columns[field] if spare else None)
+            for field in ("source", *self.variables)
+        }
+        for field, array in (where | columns).items():
+            setattr(self._struct, f"packed_{field}", device.address(array))
+        executable.run(f"pack_{name}", self.n_rows)
+        sort = executable.later(f"order_{name}", self.n_rows)
+        rows = PackedRows(in_degree[order], {field: device.release(array) for field, array in columns.items()})
+
+        def sort_rows() -> None:
+            sort()
+            _ = where  # lives until here
+
+        return rows, sort_rows
+
+    def check(self) -> None:
+        """Assert that rows and outgoing lists point at each other, entry by entry (for tests and conformance).
+
+        Raises:
+            AssertionError: with the first slot that is wrong.
+        """
+        in_degree = self._device.download(self.arrays["in_degree"])
+        slot = np.flatnonzero((np.arange(self.capacity)[None, :] < in_degree[:, None]).ravel())
+        source = self._device.download(self.arrays["source"])[slot]
+        entry = self._device.download(self.arrays["entry"])[slot]
+        outgoing = self._device.download(self.arrays["outgoing"])
+        place = (source.astype(np.int64) << int(self._struct.outgoing_shift)) + entry
+        wrong = np.flatnonzero(outgoing[place] != slot)
+        assert wrong.size == 0, f"slot {slot[wrong[0]]} is not where its source's list should have it"
+        count = self._device.download(self.arrays["outgoing_count"])
+        lists = outgoing.reshape(self.n_sources, -1)
+        listed = (np.arange(lists.shape[1])[None, :] < count[:, None]) & (lists >= 0)
+        assert listed.sum() == len(slot), f"{listed.sum()} listed synapses, {len(slot)} in rows"
+        pairs = (slot >> int(self._struct.row_shift)) * self.n_sources + source
+        assert len(np.unique(pairs)) == len(pairs), "a pair has two synapses"

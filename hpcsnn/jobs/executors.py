@@ -1,0 +1,178 @@
+"""Jobs on Slurm, on this machine, or in this very process: submitit's executors behind one function."""
+
+from __future__ import annotations
+
+import math
+import os
+import shlex
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import submitit
+
+from hpcsnn.configuration.files import Configuration, write_configuration
+from hpcsnn.errors import ConfigurationError, SimulationError
+from hpcsnn.jobs.job_files import JobFiles, Plan, State, Status
+from hpcsnn.jobs.local_controller import LocalExecutor
+from hpcsnn.jobs.rank_processes import choose_launch
+from hpcsnn.jobs.supervisor import JobFailedError, Supervisor
+from hpcsnn.planning.request import Request
+from hpcsnn.planning.site_profiles import Profile
+
+Cluster = Literal["slurm", "local", "debug"]
+CLUSTERS: tuple[Cluster, ...] = ("slurm", "local", "debug")
+# A run is requeued until it is done; submitit wants a number.
+_REQUEUES = 1_000_000
+
+
+def check_cluster(cluster: str | None) -> Cluster:
+    """Raise ConfigurationError unless this is a cluster that can be reached from here."""
+    if cluster not in CLUSTERS:
+        raise ConfigurationError(f"--cluster: {cluster!r} is not allowed; must be one of {', '.join(CLUSTERS)}")
+    if cluster == "slurm" and shutil.which("sbatch") is None:
+        raise ConfigurationError(
+            "--cluster: 'slurm' is not allowed; there is no sbatch on PATH: log in to a node that submits jobs, or use "
+            "--cluster local"
+        )
+    return cluster  # type: ignore[return-value]
+
+
+def prepare(run: Path, configuration: Configuration, plan: Plan) -> None:
+    """Write what a job's supervisor will read: the configuration and the plan."""
+    files = JobFiles(run)
+    files.folder.mkdir(parents=True, exist_ok=True)
+    files.cancel_file.unlink(missing_ok=True)
+    write_configuration(files.configuration, configuration)
+    files.write_plan(plan)
+    files.write_status(Status(State.QUEUED))
+
+
+def make_plan(cluster: Cluster, request: Request, profile: Profile, logs: Path, **how: Any) -> Plan:
+    """The plan that a request and a profile come to; `how` holds the rest of `Plan`'s fields."""
+    return Plan(
+        cluster=cluster,
+        ranks=request.ranks,
+        nodes=request.nodes,
+        launch=choose_launch(profile.mpi, cluster, request.nodes),
+        mpi_plugin=profile.mpi_plugin,
+        time_min=request.time_min,
+        gpus_per_node=request.gpus_per_node,
+        logs=str(logs),
+        submitted=time.time(),
+        **how,
+    )
+
+
+def submit(
+    cluster: Cluster, runs: Sequence[Path], request: Request, profile: Profile, logs: Path, **how: Any
+) -> list[str]:
+    """Submit a job for each prepared run directory, on Slurm as one array if there are several; their ids.
+
+    Args:
+        how: ``name`` of the jobs, ``max_parallel`` of an array.
+
+    Raises:
+        SimulationError: the scheduler refused; its words.
+    """
+    supervisors = [Supervisor(run.resolve()) for run in runs]
+    if cluster == "debug":
+        return [_done_here(supervisor) for supervisor in supervisors]
+    try:
+        executor = _executor(cluster, request, profile, logs, **how)
+        apart = _detached() if cluster == "local" else _outside_of_jobs()
+        together = executor.batch() if len(runs) > 1 else nullcontext()
+        with apart, together:
+            jobs = [executor.submit(supervisor) for supervisor in supervisors]
+    except BaseException as error:
+        for run in runs:
+            JobFiles(run).write_status(Status(State.FAILED, f"not submitted: {error}"))
+        if isinstance(error, submitit.core.utils.FailedJobError):
+            raise SimulationError(f"the job was not taken: {error}") from None
+        raise
+    for run, job in zip(runs, jobs, strict=True):
+        files = JobFiles(run)
+        files.write_plan(replace(files.plan(), job_id=str(job.job_id)))
+    return [str(job.job_id) for job in jobs]
+
+
+def _done_here(supervisor: Supervisor) -> str:
+    """Carry a run out in this process."""
+    try:
+        supervisor()
+    except JobFailedError as error:
+        raise SimulationError(str(error)) from None
+    return str(os.getpid())
+
+
+@contextmanager
+def _detached() -> Iterator[None]:
+    """What is started in here outlives this terminal, and holds none of its files open."""
+    kept = {number: os.dup(number) for number in (0, 1, 2)}
+    nothing = os.open(os.devnull, os.O_RDWR)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    sys.stdout.flush()
+    try:
+        for number in kept:
+            os.dup2(nothing, number)
+        yield
+    finally:
+        for number, copy in kept.items():
+            os.dup2(copy, number)
+            os.close(copy)
+        os.close(nothing)
+        signal.signal(signal.SIGHUP, before)
+
+
+@contextmanager
+def _outside_of_jobs() -> Iterator[None]:
+    """Without what a job that submits another would hand on to it; where Slurm is, it may know."""
+    where = {name: os.environ[name] for name in ("SLURM_CONF",) if name in os.environ}
+    with submitit.helpers.clean_env():
+        os.environ.update(where)
+        yield
+
+
+def sbatch_script(request: Request, profile: Profile, logs: Path, name: str) -> str:
+    """The script that would be submitted."""
+    executor = _executor("slurm", request, profile, logs, name=name)
+    return str(executor._make_submission_file_text(executor._submitit_command_str, "dry-run"))
+
+
+def _executor(cluster: Cluster, request: Request, profile: Profile, logs: Path, **how: Any) -> Any:
+    """submitit's executor with everything set."""
+    if cluster == "local":
+        local = LocalExecutor(folder=logs, max_num_timeout=_REQUEUES)
+        local.update_parameters(
+            timeout_min=request.time_min, signal_delay_s=request.grace_s, setup=_setup(profile) or None
+        )
+        return local
+    executor = submitit.SlurmExecutor(folder=logs, max_num_timeout=_REQUEUES)
+    names = ("partition", "account", "qos", "constraint")
+    options: dict[str, Any] = {name: getattr(profile, name) for name in names} | {"setup": _setup(profile) or None}
+    executor.update_parameters(
+        job_name=how.get("name", "hpcsnn"),
+        time=math.ceil(request.time_min),
+        nodes=request.nodes,
+        ntasks_per_node=request.ranks_per_node,
+        mem=f"{request.memory_gb}GB",
+        gpus_per_node=request.gpus_per_node or None,
+        signal_delay_s=request.grace_s,
+        stderr_to_stdout=False,
+        array_parallelism=how.get("max_parallel") or 256,
+        # The supervisor is one task on the first node; it starts the ranks in a step of their own.
+        srun_args=["--nodes=1", "--ntasks=1", "--overlap", "--cpu-bind=none", "--mpi=none"],
+        additional_parameters={"requeue": True, **profile.sbatch},
+        **{key: value for key, value in options.items() if value is not None},
+    )
+    return executor
+
+
+def _setup(profile: Profile) -> list[str]:
+    return [*(f"module load {shlex.quote(module)}" for module in profile.modules), *profile.setup]

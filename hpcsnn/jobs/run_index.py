@@ -1,0 +1,127 @@
+"""The runs below a folder and how each stands, read from their own files: no daemon, no database.
+
+Only of jobs that wait for their turn, whose files nobody would change, Slurm is asked whether it still knows them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hpcsnn.errors import StorageError
+from hpcsnn.jobs.job_files import JobFiles, Plan, State, Status
+from hpcsnn.storage.checkpoints import committed
+
+# Between writing that a run is queued and having a job for it.
+_SUBMITTING_S = 5.0
+# Folders of a run in which no other run is looked for.
+_INSIDE = {"checkpoints", "records", "figures", "job", "network.zarr", "displacement.zarr", "analysis.zarr"}
+
+
+@dataclass(frozen=True)
+class RunEntry:
+    """One run directory: its job (if it has one), where the run is, and what it came to."""
+
+    path: Path
+    plan: Plan | None
+    status: Status | None
+    progress: dict[str, Any]
+    summary: dict[str, Any]
+    checkpoint_step: int | None
+    forgotten: bool = False
+
+    @property
+    def state(self) -> str:
+        """The job's state; of a run without a job what its files say."""
+        if self.status is not None:
+            return "lost" if self.status.lost or self.forgotten else str(self.status.state)
+        if self.summary:
+            return str(State.COMPLETED if self.summary.get("completed") else State.STOPPED)
+        return "unfinished"
+
+    @property
+    def limit_left_s(self) -> float | None:
+        """Seconds until the time limit of the running start."""
+        if self.plan is None or self.status is None or self.status.state is not State.RUNNING:
+            return None
+        return (self.status.started or self.status.updated) + self.plan.time_min * 60 - time.time()
+
+
+def find_runs(root: Path) -> list[RunEntry]:
+    """Every run at or below `root`, by path.
+
+    Raises:
+        StorageError: no such folder.
+    """
+    if not root.is_dir():
+        raise StorageError(f"{root}: no such folder")
+    return without_forgotten(sorted((read_run(path) for path in _run_folders(root)), key=lambda entry: entry.path))
+
+
+def without_forgotten(entries: list[RunEntry]) -> list[RunEntry]:
+    """The same runs, with those marked that wait for a job which Slurm does not know any more."""
+    waiting = [entry for entry in entries if _waits_in_slurm(entry)]
+    known = _known_to_slurm() if waiting else None
+    if known is None:
+        return entries
+    forgotten = {entry.path for entry in waiting if entry.plan is not None and entry.plan.job_id not in known}
+    return [replace(entry, forgotten=entry.path in forgotten) for entry in entries]
+
+
+def _waits_in_slurm(entry: RunEntry) -> bool:
+    if entry.plan is None or entry.status is None or entry.status.state not in (State.QUEUED, State.REQUEUED):
+        return False
+    return entry.plan.cluster == "slurm" and time.time() - entry.status.updated > _SUBMITTING_S
+
+
+def _known_to_slurm() -> set[str] | None:
+    """Ids of the jobs that wait or run, array members one by one; None where Slurm does not answer."""
+    try:
+        said = subprocess.run(
+            ["squeue", "-h", "-r", "-o", "%i"], capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return set(said.stdout.split())
+
+
+def _run_folders(folder: Path) -> Iterator[Path]:
+    with os.scandir(folder) as entries:
+        names = {entry.name: entry for entry in entries}
+    if "config.yaml" in names or ("job" in names and JobFiles(folder).plan_file.is_file()):
+        yield folder
+        return
+    for name, entry in names.items():
+        if name not in _INSIDE and not name.startswith(".") and entry.is_dir(follow_symlinks=False):
+            yield from _run_folders(Path(entry.path))
+
+
+def look_up(path: Path) -> RunEntry:
+    """One run, as `find_runs` gives it."""
+    return without_forgotten([read_run(path)])[0]
+
+
+def read_run(path: Path) -> RunEntry:
+    """One run; what cannot be read counts as not there."""
+    files = JobFiles(path)
+    try:
+        plan, status = (files.plan(), files.status()) if files.plan_file.is_file() else (None, None)
+    except StorageError:
+        plan, status = None, None
+    steps = [checkpoint.step for checkpoint in committed(path)]
+    progress, summary = _json(path / "progress.json"), _json(path / "summary.json")
+    return RunEntry(path, plan, status, progress, summary, max(steps, default=None))
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        read = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return read if isinstance(read, dict) else {}

@@ -1,0 +1,6 @@
+"""What the user declares: populations on grids and the projections between them."""
+
+from hpcsnn.network.grid import Grid
+from hpcsnn.network.network import Network, Population, Projection
+
+__all__ = ["Grid", "Network", "Population", "Projection"]

@@ -1,0 +1,98 @@
+"""How much a job asks for: from flags, from the site's profile, and where both are silent from the network's size."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from hpcsnn.configuration.files import Configuration
+from hpcsnn.errors import ConfigurationError
+from hpcsnn.network import Network
+from hpcsnn.planning.memory import estimate
+from hpcsnn.planning.site_profiles import Profile
+from hpcsnn.ranks.partition import place_network
+
+# Below this many neurons a rank, exchanging spikes takes longer than updating neurons.
+_NEURONS_A_RANK = 30_000
+_MOST_RANKS_UNASKED = 64
+# Python, libraries and MPI's buffers; a checkpoint's copy doubles the arrays.
+_BYTES_A_PROCESS = 500e6
+_GROWTH = 2.5
+_CHECKPOINT_BYTES_A_SECOND = 50e6
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one job asks of a cluster.
+
+    Attributes:
+        nodes, ranks: of the whole job; ranks are spread evenly.
+        gpus_per_node: 0 on CPUs.
+        memory_gb: of each node.
+        time_min: limit of one start of the job, in minutes; it is requeued until the run is done.
+        grace_s: how long before the limit the job is told to stop, in seconds.
+    """
+
+    nodes: int
+    ranks: int
+    gpus_per_node: int
+    memory_gb: int
+    time_min: float
+    grace_s: int
+
+    @property
+    def ranks_per_node(self) -> int:
+        """Ranks on each node."""
+        return self.ranks // self.nodes
+
+
+def make_request(
+    configuration: Configuration,
+    profile: Profile,
+    *,
+    nodes: int = 1,
+    ranks: int | None = None,
+    gpus_per_node: int | None = None,
+    time_min: float = 60.0,
+    grace_s: int | None = None,
+) -> Request:
+    """Fill in what was not asked for.
+
+    One rank a GPU; on CPUs as many ranks as the profile puts on a node, else one for about 30,000 neurons.
+
+    Raises:
+        ConfigurationError: ranks that do not fit nodes, GPUs or the network.
+    """
+    gpus = gpus_per_node if gpus_per_node is not None else (profile.gpus_per_node or 0)
+    network = configuration.network()
+    if ranks is None:
+        ranks = nodes * (gpus or profile.ranks_per_node or _ranks_for(network, configuration.tile, nodes))
+    if ranks % nodes:
+        raise ConfigurationError(f"--ranks: {ranks} is not allowed; must be a multiple of --nodes {nodes}")
+    if gpus and ranks // nodes > gpus:
+        raise ConfigurationError(
+            f"--ranks: {ranks} is not allowed; {nodes} x {gpus} GPUs serve at most {nodes * gpus} ranks, one each"
+        )
+    place_network(network, configuration.tile, 0, ranks)  # raises where there are more ranks than tiles
+    largest = estimate(network, configuration.tile, 0, ranks).n_bytes
+    memory = ranks // nodes * (_GROWTH * largest + _BYTES_A_PROCESS)
+    if grace_s is not None and not 0 < grace_s < 60 * time_min:
+        raise ConfigurationError(
+            f"--grace: {grace_s} s is not allowed; must be shorter than --time ({60 * time_min:g} s)"
+        )
+    if grace_s is None:
+        grace_s = int(min(60 + largest / _CHECKPOINT_BYTES_A_SECOND, 30 * time_min))
+    return Request(nodes, ranks, gpus, max(1, math.ceil(memory / 1e9)), time_min, grace_s)
+
+
+def _ranks_for(network: Network, tile: int, nodes: int) -> int:
+    """Ranks a node by the network's size."""
+    neurons = sum(population.size for population in network.populations.values())
+    wanted = max(1, min(neurons // _NEURONS_A_RANK, _MOST_RANKS_UNASKED * nodes) // nodes)
+    while wanted > 1:
+        try:
+            place_network(network, tile, 0, wanted * nodes)
+            break
+        except ConfigurationError:
+            wanted //= 2
+    return wanted

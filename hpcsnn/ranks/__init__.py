@@ -1,0 +1,1 @@
+"""Who keeps what, and how ranks talk."""

@@ -1,0 +1,208 @@
+"""When a run writes checkpoints, and how: a copy is taken between two steps and written while the run goes on."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hpcsnn.errors import StorageError
+from hpcsnn.engine.simulation import Simulation
+from hpcsnn.storage.checkpoints import FileTable, checksums, commit, committed
+from hpcsnn.storage.network_store import create_group, write_shards
+from hpcsnn.storage.records import Recorded, segment_name, write_segment
+from hpcsnn.storage.run_directory import RunDirectory
+from hpcsnn.storage.snapshot import Plan, Snapshot, take_snapshot
+
+
+class _Work(threading.Thread):
+    """Something that is done beside the run; what it gave, or what went wrong in words."""
+
+    def __init__(self, where: Path, work: Callable[[], Any]) -> None:
+        super().__init__(daemon=True)
+        self._where, self._work = where, work
+        self.result: Any = None
+        self.error: str | None = None
+        self.seconds = 0.0
+        self.start()
+
+    def run(self) -> None:
+        start = time.perf_counter()
+        try:
+            self.result = self._work()
+        except Exception as error:  # told to all ranks by those who wait for it
+            where = getattr(error, "filename", None) or self._where
+            self.error = f"{where}: cannot be written: {getattr(error, 'strerror', None) or error}"
+        self.seconds = time.perf_counter() - start
+
+
+class _Stage(Enum):
+    PREPARING = auto()  # rank 0 makes the empty arrays
+    WRITING = auto()  # every rank fills in its shards
+    COMMITTING = auto()  # rank 0 makes it a checkpoint
+
+
+@dataclass
+class _UnderWay:
+    """A checkpoint on its way to disk, and what this rank has to do in the present stage, if anything."""
+
+    snapshot: Snapshot
+    recorded: Recorded
+    folder: Path  # until it is renamed
+    segment: Path
+    work: _Work | None
+    stage: _Stage = _Stage.PREPARING
+    seconds: float = 0.0
+
+
+class Checkpointer:
+    """Writes the checkpoints of one run; every method is a collective call.
+
+    Args:
+        run: the run directory.
+        configuration: resolved, for the manifests.
+        keep: how many of the newest stay.
+        record_files: files of the record segments that are true so far, with their checksums.
+        segments: names of those segments, if the run goes on from a checkpoint.
+    """
+
+    def __init__(
+        self,
+        simulation: Simulation,
+        run: RunDirectory,
+        configuration: dict[str, Any],
+        keep: int,
+        segments: list[str] | None = None,
+        record_files: FileTable | None = None,
+    ) -> None:
+        self._simulation, self._run, self._configuration, self._keep = simulation, run, configuration, keep
+        self.segments = list(segments or [])
+        self._record_files = dict(record_files or {})
+        self._last_step = simulation.step if segments is not None else -1
+        self._segment_start = simulation.step
+        self._plan = Plan(simulation)
+        self._under_way: _UnderWay | None = None
+        self._spare: Snapshot | None = None  # the last one written
+        self.stall_s = self.write_s = 0.0
+        self.written = self.n_bytes = 0
+
+    def begin(self) -> None:
+        """Copy the state and start to write it, unless it is written already; waits for an earlier one first.
+
+        Raises:
+            StorageError: the earlier one could not be written.
+        """
+        self.poll(wait=True)
+        start = time.perf_counter()
+        simulation, step = self._simulation, self._simulation.step
+        if step == self._last_step:
+            return
+        snapshot = take_snapshot(simulation, self._plan, self._spare)
+        folder = self._run.checkpoints / f"{step:010d}.zarr.partial"
+        segment = self._run.records / segment_name(self._segment_start, step)
+        work = self._on_first_rank(folder, partial(_prepare, folder, segment, snapshot))
+        self._under_way = _UnderWay(snapshot, simulation.take_recorded(), folder, segment, work)
+        self._spare = None
+        self._segment_start = self._last_step = step
+        self.stall_s += time.perf_counter() - start
+
+    def poll(self, wait: bool = False) -> None:
+        """Go on with the checkpoint under way as far as all ranks are ready (to the end, if `wait`).
+
+        Raises:
+            StorageError: a rank could not write its share; earlier checkpoints stay.
+        """
+        start = time.perf_counter()
+        while (now := self._under_way) is not None and self._everyone_done(now.work, wait):
+            now.seconds += now.work.seconds if now.work else 0.0
+            match now.stage:
+                case _Stage.PREPARING:
+                    now.stage = _Stage.WRITING
+                    now.work = _Work(now.folder, partial(_write, now, self._simulation.rank))
+                case _Stage.WRITING:
+                    assert now.work is not None
+                    files, record_files = self._together(now.work.result)
+                    self.segments.append(now.segment.name)
+                    self._record_files |= record_files
+                    now.stage = _Stage.COMMITTING
+                    now.work = self._on_first_rank(now.folder, partial(self._commit, now, files))
+                case _Stage.COMMITTING:
+                    self._under_way, self._spare = None, now.snapshot
+                    self.written += 1
+                    self.write_s += now.seconds
+                    self.n_bytes += now.snapshot.n_bytes
+        self.stall_s += time.perf_counter() - start
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a checkpoint is still being written; the same on all ranks."""
+        return self._under_way is not None
+
+    def _on_first_rank(self, where: Path, work: Callable[[], Any]) -> _Work | None:
+        return _Work(where, work) if self._simulation.rank == 0 else None
+
+    def _together(self, own: tuple[FileTable, FileTable]) -> tuple[FileTable, FileTable]:
+        """The files of the network and of the records that all ranks have written."""
+        files: FileTable = {}
+        record_files: FileTable = {}
+        for network_part, record_part in self._gather(own):
+            files |= network_part
+            record_files |= record_part
+        return files, record_files
+
+    def _everyone_done(self, work: _Work | None, wait: bool) -> bool:
+        """True once every rank that has such work has done it; what went wrong on one is raised on all."""
+        if wait and work is not None:
+            work.join()
+        everyone = self._gather((work is None or not work.is_alive(), work.error if work else None))
+        if not all(done for done, _ in everyone):
+            return False
+        error = next((error for _, error in everyone if error), None)
+        if error:
+            self._under_way = None
+            raise StorageError(f"{error}; {self._way_out()}")
+        return True
+
+    def report(self) -> dict[str, Any]:
+        """``written``, and of this rank the ``bytes`` copied and the seconds that writing them took (``write_s``)."""
+        return {"written": self.written, "bytes": self.n_bytes, "write_s": self.write_s}
+
+    def _commit(self, done: _UnderWay, files: FileTable) -> None:
+        step, folder = done.snapshot.step, done.folder
+        checkpoint = commit(self._run.path, step, folder, files, self._configuration, self.segments, self._record_files)
+        self._run.link_network(checkpoint.network_path)
+        for old in committed(self._run.path)[: -self._keep]:
+            old.remove()
+
+    def _way_out(self) -> str:
+        there = committed(self._run.path)
+        if not there:
+            return "no checkpoint is committed yet: make room and start again"
+        return f"the checkpoint of step {there[-1].step} is whole: make room, then hpcsnn resume {self._run.path}"
+
+    def _gather(self, value: Any) -> list[Any]:
+        comm = self._simulation.comm
+        return [value] if comm is None else comm.allgather(value)
+
+
+def _prepare(folder: Path, segment: Path, snapshot: Snapshot) -> None:
+    folder.parent.mkdir(exist_ok=True)
+    for left in folder.parent.glob("*.partial"):  # of a run that ended while it wrote
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    if segment.exists():
+        shutil.rmtree(segment)
+    segment.mkdir(parents=True)
+    create_group(folder, snapshot)
+
+
+def _write(now: _UnderWay, rank: int) -> tuple[FileTable, FileTable]:
+    """Write one rank's share; its files of the network and, with the segment's name, of the records."""
+    files = checksums(now.folder, write_shards(now.folder, now.snapshot))
+    records = checksums(now.segment, write_segment(now.segment, rank, now.recorded))
+    return files, {f"{now.segment.name}/{name}": entry for name, entry in records.items()}

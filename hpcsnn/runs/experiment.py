@@ -1,0 +1,269 @@
+"""One run from configuration to run directory, and its resumption: ``hpcsnn run`` and ``resume``, on every rank."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from rich.console import Console
+
+import hpcsnn
+from hpcsnn.analysis.statistics import DisplacementMap, displacement_map, population_statistics, projection_statistics
+from hpcsnn.network.attached import rewiring_rule
+from hpcsnn.runs.checkpointing import Checkpointer
+from hpcsnn.configuration.files import Configuration
+from hpcsnn.engine.digest import simulation_digest
+from hpcsnn.errors import ConfigurationError, HpcsnnError
+from hpcsnn.configuration.times import Every
+from hpcsnn.runs.progress import Progress
+from hpcsnn.runs.resuming import prepare_resume
+from hpcsnn.engine.simulation import Simulation
+from hpcsnn.runs.stopping import StopSignals
+from hpcsnn.storage.network_store import write_displacement
+from hpcsnn.storage.restore import restore
+from hpcsnn.storage.run_directory import RunDirectory
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a run is carried out with, apart from its configuration."""
+
+    comm: Any = None
+    device: str = "auto"
+    console: Console | None = None
+    figures: bool = True
+
+    @property
+    def rank(self) -> int:
+        """This rank; 0 without MPI."""
+        return 0 if self.comm is None else int(self.comm.Get_rank())
+
+
+def run_experiment(
+    configuration: Configuration, out: Path, setting: Setting, overwrite: bool = False
+) -> dict[str, Any]:
+    """Run a configuration to its end and leave a run directory; a collective call.
+
+    Returns:
+        The summary, as in ``summary.json``, on every rank.
+
+    Raises:
+        HpcsnnError: configuration, device, storage or simulation errors.
+    """
+    directory = RunDirectory(out)
+    with ExitStack() as stack:
+        on_first_rank(setting.comm, lambda: directory.check_free(overwrite))
+        simulation = _simulation(configuration, setting)
+        # Only now, so that what cannot run leaves no folder.
+        _lock(stack, directory, setting)
+        on_first_rank(setting.comm, lambda: directory.clear(overwrite))
+        _announce(simulation, directory, setting, "")
+        start_maps = _maps(simulation)
+        on_first_rank(setting.comm, lambda: _begin(directory, configuration, start_maps))
+        checkpointer = Checkpointer(simulation, directory, configuration.resolved(), configuration.checkpoint_keep)
+        return _carry_out(simulation, directory, configuration, checkpointer, setting)
+
+
+def resume_experiment(
+    run: Path, setting: Setting, until_ms: float | None = None, from_step: int | None = None
+) -> dict[str, Any]:
+    """Go on from a checkpoint of a run, on whatever ranks and device there are now; a collective call.
+
+    Args:
+        until_ms: new end of the run in model time; None: as configured.
+        from_step: the checkpoint's step; None: the newest good one.
+
+    Returns:
+        The summary, on every rank.
+
+    Raises:
+        HpcsnnError: nothing to go on from, a change of the configuration that is not allowed, and all that
+            `run_experiment` raises.
+    """
+    directory = RunDirectory(run)
+    with ExitStack() as stack:
+        on_first_rank(setting.comm, directory.check_run)
+        _lock(stack, directory, setting)
+        plan = on_first_rank(setting.comm, lambda: prepare_resume(directory, until_ms, from_step))
+        configuration = plan.configuration
+        if setting.rank == 0:
+            for warning in plan.warnings:
+                _console(setting).print(f"warning: {warning}", style="yellow", soft_wrap=True, highlight=False)
+        simulation = _simulation(configuration, setting)
+        restore(simulation, plan.checkpoint.network())
+        _announce(simulation, directory, setting, f"from {simulation.time_ms * 1e-3:g} s, ")
+        on_first_rank(setting.comm, directory.forget_summary)
+        on_first_rank(setting.comm, lambda: directory.write_configuration(configuration))
+        checkpointer = Checkpointer(
+            simulation,
+            directory,
+            configuration.resolved(),
+            configuration.checkpoint_keep,
+            plan.manifest["segments"],
+            plan.manifest["record_files"],
+        )
+        return _carry_out(simulation, directory, configuration, checkpointer, setting)
+
+
+def _console(setting: Setting) -> Console:
+    return setting.console or Console(quiet=True)
+
+
+def _simulation(configuration: Configuration, setting: Setting) -> Simulation:
+    network = configuration.network()
+    for name, projection in network.projections.items():
+        rule = rewiring_rule(projection)
+        if rule is not None and rule.trigger == "call":
+            raise ConfigurationError(
+                f"projections.{name}.rewiring.{rule.name}: updates when it is called (Simulation.rewire, in Python), "
+                "and a run from a configuration never calls; give the rule another trigger"
+            )
+    return Simulation(network, setting.comm, setting.device, configuration.tile, configuration.exchange_block)
+
+
+def _lock(stack: ExitStack, directory: RunDirectory, setting: Setting) -> None:
+    on_first_rank(setting.comm, lambda: stack.enter_context(directory.lock()))
+    if setting.rank != 0:
+        stack.enter_context(directory.lock(first=False))
+
+
+def _announce(simulation: Simulation, directory: RunDirectory, setting: Setting, where: str) -> None:
+    if simulation.rank == 0:
+        ranks = f"{simulation.n_ranks} rank{'s' if simulation.n_ranks > 1 else ''}"
+        said = f"{directory.path}: {where}{ranks}, each on {simulation.device.name}"
+        _console(setting).print(said, highlight=False, soft_wrap=True)
+
+
+def _begin(directory: RunDirectory, configuration: Configuration, maps: dict[str, DisplacementMap]) -> None:
+    directory.write_configuration(configuration)
+    for name, displacement in maps.items():
+        write_displacement(directory.displacement, name, "start", displacement)
+
+
+def _carry_out(
+    simulation: Simulation,
+    directory: RunDirectory,
+    configuration: Configuration,
+    checkpointer: Checkpointer,
+    setting: Setting,
+) -> dict[str, Any]:
+    """Advance to the configured end, with checkpoints on the way and one at the end, and leave summary and figures."""
+    first_step = simulation.step
+    with Progress(_console(setting), configuration.duration_ms, directory, quiet=setting.rank != 0) as progress:
+        stopped_by = _advance(simulation, configuration, checkpointer, setting, progress)
+        progress.update(simulation, last=True)
+    advance_s, stall_s = simulation.advance_s, checkpointer.stall_s
+    checkpointer.begin()
+    checkpointer.poll(wait=True)
+    maps = _maps(simulation)
+    summary = {
+        **summarised(simulation),
+        "completed": stopped_by is None,
+        "stopped_by": stopped_by,
+        "resumed_from_step": first_step,
+        "wall_s": advance_s,
+        "checkpoints": checkpointer.report() | {"stall_s": stall_s},
+    }
+    seconds = (simulation.step - first_step) * simulation.network.dt_ms * 1e-3
+    summary["wall_per_model_s"] = advance_s / seconds if seconds > 0 else None
+
+    def finish() -> None:
+        for name, displacement in maps.items():
+            write_displacement(directory.displacement, name, "end", displacement)
+        directory.write_summary(summary)
+        if setting.figures:
+            from hpcsnn.analysis.figures import draw_figures  # matplotlib takes a second that few ranks need to spend
+
+            with _console(setting).status("drawing figures"):
+                draw_figures(directory.network, directory.figures)
+
+    on_first_rank(setting.comm, finish)
+    return summary
+
+
+def _advance(
+    simulation: Simulation,
+    configuration: Configuration,
+    checkpointer: Checkpointer,
+    setting: Setting,
+    progress: Progress,
+) -> str | None:
+    """Up to the end, or to where all ranks agree to stop: then the signal's name."""
+    end = simulation.network.steps(configuration.duration_ms)
+    every = Every.parse(configuration.checkpoint_every) if configuration.checkpoint_every else Every()
+    period = max(1, simulation.network.steps(every.model_ms)) if every.model_ms else None
+    last_wall = time.monotonic()
+    with StopSignals(setting.comm) as signals:
+        stopped_by: str | None = None
+
+        def observe(simulation: Simulation) -> bool:
+            nonlocal last_wall, stopped_by
+            progress.update(simulation)
+            checkpointer.poll()
+            due = every.wall_s is not None and time.monotonic() - last_wall >= every.wall_s
+            if every.wall_s is not None and on_first_rank(setting.comm, lambda: due):
+                checkpointer.begin()
+                last_wall = time.monotonic()
+            stopped_by = signals.agreed()
+            return stopped_by is not None
+
+        if period is not None and simulation.step == 0:
+            checkpointer.begin()  # what the wiring was before anything happened to it
+        while simulation.step < end and stopped_by is None:
+            step = simulation.step
+            until = end if period is None else min(end, (step // period + 1) * period)
+            simulation.run((until - step) * simulation.network.dt_ms, observe=observe)
+            if period is not None and simulation.step % period == 0 and simulation.step < end:
+                checkpointer.begin()
+        return stopped_by
+
+
+def on_first_rank(comm: Any, work: Callable[[], _Result]) -> _Result:
+    """Do `work` on rank 0 and hand its result, or its error, to all ranks."""
+    result: _Result | None = None
+    error: HpcsnnError | None = None
+    if comm is None or comm.Get_rank() == 0:
+        try:
+            result = work()
+        except HpcsnnError as caught:
+            error = caught
+    if comm is not None:
+        result, error = comm.bcast((result, error))
+    if error is not None:
+        raise error
+    return result  # type: ignore[return-value]
+
+
+def _maps(simulation: Simulation) -> dict[str, DisplacementMap]:
+    maps = {name: displacement_map(simulation, name) for name in simulation.network.projections}
+    return {name: displacement for name, displacement in maps.items() if displacement is not None}
+
+
+def summarised(simulation: Simulation) -> dict[str, Any]:
+    """What ``summary.json`` says of the network and its speed; a collective call. Phases are means over ranks, in s."""
+    network = simulation.network
+    phases = simulation.phase_seconds
+    mean = simulation.sum_over_ranks(np.array(list(phases.values()))) / simulation.n_ranks
+    return {
+        "hpcsnn": hpcsnn.__version__,
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "seed": network.seed,
+        "ranks": simulation.n_ranks,
+        "device": simulation.device.name,
+        "steps": simulation.step,
+        "model_s": simulation.time_ms * 1e-3,
+        "wall_s": simulation.advance_s,
+        "wall_per_model_s": None,
+        "phases": dict(zip(phases, mean.tolist(), strict=True)),
+        "digest": simulation_digest(simulation),
+        "populations": {name: population_statistics(simulation, name) for name in network.populations},
+        "projections": {name: projection_statistics(simulation, name) for name in network.projections},
+    }

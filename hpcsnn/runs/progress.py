@@ -1,0 +1,111 @@
+"""What a run shows while it goes: a live line in a terminal, plain lines elsewhere, from rank 0."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from hpcsnn.engine.simulation import Simulation
+from hpcsnn.storage.run_directory import RunDirectory
+
+# Plain lines come this far apart: a log file should not drown in them.
+_PLAIN_EVERY_S = 5.0
+_WRITTEN_EVERY_S = 1.0
+
+
+class Progress:
+    """A context in which `update` shows where a simulation is; every rank calls it, rank 0 shows.
+
+    Args:
+        end_ms: model time at which the run ends.
+        directory: where ``progress.json`` is kept up to date, for those who watch from elsewhere.
+    """
+
+    def __init__(self, console: Console, end_ms: float, directory: RunDirectory, quiet: bool = False) -> None:
+        self._console, self._end_ms, self._directory, self._quiet = console, end_ms, directory, quiet
+        self._start_ms: float | None = None
+        self._last_written = 0.0
+        self._live: Live | None = None
+        self._started = self._last_line = time.perf_counter()
+        self._before: tuple[float, dict[str, int]] | None = None
+
+    def __enter__(self) -> Progress:
+        if self._console.is_terminal and not self._quiet:
+            self._live = Live(console=self._console, refresh_per_second=8, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def update(self, simulation: Simulation, last: bool = False) -> None:
+        """Show the state, in ``progress.json`` now and then and at the `last` time; a collective call."""
+        counts = _totals(simulation)
+        if simulation.rank != 0 or self._quiet:
+            return
+        if self._start_ms is None:
+            self._start_ms = simulation.time_ms
+        state = self._state(simulation, counts)
+        if last or time.perf_counter() - self._last_written >= _WRITTEN_EVERY_S:
+            self._last_written = time.perf_counter()
+            self._directory.write_progress(state)
+        line = progress_line(state)
+        if self._live is not None:
+            self._live.update(Text(line))
+        elif time.perf_counter() - self._last_line >= _PLAIN_EVERY_S:
+            self._last_line = time.perf_counter()
+            self._console.print(line, highlight=False, soft_wrap=True)
+
+    def _state(self, simulation: Simulation, counts: dict[str, int]) -> dict[str, Any]:
+        """What ``progress.json`` says: times in s, speed in model s a wall second, rates in Hz since the last look."""
+        now, wall = simulation.time_ms, time.perf_counter() - self._started
+        before_ms, before = self._before or (self._start_ms or 0.0, counts)
+        self._before = now, counts
+        speed = (now - (self._start_ms or 0.0)) * 1e-3 / wall
+        return {
+            "updated": time.time(),
+            "step": simulation.step,
+            "model_s": now * 1e-3,
+            "end_s": self._end_ms * 1e-3,
+            "speed": speed,
+            "left_s": (self._end_ms - now) * 1e-3 / max(speed, 1e-9),
+            "synapses": sum(counts[name] for name in simulation.network.projections),
+            "rates_hz": {
+                name: (counts[name] - before[name]) / population.size / max(now - before_ms, 1e-9) * 1e3
+                for name, population in simulation.network.populations.items()
+            },
+        }
+
+
+def progress_line(state: Mapping[str, Any]) -> str:
+    """One line of what ``progress.json`` says."""
+    rates = ", ".join(f"{name} {rate:.1f}" for name, rate in state["rates_hz"].items())
+    return (
+        f"{state['model_s']:.2f} of {state['end_s']:g} s  {state['speed']:.3g} x real time  "
+        f"{clock(state['left_s'])} left  {state['synapses']:,} synapses  {rates} Hz"
+    )
+
+
+def clock(seconds: float) -> str:
+    """``1:02:03`` or ``2:03``."""
+    minutes, second = divmod(round(seconds), 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{hour}:{minute:02d}:{second:02d}" if hour else f"{minute}:{second:02d}"
+
+
+def _totals(simulation: Simulation) -> dict[str, int]:
+    """Spikes of each population and synapses of each projection so far, over all ranks."""
+    counts = {name: simulation.state.total_spikes(name) for name in simulation.network.populations}
+    counts |= {name: store.n_synapses() for name, store in simulation.state.stores.items()}
+    total = simulation.sum_over_ranks(np.array(list(counts.values()), dtype=np.int64))
+    return dict(zip(counts, total.tolist(), strict=True))

@@ -1,0 +1,171 @@
+// Attempts of an update: a number per block of targets, each on one (source, target) slot.
+// Drawing them costs a random number each; only those within reach come to the synapses, in attempt order per block.
+{%- set rule = projection.rewiring %}
+{% import "rewiring/names.cu" as names with context %}
+
+// Every attempt of every block alike, so that the host draws many at once: the slot, its distance, a number to decide by.
+KERNEL draw_attempts_{{ projection.name }}(Network* net) {
+    {{- names.update_begins() }}
+    const int nx = target_population.nx, ny = target_population.ny;
+    const uint32 side_x = projection.rewiring_block_x, side_y = projection.rewiring_block_y;
+    const int furthest = projection.rewiring_reach_squared;  // of a synapse that may be there
+    const uint32 seed0 = control->seed0, seed1 = control->seed1;
+    const int n_attempts = projection.n_attempts;
+    const int *number_of = projection.attempt_number, *x0_of = projection.attempt_x0, *y0_of = projection.attempt_y0;
+    int *target_of = projection.attempt_target, *source_of = projection.attempt_source, *distance_of = projection.attempt_distance;
+    uint32* decision_of = projection.attempt_decision;
+//% if rule.select.looks_back_ms
+    const int reach = projection.rewiring_forms_within;  // every rank knows all sources within it
+    // Spikes of this interval that other ranks have are not known here yet: those up to the last exchange count.
+    const int known_until = now - now % projection.rewiring_interval;
+    const int first_recent = known_until - projection.rewiring_looks_back < 0 ? 0 : known_until - projection.rewiring_looks_back;
+//% endif
+    for (int block = thread_first(); block < projection.n_blocks; block += thread_stride()) projection.attempts_done[block] = 0;
+//% if rule.thins
+    // Where few slots are within reach: how many attempts are on one of them, for all blocks at once, then only these.
+    if (projection.n_within > 0) {
+        int* count_of = projection.attempt_count;
+        const int* id_of = projection.block_id;
+        INDEPENDENT_ITERATIONS
+        for (int block = thread_first(); block < projection.n_blocks; block += thread_stride())
+            count_of[block] = (int)philox((uint32)id_of[block], (uint32)now, {{ projection.stream_attempts }}u | COUNT_NUMBERS, 0u, seed0, seed1).x;
+        for (int block = thread_first(); block < projection.n_blocks; block += thread_stride()) {
+            const uint32 word = (uint32)count_of[block];
+            int count = 0;
+            while (count < attempts && word >= projection.count_threshold[count]) ++count;
+            count_of[block] = count;
+            for (int n = block * attempts; n < block * attempts + count; ++n) {
+                const Random4 random = philox((uint32)number_of[n], (uint32)now, {{ projection.stream_attempts }}u, 0u, seed0, seed1);
+                uint32 left;
+                const int x = x0_of[n] + (int)choose(random.x, side_x, &left);
+                const int y = y0_of[n] + (int)choose(left, side_y, &left);
+                const int within = (int)choose(random.y, (uint32)projection.n_within, &left);
+                const int dx = projection.within_dx[within], dy = projection.within_dy[within];
+                const int source_x = x + dx, source_y = y + dy;
+                target_of[n] = y * nx + x;
+                source_of[n] = (source_y < 0 ? source_y + ny : source_y >= ny ? source_y - ny : source_y) * nx + (source_x < 0 ? source_x + nx : source_x >= nx ? source_x - nx : source_x);
+                distance_of[n] = dx * dx + dy * dy;
+                decision_of[n] = random.z;
+            }
+        }
+        return;
+    }
+//% endif
+    INDEPENDENT_ITERATIONS
+    for (int n = thread_first(); n < n_attempts; n += thread_stride()) {
+        const Random4 random = philox((uint32)number_of[n], (uint32)now, {{ projection.stream_attempts }}u, 0u, seed0, seed1);
+        uint32 left;
+        const int x = x0_of[n] + (int)choose(random.x, side_x, &left);
+        const int y = y0_of[n] + (int)choose(left, side_y, &left);
+        int source_x = -1, source_y = 0;
+//% if rule.select.looks_back_ms
+        const int own = known_index(target_population, x, y);
+        if (own >= 0 && own < target_population.n_own) {
+            RecentSpikes recent = {source_population.ring, source_population.own_count, source_population.remote_count,
+                                   source_population.known_id, source_population.n_known, source_population.ring_mask, first_recent, 0};
+            const int n_recent = recent.count(known_until);
+{{ paste(rule, "draw", rule.select.draw) }}
+        }
+//% else
+{{ paste(rule, "draw", rule.select.draw) }}
+//% endif
+        const int dx = torus_distance(x, source_x, nx), dy = torus_distance(y, source_y, ny);
+        const int distance_squared = dx * dx + dy * dy;
+        target_of[n] = y * nx + x;
+        const bool on_grid = (uint32)source_x < (uint32)nx && (uint32)source_y < (uint32)ny;
+        source_of[n] = on_grid && distance_squared <= furthest ? source_y * nx + source_x : -1;
+        distance_of[n] = distance_squared;
+        decision_of[n] = random.z;
+    }
+}
+
+// The own target of an attempt, -1 if there is nothing to try.
+DEVICE int attempted_{{ projection.name }}(Network* net, const int n) {
+    const auto& projection = net->projections.{{ projection.name }};
+    const auto& target_population = net->populations.{{ projection.target }};
+//% if not rule.select.pick
+    if (projection.attempt_source[n] < 0) return -1;
+//% endif
+    const int target = known_index(target_population, projection.attempt_target[n]);
+    return target < target_population.n_own ? target : -1;
+}
+
+KERNEL rewire_{{ projection.name }}(Network* net) {
+    {{- names.update_begins() }}
+    for (int block = thread_first(); block < projection.n_blocks; block += thread_stride()) {
+        // In a large network every row is a cache miss or three: those of blocks to come are asked for.
+        if (block + 8 < projection.n_blocks) {
+            const int first = (block + 8) * attempts;
+            for (int n = first; n < first + projection.attempt_count[block + 8]; ++n) {
+                const int later = attempted_{{ projection.name }}(net, n);
+                if (later < 0) continue;
+                PREFETCH(&projection.in_degree[later]);
+                PREFETCH(&projection.source[later << projection.row_shift]);
+                PREFETCH(&projection.source[(later << projection.row_shift) + 16]);
+            }
+        }
+        const int first = block * attempts, end = first + projection.attempt_count[block];
+        for (int n = first + projection.attempts_done[block]; n < end; ++n) {
+            const int target = attempted_{{ projection.name }}(net, n);
+            if (target < 0) continue;
+            const struct { int source, distance_squared; uint32 random; } attempt = {
+                // A source beyond what this rank can be wired to is neither there nor to be formed.
+                projection.attempt_source[n] >= 0 ? known_index(source_population, projection.attempt_source[n]) : -1,
+                projection.attempt_distance[n], projection.attempt_decision[n]};
+//% if not rule.select.pick
+            if (attempt.source < 0) continue;
+            bool again = false;  // a slot is tried at most once an update
+            for (int k = first; k < n; ++k) again |= projection.attempt_target[k] == projection.attempt_target[n] && projection.attempt_source[k] == projection.attempt_source[n];
+            if (again) continue;
+//% endif
+            const int row = target << projection.row_shift;
+            const int in_degree = projection.in_degree[target];
+            const int found = attempt.source < 0 ? -1 : find_{{ projection.name }}(net, row, in_degree, attempt.source);
+            // Numbers beyond the four that an attempt is drawn from: a sequence that the first of them begins.
+            RandomSequence random = {attempt.random, (uint32)now, {{ projection.stream_attempts }}u, control->seed0, control->seed1, 4u, {0u, 0u, 0u, 0u}};
+            (void)random;
+            {{- names.target_names() }}
+//% if rule.select.pick
+            auto any_synapse = [&]() { return any_synapse_{{ projection.name }}(net, target, random()); };
+            auto weakest = [&]() { return weakest_{{ projection.name }}(net, target); };
+            (void)any_synapse; (void)weakest;
+            int tried = -1;
+            bool forming = false;
+{{ paste(rule, "pick", rule.select.pick) }}
+            tried = tried < in_degree ? tried : -1;
+            forming &= attempt.source >= 0 && attempt.distance_squared <= projection.rewiring_forms_within;
+//% else
+            const int tried = found;
+            const bool forming = found < 0 && attempt.distance_squared <= projection.rewiring_forms_within;
+//% endif
+            bool goes = false;
+            int why = 0;
+            if (tried >= 0) {
+                const int at = row + tried, source = projection.source[at];
+                {{- names.source_names() }}
+//% if rule.select.pick
+                {{- names.distance_name() }}
+//% else
+                const int distance_squared = attempt.distance_squared;
+                (void)distance_squared; (void)source;
+//% endif
+                {{- names.synapse_names("const ") }}
+                goes = chance(attempt.random, {{ value(rule, "eliminate", "Probability") }});
+                if (goes) why = {{ value(rule, "reason", "int") }};
+            }
+            if (forming) {
+                const int source = attempt.source, distance_squared = attempt.distance_squared;
+                (void)distance_squared;
+                {{- names.source_names() }}
+                if (chance({{ "tried >= 0 ? random() : attempt.random" if rule.select.pick else "attempt.random" }}, {{ value(rule, "form", "Probability") }})) {
+                    if (!form_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.rewire }})) {
+                        projection.attempts_done[block] = n - first;
+                        return;
+                    }
+                }
+            }
+            if (goes) remove_{{ projection.name }}(net, target, tried, why);
+        }
+        projection.attempts_done[block] = end - first;  // whoever comes back after a halt begins behind it
+    }
+}
