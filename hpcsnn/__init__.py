@@ -1,11 +1,17 @@
 """hpcsnn: a distributed simulator of spiking neural networks whose wiring changes while they run."""
 
-from hpcsnn import models
-from hpcsnn.engine.simulation import Simulation
-from hpcsnn.errors import ConfigurationError, DeviceError, HpcsnnError, SimulationError, StorageError
-from hpcsnn.network import Grid, Network, Population, Projection
+from __future__ import annotations
 
-__version__ = "0.1.0"
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from hpcsnn._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from hpcsnn import models
+    from hpcsnn.engine.simulation import Simulation
+    from hpcsnn.errors import ConfigurationError, DeviceError, HpcsnnError, SimulationError, StorageError
+    from hpcsnn.network import Grid, Network, Population, Projection
 
 __all__ = [
     "ConfigurationError",
@@ -20,3 +26,24 @@ __all__ = [
     "StorageError",
     "models",
 ]
+
+# Where each name is. It is loaded when it is asked for: a command that needs no simulation waits for none.
+_HOME = {
+    **dict.fromkeys(("Grid", "Network", "Population", "Projection"), "hpcsnn.network"),
+    **dict.fromkeys(
+        ("ConfigurationError", "DeviceError", "HpcsnnError", "SimulationError", "StorageError"), "hpcsnn.errors"
+    ),
+    "Simulation": "hpcsnn.engine.simulation",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "models":
+        return import_module("hpcsnn.models")
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'hpcsnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import os
 from pathlib import Path
+from typing import Any
+
+from hpcsnn.errors import StorageError
+
+# A signal handler may write while the same file is being written.
+_NUMBERS = itertools.count()
 
 
 def replace_file(path: Path, text: str) -> None:
@@ -14,3 +23,18 @@ def replace_file(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.part")
     partial.write_text(text)
     partial.replace(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace a file by JSON, whole or not at all.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.{next(_NUMBERS)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(value, indent=1, default=str) + "\n")
+        partial.replace(path)
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written: {error.strerror}") from None

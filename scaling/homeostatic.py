@@ -108,7 +108,7 @@ def observed(simulation: Simulation) -> dict[str, float]:
     for kind, chosen, n in (("e", ids < EXCITATORY, EXCITATORY), ("i", ids >= EXCITATORY, INHIBITORY)):
         totals[f"calcium_{kind}"] = calcium[: len(ids)][chosen].sum() / n
         for source, projection in (("e", "ex"), ("i", "inh")):
-            in_degree = simulation.state.stores[projection].arrays["in_degree"]
+            in_degree = simulation.state.read(f"{projection}.in_degree")
             totals[f"in_degree_{source}_to_{kind}"] = np.asarray(in_degree)[: len(ids)][chosen].sum() / n
     summed = simulation.sum_over_ranks(np.array(list(totals.values()), dtype=np.float64))
     return dict(zip(totals, summed.tolist(), strict=True))

@@ -169,24 +169,19 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 import numpy as np
-import hpcsnn.engine.state
-import hpcsnn.engine.rewiring.arrays
 from hpcsnn.testing.racing_threads import RacingThreads
 from mpi4py import MPI
 from networks import topographic_map
 from hpcsnn import Simulation
-from hpcsnn.devices.base import LOG_FULL
+from hpcsnn.codegen.constants import HaltReason
 from hpcsnn.engine.digest import simulation_digest
 from hpcsnn.storage.network_store import StoredNetwork, write_network
-hpcsnn.engine.state._LOG_ENTRIES = hpcsnn.engine.rewiring.arrays._LOG_ENTRIES = 20
 world = MPI.COMM_WORLD
 record = {{"projections__ff__record_events": True, "projections__lat__record_events": True}}
 for device in ("cpu", RacingThreads()):
-    simulation = Simulation(topographic_map(scale=3, **record), world, device)
-    halts, mend = [], simulation._mend
-    simulation._mend = lambda reason: (halts.append(reason), mend(reason))
+    simulation = Simulation(topographic_map(scale=3, **record), world, device, log_entries=20)
     simulation.run(30.0)
-    assert halts.count(LOG_FULL) > 3, halts
+    assert simulation.halts[HaltReason.LOG_FULL] > 3, simulation.halts
     name = Path({folder!r}) / type(device).__name__
     write_network(name, simulation)
     digest = simulation_digest(simulation)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from hpcsnn import Grid, Network, Simulation, models
+from hpcsnn.analysis.displacement import displacement_map, read_displacement
 from hpcsnn.analysis.figures import connection_probability, draw_figures, map_figure, mean_weight
-from hpcsnn.analysis.statistics import displacement_map
 from hpcsnn.configuration.files import load_configuration
 from hpcsnn.devices import HostDevice
 from hpcsnn.runs.experiment import Setting, run_experiment
-from hpcsnn.storage.network_store import read_displacement, write_network
+from hpcsnn.storage.network_store import write_network
 
 QUICK = HostDevice(("-O1",))
 PNG, PDF = b"\x89PNG", b"%PDF"

@@ -12,8 +12,8 @@ from networks import topographic_map
 from ranks import run_on_ranks
 
 from hpcsnn import Simulation
+from hpcsnn.codegen.constants import HaltReason
 from hpcsnn.devices import HostDevice
-from hpcsnn.devices.base import LOG_FULL
 from hpcsnn.engine.digest import digest_of, neuron_fingerprint, simulation_digest, spike_record, synapse_fingerprint
 from hpcsnn.testing.racing_threads import RacingThreads
 
@@ -178,24 +178,21 @@ def test_the_digest_feels_every_bit():
 
 
 @pytest.mark.parametrize("device", [QUICK, RacingThreads()], ids=["host", "launched"])
-def test_full_logs_halt_and_lose_nothing(device, monkeypatch):
+def test_full_logs_halt_and_lose_nothing(device):
     """With little room beyond one step's spikes and events, the run stops again and again and goes on where it was."""
     record = {"projections__ff__record_events": True, "projections__lat__record_events": True}
 
-    def recorded():
-        simulation = Simulation(topographic_map(scale=2, **record), device=device)
-        halts = []
-        mend = simulation._mend
-        monkeypatch.setattr(simulation, "_mend", lambda reason: (halts.append(reason), mend(reason)))
+    def recorded(**logs):
+        simulation = Simulation(topographic_map(scale=2, **record), device=device, **logs)
         simulation.run(100.0)
         spikes = [np.stack(simulation.spikes(name)) for name in ("source", "target")]
-        return halts, simulation_digest(simulation), [*spikes, *(simulation.events(name) for name in ("ff", "lat"))]
+        events = [simulation.events(name) for name in ("ff", "lat")]
+        return simulation.halts[HaltReason.LOG_FULL], simulation_digest(simulation), [*spikes, *events]
 
     halts, digest, logs = recorded()
-    assert LOG_FULL not in halts
-    monkeypatch.setattr("hpcsnn.engine.state._LOG_ENTRIES", 20)
-    halts_of_small, digest_of_small, small_logs = recorded()
-    assert halts_of_small.count(LOG_FULL) > 20
+    assert halts == 0
+    halts_of_small, digest_of_small, small_logs = recorded(log_entries=20)
+    assert halts_of_small > 20
     assert digest_of_small == digest
     for log, small in zip(logs, small_logs, strict=True):
         np.testing.assert_array_equal(small, log)

@@ -22,13 +22,13 @@ from test_slurm import LONG, SHORT, ends, has_checkpoint, rank_processes, until
 from hpcsnn.cli.job_tables import jobs_table, run_view
 from hpcsnn.configuration.files import load_configuration
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.jobs import job_files
 from hpcsnn.jobs.executors import sbatch_script
-from hpcsnn.jobs.job_files import JobFiles, Plan, State, Status
+from hpcsnn.jobs.job_files import JobFiles, JobPlan, State, Status
 from hpcsnn.jobs.run_index import find_runs, read_run
 from hpcsnn.jobs.sweeps import parse_vary
+from hpcsnn.jobs import job_files
 from hpcsnn.planning.request import Request, make_request
-from hpcsnn.planning.site_profiles import Profile, load_profile
+from hpcsnn.planning.site_profiles import SiteProfile, load_profile
 from hpcsnn.storage.checkpoints import committed
 
 LOCAL = ["--cluster", "local", "--device", "cpu"]
@@ -167,7 +167,7 @@ def clusters(tmp_path, monkeypatch):
 
 
 def test_profiles_are_optional_and_named(clusters):
-    assert load_profile(None) == Profile()
+    assert load_profile(None) == SiteProfile()
     clusters.write_text(
         "default: {partition: small}\nbig: {partition: large, modules: [cuda], sbatch: {exclusive: true}}\n"
     )
@@ -196,14 +196,14 @@ def test_a_wrong_profile_names_the_key(clusters, text, name, message):
 
 def test_what_is_asked_for_follows_the_network():
     small, large = load_configuration("topomap"), load_configuration("topomap", ["scale=32"])
-    assert make_request(small, Profile()).ranks == 1
-    request = make_request(large, Profile(), nodes=2)
+    assert make_request(small, SiteProfile()).ranks == 1
+    request = make_request(large, SiteProfile(), nodes=2)
     assert request.ranks == 2 * (2 * 512**2 // 30_000 // 2)
     assert request.memory_gb >= 1
-    assert make_request(large, Profile(), nodes=2, gpus_per_node=4).ranks == 8
-    assert make_request(large, Profile(ranks_per_node=6), nodes=2).ranks == 12
-    assert make_request(small, Profile(), time_min=1.0).grace_s == 30
-    assert 60 <= make_request(small, Profile(), time_min=60.0).grace_s < 120
+    assert make_request(large, SiteProfile(), nodes=2, gpus_per_node=4).ranks == 8
+    assert make_request(large, SiteProfile(ranks_per_node=6), nodes=2).ranks == 12
+    assert make_request(small, SiteProfile(), time_min=1.0).grace_s == 30
+    assert 60 <= make_request(small, SiteProfile(), time_min=60.0).grace_s < 120
 
 
 @pytest.mark.parametrize(
@@ -217,12 +217,12 @@ def test_what_is_asked_for_follows_the_network():
 )
 def test_ranks_that_do_not_fit_say_why(asked, message):
     with pytest.raises(ConfigurationError, match=re.escape(message)):
-        make_request(load_configuration("topomap"), Profile(), **asked)
+        make_request(load_configuration("topomap"), SiteProfile(), **asked)
 
 
 @pytest.mark.skipif(shutil.which("srun") is None, reason="submitit writes scripts only where Slurm's commands are")
 def test_the_script_holds_what_the_profile_says(tmp_path):
-    profile = Profile(
+    profile = SiteProfile(
         partition="gpu", account="lab", qos="high", constraint="a100", modules=["cuda/12", "x; rm -rf /"],
         setup=["export A=1"], sbatch={"mail-user": "me@there", "exclusive": True},
     )  # fmt: skip
@@ -266,7 +266,7 @@ def test_slurm_where_there_is_none(tmp_path):
 
 
 def a_plan(**changes):
-    plan = Plan("local", 2, 1, "mpiexec", "pmi2", "cpu", 60.0, 3, "logs", time.time(), job_id="17")
+    plan = JobPlan("local", 2, 1, "mpiexec", "pmi2", "cpu", 60.0, 3, "logs", time.time(), job_id="17")
     return replace(plan, **changes)
 
 

@@ -18,7 +18,7 @@ from scipy.integrate import solve_ivp
 from scipy.stats import chisquare, poisson
 
 from hpcsnn import ConfigurationError, Network, Simulation, models
-from hpcsnn.configuration.files import configured
+from hpcsnn.configuration.schema import configured
 from hpcsnn.devices.host import DEFAULT_OPTIMISATION, compile_library
 from hpcsnn.engine.digest import simulation_digest
 from hpcsnn.shipped_files import kernel_folder

@@ -9,11 +9,11 @@ import pytest
 from rules import Swap, Tended, Wanderer
 
 from hpcsnn import Grid, Network, Simulation, models
+from hpcsnn.codegen.constants import HaltReason
 from hpcsnn.devices import HostDevice
-from hpcsnn.devices.base import LOG_FULL
 from hpcsnn.engine.digest import simulation_digest
 from hpcsnn.models import Parameter, RewiringRule, Variable, rewiring
-from hpcsnn.testing.conformance import PROJECTION, RuleConformance, _advance
+from hpcsnn.testing.conformance import PROJECTION, RuleConformance, advance
 
 PLACES = {"max_in_degree": 16, "p_eliminate": 0.1, "p_eliminate_weak": 0.3, "attempts": 100, "every_ms": 0.5}
 GROWTH = {"every_ms": 1.0, "updates_a_pairing": 7, "tau_calcium_ms": 100.0, "beta_calcium": 0.02}
@@ -208,23 +208,20 @@ class TestNear(Crowded):
 
 
 @pytest.mark.parametrize("tested", [TestTended, TestWanderer, TestSwap, TestDealt, TestOnCall, TestNear])
-def test_logs_of_events_that_fill_up_and_none_at_all(tested, monkeypatch):
+def test_logs_of_events_that_fill_up_and_none_at_all(tested):
     """Room for one update's events only: the schedule halts at nearly every update, and no event is lost."""
-    whole = tested()._run()
-    monkeypatch.setattr("hpcsnn.engine.rewiring.arrays._LOG_ENTRIES", 0)
-    simulation, halts = tested()._simulation(), []
-    mend = simulation._mend
-    monkeypatch.setattr(simulation, "_mend", lambda reason: (halts.append(reason), mend(reason)))
-    _advance(simulation, tested.duration_ms)
+    whole = tested().simulated()
+    simulation = Simulation(tested().network(), device=HostDevice(("-O3",)), log_entries=0)
+    advance(simulation, tested.duration_ms)
     stages = simulation.program.stages
     if PROJECTION not in simulation.program.on_call and not any(stage.meets for stage in stages):
         # Logs are taken after a call, and where ranks meet.
-        assert halts.count(LOG_FULL) > 10
+        assert simulation.halts[HaltReason.LOG_FULL] > 10
     np.testing.assert_array_equal(simulation.events(PROJECTION), whole.events(PROJECTION))
     network = tested().network()
     network.projections[PROJECTION] = dataclasses.replace(network.projections[PROJECTION], record_events=False)
     unrecorded = Simulation(network, device=HostDevice(("-O1",)))
-    _advance(unrecorded, tested.duration_ms)
+    advance(unrecorded, tested.duration_ms)
     assert simulation_digest(unrecorded) == simulation_digest(simulation) == simulation_digest(whole)
 
 

@@ -19,10 +19,10 @@ import zarr
 from numpy.typing import NDArray
 from scipy.stats import wilcoxon
 
+from hpcsnn.analysis.displacement import DisplacementMap, has_places
 from hpcsnn.analysis.nulls import drawn_sources, shuffled_within_rows
-from hpcsnn.analysis.statistics import DisplacementMap, has_places
 from hpcsnn.analysis.topography import ReceptiveFields, receptive_fields, torus_displacement
-from hpcsnn.engine.synapse_rows import PackedRows
+from hpcsnn.engine.synapse_rows import SynapseRows
 from hpcsnn.models.synapses import SynapseModel
 from hpcsnn.network import Grid, Projection
 from hpcsnn.storage.network_store import StoredNetwork
@@ -220,7 +220,7 @@ def _ids(grid: Grid, box: Box) -> NDArray[np.int64]:
 
 
 def _of_neurons(
-    subject: Subject, targets: NDArray[np.int64], rows: PackedRows, random: np.random.Generator
+    subject: Subject, targets: NDArray[np.int64], rows: SynapseRows, random: np.random.Generator
 ) -> dict[str, NDArray[Any]]:
     values: dict[str, NDArray[Any]] = {"in_degree": rows.in_degree}
     if not subject.has_places:
@@ -244,7 +244,7 @@ def _of_neurons(
     return values
 
 
-def _partial(subject: Subject, targets: NDArray[np.int64], rows: PackedRows) -> Partial:
+def _partial(subject: Subject, targets: NDArray[np.int64], rows: SynapseRows) -> Partial:
     weight = rows.columns["weight"].astype(np.float64)
     edges = subject.weight_edges
     sources, counts = np.unique(rows.columns["source"], return_counts=True)

@@ -21,7 +21,8 @@ from rich.console import Console
 from hpcsnn.analysis.connectivity import Subject, Tally, create_arrays, joined, judge, measure
 from hpcsnn.analysis.rewiring_events import EventCount, count_events, time_bins
 from hpcsnn.analysis.tasks import compute
-from hpcsnn.configuration.files import Configuration, parse_configuration
+from hpcsnn.configuration.files import parse_configuration
+from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import StorageError
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Network, Projection

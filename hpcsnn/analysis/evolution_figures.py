@@ -12,8 +12,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from hpcsnn.analysis.displacement import DisplacementMap
 from hpcsnn.analysis.figures import displacement_figure, map_figure
-from hpcsnn.analysis.statistics import DisplacementMap
 from hpcsnn.analysis.style import COLOUR_MAP, COLOURS, TWO_COLUMNS
 
 # So many checkpoints are drawn side by side or over each other.

@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from hpcsnn.analysis.statistics import DisplacementMap, has_places
+from hpcsnn.analysis.displacement import DisplacementMap, has_places, read_displacement
 from hpcsnn.analysis.style import COLOUR_MAP, COLOURS, ONE_COLUMN, STYLE, TWO_COLUMNS
 from hpcsnn.analysis.topography import receptive_fields, torus_displacement
-from hpcsnn.storage.network_store import StoredNetwork, read_displacement
+from hpcsnn.storage.network_store import StoredNetwork
 
 _DPI = 200
 _WEIGHT_BINS = 20

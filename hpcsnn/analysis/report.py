@@ -14,7 +14,7 @@ import yaml
 from matplotlib.figure import Figure
 from rich.console import Console
 
-import hpcsnn
+from hpcsnn._version import __version__
 from hpcsnn.analysis.connectivity import JUDGED
 from hpcsnn.analysis.evolution import Evolution, analyse
 from hpcsnn.analysis.evolution_figures import evolution_figures
@@ -61,7 +61,7 @@ def write_report(run: Path, console: Console, scheduler: str | None = None) -> P
         rates=rates,
         sections=sections,
         configuration=yaml.safe_dump(evolution.configuration.resolved(), sort_keys=False),
-        version=hpcsnn.__version__,
+        version=__version__,
     )  # fmt: skip
     directory.write_report(page)
     return directory.report

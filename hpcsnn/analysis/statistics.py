@@ -6,8 +6,6 @@ synapses (Bamford, Murray & Willshaw 2010), d the torus distance in grid units.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,10 +13,8 @@ from numpy.typing import NDArray
 
 from hpcsnn.analysis.topography import torus_displacement
 from hpcsnn.engine.simulation import Simulation
-from hpcsnn.network import Grid
+from hpcsnn.network.fields import COUNTERS
 
-# Displacement maps show at most this far in each direction.
-_WINDOW = 16
 _RECENT_MS = 10_000.0
 
 
@@ -41,13 +37,11 @@ def out_degrees(simulation: Simulation, projection: str, pre: NDArray[Any]) -> N
     """Out-degrees of a share of the sources (by id), summed over ranks; the shares of all ranks cover all sources."""
     n = simulation.network.projections[projection].source.size
     source, count = np.unique(pre, return_counts=True)
-    if simulation.comm is None or simulation.n_ranks == 1:
-        return np.bincount(pre, minlength=n)
     bounds = np.arange(simulation.n_ranks + 1) * n // simulation.n_ranks
     cuts = np.searchsorted(source, bounds)
     parts = [(source[a:b] - low, count[a:b]) for a, b, low in zip(cuts[:-1], cuts[1:], bounds[:-1], strict=True)]
     degrees = np.zeros(bounds[simulation.rank + 1] - bounds[simulation.rank], dtype=np.int64)
-    for index, counts in simulation.comm.alltoall(parts):
+    for index, counts in simulation.communicator.swap(parts):
         degrees[index] += counts
     return degrees
 
@@ -66,7 +60,7 @@ def projection_statistics(simulation: Simulation, name: str) -> dict[str, Any]:
         "out_squared": (out_degree**2).sum(),
         "weight": weight.sum(),
         "below": float((weight < 0.5 * projection.weight_bound).sum()),
-        **{counter: float(store.counter(counter)) for counter in ("formed", "eliminated", "refused")},
+        **{counter: float(store.counter(counter)) for counter in COUNTERS},
     }
     grid = projection.target.grid
     same_grid = projection.source.grid == grid
@@ -96,54 +90,9 @@ def projection_statistics(simulation: Simulation, name: str) -> dict[str, Any]:
         "sigma_aff": _root_half(per("squared", n)) if same_grid else None,
         "sigma_aff_weighted": _root_half(per("weighted_squared", total["weight_size"])) if same_grid else None,
         "distance_mean": per("distance", n) if same_grid else None,
-        "formed": int(total["formed"]),
-        "eliminated": int(total["eliminated"]),
-        "refused": int(total["refused"]),
+        **{counter: int(total[counter]) for counter in COUNTERS},
     }
 
 
 def _root_half(mean_square: float | None) -> float | None:
     return None if mean_square is None else float(np.sqrt(mean_square / 2))
-
-
-@dataclass(frozen=True)
-class DisplacementMap:
-    """Synapses by displacement post - pre: counts and sums of weights, both of shape (len(dy), len(dx))."""
-
-    dx: NDArray[np.int64]
-    dy: NDArray[np.int64]
-    count: NDArray[np.float64]
-    weight_sum: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, grid: Grid, synapses: Mapping[str, NDArray[Any]]) -> DisplacementMap:
-        """The map of some synapses (columns ``pre``, ``post``, ``weight``) on one grid, up to 16 grid units."""
-        axes = [
-            np.arange(max(-((side - 1) // 2), -_WINDOW), min(side // 2, _WINDOW) + 1) for side in (grid.nx, grid.ny)
-        ]
-        dx, dy = torus_displacement(grid, synapses["pre"], synapses["post"])
-        column, row = dx - axes[0][0], dy - axes[1][0]
-        shape = (len(axes[1]), len(axes[0]))
-        inside = (column >= 0) & (column < shape[1]) & (row >= 0) & (row < shape[0])
-        cell, weight = (row * shape[1] + column)[inside], synapses["weight"][inside].astype(np.float64)
-        count = np.bincount(cell, minlength=shape[0] * shape[1]).astype(np.float64)
-        weight_sum = np.bincount(cell, weights=weight, minlength=shape[0] * shape[1]).astype(np.float64)
-        return cls(axes[0], axes[1], count.reshape(shape), weight_sum.reshape(shape))
-
-    def __add__(self, other: DisplacementMap) -> DisplacementMap:
-        return DisplacementMap(self.dx, self.dy, self.count + other.count, self.weight_sum + other.weight_sum)
-
-
-def has_places(source: Grid, target: Grid) -> bool:
-    """Whether distances between two populations mean something: one grid, of more than one row."""
-    return source == target and target.ny > 1
-
-
-def displacement_map(simulation: Simulation, name: str) -> DisplacementMap | None:
-    """The map of one projection over all ranks; None where its populations have no common places. A collective call."""
-    projection = simulation.network.projections[name]
-    if not has_places(projection.source.grid, projection.target.grid):
-        return None
-    own = DisplacementMap.of(projection.target.grid, simulation.synapses(name))
-    count, weight_sum = simulation.sum_over_ranks(np.stack([own.count, own.weight_sum]))
-    return DisplacementMap(own.dx, own.dy, count, weight_sum)

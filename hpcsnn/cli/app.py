@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import sys
-import time
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-import hpcsnn
+from hpcsnn._version import __version__
 from hpcsnn.cli import rule_commands
+from hpcsnn.cli.common import FAILED, ConfigPath, DeviceChoice, Overrides, RunPath, reported, world
 from hpcsnn.cli.job_commands import register
 from hpcsnn.cli.job_options import Asked, launches
 from hpcsnn.configuration.files import load_configuration, shipped_configurations
 from hpcsnn.configuration.times import parse_time_ms
-from hpcsnn.devices import CHOICES
-from hpcsnn.errors import ConfigurationError, DeviceError, HpcsnnError, RunBusyError, StorageError
-from hpcsnn.ranks.world import find_world
+from hpcsnn.errors import StorageError
 
 app = typer.Typer(
     help="Simulate spiking neural networks whose wiring changes while they run, on one or many MPI ranks.",
@@ -33,35 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-ConfigPath = Annotated[
-    str,
-    typer.Argument(
-        metavar="CONFIG", help="A YAML file, or the name of a configuration that ships with hpcsnn (such as topomap)."
-    ),
-]
-Overrides = Annotated[
-    list[str],
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Override a value of the configuration: scale=4, projections.ff.delay_ms=1. Repeat.",
-    ),
-]
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
-
-DeviceChoice = Annotated[
-    str,
-    typer.Option(
-        metavar="|".join(CHOICES), help="auto takes a GPU for each local rank if there are as many, else the CPU."
-    ),
-]
 FigureChoice = Annotated[bool, typer.Option(help="Draw figures at the end.")]
-
-# Exit codes: 1 something failed on the way and was told in words, 2 the request itself cannot be carried out, 3 a fault
-# that nobody foresaw, or another job at the same run, after which another try may succeed.
-_FAILED, _REFUSED, _FAULT = 1, 2, 3
-# An abort ends mpiexec's own processes too: what a rank has just said must have passed through them.
-_OUTPUT_PASSES_S = 0.3
 
 
 @app.command(
@@ -87,8 +53,8 @@ def run(
 
     Start it under `mpiexec -n N` to use N ranks: the answer is the same, bit for bit.
     """
-    comm = _world()
-    with _reported(comm):
+    ranks = world()
+    with reported(ranks):
         from hpcsnn.cli.run_tables import print_summary
         from hpcsnn.runs.experiment import Setting, run_experiment
 
@@ -98,9 +64,9 @@ def run(
             overrides = [*overrides, f"checkpoint_keep={keep}"]
         configuration = load_configuration(config, overrides)
         folder = out or Path("runs") / Path(config).stem
-        setting = Setting(comm, device, Console(quiet=comm.Get_rank() != 0), figures)
+        setting = Setting(ranks, device, Console(quiet=ranks.rank != 0), figures)
         summary = run_experiment(configuration, folder, setting, overwrite)
-        if comm.Get_rank() == 0:
+        if ranks.rank == 0:
             print_summary(folder, summary)
 
 
@@ -125,21 +91,21 @@ def resume(
     May change: the end, ranks, device, tile size, how often to write checkpoints. Nothing else.
     """
     if asked.cluster is not None:
-        with _reported():
+        with reported():
             from hpcsnn.cli.job_actions import resume_run
 
             until_ms = None if until is None else parse_time_ms("--until", until)
             resume_run(run, until_ms, from_step, asked)
             return
-    comm = _world()
-    with _reported(comm):
+    ranks = world()
+    with reported(ranks):
         from hpcsnn.cli.run_tables import print_summary
         from hpcsnn.runs.experiment import Setting, resume_experiment
 
         until_ms = None if until is None else parse_time_ms("--until", until)
-        setting = Setting(comm, asked.device, Console(quiet=comm.Get_rank() != 0), figures)
+        setting = Setting(ranks, asked.device, Console(quiet=ranks.rank != 0), figures)
         summary = resume_experiment(run, setting, until_ms, from_step)
-        if comm.Get_rank() == 0:
+        if ranks.rank == 0:
             print_summary(run, summary)
 
 
@@ -148,7 +114,7 @@ def digest(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run directories.")],
 ) -> None:
     """Print one SHA-256 a run, anew from what is stored: equal for equal bits of all neurons, synapses and spikes."""
-    with _reported():
+    with reported():
         from hpcsnn.storage.network_store import StoredNetwork
         from hpcsnn.storage.run_directory import RunDirectory
 
@@ -170,7 +136,7 @@ def check(
     ranks: Annotated[int, typer.Option(min=1, help="Number of ranks to plan for.")] = 1,
 ) -> None:
     """Validate a configuration, print sizes and memory a rank, run nothing."""
-    with _reported():
+    with reported():
         configuration = load_configuration(config, overrides)
         from hpcsnn.cli.run_tables import print_sizes
 
@@ -180,7 +146,7 @@ def check(
 @app.command()
 def plot(run: RunPath) -> None:
     """Draw the figures of a stored run again."""
-    with _reported():
+    with reported():
         from hpcsnn.analysis.figures import draw_figures
         from hpcsnn.storage.run_directory import RunDirectory
 
@@ -208,7 +174,7 @@ def analyze(
     Map quality against chance, degrees, weights, reach, formations and eliminations over time. To see more than the
     end, run with --checkpoint-every and a large --keep, and with record_events.
     """
-    with _reported():
+    with reported():
         from hpcsnn.analysis.report import write_report
 
         typer.echo(str(write_report(run, Console(), scheduler)))
@@ -217,7 +183,7 @@ def analyze(
 @app.command()
 def info(run: RunPath) -> None:
     """Say what a run directory holds: state of the run, checkpoints, records."""
-    with _reported():
+    with reported():
         from hpcsnn.cli.run_tables import print_checkpoints
 
         print_checkpoints(run)
@@ -226,7 +192,7 @@ def info(run: RunPath) -> None:
 @app.command()
 def verify(run: RunPath) -> None:
     """Compare every file of every checkpoint with its manifest."""
-    with _reported():
+    with reported():
         from hpcsnn.storage.checkpoints import committed
 
         there = committed(run)
@@ -251,17 +217,17 @@ def diff(
     other: Annotated[Path, typer.Argument(metavar="OTHER", help="Another.")],
 ) -> None:
     """Compare the newest states of two runs, array by array; exit code 1 if they differ."""
-    with _reported():
+    with reported():
         from hpcsnn.cli.run_tables import print_differences
 
         if print_differences(one, other):
-            raise typer.Exit(_FAILED)
+            raise typer.Exit(FAILED)
 
 
 @app.command()
 def configs() -> None:
     """List the configurations that ship with hpcsnn."""
-    with _reported():
+    with reported():
         table = Table(box=None, show_header=False)
         for name in shipped_configurations():
             table.add_row(name, load_configuration(name).description)
@@ -271,60 +237,12 @@ def configs() -> None:
 @app.callback(invoke_without_command=True)
 def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     if version:
-        typer.echo(f"hpcsnn {hpcsnn.__version__}")
+        typer.echo(f"hpcsnn {__version__}")
         raise typer.Exit
 
 
-def _world() -> Any:
-    try:
-        return find_world()
-    except DeviceError as error:
-        _complain(str(error))
-        raise typer.Exit(_FAILED) from None
-
-
-@contextmanager
-def _reported(comm: Any = None) -> Iterator[None]:
-    """Errors as one message, without a traceback where the user can mend them; no rank outlives another's failure."""
-    ranks = 1 if comm is None else comm.Get_size()
-    rank = 0 if comm is None else comm.Get_rank()
-    try:
-        yield
-    except ConfigurationError as error:  # every rank reads the same configuration and finds the same
-        if rank == 0:
-            _complain(str(error))
-        raise typer.Exit(_REFUSED) from None
-    except StorageError as error:
-        _complain(str(error))
-        _stop(comm, ranks, _FAULT if isinstance(error, RunBusyError) else _REFUSED)
-    except HpcsnnError as error:
-        _complain(f"rank {rank}: {error}" if ranks > 1 else str(error))
-        _stop(comm, ranks, _FAILED)
-    except KeyboardInterrupt:
-        _complain("interrupted")
-        _stop(comm, ranks, 130)
-    except (typer.Exit, SystemExit):
-        raise
-    except BaseException:
-        traceback.print_exc()
-        _stop(comm, ranks, _FAULT)
-
-
-def _stop(comm: Any, ranks: int, code: int) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if ranks > 1:
-        time.sleep(_OUTPUT_PASSES_S)
-        comm.Abort(code)
-    raise typer.Exit(code)
-
-
-def _complain(message: str) -> None:
-    Console(stderr=True, soft_wrap=True).print(f"error: {message}", style="red", markup=False, highlight=False)
-
-
-register(app, _reported)
-rule_commands.register(app, _reported)
+register(app)
+rule_commands.register(app)
 
 if __name__ == "__main__":
     app()

@@ -10,7 +10,8 @@ from pathlib import Path
 import typer
 
 from hpcsnn.cli.job_options import Asked, launch_setting, plan_of
-from hpcsnn.configuration.files import Configuration, load_configuration
+from hpcsnn.configuration.files import load_configuration
+from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import StorageError
 from hpcsnn.jobs.executors import prepare, sbatch_script, submit
 from hpcsnn.jobs.job_files import JobFiles, State

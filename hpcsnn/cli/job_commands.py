@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from hpcsnn.cli.common import RunPath, reported
 from hpcsnn.cli.job_options import Asked, launches
-from hpcsnn.configuration.files import Configuration, load_configuration
+from hpcsnn.configuration.files import load_configuration
+from hpcsnn.configuration.schema import Configuration
 
 Overrides = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="As for hpcsnn run. Repeat.")]
 RootPath = Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to look for runs.")]
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 
 # A run that may be killed at any time is worth little without checkpoints.
 _CHECKPOINT_EVERY = "10min-wall"
 
 
-def register(app: typer.Typer, reported: Callable[[], Any]) -> None:
-    """Add the commands to the command line; `reported` turns errors into messages."""
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
 
     @app.command(
         epilog="Examples: `hpcsnn submit topomap --nodes 4 --gpus-per-node 4 --time 2h --partition gpu` · "

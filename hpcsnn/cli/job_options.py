@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from hpcsnn.configuration.files import Configuration
+from hpcsnn.configuration.schema import Configuration
 from hpcsnn.configuration.times import parse_time_ms
 from hpcsnn.devices import CHOICES
 

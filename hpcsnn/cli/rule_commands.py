@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,11 +15,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hpcsnn.codegen.snippets import cleaned
+from hpcsnn.cli.common import reported
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Model
 from hpcsnn.models.registry import KINDS, registered
 from hpcsnn.models.rewiring import Pairing, RewiringRule, Selection
+from hpcsnn.models.snippet_text import cleaned
 from hpcsnn.models.user_files import is_reference, models_in
 
 # Kinds in the order in which a configuration meets them.
@@ -36,8 +37,8 @@ _NAME = typer.Argument(metavar="NAME", help="A built-in model, file.py, or file.
 _SET = typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the rule: p_form=0.1. Repeat.")
 
 
-def register(app: typer.Typer, reported: Callable[[], Any]) -> None:
-    """Add the commands to the command line; `reported` turns errors into messages."""
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
     rules = typer.Typer(
         help="Built-in neurons, stimuli, connectors, receptors, synapses and rules of rewiring, and tests of your own.",
         rich_markup_mode="markdown",
@@ -134,14 +135,16 @@ def _snippets(model: Model) -> Iterator[tuple[str, str]]:
     for field in dataclasses.fields(model):
         value = getattr(model, field.name)
         texts: dict[str, Any] = {}
-        if isinstance(value, str) and field.name not in _NO_SNIPPETS:
+        if isinstance(model, RewiringRule) and field.name == "initial":
+            texts = {f"initial.{part}": text for part, text in model.initials.items()}
+        elif isinstance(value, str) and field.name not in _NO_SNIPPETS:
             texts = {field.name: value}
         elif isinstance(value, Selection):
             texts = {"select.draw": value.draw, "select.pick": value.pick}
         elif isinstance(value, Pairing):
             texts = {f"pairing.{part}": text for part, text in vars(value).items() if part != "every"}
-        elif field.name in ("initial", "sums"):
-            texts = {f"{field.name}.{part}": text for part, text in value.items()}
+        elif field.name == "sums":
+            texts = {f"sums.{part}": text for part, text in value.items()}
         yield from ((name, text) for name, text in texts.items() if text.strip())
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from hpcsnn.configuration.files import Configuration
+from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import StorageError
 from hpcsnn.planning.memory import estimate
 from hpcsnn.storage.checkpoints import committed
@@ -87,14 +87,14 @@ def print_sizes(configuration: Configuration, ranks: int) -> None:
     for name, population in network.populations.items():
         grid, most = population.grid, max(size.neurons[name] for size in sizes)
         known = max(size.known[name] for size in sizes)
-        model = population.model.model.name
+        model = population.model.name
         populations.add_row(name, f"{grid.nx} x {grid.ny}", f"{grid.size:,}", model, f"{most:,}", f"{known:,}")
     console.print(populations)
     projections = Table("projection", "from", "to", "synapses", "in-degree", "delay (ms)", "rewiring", **_PLAIN)
     for name, projection in network.projections.items():
         degree = projection.expected_in_degree
         ends = (projection.source.name, projection.target.name)
-        rule = projection.rewiring.model.name if projection.rewiring else "-"
+        rule = projection.rewiring.name if projection.rewiring else "-"
         synapses = f"{degree * projection.target.size:,.0f}"
         ends_steps = [projection.delay_steps, *([projection.delays.last_steps] if projection.delays else [])]
         delays_ms = " .. ".join(f"{steps * network.dt_ms:g}" for steps in ends_steps)
@@ -104,7 +104,8 @@ def print_sizes(configuration: Configuration, ranks: int) -> None:
         f"{ranks} rank{'s' if ranks > 1 else ''}, "
         f"spikes exchanged every {network.min_delay_steps() * network.dt_ms:g} ms; "
         f"about {_bytes(largest.n_bytes)} of arrays on the largest rank, "
-        f"{_bytes(sum(size.n_bytes for size in sizes))} in all (beside 150 MB for each Python process)",
+        f"{_bytes(sum(size.n_bytes for size in sizes))} in all (beside 150 MB for each Python process); a checkpoint "
+        f"takes a copy of {_bytes(largest.checkpoint)} on that rank",
         highlight=False,
     )
 

@@ -14,11 +14,12 @@ from rich.table import Table
 from hpcsnn.analysis.figures import save
 from hpcsnn.analysis.style import STYLE
 from hpcsnn.cli.job_options import Asked, launch_setting, plan_of
-from hpcsnn.configuration.files import Configuration
+from hpcsnn.configuration.schema import Configuration
 from hpcsnn.jobs.executors import prepare, submit
 from hpcsnn.jobs.job_files import JobFiles
 from hpcsnn.jobs.run_index import RunEntry, read_run, without_forgotten
-from hpcsnn.jobs.sweeps import Sweep, averaged, collect, parse_vary, read_sweep, sweep_figure
+from hpcsnn.jobs.sweep_results import averaged, collect, sweep_figure
+from hpcsnn.jobs.sweeps import Sweep, parse_vary, read_sweep
 
 _LOOK_EVERY_S = 0.5
 

@@ -1,1 +1,1 @@
-"""Models and kernels become source and schedule."""
+"""Models and the templates under ``kernels/`` become source and schedule."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hpcsnn.network.attached import post_traces, pre_traces, rewiring_rule, synapse_variables, target_variables
-
 if TYPE_CHECKING:
     from hpcsnn.network import Projection
 
@@ -16,13 +14,13 @@ _EVERYWHERE = ("dt_ms", "step", "n_sources", "n_targets")
 
 def names_by_slot(projection: Projection, constants: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """For each slot the names of variables, traces and functions, and those of `constants`, that its snippet sees."""
-    rule = rewiring_rule(projection)
+    rule = projection.rule
     assert rule is not None
-    variables = [variable.name for variable in synapse_variables(projection)]
-    before, after = ([trace.name for trace in traces(projection)] for traces in (pre_traces, post_traces))
-    state = [f"post.{variable.name}" for variable in projection.target.model.model.state]  # type: ignore[attr-defined]
-    source_state = [f"pre.{variable.name}" for variable in projection.source.model.model.state]  # type: ignore[attr-defined]
-    targets = [variable.name for variable in target_variables(projection)]
+    variables = [variable.name for variable in projection.synapse_variables]
+    before, after = ([trace.name for trace in traces] for traces in (projection.pre_traces, projection.post_traces))
+    state = [f"post.{variable.name}" for variable in projection.target.state]
+    source_state = [f"pre.{variable.name}" for variable in projection.source.state]
+    targets = [variable.name for variable in projection.target_variables]
     sources = [variable.name for variable in rule.source_variables]
     pair = (*before, *after, *state, *(f"post.{name}" for name in targets), *source_state, *_PAIR)
     of_row = (*variables, *before, "size", "find", "source_id", "remove", "propose")

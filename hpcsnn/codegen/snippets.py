@@ -6,14 +6,13 @@ name ``snippet-N``, and one that goes on counting the kernels' own. Both compile
 
 from __future__ import annotations
 
-import re
-import textwrap
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
+from hpcsnn.models.snippet_text import cleaned, is_body
+
 KERNELS = "kernels"
 _RESTORE = f'#line 0 "{KERNELS}"'
-_COMMENTS = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -37,21 +36,6 @@ class Snippet:
     def where(self) -> str:
         """In words."""
         return f"{self.kind} {self.model}, {self.slot}"
-
-
-def cleaned(text: str) -> str:
-    """A snippet without the indentation that all its lines share and blank lines around it: what is counted."""
-    return textwrap.dedent(text.expandtabs()).strip("\n").rstrip()
-
-
-def without_comments(text: str) -> str:
-    """A text with a blank in place of each comment."""
-    return _COMMENTS.sub(" ", text)
-
-
-def is_body(text: str) -> bool:
-    """Whether a text that gives a value is statements with a ``return``, and not an expression."""
-    return re.search(r"\breturn\b", without_comments(text)) is not None
 
 
 @dataclass

@@ -1,1 +1,1 @@
-"""Experiments as YAML."""
+"""Experiments as YAML, and the messages about what is wrong with them."""

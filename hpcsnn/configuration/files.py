@@ -1,48 +1,25 @@
-"""Experiments as YAML: reading, overriding, checking, and building the network they describe."""
+"""Experiments as YAML files: reading, overriding, checking, writing."""
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_core import PydanticKnownError
+from pydantic import ValidationError
 
 from hpcsnn.atomic_files import replace_file
+from hpcsnn.configuration.messages import explained
+from hpcsnn.configuration.schema import Configuration
 from hpcsnn.configuration.times import Every
-from hpcsnn.errors import ConfigurationError, unknown_name
-from hpcsnn.models.base import Configured
-from hpcsnn.models.distributions import DISTRIBUTIONS, Normal, Uniform, described_distribution, parse_distribution
-from hpcsnn.models.registry import KINDS, registered
-from hpcsnn.models.user_files import FOLDER, UserFile, anchored, is_reference, user_model
-from hpcsnn.network import Grid, Network
-from hpcsnn.ranks.partition import DEFAULT_TILE, check_tile_side
+from hpcsnn.errors import ConfigurationError
+from hpcsnn.models.distributions import DISTRIBUTIONS
+from hpcsnn.models.registry import KINDS
+from hpcsnn.models.user_files import FOLDER, anchored, is_reference
+from hpcsnn.ranks.partition import check_tile_side
 from hpcsnn.shipped_files import configuration_folder
-
-# A model in a configuration: its name, or {name: {parameter: value}}; and the initial value of a variable: a number,
-# a list or {distribution: {parameter: value}}. Checked where used: pydantic's words for a union help nobody.
-ModelSpec = Any
-_OWN_MODELS = " A model of your own is file.py:Name."
-InitialSpec = Any
-Whole = Annotated[int, Field(strict=True)]
-_NUMBER = TypeAdapter(float)
-
-
-def _number_or_distribution(value: Any) -> Any:
-    """A number in pydantic's words, which would be about a union's parts otherwise; a distribution as it stands."""
-    if value is None or isinstance(value, dict):
-        return value
-    try:
-        return _NUMBER.validate_python(value)
-    except ValidationError as error:
-        raise PydanticKnownError(error.errors()[0]["type"]) from None  # type: ignore[arg-type]
-
-
-DelaySpec = Annotated[Any, BeforeValidator(_number_or_distribution)]
 
 
 class _Yaml(yaml.SafeLoader):
@@ -52,122 +29,6 @@ class _Yaml(yaml.SafeLoader):
 _Yaml.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
 )
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=False)
-
-
-class PopulationConfig(_Strict):
-    """A population: ``grid`` [nx, ny] before scaling, or ``size`` for neurons without places."""
-
-    grid: tuple[Whole, Whole] | None = None
-    size: Whole | None = None
-    model: ModelSpec
-    initial: dict[str, InitialSpec] = Field(default_factory=dict)
-    record_spikes: bool = False
-
-
-class ProjectionConfig(_Strict):
-    """A projection; see `hpcsnn.Network.add_projection`."""
-
-    source: str
-    target: str
-    connector: ModelSpec
-    receptor: ModelSpec
-    synapse: ModelSpec = "static"
-    weight: float
-    delay_ms: DelaySpec = None
-    rewiring: ModelSpec | None = None
-    capacity: Whole | None = None
-    rows_grow: bool = True
-    record_events: bool = False
-
-
-class Configuration(_Strict):
-    """A whole experiment.
-
-    Times in ms. ``scale`` multiplies both sides of every grid; ``tile`` is the side of the tiles that ranks own and
-    ``exchange_block`` the spikes a rank sends in the first round of an exchange (both change speed, never the answer).
-    ``checkpoint_every`` is model time (``10s``) or wall time (``10min-wall``), ``checkpoint_keep`` how many stay.
-    """
-
-    description: str = ""
-    seed: Whole = Field(default=1, ge=0, lt=2**64)
-    duration_ms: float = Field(default=60_000.0, ge=0.0, allow_inf_nan=False)
-    dt_ms: float = Field(default=0.1, gt=0.0, allow_inf_nan=False)
-    scale: Whole = Field(default=1, ge=1)
-    tile: Whole = DEFAULT_TILE
-    exchange_block: Whole | None = Field(default=None, ge=1)
-    checkpoint_every: str | None = None
-    checkpoint_keep: Whole = Field(default=3, ge=1)
-    populations: dict[str, PopulationConfig]
-    projections: dict[str, ProjectionConfig] = Field(default_factory=dict)
-
-    def network(self) -> Network:
-        """The network described.
-
-        Raises:
-            ConfigurationError: anything that does not fit, naming the field, the value and what is allowed.
-        """
-        network = Network(self.seed, self.dt_ms)
-        network.steps(self.duration_ms)
-        for name, population in self.populations.items():
-            where = f"populations.{name}"
-            network.add_population(
-                name,
-                _grid(where, population, self.scale),
-                configured("model", f"{where}.model", population.model),
-                {key: _initial(f"{where}.initial.{key}", value) for key, value in population.initial.items()},
-                population.record_spikes,
-            )
-        for name, projection in self.projections.items():
-            where = f"projections.{name}"
-            network.add_projection(
-                name,
-                projection.source,
-                projection.target,
-                connector=configured("connector", f"{where}.connector", projection.connector),
-                receptor=configured("receptor", f"{where}.receptor", projection.receptor),
-                weight=projection.weight,
-                synapse=configured("synapse", f"{where}.synapse", projection.synapse),
-                delay_ms=parse_distribution(f"{where}.delay_ms", projection.delay_ms)
-                if isinstance(projection.delay_ms, dict)
-                else projection.delay_ms,
-                rewiring=None
-                if projection.rewiring is None
-                else configured("rewiring", f"{where}.rewiring", projection.rewiring),
-                capacity=projection.capacity,
-                rows_grow=projection.rows_grow,
-                record_events=projection.record_events,
-            )
-        return network
-
-    def resolved(self) -> dict[str, Any]:
-        """The configuration with every default written out, as plain YAML types."""
-        network = self.network()
-        plain = self.model_dump(mode="json")
-        for name, population in network.populations.items():
-            plain["populations"][name]["model"] = population.model.described()
-        for name, projection in network.projections.items():
-            entry = plain["projections"][name]
-            delay_ms = projection.delay_ms
-            entry["delay_ms"] = (
-                described_distribution(delay_ms) if isinstance(delay_ms, (Normal, Uniform)) else delay_ms
-            )
-            for part in ("connector", "receptor", "synapse", "rewiring"):
-                chosen: Configured | None = getattr(projection, part)
-                entry[part] = chosen.described() if chosen else None
-        return plain
-
-    def user_files(self) -> list[UserFile]:
-        """The users' files that models come from, as they were read."""
-        specs: list[tuple[str, ModelSpec]] = [("model", population.model) for population in self.populations.values()]
-        for projection in self.projections.values():
-            specs += [(part, getattr(projection, part)) for part in ("connector", "receptor", "synapse", "rewiring")]
-        names = [(kind, spec if isinstance(spec, str) else next(iter(spec))) for kind, spec in specs if spec]
-        files = [user_model("", name, KINDS[kind])[1] for kind, name in names if is_reference(name)]
-        return list({file.name: file for file in files}.values())
 
 
 def write_configuration(path: Path, configuration: Configuration) -> None:
@@ -206,7 +67,7 @@ def parse_configuration(raw: Mapping[str, Any], folder: Path = Path()) -> Config
     try:
         configuration = Configuration.model_validate(_anchored(raw, folder))
     except ValidationError as error:
-        raise ConfigurationError("\n".join(_explained(problem) for problem in error.errors())) from None
+        raise ConfigurationError("\n".join(explained(problem) for problem in error.errors())) from None
     check_tile_side(configuration.tile)
     if configuration.checkpoint_every is not None:
         Every.parse(configuration.checkpoint_every)
@@ -217,30 +78,6 @@ def parse_configuration(raw: Mapping[str, Any], folder: Path = Path()) -> Config
 def shipped_configurations() -> list[str]:
     """Names of the configurations that ship with hpcsnn."""
     return sorted(path.stem for path in configuration_folder().glob("*.yaml"))
-
-
-def configured(kind: str, where: str, spec: ModelSpec) -> Configured:
-    """The model that a configuration names, with its parameters.
-
-    Raises:
-        ConfigurationError: an unknown model or parameter, a value that is not allowed, or not one model.
-    """
-    if isinstance(spec, str):
-        spec = {spec: None}
-    if not isinstance(spec, dict) or len(spec) != 1:
-        given = sorted(spec) if isinstance(spec, dict) else spec
-        raise ConfigurationError(f"{where}: {given!r} is not allowed; give one model, with its parameters below it")
-    ((name, values),) = spec.items()
-    if not isinstance(values or {}, dict):
-        raise ConfigurationError(f"{where}.{name}: {values!r} is not allowed; give parameters as name: value")
-    if is_reference(name):
-        model, file, attribute = user_model(where, name, KINDS[kind])
-        reference = f"{FOLDER}/{file.name}:{attribute}"
-        return dataclasses.replace(model.configure(f"{where}.{model.name}", values or {}), reference=reference)
-    models = registered(kind)
-    if name not in models:
-        raise ConfigurationError(unknown_name(where, name, models) + _OWN_MODELS)
-    return models[name].configure(f"{where}.{name}", values or {})
 
 
 def _anchored(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -313,43 +150,3 @@ def _override(raw: dict[str, Any], override: str) -> None:
             raise ConfigurationError(f"--set {override!r}: {step} is {below!r} and has nothing below it")
         place = below
     place[last] = value
-
-
-def _grid(where: str, population: PopulationConfig, scale: int) -> Grid:
-    if (population.grid is None) == (population.size is None):
-        raise ConfigurationError(f"{where}: give either grid: [nx, ny] or size: n")
-    if population.size is not None:
-        sides = (population.size, 1)
-    else:
-        assert population.grid is not None
-        sides = (population.grid[0] * scale, population.grid[1] * scale)
-    if min(sides) < 1:
-        field, given = ("grid", list(population.grid)) if population.grid else ("size", population.size)
-        raise ConfigurationError(f"{where}.{field}: {given!r} is not allowed; must be >= 1")
-    return Grid(*sides)
-
-
-def _initial(where: str, value: InitialSpec) -> Any:
-    if isinstance(value, bool) or not isinstance(value, (int, float, list, dict)):
-        raise ConfigurationError(f"{where}: {value!r} is not allowed; must be a number, a list or a distribution")
-    return parse_distribution(where, value) if isinstance(value, dict) else value
-
-
-def _explained(problem: Any) -> str:
-    """One line from one of pydantic's errors: field, what is allowed, value."""
-    parts = [str(part) for part in problem["loc"]]
-    if problem["type"] == "extra_forbidden":
-        owner: type[BaseModel] = Configuration
-        if len(parts) == 3:
-            owner = PopulationConfig if parts[0] == "populations" else ProjectionConfig
-        return unknown_name(".".join(parts[:-1]) or "configuration", parts[-1], owner.model_fields)
-    where = ".".join(part for part in parts if not part.startswith(("tuple", "dict[", "function-")))
-    if problem["type"] == "missing":
-        return f"{where}: missing"
-    message = problem["msg"][0].lower() + problem["msg"][1:]
-    return f"{where}: {problem['input']!r} is not allowed; {message}{_unit(parts[-1])}"
-
-
-def _unit(name: str) -> str:
-    units = {"_ms": " (a number of milliseconds)", "_hz": " (a number of hertz)", "_mV": " (a number of millivolts)"}
-    return next((words for suffix, words in units.items() if name.endswith(suffix)), "")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hpcsnn.devices.base import Device, Executable
 from hpcsnn.devices.host import HostDevice
 from hpcsnn.errors import ConfigurationError
+from hpcsnn.ranks.communicator import Alone, Communicator
 
 __all__ = ["CHOICES", "Device", "Executable", "HostDevice", "choose_device"]
 
 CHOICES = ("auto", "cpu", "gpu")
 
 
-def choose_device(choice: str, comm: Any = None) -> Device:
-    """The device for this rank.
+def choose_device(choice: str, communicator: Communicator | None = None) -> Device:
+    """The device for this rank; a collective call.
 
     ``auto`` takes one GPU for each rank of a node, if there are as many, else the CPU core; ``gpu`` insists (ranks may
     then share a GPU).
@@ -29,12 +28,9 @@ def choose_device(choice: str, comm: Any = None) -> Device:
         return HostDevice()
     from hpcsnn.devices import cuda
 
-    local_rank, local_size = cuda.local_ranks(comm)
+    ranks = communicator or Alone()
+    local_rank, local_size = ranks.among_node()
     if choice == "gpu":
         return cuda.CudaDevice(local_rank)
-    usable = cuda.gpu_count() >= local_size
-    if comm is not None:
-        from mpi4py import MPI
-
-        usable = comm.allreduce(usable, MPI.LAND)
+    usable = all(ranks.gather(cuda.gpu_count() >= local_size))
     return cuda.CudaDevice(local_rank) if usable else HostDevice()

@@ -7,10 +7,9 @@ from typing import Any, Protocol
 
 from numpy.typing import DTypeLike, NDArray
 
-from hpcsnn.codegen.program import Phase, Program
-
-# Why an executable stopped before the step it was asked to reach; HaltReason of kernels/base/network.cuh.
-RUNNING, ROWS_FULL, OUTGOING_FULL, NOT_FINITE, EXCHANGE_FAILED, LOG_FULL, MEETING = range(7)
+from hpcsnn.codegen.program import Program
+from hpcsnn.codegen.schedule import Phase
+from hpcsnn.ranks.communicator import Communicator
 
 
 class KernelState(Protocol):
@@ -19,7 +18,7 @@ class KernelState(Protocol):
     struct: Any
     arrays: dict[str, Any]
     device: Device
-    comm: Any
+    communicator: Communicator
 
     def control(self, name: str) -> int:
         """One field of the control block."""
@@ -51,7 +50,7 @@ class Executable(Protocol):
         thread, or already here where memory is the device's own."""
 
     def advance(self, until_step: int) -> int:
-        """Run the schedule up to `until_step`; RUNNING, or the reason why it halted before.
+        """Run the schedule up to `until_step`; a `HaltReason`: RUNNING, or why it stopped before.
 
         After a halt whose cause was mended, and its ``halt`` cleared, the next call goes on at the very stage.
         """

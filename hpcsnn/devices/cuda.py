@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from hpcsnn.codegen.constants import GPU_LANES
 from hpcsnn.codegen.diagnostics import explained
-from hpcsnn.codegen.program import Program, Stage
+from hpcsnn.codegen.program import Program
+from hpcsnn.codegen.schedule import Stage
 from hpcsnn.devices.base import KernelState
 from hpcsnn.devices.launching import Launching
 from hpcsnn.errors import DeviceError
@@ -19,7 +21,6 @@ from hpcsnn.errors import DeviceError
 # NVRTC's defaults, written down because the answer depends on them).
 NVRTC_FLAGS = ("--std=c++17", "--fmad=false", "--prec-div=true", "--prec-sqrt=true", "--ftz=false")
 _THREADS_A_BLOCK = 128
-_LANES = 32  # LANES of kernels/base/device.cuh
 _BLOCKS_A_MULTIPROCESSOR = 16
 # Graphs kept; a network whose triggers meet in ever new ways must not fill the memory with them.
 _MOST_GRAPHS = 64
@@ -33,18 +34,6 @@ def gpu_count() -> int:
         return int(cupy.cuda.runtime.getDeviceCount())
     except Exception:  # CuPy raises its own errors, and the loader's, where there is no driver
         return 0
-
-
-def local_ranks(comm: Any) -> tuple[int, int]:
-    """This rank's number among the ranks on its node, and how many those are. A collective call."""
-    if comm is None:
-        return 0, 1
-    from mpi4py import MPI
-
-    node = comm.Split_type(MPI.COMM_TYPE_SHARED)
-    rank, size = node.Get_rank(), node.Get_size()
-    node.Free()
-    return rank, size
 
 
 class CudaExecutable(Launching):
@@ -78,7 +67,7 @@ class CudaExecutable(Launching):
         """Start one kernel."""
         if kernel not in self._kernels:
             self._kernels[kernel] = self._module.get_function(kernel)
-        threads = max(items, 1) * (_LANES if team else 1)
+        threads = max(items, 1) * (GPU_LANES if team else 1)
         blocks = min((threads + _THREADS_A_BLOCK - 1) // _THREADS_A_BLOCK, self._most_blocks)
         with self._stream:
             self._kernels[kernel]((blocks,), (_THREADS_A_BLOCK,), (np.uint64(self._struct.data.ptr),))

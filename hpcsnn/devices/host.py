@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from hpcsnn.codegen.diagnostics import explained
-from hpcsnn.codegen.program import PHASES, Phase, Program
+from hpcsnn.codegen.program import Program
+from hpcsnn.codegen.schedule import PHASES, Phase
 from hpcsnn.codegen.snippets import Snippet
 from hpcsnn.devices.base import KernelState
 from hpcsnn.errors import DeviceError

@@ -1,8 +1,8 @@
 """The schedule as sequences of kernel launches, for devices that are handed kernels from outside (GPUs).
 
-The host compiles the same schedule into one loop (kernels/step/advance_host.cpp). Here launches between two exchanges
-make one sequence, which a GPU replays as a captured graph. The sequence holds only the kernels that are due in its
-steps, so equal sequences, and their graphs, come back again and again.
+The host compiles the same schedule into one loop (kernels/step/advance_host.cpp). Here the launches between two
+exchanges make one sequence, which a GPU replays as a captured graph. The sequence holds only the kernels that are due
+in its steps, so equal sequences, and their graphs, come back again and again.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcsnn.codegen.program import EXCHANGE, PHASES, Phase, Program, Stage
-from hpcsnn.devices.base import RUNNING, KernelState
+from hpcsnn.codegen.constants import HaltReason
+from hpcsnn.codegen.program import Program
+from hpcsnn.codegen.schedule import EXCHANGE, PHASES, Phase, Stage
+from hpcsnn.devices.base import KernelState
 from hpcsnn.ranks.spike_exchange import StagedAllgather
 
 # Where nothing is exchanged, sequences end at multiples of so many steps.
@@ -59,7 +61,7 @@ class Launching(ABC):
             if stage.trigger
         }
         self._items: dict[str, Callable[[], int]] = {stage.kernel: self._counter(stage) for stage in program.stages}
-        self._allgather = StagedAllgather(state.comm, state.struct.exchange.block) if self._exchanges else None
+        self._allgather = StagedAllgather(state.communicator, state.struct.exchange.block) if self._exchanges else None
         if self._allgather is not None:
             self._received = state.device.zeros(self._allgather.capacity, np.uint32)
             self._received_count = state.device.zeros(1, np.int32)
@@ -149,8 +151,8 @@ class Launching(ABC):
         self.send_struct()
         step, stage = self._state.control("step"), self._state.control("stage")
         self._state.set_control("stage", 0)
-        halted = RUNNING
-        while step < until_step and halted == RUNNING:
+        halted: int = HaltReason.RUNNING
+        while step < until_step and halted == HaltReason.RUNNING:
             sequence = self.sequence(step, stage, until_step)
             step, stage = sequence.next_step, sequence.next_stage
             self._n_sequences += 1
@@ -160,7 +162,7 @@ class Launching(ABC):
                 self.replay(sequence.stages)
             if sequence.exchange or sequence.meets or self._n_sequences % _LOOKED_AT_EVERY == 0:
                 halted = self._state.control("halt")
-            if sequence.exchange and halted == RUNNING:
+            if sequence.exchange and halted == HaltReason.RUNNING:
                 self._exchange()
         self.wait()
         self._take(marks)

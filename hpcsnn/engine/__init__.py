@@ -1,1 +1,1 @@
-"""One rank of a running network."""
+"""One rank of a running network: its state and its stages."""

@@ -1,46 +1,43 @@
-"""What a population starts with: state variables and parameters, one value a neuron where they differ."""
+"""What a population starts with: state variables and parameters, one value per neuron where they differ."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.codegen.random_streams import Purpose, stream
 from hpcsnn.devices.base import Executable
-from hpcsnn.engine.neuron_parameters import constants_on_ranks
+from hpcsnn.engine.arrays import RankArrays
+from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.distributions import Normal, Uniform
 from hpcsnn.network import Population
-
-if TYPE_CHECKING:
-    from hpcsnn.engine.state import RankState
+from hpcsnn.ranks.communicator import Communicator
 
 
-def draw_parameters(state: RankState, executable: Executable, index: int, population: Population) -> None:
-    """Fill the constants that have one value a neuron, of population number `index`; a collective call.
+def draw_parameters(state: RankArrays, executable: Executable, index: int, population: Population) -> None:
+    """Fill the constants that have one value per neuron, of population number `index`; a collective call.
 
     Draws are numbered on from the state variables'.
     """
     model, ids = population.model, state.placements[population.name].global_id
     if not model.of_neurons:
         return
-    states: Any = model.model
     drawn = {}
-    for draw, name in enumerate(model.model.parameters, len(states.state)):
+    for draw, name in enumerate(model.model.parameters, len(population.state)):
         if name in model.of_neurons:
             drawn[name] = _of_neurons(state, executable, index, population, draw, model.values[name])
-    where = f"populations.{population.name}.model.{model.model.name}"
-    constants = constants_on_ranks(state.comm, model, where, state.network.dt_ms, ids, drawn, population.size)
+    constants = constants_on_ranks(state.communicator, population, state.network.dt_ms, ids, drawn)
     for name, values in constants.items():
         array = state.arrays[f"{population.name}.model_{name}"]
         array[...] = state.device.upload(values.astype(array.dtype))
 
 
-def draw_initial(state: RankState, executable: Executable, index: int, population: Population) -> None:
+def draw_initial(state: RankArrays, executable: Executable, index: int, population: Population) -> None:
     """Fill the state variables of population number `index`."""
-    model: Any = population.model.model
-    for draw, variable in enumerate(model.state):
+    for draw, variable in enumerate(population.state):
         value = population.initial.get(variable.name, variable.initial)
         values = _of_neurons(state, executable, index, population, draw, value)
         array = state.arrays[f"{population.name}.state_{variable.name}"]
@@ -48,12 +45,42 @@ def draw_initial(state: RankState, executable: Executable, index: int, populatio
 
 
 def _of_neurons(
-    state: RankState, executable: Executable, index: int, population: Population, draw: int, value: Any
+    state: RankArrays, executable: Executable, index: int, population: Population, draw: int, value: Any
 ) -> NDArray[np.float64]:
-    """One value a neuron of this rank from a number, a distribution or all neurons' values."""
+    """One value per neuron of this rank from a number, a distribution or all neurons' values."""
     ids = state.placements[population.name].global_id
     if isinstance(value, (Normal, Uniform)):
         draws = np.full(len(ids), draw, dtype=np.int32)
         return value.values(state.words(executable, ids, stream(Purpose.INITIAL, index), draws))
     array = np.asarray(value, dtype=np.float64)
     return array[ids] if array.ndim else np.full(len(ids), float(array))
+
+
+def constants_on_ranks(
+    communicator: Communicator,
+    population: Population,
+    dt_ms: float,
+    ids: NDArray[np.int32],
+    drawn: Mapping[str, NDArray[np.float64]],
+) -> dict[str, NDArray[Any]]:
+    """`Configured.constants_of_neurons` for this rank's neurons; a collective call.
+
+    Raises:
+        ConfigurationError: on all ranks, with the message of the first rank that has a value that is not allowed.
+    """
+    model, where = population.model, f"populations.{population.name}.model.{population.model.name}"
+    constants: dict[str, NDArray[Any]] = {}
+    message = None
+    by_id = np.argsort(ids)
+    try:
+        in_order = {name: values[by_id] for name, values in drawn.items()}
+        constants = model.constants_of_neurons(where, dt_ms, ids[by_id], in_order, population.size)
+    except ConfigurationError as error:
+        message = str(error)
+    everyone = communicator.gather(message)
+    if any(everyone):
+        hint = ""
+        if not all(isinstance(model.values[name], tuple) for name in model.of_neurons):
+            hint = "; low and high of a normal distribution, or the ends of a uniform one, keep draws within bounds"
+        raise ConfigurationError(next(said for said in everyone if said) + hint)
+    return {name: values[np.argsort(by_id)] for name, values in constants.items()}

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import operator
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.codegen.constants import HaltReason
 from hpcsnn.codegen.program import generate
 from hpcsnn.devices import choose_device
-from hpcsnn.devices.base import EXCHANGE_FAILED, MEETING, NOT_FINITE, Device
-from hpcsnn.engine.rewiring.host_stages import Meetings
-from hpcsnn.engine.state import RankState
+from hpcsnn.devices.base import Device
+from hpcsnn.engine.recording import Recorded
+from hpcsnn.engine.rewiring.host_stages import HostStages
+from hpcsnn.engine.state import LOG_ENTRIES, RankState
 from hpcsnn.errors import ConfigurationError, SimulationError, unknown_name
 from hpcsnn.network import Network
-from hpcsnn.network.attached import source_variables, target_variables
+from hpcsnn.network.neuron_arrays import column_of, neuron_arrays
+from hpcsnn.ranks.communicator import communicator
 from hpcsnn.ranks.partition import DEFAULT_TILE, place_network
 
 # Steps before the first visit of an observer, when nothing is known yet of how long a step takes: little even in the
@@ -30,10 +34,14 @@ class Simulation:
 
     Args:
         network: what to simulate.
-        comm: an mpi4py communicator; None for one process.
+        comm: an mpi4py communicator, or one of `hpcsnn.ranks.communicator`; None for one process.
         device: ``"auto"`` (a GPU a local rank if there is one, else the CPU), ``"cpu"``, ``"gpu"``, or a `Device`.
         tile: side of the square tiles of neurons that ranks own (a power of two); changes speed, never the answer.
         exchange_block: spikes a rank sends in the first round of an exchange; default: from the number of neurons.
+        log_entries: spikes, or rewiring events, that are kept on the device before the host takes them; speed only.
+
+    Attributes:
+        halts: how often the schedule stopped on this rank for each `HaltReason`.
 
     Raises:
         ConfigurationError: more ranks than tiles, a tile side that is not allowed.
@@ -47,30 +55,24 @@ class Simulation:
         device: str | Device = "auto",
         tile: int = DEFAULT_TILE,
         exchange_block: int | None = None,
+        log_entries: int = LOG_ENTRIES,
     ) -> None:
         start = time.perf_counter()
-        self.network, self.comm = network, comm
-        self.rank: int = 0 if comm is None else comm.Get_rank()
-        self.n_ranks: int = 1 if comm is None else comm.Get_size()
+        self.network, self.communicator = network, communicator(comm)
+        self.rank, self.n_ranks = self.communicator.rank, self.communicator.size
         self.tile = tile
         if not network.populations:
             raise ConfigurationError("populations: the network has none")
         self.placements = place_network(network, tile, self.rank, self.n_ranks)
-        self.device = choose_device(device, comm) if isinstance(device, str) else device
-        self.state = RankState(network, self.placements, self.device, comm, exchange_block)
+        self.device = choose_device(device, self.communicator) if isinstance(device, str) else device
+        self.state = RankState(network, self.placements, self.device, self.communicator, exchange_block, log_entries)
         self.program = generate(network, self.n_ranks)
         self.executable = self.device.load(self.program, self.state)
         self.state.start(self.executable)
-        self._meetings = Meetings(self.state, self.executable, comm)
+        self._host_stages = HostStages(self.state, self.executable)
         self._rewired_at: dict[str, int] = {}
-        self._spikes: dict[str, list[NDArray[np.int32]]] = {
-            name: [] for name, population in network.populations.items() if population.record_spikes
-        }
-        self._events: dict[str, list[NDArray[np.int32]]] = {
-            name: []
-            for name, projection in network.projections.items()
-            if projection.record_events and projection.rewiring is not None
-        }
+        self._recorded = Recorded(network)
+        self.halts: Counter[HaltReason] = Counter()
         self.startup_s = time.perf_counter() - start
         self.advance_s = 0.0
         self._steps_a_visit = _FIRST_VISIT_STEPS
@@ -110,7 +112,7 @@ class Simulation:
                 self._advance_to(end)
                 break
             # All ranks stop at the same steps; they can because the first one says where.
-            chunk = self._steps_a_visit if self.comm is None else self.comm.bcast(self._steps_a_visit)
+            chunk = self.communicator.broadcast(self._steps_a_visit)
             visit, until = time.perf_counter(), min(step + chunk, end)
             self._advance_to(until)
             per_step = (time.perf_counter() - visit) / (until - step)
@@ -122,15 +124,9 @@ class Simulation:
     def _advance_to(self, until: int) -> None:
         while self.step < until:
             reason = self.executable.advance(until)
-            self._take_logs()
+            self._recorded.take_logs(self.state)
             if reason:
-                self._mend(reason)
-
-    def _take_logs(self) -> None:
-        for name, chunks in self._spikes.items():
-            chunks.append(self.state.take_spikes(name))
-        for name, chunks in self._events.items():
-            chunks.append(self.state.take_events(name))
+                self._mend(HaltReason(reason))
 
     def rewire(self, projection: str) -> None:
         """One update of a rule whose ``trigger`` is ``"call"``, between two steps; a collective call.
@@ -147,25 +143,27 @@ class Simulation:
             items = int(operator.attrgetter(stage.items)(self.state.struct)) if stage.items else 1
             self.executable.run(stage.kernel, items)
             while reason := self.state.control("halt"):
-                self._mend(reason)
-                if reason != MEETING:
+                self._mend(HaltReason(reason))
+                if reason != HaltReason.MEETING:
                     self.executable.run(stage.kernel, items)
         self.state.set_control("stage", 0)
-        self._take_logs()
+        self._recorded.take_logs(self.state)
 
-    def _mend(self, reason: int) -> None:
+    def _mend(self, reason: HaltReason) -> None:
         """Remove the cause of a halt, or raise; logs have been taken already."""
-        if reason == NOT_FINITE:
-            raise SimulationError(self._not_finite())
-        if reason == EXCHANGE_FAILED:
-            raise SimulationError(f"rank {self.rank}: MPI_Allgather failed in step {self.step}")
-        if reason == MEETING:
-            self._meetings.attend()
-        else:
-            self.state.make_room(reason)
+        self.halts[reason] += 1
+        match reason:
+            case HaltReason.NOT_FINITE:
+                raise SimulationError(self._not_finite())
+            case HaltReason.EXCHANGE_FAILED:
+                raise SimulationError(f"rank {self.rank}: MPI_Allgather failed in step {self.step}")
+            case HaltReason.MEETING:
+                self._host_stages.attend()
+            case _:
+                self.state.make_room(reason)
 
     def _not_finite(self) -> str:
-        population = list(self.network.populations.values())[self.state.control("population")]
+        population = list(self.network.populations.values())[self.state.control("owner")]
         neuron = self.state.control("neuron")
         index = int(np.flatnonzero(self.placements[population.name].global_id == neuron)[0])
         values = {name: array[index] for name, array in self._state_arrays(population.name).items()}
@@ -177,25 +175,14 @@ class Simulation:
         )
 
     def _state_arrays(self, population: str) -> dict[str, NDArray[Any]]:
-        """State variables of this rank's neurons in local order; those of receptors are ``projection.variable``."""
-        model: Any = self.network.populations[population].model.model
-        arrays = {variable.name: self.state.read(f"{population}.state_{variable.name}") for variable in model.state}
-        for projection in self.network.incoming(self.network.populations[population]):
-            receptor: Any = projection.receptor.model
-            for variable in receptor.state:
-                arrays[f"{projection.name}.{variable.name}"] = self.state.read(
-                    f"{projection.name}.receptor_state_{variable.name}"
-                )
-        declared, n_own = self.network.populations[population], self.placements[population].n_own
-        for end, projections, variables_of in (
-            ("target", self.network.incoming(declared), target_variables),
-            ("source", self.network.outgoing(declared), source_variables),
-        ):
-            for projection in projections:
-                for variable in variables_of(projection):
-                    values = self.state.read(f"{projection.name}.{end}_{variable.name}")
-                    arrays[f"{projection.name}.{end}.{variable.name}"] = values[:n_own]
-        return arrays
+        """The variables of this rank's neurons that the digest counts, in local order, by column."""
+        n_own = self.placements[population].n_own
+        columns = {}
+        for array in neuron_arrays(self.network, self.network.populations[population]):
+            column = column_of(array.path)
+            if column is not None:
+                columns[column] = self.state.read(array.name)[:n_own]
+        return columns
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -235,11 +222,7 @@ class Simulation:
         Raises:
             ConfigurationError: the population does not record its spikes.
         """
-        if population not in self._spikes:
-            raise ConfigurationError(unknown_name("population with record_spikes", population, self._spikes))
-        log = _joined(self._spikes[population], 2)
-        order = np.lexsort((log[:, 1], log[:, 0]))
-        return log[order, 0], log[order, 1]
+        return self._recorded.spikes(population)
 
     def events(self, projection: str) -> NDArray[np.int32]:
         """Formations and eliminations onto this rank's neurons, shape (n, 4), by step, post, pre.
@@ -250,21 +233,14 @@ class Simulation:
         Raises:
             ConfigurationError: the projection does not record its events.
         """
-        if projection not in self._events:
-            raise ConfigurationError(unknown_name("projection with record_events", projection, self._events))
-        log = _joined(self._events[projection], 4)
-        return log[np.lexsort((log[:, 1], log[:, 2], log[:, 0]))]
+        return self._recorded.events(projection)
 
     def take_recorded(self) -> tuple[dict[str, NDArray[np.int32]], dict[str, NDArray[np.int32]]]:
         """What `spikes` (as rows of step and id) and `events` hold, by name; they are empty afterwards.
 
         Rows come by step, in no order within it: sorting would take longer than writing them.
         """
-        spikes = {name: _joined(chunks, 2) for name, chunks in self._spikes.items()}
-        events = {name: _joined(chunks, 4) for name, chunks in self._events.items()}
-        for chunks in (*self._spikes.values(), *self._events.values()):
-            chunks.clear()
-        return spikes, events
+        return self._recorded.take()
 
     def rates_hz(self, population: str) -> NDArray[np.float64]:
         """Mean rate of the whole population in each full 100 ms of model time, over all ranks."""
@@ -275,18 +251,10 @@ class Simulation:
 
     def sum_over_ranks(self, values: NDArray[Any]) -> NDArray[Any]:
         """Sum of an array over all ranks, on all ranks."""
-        if self.comm is None or self.n_ranks == 1:
-            return values
-        total = np.empty_like(values)
-        self.comm.Allreduce(np.ascontiguousarray(values), total)
-        return total
+        return self.communicator.total(values)
 
     @property
     def phase_seconds(self) -> dict[str, float]:
         """Wall seconds of this rank in each phase of the steps, and ``start_up``."""
         phases = {str(phase): seconds for phase, seconds in self.executable.phase_seconds.items()}
         return phases | {"start_up": self.startup_s}
-
-
-def _joined(chunks: list[NDArray[np.int32]], width: int) -> NDArray[np.int32]:
-    return np.concatenate([np.empty((0, width), dtype=np.int32), *chunks])

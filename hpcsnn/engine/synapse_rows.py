@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class PackedRows:
+class SynapseRows:
     """The synapses of some target neurons, row after row.
 
     Attributes:
@@ -33,25 +33,25 @@ class PackedRows:
         """The place of each synapse in its row, from 0."""
         return np.arange(int(self.in_degree.sum())) - np.repeat(self._starts, self.in_degree)
 
-    def take(self, rows: NDArray[np.intp]) -> PackedRows:
+    def take(self, rows: NDArray[np.intp]) -> SynapseRows:
         """Some of the rows, in the order given."""
         in_degree = self.in_degree[rows]
-        taken = PackedRows(in_degree, {})
+        taken = SynapseRows(in_degree, {})
         index = np.arange(int(in_degree.sum())) + np.repeat(self._starts[rows] - taken._starts, in_degree)
         taken.columns.update({name: values[index] for name, values in self.columns.items()})
         return taken
 
-    def between(self, first: int, last: int) -> PackedRows:
+    def between(self, first: int, last: int) -> SynapseRows:
         """Rows first .. last - 1, without a copy."""
         synapses = slice(int(self.in_degree[:first].sum()), int(self.in_degree[:last].sum()))
         columns = {name: values[synapses] for name, values in self.columns.items()}
-        return PackedRows(self.in_degree[first:last], columns)
+        return SynapseRows(self.in_degree[first:last], columns)
 
     @cached_property
     def _starts(self) -> NDArray[np.int64]:
         return np.cumsum(self.in_degree, dtype=np.int64) - self.in_degree
 
-    def ordered(self, known_id: NDArray[np.int32]) -> PackedRows:
+    def ordered(self, known_id: NDArray[np.int32]) -> SynapseRows:
         """Rows as they should be from rows as a device copies them first: in any order, with sources as local indices.
 
         Args:
@@ -59,10 +59,10 @@ class PackedRows:
         """
         columns = {**self.columns, "source": known_id[self.columns["source"]]}
         order = np.lexsort((columns["source"], self.row))
-        return PackedRows(self.in_degree, {name: values[order] for name, values in columns.items()})
+        return SynapseRows(self.in_degree, {name: values[order] for name, values in columns.items()})
 
     @classmethod
-    def joined(cls, parts: Sequence[PackedRows]) -> PackedRows:
+    def joined(cls, parts: Sequence[SynapseRows]) -> SynapseRows:
         """The rows of all parts (at least one), one part after the other."""
         columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
         return cls(np.concatenate([part.in_degree for part in parts]), columns)

@@ -12,14 +12,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
-from hpcsnn.codegen.structs import NUMPY
-from hpcsnn.devices.base import Device, Executable
-from hpcsnn.engine.synapse_rows import PackedRows
+from hpcsnn.devices.base import Executable
+from hpcsnn.engine.arrays import RankArrays
+from hpcsnn.engine.synapse_rows import SynapseRows
 from hpcsnn.errors import SimulationError
 from hpcsnn.network import Projection
-from hpcsnn.network.attached import synapse_columns
+from hpcsnn.network.fields import Growth, synapse_fields
 
 _MOST_SLOTS = 2**31 - 1
 
@@ -30,41 +30,37 @@ def shift_for(n: int) -> int:
 
 
 class SynapseStore:
-    """Arrays of one projection's synapses, bound to the projection's struct.
+    """The synapses of one projection, in arrays of the rank's state.
 
     Args:
-        device, struct: where the arrays live and the projection's part of the network struct.
-        n_rows: target neurons of this rank; n_sources: neurons it can be wired to.
+        state: where the arrays are, already bound to the projection's struct.
     """
 
-    def __init__(self, device: Device, struct: Any, projection: Projection, n_rows: int, n_sources: int) -> None:
-        self._device, self._struct, self._projection = device, struct, projection
-        self.n_rows, self.n_sources = n_rows, n_sources
-        self.dtypes: dict[str, DTypeLike] = {"source": np.int32, "entry": np.int32}
-        for column in synapse_columns(projection):
-            self.dtypes[f"synapse_{column.name}"] = NUMPY[column.ctype]
-        self.variables = [column.name for column in synapse_columns(projection)]
-        self._slot_fields = ["source", "entry", *(f"synapse_{name}" for name in self.variables)]
-        self.arrays: dict[str, Any] = {}
-        self._bind("in_degree", device.zeros(n_rows, np.int32))
-        self._bind("outgoing_count", device.zeros(n_sources, np.int32))
-        for counter in ("formed", "eliminated", "refused"):
-            self._bind(counter, device.zeros(1, np.uint64))
+    def __init__(self, state: RankArrays, projection: Projection) -> None:
+        self._state, self._device, self._projection = state, state.device, projection
+        self._struct = state.projection_part(projection.name)
+        self.n_rows = state.placements[projection.target.name].n_own
+        self.n_sources = state.placements[projection.source.name].n_known
+        fields = {field.name: field for field in synapse_fields(projection)}
+        self._slot_fields = [field for field in fields.values() if field.growth is Growth.ROWS]
+        self._list_fields = [field for field in fields.values() if field.growth is Growth.LISTS]
+        # Columns of rows, and the arrays of slots behind them.
+        self._columns = {"source": fields["source"]} | {
+            column.name: fields[f"synapse_{column.name}"] for column in projection.synapse_columns
+        }
 
-    @staticmethod
-    def _slot_field(column: str) -> str:
-        """The array of slots behind a column of packed rows."""
-        return column if column == "source" else f"synapse_{column}"
+    def array(self, name: str) -> Any:
+        """The device array of a field."""
+        return self._state.arrays[f"{self._projection.name}.{name}"]
 
     def _bind(self, name: str, array: Any) -> None:
-        self.arrays[name] = array
-        setattr(self._struct, name, self._device.address(array))
+        self._state.bind(self._struct, self._projection.name, name, array)
 
     def connect(self, executable: Executable) -> None:
         """Make the first wiring: count, make room, write, then list by source."""
         name, xp = self._projection.name, self._device.xp
         executable.run(f"count_{name}", self.n_rows)
-        needed = int(xp.max(self.arrays["in_degree"])) if self.n_rows else 0
+        needed = int(xp.max(self.array("in_degree"))) if self.n_rows else 0
         asked = self._projection.capacity
         capacity = max(needed, 1) if asked is None else asked
         if self._projection.rows_grow:
@@ -73,26 +69,26 @@ class SynapseStore:
         executable.run(f"connect_{name}", self.n_rows)
         self._list_outgoing(executable)
 
-    def restore(self, executable: Executable, rows: PackedRows) -> None:
+    def restore(self, executable: Executable, rows: SynapseRows) -> None:
         """Put stored synapses, rows in local order and sources as local indices, in place of all there are."""
         in_degree = rows.in_degree
         shift = max(int(self._struct.row_shift), shift_for(int(in_degree.max(initial=0))))
         self._allocate_rows(shift)
-        self.arrays["in_degree"][...] = self._device.upload(in_degree)
+        self.array("in_degree")[...] = self._device.upload(in_degree)
         slot = (rows.row << shift) + rows.place
         for field, values in rows.columns.items():
             whole = np.zeros(self.n_rows << shift, dtype=values.dtype)
             whole[slot] = values
-            self.arrays[self._slot_field(field)][...] = self._device.upload(whole)
-        self.arrays["outgoing_count"][...] = 0
+            self.array(self._columns[field].name)[...] = self._device.upload(whole)
+        self.array("outgoing_count")[...] = 0
         self._list_outgoing(executable)
 
     def _list_outgoing(self, executable: Executable) -> None:
         """Make the outgoing lists from the rows; the counts are at zero."""
         name, xp = self._projection.name, self._device.xp
         executable.run(f"count_outgoing_{name}", self.n_rows)
-        self._allocate_lists(shift_for(int(xp.max(self.arrays["outgoing_count"])) if self.n_sources else 1))
-        self.arrays["outgoing_count"][...] = 0
+        self._allocate_lists(shift_for(int(xp.max(self.array("outgoing_count"))) if self.n_sources else 1))
+        self.array("outgoing_count")[...] = 0
         executable.run(f"list_outgoing_{name}", self.n_rows)
 
     def _slots(self, row_shift: int) -> int:
@@ -106,31 +102,34 @@ class SynapseStore:
 
     def _allocate_rows(self, row_shift: int) -> None:
         self._struct.row_shift = row_shift
-        for name in self._slot_fields:
-            self._bind(name, self._device.zeros(self._slots(row_shift), self.dtypes[name]))
+        for field in self._slot_fields:
+            self._bind(field.name, self._device.zeros(self._slots(row_shift), field.dtype))
 
     def _allocate_lists(self, outgoing_shift: int) -> None:
         self._struct.outgoing_shift = outgoing_shift
-        self._bind("outgoing", self._device.zeros(self.n_sources << outgoing_shift, np.int32))
+        for field in self._list_fields:
+            self._bind(field.name, self._device.zeros(self.n_sources << outgoing_shift, field.dtype))
 
     def grow_rows(self) -> None:
         """Double every row; slots are numbered anew, so the outgoing lists follow."""
         old_shift = int(self._struct.row_shift)
-        old = {name: self.arrays[name] for name in self._slot_fields}
+        old = {field.name: self.array(field.name) for field in self._slot_fields}
         self._allocate_rows(old_shift + 1)
         width = 1 << old_shift
         for name, array in old.items():
-            self.arrays[name].reshape(self.n_rows, 2 * width)[:, :width] = array.reshape(self.n_rows, width)
-        outgoing = self.arrays["outgoing"]
+            self.array(name).reshape(self.n_rows, 2 * width)[:, :width] = array.reshape(self.n_rows, width)
+        outgoing = self.array("outgoing")
         slots = outgoing[outgoing >= 0]
         outgoing[outgoing >= 0] = ((slots >> old_shift) << (old_shift + 1)) + (slots & (width - 1))
 
     def grow_lists(self) -> None:
         """Double every outgoing list; places in the lists stay."""
-        old_shift, old = int(self._struct.outgoing_shift), self.arrays["outgoing"]
+        old_shift = int(self._struct.outgoing_shift)
+        old = {field.name: self.array(field.name) for field in self._list_fields}
         self._allocate_lists(old_shift + 1)
         width = 1 << old_shift
-        self.arrays["outgoing"].reshape(self.n_sources, 2 * width)[:, :width] = old.reshape(self.n_sources, width)
+        for name, array in old.items():
+            self.array(name).reshape(self.n_sources, 2 * width)[:, :width] = array.reshape(self.n_sources, width)
 
     @property
     def capacity(self) -> int:
@@ -139,45 +138,45 @@ class SynapseStore:
 
     def counter(self, name: str) -> int:
         """``formed``, ``eliminated`` or ``refused`` so far, on this rank."""
-        return int(self._device.download(self.arrays[name])[0])
+        return int(self._device.download(self.array(name))[0])
 
     def set_counter(self, name: str, value: int) -> None:
         """Set ``formed``, ``eliminated`` or ``refused``."""
-        self.arrays[name][...] = value
+        self.array(name)[...] = value
 
     def n_synapses(self) -> int:
         """Synapses on this rank."""
-        return int(self._device.xp.sum(self.arrays["in_degree"], dtype=np.int64))
+        return int(self._device.xp.sum(self.array("in_degree"), dtype=np.int64))
 
-    def packed(self, executable: Executable, order: NDArray[np.intp]) -> PackedRows:
+    def packed(self, executable: Executable, order: NDArray[np.intp]) -> SynapseRows:
         """A copy of all synapses of this rank, with rows (by their local numbers) in the order given."""
         rows, sort_rows = self.copy_rows(executable, order)
         sort_rows()
         return rows
 
     def copy_rows(
-        self, executable: Executable, order: NDArray[np.intp], spare: PackedRows | None = None
-    ) -> tuple[PackedRows, Callable[[], None]]:
+        self, executable: Executable, order: NDArray[np.intp], spare: SynapseRows | None = None
+    ) -> tuple[SynapseRows, Callable[[], None]]:
         """The first half of `packed`, which a run waits for, and the second, which brings each row into order.
 
         Args:
             spare: an earlier copy that is needed no more, whose memory may be used again.
         """
         name, device = self._projection.name, self._device
-        in_degree = device.download(self.arrays["in_degree"])
+        in_degree = device.download(self.array("in_degree"))
         ends = np.cumsum(in_degree[order], dtype=np.int32)
         n, start = int(ends[-1]) if len(ends) else 0, np.empty(self.n_rows, dtype=np.int32)
         start[order] = ends - in_degree[order]
         where = {"start": device.upload(start), "in_degree": device.upload(in_degree)}
         columns = {
-            field: device.room(n, self.dtypes[self._slot_field(field)], spare.columns[field] if spare else None)
-            for field in ("source", *self.variables)
+            column: device.room(n, field.dtype, spare.columns[column] if spare else None)
+            for column, field in self._columns.items()
         }
         for field, array in (where | columns).items():
             setattr(self._struct, f"packed_{field}", device.address(array))
         executable.run(f"pack_{name}", self.n_rows)
         sort = executable.later(f"order_{name}", self.n_rows)
-        rows = PackedRows(in_degree[order], {field: device.release(array) for field, array in columns.items()})
+        rows = SynapseRows(in_degree[order], {field: device.release(array) for field, array in columns.items()})
 
         def sort_rows() -> None:
             sort()
@@ -191,15 +190,15 @@ class SynapseStore:
         Raises:
             AssertionError: with the first slot that is wrong.
         """
-        in_degree = self._device.download(self.arrays["in_degree"])
+        in_degree = self._device.download(self.array("in_degree"))
         slot = np.flatnonzero((np.arange(self.capacity)[None, :] < in_degree[:, None]).ravel())
-        source = self._device.download(self.arrays["source"])[slot]
-        entry = self._device.download(self.arrays["entry"])[slot]
-        outgoing = self._device.download(self.arrays["outgoing"])
+        source = self._device.download(self.array("source"))[slot]
+        entry = self._device.download(self.array("entry"))[slot]
+        outgoing = self._device.download(self.array("outgoing"))
         place = (source.astype(np.int64) << int(self._struct.outgoing_shift)) + entry
         wrong = np.flatnonzero(outgoing[place] != slot)
         assert wrong.size == 0, f"slot {slot[wrong[0]]} is not where its source's list should have it"
-        count = self._device.download(self.arrays["outgoing_count"])
+        count = self._device.download(self.array("outgoing_count"))
         lists = outgoing.reshape(self.n_sources, -1)
         listed = (np.arange(lists.shape[1])[None, :] < count[:, None]) & (lists >= 0)
         assert listed.sum() == len(slot), f"{listed.sum()} listed synapses, {len(slot)} in rows"

@@ -17,14 +17,15 @@ from typing import Any, Literal
 
 import submitit
 
-from hpcsnn.configuration.files import Configuration, write_configuration
+from hpcsnn.configuration.files import write_configuration
+from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import ConfigurationError, SimulationError
-from hpcsnn.jobs.job_files import JobFiles, Plan, State, Status
+from hpcsnn.jobs.job_files import JobFiles, JobPlan, State, Status
 from hpcsnn.jobs.local_controller import LocalExecutor
 from hpcsnn.jobs.rank_processes import choose_launch
 from hpcsnn.jobs.supervisor import JobFailedError, Supervisor
 from hpcsnn.planning.request import Request
-from hpcsnn.planning.site_profiles import Profile
+from hpcsnn.planning.site_profiles import SiteProfile
 
 Cluster = Literal["slurm", "local", "debug"]
 CLUSTERS: tuple[Cluster, ...] = ("slurm", "local", "debug")
@@ -44,7 +45,7 @@ def check_cluster(cluster: str | None) -> Cluster:
     return cluster  # type: ignore[return-value]
 
 
-def prepare(run: Path, configuration: Configuration, plan: Plan) -> None:
+def prepare(run: Path, configuration: Configuration, plan: JobPlan) -> None:
     """Write what a job's supervisor will read: the configuration and the plan."""
     files = JobFiles(run)
     files.folder.mkdir(parents=True, exist_ok=True)
@@ -54,9 +55,9 @@ def prepare(run: Path, configuration: Configuration, plan: Plan) -> None:
     files.write_status(Status(State.QUEUED))
 
 
-def make_plan(cluster: Cluster, request: Request, profile: Profile, logs: Path, **how: Any) -> Plan:
-    """The plan that a request and a profile come to; `how` holds the rest of `Plan`'s fields."""
-    return Plan(
+def make_plan(cluster: Cluster, request: Request, profile: SiteProfile, logs: Path, **how: Any) -> JobPlan:
+    """The plan that a request and a profile come to; `how` holds the rest of `JobPlan`'s fields."""
+    return JobPlan(
         cluster=cluster,
         ranks=request.ranks,
         nodes=request.nodes,
@@ -71,7 +72,7 @@ def make_plan(cluster: Cluster, request: Request, profile: Profile, logs: Path, 
 
 
 def submit(
-    cluster: Cluster, runs: Sequence[Path], request: Request, profile: Profile, logs: Path, **how: Any
+    cluster: Cluster, runs: Sequence[Path], request: Request, profile: SiteProfile, logs: Path, **how: Any
 ) -> list[str]:
     """Submit a job for each prepared run directory, on Slurm as one array if there are several; their ids.
 
@@ -139,13 +140,13 @@ def _outside_of_jobs() -> Iterator[None]:
         yield
 
 
-def sbatch_script(request: Request, profile: Profile, logs: Path, name: str) -> str:
+def sbatch_script(request: Request, profile: SiteProfile, logs: Path, name: str) -> str:
     """The script that would be submitted."""
     executor = _executor("slurm", request, profile, logs, name=name)
     return str(executor._make_submission_file_text(executor._submitit_command_str, "dry-run"))
 
 
-def _executor(cluster: Cluster, request: Request, profile: Profile, logs: Path, **how: Any) -> Any:
+def _executor(cluster: Cluster, request: Request, profile: SiteProfile, logs: Path, **how: Any) -> Any:
     """submitit's executor with everything set."""
     if cluster == "local":
         local = LocalExecutor(folder=logs, max_num_timeout=_REQUEUES)
@@ -174,5 +175,5 @@ def _executor(cluster: Cluster, request: Request, profile: Profile, logs: Path, 
     return executor
 
 
-def _setup(profile: Profile) -> list[str]:
+def _setup(profile: SiteProfile) -> list[str]:
     return [*(f"module load {shlex.quote(module)}" for module in profile.modules), *profile.setup]

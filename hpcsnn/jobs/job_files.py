@@ -6,21 +6,17 @@ and without unpickling anything.
 
 from __future__ import annotations
 
-import itertools
 import json
-import os
 import time
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
+from hpcsnn.atomic_files import write_json
 from hpcsnn.errors import StorageError
 
 # A supervisor says this often that it lives, and counts as lost after this long without.
 HEARTBEAT_S = 5.0
-# A signal handler may write while the same file is being written.
-_NUMBERS = itertools.count()
 LOST_AFTER_S = 60.0
 
 
@@ -43,7 +39,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Plan:
+class JobPlan:
     """How a run is carried out by jobs.
 
     ``launch`` is how ranks are started (``srun`` or ``mpiexec``); ``time_min`` the limit of one start; ``logs`` the
@@ -92,18 +88,18 @@ class JobFiles:
         self.status_file = self.folder / "state.json"
         self.cancel_file = self.folder / "cancel"
 
-    def write_plan(self, plan: Plan) -> None:
+    def write_plan(self, plan: JobPlan) -> None:
         """Write the plan."""
         write_json(self.plan_file, asdict(plan))
 
-    def plan(self) -> Plan:
+    def plan(self) -> JobPlan:
         """The plan.
 
         Raises:
             StorageError: there is none, or not one of this version.
         """
         try:
-            return Plan(**json.loads(self.plan_file.read_text()))
+            return JobPlan(**json.loads(self.plan_file.read_text()))
         except FileNotFoundError:
             raise StorageError(
                 f"{self.run}: no job here (there is no {self.plan_file.relative_to(self.run)})"
@@ -134,18 +130,3 @@ class JobFiles:
     def request_cancel(self) -> None:
         """Ask the job's supervisor to end it."""
         self.cancel_file.touch()
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Replace a file by JSON, whole or not at all.
-
-    Raises:
-        StorageError: it cannot be written.
-    """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.{next(_NUMBERS)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(value, indent=1, default=str) + "\n")
-        partial.replace(path)
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be written: {error.strerror}") from None

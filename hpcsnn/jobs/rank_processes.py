@@ -12,7 +12,7 @@ from collections import deque
 from pathlib import Path
 
 from hpcsnn.errors import ConfigurationError, DeviceError
-from hpcsnn.jobs.job_files import Plan
+from hpcsnn.jobs.job_files import JobPlan
 from hpcsnn.planning.site_profiles import MpiLaunch
 from hpcsnn.ranks.world import EXPECTED_RANKS
 
@@ -55,7 +55,7 @@ def _is_open_mpi(mpiexec: str) -> bool:
     return "Open MPI" in said.stdout + said.stderr or "OpenRTE" in said.stdout
 
 
-def command_line(plan: Plan, arguments: list[str]) -> list[str]:
+def command_line(plan: JobPlan, arguments: list[str]) -> list[str]:
     """The command that runs ``hpcsnn ARGUMENTS`` on the plan's ranks."""
     own = [sys.executable, "-c", _RANK, *arguments]
     if plan.launch == "srun":
@@ -71,7 +71,7 @@ def command_line(plan: Plan, arguments: list[str]) -> list[str]:
     return [mpiexec, *open_mpi, "-n", str(plan.ranks), *own]
 
 
-def environment(plan: Plan) -> dict[str, str]:
+def environment(plan: JobPlan) -> dict[str, str]:
     """What the ranks' environment has beside this process's."""
     ours = {EXPECTED_RANKS: str(plan.ranks)}
     if plan.launch == "mpiexec":
@@ -93,7 +93,7 @@ def _ignore_stop_signals() -> None:
 class RankProcesses:
     """The running ranks; what they write goes to this process's output, and the end of their errors is remembered."""
 
-    def __init__(self, plan: Plan, arguments: list[str]) -> None:
+    def __init__(self, plan: JobPlan, arguments: list[str]) -> None:
         _remove_stale_segments()
         self._plan = plan
         self._process = subprocess.Popen(

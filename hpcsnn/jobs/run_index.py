@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hpcsnn.errors import StorageError
-from hpcsnn.jobs.job_files import JobFiles, Plan, State, Status
+from hpcsnn.jobs.job_files import JobFiles, JobPlan, State, Status
 from hpcsnn.storage.checkpoints import committed
 
 # Between writing that a run is queued and having a job for it.
@@ -29,7 +29,7 @@ class RunEntry:
     """One run directory: its job (if it has one), where the run is, and what it came to."""
 
     path: Path
-    plan: Plan | None
+    plan: JobPlan | None
     status: Status | None
     progress: dict[str, Any]
     summary: dict[str, Any]

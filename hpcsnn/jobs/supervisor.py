@@ -20,7 +20,7 @@ from types import FrameType
 from submitit.helpers import DelayedSubmission
 
 from hpcsnn.errors import HpcsnnError, StorageError
-from hpcsnn.jobs.job_files import HEARTBEAT_S, JobFiles, Plan, State, Status
+from hpcsnn.jobs.job_files import HEARTBEAT_S, JobFiles, JobPlan, State, Status
 from hpcsnn.jobs.rank_processes import RankProcesses
 from hpcsnn.storage.checkpoints import committed
 from hpcsnn.storage.run_directory import RunDirectory
@@ -77,7 +77,7 @@ class Supervisor:
                 self._ranks.kill()
             raise
 
-    def _carry_on(self, plan: Plan) -> str:
+    def _carry_on(self, plan: JobPlan) -> str:
         while True:
             if self._to_end():
                 self._write_ended_from_outside()
@@ -107,7 +107,7 @@ class Supervisor:
 
     # -- one start of the ranks ----------------------------------------------------------------------------------------
 
-    def _run_once(self, plan: Plan) -> int:
+    def _run_once(self, plan: JobPlan) -> int:
         """Start the ranks and wait for their end; the exit code."""
         options = ["--device", plan.device]
         if committed(self.run):

@@ -17,12 +17,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from types import CodeType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.errors import ConfigurationError, unknown_name
+from hpcsnn.models.chance_tables import threshold64
 from hpcsnn.models.distributions import (
     Distribution,
     Normal,
@@ -37,9 +38,6 @@ _MATH: dict[str, Any] = {name: getattr(math, name) for name in ("exp", "log", "s
     "max": max,
     "int": int,
 }
-
-# Expected events a step that `poisson_table` is long enough for: more than 254 are then rarer than 2^-32.
-MOST_POISSON_EVENTS = 128.0
 
 
 @dataclass(frozen=True)
@@ -190,10 +188,10 @@ class Model:
     check: Callable[[str, Mapping[str, Any]], None] | None = None
     source: str = ""
 
-    def __call__(self, **values: Any) -> Configured:
+    def __call__(self, **values: Any) -> Configured[Self]:
         return self.configure(self.name, values)
 
-    def configure(self, where: str, values: Mapping[str, Any]) -> Configured:
+    def configure(self, where: str, values: Mapping[str, Any]) -> Configured[Self]:
         """The model with these values and defaults for the rest.
 
         Raises:
@@ -234,15 +232,34 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Configured:
+class PopulationModel(Model):
+    """What models of neurons and of stimuli share: state variables of each neuron.
+
+    ``check_population(where, values, n_neurons, dt_ms)`` may refuse what does not fit the population or the step.
+    """
+
+    state: tuple[Variable, ...] = ()
+    check_population: Callable[[str, Mapping[str, Any], int, float], None] | None = None
+
+
+SomeModel = TypeVar("SomeModel", bound=Model, covariant=True)
+
+
+@dataclass(frozen=True)
+class Configured(Generic[SomeModel]):
     """A model with its parameter values; ``reference`` is how a run's configuration names one of a user's file.
 
     A parameter that has one value a neuron is a distribution or a tuple, in id order.
     """
 
-    model: Model
+    model: SomeModel
     values: Mapping[str, Any]
     reference: str = ""
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.model.name
 
     @property
     def of_neurons(self) -> list[str]:
@@ -339,34 +356,3 @@ class Configured:
 @cache
 def _compiled(expression: str) -> CodeType:
     return compile(expression, expression, "eval")
-
-
-def threshold64(probability: float) -> int:
-    """The 64-bit number below which a 32-bit random number means success."""
-    return round(probability * 2.0**32)
-
-
-def thresholds(probabilities: NDArray[np.float64]) -> NDArray[np.uint64]:
-    """`threshold64` of each entry."""
-    return np.rint(probabilities * 2.0**32).astype(np.uint64)
-
-
-def poisson_table(mean: float) -> NDArray[np.uint32]:
-    """Table for ``poisson_events``: (chance of at most k = 0 .. 254 events) * 2^32 - 1.
-
-    `mean` is the expected number of events, at most `MOST_POISSON_EVENTS`. Result (255,), uint32.
-    """
-    ratios = mean / np.maximum(np.arange(255), 1)
-    ratios[0] = math.exp(-mean)
-    at_most = np.cumsum(np.cumprod(ratios))
-    return np.clip(np.rint(at_most * 2.0**32) - 1.0, 0.0, 2.0**32 - 1.0).astype(np.uint32)
-
-
-def survival_table(success: NDArray[np.float64], length: int) -> NDArray[np.uint32]:
-    """Table for ``waiting_steps``: (chance of no success in k = 1 .. length trials) * 2^32 - 1.
-
-    Shapes: `success` (n,) chances per trial below 1; result (n, length), uint32.
-    """
-    k = np.arange(1, length + 1)
-    chance = np.exp(np.log1p(-success)[:, None] * k[None, :])
-    return np.clip(np.rint(chance * 2.0**32) - 1.0, 0.0, 2.0**32 - 1.0).astype(np.uint32)

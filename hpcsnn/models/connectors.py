@@ -10,16 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.models.base import (
-    Derived,
-    Model,
-    Parameter,
-    PlacementContext,
-    Table,
-    probability,
-    survival_table,
-    thresholds,
-)
+from hpcsnn.models.base import Derived, Model, Parameter, PlacementContext, Table, probability
+from hpcsnn.models.chance_tables import survival_table, thresholds
 from hpcsnn.models.distance_profiles import displacements_within, gaussian_profile, gaussian_reach
 
 
@@ -31,7 +23,8 @@ class Connector(Model):
     each source. It sees ``id``, ``x``, ``y`` and ``target`` (the index of this rank's neuron), ``n_sources``, ``nx``,
     ``ny`` (the sources' grid) and ``random.next()``. ``reach_squared`` bounds the squared grid distance of what it
     connects (None: unbounded), ``profile`` is its chance by squared distance 0, 1, .. where that is all it depends on.
-    ``expected_in_degree`` is the mean over targets, of (values, sources, targets).
+    ``expected_in_degree`` is the mean over targets, of (values, sources, targets); ``most_sources``, of (values,
+    sources), bounds every target's in-degree and every source's out-degree where the mean says too little.
 
     A connector that knows its synapses beforehand says so: ``explicit_sources`` gives the global ids it may name for
     given targets, ``listed_targets`` one entry a synapse, ``listed_weights`` the weights it gives;
@@ -51,6 +44,7 @@ class Connector(Model):
     listed_targets: Callable[[Mapping[str, Any]], NDArray[np.int64]] | None = None
     listed_weights: Callable[[Mapping[str, Any]], NDArray[np.float64]] | None = None
     expected_in_degree: Callable[[Mapping[str, Any], int, int], float] = lambda values, n_sources, n_targets: n_sources
+    most_sources: Callable[[Mapping[str, Any], int], int] | None = None
     check_sizes: Callable[[str, Mapping[str, Any], int, int], None] | None = None
 
 
@@ -116,6 +110,7 @@ OneToOne = Connector(
     "one_to_one",
     "Neuron i to neuron i.",
     expected_in_degree=lambda values, n_sources, n_targets: min(n_sources, n_targets) / n_targets,
+    most_sources=lambda values, n_sources: min(1, n_sources),
     explicit_sources=lambda values, targets: targets,
     connect="if (id < n_sources) connect(id);",
 )

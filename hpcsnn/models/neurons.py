@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.models.base import MOST_POISSON_EVENTS, Derived, Model, Parameter, Table, Variable, poisson_table
+from hpcsnn.models.base import Derived, Parameter, PopulationModel, Table, Variable
+from hpcsnn.models.chance_tables import MOST_POISSON_EVENTS, poisson_table
 
 
 @dataclass(frozen=True)
-class NeuronModel(Model):
+class NeuronModel(PopulationModel):
     """A model whose neurons are updated every step.
 
     Snippets see the parameters, the derived constants, the state by name, ``dt_ms`` and ``input_current`` (the sum of
     the receptors' currents). ``update`` advances the state, ``threshold`` is an expression, ``reset`` runs on a spike.
     Where a snippet mentions ``random``, each ``random.next()`` is a fresh 32-bit number of this neuron and step.
-    ``check_population(where, values, n_neurons, dt_ms)`` may refuse what does not fit the population or the step.
     A parameter may have one value a neuron; the snippets see their own neuron's, the checks each neuron's.
     """
 
@@ -27,11 +27,9 @@ class NeuronModel(Model):
     )
     OF_NEURONS: ClassVar[bool] = True
 
-    state: tuple[Variable, ...] = ()
     update: str = ""
     threshold: str = "false"
     reset: str = ""
-    check_population: Callable[[str, Mapping[str, Any], int, float], None] | None = None
 
 
 def _must_be_above(where: str, values: Mapping[str, Any], upper: str, lower: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.models.base import Derived, Model, Parameter, PlacementContext, Table, Variable, survival_table
+from hpcsnn.models.base import Derived, Parameter, PlacementContext, PopulationModel, Table, Variable
+from hpcsnn.models.chance_tables import survival_table
 
 
 @dataclass(frozen=True)
-class SourceModel(Model):
+class SourceModel(PopulationModel):
     """A model whose neurons say when they spike next.
 
     Time is cut into windows of ``window_steps`` (a derived constant); ``changes`` says that the stimulus is another one
@@ -23,7 +24,6 @@ class SourceModel(Model):
     or one beyond the window, for none). They see ``step``, ``window``, ``window_end`` (next_spike only), ``id``,
     ``neuron`` (index of this rank's neuron, for tables that have a row a neuron), the neuron's state, and
     ``random4(entity, step, draw)``: four 32-bit random numbers that depend on nothing else.
-    ``check_population(where, values, n_neurons, dt_ms)`` may refuse what does not fit the population or the step.
     """
 
     KIND: ClassVar[str] = "stimulus"
@@ -32,11 +32,9 @@ class SourceModel(Model):
     )
 
     changes: bool = False
-    state: tuple[Variable, ...] = ()
     on_window: str = ""
     first_spike: str = ""
     next_spike: str = ""
-    check_population: Callable[[str, Mapping[str, Any], int, float], None] | None = None
 
 
 def _field_rates_hz(values: Mapping[str, Any]) -> NDArray[np.float64]:

@@ -1,37 +1,137 @@
-"""Whether a rule of rewiring fits the projection that it is given to, and names of variables the delay's."""
+"""Whether what a user declares fits together: names, weights, grids, rules, values that differ between neurons."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Container
+
+import numpy as np
 
 from hpcsnn.errors import ConfigurationError, unknown_name
+from hpcsnn.models.base import Configured
+from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.stimuli import SourceModel
-from hpcsnn.network.attached import (
-    post_traces,
-    pre_traces,
-    rewiring_rule,
-    source_variables,
-    synapse_variables,
-    target_variables,
-)
 from hpcsnn.network.delays import DELAY_STEPS
+from hpcsnn.network.projection import Projection
 
-if TYPE_CHECKING:
-    from hpcsnn.network import Projection
+# Names end up as identifiers in kernels; these would not compile.
+_RESERVED = {
+    *("auto", "bool", "break", "case", "char", "class", "const", "continue", "default", "delete", "do", "double"),
+    *("else", "enum", "extern", "false", "float", "for", "if", "inline", "int", "long", "namespace", "new", "operator"),
+    *("private", "public", "register", "return", "short", "signed", "sizeof", "static", "struct", "switch", "template"),
+    *("this", "true", "typedef", "union", "unsigned", "using", "virtual", "void", "volatile", "while"),
+}
 
 
-def check_rule(where: str, projection: Projection) -> None:
+def check_name(kind: str, name: str, taken: Container[str]) -> None:
+    """Refuse a name of a population or projection that is no identifier, or taken.
+
+    Raises:
+        ConfigurationError: names `kind` and the name.
+    """
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in _RESERVED:
+        raise ConfigurationError(
+            f"{kind}: name {name!r} is not allowed; "
+            "use lower-case letters, digits and _, starting with a letter (no C++ keyword)"
+        )
+    if name in taken:
+        raise ConfigurationError(f"{kind}: name {name!r} is used twice")
+
+
+def whole_steps(where: str, time_ms: float, dt_ms: float) -> int:
+    """A time of at least one step, in steps.
+
+    Raises:
+        ConfigurationError: no such time; names `where` and the value.
+    """
+    good = isinstance(time_ms, (int, float)) and not isinstance(time_ms, bool) and np.isfinite(time_ms)
+    if not good or round(time_ms / dt_ms) < 1:
+        raise ConfigurationError(
+            f"{where}: {time_ms!r} is not allowed; must be a number in ms of at least one step (dt_ms {dt_ms:g})"
+        )
+    return round(time_ms / dt_ms)
+
+
+def check_given(where: str, model: Configured[NeuronModel | SourceModel], n_neurons: int, dt_ms: float) -> None:
+    """Check values that are given per neuron; what is drawn is checked when it is, by the ranks that have the neurons.
+
+    Raises:
+        ConfigurationError: not one value per neuron, or values that do not go together.
+    """
+    given = {name: model.values[name] for name in model.of_neurons if isinstance(model.values[name], tuple)}
+    for name, values in given.items():
+        if len(values) != n_neurons:
+            raise ConfigurationError(
+                f"{where}.{name}: has {len(values)} values; must be one number or {n_neurons} values, one a neuron"
+            )
+    if given and len(given) == len(model.of_neurons):
+        columns = {name: np.array(values, dtype=np.float64) for name, values in given.items()}
+        model.constants_of_neurons(where, dt_ms, np.arange(n_neurons, dtype=np.int32), columns, n_neurons)
+
+
+def check_projection(where: str, projection: Projection, dt_ms: float) -> None:
+    """Refuse a projection whose parts do not fit each other or its populations.
+
+    Raises:
+        ConfigurationError: the message names the field, the value and what is allowed.
+    """
+    _check_delay_name(where, projection)
+    _check_weights(where, projection)
+    _check_grids(where, projection)
+    if projection.rewiring is not None:
+        _check_rule(f"{where}.rewiring.{projection.rewiring.name}", projection)
+        if "every_ms" in projection.rewiring.values:
+            name = f"{where}.rewiring.{projection.rewiring.name}.every_ms"
+            whole_steps(name, projection.rewiring.values["every_ms"], dt_ms)
+
+
+def _check_delay_name(where: str, projection: Projection) -> None:
+    """Refuse a variable that has the name of the delay that each synapse keeps."""
+    for variable in projection.synapse_variables if projection.delays else ():
+        if variable.name == DELAY_STEPS.name:
+            raise ConfigurationError(f"{where}.synapse: variable {DELAY_STEPS.name!r} is the delay's name; use another")
+
+
+def _check_weights(where: str, projection: Projection) -> None:
+    model = projection.synapse.model
+    if model.weight_range is None:
+        return
+    low, high = model.weight_range(projection.synapse.values)
+    weights = {f"{where}.weight": np.array([projection.weight])}
+    if projection.listed_weights.size:
+        weights[f"{where}.connector.{projection.connector.name}.weight"] = projection.listed_weights
+    for field_name, values in weights.items():
+        outside = values[(values < low) | (values > high)]
+        if outside.size:
+            raise ConfigurationError(
+                f"{field_name}: {outside[0]:g} is not allowed; must be in [{low:g}, {high:g}], "
+                f"the range of {model.name}"
+            )
+
+
+def _check_grids(where: str, projection: Projection) -> None:
+    source, target = projection.source.grid, projection.target.grid
+    connector, rule = projection.connector.model, projection.rule
+    if (connector.needs_equal_grids or (rule is not None and rule.needs_equal_grids)) and source != target:
+        raise ConfigurationError(
+            f"{where}: source grid {source.nx} x {source.ny} does not fit target grid {target.nx} x {target.ny}; "
+            "distances need two equal grids"
+        )
+    if connector.check_sizes is not None:
+        name = f"{where}.connector.{connector.name}"
+        connector.check_sizes(name, projection.connector.values, projection.source.size, projection.target.size)
+
+
+def _check_rule(where: str, projection: Projection) -> None:
     """Refuse a rule that does not fit.
 
     Raises:
         ConfigurationError: the block does not fit the grid, the synapse model lacks what the rule needs, names are used
             twice, a variable to be initialised is none of the synapse's, or there is no stimulus to change.
     """
-    rule = rewiring_rule(projection)
-    assert rule is not None and projection.rewiring is not None
-    where = f"{where}.{rule.name}"
-    target = projection.target.grid
+    assert projection.rewiring is not None
+    rule, target = projection.rewiring.model, projection.target.grid
     if rule.attempts:
         side = projection.rewiring.values["block_side"]
         if target.nx % side or target.ny % side:
@@ -39,27 +139,26 @@ def check_rule(where: str, projection: Projection) -> None:
                 f"{where}.block_side: {side} does not fit the grid {target.nx} x {target.ny}; "
                 "both sides must be multiples of it"
             )
-    variables = [variable.name for variable in synapse_variables(projection)]
-    traces = [trace.name for trace in (*pre_traces(projection), *post_traces(projection))]
+    variables = [variable.name for variable in projection.synapse_variables]
+    traces = [trace.name for trace in (*projection.pre_traces, *projection.post_traces)]
     for name in rule.needs:
         if name not in variables and name not in traces:
             raise ConfigurationError(
-                f"{where}: needs a synapse with {name!r}; {projection.synapse.model.name} has "
+                f"{where}: needs a synapse with {name!r}; {projection.synapse.name} has "
                 f"{', '.join([*variables, *traces])}"
             )
-    assert not isinstance(rule.initial, str)
-    for name in rule.initial:
+    for name in rule.initials:
         if name not in variables:
             raise ConfigurationError(unknown_name(f"{where}: initial", name, variables))
-    own: list[Any] = [*source_variables(projection), *target_variables(projection)]
-    constants = [name for name, _ in rule.constant_types()]
     _check_neurons(where, projection)
-    used = Counter([*variables, *traces, *(one.name for one in own), *rule.sums, *constants, *rule.tables])
+    own = [variable.name for variable in (*projection.source_variables, *projection.target_variables)]
+    constants = [name for name, _ in rule.constant_types()]
+    used = Counter([*variables, *traces, *own, *rule.sums, *constants, *rule.tables])
     twice = [name for name, times in used.items() if times > 1]
     if twice:
         raise ConfigurationError(
             f"{where}: the name {twice[0]!r} is used twice among variables, traces, sums and parameters of the rule "
-            f"and the synapse {projection.synapse.model.name}"
+            f"and the synapse {projection.synapse.name}"
         )
     model = projection.source.model.model
     if rule.trigger == "stimulus" and not (isinstance(model, SourceModel) and model.changes):
@@ -75,28 +174,16 @@ def check_rule(where: str, projection: Projection) -> None:
         ) from None
 
 
-def check_delay_name(where: str, projection: Projection) -> None:
-    """Refuse a variable that has the name of the delay that each synapse keeps.
-
-    Raises:
-        ConfigurationError: there is one.
-    """
-    for variable in synapse_variables(projection) if projection.delays else ():
-        if variable.name == DELAY_STEPS.name:
-            raise ConfigurationError(f"{where}.synapse: variable {DELAY_STEPS.name!r} is the delay's name; use another")
-
-
 def _check_neurons(where: str, projection: Projection) -> None:
     """Refuse a rule's variable of a neuron that the neuron's own model has: ``pre`` and ``post`` hold both."""
     for population, variables in (
-        (projection.source, source_variables(projection)),
-        (projection.target, target_variables(projection)),
+        (projection.source, projection.source_variables),
+        (projection.target, projection.target_variables),
     ):
-        model: Any = population.model.model
-        states = {variable.name for variable in model.state}
+        states = {variable.name for variable in population.state}
         for variable in variables:
             if variable.name in states:
                 raise ConfigurationError(
-                    f"{where}: the variable {variable.name!r} is one of {model.name}'s too, the model of "
+                    f"{where}: the variable {variable.name!r} is one of {population.model.name}'s too, the model of "
                     f"{population.name}; give it another name"
                 )

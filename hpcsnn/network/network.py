@@ -1,152 +1,25 @@
-"""What the user declares: populations on grids and the projections between them."""
+"""A network as a user declares it: populations, and the projections between them."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from hpcsnn.engine.neuron_parameters import check_given
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Configured
 from hpcsnn.models.connectors import Connector
 from hpcsnn.models.distributions import Distribution, Normal, Uniform
 from hpcsnn.models.neurons import NeuronModel
-from hpcsnn.models.rewiring import RewiringRule
+from hpcsnn.models.rewiring.rule import RewiringRule
 from hpcsnn.models.stimuli import SourceModel
 from hpcsnn.models.synapses import ReceptorModel, Static, SynapseModel
-from hpcsnn.network.checks import check_delay_name, check_rule
-from hpcsnn.network.delays import DrawnDelays, drawn_delays
-from hpcsnn.network.grid import Grid as Grid
-
-# Fixed-point input keeps at least this many bits below the largest weight, else it is 64 bits wide.
-INPUT_RESOLUTION_BITS = 20
-# A scale that float32 holds with room for products, however small the weights.
-_MOST_INPUT_BITS = 60
-# Names end up as identifiers in kernels; these would not compile.
-_RESERVED = {
-    *("auto", "bool", "break", "case", "char", "class", "const", "continue", "default", "delete", "do", "double"),
-    *("else", "enum", "extern", "false", "float", "for", "if", "inline", "int", "long", "namespace", "new", "operator"),
-    *("private", "public", "register", "return", "short", "signed", "sizeof", "static", "struct", "switch", "template"),
-    *("this", "true", "typedef", "union", "unsigned", "using", "virtual", "void", "volatile", "while"),
-}
-
-
-@dataclass(frozen=True)
-class Population:
-    """Neurons of one model. ``grid`` with ny = 1 also serves a population without places."""
-
-    name: str
-    grid: Grid
-    model: Configured
-    initial: Mapping[str, float | Normal | Uniform | ArrayLike] = field(default_factory=dict)
-    record_spikes: bool = False
-
-    @property
-    def size(self) -> int:
-        """Number of neurons."""
-        return self.grid.size
-
-    @property
-    def is_source(self) -> bool:
-        """True for populations that spike by themselves."""
-        return isinstance(self.model.model, SourceModel)
-
-
-@dataclass(frozen=True)
-class Projection:
-    """Synapses from one population to another; see `Network.add_projection`.
-
-    ``delay_steps`` is the smallest delay of any synapse, ``delays`` how they differ, if they do.
-    """
-
-    name: str
-    source: Population
-    target: Population
-    connector: Configured
-    receptor: Configured
-    synapse: Configured
-    weight: float
-    delay_ms: float | Distribution
-    delay_steps: int
-    rewiring: Configured | None
-    capacity: int | None
-    rows_grow: bool
-    record_events: bool = False
-    delays: DrawnDelays | None = None
-
-    @property
-    def reach_squared(self) -> int | None:
-        """Largest squared distance of any synapse that can ever be; None: unbounded."""
-        connector = self.connector.model
-        assert isinstance(connector, Connector)
-        if connector.reach_squared is None or self.rewiring_reach_squared is None:
-            return None
-        reach = connector.reach_squared(self.connector.values)
-        return max(reach, self.rewiring_reach_squared)
-
-    @property
-    def rewiring_reach_squared(self) -> int | None:
-        """Largest squared distance at which rewiring forms synapses; -1: none, None: unbounded."""
-        if self.rewiring is None:
-            return -1
-        rule = self.rewiring.model
-        assert isinstance(rule, RewiringRule)
-        if rule.reach_squared is None:
-            return None
-        return rule.reach_squared(self.rewiring.values)
-
-    @property
-    def weight_bound(self) -> float:
-        """Largest absolute amount that one spike brings to a target."""
-        model = self.synapse.model
-        assert isinstance(model, SynapseModel)
-        names = {"__builtins__": {}, "abs": abs, "max": max}
-        bound = float(eval(model.bound, names, {**self.synapse.values, "initial_weight": self.weight}))
-        if self.rewiring is not None:
-            rule = self.rewiring.model
-            assert isinstance(rule, RewiringRule)
-            bound = max(bound, float(eval(rule.bound, names, dict(self.rewiring.values))))
-        return max(bound, float(np.abs(self.listed_weights).max(initial=0.0)), 1e-30)
-
-    @property
-    def listed_weights(self) -> NDArray[np.float64]:
-        """Weights that the connector itself gives, empty if it gives none."""
-        connector = self.connector.model
-        assert isinstance(connector, Connector)
-        return np.empty(0) if connector.listed_weights is None else connector.listed_weights(self.connector.values)
-
-    @property
-    def expected_in_degree(self) -> float:
-        """Mean in-degree of the first wiring."""
-        connector = self.connector.model
-        assert isinstance(connector, Connector)
-        return float(connector.expected_in_degree(self.connector.values, self.source.size, self.target.size))
-
-    @property
-    def largest_in_degree(self) -> int:
-        """Upper bound of a target's in-degree that follows from the reach alone, so never from ranks or capacity."""
-        n_sources = self.source.size
-        if self.reach_squared is None:
-            return n_sources
-        radius = int(np.sqrt(max(self.reach_squared, 0)))
-        return max(1, min(n_sources, (2 * radius + 1) ** 2))
-
-    def input_scale(self) -> tuple[str, float]:
-        """C++ type and scale (a power of two) of the fixed-point input, which cannot overflow."""
-        largest = self.weight_bound * self.largest_in_degree
-        bits = min(int(np.floor(np.log2((2.0**31 - 1) / largest))), _MOST_INPUT_BITS)
-        if 2.0**bits * self.weight_bound >= 2.0**INPUT_RESOLUTION_BITS:
-            return "int", 2.0**bits
-        # Products beyond 2^24 are whole already in float32; 40 bits below the bound leave room for 2^22 sources.
-        bits = int(
-            np.floor(np.log2(2.0 ** (62 - int(np.ceil(np.log2(self.largest_in_degree + 1)))) / self.weight_bound))
-        )
-        return "int64", 2.0 ** min(bits, _MOST_INPUT_BITS)
+from hpcsnn.network.checks import check_given, check_name, check_projection, whole_steps
+from hpcsnn.network.delays import drawn_delays
+from hpcsnn.network.grid import Grid
+from hpcsnn.network.population import Population
+from hpcsnn.network.projection import Projection
 
 
 class Network:
@@ -174,7 +47,7 @@ class Network:
         self,
         name: str,
         grid: Grid | int,
-        model: Configured,
+        model: Configured[NeuronModel | SourceModel],
         initial: Mapping[str, Any] | None = None,
         record_spikes: bool = False,
     ) -> Population:
@@ -192,7 +65,7 @@ class Network:
             ConfigurationError: a name, model or initial value that is not allowed.
         """
         where = f"populations.{name}"
-        self._check_name("populations", name)
+        check_name("populations", name, self._names)
         if not isinstance(grid, Grid):
             grid = Grid(grid, 1)
         if not isinstance(model, Configured) or not isinstance(model.model, (NeuronModel, SourceModel)):
@@ -208,9 +81,9 @@ class Network:
                         f"{where}.initial.{variable}: has shape {array.shape}; "
                         f"must be one number or {grid.size} values, one a neuron"
                     )
-        check_given(f"{where}.model.{model.model.name}", model, grid.size, self.dt_ms)
+        check_given(f"{where}.model.{model.name}", model, grid.size, self.dt_ms)
         if model.model.check_population is not None and not model.of_neurons:
-            model.model.check_population(f"{where}.model.{model.model.name}", model.values, grid.size, self.dt_ms)
+            model.model.check_population(f"{where}.model.{model.name}", model.values, grid.size, self.dt_ms)
         population = Population(name, grid, model, dict(initial or {}), record_spikes)
         self.populations[name] = population
         return population
@@ -220,12 +93,12 @@ class Network:
         name: str,
         source: Population | str,
         target: Population | str,
-        connector: Configured,
-        receptor: Configured,
+        connector: Configured[Connector],
+        receptor: Configured[ReceptorModel],
         weight: float,
-        synapse: Configured | None = None,
+        synapse: Configured[SynapseModel] | None = None,
         delay_ms: float | Distribution | None = None,
-        rewiring: Configured | None = None,
+        rewiring: Configured[RewiringRule] | None = None,
         capacity: int | None = None,
         rows_grow: bool = True,
         record_events: bool = False,
@@ -252,7 +125,7 @@ class Network:
             ConfigurationError: anything that does not fit; the message names the field, the value and what is allowed.
         """
         where = f"projections.{name}"
-        self._check_name("projections", name)
+        check_name("projections", name, self._names)
         ends = {}
         for end, population in (("source", source), ("target", target)):
             key = population.name if isinstance(population, Population) else population
@@ -262,7 +135,7 @@ class Network:
         if ends["target"].is_source:
             raise ConfigurationError(
                 f"{where}.target: {ends['target'].name!r} is not allowed; "
-                f"it spikes by itself ({ends['target'].model.model.name}) and takes no synapses"
+                f"it spikes by itself ({ends['target'].model.name}) and takes no synapses"
             )
         synapse = Static() if synapse is None else synapse
         for part, configured, kind in (
@@ -282,7 +155,8 @@ class Network:
             delays = drawn_delays(f"{where}.delay_ms", delay_ms, self.dt_ms)
             delay_steps = delays.first_steps
         else:
-            delay_steps = self._steps(f"{where}.delay_ms", self.dt_ms if delay_ms is None else delay_ms)
+            given_ms = self.dt_ms if delay_ms is None else delay_ms
+            delay_steps = whole_steps(f"{where}.delay_ms", given_ms, self.dt_ms)
         if capacity is not None and (isinstance(capacity, bool) or not isinstance(capacity, int) or capacity < 1):
             raise ConfigurationError(f"{where}.capacity: {capacity!r} is not allowed; must be a whole number >= 1")
         if capacity is None and not rows_grow:
@@ -293,11 +167,13 @@ class Network:
             delays.distribution if delays else delay_steps * self.dt_ms, delay_steps, rewiring, capacity, rows_grow,
             record_events, delays,
         )  # fmt: skip
-        check_delay_name(where, projection)
-        self._check_weights(where, projection)
-        self._check_grids(where, projection)
+        check_projection(where, projection, self.dt_ms)
         self.projections[name] = projection
         return projection
+
+    @property
+    def _names(self) -> set[str]:
+        return {*self.populations, *self.projections}
 
     def incoming(self, population: Population) -> list[Projection]:
         """Projections onto `population`, in the order of their declaration."""
@@ -329,57 +205,26 @@ class Network:
             raise ConfigurationError(f"duration_ms: {duration_ms!r} is {steps} steps; at most 2^31 - 1")
         return steps
 
-    def _check_name(self, kind: str, name: str) -> None:
-        if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in _RESERVED:
-            raise ConfigurationError(
-                f"{kind}: name {name!r} is not allowed; "
-                "use lower-case letters, digits and _, starting with a letter (no C++ keyword)"
-            )
-        if name in self.populations or name in self.projections:
-            raise ConfigurationError(f"{kind}: name {name!r} is used twice")
+    def update_steps(self, projection: Projection) -> int:
+        """Steps from one update of a projection's rule to the next (1 for a rule on call)."""
+        rule = projection.rule
+        assert rule is not None and projection.rewiring is not None
+        if rule.trigger == "stimulus":
+            return int(projection.source.model.constants(self.dt_ms)["window_steps"])
+        return self.steps(projection.rewiring.values["every_ms"]) if rule.trigger == "every_ms" else 1
 
-    def _steps(self, where: str, time_ms: float) -> int:
-        good = isinstance(time_ms, (int, float)) and not isinstance(time_ms, bool) and np.isfinite(time_ms)
-        if not good or round(time_ms / self.dt_ms) < 1:
-            raise ConfigurationError(
-                f"{where}: {time_ms!r} is not allowed; "
-                f"must be a number in ms of at least one step (dt_ms {self.dt_ms:g})"
-            )
-        return round(time_ms / self.dt_ms)
+    def steps_looked_back(self, projection: Projection) -> int:
+        """Steps on which a projection's rule looks back for spikes, those not exchanged between ranks yet included."""
+        rule = projection.rule
+        if rule is None or rule.select.looks_back_ms is None:
+            return 0
+        assert projection.rewiring is not None
+        return self.steps(projection.rewiring.values[rule.select.looks_back_ms]) + self.min_delay_steps()
 
-    def _check_weights(self, where: str, projection: Projection) -> None:
-        model = projection.synapse.model
-        assert isinstance(model, SynapseModel)
-        if model.weight_range is None:
-            return
-        low, high = model.weight_range(projection.synapse.values)
-        weights = {f"{where}.weight": np.array([projection.weight])}
-        if projection.listed_weights.size:
-            weights[f"{where}.connector.{projection.connector.model.name}.weight"] = projection.listed_weights
-        for field_name, values in weights.items():
-            outside = values[(values < low) | (values > high)]
-            if outside.size:
-                raise ConfigurationError(
-                    f"{field_name}: {outside[0]:g} is not allowed; must be in [{low:g}, {high:g}], "
-                    f"the range of {model.name}"
-                )
+    def steps_kept(self, population: Population) -> int:
+        """Steps whose spikes may still be needed: by the longest delay from here, or a rule that looks back.
 
-    def _check_grids(self, where: str, projection: Projection) -> None:
-        source, target = projection.source.grid, projection.target.grid
-        connector = projection.connector.model
-        assert isinstance(connector, Connector)
-        rule = projection.rewiring.model if projection.rewiring else None
-        assert rule is None or isinstance(rule, RewiringRule)
-        if (connector.needs_equal_grids or (rule is not None and rule.needs_equal_grids)) and source != target:
-            raise ConfigurationError(
-                f"{where}: source grid {source.nx} x {source.ny} does not fit target grid {target.nx} x {target.ny}; "
-                "distances need two equal grids"
-            )
-        if connector.check_sizes is not None:
-            name = f"{where}.connector.{connector.name}"
-            connector.check_sizes(name, projection.connector.values, projection.source.size, projection.target.size)
-        if projection.rewiring is not None:
-            check_rule(f"{where}.rewiring", projection)
-            if "every_ms" in projection.rewiring.values:
-                name = f"{where}.rewiring.{projection.rewiring.model.name}.every_ms"
-                self._steps(name, projection.rewiring.values["every_ms"])
+        Of delays that differ within a projection, the smallest counts: after it, input is in flight and not the spike.
+        """
+        outgoing = self.outgoing(population)
+        return max([1, *(max(projection.delay_steps, self.steps_looked_back(projection)) for projection in outgoing)])

@@ -1,1 +1,1 @@
-"""How much a run needs."""
+"""How much a run needs, before anything runs."""

@@ -1,72 +1,222 @@
-"""How large a run is before anything runs: neurons, expected synapses and memory a rank."""
+"""How large a run is before anything runs: neurons, expected synapses and memory per rank, from the table of arrays."""
 
 from __future__ import annotations
 
+import ctypes
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from hpcsnn.engine.state import PADDING, ring_slots
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcsnn.codegen.constants import Control
+from hpcsnn.engine.model_binding import made_tables, trace_taus_ms
+from hpcsnn.engine.rewiring.arrays import blocks_of, most_events, thinned_displacements
+from hpcsnn.engine.state import LOG_ENTRIES, population_room
 from hpcsnn.engine.synapse_store import shift_for
-from hpcsnn.models.synapses import SynapseModel
+from hpcsnn.models.distance_profiles import displacements_within
 from hpcsnn.network import Network, Population, Projection
-from hpcsnn.network.attached import synapse_columns
+from hpcsnn.network.fields import (
+    ExchangeRoom,
+    Field,
+    Growth,
+    ProjectionRoom,
+    decay_fields,
+    exchange_fields,
+    population_fields,
+    projection_fields,
+)
+from hpcsnn.network.neuron_arrays import neuron_arrays
 from hpcsnn.ranks.partition import Placement, place_network
+from hpcsnn.ranks.spike_exchange import block_size
+
+Placements = dict[str, Placement]
+# A copy of rows keeps some room for the next one; see `HostDevice.room`.
+_COPY_SLACK = 1 / 8
 
 
 @dataclass(frozen=True)
 class RankSize:
-    """What one rank will hold: neurons per population, expected synapses per projection, bytes in all."""
+    """What one rank will hold.
 
-    neurons: dict[str, int]
-    known: dict[str, int]
-    synapses: dict[str, int]
-    n_bytes: int
+    Attributes:
+        neurons, known: own neurons, and own ones with those it can be wired to, per population.
+        synapses: expected, per projection.
+        n_bytes: all arrays after the first wiring.
+        growing: those of them, in bytes, that double when a row or list is full.
+        checkpoint: bytes of the copy from which a checkpoint is written.
+    """
+
+    neurons: dict[str, int] = field(default_factory=dict)
+    known: dict[str, int] = field(default_factory=dict)
+    synapses: dict[str, int] = field(default_factory=dict)
+    n_bytes: int = 0
+    growing: int = 0
+    checkpoint: int = 0
 
 
 def estimate(network: Network, tile: int, rank: int, n_ranks: int) -> RankSize:
-    """The size of one rank of a network at its start.
+    """The size of one rank of a network after its first wiring.
+
+    Degrees are taken to be as large as the largest of as many neurons is likely to be (its median): where that is near
+    a power of two, rows may come out half as long, or twice.
 
     Raises:
         ConfigurationError: more ranks than tiles, a tile side that is not allowed.
     """
     placements = place_network(network, tile, rank, n_ranks)
-    synapses = {
-        name: round(projection.expected_in_degree * placements[projection.target.name].n_own)
-        for name, projection in network.projections.items()
-    }
-    population_bytes = sum(_population_bytes(network, p, placements[p.name]) for p in network.populations.values())
-    projection_bytes = sum(_projection_bytes(p, placements) for p in network.projections.values())
-    return RankSize(
+    size = RankSize(
         {name: placement.n_own for name, placement in placements.items()},
         {name: placement.n_known for name, placement in placements.items()},
-        synapses,
-        population_bytes + projection_bytes,
+        {
+            name: round(projection.expected_in_degree * placements[projection.target.name].n_own)
+            for name, projection in network.projections.items()
+        },
     )
+    n_bytes, growing, checkpoint = ctypes.sizeof(Control), 0, 0
+    for population in network.populations.values():
+        n_bytes += _population_bytes(network, population, placements[population.name])
+    for projection in network.projections.values():
+        fixed, grows = _projection_bytes(network, projection, placements)
+        n_bytes += fixed + grows
+        growing += grows
+        checkpoint += _copied_rows(projection, size.synapses[projection.name], placements)
+    for population in network.populations.values():
+        checkpoint += _copied_neurons(network, population, placements)
+    if n_ranks > 1:
+        n_own = sum(placement.n_own for placement in placements.values())
+        interval = network.min_delay_steps()
+        room = ExchangeRoom(n_own * interval, block_size(n_own, interval, None), n_ranks)
+        n_bytes += sum(one.n_bytes(room) for one in exchange_fields())
+    return replace(size, n_bytes=n_bytes, growing=growing, checkpoint=checkpoint)
 
 
 def _population_bytes(network: Network, population: Population, placement: Placement) -> int:
-    state = 4 * len(population.model.model.state)  # type: ignore[attr-defined]
-    constants = sum(8 if ctype == "Probability" else 4 for _, ctype in population.model.array_types())
-    own = 4 + state + constants + (4 if population.is_source else 0)
-    padding = 4 * PADDING if population.is_source else 0
-    return placement.n_own * own + 4 * placement.n_known * ring_slots(network, population) + padding
+    room = population_room(network, population, placement, LOG_ENTRIES)
+    tables = made_tables(population.model, network.dt_ms, placement)
+    declared = sum(one.n_bytes(room) for one in population_fields(population))
+    return declared + sum(table.nbytes for table in tables.values())
 
 
-def _projection_bytes(projection: Projection, placements: dict[str, Placement]) -> int:
-    synapse = projection.synapse.model
-    assert isinstance(synapse, SynapseModel)
-    slots = projection.delays.slots if projection.delays else 1
-    target, source = placements[projection.target.name], placements[projection.source.name]
-    slot = 8 + 4 * len(synapse_columns(projection))
-    rows = target.n_own * (slot * _room(projection.expected_in_degree, target.n_own, projection.capacity) + 4)
-    out_degree = projection.expected_in_degree * projection.target.size / projection.source.size
-    lists = source.n_known * 4 * (_room(out_degree, source.n_known, None) + 1)
-    state = 4 * len(projection.receptor.model.state) + slots * (8 if projection.input_scale()[0] == "int64" else 4)  # type: ignore[attr-defined]
-    traces = 8 * (source.n_known * len(synapse.pre_traces) + target.n_own * len(synapse.post_traces))
-    return rows + lists + target.n_own * state + traces
+def _projection_bytes(network: Network, projection: Projection, placements: Placements) -> tuple[int, int]:
+    """Bytes of what stays as long as it is, and of what grows."""
+    source, target = placements[projection.source.name], placements[projection.target.name]
+    room = _projection_room(projection, source, target)
+    fields: list[Field] = list(projection_fields(projection))
+    for _, tau_ms in trace_taus_ms(projection, network.dt_ms):
+        fields += decay_fields(network.dt_ms, tau_ms)
+    models = (projection.synapse, projection.receptor, projection.connector, projection.rewiring)
+    tables = [
+        table
+        for model in models
+        if model is not None
+        for table in made_tables(model, network.dt_ms, target, source).values()
+    ]
+    grows = sum(one.n_bytes(room) for one in fields if one.growth is not None)
+    return sum(one.n_bytes(room) for one in fields) - grows + sum(table.nbytes for table in tables), grows
 
 
-def _room(mean_degree: float, n: int, asked: int | None) -> int:
-    """Places a row: the largest of n nearly Poisson degrees, rounded up to a power of two."""
-    largest = mean_degree + math.sqrt(2 * math.log(max(n, 2)) * max(mean_degree, 1.0))
-    return 1 << shift_for(max(asked or 0, math.ceil(largest)))
+def _projection_room(projection: Projection, source: Placement, target: Placement) -> ProjectionRoom:
+    rows, lists = _row_capacity(projection, target), _list_capacity(projection, source, target)
+    room = ProjectionRoom(target.n_own, source.n_own, source.n_known, rows, lists)
+    if projection.rule is None:
+        return room
+    if projection.rule.attempts:
+        n_blocks = len(blocks_of(projection, target)[0])
+        room = replace(room, n_blocks=n_blocks, n_within=len(thinned_displacements(projection)[0]))
+    if projection.record_events:
+        most = most_events(projection, room.n_blocks, target.n_own, rows)
+        room = replace(room, event_entries=most + LOG_ENTRIES)
+    return room
+
+
+# -- degrees ---------------------------------------------------------------------------------------------------------
+
+
+def _row_capacity(projection: Projection, target: Placement) -> int:
+    """Places per row: the largest in-degree of this rank's targets, or what was asked for, as a power of two."""
+    connector, values = projection.connector.model, projection.connector.values
+    if connector.listed_targets is not None:
+        here = np.isin(connector.listed_targets(values), target.global_id)
+        needed = int(np.bincount(connector.listed_targets(values)[here]).max(initial=0))
+    else:
+        needed = _likely_largest(projection, projection.source.size, projection.expected_in_degree, target.n_own)
+        if connector.most_sources is not None:
+            needed = min(needed, connector.most_sources(values, projection.source.size))
+    asked = projection.capacity
+    if asked is None:
+        return 1 << shift_for(max(needed, 1))
+    return 1 << shift_for(max(asked, needed) if projection.rows_grow else asked)
+
+
+def _list_capacity(projection: Projection, source: Placement, target: Placement) -> int:
+    """Places per outgoing list: the largest number of synapses that a source has onto this rank."""
+    connector, values = projection.connector.model, projection.connector.values
+    if connector.listed_targets is not None and connector.explicit_sources is not None:
+        pre = connector.explicit_sources(values, target.global_id.astype(np.int64))
+        return 1 << shift_for(int(np.bincount(pre).max(initial=0)))
+    here = target.n_own / max(projection.target.size, 1)
+    mean = projection.expected_in_degree * projection.target.size / projection.source.size
+    if connector.profile is None:
+        mean *= here
+    needed = _likely_largest(projection, target.n_own, mean, source.n_known)
+    if connector.most_sources is not None:
+        needed = min(needed, connector.most_sources(values, target.n_own))
+    return 1 << shift_for(needed)
+
+
+def _likely_largest(projection: Projection, n_partners: int, mean: float, n: int) -> int:
+    """The median of the largest of n degrees, each of which has up to so many partners."""
+    if n == 0 or n_partners == 0:
+        return 0
+    connector = projection.connector.model
+    if connector.profile is not None and connector.reach_squared is not None:
+        grid, values = projection.source.grid, projection.connector.values
+        squared = displacements_within(connector.reach_squared(values), grid.nx, grid.ny)[2]
+        at_most = np.cumsum(_number_of_successes(connector.profile(values)[squared], mean))
+    else:
+        from scipy.special import bdtr  # takes longer to load than most commands take
+
+        degrees = np.arange(min(n_partners, math.ceil(mean + 20 * math.sqrt(mean + 1))) + 1, dtype=np.float64)
+        at_most = bdtr(degrees, n_partners, min(mean / n_partners, 1.0))
+    with np.errstate(divide="ignore"):
+        all_at_most = n * np.log(np.clip(at_most, 0.0, 1.0))
+    return int(np.argmax(all_at_most >= math.log(0.5)))
+
+
+def _number_of_successes(chances: NDArray[np.float64], mean: float) -> NDArray[np.float64]:
+    """Chance of 0, 1, .. successes in independent trials, cut off far above the mean."""
+    most = math.ceil(mean + 20 * math.sqrt(mean + 1))
+    distribution = np.zeros(most + 1)
+    distribution[0] = 1.0
+    for chance in chances.tolist():
+        distribution[1:] = distribution[1:] * (1 - chance) + distribution[:-1] * chance
+        distribution[0] *= 1 - chance
+    return distribution
+
+
+# -- the copy behind a checkpoint ------------------------------------------------------------------------------------
+
+
+def _copied_neurons(network: Network, population: Population, placements: Placements) -> int:
+    """Bytes of the copies of arrays with a value per neuron."""
+    copied = 0
+    for array in neuron_arrays(network, population):
+        if array.path and array.field.length is not None:
+            room: object = population_room(network, population, placements[population.name], LOG_ENTRIES)
+            if array.projection is not None:
+                ends = (array.projection.source.name, array.projection.target.name)
+                source, target = (placements[end] for end in ends)
+                room = ProjectionRoom(target.n_own, source.n_own, source.n_known)
+            copied += array.field.n_bytes(room)
+    return copied
+
+
+def _copied_rows(projection: Projection, n_synapses: int, placements: Placements) -> int:
+    """Bytes of the copy of a projection's rows, without the room behind them."""
+    per_synapse = sum(
+        one.dtype.itemsize
+        for one in projection_fields(projection)
+        if one.growth is Growth.ROWS and one.disk  # what is kept of a slot
+    )
+    return round(n_synapses * per_synapse * (1 + _COPY_SLACK)) + 4 * placements[projection.target.name].n_own

@@ -5,19 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from hpcsnn.configuration.files import Configuration
+from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.network import Network
 from hpcsnn.planning.memory import estimate
-from hpcsnn.planning.site_profiles import Profile
+from hpcsnn.planning.site_profiles import SiteProfile
 from hpcsnn.ranks.partition import place_network
 
 # Below this many neurons a rank, exchanging spikes takes longer than updating neurons.
 _NEURONS_A_RANK = 30_000
 _MOST_RANKS_UNASKED = 64
-# Python, libraries and MPI's buffers; a checkpoint's copy doubles the arrays.
+# Python, libraries, MPI's buffers, and what Python holds of spikes and events until they are written.
 _BYTES_A_PROCESS = 500e6
-_GROWTH = 2.5
 _CHECKPOINT_BYTES_A_SECOND = 50e6
 
 
@@ -48,7 +47,7 @@ class Request:
 
 def make_request(
     configuration: Configuration,
-    profile: Profile,
+    profile: SiteProfile,
     *,
     nodes: int = 1,
     ranks: int | None = None,
@@ -74,8 +73,10 @@ def make_request(
             f"--ranks: {ranks} is not allowed; {nodes} x {gpus} GPUs serve at most {nodes * gpus} ranks, one each"
         )
     place_network(network, configuration.tile, 0, ranks)  # raises where there are more ranks than tiles
-    largest = estimate(network, configuration.tile, 0, ranks).n_bytes
-    memory = ranks // nodes * (_GROWTH * largest + _BYTES_A_PROCESS)
+    size = estimate(network, configuration.tile, 0, ranks)
+    # Rows and lists double once on the way to twice as many synapses; old and new are there together for a moment.
+    largest = size.n_bytes + 2 * size.growing + size.checkpoint
+    memory = ranks // nodes * (largest + _BYTES_A_PROCESS)
     if grace_s is not None and not 0 < grace_s < 60 * time_min:
         raise ConfigurationError(
             f"--grace: {grace_s} s is not allowed; must be shorter than --time ({60 * time_min:g} s)"

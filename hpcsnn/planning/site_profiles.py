@@ -18,7 +18,7 @@ from hpcsnn.errors import ConfigurationError, unknown_name
 MpiLaunch = Literal["auto", "srun", "mpiexec"]
 
 
-class Profile(BaseModel):
+class SiteProfile(BaseModel):
     """One cluster; everything is optional.
 
     ``mpi`` is how ranks are started inside a job (``srun`` with ``mpi_plugin``, ``mpiexec`` or ``auto``), ``modules``
@@ -50,7 +50,7 @@ def profiles_file() -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "hpcsnn" / "clusters.yaml"
 
 
-def load_profile(name: str | None) -> Profile:
+def load_profile(name: str | None) -> SiteProfile:
     """The profile of this name; None: ``default`` if the file has one, else an empty one.
 
     Raises:
@@ -61,14 +61,14 @@ def load_profile(name: str | None) -> Profile:
     if name is None:
         name = "default"
         if name not in profiles:
-            return Profile()
+            return SiteProfile()
     if name not in profiles:
         raise ConfigurationError(unknown_name(f"--profile: in {file}", name, profiles))
     where = f"{file}: {name}"
     if not isinstance(profiles[name], dict):
         raise ConfigurationError(f"{where}: {profiles[name]!r} is not allowed; must be a mapping of keys to values")
     try:
-        return Profile.model_validate(profiles[name])
+        return SiteProfile.model_validate(profiles[name])
     except ValidationError as error:
         raise ConfigurationError("\n".join(_explained(where, problem) for problem in error.errors())) from None
 
@@ -88,6 +88,6 @@ def _read(file: Path) -> dict[str, Any]:
 def _explained(where: str, problem: Any) -> str:
     parts = [str(part) for part in problem["loc"]]
     if problem["type"] == "extra_forbidden":
-        return unknown_name(where, parts[-1], Profile.model_fields)
+        return unknown_name(where, parts[-1], SiteProfile.model_fields)
     message = problem["msg"][0].lower() + problem["msg"][1:]
     return f"{where}.{parts[0]}: {problem['input']!r} is not allowed; {message}"

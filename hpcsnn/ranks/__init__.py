@@ -1,1 +1,1 @@
-"""Who keeps what, and how ranks talk."""
+"""Who keeps what, and how ranks talk to each other."""

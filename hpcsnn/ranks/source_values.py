@@ -7,36 +7,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.ranks.communicator import Communicator
 from hpcsnn.ranks.partition import Placement
 
 
-class SourceExchange:
+class SourceValues:
     """Values of source neurons between their owners and the ranks that they can be wired to; collective calls.
 
     Args:
-        comm: an mpi4py communicator; None for one process.
+        communicator: the ranks.
         placement: the source population on this rank.
     """
 
-    def __init__(self, comm: Any, placement: Placement) -> None:
-        self._comm, self._placement = comm, placement
-        self.n_ranks = 1 if comm is None else comm.Get_size()
+    def __init__(self, communicator: Communicator, placement: Placement) -> None:
+        self._ranks, self._placement = communicator, placement
         by_id = np.argsort(placement.known_id, kind="stable")
         self._by_id, self._sorted_id = by_id, placement.known_id[by_id]
         # For each rank: places of its neurons among those known here; and of neurons here that it knows.
-        self._from_owner: list[NDArray[np.intp]] = []
-        self._to_others: list[NDArray[np.intp]] = []
-        if self.n_ranks > 1:
-            owner = self._owners(placement)
-            borrowed = np.arange(placement.n_own, placement.n_known)
-            self._from_owner = [borrowed[owner[borrowed] == rank] for rank in range(self.n_ranks)]
-            asked = comm.alltoall([placement.known_id[places] for places in self._from_owner])
-            self._to_others = [self.local(ids) for ids in asked]
+        owner = self._owners(placement)
+        borrowed = np.arange(placement.n_own, placement.n_known)
+        self._from_owner = [borrowed[owner[borrowed] == rank] for rank in range(communicator.size)]
+        asked = communicator.swap([placement.known_id[places] for places in self._from_owner])
+        self._to_others = [self.local(ids) for ids in asked]
 
     def _owners(self, placement: Placement) -> NDArray[np.int64]:
         """The rank that owns each neuron known here."""
         of_tile = np.zeros(placement.tiling.tiles_x * placement.tiling.tiles_y, dtype=np.int64)
-        for rank, tiles in enumerate(self._comm.allgather(placement.own_tiles)):
+        for rank, tiles in enumerate(self._ranks.gather(placement.own_tiles)):
             of_tile[tiles] = rank
         return of_tile[placement.tiling.tiles_of(placement.known_id.astype(np.int64))]
 
@@ -51,10 +48,9 @@ class SourceExchange:
         """Owners' values, shape (n_own,), as all neurons known here have them, shape (n_known,)."""
         known = np.empty(self._placement.n_known, dtype=own.dtype)
         known[: len(own)] = own
-        if self.n_ranks > 1:
-            received = self._comm.alltoall([own[places] for places in self._to_others])
-            for places, values in zip(self._from_owner, received, strict=True):
-                known[places] = values
+        received = self._ranks.swap([own[places] for places in self._to_others])
+        for places, values in zip(self._from_owner, received, strict=True):
+            known[places] = values
         return known
 
     def added_up(self, known: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -63,11 +59,10 @@ class SourceExchange:
         Only what is not zero travels.
         """
         total = known[: self._placement.n_own].copy()
-        if self.n_ranks > 1:
-            messages = []
-            for places in self._from_owner:
-                there = places[known[places] != 0]
-                messages.append((self._placement.known_id[there], known[there]))
-            for ids, values in self._comm.alltoall(messages):
-                total[self.local(ids)] += values
+        messages = []
+        for places in self._from_owner:
+            there = places[known[places] != 0]
+            messages.append((self._placement.known_id[there], known[there]))
+        for ids, values in self._ranks.swap(messages):
+            total[self.local(ids)] += values
         return total

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.errors import SimulationError
+from hpcsnn.ranks.communicator import Communicator
 
 # Messages a rank and round: 4 kB blocks cost twice a minimal one, and hold a busy step of 50,000 neurons a rank.
 LARGEST_BLOCK = 1023
@@ -52,15 +53,15 @@ class StagedAllgather:
     spikes ...] in blocks of one size, and as many more rounds follow as the fullest rank needs.
     """
 
-    def __init__(self, comm: Any, block: int) -> None:
-        self._comm, self._block = comm, block
+    def __init__(self, communicator: Communicator, block: int) -> None:
+        self._ranks, self._block = communicator, block
         self._outbox = np.zeros(block + 1, dtype=np.uint32)
-        self._inbox = np.zeros((comm.Get_size(), block + 1), dtype=np.uint32)
+        self._inbox = np.zeros((communicator.size, block + 1), dtype=np.uint32)
 
     @property
     def capacity(self) -> int:
         """Most messages that a round brings."""
-        return self._block * self._comm.Get_size()
+        return self._block * self._ranks.size
 
     def rounds(self, messages: NDArray[np.uint32]) -> Iterator[NDArray[np.uint32]]:
         """Send `messages`; yield what the other ranks sent, round by round. A collective call."""
@@ -69,9 +70,9 @@ class StagedAllgather:
             part = messages[sent : sent + self._block]
             self._outbox[0] = len(messages) - sent
             self._outbox[1 : 1 + len(part)] = part
-            self._comm.Allgather(self._outbox, self._inbox)
+            self._ranks.gather_blocks(self._outbox, self._inbox)
             sent += len(part)
             left = self._inbox[:, 0].astype(np.int64)
             more = bool((left > self._block).any())
-            left[self._comm.Get_rank()] = 0
+            left[self._ranks.rank] = 0
             yield self._inbox[:, 1:][np.arange(self._block)[None, :] < left[:, None]]

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import platform
-from typing import Any
+from collections.abc import Callable
+from typing import TypeVar
 
-import hpcsnn
-from hpcsnn.errors import DeviceError
+from hpcsnn._version import __version__
+from hpcsnn.errors import DeviceError, HpcsnnError
+from hpcsnn.ranks.communicator import Communicator, communicator
 
 # Launchers set this to the number of ranks that they start: some make many worlds of one rank instead, without a word.
 EXPECTED_RANKS = "HPCSNN_EXPECTED_RANKS"
 
 
-def find_world() -> Any:
-    """COMM_WORLD, after seeing that it has the size asked for and one version of hpcsnn and Python on all ranks.
+_Result = TypeVar("_Result")
+
+
+def find_world() -> Communicator:
+    """The ranks of COMM_WORLD, once it has the size asked for and one version of hpcsnn and Python on all ranks.
 
     Raises:
         DeviceError: no MPI, or another world than the launcher meant; on all ranks alike.
@@ -32,11 +37,26 @@ def find_world() -> Any:
             f"({library}) does not fit what starts the ranks; set mpi or mpi_plugin in the cluster's profile"
         )
     if ranks > 1:
-        versions = world.allgather((hpcsnn.__version__, platform.python_version(), platform.node()))
+        versions = world.allgather((__version__, platform.python_version(), platform.node()))
         for version, python, node in versions:
             if (version, python) != versions[0][:2]:
                 raise DeviceError(
                     f"ranks differ: hpcsnn {versions[0][0]} on Python {versions[0][1]} ({versions[0][2]}), hpcsnn "
                     f"{version} on Python {python} ({node}); use one environment on all nodes"
                 )
-    return world
+    return communicator(world)
+
+
+def on_first_rank(ranks: Communicator, work: Callable[[], _Result]) -> _Result:
+    """Do `work` on rank 0 and hand its result, or its error, to all ranks; a collective call."""
+    result: _Result | None = None
+    error: HpcsnnError | None = None
+    if ranks.rank == 0:
+        try:
+            result = work()
+        except HpcsnnError as caught:
+            error = caught
+    result, error = ranks.broadcast((result, error))
+    if error is not None:
+        raise error
+    return result  # type: ignore[return-value]

@@ -18,7 +18,7 @@ from hpcsnn.storage.checkpoints import FileTable, checksums, commit, committed
 from hpcsnn.storage.network_store import create_group, write_shards
 from hpcsnn.storage.records import Recorded, segment_name, write_segment
 from hpcsnn.storage.run_directory import RunDirectory
-from hpcsnn.storage.snapshot import Plan, Snapshot, take_snapshot
+from hpcsnn.storage.snapshot import Snapshot, WritingPlan, take_snapshot
 
 
 class _Work(threading.Thread):
@@ -86,7 +86,7 @@ class Checkpointer:
         self._record_files = dict(record_files or {})
         self._last_step = simulation.step if segments is not None else -1
         self._segment_start = simulation.step
-        self._plan = Plan(simulation)
+        self._plan = WritingPlan(simulation)
         self._under_way: _UnderWay | None = None
         self._spare: Snapshot | None = None  # the last one written
         self.stall_s = self.write_s = 0.0
@@ -187,8 +187,7 @@ class Checkpointer:
         return f"the checkpoint of step {there[-1].step} is whole: make room, then hpcsnn resume {self._run.path}"
 
     def _gather(self, value: Any) -> list[Any]:
-        comm = self._simulation.comm
-        return [value] if comm is None else comm.allgather(value)
+        return self._simulation.communicator.gather(value)
 
 
 def _prepare(folder: Path, segment: Path, snapshot: Snapshot) -> None:

@@ -2,49 +2,39 @@
 
 from __future__ import annotations
 
-import datetime
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import numpy as np
 from rich.console import Console
 
-import hpcsnn
-from hpcsnn.analysis.statistics import DisplacementMap, displacement_map, population_statistics, projection_statistics
-from hpcsnn.network.attached import rewiring_rule
+from hpcsnn.analysis.displacement import DisplacementMap, write_displacement
 from hpcsnn.runs.checkpointing import Checkpointer
-from hpcsnn.configuration.files import Configuration
-from hpcsnn.engine.digest import simulation_digest
-from hpcsnn.errors import ConfigurationError, HpcsnnError
+from hpcsnn.configuration.schema import Configuration
+from hpcsnn.errors import ConfigurationError
+from hpcsnn.ranks.communicator import Alone, Communicator
+from hpcsnn.ranks.world import on_first_rank
+from hpcsnn.runs.summary import displacement_maps, summarised
 from hpcsnn.configuration.times import Every
 from hpcsnn.runs.progress import Progress
 from hpcsnn.runs.resuming import prepare_resume
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.runs.stopping import StopSignals
-from hpcsnn.storage.network_store import write_displacement
+from hpcsnn.analysis.displacement import DisplacementMap, write_displacement
 from hpcsnn.storage.restore import restore
 from hpcsnn.storage.run_directory import RunDirectory
-
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
 class Setting:
     """What a run is carried out with, apart from its configuration."""
 
-    comm: Any = None
+    ranks: Communicator = field(default_factory=Alone)
     device: str = "auto"
     console: Console | None = None
     figures: bool = True
-
-    @property
-    def rank(self) -> int:
-        """This rank; 0 without MPI."""
-        return 0 if self.comm is None else int(self.comm.Get_rank())
 
 
 def run_experiment(
@@ -60,14 +50,14 @@ def run_experiment(
     """
     directory = RunDirectory(out)
     with ExitStack() as stack:
-        on_first_rank(setting.comm, lambda: directory.check_free(overwrite))
+        on_first_rank(setting.ranks, lambda: directory.check_free(overwrite))
         simulation = _simulation(configuration, setting)
         # Only now, so that what cannot run leaves no folder.
         _lock(stack, directory, setting)
-        on_first_rank(setting.comm, lambda: directory.clear(overwrite))
+        on_first_rank(setting.ranks, lambda: directory.clear(overwrite))
         _announce(simulation, directory, setting, "")
-        start_maps = _maps(simulation)
-        on_first_rank(setting.comm, lambda: _begin(directory, configuration, start_maps))
+        start_maps = displacement_maps(simulation)
+        on_first_rank(setting.ranks, lambda: _begin(directory, configuration, start_maps))
         checkpointer = Checkpointer(simulation, directory, configuration.resolved(), configuration.checkpoint_keep)
         return _carry_out(simulation, directory, configuration, checkpointer, setting)
 
@@ -90,18 +80,18 @@ def resume_experiment(
     """
     directory = RunDirectory(run)
     with ExitStack() as stack:
-        on_first_rank(setting.comm, directory.check_run)
+        on_first_rank(setting.ranks, directory.check_run)
         _lock(stack, directory, setting)
-        plan = on_first_rank(setting.comm, lambda: prepare_resume(directory, until_ms, from_step))
+        plan = on_first_rank(setting.ranks, lambda: prepare_resume(directory, until_ms, from_step))
         configuration = plan.configuration
-        if setting.rank == 0:
+        if setting.ranks.rank == 0:
             for warning in plan.warnings:
                 _console(setting).print(f"warning: {warning}", style="yellow", soft_wrap=True, highlight=False)
         simulation = _simulation(configuration, setting)
         restore(simulation, plan.checkpoint.network())
         _announce(simulation, directory, setting, f"from {simulation.time_ms * 1e-3:g} s, ")
-        on_first_rank(setting.comm, directory.forget_summary)
-        on_first_rank(setting.comm, lambda: directory.write_configuration(configuration))
+        on_first_rank(setting.ranks, directory.forget_summary)
+        on_first_rank(setting.ranks, lambda: directory.write_configuration(configuration))
         checkpointer = Checkpointer(
             simulation,
             directory,
@@ -120,18 +110,18 @@ def _console(setting: Setting) -> Console:
 def _simulation(configuration: Configuration, setting: Setting) -> Simulation:
     network = configuration.network()
     for name, projection in network.projections.items():
-        rule = rewiring_rule(projection)
+        rule = projection.rule
         if rule is not None and rule.trigger == "call":
             raise ConfigurationError(
                 f"projections.{name}.rewiring.{rule.name}: updates when it is called (Simulation.rewire, in Python), "
                 "and a run from a configuration never calls; give the rule another trigger"
             )
-    return Simulation(network, setting.comm, setting.device, configuration.tile, configuration.exchange_block)
+    return Simulation(network, setting.ranks, setting.device, configuration.tile, configuration.exchange_block)
 
 
 def _lock(stack: ExitStack, directory: RunDirectory, setting: Setting) -> None:
-    on_first_rank(setting.comm, lambda: stack.enter_context(directory.lock()))
-    if setting.rank != 0:
+    on_first_rank(setting.ranks, lambda: stack.enter_context(directory.lock()))
+    if setting.ranks.rank != 0:
         stack.enter_context(directory.lock(first=False))
 
 
@@ -157,13 +147,13 @@ def _carry_out(
 ) -> dict[str, Any]:
     """Advance to the configured end, with checkpoints on the way and one at the end, and leave summary and figures."""
     first_step = simulation.step
-    with Progress(_console(setting), configuration.duration_ms, directory, quiet=setting.rank != 0) as progress:
+    with Progress(_console(setting), configuration.duration_ms, directory, quiet=setting.ranks.rank != 0) as progress:
         stopped_by = _advance(simulation, configuration, checkpointer, setting, progress)
         progress.update(simulation, last=True)
     advance_s, stall_s = simulation.advance_s, checkpointer.stall_s
     checkpointer.begin()
     checkpointer.poll(wait=True)
-    maps = _maps(simulation)
+    maps = displacement_maps(simulation)
     summary = {
         **summarised(simulation),
         "completed": stopped_by is None,
@@ -185,7 +175,7 @@ def _carry_out(
             with _console(setting).status("drawing figures"):
                 draw_figures(directory.network, directory.figures)
 
-    on_first_rank(setting.comm, finish)
+    on_first_rank(setting.ranks, finish)
     return summary
 
 
@@ -201,7 +191,7 @@ def _advance(
     every = Every.parse(configuration.checkpoint_every) if configuration.checkpoint_every else Every()
     period = max(1, simulation.network.steps(every.model_ms)) if every.model_ms else None
     last_wall = time.monotonic()
-    with StopSignals(setting.comm) as signals:
+    with StopSignals(setting.ranks) as signals:
         stopped_by: str | None = None
 
         def observe(simulation: Simulation) -> bool:
@@ -209,7 +199,7 @@ def _advance(
             progress.update(simulation)
             checkpointer.poll()
             due = every.wall_s is not None and time.monotonic() - last_wall >= every.wall_s
-            if every.wall_s is not None and on_first_rank(setting.comm, lambda: due):
+            if every.wall_s is not None and on_first_rank(setting.ranks, lambda: due):
                 checkpointer.begin()
                 last_wall = time.monotonic()
             stopped_by = signals.agreed()
@@ -224,46 +214,3 @@ def _advance(
             if period is not None and simulation.step % period == 0 and simulation.step < end:
                 checkpointer.begin()
         return stopped_by
-
-
-def on_first_rank(comm: Any, work: Callable[[], _Result]) -> _Result:
-    """Do `work` on rank 0 and hand its result, or its error, to all ranks."""
-    result: _Result | None = None
-    error: HpcsnnError | None = None
-    if comm is None or comm.Get_rank() == 0:
-        try:
-            result = work()
-        except HpcsnnError as caught:
-            error = caught
-    if comm is not None:
-        result, error = comm.bcast((result, error))
-    if error is not None:
-        raise error
-    return result  # type: ignore[return-value]
-
-
-def _maps(simulation: Simulation) -> dict[str, DisplacementMap]:
-    maps = {name: displacement_map(simulation, name) for name in simulation.network.projections}
-    return {name: displacement for name, displacement in maps.items() if displacement is not None}
-
-
-def summarised(simulation: Simulation) -> dict[str, Any]:
-    """What ``summary.json`` says of the network and its speed; a collective call. Phases are means over ranks, in s."""
-    network = simulation.network
-    phases = simulation.phase_seconds
-    mean = simulation.sum_over_ranks(np.array(list(phases.values()))) / simulation.n_ranks
-    return {
-        "hpcsnn": hpcsnn.__version__,
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "seed": network.seed,
-        "ranks": simulation.n_ranks,
-        "device": simulation.device.name,
-        "steps": simulation.step,
-        "model_s": simulation.time_ms * 1e-3,
-        "wall_s": simulation.advance_s,
-        "wall_per_model_s": None,
-        "phases": dict(zip(phases, mean.tolist(), strict=True)),
-        "digest": simulation_digest(simulation),
-        "populations": {name: population_statistics(simulation, name) for name in network.populations},
-        "projections": {name: projection_statistics(simulation, name) for name in network.projections},
-    }

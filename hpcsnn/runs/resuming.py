@@ -6,7 +6,8 @@ import shutil
 from dataclasses import dataclass
 from typing import Any
 
-from hpcsnn.configuration.files import Configuration, load_configuration
+from hpcsnn.configuration.files import load_configuration
+from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import ConfigurationError, StorageError
 from hpcsnn.storage.checkpoints import Checkpoint, committed
 from hpcsnn.storage.run_directory import RunDirectory

@@ -8,14 +8,16 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
 
+from hpcsnn.ranks.communicator import Communicator
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class StopSignals:
     """A context in which SIGTERM, SIGINT, SIGUSR1 and SIGUSR2 are noted; a second SIGINT ends the process at once."""
 
-    def __init__(self, comm: Any) -> None:
-        self._comm = comm
+    def __init__(self, ranks: Communicator) -> None:
+        self._ranks = ranks
         self._received = 0
         self._interrupts = 0
         self._before: dict[int, Any] = {}
@@ -47,9 +49,5 @@ class StopSignals:
 
     def agreed(self) -> str | None:
         """Name of a signal that any rank has received so far, or None; a collective call, equal on all ranks."""
-        number = self._received
-        if self._comm is not None:
-            from mpi4py import MPI
-
-            number = self._comm.allreduce(number, MPI.MAX)
+        number = max(self._ranks.gather(self._received))
         return signal.Signals(number).name if number else None

@@ -28,12 +28,12 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from hpcsnn.analysis.statistics import DisplacementMap
 from hpcsnn.engine.digest import digest_of, input_fingerprint, neuron_fingerprint, synapse_fingerprint
 from hpcsnn.engine.simulation import Simulation
-from hpcsnn.engine.synapse_rows import PackedRows
+from hpcsnn.engine.synapse_rows import SynapseRows
 from hpcsnn.errors import StorageError
 from hpcsnn.network import Grid
+from hpcsnn.network.neuron_arrays import COUNTED, column_of
 from hpcsnn.storage.codecs import CODECS, FAST
 from hpcsnn.storage.shards import ShardGrid
 from hpcsnn.storage.snapshot import Part, Snapshot, take_snapshot
@@ -50,11 +50,9 @@ def write_network(path: Path, simulation: Simulation) -> None:
     snapshot = take_snapshot(simulation)
     if simulation.rank == 0:
         create_group(path, snapshot)
-    if simulation.comm is not None:
-        simulation.comm.Barrier()
+    simulation.communicator.barrier()
     list(write_shards(path, snapshot))
-    if simulation.comm is not None:
-        simulation.comm.Barrier()
+    simulation.communicator.barrier()
 
 
 def create_group(path: Path, snapshot: Snapshot) -> None:
@@ -136,24 +134,6 @@ def _of_shard(shard: int, parts: list[Part], shard_of: list[NDArray[np.int64]]) 
         if first < last:
             here.append(part.between(int(first), int(last)))
     return here[0] if len(here) == 1 else Part.joined(here)
-
-
-def write_displacement(path: Path, projection: str, when: str, displacement: DisplacementMap) -> None:
-    """Put a displacement map (``start`` or ``end``) into the group ``displacement.zarr`` at `path`; one rank calls."""
-    group = zarr.open_group(path, mode="a", zarr_format=3).require_group(f"{projection}/{when}")
-    group.attrs.update({"dx": displacement.dx.tolist(), "dy": displacement.dy.tolist()})
-    group.create_array("count", data=displacement.count, overwrite=True)
-    group.create_array("weight_sum", data=displacement.weight_sum, overwrite=True)
-
-
-def read_displacement(path: Path, projection: str, when: str) -> DisplacementMap | None:
-    """The map that `write_displacement` put there; None if there is none."""
-    if not (path / projection / when).is_dir():
-        return None
-    group = zarr.open_group(path / projection / when, mode="r")
-    attributes: Any = group.attrs
-    axes = (np.asarray(attributes["dx"], dtype=np.int64), np.asarray(attributes["dy"], dtype=np.int64))
-    return DisplacementMap(*axes, *(np.asarray(group[name][...]) for name in ("count", "weight_sum")))  # type: ignore[index]
 
 
 class StoredNetwork:
@@ -238,21 +218,24 @@ class StoredNetwork:
 
     def neurons(self, population: str) -> dict[str, NDArray[Any]]:
         """As `Simulation.neurons` of one rank that has the whole network."""
-        folder = f"populations/{population}/state"
-        columns = {name: self.array(f"{folder}/{name}").ravel() for name in self.names(folder)}
-        for projection in self.projections:
-            source, target = self.ends(projection)
-            for mine, folder, prefix in (
-                (target, "receptor", ""),
-                (target, "rule/target", "target."),
-                (source, "rule/source", "source."),
-            ):
-                folder = f"projections/{projection}/{folder}"
-                for name in self.names(folder) if mine == population else ():
-                    columns[f"{projection}.{prefix}{name}"] = self.array(f"{folder}/{name}").ravel()
+        columns = {}
+        for folder in self._folders_of_neurons(population):
+            for path in (f"{folder}/{name}" for name in self.names(folder)):
+                column = column_of(path)
+                if column is not None:
+                    columns[column] = self.array(path).ravel()
         return {"id": np.arange(self.grid(population).size, dtype=np.int32), **columns}
 
-    def rows(self, projection: str, ids: NDArray[Any]) -> PackedRows:
+    def _folders_of_neurons(self, population: str) -> Iterator[str]:
+        """Folders of the arrays of a population's neurons that the digest counts."""
+        yield from (f"populations/{population}/{folder}" for folder in COUNTED)
+        for projection in self.projections:
+            source, target = self.ends(projection)
+            for folder in COUNTED:
+                if population == (source if folder == "rule/source" else target):
+                    yield f"projections/{projection}/{folder}"
+
+    def rows(self, projection: str, ids: NDArray[Any]) -> SynapseRows:
         """The synapses onto some neurons (at least one), reading only the shards they are in.
 
         Raises:
@@ -276,11 +259,11 @@ class StoredNetwork:
                 ends = np.cumsum(degrees.ravel(), dtype=np.int64)
                 span = slice(int(ends[first - 1]) if first else 0, int(ends[last - 1]))
                 columns = {name: array[shard, span] for name, array in arrays.items()}
-                parts.append(PackedRows(degrees.ravel()[first:last], columns).take(wanted - first))
+                parts.append(SynapseRows(degrees.ravel()[first:last], columns).take(wanted - first))
                 positions.append(chosen)
         except Exception as error:  # whatever a codec finds wrong
             raise StorageError(f"{self.path / folder}: cannot be read: {error}") from error
-        return PackedRows.joined(parts).take(np.argsort(np.concatenate(positions)))
+        return SynapseRows.joined(parts).take(np.argsort(np.concatenate(positions)))
 
     def variables(self, projection: str) -> list[str]:
         """``source`` and the variables of a projection's synapses."""

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from hpcsnn.atomic_files import replace_file
-from hpcsnn.configuration.files import Configuration, write_configuration
+from hpcsnn.configuration.files import write_configuration
+from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import RunBusyError, StorageError
 from hpcsnn.models.user_files import FOLDER
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.network import Grid
+from hpcsnn.ranks.communicator import Communicator
 
 # About so many shards a side: enough writers, and hundreds of files for a million neurons, not millions.
 _SHARDS_A_SIDE = 4
@@ -66,7 +67,7 @@ def _power_of_two(n: int) -> int:
     return 1 << (n - 1).bit_length()
 
 
-def writers(comm: Any, shards: ShardGrid, ids: NDArray[np.int32]) -> NDArray[np.int64]:
+def writers(communicator: Communicator, shards: ShardGrid, ids: NDArray[np.int32]) -> NDArray[np.int64]:
     """The rank that writes each shard: the one that owns its first neuron. `ids` are this rank's; a collective call."""
     owned = np.isin(shards.first_ids(), ids)
-    return np.argmax(np.stack([owned] if comm is None else comm.allgather(owned)), axis=0)
+    return np.argmax(np.stack(communicator.gather(owned)), axis=0)

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from hpcsnn.engine.digest import spike_record
 from hpcsnn.engine.simulation import Simulation
-from hpcsnn.engine.state import TRACE
-from hpcsnn.engine.synapse_rows import PackedRows
+from hpcsnn.engine.spike_ring import spikes_in_flight
+from hpcsnn.engine.synapse_rows import SynapseRows
 from hpcsnn.network import Grid, Projection
-from hpcsnn.network.attached import post_traces, pre_traces, rewiring_rule, source_variables, target_variables
+from hpcsnn.network.fields import COUNTERS
+from hpcsnn.network.neuron_arrays import entries_on_disk, neuron_arrays
 from hpcsnn.storage.shards import ShardGrid, writers
-
-COUNTERS = ("formed", "eliminated", "refused")
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Part:
     """
 
     ids: NDArray[np.int32]
-    rows: dict[str, PackedRows]
+    rows: dict[str, SynapseRows]
     columns: dict[str, NDArray[Any]]
     places: NDArray[np.intp]
 
@@ -47,7 +46,7 @@ class Part:
         rows = {name: rows.between(first, last) for name, rows in self.rows.items()}
         return self._with(self.ids[first:last], rows, self.places[first:last])
 
-    def _with(self, ids: NDArray[np.int32], rows: dict[str, PackedRows], places: NDArray[np.intp]) -> Part:
+    def _with(self, ids: NDArray[np.int32], rows: dict[str, SynapseRows], places: NDArray[np.intp]) -> Part:
         columns = {path: values[places] for path, values in self.columns.items()}
         return Part(ids, rows, columns, np.arange(len(ids)))
 
@@ -55,7 +54,7 @@ class Part:
     def joined(cls, parts: Sequence[Part]) -> Part:
         """The neurons of all parts (at least one), which are all of one shard."""
         ids = np.concatenate([part.ids for part in parts])
-        rows = {name: PackedRows.joined([part.rows[name] for part in parts]) for name in parts[0].rows}
+        rows = {name: SynapseRows.joined([part.rows[name] for part in parts]) for name in parts[0].rows}
         columns = {
             path: np.concatenate([part.columns[path][part.places] for part in parts]) for path in parts[0].columns
         }
@@ -68,7 +67,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Layout:
+class DiskArray:
     """An array on disk: one value a neuron of a population; if ``room`` is not 0, room for so many synapses a shard."""
 
     population: str
@@ -82,7 +81,7 @@ class Copies:
     def __init__(self, simulation: Simulation, spare: Copies | None) -> None:
         self._simulation = simulation
         self._arrays: dict[str, NDArray[Any]] = {} if spare is None else spare._arrays
-        self._rows: dict[str, PackedRows] = {} if spare is None else spare._rows
+        self._rows: dict[str, SynapseRows] = {} if spare is None else spare._rows
         self._unfinished: list[Callable[[], None]] = []
 
     def array(self, name: str) -> NDArray[Any]:
@@ -90,7 +89,7 @@ class Copies:
         self._arrays[name] = self._simulation.state.read(name, self._arrays.get(name))
         return self._arrays[name]
 
-    def rows(self, projection: str, order: NDArray[np.intp]) -> PackedRows:
+    def rows(self, projection: str, order: NDArray[np.intp]) -> SynapseRows:
         """As `SynapseStore.packed`, but before `finish` in no order within a row and with sources as local indices."""
         store, spare = self._simulation.state.stores[projection], self._rows.get(projection)
         self._rows[projection], sort_rows = store.copy_rows(self._simulation.executable, order, spare)
@@ -115,7 +114,7 @@ class Snapshot:
     step: int
     attributes: dict[str, Any]
     grids: dict[str, Grid]
-    layout: dict[str, Layout]
+    layout: dict[str, DiskArray]
     parts: dict[str, list[Part]]
     shards: dict[str, NDArray[np.intp]]
     small: dict[str, NDArray[Any]]
@@ -128,7 +127,7 @@ class Snapshot:
         return sum(part.n_bytes for part in parts) + sum(values.nbytes for values in self.small.values())
 
 
-class Plan:
+class WritingPlan:
     """Which rank writes which shards, and in which order: fixed for a run, so worked out once; a collective call."""
 
     def __init__(self, simulation: Simulation) -> None:
@@ -138,36 +137,36 @@ class Plan:
         self.shards: dict[str, NDArray[np.intp]] = {}  # that this rank writes
         for name, population in simulation.network.populations.items():
             shards, ids = ShardGrid.of(population.grid), simulation.placements[name].global_id
-            writer, shard_of = writers(simulation.comm, shards, ids), shards.of_ids(ids)
+            writer, shard_of = writers(simulation.communicator, shards, ids), shards.of_ids(ids)
             self.order[name] = np.lexsort((ids, shard_of))
             self.shard_of[name] = shard_of[self.order[name]]
             self.receiver[name] = writer[self.shard_of[name]]
             self.shards[name] = np.flatnonzero(writer == simulation.rank)
 
 
-def take_snapshot(simulation: Simulation, plan: Plan | None = None, spare: Snapshot | None = None) -> Snapshot:
+def take_snapshot(simulation: Simulation, plan: WritingPlan | None = None, spare: Snapshot | None = None) -> Snapshot:
     """Copy the state as it stands between two steps; a collective call that a run waits for.
 
     Args:
         plan: of this simulation, if it is known already.
         spare: an earlier snapshot that is needed no more, whose memory may be used again.
     """
-    plan = plan or Plan(simulation)
+    plan = plan or WritingPlan(simulation)
     network = simulation.network
     grids = {name: population.grid for name, population in network.populations.items()}
     parts: dict[str, list[Part]] = {}
     copies = Copies(simulation, spare.copies if spare else None)
-    layout: dict[str, Layout] = {}
+    layout: dict[str, DiskArray] = {}
     for name, grid in grids.items():
         own, n_shards = _own_part(simulation, name, copies, plan.order[name]), ShardGrid.of(grid).n_shards
         for path, values in own.columns.items():
-            layout[path] = Layout(name, values.dtype)
+            layout[path] = DiskArray(name, values.dtype)
         for projection, rows in own.rows.items():
-            layout[f"projections/{projection}/in_degree"] = Layout(name, rows.in_degree.dtype)
+            layout[f"projections/{projection}/in_degree"] = DiskArray(name, rows.in_degree.dtype)
             in_shard = np.bincount(plan.shard_of[name], weights=rows.in_degree, minlength=n_shards)
             room = max(int(simulation.sum_over_ranks(in_shard).max()), 1)
             for field, values in rows.columns.items():
-                layout[f"projections/{projection}/synapse/{field}"] = Layout(name, values.dtype, room)
+                layout[f"projections/{projection}/synapse/{field}"] = DiskArray(name, values.dtype, room)
         parts[name] = [own, *_handed_over(simulation, own, plan.receiver[name])]
     attributes = {
         "step": simulation.step,
@@ -201,12 +200,12 @@ def _handed_over(simulation: Simulation, own: Part, receiver: NDArray[np.int64])
                 source = simulation.network.projections[name].source.name
                 given.rows[name] = rows.ordered(simulation.placements[source].known_id)
             messages[rank] = given
-    return [part for part in simulation.comm.alltoall(messages) if part is not None]
+    return [part for part in simulation.communicator.swap(messages) if part is not None]
 
 
 def _sums(simulation: Simulation, projection: Projection) -> dict[str, dict[str, int]]:
     """What the projection's rule has added up over ranks in its last update."""
-    rule = rewiring_rule(projection)
+    rule = projection.rule
     if rule is None or not rule.sums:
         return {}
     return {"sums": {name: int(simulation.state.read(f"{projection.name}.sum_{name}")[0]) for name in rule.sums}}
@@ -218,46 +217,19 @@ def _total(simulation: Simulation, projection: str, counter: str) -> int:
 
 
 def _own_part(simulation: Simulation, population: str, copies: Copies, order: NDArray[np.intp]) -> Part:
-    """This rank's neurons of one population."""
-    network = simulation.network
+    """This rank's neurons of one population.
+
+    Every rank that knows a source has the same traces of it; its owner's are those that are kept.
+    """
+    network, placement = simulation.network, simulation.placements[population]
     declared = network.populations[population]
-    model: Any = declared.model.model
-    placement = simulation.placements[population]
-    columns = {
-        f"populations/{population}/state/{variable.name}": copies.array(f"{population}.state_{variable.name}")
-        for variable in model.state
-    }
-    rows = {}
-    if declared.is_source:
-        columns[f"populations/{population}/next_spike"] = copies.array(f"{population}.next_spike")[: placement.n_own]
-    for projection in network.incoming(declared):
-        name, receptor = projection.name, projection.receptor.model
-        for variable in receptor.state:  # type: ignore[attr-defined]
-            values = copies.array(f"{name}.receptor_state_{variable.name}")
-            columns[f"projections/{name}/receptor/{variable.name}"] = values
-        if projection.delays is not None:
-            ahead = projection.delays.ahead(copies.array(f"{name}.input"), simulation.step)
-            columns |= {f"projections/{name}/input_in_flight/{k}": values for k, values in enumerate(ahead)}
-        columns |= _traces(copies, name, "post", [trace.name for trace in post_traces(projection)], placement.n_own)
-        for variable in target_variables(projection):
-            columns[f"projections/{name}/rule/target/{variable.name}"] = copies.array(f"{name}.target_{variable.name}")
-        rows[name] = copies.rows(name, order)
-    for projection in network.outgoing(declared):
-        # Every rank that knows a source has the same trace of it; its owner's is the one that is kept.
-        name = projection.name
-        columns |= _traces(copies, name, "pre", [trace.name for trace in pre_traces(projection)], placement.n_own)
-        for variable in source_variables(projection):
-            columns[f"projections/{name}/rule/source/{variable.name}"] = copies.array(f"{name}.source_{variable.name}")
+    columns: dict[str, NDArray[Any]] = {}
+    for array in neuron_arrays(network, declared):
+        if array.path:
+            for path, values in entries_on_disk(array, copies.array(array.name), simulation.step).items():
+                columns[path] = values[: placement.n_own]
+    rows = {projection.name: copies.rows(projection.name, order) for projection in network.incoming(declared)}
     return Part(placement.global_id[order], rows, columns, order)
-
-
-def _traces(copies: Copies, projection: str, side: str, names: list[str], n: int) -> dict[str, NDArray[Any]]:
-    columns = {}
-    for name in names:
-        traces = copies.array(f"{projection}.{side}_{name}").view(TRACE)[:n]
-        for part in ("value", "last"):
-            columns[f"projections/{projection}/{side}/{name}.{part}"] = traces[part]
-    return columns
 
 
 def _small(simulation: Simulation) -> dict[str, NDArray[Any]]:
@@ -268,10 +240,7 @@ def _small(simulation: Simulation) -> dict[str, NDArray[Any]]:
     for name in simulation.network.populations:
         bins = simulation.state.read(f"{name}.spikes_per_bin")[:n_bins].astype(np.int64)
         small[f"populations/{name}/spikes_per_bin"] = simulation.sum_over_ranks(bins)
-        flying = simulation.state.spikes_in_flight(name)
-        parts = [flying] if simulation.comm is None else simulation.comm.gather(flying)
-        if parts is not None:
-            together = np.concatenate(parts)
-            order = np.lexsort((together[:, 1], together[:, 0]))
-            small[f"populations/{name}/in_flight"] = together[order]
+        together = np.concatenate(simulation.communicator.gather(spikes_in_flight(simulation.state, name)))
+        order = np.lexsort((together[:, 1], together[:, 0]))
+        small[f"populations/{name}/in_flight"] = together[order]
     return small if simulation.rank == 0 else {}

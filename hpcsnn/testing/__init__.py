@@ -1,1 +1,5 @@
-"""What rules are tested by."""
+"""What any rule of rewiring is tested by, and a stand-in for a GPU."""
+
+from hpcsnn.testing.conformance import RuleConformance
+
+__all__ = ["RuleConformance"]

@@ -2,7 +2,7 @@
 
 In a test file of your own::
 
-    from hpcsnn.testing.conformance import RuleConformance
+    from hpcsnn.testing import RuleConformance
 
     class TestMyRule(RuleConformance):
         rule = MyRule(p_form=0.1)
@@ -43,17 +43,12 @@ from hpcsnn.models import (
 )
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Grid, Network
-from hpcsnn.network.attached import rewiring_rule, synapse_model
+from hpcsnn.network.fields import rewiring_fields, synapse_fields
 from hpcsnn.storage.network_store import StoredNetwork, write_network
 from hpcsnn.storage.restore import restore
 from hpcsnn.testing.racing_threads import RacingThreads
 
 PROJECTION = "rewired"
-# What an update may change beside the synapses: arrays of the projection whose names begin so, and random words.
-_OWN_ARRAYS = (
-    *("source_", "target_", "shared_", "sum_", "partial_", "attempt", "n_proposed", "hook_proposed", "proposed"),
-    *("replace_tried", "n_formed", "candidates", "offers", "demands", "out_degree", "local_out_degree", "event_log"),
-)
 
 
 class RuleConformance:
@@ -67,7 +62,7 @@ class RuleConformance:
         ranks: numbers of MPI ranks that must give one answer.
     """
 
-    rule: ClassVar[Configured]
+    rule: ClassVar[Configured[RewiringRule]]
     duration_ms: ClassVar[float] = 300.0
     keeps_total: ClassVar[bool | None] = None
     keeps_in_degree: ClassVar[bool | None] = None
@@ -81,7 +76,7 @@ class RuleConformance:
         """
         network = Network(seed=seed)
         grid = Grid(16, 16)
-        waits = isinstance(self.rule.model, RewiringRule) and self.rule.model.trigger == "stimulus"
+        waits = self.rule.model.trigger == "stimulus"
         source = MovingGaussianPoisson(base_hz=10, dwell_ms=20) if waits else Poisson(rate_hz=40)
         network.add_population("input", grid, source, record_spikes=True)
         network.add_population("cells", grid, LIF(), {"V_mV": Normal(-60, 5)}, record_spikes=True)
@@ -98,17 +93,17 @@ class RuleConformance:
 
     def test_something_comes_or_goes(self) -> None:
         """Else the other tests would say nothing."""
-        events = self._run().events(PROJECTION)
+        events = self.simulated().events(PROJECTION)
         assert len(events), f"no synapse came or went in {self.duration_ms:g} ms: give the rule more to do"
 
     def test_rows_and_lists_agree_and_no_pair_has_two_synapses(self) -> None:
         """Both directions of the index, entry by entry."""
-        self._run().state.stores[PROJECTION].check()
+        self.simulated().state.stores[PROJECTION].check()
 
     def test_events_account_for_every_change(self) -> None:
         """First wiring, with what formed, without what went, is the wiring at the end."""
         start = self._pairs(Simulation(self.network(), device=HostDevice(("-O1",))))
-        simulation = self._run()
+        simulation = self.simulated()
         wired = set(map(tuple, start.tolist()))
         # A pair may come and go in one step, but not come twice on end; the order within a step is not recorded.
         changes: Counter[tuple[int, int, int]] = Counter()
@@ -127,7 +122,7 @@ class RuleConformance:
         each = rule.replace == "target" if self.keeps_in_degree is None else self.keeps_in_degree
         n = self.network().projections[PROJECTION].target.size
         before = np.bincount(self._pairs(Simulation(self.network(), device=HostDevice(("-O1",))))[:, 1], minlength=n)
-        after = np.bincount(self._pairs(self._run())[:, 1], minlength=n)
+        after = np.bincount(self._pairs(self.simulated())[:, 1], minlength=n)
         if total:
             assert before.sum() == after.sum()
         if each:
@@ -135,19 +130,19 @@ class RuleConformance:
 
     def test_values_are_finite(self) -> None:
         """Of every variable of every synapse and neuron; and no weight is larger than the rule or synapse says."""
-        simulation = self._run()
+        simulation = self.simulated()
         network = simulation.network
         for columns in (simulation.synapses(PROJECTION), *(simulation.neurons(name) for name in network.populations)):
             for name, values in columns.items():
                 assert np.isfinite(values).all(), f"{name} is not finite everywhere"
         projection = network.projections[PROJECTION]
         weight, bound = np.abs(simulation.synapses(PROJECTION)["weight"]).max(initial=0.0), projection.weight_bound
-        if synapse_model(projection).deliver.strip() == "weight":
+        if projection.synapse.model.deliver.strip() == "weight":
             assert weight <= bound * (1 + 1e-6), f"a weight of {weight:g} is beyond {bound:g}: give the rule its bound"
 
     def test_what_the_author_knows(self) -> None:
         """See `check_end`."""
-        self.check_end(self._run())
+        self.check_end(self.simulated())
 
     def test_the_same_again_and_however_it_is_compiled(self) -> None:
         """One digest at -O0 and -O3: nothing left uninitialised, nothing that depends on the order of operations."""
@@ -176,7 +171,7 @@ class RuleConformance:
         stopped = self._simulation()
         on_call = PROJECTION in stopped.program.on_call
         if on_call:
-            _advance(stopped, self.duration_ms, range(5))
+            advance(stopped, self.duration_ms, range(5))
         else:
             stopped.run(first)
         with tempfile.TemporaryDirectory() as folder:
@@ -184,7 +179,7 @@ class RuleConformance:
             resumed = self._simulation(tile=4)
             restore(resumed, StoredNetwork(Path(folder) / "network.zarr"))
         if on_call:
-            _advance(resumed, self.duration_ms, range(5, 10))
+            advance(resumed, self.duration_ms, range(5, 10))
         else:
             resumed.run(steps * self.network().dt_ms - first)
         assert simulation_digest(resumed) == self._digest()
@@ -207,20 +202,21 @@ class RuleConformance:
     # -- how -----------------------------------------------------------------------------------------------------------
 
     def _rule(self) -> RewiringRule:
-        rule = rewiring_rule(self.network().projections[PROJECTION])
+        rule = self.network().projections[PROJECTION].rule
         assert rule is not None
         return rule
 
     def _simulation(self, device: Device | None = None, tile: int = 8) -> Simulation:
         return Simulation(self.network(), device=device or HostDevice(("-O3",)), tile=tile)
 
-    def _run(self, device: Device | None = None, tile: int = 8) -> Simulation:
+    def simulated(self, device: Device | None = None, tile: int = 8) -> Simulation:
+        """The network after ``duration_ms``, with an update after each tenth for a rule on call."""
         simulation = self._simulation(device, tile)
-        _advance(simulation, self.duration_ms)
+        advance(simulation, self.duration_ms)
         return simulation
 
     def _digest(self, device: Device | None = None, tile: int = 8) -> str:
-        return simulation_digest(self._run(device, tile))
+        return simulation_digest(self.simulated(device, tile))
 
     def _digest_on(self, n_ranks: int) -> str:
         with tempfile.TemporaryDirectory() as folder:
@@ -247,7 +243,7 @@ class RuleConformance:
         return np.stack([synapses["pre"], synapses["post"]], axis=1)
 
 
-def _advance(simulation: Simulation, duration_ms: float, parts: range = range(10)) -> None:
+def advance(simulation: Simulation, duration_ms: float, parts: range = range(10)) -> None:
     """Advance, with an update after each tenth for a rule that waits to be asked; `parts`: these tenths only."""
     if PROJECTION not in simulation.program.on_call:
         simulation.run(duration_ms)
@@ -259,15 +255,11 @@ def _advance(simulation: Simulation, duration_ms: float, parts: range = range(10
 
 def _others(simulation: Simulation) -> Iterator[tuple[str, NDArray[Any]]]:
     """Every array that an update of the rewired projection has no business with."""
+    projection = simulation.network.projections[PROJECTION]
+    its_own = {f"{PROJECTION}.{field.name}" for field in (*synapse_fields(projection), *rewiring_fields(projection))}
     for name in simulation.state.arrays:
-        owner, _, field = name.partition(".")
-        if name == "control" or (owner == PROJECTION and field.startswith(_OWN_ARRAYS)):
-            continue
-        yield name, simulation.state.read(name)
-    for projection, store in simulation.state.stores.items():
-        if projection != PROJECTION:
-            for name, array in store.arrays.items():
-                yield f"{projection}.{name}", simulation.device.download(array)
+        if name != "control" and name not in its_own:
+            yield name, simulation.state.read(name)
 
 
 def _pickled(network: Any) -> bytes:
@@ -286,7 +278,7 @@ def _main(path: str) -> None:
     network, duration_ms = cloudpickle.loads(Path(path).read_bytes())
     # The smallest tiles: a rank then knows no more sources than it must.
     simulation = Simulation(network, comm=MPI.COMM_WORLD, device="cpu", tile=1)
-    _advance(simulation, duration_ms)
+    advance(simulation, duration_ms)
     digest = simulation_digest(simulation)
     if simulation.rank == 0:
         print(digest, flush=True)

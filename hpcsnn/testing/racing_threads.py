@@ -10,7 +10,8 @@ import ctypes
 import time
 from collections.abc import Callable
 
-from hpcsnn.codegen.program import Program, Stage
+from hpcsnn.codegen.program import Program
+from hpcsnn.codegen.schedule import Stage
 from hpcsnn.devices.base import KernelState
 from hpcsnn.devices.host import HostDevice, compile_library
 from hpcsnn.devices.launching import Launching

@@ -17,7 +17,7 @@ typedef long long int64;
 #define INDEPENDENT_ITERATIONS
 #define UNROLLED
 #define PREFETCH(address)
-constexpr int LANES = 32;       // threads that share one row or one outgoing list
+constexpr int LANES = GPU_LANES; // threads that share one row or one outgoing list
 constexpr int GROUP = 1;        // neighbouring neurons looked at together for the rare event
 constexpr int BLOCK = 1;        // neighbouring neurons updated before their events are looked at
 DEVICE int thread_first() { return blockIdx.x * blockDim.x + threadIdx.x; }

@@ -1,24 +1,4 @@
-// Types and small functions that every kernel of a network uses.
-
-enum HaltReason { RUNNING = 0, ROWS_FULL = 1, OUTGOING_FULL = 2, NOT_FINITE = 3, EXCHANGE_FAILED = 4, LOG_FULL = 5, MEETING = 6 };
-
-// One a rank. A kernel that cannot go on sets `halt`; every later kernel then returns at once, so that the
-// host can mend the cause and go on at (step, stage), whether the steps ran in a loop or in a CUDA graph.
-struct Control {
-    int step;
-    int halt;
-    int stage;
-    int population;
-    int neuron;
-    int bin_steps;
-    uint32 seed0, seed1;
-};
-
-// An exponential trace, kept as its value at its last spike: it costs nothing while its neuron is silent.
-struct Trace { float value; int last; };
-
-// decay^n = coarse[n / 256] * fine[n % 256]; zero past the end.
-struct DecayTable { const float* fine; const float* coarse; int n_coarse; };
+// Small functions that every kernel of a network uses; their structs are in hpcsnn/codegen/constants.py.
 
 DEVICE float decayed(const Trace trace, const int step, const DecayTable table) {
     const int elapsed = step - trace.last;
@@ -63,10 +43,16 @@ DEVICE uint64 spike_hash(const int step, const int id) {
     return z ^ (z >> 31);
 }
 
-DEVICE void halt(Control* control, const int reason, const int stage, const int population, const int neuron) {
-    if (atomic_swap_if(&control->halt, RUNNING, reason) == RUNNING) {
-        control->stage = stage;
-        control->population = population;
-        control->neuron = neuron;
-    }
+// What a kernel does that cannot go on: at most one of them says why, and where the schedule is to go on.
+DEVICE bool halt(Control* control, const int reason, const int stage, const int owner, const int neuron) {
+    if (atomic_swap_if(&control->halt, RUNNING, reason) != RUNNING) return false;
+    control->stage = stage;
+    control->owner = owner;
+    control->neuron = neuron;
+    return true;
+}
+
+// The same, so that the hosts of all ranks do their part of an update; the schedule goes on behind it.
+DEVICE void meet(Control* control, const int stage, const int owner, const MeetingPlace place) {
+    if (halt(control, MEETING, stage + 1, owner, 0)) control->place = place;
 }

@@ -33,16 +33,6 @@ struct RandomSequence {
     DEVICE_MEMBER float uniform() { return (float)(next() >> 8) * 5.9604644775390625e-8f; }  // in [0, 1), 24 bits
 };
 
-// What a projection's rewiring draws beside attempts, told apart in the upper bits of its stream.
-constexpr uint32 PAIR_NUMBERS = 1u << 24;       // (post, draw, pre): the same all the time
-constexpr uint32 SYNAPSE_NUMBERS = 2u << 24;    // (post, update, pre), blocks of four in the bits below
-constexpr uint32 TARGET_NUMBERS = 3u << 24;     // (post, update)
-constexpr uint32 SOURCE_NUMBERS = 4u << 24;     // (pre, update)
-constexpr uint32 HOOK_NUMBERS = 5u << 24;       // (post, update), per_target
-constexpr uint32 CANDIDATE_NUMBERS = 6u << 24;  // (candidate or post, update, how many before)
-constexpr uint32 SURPLUS_NUMBERS = 7u << 24;    // (post or pre, update, other end)
-constexpr uint32 COUNT_NUMBERS = 10u << 24;     // (block, update): attempts within reach; 8, 9 and 11 are the host's
-
 // Successive 32-bit numbers of one pair of neurons and step.
 struct PairSequence {
     uint32 post, step, stream, pre, key0, key1, used;

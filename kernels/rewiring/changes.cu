@@ -147,7 +147,7 @@ DEVICE int weakest_{{ projection.name }}(Network* net, const int target) {
 // A new synapse as the rule wants it; false if the run must halt for room first.
 DEVICE bool form_{{ projection.name }}(Network* net, const int source, const int target, const int now, const int stage) {
     const int at = add_{{ projection.name }}(net, source, target, stage);
-//% if rule.initial
+//% if rule.initials
     if (at < 0) return at == -1;
     Control* control = net->control;
     auto& projection = net->projections.{{ projection.name }};
@@ -160,7 +160,7 @@ DEVICE bool form_{{ projection.name }}(Network* net, const int source, const int
     {{- names.distance_name() }}
     PairSequence random = {(uint32)post_id, (uint32)now, {{ projection.stream_attempts }}u | SYNAPSE_NUMBERS, (uint32)pre_id, control->seed0, control->seed1, 256u, {0u, 0u, 0u, 0u}};
     (void)random;
-//% for name, text in rule.initial.items()
+//% for name, text in rule.initials.items()
     projection.synapse_{{ name }}[at] = {{ value(rule, "initial", projection.variable_types[name], text) }};
 //% endfor
     return true;

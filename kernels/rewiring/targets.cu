@@ -229,7 +229,7 @@ KERNEL {{ place }}_{{ projection.name }}(Network* net) {
 //% if place == "meet" and rule.only_pairs and rule.trigger != "call"
     if (now / projection.rewiring_every_steps % {{ rule.pairing.every }}) return;
 //% endif
-    if (thread_first() == 0) halt(control, MEETING, {{ projection.stage_of[place] }} + 1, {{ projection.index }}, {{ {"share": 0, "meet": 1, "tally": 2}[place] }});
+    if (thread_first() == 0) meet(control, {{ projection.stage_of[place] }}, {{ projection.index }}, {{ place | upper }});
 }
 //% endfor
 //% endif

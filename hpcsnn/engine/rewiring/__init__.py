@@ -1,1 +1,1 @@
-"""What rewiring needs beside the synapses."""
+"""What rewiring needs beside the synapses: its arrays, and its stages on the host."""

@@ -1,156 +1,126 @@
-"""The arrays that a rule of rewiring works on, beside the synapses: bound once, and made longer when rows grow."""
+"""What a rule of rewiring works on beside the synapses: its numbers, blocks and attempts, and a log that has room."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.codegen.structs import NUMPY
-from hpcsnn.models.base import thresholds
+from hpcsnn.engine.arrays import RankArrays
+from hpcsnn.models.chance_tables import thresholds
 from hpcsnn.models.distance_profiles import displacements_within
-from hpcsnn.models.rewiring import RewiringRule
-from hpcsnn.models.stimuli import SourceModel
-from hpcsnn.network import Network, Projection
-from hpcsnn.network.attached import rewiring_rule, shared_variables, source_variables, target_variables
+from hpcsnn.network import Projection
+from hpcsnn.network.fields import ProjectionRoom
+from hpcsnn.ranks.partition import Placement
 
-if TYPE_CHECKING:
-    from hpcsnn.engine.state import RankState
-
-# Events that a log has room for before the host must take them, beside those of one step at most.
-_LOG_ENTRIES = 1 << 18
-_NOTHING_TO_THIN = (np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.uint64))
+_NOTHING_TO_THIN = (np.empty(0, np.int32), np.empty(0, np.int32))
 _ANYWHERE = 2**31 - 1  # as a squared distance
 
 
-def spikes_back(network: Network, projection: Projection) -> int:
-    """Steps on which the projection's rule looks back for spikes, those that ranks have not exchanged yet included."""
-    rule = rewiring_rule(projection)
-    if rule is None or rule.select.looks_back_ms is None:
-        return 0
-    assert projection.rewiring is not None
-    return network.steps(projection.rewiring.values[rule.select.looks_back_ms]) + network.min_delay_steps()
+def bind_rewiring(state: RankArrays, projection: Projection, room: ProjectionRoom) -> ProjectionRoom:
+    """Put the numbers of a projection's rule into its struct; the room with what the rule needs.
 
-
-def steps_between_updates(network: Network, projection: Projection) -> int:
-    """Steps from one update of the rule to the next."""
-    rule = rewiring_rule(projection)
-    assert rule is not None and projection.rewiring is not None
-    if rule.trigger == "stimulus":
-        model = projection.source.model
-        assert isinstance(model.model, SourceModel)
-        return int(model.constants(network.dt_ms)["window_steps"])
-    return network.steps(projection.rewiring.values["every_ms"]) if rule.trigger == "every_ms" else 1
-
-
-def bind_rewiring(state: RankState, projection: Projection) -> None:
-    """Make the arrays of a projection's rule and put them into its struct."""
-    rule, device, network = rewiring_rule(projection), state.device, state.network
-    assert rule is not None and projection.rewiring is not None
-    part: Any = getattr(state.struct.projections, projection.name)
-    source, target = state.placements[projection.source.name], state.placements[projection.target.name]
-    part.rewiring_every_steps = steps_between_updates(network, projection)
+    Arrays whose entries are made here are bound; the others follow from the room.
+    """
+    rule, network = projection.rule, state.network
+    if rule is None:
+        return room
+    part = state.projection_part(projection.name)
+    part.rewiring_every_steps = network.update_steps(projection)
     reach_squared = projection.rewiring_reach_squared
     part.rewiring_forms_within = _ANYWHERE if reach_squared is None else reach_squared
-    arrays: dict[str, Any] = {"event_log_count": device.zeros(1, np.int32)}
-    for prefix, variables, n in (
-        ("source", source_variables(projection), source.n_own),
-        ("target", target_variables(projection), target.n_own),
-        ("shared", shared_variables(projection), source.n_known),
-    ):
-        for variable in variables:
-            initial = np.full(n, variable.initial, dtype=NUMPY[variable.ctype])
-            arrays[f"{prefix}_{variable.name}"] = device.upload(initial)
-    for name in rule.sums:
-        arrays |= {f"{kind}_{name}": device.zeros(1, np.int64) for kind in ("sum", "partial")}
-    if rule.attempts:
-        arrays |= _attempt_arrays(state, projection, part)
-    if rule.per_target:
-        arrays["n_proposed"] = device.zeros(target.n_own, np.int32)
-        arrays["hook_proposed"] = device.zeros(target.n_own * rule.proposals, np.int32)
-    if rule.replace == "target":
-        arrays["replace_tried"] = device.zeros(target.n_own, np.int32)
-    if rule.replace == "projection" or rule.pairing:
-        arrays["n_formed"] = device.zeros(1, np.int64)
-    if rule.pairing:
-        arrays |= {name: device.zeros(source.n_own, np.int32) for name in ("offers", "out_degree")}
-        arrays["demands"] = device.zeros(target.n_own, np.int32)
-        arrays["local_out_degree"] = device.zeros(source.n_known, np.int32)
-    for name, array in arrays.items():
-        state.bind(part, projection.name, name, array)
-    fit_event_log(state, projection, 1)
+    if not rule.attempts:
+        return room
+    return _bind_attempts(state, projection, part, room)
 
 
-def _attempt_arrays(state: RankState, projection: Projection, part: Any) -> dict[str, Any]:
-    rule, network, device = projection.rewiring, state.network, state.device
-    assert rule is not None and isinstance(rule.model, RewiringRule)
-    target = state.placements[projection.target.name]
+def _bind_attempts(state: RankArrays, projection: Projection, part: Any, room: ProjectionRoom) -> ProjectionRoom:
+    rule, network = projection.rewiring, state.network
+    assert rule is not None
     side, attempts = rule.values["block_side"], rule.values["attempts"]
-    x, y = target.coordinates()
-    blocks_x = projection.target.grid.nx // side
-    blocks = np.unique((y // side) * blocks_x + x // side).astype(np.int32)
+    blocks, blocks_x = blocks_of(projection, state.placements[projection.target.name])
     part.rewiring_block_x = part.rewiring_block_y = side
     # Where the first wiring is unbounded, an existing synapse may be anywhere.
     part.rewiring_reach_squared = _ANYWHERE if projection.reach_squared is None else projection.reach_squared
     if rule.model.select.looks_back_ms:
         part.rewiring_interval = network.min_delay_steps()
         part.rewiring_looks_back = network.steps(rule.values[rule.model.select.looks_back_ms])
-    part.n_blocks = len(blocks)
-    part.n_attempts = n_attempts = len(blocks) * attempts
-    numbers = (blocks[:, None] * attempts + np.arange(attempts, dtype=np.int32)).ravel()
+    part.n_blocks, part.n_attempts = len(blocks), len(blocks) * attempts
     corners = np.repeat(blocks, attempts)
-    dx, dy, count_threshold = _within_reach(projection, attempts) if rule.model.thins else _NOTHING_TO_THIN
+    dx, dy = thinned_displacements(projection)
     part.n_within = len(dx)
-    return {
-        "within_dx": device.upload(dx),
-        "within_dy": device.upload(dy),
-        "count_threshold": device.upload(count_threshold),
-        "attempt_count": device.upload(np.full(len(blocks), attempts, dtype=np.int32)),
-        "block_id": device.upload(blocks),
-        "attempts_done": device.zeros(len(blocks), np.int32),
-        "attempt_number": device.upload(numbers),
-        "attempt_x0": device.upload(corners % blocks_x * side),
-        "attempt_y0": device.upload(corners // blocks_x * side),
-        **{f"attempt_{name}": device.zeros(n_attempts, np.int32) for name in ("target", "source", "distance")},
-        "attempt_decision": device.zeros(n_attempts, np.uint32),
-    }
+    for name, values in {
+        "block_id": blocks,
+        "attempt_number": (blocks[:, None] * attempts + np.arange(attempts, dtype=np.int32)).ravel(),
+        "attempt_x0": corners % blocks_x * side,
+        "attempt_y0": corners // blocks_x * side,
+        "within_dx": dx,
+        "within_dy": dy,
+        "count_threshold": _count_thresholds(projection, len(dx)),
+    }.items():
+        state.bind(part, projection.name, name, state.device.upload(values))
+    return replace(room, n_blocks=len(blocks), n_within=len(dx))
 
 
-def _within_reach(
-    projection: Projection, attempts: int
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint64]]:
-    """Displacements of slots within reach, and 2^32 times the chance of at most 0, 1, .. of the attempts on them.
+def blocks_of(projection: Projection, target: Placement) -> tuple[NDArray[np.int32], int]:
+    """Numbers of the blocks of targets that this rank has neurons of, shape (n,), and how many there are in x."""
+    assert projection.rewiring is not None
+    side = projection.rewiring.values["block_side"]
+    blocks_x = projection.target.grid.nx // side
+    x, y = target.coordinates()
+    return np.unique((y // side) * blocks_x + x // side).astype(np.int32), blocks_x
 
-    Nothing where half of all slots or more are within reach: then all attempts are drawn.
+
+def thinned_displacements(projection: Projection) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Displacements of slots within reach, where only attempts on them are drawn.
+
+    Nothing where half of all slots or more are within reach, or the rule asks otherwise: then all attempts are drawn.
     """
     grid, reach_squared = projection.source.grid, projection.reach_squared
-    if reach_squared is None:
+    if projection.rule is None or not projection.rule.thins or reach_squared is None:
         return _NOTHING_TO_THIN
     dx, dy, squared = displacements_within(reach_squared, grid.nx, grid.ny)
-    if 2 * len(squared) >= grid.size:
-        return _NOTHING_TO_THIN
+    return (dx, dy) if 2 * len(squared) < grid.size else _NOTHING_TO_THIN
+
+
+def _count_thresholds(projection: Projection, n_within: int) -> NDArray[np.uint64]:
+    """2^32 times the chance that at most 0, 1, .. of a block's attempts are on slots within reach."""
+    if n_within == 0:
+        return np.empty(0, np.uint64)
     from scipy.stats import binom  # takes longer to load than most commands take
 
-    return dx, dy, thresholds(binom.cdf(np.arange(attempts), attempts, len(squared) / grid.size))
+    assert projection.rewiring is not None
+    attempts = int(projection.rewiring.values["attempts"])
+    return thresholds(binom.cdf(np.arange(attempts), attempts, n_within / projection.source.grid.size))
 
 
-def fit_event_log(state: RankState, projection: Projection, capacity: int) -> None:
-    """Give the log of events room for all that an update can do while rows have room for `capacity` synapses."""
-    rule, part = projection.rewiring, getattr(state.struct.projections, projection.name)
-    if rule is None or not isinstance(rule.model, RewiringRule):
-        return
+def most_events(projection: Projection, n_blocks: int, n_targets: int, capacity: int) -> int:
+    """Events of one update at most, while rows have room for `capacity` synapses."""
+    rule = projection.rewiring
+    if rule is None:
+        return 0
     most, whole_rows = 0, rule.model.visits_synapses or rule.model.proposes
     if rule.model.attempts:
-        most = int(part.n_blocks) * rule.values["attempts"]
+        most = n_blocks * int(rule.values["attempts"])
         if rule.model.select.pick or whole_rows:  # an attempt may eliminate and form, or what it forms may go at once
             most *= 2
     if whole_rows:  # each synapse may go, each free place be taken
-        most += 2 * capacity * state.placements[projection.target.name].n_own
+        most += 2 * capacity * n_targets
+    return most
+
+
+def fit_event_log(state: RankArrays, projection: Projection, capacity: int, log_entries: int) -> None:
+    """Give the log of events room for all that an update can do while rows have room for `capacity` synapses."""
+    rule, part = projection.rule, state.projection_part(projection.name)
+    if rule is None:
+        return
+    n_blocks = int(part.n_blocks) if rule.attempts else 0
+    most = most_events(projection, n_blocks, state.placements[projection.target.name].n_own, capacity)
     part.most_events = most
-    if projection.record_events and int(part.event_log_size) < most + _LOG_ENTRIES:
-        part.event_log_size = most + _LOG_ENTRIES
+    if projection.record_events and int(part.event_log_size) < most + log_entries:
+        part.event_log_size = most + log_entries
         log, before = state.device.zeros(4 * int(part.event_log_size), np.int32), f"{projection.name}.event_log"
-        if before in state.arrays:  # what is in it has not been taken yet
-            log[: len(state.arrays[before])] = state.arrays[before]
+        log[: len(state.arrays[before])] = state.arrays[before]  # what is in it has not been taken yet
         state.bind(part, projection.name, "event_log", log)

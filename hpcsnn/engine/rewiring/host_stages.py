@@ -10,54 +10,52 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.codegen.constants import HaltReason, MeetingPlace
 from hpcsnn.codegen.random_streams import Purpose, Tag, stream
-from hpcsnn.devices.base import RUNNING, Executable
+from hpcsnn.devices.base import Executable
 from hpcsnn.engine.rewiring.pairing import elements, paired
 from hpcsnn.engine.state import RankState
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Projection
-from hpcsnn.network.attached import rewiring_rule, shared_variables
-from hpcsnn.ranks.source_values import SourceExchange
+from hpcsnn.ranks.source_values import SourceValues
 
-# Places of meeting, as kernels/rewiring/targets.cu numbers them.
-_SHARE, _MEET, _TALLY = 0, 1, 2
 # Rounds of placing what is to be replaced anywhere; a round that finds every place taken leaves the rest to the next.
 _MOST_ROUNDS = 64
 
 
-class Meetings:
-    """The meetings of one simulation; every rank attends each one."""
+class HostStages:
+    """The stages of one simulation's updates that the hosts carry out; every rank attends each one."""
 
-    def __init__(self, state: RankState, executable: Executable, comm: Any) -> None:
+    def __init__(self, state: RankState, executable: Executable) -> None:
         self._state, self._executable = state, executable
-        self._comm = comm if comm is not None and comm.Get_size() > 1 else None
-        self._rank = 0 if self._comm is None else self._comm.Get_rank()
-        self._exchanges: dict[str, SourceExchange] = {}
+        self._ranks = state.communicator
+        self._values: dict[str, SourceValues] = {}
 
     def attend(self) -> None:
         """Do what the kernel that has just halted the schedule asks for; the schedule then goes on behind it."""
         state = self._state
-        stage, place = state.control("stage"), state.control("neuron")
-        projection = list(state.network.projections.values())[state.control("population")]
-        state.set_control("halt", RUNNING)
-        if place == _SHARE:
-            self._share(projection)
-        elif place == _TALLY:
-            self._count_out_degree(projection)
-        else:
-            self._meet(projection)
+        stage, place = state.control("stage"), MeetingPlace(state.control("place"))
+        projection = list(state.network.projections.values())[state.control("owner")]
+        state.set_control("halt", HaltReason.RUNNING)
+        match place:
+            case MeetingPlace.SHARE:
+                self._share(projection)
+            case MeetingPlace.TALLY:
+                self._count_out_degree(projection)
+            case MeetingPlace.MEET:
+                self._meet(projection)
         state.set_control("stage", stage)
 
-    def _exchange(self, projection: Projection) -> SourceExchange:
+    def _of_sources(self, projection: Projection) -> SourceValues:
         name = projection.source.name
-        if name not in self._exchanges:
-            self._exchanges[name] = SourceExchange(self._comm, self._state.placements[name])
-        return self._exchanges[name]
+        if name not in self._values:
+            self._values[name] = SourceValues(self._ranks, self._state.placements[name])
+        return self._values[name]
 
     def _share(self, projection: Projection) -> None:
         """Variables of sources to the ranks that know them."""
-        states = {variable.name for variable in projection.source.model.model.state}  # type: ignore[attr-defined]
-        for variable in shared_variables(projection):
+        states = {variable.name for variable in projection.source.state}
+        for variable in projection.shared_variables:
             mine = variable.name in states
             own = (
                 f"{projection.source.name}.state_{variable.name}"
@@ -65,11 +63,11 @@ class Meetings:
                 else f"{projection.name}.source_{variable.name}"
             )
             n_own = self._state.placements[projection.source.name].n_own
-            values = self._exchange(projection).shared(self._state.read(own)[:n_own])
+            values = self._of_sources(projection).shared(self._state.read(own)[:n_own])
             self._state.write(f"{projection.name}.shared_{variable.name}", values)
 
     def _meet(self, projection: Projection) -> None:
-        rule = rewiring_rule(projection)
+        rule = projection.rule
         assert rule is not None
         if rule.replace == "projection":
             self._replace(projection)
@@ -94,7 +92,7 @@ class Meetings:
         return self._state.control("step") + (0 if rule.trigger == "call" else 1)
 
     def _total(self, value: int) -> int:
-        return value if self._comm is None else int(self._comm.allreduce(value))
+        return sum(self._ranks.gather(value))
 
     def _run(self, kernel: str, projection: Projection) -> None:
         placements = self._state.placements
@@ -102,7 +100,7 @@ class Meetings:
         self._executable.run(f"{kernel}_{projection.name}", items)
 
     def _part(self, projection: Projection) -> Any:
-        return getattr(self._state.struct.projections, projection.name)
+        return self._state.projection_part(projection.name)
 
     # -- forming -------------------------------------------------------------------------------------------------------
 
@@ -125,7 +123,7 @@ class Meetings:
         state.write(f"{projection.name}.n_formed", np.zeros(1, dtype=np.int64))
         self._run("form_proposed", projection)
         while reason := state.control("halt"):
-            state.make_room(reason)
+            state.make_room(HaltReason(reason))
             self._run("form_proposed", projection)
         return self._total(int(state.read(f"{projection.name}.n_formed")[0]))
 
@@ -170,12 +168,12 @@ class Meetings:
             [
                 self._words(projection, Tag.DEMAND, demand_ids, demand),
                 demand_ids,
-                np.full(len(demanded), self._rank),
+                np.full(len(demanded), self._ranks.rank),
                 demanded,
             ]
         )
-        pairs = paired(self._comm, offers.astype(np.int64), demands.astype(np.int64))
-        pairs[:, 1] = self._exchange(projection).local(pairs[:, 1])
+        pairs = paired(self._ranks, offers.astype(np.int64), demands.astype(np.int64))
+        pairs[:, 1] = self._of_sources(projection).local(pairs[:, 1])
         self._form(projection, pairs)
         self._count_out_degree(projection)
         self._run("offers", projection)
@@ -187,7 +185,7 @@ class Meetings:
     ) -> NDArray[np.uint32]:
         index = list(self._state.network.projections).index(projection.name)
         number = stream(Purpose.ATTEMPTS, index) | tag << 24
-        rule = rewiring_rule(projection)
+        rule = projection.rule
         assert rule is not None
         return self._state.words(self._executable, entities, number, draws, self._now(rule))
 
@@ -196,7 +194,7 @@ class Meetings:
         n_known = state.placements[projection.source.name].n_known
         state.write(f"{name}.local_out_degree", np.zeros(n_known, dtype=np.int32))
         self._run("count_out_degree", projection)
-        out_degree = self._exchange(projection).added_up(state.read(f"{name}.local_out_degree")[:n_known])
+        out_degree = self._of_sources(projection).added_up(state.read(f"{name}.local_out_degree")[:n_known])
         state.write(f"{name}.out_degree", out_degree)
 
     def _retract(self, projection: Projection) -> None:
@@ -215,16 +213,16 @@ class Meetings:
         pre, row = pre[chosen].astype(np.int32), row[chosen]
         post = target.global_id[row]
         keys = self._words(projection, Tag.RETRACT, post, pre)
-        found = np.column_stack([pre, keys, post, np.full(len(pre), self._rank), row]).astype(np.int64)
+        found = np.column_stack([pre, keys, post, np.full(len(pre), self._ranks.rank), row]).astype(np.int64)
         # Of what this rank has, no more than might go; then of what all ranks have.
         going = _least(self._gathered(_least(found, surplus)), surplus)
-        mine = going[going[:, 3] == self._rank]
-        local = self._exchange(projection).local(mine[:, 0])
+        mine = going[going[:, 3] == self._ranks.rank]
+        local = self._of_sources(projection).local(mine[:, 0])
         self._put_lists(projection, np.column_stack([mine[:, 4], local]))
         self._run("retract", projection)
 
     def _gathered(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        return rows if self._comm is None else np.concatenate(self._comm.allgather(rows))
+        return np.concatenate(self._ranks.gather(rows))
 
 
 def _least(found: NDArray[np.int64], surplus: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -7,10 +7,10 @@ the same place is, and pairs go to the rank of their target: three messages to e
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
+
+from hpcsnn.ranks.communicator import Communicator
 
 # key, neuron (global id), and for demands the rank and index of the target
 Elements = NDArray[np.int64]
@@ -23,28 +23,24 @@ def elements(ids: NDArray[np.int32], counts: NDArray[np.int32]) -> tuple[NDArray
     return np.repeat(ids, counts), number.astype(np.int32)
 
 
-def paired(comm: Any, offers: Elements, demands: Elements) -> NDArray[np.int64]:
+def paired(communicator: Communicator, offers: Elements, demands: Elements) -> NDArray[np.int64]:
     """Pairs for the targets of this rank, shape (n, 2): local target and source id, in the order of their places.
 
     Args:
         offers: shape (n, 2): a key below 2^32 and the source's id.
         demands: shape (m, 4): a key, the target's id, this rank, and the target's index on it.
     """
-    n_ranks = 1 if comm is None else comm.Get_size()
-    if n_ranks == 1:
-        offers, demands = _sorted(offers), _sorted(demands)
-        n = min(len(offers), len(demands))
-        return np.stack([demands[:n, 3], offers[:n, 1]], axis=1)
-    offers = _sorted(_sent(comm, offers, offers[:, 0] * n_ranks >> 32))
-    demands = _sorted(_sent(comm, demands, demands[:, 0] * n_ranks >> 32))
-    n_offers, n_demands = np.array(comm.allgather((len(offers), len(demands)))).T
-    rank, first = comm.Get_rank(), np.concatenate([[0], np.cumsum(n_demands)])
+    n_ranks, rank = communicator.size, communicator.rank
+    offers = _sorted(_sent(communicator, offers, offers[:, 0] * n_ranks >> 32))
+    demands = _sorted(_sent(communicator, demands, demands[:, 0] * n_ranks >> 32))
+    n_offers, n_demands = np.array(communicator.gather((len(offers), len(demands)))).T
+    first = np.concatenate([[0], np.cumsum(n_demands)])
     place = int(n_offers[:rank].sum()) + np.arange(len(offers))
     wanted = place < first[-1]
     there = np.searchsorted(first, place[wanted], side="right") - 1
-    met = _sent(comm, np.column_stack([place, offers[:, 1]])[wanted], there)
+    met = _sent(communicator, np.column_stack([place, offers[:, 1]])[wanted], there)
     demand = demands[met[:, 0] - first[rank]]
-    pairs = _sent(comm, np.column_stack([met[:, 0], demand[:, 3], met[:, 1]]), demand[:, 2])
+    pairs = _sent(communicator, np.column_stack([met[:, 0], demand[:, 3], met[:, 1]]), demand[:, 2])
     return pairs[np.argsort(pairs[:, 0])][:, 1:]
 
 
@@ -52,6 +48,6 @@ def _sorted(rows: Elements) -> Elements:
     return rows[np.lexsort((rows[:, 1], rows[:, 0]))]
 
 
-def _sent(comm: Any, rows: NDArray[np.int64], to: NDArray[np.int64]) -> NDArray[np.int64]:
+def _sent(communicator: Communicator, rows: NDArray[np.int64], to: NDArray[np.int64]) -> NDArray[np.int64]:
     """Rows to the ranks named; what has come here."""
-    return np.concatenate(comm.alltoall([rows[to == rank] for rank in range(comm.Get_size())]))
+    return np.concatenate(communicator.swap([rows[to == rank] for rank in range(communicator.size)]))

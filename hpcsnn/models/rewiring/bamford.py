@@ -1,6 +1,7 @@
 """Bamford's rule as Knight, Senk & Nowotny 2025 run it: any slot is tried, whatever the target's in-degree."""
 
-from hpcsnn.models.base import Parameter, Table, probability, thresholds
+from hpcsnn.models.base import Parameter, Table, probability
+from hpcsnn.models.chance_tables import thresholds
 from hpcsnn.models.distance_profiles import gaussian_profile, gaussian_reach
 from hpcsnn.models.rewiring.rule import RewiringRule
 from hpcsnn.models.rewiring.selections import UNIFORM

@@ -11,9 +11,9 @@ from typing import Any, ClassVar, Literal, get_args, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.codegen.snippets import without_comments
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Derived, Model, Parameter, Table, Variable
+from hpcsnn.models.snippet_text import without_comments
 from hpcsnn.models.synapses import SpikeTrace
 
 EVERY_MS = Parameter(1.0, "ms", "time between updates", above=0.0)
@@ -164,8 +164,6 @@ class RewiringRule(Model):
             object.__setattr__(self, name, {**extra, **getattr(self, name)})
         if self.pairing is not None and len(self.reasons) < 2:
             object.__setattr__(self, "reasons", ("target", "source"))
-        if isinstance(self.initial, str):
-            object.__setattr__(self, "initial", {"weight": self.initial})
 
     def _check(self) -> None:
         """Refuse what would never run, and names that lead nowhere.
@@ -203,6 +201,11 @@ class RewiringRule(Model):
                 )
 
     @property
+    def initials(self) -> Mapping[str, str]:
+        """``initial`` by the variable's name."""
+        return {"weight": self.initial} if isinstance(self.initial, str) else self.initial
+
+    @property
     def attempts(self) -> bool:
         """Whether an update makes attempts on slots that are drawn."""
         return bool(self.select.draw)
@@ -216,10 +219,9 @@ class RewiringRule(Model):
     def texts(self) -> tuple[str, ...]:
         """All snippets."""
         pairing = dataclasses.astuple(self.pairing) if self.pairing else ()
-        assert isinstance(self.initial, Mapping)
         return (
             *(self.select.draw, self.select.pick, self.eliminate, self.form, self.reason, self.update, self.per_target),
-            *(self.update_source, self.update_target, *self.initial.values(), *self.sums.values(), *pairing),
+            *(self.update_source, self.update_target, *self.initials.values(), *self.sums.values(), *pairing),
         )
 
     def mentions(self, name: str) -> bool:

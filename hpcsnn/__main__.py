@@ -1,0 +1,5 @@
+"""``python -m hpcsnn``: the command line."""
+
+from hpcsnn.cli.app import app
+
+app(prog_name="hpcsnn")

@@ -1,0 +1,80 @@
+"""Maps of synapses by displacement: how many there are, and how strong, from sources this far away in x and y."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from hpcsnn.analysis.topography import torus_displacement
+from hpcsnn.engine.simulation import Simulation
+from hpcsnn.network import Grid
+
+# Maps show at most this far in each direction.
+_WINDOW = 16
+
+
+@dataclass(frozen=True)
+class DisplacementMap:
+    """Synapses by displacement post - pre: counts and sums of weights, both of shape (len(dy), len(dx))."""
+
+    dx: NDArray[np.int64]
+    dy: NDArray[np.int64]
+    count: NDArray[np.float64]
+    weight_sum: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, grid: Grid, synapses: Mapping[str, NDArray[Any]]) -> DisplacementMap:
+        """The map of some synapses (columns ``pre``, ``post``, ``weight``) on one grid, up to 16 grid units."""
+        axes = [
+            np.arange(max(-((side - 1) // 2), -_WINDOW), min(side // 2, _WINDOW) + 1) for side in (grid.nx, grid.ny)
+        ]
+        dx, dy = torus_displacement(grid, synapses["pre"], synapses["post"])
+        column, row = dx - axes[0][0], dy - axes[1][0]
+        shape = (len(axes[1]), len(axes[0]))
+        inside = (column >= 0) & (column < shape[1]) & (row >= 0) & (row < shape[0])
+        cell, weight = (row * shape[1] + column)[inside], synapses["weight"][inside].astype(np.float64)
+        count = np.bincount(cell, minlength=shape[0] * shape[1]).astype(np.float64)
+        weight_sum = np.bincount(cell, weights=weight, minlength=shape[0] * shape[1]).astype(np.float64)
+        return cls(axes[0], axes[1], count.reshape(shape), weight_sum.reshape(shape))
+
+    def __add__(self, other: DisplacementMap) -> DisplacementMap:
+        return DisplacementMap(self.dx, self.dy, self.count + other.count, self.weight_sum + other.weight_sum)
+
+
+def has_places(source: Grid, target: Grid) -> bool:
+    """Whether distances between two populations mean something: one grid, of more than one row."""
+    return source == target and target.ny > 1
+
+
+def displacement_map(simulation: Simulation, name: str) -> DisplacementMap | None:
+    """The map of one projection over all ranks; None where its populations have no common places. A collective call."""
+    projection = simulation.network.projections[name]
+    if not has_places(projection.source.grid, projection.target.grid):
+        return None
+    own = DisplacementMap.of(projection.target.grid, simulation.synapses(name))
+    count, weight_sum = simulation.sum_over_ranks(np.stack([own.count, own.weight_sum]))
+    return DisplacementMap(own.dx, own.dy, count, weight_sum)
+
+
+def write_displacement(path: Path, projection: str, when: str, displacement: DisplacementMap) -> None:
+    """Put a displacement map (``start`` or ``end``) into the group ``displacement.zarr`` at `path`; one rank calls."""
+    group = zarr.open_group(path, mode="a", zarr_format=3).require_group(f"{projection}/{when}")
+    group.attrs.update({"dx": displacement.dx.tolist(), "dy": displacement.dy.tolist()})
+    group.create_array("count", data=displacement.count, overwrite=True)
+    group.create_array("weight_sum", data=displacement.weight_sum, overwrite=True)
+
+
+def read_displacement(path: Path, projection: str, when: str) -> DisplacementMap | None:
+    """The map that `write_displacement` put there; None if there is none."""
+    if not (path / projection / when).is_dir():
+        return None
+    group = zarr.open_group(path / projection / when, mode="r")
+    attributes: Any = group.attrs
+    axes = (np.asarray(attributes["dx"], dtype=np.int64), np.asarray(attributes["dy"], dtype=np.int64))
+    return DisplacementMap(*axes, *(np.asarray(group[name][...]) for name in ("count", "weight_sum")))  # type: ignore[index]

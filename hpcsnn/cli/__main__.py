@@ -1,0 +1,5 @@
+"""``python -m hpcsnn.cli``."""
+
+from hpcsnn.cli.app import app
+
+app()

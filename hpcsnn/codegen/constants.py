@@ -1,0 +1,92 @@
+"""Numbers and small structs that kernels and Python must agree on: declared here, and from here put into the source."""
+
+from __future__ import annotations
+
+import ctypes
+from enum import IntEnum
+
+from hpcsnn.codegen.random_streams import Tag
+
+# Threads of a GPU that share one row or one outgoing list. A host has one, racing threads (tests) have fewer.
+GPU_LANES = 32
+
+
+class HaltReason(IntEnum):
+    """Why a schedule stopped before the step that it was asked to reach."""
+
+    RUNNING = 0
+    ROWS_FULL = 1
+    OUTGOING_FULL = 2
+    NOT_FINITE = 3
+    EXCHANGE_FAILED = 4
+    LOG_FULL = 5
+    MEETING = 6
+
+
+class MeetingPlace(IntEnum):
+    """Where in an update of a rule the ranks' hosts have something to do together."""
+
+    TALLY = 0
+    """Sources get to know their out-degree."""
+    SHARE = 1
+    """Variables of sources go to the ranks of their targets."""
+    MEET = 2
+    """Sums, replacement and pairing."""
+
+
+class Control(ctypes.Structure):
+    """One per rank. A kernel that cannot go on sets ``halt``; every later kernel then returns at once, so that the host
+    can mend the cause and go on at (step, stage), whether the steps ran in a loop or in a CUDA graph.
+
+    ``owner`` is the number of the population or projection that halted, ``neuron`` its neuron, ``place`` the place of a
+    meeting.
+    """
+
+    _fields_ = [
+        *((name, ctypes.c_int32) for name in ("step", "halt", "stage", "owner", "neuron", "place", "bin_steps")),
+        *((name, ctypes.c_uint32) for name in ("seed0", "seed1")),
+    ]
+
+
+class Trace(ctypes.Structure):
+    """An exponential trace, kept as its value at its last spike: it costs nothing while its neuron is silent."""
+
+    _fields_ = [("value", ctypes.c_float), ("last", ctypes.c_int32)]
+
+
+class DecayTable(ctypes.Structure):
+    """decay^n = coarse[n / 256] * fine[n % 256]; zero past the end."""
+
+    _fields_ = [("fine", ctypes.c_void_p), ("coarse", ctypes.c_void_p), ("n_coarse", ctypes.c_int32)]
+
+
+_CTYPES: dict[type, str] = {
+    ctypes.c_int32: "int",
+    ctypes.c_uint32: "uint32",
+    ctypes.c_float: "float",
+    ctypes.c_void_p: "const float*",
+}
+
+
+def constants_text() -> str:
+    """The same for C++, to stand before all other text."""
+    lines = [f"constexpr int GPU_LANES = {GPU_LANES};"]
+    for enumeration in (HaltReason, MeetingPlace):
+        members = ", ".join(f"{member.name} = {member.value}" for member in enumeration)
+        lines.append(f"enum {enumeration.__name__} {{ {members} }};")
+    # What a projection's rewiring draws beside attempts, told apart in the upper bits of its stream.
+    lines += [f"constexpr unsigned int {tag.name}_NUMBERS = {tag.value}u << 24;" for tag in Tag]
+    return "\n".join(lines) + "\n"
+
+
+def _members(struct: type[ctypes.Structure]) -> list[tuple[str, type]]:
+    return [(name, kind) for name, kind, *_ in struct._fields_]
+
+
+def structs_text() -> str:
+    """The small structs for C++; their types are those of kernels/base/device.cuh."""
+    lines = []
+    for struct in (Control, Trace, DecayTable):
+        fields = " ".join(f"{_CTYPES[kind]} {name};" for name, kind in _members(struct))
+        lines.append(f"struct {struct.__name__} {{ {fields} }};")
+    return "\n".join(lines) + "\n"

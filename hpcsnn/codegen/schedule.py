@@ -1,0 +1,107 @@
+"""The schedule: the stages of a step, in order, each a kernel with its trigger; and those of an update of a rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hpcsnn.models.rewiring import RewiringRule
+from hpcsnn.network import Network, Projection
+
+Phase = Literal["neurons", "delivery", "plasticity", "exchange", "rewiring"]
+PHASES: tuple[Phase, ...] = ("neurons", "delivery", "plasticity", "exchange", "rewiring")
+# The one stage that is no kernel.
+EXCHANGE = "exchange_spikes"
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """When a stage runs: every n steps; `every` is where in the struct n is."""
+
+    name: str
+    every: str
+    at_start: bool
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One kernel of a step, or the exchange between ranks.
+
+    `items` is where in the struct the number of items is that the kernel loops over (None: one item), `team` whether
+    LANES threads share an item, `meets` whether the kernel halts for the ranks' hosts to meet.
+    """
+
+    kernel: str
+    phase: Phase
+    items: str | None = None
+    team: bool = False
+    trigger: Trigger | None = None
+    meets: bool = False
+
+
+def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
+    """The stages of one step, in order (the reference's order of operations; see ARCHITECTURE.md)."""
+    sources = [population.name for population in network.populations.values() if population.is_source]
+    neurons = [population.name for population in network.populations.values() if not population.is_source]
+    stages = [Stage("begin_step", "neurons")]
+    for name in sources:
+        trigger = Trigger(f"window_{name}", f"populations.{name}.model_window_steps", True)
+        stages.append(Stage(f"window_{name}", "neurons", f"populations.{name}.n_own", trigger=trigger))
+    for name, projection in network.projections.items():
+        known = f"populations.{projection.source.name}.n_known"
+        stages.append(Stage(f"deliver_{name}", "delivery", known, team=True))
+        if projection.synapse.model.own_pre_traces:
+            stages.append(Stage(f"trace_{name}", "delivery", known))
+    for name, projection in network.projections.items():
+        if projection.synapse.model.on_post_spike:
+            stages.append(
+                Stage(f"postsynaptic_{name}", "plasticity", f"populations.{projection.target.name}.n_own", team=True)
+            )
+    stages += [Stage(f"update_{name}", "neurons", f"populations.{name}.n_own") for name in neurons]
+    stages += [Stage(f"spike_{name}", "neurons", f"populations.{name}.n_own") for name in sources]
+    if n_ranks > 1:
+        stages.append(Stage(EXCHANGE, "exchange", trigger=Trigger("exchange", "exchange.interval", False)))
+    for projection in network.projections.values():
+        rule = projection.rule
+        if rule is not None and rule.trigger != "call":
+            stages += rewiring_stages(projection, rule)
+    stages.append(Stage("end_step", stages[-1].phase))
+    return tuple(stages)
+
+
+def rewiring_stages(projection: Projection, rule: RewiringRule) -> list[Stage]:
+    """The stages of one update of a rule, in order."""
+    name = projection.name
+    trigger = Trigger(f"rewiring_{name}", f"projections.{name}.rewiring_every_steps", False)
+    sources = f"populations.{projection.source.name}.n_own"
+    targets, blocks = f"populations.{projection.target.name}.n_own", f"projections.{name}.n_blocks"
+    parts = [
+        ("tally", None, rule.tallies),
+        ("sources", sources, bool(rule.update_source)),
+        ("share", None, rule.shares),
+        ("targets", targets, bool(rule.update_target)),
+        ("visit_synapses", targets, rule.visits_synapses),
+        ("draw_attempts", f"projections.{name}.n_attempts", rule.attempts),
+        ("rewire", blocks, rule.attempts),
+        ("per_target", targets, bool(rule.per_target)),
+        ("form_hooked", targets, bool(rule.per_target)),
+        ("clear_tries", targets, rule.replace == "target"),
+        ("replace", targets, rule.replace == "target"),
+        ("meet", None, rule.meets),
+    ]
+    return [
+        Stage(f"{kernel}_{name}", "rewiring", items, trigger=trigger, meets=items is None)
+        for kernel, items, wanted in parts
+        if wanted
+    ]
+
+
+def host_stage_kernels(rule: RewiringRule) -> list[str]:
+    """Kernels that the hosts run where ranks meet."""
+    lists = rule.replace == "projection" or rule.pairing is not None
+    return [
+        *(f"sum_{name}" for name in rule.sums),
+        *(["draw_candidates"] if rule.replace == "projection" else []),
+        *(["form_proposed"] if lists else []),
+        *(["offers", "demands", "remove_surplus", "retract", "count_out_degree", "settle"] if rule.pairing else []),
+    ]

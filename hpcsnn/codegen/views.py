@@ -1,0 +1,118 @@
+"""What the templates see: stages, populations, projections and models as plain attributes."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from hpcsnn.codegen.constants import MeetingPlace
+from hpcsnn.codegen.random_streams import Purpose, stream
+from hpcsnn.codegen.schedule import EXCHANGE, PHASES, Stage
+from hpcsnn.codegen.snippet_names import names_by_slot
+from hpcsnn.models.base import Configured, Model
+from hpcsnn.models.rewiring import RewiringRule
+from hpcsnn.network import Network, Population, Projection
+
+
+def stage_views(stages: tuple[Stage, ...]) -> list[SimpleNamespace]:
+    views = []
+    for index, stage in enumerate(stages):
+        last = index + 1 == len(stages) or stages[index + 1].phase != stage.phase
+        views.append(
+            SimpleNamespace(
+                trigger=stage.trigger.name if stage.trigger else None,
+                call=f"{EXCHANGE}(net)" if stage.kernel == EXCHANGE else f"LAUNCH({stage.kernel})",
+                ends_phase=last,
+                phase_index=PHASES.index(stage.phase),
+            )
+        )
+    return views
+
+
+def population_view(network: Network, population: Population, stage_of: dict[str, int]) -> SimpleNamespace:
+    index = list(network.populations).index(population.name)
+    return SimpleNamespace(
+        name=population.name,
+        index=index,
+        model=_model_view(population.model),
+        is_source=population.is_source,
+        stream_spikes=stream(Purpose.SPIKES, index),
+        incoming=[_projection_view(network, projection, stage_of) for projection in network.incoming(population)],
+    )
+
+
+def _projection_view(network: Network, projection: Projection, stage_of: dict[str, int]) -> SimpleNamespace:
+    index = list(network.projections).index(projection.name)
+    rule, suffix = projection.rule, f"_{projection.name}"
+    variables = projection.synapse_variables
+    return SimpleNamespace(
+        name=projection.name,
+        index=index,
+        source=projection.source.name,
+        target=projection.target.name,
+        input_type=projection.input_scale()[0],
+        connector=_model_view(projection.connector),
+        receptor=_model_view(projection.receptor),
+        synapse=_model_view(projection.synapse),
+        rewiring=_rule_view(projection, rule) if rule else None,
+        variables=variables,
+        columns=projection.synapse_columns,
+        delays=projection.delays is not None,
+        variable_types={variable.name: variable.ctype for variable in variables},
+        pre_traces=projection.pre_traces,
+        post_traces=projection.post_traces,
+        source_state=projection.source.state,
+        target_state=projection.target.state,
+        shared=projection.shared_variables,
+        meeting_places=[place for place in map(str.lower, MeetingPlace.__members__) if f"{place}{suffix}" in stage_of],
+        stage_of={kernel.removesuffix(suffix): stage for kernel, stage in stage_of.items() if kernel.endswith(suffix)}
+        | {"form_proposed": 0},  # not of the schedule: the host goes on by itself
+        own_pre_traces=projection.synapse.model.own_pre_traces,
+        own_post_traces=projection.synapse.model.own_post_traces,
+        stream_connect=stream(Purpose.CONNECT, index),
+        stream_attempts=stream(Purpose.ATTEMPTS, index),
+    )
+
+
+def _model_view(configured: Configured[Model]) -> SimpleNamespace:
+    """The model's attributes, its snippets without the blank lines around them, and its constants with their types.
+
+    ``constants`` are one number, ``arrays`` one value a neuron.
+    """
+    model = configured.model
+    attributes = {name: getattr(model, name) for name in model.__dataclass_fields__}
+    own = [
+        variable.name
+        for group in ("state", "variables", "pre_traces", "post_traces")
+        for variable in attributes.get(group, ())
+    ]
+    constants, arrays = configured.constant_types(), configured.array_types()
+    sees = (
+        *own,
+        *(name for name, _ in (*constants, *arrays)),
+        *model.tables,
+        *(f"n_{name}" for name in model.tables),
+        *model.SEES,
+    )
+    return SimpleNamespace(**attributes, constants=constants, arrays=arrays, kind=model.KIND, sees=sees, sees_in={})
+
+
+def _rule_view(projection: Projection, rule: RewiringRule) -> SimpleNamespace:
+    """The rule's view, which sees what its projection's synapses and neurons carry."""
+    assert projection.rewiring is not None
+    view = _model_view(projection.rewiring)
+    view.sees_in = names_by_slot(projection, view.sees)
+    view.target_variables = projection.target_variables
+    for name in ("visits_synapses", "shares", "meets", "proposes", "thins", "only_pairs", "initials"):
+        setattr(view, name, getattr(rule, name))
+    view.uses_distance = rule.mentions("distance_squared")
+    return view
+
+
+def bind_parameters(owner: str, model: SimpleNamespace, prefix: str) -> str:
+    """C++ lines that give a model's constants and tables their own names in a kernel."""
+    lines = [f"    const {ctype} {name} = {owner}.{prefix}{name};" for name, ctype in model.constants]
+    for name, table in model.tables.items():
+        lines.append(f"    const {table.ctype}* {name} = {owner}.{prefix}{name};")
+        lines.append(f"    const int n_{name} = {owner}.n_{prefix}{name};")
+    lines += [f"    (void)n_{name};" for name in model.tables]
+    return "\n".join(lines)

@@ -1,0 +1,89 @@
+"""A model's constants and tables, and the tables that traces decay by, put where kernels find them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from hpcsnn.engine.arrays import RankArrays
+from hpcsnn.errors import ConfigurationError
+from hpcsnn.models.base import Configured, Model, PlacementContext
+from hpcsnn.network import Projection
+from hpcsnn.network.fields import FINE_POWERS, NUMPY, decay_fields
+from hpcsnn.ranks.partition import Placement
+
+
+class ValuesForTables(dict[str, Any]):
+    """Parameters and derived constants by name, without those that differ between neurons: a table has one for all."""
+
+    def __init__(self, configured: Configured[Model], constants: Mapping[str, float | int]) -> None:
+        values = {name: value for name, value in configured.values.items() if name not in configured.arrays}
+        super().__init__(values | {name: constants[name] for name in configured.model.derived if name in constants})
+        self._model = configured.name
+
+    def __missing__(self, name: str) -> Any:
+        raise ConfigurationError(
+            f"{self._model}.{name}: one value a neuron is not allowed; a table of this model depends on it, so it must "
+            "be one number"
+        )
+
+
+def made_tables(
+    configured: Configured[Model], dt_ms: float, here: Placement, source: Placement | None = None
+) -> dict[str, np.ndarray[Any, Any]]:
+    """A model's tables by name, as a rank needs them.
+
+    Args:
+        here: the population that the tables' rows belong to, on this rank.
+        source: the sources of a projection, where it is one's.
+    """
+    tables = configured.model.tables
+    if not tables:
+        return {}
+    x, y = here.coordinates()
+    grid, source_grid = here.tiling.grid, (source or here).tiling.grid
+    values = ValuesForTables(configured, configured.constants(dt_ms))
+    context = PlacementContext(values, dt_ms, here.global_id, x, y, grid.nx, grid.ny, source_grid.nx, source_grid.ny)
+    return {name: np.ascontiguousarray(table.make(context), dtype=NUMPY[table.ctype]) for name, table in tables.items()}
+
+
+def bind_model(
+    state: RankArrays,
+    part: Any,
+    owner: str,
+    prefix: str,
+    configured: Configured[Model],
+    here: Placement,
+    source: Placement | None = None,
+) -> None:
+    """Put a model's constants that are one number, and its tables, into the struct of its owner."""
+    for name, value in configured.constants(state.network.dt_ms).items():
+        setattr(part, prefix + name, value)
+    for name, table in made_tables(configured, state.network.dt_ms, here, source).items():
+        state.bind(part, owner, prefix + name, state.device.upload(table))
+        setattr(part, f"n_{prefix}{name}", table.size)
+
+
+def bind_decays(state: RankArrays, projection: Projection) -> None:
+    """Make the tables of decay^n, n = 256 coarse + fine, of each trace of a projection."""
+    dt_ms, part = state.network.dt_ms, state.projection_part(projection.name)
+    for trace, tau_ms in trace_taus_ms(projection, dt_ms):
+        table = getattr(part, f"decay_{trace}")
+        fine, coarse = decay_fields(dt_ms, tau_ms)
+        for field, stride in ((fine, 1), (coarse, FINE_POWERS)):
+            assert field.length is not None
+            steps = stride * np.arange(field.length(None))
+            powers = np.exp(-dt_ms / tau_ms * steps).astype(np.float32)
+            state.bind(table, f"{projection.name}.decay_{trace}", field.name, state.device.upload(powers))
+            if field is coarse:
+                table.n_coarse = len(powers)
+
+
+def trace_taus_ms(projection: Projection, dt_ms: float) -> list[tuple[str, float]]:
+    """Name and time constant of each trace of a projection's synapse model and rule."""
+    rule = projection.rewiring
+    constants = (rule.constants(dt_ms) if rule else {}) | projection.synapse.constants(dt_ms)
+    traces = (*projection.pre_traces, *projection.post_traces)
+    return [(trace.name, float(constants[trace.tau])) for trace in traces]

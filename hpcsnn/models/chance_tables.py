@@ -1,0 +1,42 @@
+"""Chances as the whole numbers that kernels compare random numbers with: thresholds, waiting times, counts."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Expected events a step that `poisson_table` is long enough for: more than 254 are then rarer than 2^-32.
+MOST_POISSON_EVENTS = 128.0
+
+
+def threshold64(probability: float) -> int:
+    """The 64-bit number below which a 32-bit random number means success."""
+    return round(probability * 2.0**32)
+
+
+def thresholds(probabilities: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """`threshold64` of each entry."""
+    return np.rint(probabilities * 2.0**32).astype(np.uint64)
+
+
+def poisson_table(mean: float) -> NDArray[np.uint32]:
+    """Table for ``poisson_events``: (chance of at most k = 0 .. 254 events) * 2^32 - 1.
+
+    `mean` is the expected number of events, at most `MOST_POISSON_EVENTS`. Result (255,), uint32.
+    """
+    ratios = mean / np.maximum(np.arange(255), 1)
+    ratios[0] = math.exp(-mean)
+    at_most = np.cumsum(np.cumprod(ratios))
+    return np.clip(np.rint(at_most * 2.0**32) - 1.0, 0.0, 2.0**32 - 1.0).astype(np.uint32)
+
+
+def survival_table(success: NDArray[np.float64], length: int) -> NDArray[np.uint32]:
+    """Table for ``waiting_steps``: (chance of no success in k = 1 .. length trials) * 2^32 - 1.
+
+    Shapes: `success` (n,) chances per trial below 1; result (n, length), uint32.
+    """
+    k = np.arange(1, length + 1)
+    chance = np.exp(np.log1p(-success)[:, None] * k[None, :])
+    return np.clip(np.rint(chance * 2.0**32) - 1.0, 0.0, 2.0**32 - 1.0).astype(np.uint32)

@@ -1,0 +1,353 @@
+"""Every array that a rank holds, once: whose it is, its type, how long, what it starts with, where it is kept on disk.
+
+The structs that kernels see, allocation, growth, checkpoints, restoring, digests, the memory estimate and the
+conformance tests read this table: a variable of a model, a trace, or an array of a stage is one line here and nowhere
+else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+import numpy as np
+
+from hpcsnn.models.base import Configured, Model, Variable
+from hpcsnn.models.rewiring.rule import RewiringRule
+from hpcsnn.network.population import Population
+from hpcsnn.network.projection import Projection
+
+# An exponential trace, kept as its value at its last spike: it costs nothing while its neuron is silent.
+TRACE = np.dtype([("value", np.float32), ("last", np.int32)])
+# What C++ types are to NumPy.
+NUMPY: dict[str, Any] = {
+    "int": np.int32,
+    "float": np.float32,
+    "uint32": np.uint32,
+    "uint64": np.uint64,
+    "int64": np.int64,
+    "Probability": np.uint64,  # its threshold
+    "Trace": TRACE,
+}
+# Arrays that kernels read in groups end in this much padding.
+PADDING = 64
+NEVER = 2**31 - 1
+# "Long ago" for a trace that has seen no spike; far from overflow when subtracted from a step.
+LONG_AGO = -(2**30)
+# What is counted of a projection's synapses over a whole run.
+COUNTERS = ("formed", "eliminated", "refused")
+# Powers of a decay that each of its two tables has: decay^n = coarse[n / 256] * fine[n % 256].
+FINE_POWERS = 256
+
+
+class Neurons(Enum):
+    """Whose values the first entries of an array are, one per neuron in the rank's local order."""
+
+    OWN = auto()
+    """Neurons of the population that the rank owns."""
+    SOURCE = auto()
+    """Source neurons of the projection that the rank owns."""
+    KNOWN_SOURCE = auto()
+    """Source neurons that the rank owns or can be wired to, own ones first."""
+    TARGET = auto()
+    """Target neurons of the projection that the rank owns."""
+
+
+class Growth(Enum):
+    """What makes an array longer while a run goes on."""
+
+    ROWS = auto()
+    """A full row of synapses: every row gets twice the places."""
+    LISTS = auto()
+    """A full outgoing list: every list gets twice the places."""
+
+
+@dataclass(frozen=True)
+class PopulationRoom:
+    """How much a rank holds of a population; see `hpcsnn.ranks.partition.Placement`."""
+
+    n_own: int
+    n_known: int
+    n_tiles: int
+    ring_slots: int
+    log_entries: int
+    bins: int = 1
+
+
+@dataclass(frozen=True)
+class ProjectionRoom:
+    """How much a rank holds of a projection: neurons, places per row and per outgoing list, and what its rule needs."""
+
+    n_targets: int
+    n_sources: int
+    n_known_sources: int
+    row_capacity: int = 0
+    list_capacity: int = 0
+    n_blocks: int = 0
+    n_within: int = 0
+    event_entries: int = 0
+
+
+@dataclass(frozen=True)
+class ExchangeRoom:
+    """How much a rank sends and receives: spikes of an interval at most, spikes per rank and round, ranks."""
+
+    most_spikes: int
+    block: int
+    n_ranks: int
+
+
+Length = Callable[[Any], int]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One array.
+
+    Attributes:
+        name: in the struct of its owner; behind the owner's name in `RankState.arrays`.
+        ctype: C++ type of an entry.
+        length: entries, from the owner's room; None: as many as the host makes.
+        first: value of every entry at the start, unless the host makes them.
+        constant: kernels only read it.
+        neurons: whose values the first entries are, if they are neurons'.
+        disk: path below the owner's folder of a checkpoint; empty: not kept.
+        growth: what makes it longer.
+        made: the host makes its entries, or binds it only when they are needed.
+    """
+
+    name: str
+    ctype: str
+    length: Length | None = None
+    first: float = 0
+    constant: bool = False
+    neurons: Neurons | None = None
+    disk: str = ""
+    growth: Growth | None = None
+    made: bool = False
+
+    @property
+    def pointer(self) -> str:
+        """Its C++ type in the struct."""
+        return f"{'const ' if self.constant else ''}{self.ctype}*"
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy type of an entry."""
+        return np.dtype(NUMPY[self.ctype])
+
+    def n_bytes(self, room: Any) -> int:
+        """Bytes, where the length follows from the room."""
+        return 0 if self.length is None else self.length(room) * self.dtype.itemsize
+
+
+def population_fields(population: Population) -> tuple[Field, ...]:
+    """The arrays of a population."""
+
+    def own(name: str, ctype: str, **more: Any) -> Field:
+        return Field(name, ctype, lambda room: room.n_own, neurons=Neurons.OWN, **more)
+
+    sources = [
+        Field(
+            "next_spike", "int", lambda room: room.n_own + PADDING, first=NEVER, neurons=Neurons.OWN, disk="next_spike"
+        )
+    ]
+    return (
+        Field("global_id", "int", lambda room: room.n_own, constant=True, made=True),
+        Field("known_id", "int", lambda room: room.n_known, constant=True, made=True),
+        Field("tile_base", "int", lambda room: room.n_tiles, constant=True, made=True),
+        Field("ring", "int", lambda room: room.ring_slots * room.n_known),
+        Field("own_count", "int", lambda room: room.ring_slots),
+        Field("remote_count", "int", lambda room: room.ring_slots),
+        Field("log", "int", lambda room: 2 * room.log_entries),
+        Field("log_count", "int", _one),
+        Field("fingerprint", "uint64", _one),
+        Field("spikes_per_bin", "uint64", lambda room: room.bins),
+        *(sources if population.is_source else []),
+        *(own(f"state_{one.name}", one.ctype, disk=f"state/{one.name}") for one in population.state),
+        *(own(f"model_{name}", ctype, constant=True) for name, ctype in population.model.array_types()),
+        *_tables("model_", population.model),
+    )
+
+
+def projection_fields(projection: Projection) -> tuple[Field, ...]:
+    """The arrays of a projection: of its synapses, of its neurons, of its rule."""
+    return (*synapse_fields(projection), *_neuron_fields(projection), *rewiring_fields(projection))
+
+
+def synapse_fields(projection: Projection) -> tuple[Field, ...]:
+    """The rows by target, the outgoing lists by source, and what is counted of them."""
+
+    def slots(name: str, ctype: str, disk: str = "") -> Field:
+        return Field(name, ctype, lambda room: room.n_targets * room.row_capacity, disk=disk, growth=Growth.ROWS)
+
+    def lists(room: ProjectionRoom) -> int:
+        return room.n_known_sources * room.list_capacity
+
+    columns = projection.synapse_columns
+    return (
+        Field("in_degree", "int", lambda room: room.n_targets, neurons=Neurons.TARGET),
+        slots("source", "int", disk="synapse/source"),
+        slots("entry", "int"),
+        *(slots(f"synapse_{one.name}", one.ctype, f"synapse/{one.name}") for one in columns),
+        Field("outgoing", "int", lists, growth=Growth.LISTS),
+        Field("outgoing_count", "int", lambda room: room.n_known_sources),
+        *(Field(counter, "uint64", _one) for counter in COUNTERS),
+        # Where a copy of the rows goes while one is taken.
+        *(Field(f"packed_{name}", "int", made=True) for name in ("start", "in_degree", "source")),
+        *(Field(f"packed_{one.name}", one.ctype, made=True) for one in columns),
+    )
+
+
+def _neuron_fields(projection: Projection) -> tuple[Field, ...]:
+    """Input on its way, receptors and traces, with the tables that traces decay by."""
+    delays = projection.delays
+    slots = delays.slots if delays else 1
+
+    def trace(name: str, neurons: Neurons, side: str) -> Field:
+        known = neurons is Neurons.KNOWN_SOURCE
+        length: Length = (lambda room: room.n_known_sources) if known else (lambda room: room.n_targets)
+        return Field(f"{side}_{name}", "Trace", length, first=LONG_AGO, neurons=neurons, disk=f"{side}/{name}")
+
+    return (
+        Field(
+            "input",
+            projection.input_scale()[0],
+            lambda room: room.n_targets * slots,
+            neurons=Neurons.TARGET,
+            disk="input_in_flight" if delays else "",
+        ),
+        *(
+            [Field("delay_threshold", "uint64", lambda _: len(delays.thresholds), constant=True, made=True)]
+            if delays
+            else []
+        ),
+        *(
+            Field(
+                f"receptor_state_{one.name}",
+                one.ctype,
+                lambda room: room.n_targets,
+                first=one.initial,
+                neurons=Neurons.TARGET,
+                disk=f"receptor/{one.name}",
+            )
+            for one in projection.receptor.model.state
+        ),
+        *(trace(one.name, Neurons.KNOWN_SOURCE, "pre") for one in projection.pre_traces),
+        *(trace(one.name, Neurons.TARGET, "post") for one in projection.post_traces),
+        *_tables("synapse_", projection.synapse),
+        *_tables("receptor_", projection.receptor),
+        *_tables("connector_", projection.connector),
+    )
+
+
+def rewiring_fields(projection: Projection) -> tuple[Field, ...]:
+    """The arrays that an update of the projection's rule works on, beside synapses, neurons and traces."""
+    rule, configured = projection.rule, projection.rewiring
+    if rule is None or configured is None:
+        return ()
+
+    def targets(name: str, ctype: str, **more: Any) -> Field:
+        return Field(name, ctype, lambda room: room.n_targets, **more)
+
+    def sources(name: str, ctype: str, **more: Any) -> Field:
+        return Field(name, ctype, lambda room: room.n_sources, **more)
+
+    def of_rule(end: str, variable: Variable) -> Field:
+        more: dict[str, Any] = {"first": variable.initial, "disk": f"rule/{end}/{variable.name}"}
+        name = f"{end}_{variable.name}"
+        if end == "source":
+            return sources(name, variable.ctype, neurons=Neurons.SOURCE, **more)
+        return targets(name, variable.ctype, neurons=Neurons.TARGET, **more)
+
+    proposals = rule.proposals
+    lists = rule.replace == "projection" or rule.pairing is not None
+    return (
+        Field("event_log", "int", lambda room: 4 * room.event_entries),
+        Field("event_log_count", "int", _one),
+        *(Field(f"{part}_{name}", "int64", _one) for name in rule.sums for part in ("sum", "partial")),
+        *(of_rule("source", variable) for variable in projection.source_variables),
+        *(of_rule("target", variable) for variable in projection.target_variables),
+        *(
+            Field(f"shared_{one.name}", one.ctype, lambda room: room.n_known_sources, first=one.initial)
+            for one in projection.shared_variables
+        ),
+        *(_attempt_fields(int(configured.values["attempts"])) if rule.attempts else ()),
+        *([targets("n_proposed", "int")] if rule.per_target else []),
+        *([Field("hook_proposed", "int", lambda room: room.n_targets * proposals)] if rule.per_target else []),
+        *([targets("replace_tried", "int")] if rule.replace == "target" else []),
+        *(_proposal_fields(rule) if lists else ()),
+        *([sources(name, "int") for name in ("offers", "out_degree")] if rule.pairing else []),
+        *([targets("demands", "int")] if rule.pairing else []),
+        *([Field("local_out_degree", "int", lambda room: room.n_known_sources)] if rule.pairing else []),
+        *_tables("rewiring_", configured),
+    )
+
+
+def _attempt_fields(attempts: int) -> tuple[Field, ...]:
+    """Of attempts on slots that are drawn, block by block of targets."""
+
+    def blocks(room: ProjectionRoom) -> int:
+        return room.n_blocks
+
+    def each(room: ProjectionRoom) -> int:
+        return room.n_blocks * attempts
+
+    def within(room: ProjectionRoom) -> int:
+        return room.n_within
+
+    return (
+        Field("block_id", "int", blocks, constant=True, made=True),
+        *(Field(f"attempt_{name}", "int", each, constant=True, made=True) for name in ("number", "x0", "y0")),
+        *(Field(f"within_{name}", "int", within, constant=True, made=True) for name in ("dx", "dy")),
+        Field("count_threshold", "uint64", lambda room: attempts if room.n_within else 0, constant=True, made=True),
+        Field("attempts_done", "int", blocks),
+        Field("attempt_count", "int", blocks, first=attempts),
+        *(Field(f"attempt_{name}", "int", each) for name in ("target", "source", "distance")),
+        Field("attempt_decision", "uint32", each),
+    )
+
+
+def _proposal_fields(rule: RewiringRule) -> tuple[Field, ...]:
+    """Of synapses that form from lists, which the host binds where ranks meet."""
+    return (
+        Field("n_formed", "int64", _one),
+        *(Field(name, "int", made=True) for name in ("proposed_start", "proposed_done", "proposed")),
+        *([Field("candidates", "int", made=True)] if rule.replace == "projection" else []),
+    )
+
+
+def exchange_fields() -> tuple[Field, ...]:
+    """The arrays through which ranks swap spikes, where there are several."""
+    return (
+        Field("send", "uint32", lambda room: room.most_spikes),
+        Field("outbox", "uint32", lambda room: room.block + 1),
+        Field("inbox", "uint32", lambda room: room.n_ranks * (room.block + 1)),
+        Field("send_count", "int", _one),
+        Field("rounds", "int64", _one),
+        # Where spikes arrive on a device that MPI is not given.
+        Field("received", "uint32", made=True),
+        Field("received_count", "int", made=True),
+    )
+
+
+def decay_fields(dt_ms: float, tau_ms: float) -> tuple[Field, ...]:
+    """The tables that a trace decays by: powers of the decay until 1e-30, far below what a float32 weight can feel."""
+    n_coarse = min(math.ceil(math.log(1e30) / (dt_ms / tau_ms) / FINE_POWERS) + 1, 1 << 20)
+    return (
+        Field("fine", "float", lambda _: FINE_POWERS, constant=True, made=True),
+        Field("coarse", "float", lambda _: n_coarse, constant=True, made=True),
+    )
+
+
+def _tables(prefix: str, configured: Configured[Model]) -> list[Field]:
+    """A model's tables, as long as the model makes them."""
+    tables = configured.model.tables.items()
+    return [Field(f"{prefix}{name}", table.ctype, constant=True, made=True) for name, table in tables]
+
+
+def _one(_: Any) -> int:
+    return 1

@@ -1,0 +1,40 @@
+"""Neurons of one model, and where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from numpy.typing import ArrayLike
+
+from hpcsnn.models.base import Configured, Variable
+from hpcsnn.models.distributions import Normal, Uniform
+from hpcsnn.models.neurons import NeuronModel
+from hpcsnn.models.stimuli import SourceModel
+from hpcsnn.network.grid import Grid
+
+
+@dataclass(frozen=True)
+class Population:
+    """Neurons of one model. ``grid`` with ny = 1 also serves a population without places."""
+
+    name: str
+    grid: Grid
+    model: Configured[NeuronModel | SourceModel]
+    initial: Mapping[str, float | Normal | Uniform | ArrayLike] = field(default_factory=dict)
+    record_spikes: bool = False
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return self.grid.size
+
+    @property
+    def is_source(self) -> bool:
+        """True for populations that spike by themselves."""
+        return isinstance(self.model.model, SourceModel)
+
+    @property
+    def state(self) -> tuple[Variable, ...]:
+        """State variables of each neuron."""
+        return self.model.model.state

@@ -1,0 +1,152 @@
+"""Synapses from one population to another, and all that they and their neurons carry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcsnn.models.base import Configured, Variable
+from hpcsnn.models.connectors import Connector
+from hpcsnn.models.distributions import Distribution
+from hpcsnn.models.rewiring.rule import RewiringRule
+from hpcsnn.models.synapses import ReceptorModel, SpikeTrace, SynapseModel
+from hpcsnn.network.delays import DELAY_STEPS, DrawnDelays
+from hpcsnn.network.population import Population
+
+# Fixed-point input keeps at least this many bits below the largest weight, else it is 64 bits wide.
+INPUT_RESOLUTION_BITS = 20
+# A scale that float32 holds with room for products, however small the weights.
+_MOST_INPUT_BITS = 60
+_OWED = Variable("owed", 0, "synapses", "int", "synapses that are still to be replaced")
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Synapses from one population to another; see `Network.add_projection`.
+
+    ``delay_steps`` is the smallest delay of any synapse, ``delays`` how they differ, if they do.
+    """
+
+    name: str
+    source: Population
+    target: Population
+    connector: Configured[Connector]
+    receptor: Configured[ReceptorModel]
+    synapse: Configured[SynapseModel]
+    weight: float
+    delay_ms: float | Distribution
+    delay_steps: int
+    rewiring: Configured[RewiringRule] | None
+    capacity: int | None
+    rows_grow: bool
+    record_events: bool = False
+    delays: DrawnDelays | None = None
+
+    @property
+    def reach_squared(self) -> int | None:
+        """Largest squared distance of any synapse that can ever be; None: unbounded."""
+        connector = self.connector.model
+        if connector.reach_squared is None or self.rewiring_reach_squared is None:
+            return None
+        reach = connector.reach_squared(self.connector.values)
+        return max(reach, self.rewiring_reach_squared)
+
+    @property
+    def rewiring_reach_squared(self) -> int | None:
+        """Largest squared distance at which rewiring forms synapses; -1: none, None: unbounded."""
+        if self.rewiring is None:
+            return -1
+        reach_squared = self.rewiring.model.reach_squared
+        return None if reach_squared is None else reach_squared(self.rewiring.values)
+
+    @property
+    def weight_bound(self) -> float:
+        """Largest absolute amount that one spike brings to a target."""
+        names = {"__builtins__": {}, "abs": abs, "max": max}
+        bound = float(eval(self.synapse.model.bound, names, {**self.synapse.values, "initial_weight": self.weight}))
+        if self.rewiring is not None:
+            bound = max(bound, float(eval(self.rewiring.model.bound, names, dict(self.rewiring.values))))
+        return max(bound, float(np.abs(self.listed_weights).max(initial=0.0)), 1e-30)
+
+    @property
+    def listed_weights(self) -> NDArray[np.float64]:
+        """Weights that the connector itself gives, empty if it gives none."""
+        connector = self.connector.model
+        return np.empty(0) if connector.listed_weights is None else connector.listed_weights(self.connector.values)
+
+    @property
+    def expected_in_degree(self) -> float:
+        """Mean in-degree of the first wiring."""
+        connector = self.connector.model
+        return float(connector.expected_in_degree(self.connector.values, self.source.size, self.target.size))
+
+    @property
+    def largest_in_degree(self) -> int:
+        """Upper bound of a target's in-degree that follows from the reach alone, so never from ranks or capacity."""
+        n_sources = self.source.size
+        if self.reach_squared is None:
+            return n_sources
+        radius = int(np.sqrt(max(self.reach_squared, 0)))
+        return max(1, min(n_sources, (2 * radius + 1) ** 2))
+
+    def input_scale(self) -> tuple[str, float]:
+        """C++ type and scale (a power of two) of the fixed-point input, which cannot overflow."""
+        largest = self.weight_bound * self.largest_in_degree
+        bits = min(int(np.floor(np.log2((2.0**31 - 1) / largest))), _MOST_INPUT_BITS)
+        if 2.0**bits * self.weight_bound >= 2.0**INPUT_RESOLUTION_BITS:
+            return "int", 2.0**bits
+        # Products beyond 2^24 are whole already in float32; 40 bits below the bound leave room for 2^22 sources.
+        bits = int(
+            np.floor(np.log2(2.0 ** (62 - int(np.ceil(np.log2(self.largest_in_degree + 1)))) / self.weight_bound))
+        )
+        return "int64", 2.0 ** min(bits, _MOST_INPUT_BITS)
+
+    # -- what its synapses and neurons carry: of its synapse model and of its rule -------------------------------------
+
+    @property
+    def rule(self) -> RewiringRule | None:
+        """The rule of rewiring, if there is one."""
+        return None if self.rewiring is None else self.rewiring.model
+
+    @property
+    def synapse_variables(self) -> tuple[Variable, ...]:
+        """Of each synapse, those that snippets see."""
+        return self.synapse.model.variables + (self.rule.synapse_variables if self.rule else ())
+
+    @property
+    def synapse_columns(self) -> tuple[Variable, ...]:
+        """What is kept of each synapse: its variables, and a delay of its own, if it has one, which no snippet sees."""
+        return self.synapse_variables + (() if self.delays is None else (DELAY_STEPS,))
+
+    @property
+    def source_variables(self) -> tuple[Variable, ...]:
+        """Of the rule, one per source neuron, kept by its owner."""
+        return self.rule.source_variables if self.rule else ()
+
+    @property
+    def target_variables(self) -> tuple[Variable, ...]:
+        """Of the rule, one per target neuron."""
+        if self.rule is None:
+            return ()
+        return self.rule.target_variables + ((_OWED,) if self.rule.replace else ())
+
+    @property
+    def shared_variables(self) -> tuple[Variable, ...]:
+        """Of sources, as the ranks of their targets must know them at an update."""
+        rule = self.rule
+        if rule is None or not rule.shares:
+            return ()
+        everything = (*self.source.state, *rule.source_variables)
+        return tuple(variable for variable in everything if rule.mentions_of_source(variable.name))
+
+    @property
+    def pre_traces(self) -> tuple[SpikeTrace, ...]:
+        """Of each source's spikes, as they arrive."""
+        return self.synapse.model.pre_traces + (self.rule.source_traces if self.rule else ())
+
+    @property
+    def post_traces(self) -> tuple[SpikeTrace, ...]:
+        """Of each target's spikes."""
+        return self.synapse.model.post_traces + (self.rule.target_traces if self.rule else ())

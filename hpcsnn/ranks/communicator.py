@@ -1,0 +1,145 @@
+"""How ranks talk to each other: one interface for a process alone and for MPI, and for whoever stands in for ranks.
+
+All methods are collective calls: every rank makes the same calls in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Value = TypeVar("Value")
+
+
+class Communicator(Protocol):
+    """The ranks of one run.
+
+    Attributes:
+        rank, size: this rank's number, and how many there are.
+        mpi: the mpi4py communicator behind it, for compiled code that calls MPI by its handle; None if there is none.
+    """
+
+    rank: int
+    size: int
+    mpi: Any
+
+    def barrier(self) -> None:
+        """Wait until every rank has come here."""
+
+    def broadcast(self, value: Value) -> Value:
+        """Rank 0's value, on every rank."""
+
+    def gather(self, value: Value) -> list[Value]:
+        """Every rank's value, in the order of ranks, on every rank."""
+
+    def swap(self, messages: Sequence[Value]) -> list[Value]:
+        """Give ``messages[r]`` to each rank r; what each rank had for this one, in the order of ranks."""
+
+    def total(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Sum over ranks, entry by entry, on every rank."""
+
+    def gather_blocks(self, block: NDArray[Any], into: NDArray[Any]) -> None:
+        """Every rank's block, all of one size, into the rows of `into`, shape (size, len(block))."""
+
+    def among_node(self) -> tuple[int, int]:
+        """This rank's number among the ranks on its node, and how many those are."""
+
+    def abort(self, code: int) -> None:
+        """End all ranks at once."""
+
+
+class Alone:
+    """One process without others."""
+
+    rank, size, mpi = 0, 1, None
+
+    def barrier(self) -> None:
+        """Nobody to wait for."""
+
+    def broadcast(self, value: Value) -> Value:
+        """The value."""
+        return value
+
+    def gather(self, value: Value) -> list[Value]:
+        """The one value."""
+        return [value]
+
+    def swap(self, messages: Sequence[Value]) -> list[Value]:
+        """The message to itself."""
+        return list(messages)
+
+    def total(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The values."""
+        return values
+
+    def gather_blocks(self, block: NDArray[Any], into: NDArray[Any]) -> None:
+        """The one block."""
+        into[0] = block
+
+    def among_node(self) -> tuple[int, int]:
+        """The only one."""
+        return 0, 1
+
+    def abort(self, code: int) -> None:
+        """Nobody to end; who calls ends itself."""
+
+
+class Mpi:
+    """The ranks of an mpi4py communicator."""
+
+    def __init__(self, comm: Any) -> None:
+        self.mpi = comm
+        self.rank, self.size = int(comm.Get_rank()), int(comm.Get_size())
+
+    def barrier(self) -> None:
+        """MPI_Barrier."""
+        self.mpi.Barrier()
+
+    def broadcast(self, value: Value) -> Value:
+        """As a pickle."""
+        received: Value = self.mpi.bcast(value)
+        return received
+
+    def gather(self, value: Value) -> list[Value]:
+        """As pickles."""
+        return list(self.mpi.allgather(value))
+
+    def swap(self, messages: Sequence[Value]) -> list[Value]:
+        """As pickles."""
+        return list(self.mpi.alltoall(list(messages)))
+
+    def total(self, values: NDArray[Any]) -> NDArray[Any]:
+        """MPI_Allreduce."""
+        total = np.empty_like(values)
+        self.mpi.Allreduce(np.ascontiguousarray(values), total)
+        return total
+
+    def gather_blocks(self, block: NDArray[Any], into: NDArray[Any]) -> None:
+        """MPI_Allgather."""
+        self.mpi.Allgather(block, into)
+
+    def among_node(self) -> tuple[int, int]:
+        """By memory that the ranks of a node share."""
+        from mpi4py import MPI
+
+        node = self.mpi.Split_type(MPI.COMM_TYPE_SHARED)
+        rank, size = node.Get_rank(), node.Get_size()
+        node.Free()
+        return rank, size
+
+    def abort(self, code: int) -> None:
+        """MPI_Abort."""
+        self.mpi.Abort(code)
+
+
+def communicator(comm: Any = None) -> Communicator:
+    """What users pass as `comm`: None (alone), an mpi4py communicator, or a `Communicator` as it is."""
+    if comm is None:
+        return Alone()
+    if not hasattr(comm, "Get_rank"):
+        own: Communicator = comm
+        return own
+    return Alone() if comm.Get_size() == 1 else Mpi(comm)
