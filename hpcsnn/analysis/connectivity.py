@@ -23,7 +23,6 @@ from hpcsnn.analysis.displacement import DisplacementMap, has_places
 from hpcsnn.analysis.nulls import drawn_sources, shuffled_within_rows
 from hpcsnn.analysis.topography import ReceptiveFields, receptive_fields, torus_displacement
 from hpcsnn.engine.synapse_rows import SynapseRows
-from hpcsnn.models.synapses import SynapseModel
 from hpcsnn.network import Grid, Projection
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.shards import ShardGrid
@@ -70,10 +69,11 @@ class Subject:
     @classmethod
     def of(cls, projection: Projection, index: int, seed: int) -> Subject:
         """The subject that a declared projection is."""
-        profile = None
-        for configured in (projection.rewiring, projection.connector):
-            if configured is not None and configured.model.profile is not None and profile is None:  # type: ignore[attr-defined]
-                profile = configured.model.profile(configured.values)  # type: ignore[attr-defined]
+        rule, connector, profile = projection.rewiring, projection.connector, None
+        if rule is not None and rule.model.profile is not None:
+            profile = rule.model.profile(rule.values)
+        elif connector.model.profile is not None:
+            profile = connector.model.profile(connector.values)
         edges = np.linspace(*_weight_range(projection), _WEIGHT_BINS + 1)
         return cls(projection.name, index, seed, projection.source.grid, projection.target.grid, profile, edges)
 
@@ -105,7 +105,6 @@ class Subject:
 
 def _weight_range(projection: Projection) -> tuple[float, float]:
     model = projection.synapse.model
-    assert isinstance(model, SynapseModel)
     if model.weight_range is not None:
         return model.weight_range(projection.synapse.values)
     bound = projection.weight_bound
@@ -133,7 +132,9 @@ class Tally:
     displacement: DisplacementMap | None
 
     def __add__(self, other: Tally) -> Tally:
-        both = self.displacement is not None and other.displacement is not None
+        both = None
+        if self.displacement is not None and other.displacement is not None:
+            both = self.displacement + other.displacement
         return Tally(
             self.n + other.n,
             self.weight_sum + other.weight_sum,
@@ -141,7 +142,7 @@ class Tally:
             added([self.in_degrees, other.in_degrees]),
             added([self.out_degrees, other.out_degrees]),
             added([self.weights, other.weights]),
-            self.displacement + other.displacement if both else None,  # type: ignore[operator]
+            both,
         )
 
 

@@ -24,7 +24,6 @@ from hpcsnn.analysis.tasks import compute
 from hpcsnn.configuration.files import parse_configuration
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import StorageError
-from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Network, Projection
 from hpcsnn.storage.checkpoints import Checkpoint, committed
 from hpcsnn.storage.network_store import StoredNetwork
@@ -127,16 +126,14 @@ def _events_task(projection: Projection, network: Network, n_steps: int, records
         projection.target.grid if projection.source.grid == projection.target.grid else None,
         network.dt_ms,
         time_bins(n_steps, network.dt_ms),
-        1 + len(_rule(projection).reasons),
+        1 + len(reasons_of(projection)),
     )
     return delayed(sum)([delayed(count_events)(part.resolve(), count) for part in records.parts()])
 
 
-def _rule(projection: Projection) -> RewiringRule:
-    assert projection.rewiring is not None
-    rule = projection.rewiring.model
-    assert isinstance(rule, RewiringRule)
-    return rule
+def reasons_of(projection: Projection) -> tuple[str, ...]:
+    """Why a synapse of the projection may go, by its rule."""
+    return projection.rule.reasons if projection.rule else ()
 
 
 def _joined(subject: Subject, times: xr.Dataset, of_checkpoints: list[tuple[Tally, dict[str, float]]]) -> xr.Dataset:
@@ -214,7 +211,7 @@ def _events_dataset(projection: Projection, network: Network, n_steps: int, coun
             )
         },
         {
-            "event": _names(["formed", *_rule(projection).reasons]),
+            "event": _names(["formed", *reasons_of(projection)]),
             "event_time": ("event_time", edges_s[:-1], {"units": "s", "long_name": "start of the time bin"}),
             "distance": ("distance", np.arange(furthest + 1), {"units": "grid units"}),
         },

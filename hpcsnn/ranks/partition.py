@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.models.connectors import Connector
 from hpcsnn.network import Grid, Network, Population, Projection
 
 DEFAULT_TILE = 8
@@ -165,7 +164,6 @@ def _own_tiles(network: Network, population: Population, tiling: Tiling, rank: i
     cost = sizes.copy()
     for projection in network.incoming(population):
         connector = projection.connector.model
-        assert isinstance(connector, Connector)
         if connector.listed_targets is not None:
             post = connector.listed_targets(projection.connector.values)
             cost += 0.1 * np.bincount(tiling.tiles_of(post), minlength=len(cost))
@@ -190,7 +188,6 @@ def _sources_of(
     projection: Projection, tiling: Tiling, target_tiling: Tiling, own: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     connector = projection.connector.model
-    assert isinstance(connector, Connector)
     known = np.zeros((tiling.tiles_y, tiling.tiles_x), dtype=bool)
     if len(own) == 0:
         return known
