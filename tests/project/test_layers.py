@@ -1,4 +1,4 @@
-"""The house keeps its order: a folder imports only what is below it, no two files import each other, rooms are small."""
+"""The house keeps its order: a folder imports only what is below, no two files import each other, rooms are small."""
 
 from __future__ import annotations
 
