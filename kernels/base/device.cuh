@@ -17,9 +17,9 @@ typedef long long int64;
 #define INDEPENDENT_ITERATIONS
 #define UNROLLED
 #define PREFETCH(address)
-constexpr int LANES = GPU_LANES; // threads that share one row or one outgoing list
-constexpr int GROUP = 1;        // neighbouring neurons looked at together for the rare event
-constexpr int BLOCK = 1;        // neighbouring neurons updated before their events are looked at
+constexpr int LANES = GPU_LANES;  // threads that share one row or one outgoing list
+constexpr int GROUP = 1;          // neighbouring neurons looked at together for the rare event
+constexpr int BLOCK = 1;          // neighbouring neurons updated before their events are looked at
 DEVICE int thread_first() { return blockIdx.x * blockDim.x + threadIdx.x; }
 DEVICE int thread_stride() { return gridDim.x * blockDim.x; }
 DEVICE int atomic_add(int* at, int value) { return atomicAdd(at, value); }
@@ -45,8 +45,16 @@ DEVICE float float_of(const int bits) { return __int_as_float(bits); }
 #define PREFETCH(address) __builtin_prefetch(address)
 constexpr int GROUP = 32;
 constexpr int BLOCK = 1024;
-DEVICE int bits_of(const float x) { int bits; __builtin_memcpy(&bits, &x, sizeof bits); return bits; }
-DEVICE float float_of(const int bits) { float x; __builtin_memcpy(&x, &bits, sizeof x); return x; }
+DEVICE int bits_of(const float x) {
+    int bits;
+    __builtin_memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+DEVICE float float_of(const int bits) {
+    float x;
+    __builtin_memcpy(&x, &bits, sizeof x);
+    return x;
+}
 
 #if defined(HPCSNN_EMULATED_THREADS)
 constexpr int LANES = 4;
@@ -63,8 +71,16 @@ DEVICE int atomic_swap_if(int* at, int expected, int value) {
 constexpr int LANES = 1;
 DEVICE constexpr int thread_first() { return 0; }
 DEVICE constexpr int thread_stride() { return 1; }
-template <class T> DEVICE T atomic_add(T* at, T value) { const T before = *at; *at = before + value; return before; }
-DEVICE int atomic_exchange(int* at, int value) { const int before = *at; *at = value; return before; }
+template <class T> DEVICE T atomic_add(T* at, T value) {
+    const T before = *at;
+    *at = before + value;
+    return before;
+}
+DEVICE int atomic_exchange(int* at, int value) {
+    const int before = *at;
+    *at = value;
+    return before;
+}
 DEVICE int atomic_swap_if(int* at, int expected, int value) {
     const int before = *at;
     if (before == expected) *at = value;

@@ -26,8 +26,8 @@ DEVICE float logarithm(const float x) {
     const int above = bits - 0x3f3504f3;
     const float n = (float)((above >> 23) - (subnormal ? 23 : 0));
     const float f = float_of((above & 0x007fffff) + 0x3f3504f3) - 1.0f;
-    const float q = 0.33333331f + f * (-0.25000823f + f * (0.20001228f + f * (-0.16623336f + f * (0.14201719f
-                  + f * (-0.13160364f + f * (0.12761962f + f * -0.076344877f))))));
+    const float high = 0.14201719f + f * (-0.13160364f + f * (0.12761962f + f * -0.076344877f));
+    const float q = 0.33333331f + f * (-0.25000823f + f * (0.20001228f + f * (-0.16623336f + f * high)));
     const float of_m = f - f * f * (0.5f - f * q);
     const float finite = n * 0.693359375f + (of_m + n * -2.12194440e-4f);
     const float infinity = float_of(0x7f800000);

@@ -7,6 +7,9 @@ DEVICE float decayed(const Trace trace, const int step, const DecayTable table) 
     return trace.value * (table.coarse[coarse] * table.fine[elapsed & 255]);
 }
 
+// What random numbers of the whole run depend on: the user's seed.
+DEVICE RandomKey key_of(const Control* control) { return {control->seed0, control->seed1}; }
+
 // Synapses that went from a target are replaced by trying this many sources an update; the rest waits for the next.
 constexpr int REPLACEMENT_TRIES = 1024;
 
@@ -21,6 +24,11 @@ DEVICE void add_input(int* at, const float amount, const float scale) {
 DEVICE void add_input(int64* at, const float amount, const float scale) {
     const float scaled = amount * scale;
     atomic_add(at, (int64)(scaled + (scaled < 0.0f ? -0.5f : 0.5f)));
+}
+
+// A place along a torus's side from one that is less than a side off.
+DEVICE int torus_place(const int place, const int side) {
+    return place < 0 ? place + side : place >= side ? place - side : place;
 }
 
 DEVICE int torus_distance(const int a, const int b, const int side) {

@@ -2,30 +2,37 @@
 // Counter = (entity, step, stream, draw), key = the user's seed: what is drawn depends on what it is for,
 // never on the thread, rank or slot that draws it.
 
-struct Random4 { uint32 x, y, z, w; };
+struct Random4 {
+    uint32 x, y, z, w;
+};
 
-DEVICE Random4 philox(const uint32 entity, const uint32 step, const uint32 stream, const uint32 draw, uint32 key0, uint32 key1) {
+struct RandomKey {
+    uint32 low, high;
+};
+
+DEVICE Random4 philox(const uint32 entity, const uint32 step, const uint32 stream, const uint32 draw, RandomKey key) {
     uint32 c0 = entity, c1 = step, c2 = stream, c3 = draw;
     UNROLLED
     for (int round = 0; round < 10; ++round) {
         const uint64 product0 = (uint64)0xD2511F53u * c0;
         const uint64 product1 = (uint64)0xCD9E8D57u * c2;
-        c0 = (uint32)(product1 >> 32) ^ c1 ^ key0;
+        c0 = (uint32)(product1 >> 32) ^ c1 ^ key.low;
         c1 = (uint32)product1;
-        c2 = (uint32)(product0 >> 32) ^ c3 ^ key1;
+        c2 = (uint32)(product0 >> 32) ^ c3 ^ key.high;
         c3 = (uint32)product0;
-        key0 += 0x9E3779B9u;
-        key1 += 0xBB67AE85u;
+        key.low += 0x9E3779B9u;
+        key.high += 0xBB67AE85u;
     }
     return {c0, c1, c2, c3};
 }
 
-// Successive 32-bit numbers of one (entity, step, stream).
-struct RandomSequence {
-    uint32 entity, step, stream, key0, key1, used;
+// Successive 32-bit numbers, from blocks of four that `Blocks` numbers.
+template <class Blocks> struct Sequence {
+    Blocks blocks;
+    uint32 used;
     Random4 block;
     DEVICE_MEMBER uint32 next() {
-        if ((used & 3u) == 0u) block = philox(entity, step, stream, used >> 2, key0, key1);
+        if ((used & 3u) == 0u) block = blocks(used >> 2);
         const uint32 position = used++ & 3u;
         return position == 0u ? block.x : position == 1u ? block.y : position == 2u ? block.z : block.w;
     }
@@ -33,18 +40,32 @@ struct RandomSequence {
     DEVICE_MEMBER float uniform() { return (float)(next() >> 8) * 5.9604644775390625e-8f; }  // in [0, 1), 24 bits
 };
 
-// Successive 32-bit numbers of one pair of neurons and step.
-struct PairSequence {
-    uint32 post, step, stream, pre, key0, key1, used;
-    Random4 block;
-    DEVICE_MEMBER uint32 next() {
-        if ((used & 3u) == 0u) block = philox(post, step, stream | used >> 2 << 16, pre, key0, key1);
-        const uint32 position = used++ & 3u;
-        return position == 0u ? block.x : position == 1u ? block.y : position == 2u ? block.z : block.w;
-    }
-    DEVICE_MEMBER uint32 operator()() { return next(); }
-    DEVICE_MEMBER float uniform() { return (float)(next() >> 8) * 5.9604644775390625e-8f; }
+struct EntityBlocks {
+    uint32 entity, step, stream;
+    RandomKey key;
+    DEVICE_MEMBER Random4 operator()(const uint32 n) const { return philox(entity, step, stream, n, key); }
 };
+
+// A pair has two entities: the draw's place in the counter is the source's, and draws are told apart in the stream.
+struct PairBlocks {
+    uint32 post, pre, step, stream;
+    RandomKey key;
+    DEVICE_MEMBER Random4 operator()(const uint32 n) const { return philox(post, step, stream | n << 16, pre, key); }
+};
+
+// The sequence of one (entity, step, stream), from its number `used` on, a multiple of four.
+DEVICE Sequence<EntityBlocks> sequence_of(const uint32 entity, const uint32 step, const uint32 stream,
+                                          const RandomKey key, const uint32 used = 0u) {
+    const EntityBlocks blocks = {entity, step, stream, key};
+    return {blocks, used, {0u, 0u, 0u, 0u}};
+}
+
+// The same of one (pair of neurons, step, stream).
+DEVICE Sequence<PairBlocks> sequence_of_pair(const uint32 post, const uint32 pre, const uint32 step,
+                                             const uint32 stream, const RandomKey key, const uint32 used = 0u) {
+    const PairBlocks blocks = {post, pre, step, stream, key};
+    return {blocks, used, {0u, 0u, 0u, 0u}};
+}
 
 // One of 0 .. n-1; what is left of the 32 bits, scaled up again, goes to `rest` for a second, independent choice.
 DEVICE uint32 choose(const uint32 random, const uint32 n, uint32* rest) {
@@ -59,9 +80,12 @@ struct Probability {
     uint64 threshold;
     DEVICE_MEMBER Probability(const bool certain) : threshold((uint64)certain << 32) {}
     DEVICE_MEMBER Probability(const int p) : threshold(p > 0 ? (uint64)1 << 32 : 0) {}
-    DEVICE_MEMBER Probability(const float p) : threshold(p > 0.0f ? p < 1.0f ? (uint64)(p * 4294967296.0f) : (uint64)1 << 32 : 0) {}
+    DEVICE_MEMBER Probability(const float p)
+        : threshold(p > 0.0f ? p < 1.0f ? (uint64)(p * 4294967296.0f) : (uint64)1 << 32 : 0) {}
     DEVICE_MEMBER Probability(const double p) : Probability((float)p) {}
-    DEVICE_MEMBER Probability operator*(const float factor) const { return Probability((float)threshold * 2.3283064365386963e-10f * factor); }
+    DEVICE_MEMBER Probability operator*(const float factor) const {
+        return Probability((float)threshold * 2.3283064365386963e-10f * factor);
+    }
 };
 
 DEVICE bool chance(const uint32 random, const Probability p) { return random < p.threshold; }

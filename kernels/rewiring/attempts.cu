@@ -1,26 +1,30 @@
 // Attempts of an update: a number per block of targets, each on one (source, target) slot.
 // Drawing them costs a random number each; only those within reach come to the synapses, in attempt order per block.
 {%- set rule = projection.rewiring %}
+{%- set forming_number = "tried >= 0 ? random() : attempt.random" if rule.select.pick else "attempt.random" %}
 {% import "rewiring/names.cu" as names with context %}
 
-// Every attempt of every block alike, so that the host draws many at once: the slot, its distance, a number to decide by.
+// Every attempt of every block alike, so that the host draws many at once: slot, distance, and a number to decide by.
 KERNEL draw_attempts_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     const int nx = target_population.nx, ny = target_population.ny;
     const uint32 side_x = projection.rewiring_block_x, side_y = projection.rewiring_block_y;
     const int furthest = projection.rewiring_reach_squared;  // of a synapse that may be there
-    const uint32 seed0 = control->seed0, seed1 = control->seed1;
+    const RandomKey random_key = key_of(control);
     const int n_attempts = projection.n_attempts;
     const int *number_of = projection.attempt_number, *x0_of = projection.attempt_x0, *y0_of = projection.attempt_y0;
-    int *target_of = projection.attempt_target, *source_of = projection.attempt_source, *distance_of = projection.attempt_distance;
+    int *target_of = projection.attempt_target, *source_of = projection.attempt_source;
+    int* distance_of = projection.attempt_distance;
     uint32* decision_of = projection.attempt_decision;
 //% if rule.select.looks_back_ms
     const int reach = projection.rewiring_forms_within;  // every rank knows all sources within it
     // Spikes of this interval that other ranks have are not known here yet: those up to the last exchange count.
     const int known_until = now - now % projection.rewiring_interval;
-    const int first_recent = known_until - projection.rewiring_looks_back < 0 ? 0 : known_until - projection.rewiring_looks_back;
+    const int first_recent =
+        known_until < projection.rewiring_looks_back ? 0 : known_until - projection.rewiring_looks_back;
 //% endif
-    for (int block = thread_first(); block < projection.n_blocks; block += thread_stride()) projection.attempts_done[block] = 0;
+    for (int block = thread_first(); block < projection.n_blocks; block += thread_stride())
+        projection.attempts_done[block] = 0;
 //% if rule.thins
     // Where few slots are within reach: how many attempts are on one of them, for all blocks at once, then only these.
     if (projection.n_within > 0) {
@@ -28,22 +32,22 @@ KERNEL draw_attempts_{{ projection.name }}(Network* net) {
         const int* id_of = projection.block_id;
         INDEPENDENT_ITERATIONS
         for (int block = thread_first(); block < projection.n_blocks; block += thread_stride())
-            count_of[block] = (int)philox((uint32)id_of[block], (uint32)now, {{ projection.stream_attempts }}u | COUNT_NUMBERS, 0u, seed0, seed1).x;
+            count_of[block] =
+                philox(id_of[block], now, {{ projection.stream_attempts }}u | COUNT_NUMBERS, 0u, random_key).x;
         for (int block = thread_first(); block < projection.n_blocks; block += thread_stride()) {
             const uint32 word = (uint32)count_of[block];
             int count = 0;
             while (count < attempts && word >= projection.count_threshold[count]) ++count;
             count_of[block] = count;
             for (int n = block * attempts; n < block * attempts + count; ++n) {
-                const Random4 random = philox((uint32)number_of[n], (uint32)now, {{ projection.stream_attempts }}u, 0u, seed0, seed1);
+                const Random4 random = philox(number_of[n], now, {{ projection.stream_attempts }}u, 0u, random_key);
                 uint32 left;
                 const int x = x0_of[n] + (int)choose(random.x, side_x, &left);
                 const int y = y0_of[n] + (int)choose(left, side_y, &left);
                 const int within = (int)choose(random.y, (uint32)projection.n_within, &left);
                 const int dx = projection.within_dx[within], dy = projection.within_dy[within];
-                const int source_x = x + dx, source_y = y + dy;
                 target_of[n] = y * nx + x;
-                source_of[n] = (source_y < 0 ? source_y + ny : source_y >= ny ? source_y - ny : source_y) * nx + (source_x < 0 ? source_x + nx : source_x >= nx ? source_x - nx : source_x);
+                source_of[n] = torus_place(y + dy, ny) * nx + torus_place(x + dx, nx);
                 distance_of[n] = dx * dx + dy * dy;
                 decision_of[n] = random.z;
             }
@@ -53,7 +57,7 @@ KERNEL draw_attempts_{{ projection.name }}(Network* net) {
 //% endif
     INDEPENDENT_ITERATIONS
     for (int n = thread_first(); n < n_attempts; n += thread_stride()) {
-        const Random4 random = philox((uint32)number_of[n], (uint32)now, {{ projection.stream_attempts }}u, 0u, seed0, seed1);
+        const Random4 random = philox(number_of[n], now, {{ projection.stream_attempts }}u, 0u, random_key);
         uint32 left;
         const int x = x0_of[n] + (int)choose(random.x, side_x, &left);
         const int y = y0_of[n] + (int)choose(left, side_y, &left);
@@ -61,8 +65,10 @@ KERNEL draw_attempts_{{ projection.name }}(Network* net) {
 //% if rule.select.looks_back_ms
         const int own = known_index(target_population, x, y);
         if (own >= 0 && own < target_population.n_own) {
-            RecentSpikes recent = {source_population.ring, source_population.own_count, source_population.remote_count,
-                                   source_population.known_id, source_population.n_known, source_population.ring_mask, first_recent, 0};
+            RecentSpikes recent = {source_population.ring,         source_population.own_count,
+                                   source_population.remote_count, source_population.known_id,
+                                   source_population.n_known,      source_population.ring_mask,
+                                   first_recent,                   0};
             const int n_recent = recent.count(known_until);
 {{ paste(rule, "draw", rule.select.draw) }}
         }
@@ -115,14 +121,16 @@ KERNEL rewire_{{ projection.name }}(Network* net) {
 //% if not rule.select.pick
             if (attempt.source < 0) continue;
             bool again = false;  // a slot is tried at most once an update
-            for (int k = first; k < n; ++k) again |= projection.attempt_target[k] == projection.attempt_target[n] && projection.attempt_source[k] == projection.attempt_source[n];
+            for (int k = first; k < n; ++k)
+                again |= projection.attempt_target[k] == projection.attempt_target[n]
+                         && projection.attempt_source[k] == projection.attempt_source[n];
             if (again) continue;
 //% endif
             const int row = target << projection.row_shift;
             const int in_degree = projection.in_degree[target];
             const int found = attempt.source < 0 ? -1 : find_{{ projection.name }}(net, row, in_degree, attempt.source);
             // Numbers beyond the four that an attempt is drawn from: a sequence that the first of them begins.
-            RandomSequence random = {attempt.random, (uint32)now, {{ projection.stream_attempts }}u, control->seed0, control->seed1, 4u, {0u, 0u, 0u, 0u}};
+            auto random = sequence_of(attempt.random, now, {{ projection.stream_attempts }}u, key_of(control), 4u);
             (void)random;
             {{- names.target_names() }}
 //% if rule.select.pick
@@ -157,7 +165,7 @@ KERNEL rewire_{{ projection.name }}(Network* net) {
                 const int source = attempt.source, distance_squared = attempt.distance_squared;
                 (void)distance_squared;
                 {{- names.source_names() }}
-                if (chance({{ "tried >= 0 ? random() : attempt.random" if rule.select.pick else "attempt.random" }}, {{ value(rule, "form", "Probability") }})) {
+                if (chance({{ forming_number }}, {{ value(rule, "form", "Probability") }})) {
                     if (!form_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.rewire }})) {
                         projection.attempts_done[block] = n - first;
                         return;

@@ -46,8 +46,9 @@ DEVICE int find_{{ projection.name }}(Network* net, const int row, const int n, 
 DEVICE bool reaches_{{ projection.name }}(Network* net, const int source, const int target) {
 //% if projection.rewiring.reach_squared
     const auto& targets = net->populations.{{ projection.target }};
-    const int pre_id = net->populations.{{ projection.source }}.known_id[source];
-    return squared_distance(pre_id, targets.global_id[target], targets.nx, targets.ny) <= net->projections.{{ projection.name }}.rewiring_forms_within;
+    const int pre_id = net->populations.{{ projection.source }}.known_id[source], post_id = targets.global_id[target];
+    const int furthest = net->projections.{{ projection.name }}.rewiring_forms_within;
+    return squared_distance(pre_id, post_id, targets.nx, targets.ny) <= furthest;
 //% else
     (void)net; (void)source; (void)target;
     return true;
@@ -60,7 +61,8 @@ DEVICE void remove_{{ projection.name }}(Network* net, const int target, const i
     auto& projection = net->projections.{{ projection.name }};
     const int row = target << projection.row_shift, in_degree = projection.in_degree[target];
     const int at = row + place, last = row + in_degree - 1, source = projection.source[at];
-    const int most = {{ projection.rewiring.reasons | length }} - 1, named = reason < 0 ? 0 : reason < most ? reason : most;
+    const int most = {{ projection.rewiring.reasons | length }} - 1;
+    const int named = reason < 0 ? 0 : reason < most ? reason : most;
     log_event_{{ projection.name }}(net, source, target, 1 + named);
     atomic_exchange(&projection.outgoing[((int64)source << projection.outgoing_shift) + projection.entry[at]], -1);
     if (last != at) {
@@ -79,7 +81,7 @@ DEVICE void remove_{{ projection.name }}(Network* net, const int target, const i
     atomic_add(projection.eliminated, (uint64)1);
 }
 
-// The slot of a new synapse, its variables at their first values; -1 if it was refused, -2 if the run must halt for room.
+// The slot of a new synapse, its variables at their first values; -1: it was refused, -2: the run must halt for room.
 DEVICE int add_{{ projection.name }}(Network* net, const int source, const int target, const int stage) {
     auto& projection = net->projections.{{ projection.name }};
     const int in_degree = projection.in_degree[target];
@@ -145,7 +147,8 @@ DEVICE int weakest_{{ projection.name }}(Network* net, const int target) {
 {% import "rewiring/names.cu" as names with context %}
 
 // A new synapse as the rule wants it; false if the run must halt for room first.
-DEVICE bool form_{{ projection.name }}(Network* net, const int source, const int target, const int now, const int stage) {
+DEVICE bool form_{{ projection.name }}(Network* net, const int source, const int target, const int now,
+                                       const int stage) {
     const int at = add_{{ projection.name }}(net, source, target, stage);
 //% if rule.initials
     if (at < 0) return at == -1;
@@ -158,7 +161,8 @@ DEVICE bool form_{{ projection.name }}(Network* net, const int source, const int
     {{- names.target_names() }}
     {{- names.source_names() }}
     {{- names.distance_name() }}
-    PairSequence random = {(uint32)post_id, (uint32)now, {{ projection.stream_attempts }}u | SYNAPSE_NUMBERS, (uint32)pre_id, control->seed0, control->seed1, 256u, {0u, 0u, 0u, 0u}};
+    auto random = sequence_of_pair(post_id, pre_id, now, {{ projection.stream_attempts }}u | SYNAPSE_NUMBERS,
+                                   key_of(control), 256u);
     (void)random;
 //% for name, text in rule.initials.items()
     projection.synapse_{{ name }}[at] = {{ value(rule, "initial", projection.variable_types[name], text) }};

@@ -19,7 +19,8 @@
 {#- What is the same for a whole update. #}
 {%- macro constants() %}
     const float dt_ms = net->dt_ms;
-    const int step = now, n_sources = source_population.nx * source_population.ny, n_targets = target_population.nx * target_population.ny;
+    const int step = now, n_sources = source_population.nx * source_population.ny;
+    const int n_targets = target_population.nx * target_population.ny;
     (void)dt_ms; (void)step; (void)n_sources; (void)n_targets;
 {{ bind_parameters("projection", rule, "rewiring_") }}
 {%- for name in rule.sums %}
@@ -31,34 +32,54 @@
 {#- Traces of a source as this rank has heard it, and of a target, at the end of the step. #}
 {%- macro pre_trace_names() %}
 //% for trace in projection.pre_traces
-            const float {{ trace.name }} = decayed(projection.pre_{{ trace.name }}[source], now - 1, projection.decay_{{ trace.name }});
+            const float {{ trace.name }} =
+                decayed(projection.pre_{{ trace.name }}[source], now - 1, projection.decay_{{ trace.name }});
             (void){{ trace.name }};
 //% endfor
 {%- endmacro %}
 {%- macro post_trace_names() %}
 //% for trace in projection.post_traces
-            const float {{ trace.name }} = decayed(projection.post_{{ trace.name }}[target], now - 1, projection.decay_{{ trace.name }});
+            const float {{ trace.name }} =
+                decayed(projection.post_{{ trace.name }}[target], now - 1, projection.decay_{{ trace.name }});
             (void){{ trace.name }};
 //% endfor
 {%- endmacro %}
 
 {#- The rule's own variables of a source or target: copies, constant ones, or (`&`) the variables themselves. #}
 {%- macro rule_variables(side, const="", reference="") %}
-//% for variable in rule.source_variables if side == "source"
-        {{ const }}{{ variable.ctype }}{{ reference }} {{ variable.name }} = projection.source_{{ variable.name }}[source];
+//% for variable in (rule.source_variables if side == "source" else rule.target_variables)
+        {{ const }}{{ variable.ctype }}{{ reference }} {{ variable.name }} =
+            projection.{{ side }}_{{ variable.name }}[{{ side }}];
         (void){{ variable.name }};
 //% endfor
-//% for variable in rule.target_variables if side == "target"
-        {{ const }}{{ variable.ctype }}{{ reference }} {{ variable.name }} = projection.target_{{ variable.name }}[target];
-        (void){{ variable.name }};
+{%- endmacro %}
+
+{#- Copies of a neuron's variables as members of one struct; `groups`: how their arrays' names begin, and which. #}
+{%- macro neuron_struct(name, index, groups) %}
+        const struct {
+//% for array, variables in groups
+//% for variable in variables
+            {{ variable.ctype }} {{ variable.name }};
 //% endfor
+//% endfor
+        } {{ name }} = {
+//% for array, variables in groups
+//% for variable in variables
+            {{ array }}{{ variable.name }}[{{ index }}],
+//% endfor
+//% endfor
+        };
+        (void){{ name }};
 {%- endmacro %}
 
 {#- A target: its number in the population, its variables and the rule's, its traces. #}
 {%- macro target_names() %}
             const int post_id = target_population.global_id[target];
-            const struct { {% for variable in projection.target_state %}{{ variable.ctype }} {{ variable.name }}; {% endfor %}{% for variable in rule.target_variables %}{{ variable.ctype }} {{ variable.name }}; {% endfor %} } post = { {%- for variable in projection.target_state %}target_population.state_{{ variable.name }}[target], {% endfor %}{% for variable in rule.target_variables %}projection.target_{{ variable.name }}[target], {% endfor -%} };
-            (void)post_id; (void)post;
+            (void)post_id;
+            {{- neuron_struct("post", "target", [
+                ("target_population.state_", projection.target_state),
+                ("projection.target_", rule.target_variables),
+            ]) }}
             {{- post_trace_names() }}
 {%- endmacro %}
 
@@ -67,11 +88,13 @@
             const int pre_id = source_population.known_id[source];
             (void)pre_id;
 //% if rule.shares
-            const struct { {% for variable in projection.shared %}{{ variable.ctype }} {{ variable.name }}; {% endfor %} } pre = { {%- for variable in projection.shared %}projection.shared_{{ variable.name }}[source], {% endfor -%} };
-            (void)pre;
+            {{- neuron_struct("pre", "source", [("projection.shared_", projection.shared)]) }}
 //% endif
             {{- pre_trace_names() }}
-            auto pair_random = [&](const uint32 draw) { return philox((uint32)post_id, draw, {{ projection.stream_attempts }}u | PAIR_NUMBERS, (uint32)pre_id, control->seed0, control->seed1).x; };
+            auto pair_random = [&](const uint32 draw) {
+                const uint32 stream = {{ projection.stream_attempts }}u | PAIR_NUMBERS;
+                return philox(post_id, draw, stream, pre_id, key_of(control)).x;
+            };
             (void)pair_random;
 {%- endmacro %}
 

@@ -7,10 +7,9 @@ KERNEL sources_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int source = thread_first(); source < source_population.n_own; source += thread_stride()) {
         const int id = source_population.known_id[source];
-        RandomSequence random = {(uint32)id, (uint32)now, {{ projection.stream_attempts }}u | SOURCE_NUMBERS, control->seed0, control->seed1, 0u, {0u, 0u, 0u, 0u}};
+        auto random = sequence_of(id, now, {{ projection.stream_attempts }}u | SOURCE_NUMBERS, key_of(control));
         (void)id; (void)random;
-        const struct { {% for variable in projection.source_state %}{{ variable.ctype }} {{ variable.name }}; {% endfor %} } pre = { {%- for variable in projection.source_state %}source_population.state_{{ variable.name }}[source], {% endfor -%} };
-        (void)pre;
+        {{- names.neuron_struct("pre", "source", [("source_population.state_", projection.source_state)]) }}
         {{- names.pre_trace_names() }}
         {{- names.rule_variables("source") }}
 //% if rule.pairing
@@ -32,10 +31,9 @@ KERNEL targets_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {
         const int id = target_population.global_id[target], in_degree = projection.in_degree[target];
-        RandomSequence random = {(uint32)id, (uint32)now, {{ projection.stream_attempts }}u | TARGET_NUMBERS, control->seed0, control->seed1, 0u, {0u, 0u, 0u, 0u}};
+        auto random = sequence_of(id, now, {{ projection.stream_attempts }}u | TARGET_NUMBERS, key_of(control));
         (void)id; (void)in_degree; (void)random;
-        const struct { {% for variable in projection.target_state %}{{ variable.ctype }} {{ variable.name }}; {% endfor %} } post = { {%- for variable in projection.target_state %}target_population.state_{{ variable.name }}[target], {% endfor -%} };
-        (void)post;
+        {{- names.neuron_struct("post", "target", [("target_population.state_", projection.target_state)]) }}
         {{- names.post_trace_names() }}
         {{- names.rule_variables("target") }}
         {
@@ -61,7 +59,8 @@ KERNEL visit_synapses_{{ projection.name }}(Network* net) {
             const int at = row + place, source = projection.source[at];
             {{- names.source_names() }}
             {{- names.distance_name() }}
-            PairSequence random = {(uint32)post_id, (uint32)now, {{ projection.stream_attempts }}u | SYNAPSE_NUMBERS, (uint32)pre_id, control->seed0, control->seed1, 0u, {0u, 0u, 0u, 0u}};
+            auto random = sequence_of_pair(post_id, pre_id, now, {{ projection.stream_attempts }}u | SYNAPSE_NUMBERS,
+                                           key_of(control));
             (void)random;
             {{- names.synapse_names("") }}
 //% if rule.update

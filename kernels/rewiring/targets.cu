@@ -8,12 +8,18 @@
 struct Row_{{ projection.name }} {
     Network* net;
     int target, now;
-    DEVICE_MEMBER int at(const int place) const { return (target << net->projections.{{ projection.name }}.row_shift) + place; }
+    DEVICE_MEMBER int at(const int place) const {
+        return (target << net->projections.{{ projection.name }}.row_shift) + place;
+    }
     DEVICE_MEMBER int size() const { return net->projections.{{ projection.name }}.in_degree[target]; }
     DEVICE_MEMBER int source(const int place) const { return net->projections.{{ projection.name }}.source[at(place)]; }
-    DEVICE_MEMBER int source_id(const int place) const { return net->populations.{{ projection.source }}.known_id[source(place)]; }
+    DEVICE_MEMBER int source_id(const int place) const {
+        return net->populations.{{ projection.source }}.known_id[source(place)];
+    }
 //% for variable in projection.variables
-    DEVICE_MEMBER {{ variable.ctype }}& {{ variable.name }}(const int place) { return net->projections.{{ projection.name }}.synapse_{{ variable.name }}[at(place)]; }
+    DEVICE_MEMBER {{ variable.ctype }}& {{ variable.name }}(const int place) {
+        return net->projections.{{ projection.name }}.synapse_{{ variable.name }}[at(place)];
+    }
 //% endfor
 //% for trace in projection.pre_traces
     DEVICE_MEMBER float {{ trace.name }}(const int place) const {
@@ -24,7 +30,7 @@ struct Row_{{ projection.name }} {
     DEVICE_MEMBER int find(const int id) const {
         const auto& sources = net->populations.{{ projection.source }};
         const int source = id < 0 || id >= sources.nx * sources.ny ? -1 : known_index(sources, id);
-        return source < 0 ? -1 : find_{{ projection.name }}(net, target << net->projections.{{ projection.name }}.row_shift, size(), source);
+        return source < 0 ? -1 : find_{{ projection.name }}(net, at(0), size(), source);
     }
     // Nothing where the row has no such place, such as that of a source that was not found.
     DEVICE_MEMBER void remove(const int place, const int reason = 0) const {
@@ -34,7 +40,8 @@ struct Row_{{ projection.name }} {
     DEVICE_MEMBER bool propose(const int id) const {
         auto& projection = net->projections.{{ projection.name }};
         const auto& sources = net->populations.{{ projection.source }};
-        if (id < 0 || id >= sources.nx * sources.ny || projection.n_proposed[target] == {{ rule.proposals }}) return false;
+        if (id < 0 || id >= sources.nx * sources.ny) return false;
+        if (projection.n_proposed[target] == {{ rule.proposals }}) return false;
         const int source = known_index(sources, id);
         if (source < 0 || find(id) >= 0 || !reaches_{{ projection.name }}(net, source, target)) return false;
         int* proposed = projection.hook_proposed + target * {{ rule.proposals }};
@@ -49,9 +56,9 @@ KERNEL per_target_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {
         Row_{{ projection.name }} row = {net, target, now};
-        RandomSequence random = {(uint32)target_population.global_id[target], (uint32)now, {{ projection.stream_attempts }}u | HOOK_NUMBERS, control->seed0, control->seed1, 0u, {0u, 0u, 0u, 0u}};
-        (void)random;
         {{- names.target_names() }}
+        auto random = sequence_of(post_id, now, {{ projection.stream_attempts }}u | HOOK_NUMBERS, key_of(control));
+        (void)random;
 //% for variable in rule.target_variables
         {{ variable.ctype }}& own_{{ variable.name }} = projection.target_{{ variable.name }}[target];
         (void)own_{{ variable.name }};
@@ -66,8 +73,11 @@ KERNEL per_target_{{ projection.name }}(Network* net) {
 KERNEL form_hooked_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride())
-        for (; projection.n_proposed[target] > 0; --projection.n_proposed[target])
-            if (!form_{{ projection.name }}(net, projection.hook_proposed[target * {{ rule.proposals }} + projection.n_proposed[target] - 1], target, now, {{ projection.stage_of.form_hooked }})) break;
+        for (; projection.n_proposed[target] > 0; --projection.n_proposed[target]) {
+            const int last = target * {{ rule.proposals }} + projection.n_proposed[target] - 1;
+            const int source = projection.hook_proposed[last];
+            if (!form_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.form_hooked }})) break;
+        }
 }
 //% endif
 
@@ -75,13 +85,16 @@ KERNEL form_hooked_{{ projection.name }}(Network* net) {
 // A stage of its own: a halt in the next one must not make tries anew.
 KERNEL clear_tries_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
-    for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) projection.replace_tried[target] = 0;
+    for (int target = thread_first(); target < target_population.n_own; target += thread_stride())
+        projection.replace_tried[target] = 0;
 }
 
 // What went from a row comes back in it, at sources that are drawn until one is free and formed.
 KERNEL replace_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {
+        const uint32 id = target_population.global_id[target];
+        const uint32 stream = {{ projection.stream_attempts }}u | CANDIDATE_NUMBERS;
         int* tried = &projection.replace_tried[target];
         const bool full = !projection.rows_grow && projection.in_degree[target] >> projection.row_shift;
         if (full && projection.target_owed[target] > 0 && *tried < REPLACEMENT_TRIES) {
@@ -89,7 +102,7 @@ KERNEL replace_{{ projection.name }}(Network* net) {
             *tried = REPLACEMENT_TRIES;
         }
         for (; projection.target_owed[target] > 0 && *tried < REPLACEMENT_TRIES; *tried += 1) {
-            const uint32 number = philox((uint32)target_population.global_id[target], (uint32)now, {{ projection.stream_attempts }}u | CANDIDATE_NUMBERS, (uint32)*tried, control->seed0, control->seed1).x;
+            const uint32 number = philox(id, now, stream, *tried, key_of(control)).x;
             const int source = known_index(source_population, (int)(((uint64)number * (uint32)n_sources) >> 32));
             const int in_degree = projection.in_degree[target];
             if (source < 0 || !reaches_{{ projection.name }}(net, source, target)) continue;
@@ -107,11 +120,13 @@ KERNEL draw_candidates_{{ projection.name }}(Network* net) {
     auto& projection = net->projections.{{ projection.name }};
     const auto& source_population = net->populations.{{ projection.source }};
     const auto& target_population = net->populations.{{ projection.target }};
-    const uint32 n_sources = (uint32)(source_population.nx * source_population.ny), n_targets = (uint32)(target_population.nx * target_population.ny);
+    const uint32 n_sources = (uint32)(source_population.nx * source_population.ny);
+    const uint32 n_targets = (uint32)(target_population.nx * target_population.ny);
+    const uint32 stream = {{ projection.stream_attempts }}u | CANDIDATE_NUMBERS;
     const uint32 now = (uint32)net->control->step {{ "" if rule.trigger == "call" else "+ 1u" }};
     for (int n = thread_first(); n < projection.n_candidates; n += thread_stride()) {
         const uint32 number = (uint32)(projection.first_candidate + n);
-        const Random4 random = philox(number, now, {{ projection.stream_attempts }}u | CANDIDATE_NUMBERS, 0u, net->control->seed0, net->control->seed1);
+        const Random4 random = philox(number, now, stream, 0u, key_of(net->control));
         const int target = known_index(target_population, (int)(((uint64)random.x * n_targets) >> 32));
         const int source = known_index(source_population, (int)(((uint64)random.y * n_sources) >> 32));
         const bool here = target >= 0 && target < target_population.n_own && source >= 0;
@@ -131,7 +146,8 @@ KERNEL form_proposed_{{ projection.name }}(Network* net) {
             if (source < 0 || !reaches_{{ projection.name }}(net, source, target)) continue;
             if (find_{{ projection.name }}(net, row, in_degree, source) >= 0) continue;
             if (!form_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.form_proposed }})) return;
-            atomic_add(projection.n_formed, (int64)(projection.in_degree[target] - in_degree));  // none if it was refused
+            // None if it was refused.
+            atomic_add(projection.n_formed, (int64)(projection.in_degree[target] - in_degree));
         }
     }
 }
@@ -163,9 +179,11 @@ KERNEL demands_{{ projection.name }}(Network* net) {
 KERNEL remove_surplus_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {
+        const uint32 id = target_population.global_id[target];
+        const uint32 stream = {{ projection.stream_attempts }}u | SURPLUS_NUMBERS;
         uint32 n = 0;
         for (int surplus = -projection.demands[target]; surplus > 0 && projection.in_degree[target] > 0; --surplus) {
-            const uint32 number = philox((uint32)target_population.global_id[target], (uint32)now, {{ projection.stream_attempts }}u | SURPLUS_NUMBERS, n++, control->seed0, control->seed1).x;
+            const uint32 number = philox(id, now, stream, n++, key_of(control)).x;
             remove_{{ projection.name }}(net, target, any_synapse_{{ projection.name }}(net, target, number), 0);
         }
     }
@@ -175,15 +193,19 @@ KERNEL remove_surplus_{{ projection.name }}(Network* net) {
 KERNEL retract_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride())
-        for (int n = projection.proposed_start[target]; n < projection.proposed_start[target + 1]; ++n)
-            remove_{{ projection.name }}(net, target, find_{{ projection.name }}(net, target << projection.row_shift, projection.in_degree[target], projection.proposed[n]), 1);
+        for (int n = projection.proposed_start[target]; n < projection.proposed_start[target + 1]; ++n) {
+            const int row = target << projection.row_shift, in_degree = projection.in_degree[target];
+            const int place = find_{{ projection.name }}(net, row, in_degree, projection.proposed[n]);
+            remove_{{ projection.name }}(net, target, place, 1);
+        }
 }
 
 // What is still vacant, for the rule to settle.
 KERNEL settle_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int source = thread_first(); source < source_population.n_own; source += thread_stride()) {
-        const int id = source_population.known_id[source], out_degree = projection.out_degree[source], vacant = projection.offers[source];
+        const int id = source_population.known_id[source], out_degree = projection.out_degree[source];
+        const int vacant = projection.offers[source];
         (void)id; (void)out_degree; (void)vacant;
         {{- names.rule_variables("source", reference="&") }}
         {
@@ -191,7 +213,8 @@ KERNEL settle_{{ projection.name }}(Network* net) {
         }
     }
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {
-        const int id = target_population.global_id[target], in_degree = projection.in_degree[target], vacant = projection.demands[target];
+        const int id = target_population.global_id[target], in_degree = projection.in_degree[target];
+        const int vacant = projection.demands[target];
         (void)id; (void)in_degree; (void)vacant;
         {{- names.rule_variables("target", reference="&") }}
         {
@@ -203,7 +226,8 @@ KERNEL settle_{{ projection.name }}(Network* net) {
 // Synapses of each source that this rank has, for the owners to add up. Expects zeros.
 KERNEL count_out_degree_{{ projection.name }}(Network* net) {
     auto& projection = net->projections.{{ projection.name }};
-    for (int target = thread_first(); target < net->populations.{{ projection.target }}.n_own; target += thread_stride())
+    const int n_targets = net->populations.{{ projection.target }}.n_own;
+    for (int target = thread_first(); target < n_targets; target += thread_stride())
         for (int k = 0; k < projection.in_degree[target]; ++k)
             atomic_add(&projection.local_out_degree[projection.source[(target << projection.row_shift) + k]], 1);
 }
@@ -229,7 +253,8 @@ KERNEL {{ place }}_{{ projection.name }}(Network* net) {
 //% if place == "meet" and rule.only_pairs and rule.trigger != "call"
     if (now / projection.rewiring_every_steps % {{ rule.pairing.every }}) return;
 //% endif
-    if (thread_first() == 0) meet(control, {{ projection.stage_of[place] }}, {{ projection.index }}, {{ place | upper }});
+    if (thread_first() != 0) return;
+    meet(control, {{ projection.stage_of[place] }}, {{ projection.index }}, {{ place | upper }});
 }
 //% endfor
 //% endif

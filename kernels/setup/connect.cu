@@ -9,7 +9,7 @@ DEVICE int delay_of_{{ projection.name }}(Network* net, const int source, const 
     const auto& projection = net->projections.{{ projection.name }};
     const uint32 pre = (uint32)net->populations.{{ projection.source }}.known_id[source];
     const uint32 post = (uint32)net->populations.{{ projection.target }}.global_id[target];
-    const Random4 random = philox(post, 1u + pre, {{ projection.stream_connect }}u, 0u, net->control->seed0, net->control->seed1);
+    const Random4 random = philox(post, 1u + pre, {{ projection.stream_connect }}u, 0u, key_of(net->control));
     const uint64 word = ((uint64)random.x << 32) | random.y;
     int reached = 0;
     for (int n = projection.n_delay_threshold; n > 0;) {
@@ -28,9 +28,16 @@ struct Connect_{{ projection.name }} {
     int target;
     int n;
     bool writes;
-    DEVICE_MEMBER void operator()(const int source_id) { add(known_index(net->populations.{{ projection.source }}, source_id), net->projections.{{ projection.name }}.initial_weight); }
-    DEVICE_MEMBER void operator()(const int source_id, const float weight) { add(known_index(net->populations.{{ projection.source }}, source_id), weight); }
-    DEVICE_MEMBER void at(const int x, const int y) { add(known_index(net->populations.{{ projection.source }}, x, y), net->projections.{{ projection.name }}.initial_weight); }
+    DEVICE_MEMBER void operator()(const int source_id) {
+        (*this)(source_id, net->projections.{{ projection.name }}.initial_weight);
+    }
+    DEVICE_MEMBER void operator()(const int source_id, const float weight) {
+        add(known_index(net->populations.{{ projection.source }}, source_id), weight);
+    }
+    DEVICE_MEMBER void at(const int x, const int y) {
+        const int source = known_index(net->populations.{{ projection.source }}, x, y);
+        add(source, net->projections.{{ projection.name }}.initial_weight);
+    }
     DEVICE_MEMBER void add(const int source, const float weight) {
         auto& projection = net->projections.{{ projection.name }};
         if (writes) {
@@ -41,7 +48,11 @@ struct Connect_{{ projection.name }} {
             const int64 at = ((int64)target << projection.row_shift) + n;
             projection.source[at] = source;
 //% for variable in variables
-            projection.synapse_{{ variable.name }}[at] = {{ "weight" if variable.name == "weight" else "projection.initial_" ~ variable.name }};
+//% if variable.name == "weight"
+            projection.synapse_weight[at] = weight;
+//% else
+            projection.synapse_{{ variable.name }}[at] = projection.initial_{{ variable.name }};
+//% endif
 //% endfor
 //% if projection.delays
             projection.synapse_delay_steps[at] = delay_of_{{ projection.name }}(net, source, target);
@@ -58,7 +69,7 @@ DEVICE int connect_row_{{ projection.name }}(Network* net, const int target, con
     const int nx = source_population.nx, ny = source_population.ny, n_sources = nx * ny;
     const int id = target_population.global_id[target];
     const int y = id / target_population.nx, x = id - y * target_population.nx;
-    RandomSequence random = {(uint32)id, 0u, {{ projection.stream_connect }}u, net->control->seed0, net->control->seed1, 0u, {0u, 0u, 0u, 0u}};
+    auto random = sequence_of(id, 0u, {{ projection.stream_connect }}u, key_of(net->control));
     Connect_{{ projection.name }} connect = {net, target, 0, writes};
     (void)n_sources; (void)x; (void)random;
 {{ bind_parameters("projection", projection.connector, "connector_") }}
@@ -68,19 +79,22 @@ DEVICE int connect_row_{{ projection.name }}(Network* net, const int target, con
 
 KERNEL count_{{ projection.name }}(Network* net) {
     auto& projection = net->projections.{{ projection.name }};
-    for (int target = thread_first(); target < net->populations.{{ projection.target }}.n_own; target += thread_stride())
+    const int n_targets = net->populations.{{ projection.target }}.n_own;
+    for (int target = thread_first(); target < n_targets; target += thread_stride())
         projection.in_degree[target] = connect_row_{{ projection.name }}(net, target, false);
 }
 
 KERNEL connect_{{ projection.name }}(Network* net) {
     auto& projection = net->projections.{{ projection.name }};
-    for (int target = thread_first(); target < net->populations.{{ projection.target }}.n_own; target += thread_stride())
+    const int n_targets = net->populations.{{ projection.target }}.n_own;
+    for (int target = thread_first(); target < n_targets; target += thread_stride())
         projection.in_degree[target] = connect_row_{{ projection.name }}(net, target, true);
 }
 
 KERNEL count_outgoing_{{ projection.name }}(Network* net) {
     auto& projection = net->projections.{{ projection.name }};
-    for (int target = thread_first(); target < net->populations.{{ projection.target }}.n_own; target += thread_stride())
+    const int n_targets = net->populations.{{ projection.target }}.n_own;
+    for (int target = thread_first(); target < n_targets; target += thread_stride())
         for (int k = 0; k < projection.in_degree[target]; ++k)
             atomic_add(&projection.outgoing_count[projection.source[((int64)target << projection.row_shift) + k]], 1);
 }
@@ -88,7 +102,8 @@ KERNEL count_outgoing_{{ projection.name }}(Network* net) {
 // Expects the counts at zero and lists long enough.
 KERNEL list_outgoing_{{ projection.name }}(Network* net) {
     auto& projection = net->projections.{{ projection.name }};
-    for (int target = thread_first(); target < net->populations.{{ projection.target }}.n_own; target += thread_stride())
+    const int n_targets = net->populations.{{ projection.target }}.n_own;
+    for (int target = thread_first(); target < n_targets; target += thread_stride())
         for (int k = 0; k < projection.in_degree[target]; ++k) {
             const int at = (target << projection.row_shift) + k;
             const int source = projection.source[at];

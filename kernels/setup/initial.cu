@@ -1,6 +1,8 @@
 // Raw random numbers that the host transforms or sorts by: of an entity (a neuron's number) and a draw.
 KERNEL draw_words(Network* net) {
-    for (int neuron = thread_first(); neuron < net->random_words.n; neuron += thread_stride())
-        net->random_words.words[neuron] = philox((uint32)net->random_words.ids[neuron], (uint32)net->random_words.step, net->random_words.stream, (uint32)net->random_words.draws[neuron],
-                                            net->control->seed0, net->control->seed1).x;
+    const auto& random_words = net->random_words;
+    for (int n = thread_first(); n < random_words.n; n += thread_stride()) {
+        const uint32 id = random_words.ids[n], draw = random_words.draws[n];
+        random_words.words[n] = philox(id, random_words.step, random_words.stream, draw, key_of(net->control)).x;
+    }
 }

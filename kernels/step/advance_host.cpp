@@ -1,11 +1,14 @@
-// The schedule on the host: one call runs the steps up to `until`, or until something halts it. Compiled with the kernels.
+// The schedule on the host: one call runs the steps up to `until`, or until something halts it. Compiled with kernels.
 #include <time.h>
 #include <string.h>
 
 #if defined(HPCSNN_EMULATED_THREADS)
 template <class Kernel> static void launch(Kernel kernel, Network* net) {
 #pragma omp parallel for num_threads(HPCSNN_EMULATED_THREADS) schedule(static, 1)
-    for (int thread = 0; thread < HPCSNN_EMULATED_THREADS; ++thread) { emulated_thread = thread; kernel(net); }
+    for (int thread = 0; thread < HPCSNN_EMULATED_THREADS; ++thread) {
+        emulated_thread = thread;
+        kernel(net);
+    }
 }
 #define LAUNCH(kernel) launch(kernel, net)
 #else
@@ -21,7 +24,10 @@ static double seconds() {
 // What reading the clock costs: about a tenth of a small network's step.
 static double clock_seconds() {
     double least = 1.0;
-    for (int k = 0; k < 50; ++k) { const double start = seconds(), spent = seconds() - start; least = spent < least ? spent : least; }
+    for (int k = 0; k < 50; ++k) {
+        const double start = seconds(), spent = seconds() - start;
+        least = spent < least ? spent : least;
+    }
     return least;
 }
 
@@ -31,8 +37,10 @@ typedef int (*AllgatherPointer)(const void*, int, void*, void*, int, void*, void
 
 static int allgather(const Exchange& e, const void* send, const int count, void* receive) {
     if (e.handle_bytes == 4)
-        return ((AllgatherInt)e.allgather)(send, count, (int)e.datatype, receive, count, (int)e.datatype, (int)e.communicator);
-    return ((AllgatherPointer)e.allgather)(send, count, (void*)e.datatype, receive, count, (void*)e.datatype, (void*)e.communicator);
+        return ((AllgatherInt)e.allgather)(send, count, (int)e.datatype, receive, count, (int)e.datatype,
+                                           (int)e.communicator);
+    return ((AllgatherPointer)e.allgather)(send, count, (void*)e.datatype, receive, count, (void*)e.datatype,
+                                           (void*)e.communicator);
 }
 
 // All ranks swap the spikes of the interval that ends with this step: a block of fixed size each, [how many are left,
@@ -47,7 +55,10 @@ static void exchange_spikes(Network* net) {
         const int left = total - sent, n = left < e.block ? left : e.block;
         e.outbox[0] = (uint32)left;
         memcpy(e.outbox + 1, e.send + sent, (size_t)n * sizeof(uint32));
-        if (allgather(e, e.outbox, e.block + 1, e.inbox) != 0) { halt(net->control, EXCHANGE_FAILED, 0, 0, 0); return; }
+        if (allgather(e, e.outbox, e.block + 1, e.inbox) != 0) {
+            halt(net->control, EXCHANGE_FAILED, 0, 0, 0);
+            return;
+        }
         sent += n;
         more = false;
         for (int rank = 0; rank < e.n_ranks; ++rank) {
@@ -69,10 +80,11 @@ extern "C" int advance(Network* net, const int until, double* phase_seconds, con
     control.stage = 0;
 //% for trigger in triggers
     const int every_{{ trigger.name }} = net->{{ trigger.every }};
+    const int left_{{ trigger.name }} = every_{{ trigger.name }} - control.step % every_{{ trigger.name }};
 //% if trigger.at_start
-    int until_{{ trigger.name }} = 1 + (every_{{ trigger.name }} - control.step % every_{{ trigger.name }}) % every_{{ trigger.name }};
+    int until_{{ trigger.name }} = 1 + left_{{ trigger.name }} % every_{{ trigger.name }};
 //% else
-    int until_{{ trigger.name }} = every_{{ trigger.name }} - control.step % every_{{ trigger.name }};
+    int until_{{ trigger.name }} = left_{{ trigger.name }};
 //% endif
 //% endfor
     static const double clock_cost = clock_seconds();
@@ -80,7 +92,10 @@ extern "C" int advance(Network* net, const int until, double* phase_seconds, con
     while (control.step < until) {
         const bool timed = --until_sample == 0;
         double before = 0.0;
-        if (timed) { until_sample = sampled_every; before = seconds(); }
+        if (timed) {
+            until_sample = sampled_every;
+            before = seconds();
+        }
 //% for trigger in triggers
         const bool due_{{ trigger.name }} = --until_{{ trigger.name }} == 0;
         if (due_{{ trigger.name }}) until_{{ trigger.name }} = every_{{ trigger.name }};

@@ -10,7 +10,7 @@ KERNEL update_{{ population.name }}(Network* net) {
     const float dt_ms = net->dt_ms;
     (void)dt_ms;
 //% if draws
-    const uint32 seed0 = net->control->seed0, seed1 = net->control->seed1;
+    const RandomKey random_key = key_of(net->control);
     const int* id_of = population.global_id;
 //% endif
 {{ bind_parameters("population", population.model, "model_") }}
@@ -21,10 +21,15 @@ KERNEL update_{{ population.name }}(Network* net) {
     const {{ ctype }}* {{ name }}_of = population.model_{{ name }};
 //% endfor
 //% for projection in population.incoming
-    {{ projection.input_type }}* {{ projection.name }}_input_of = net->projections.{{ projection.name }}.input{{ " + (int64)((uint32)step & net->projections." ~ projection.name ~ ".input_mask) * n_neurons" if projection.delays }};
+    {{ projection.input_type }}* {{ projection.name }}_input_of = net->projections.{{ projection.name }}.input;
+//% if projection.delays
+    {{ projection.name }}_input_of +=
+        (int64)((uint32)step & net->projections.{{ projection.name }}.input_mask) * n_neurons;
+//% endif
     const float {{ projection.name }}_unit = net->projections.{{ projection.name }}.input_unit;
 //% for variable in projection.receptor.state
-    {{ variable.ctype }}* {{ projection.name }}_{{ variable.name }}_of = net->projections.{{ projection.name }}.receptor_state_{{ variable.name }};
+    {{ variable.ctype }}* {{ projection.name }}_{{ variable.name }}_of =
+        net->projections.{{ projection.name }}.receptor_state_{{ variable.name }};
 //% endfor
 //% for name, ctype in projection.receptor.constants
     const {{ ctype }} {{ projection.name }}_{{ name }} = net->projections.{{ projection.name }}.receptor_{{ name }};
@@ -44,7 +49,7 @@ KERNEL update_{{ population.name }}(Network* net) {
             const {{ ctype }} {{ name }} = {{ name }}_of[neuron];
 //% endfor
 //% if draws
-            RandomSequence random = {(uint32)id_of[neuron], (uint32)step, {{ population.stream_spikes }}u, seed0, seed1, 0u, {}};
+            auto random = sequence_of(id_of[neuron], step, {{ population.stream_spikes }}u, random_key);
 //% endif
             float input_current = 0.0f;
             float finite = 0.0f;

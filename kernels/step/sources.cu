@@ -11,7 +11,7 @@ KERNEL window_{{ population.name }}(Network* net) {
     const int window = control.step / population.model_window_steps;
 {{ bind_parameters("population", population.model, "model_") }}
     auto random4 = [&](const uint32 entity, const uint32 at, const uint32 draw) {
-        return philox(entity, at, {{ population.stream_spikes }}u, draw, control.seed0, control.seed1);
+        return philox(entity, at, {{ population.stream_spikes }}u, draw, key_of(&control));
     };
     (void)window; (void)never; (void)random4;
 {{ paste(population.model, "on_window") }}
@@ -38,7 +38,7 @@ KERNEL spike_{{ population.name }}(Network* net) {
     const int* due = population.next_spike;
 {{ bind_parameters("population", population.model, "model_") }}
     auto random4 = [&](const uint32 entity, const uint32 at, const uint32 draw) {
-        return philox(entity, at, {{ population.stream_spikes }}u, draw, control.seed0, control.seed1);
+        return philox(entity, at, {{ population.stream_spikes }}u, draw, key_of(&control));
     };
     (void)never; (void)random4;
     for (int group = thread_first() * GROUP; group < n_neurons; group += thread_stride() * GROUP) {

@@ -69,7 +69,8 @@ struct RecentSpikes {
     const int *ring, *own_count, *remote_count, *known_id;
     int n_known, ring_mask, first, n_counted;
     DEVICE_MEMBER int count(const int until) {
-        for (int step = first; step < until; ++step) n_counted += own_count[step & ring_mask] + remote_count[step & ring_mask];
+        for (int step = first; step < until; ++step)
+            n_counted += own_count[step & ring_mask] + remote_count[step & ring_mask];
         return n_counted;
     }
     DEVICE_MEMBER int operator()(int n) const {
@@ -95,7 +96,8 @@ KERNEL begin_step(Network* net) {
 //% for projection in population.incoming if projection.rewiring
     {
         const auto& projection = net->projections.{{ projection.name }};
-        if (projection.event_log_size > 0 && projection.event_log_size - *projection.event_log_count < projection.most_events) {
+        const int room = projection.event_log_size - *projection.event_log_count;
+        if (projection.event_log_size > 0 && room < projection.most_events) {
             halt(net->control, LOG_FULL, 0, 0, 0);
             return;
         }
@@ -103,8 +105,11 @@ KERNEL begin_step(Network* net) {
 //% endfor
 //% endfor
 //% for population in populations
-    net->populations.{{ population.name }}.own_count[net->control->step & net->populations.{{ population.name }}.ring_mask] = 0;
-    net->populations.{{ population.name }}.remote_count[net->control->step & net->populations.{{ population.name }}.ring_mask] = 0;
+    {
+        const auto& population = net->populations.{{ population.name }};
+        population.own_count[net->control->step & population.ring_mask] = 0;
+        population.remote_count[net->control->step & population.ring_mask] = 0;
+    }
 //% endfor
 }
 

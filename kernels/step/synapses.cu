@@ -16,7 +16,8 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
     {{ projection.input_type }}* input = projection.input;
 //% if projection.delays
     // Where in the ring of input it arrives that a synapse with no delay at all would bring.
-    const uint32 first_arrival = (uint32)(net->control->step - projection.delay_steps), input_mask = projection.input_mask;
+    const uint32 first_arrival = (uint32)(net->control->step - projection.delay_steps);
+    const uint32 input_mask = projection.input_mask;
     const int64 n_targets = net->populations.{{ projection.target }}.n_own;
     const int* delay_steps_of = projection.synapse_delay_steps;
 //% endif
@@ -58,7 +59,8 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
             const int* named = outgoing_of + ((int64)next << projection.outgoing_shift);
             for (int entry = 0; entry < projection.outgoing_count[next]; ++entry) {
                 const int at = named[entry] < 0 ? 0 : named[entry];
-                PREFETCH(&input[((first_arrival + (uint32)delay_steps_of[at]) & input_mask) * n_targets + (at >> row_shift)]);
+                const int64 arrival = (first_arrival + (uint32)delay_steps_of[at]) & input_mask;
+                PREFETCH(&input[arrival * n_targets + (at >> row_shift)]);
             }
         }
 //% endif
@@ -90,7 +92,8 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
 //% endif
 //% endfor
 //% for trace in projection.own_pre_traces
-            const float {{ trace.name }} = decayed(projection.pre_{{ trace.name }}[source], seen, projection.decay_{{ trace.name }});
+            const float {{ trace.name }} =
+                decayed(projection.pre_{{ trace.name }}[source], seen, projection.decay_{{ trace.name }});
 //% endfor
 {{ paste(synapse, "on_pre_spike") }}
 //% for variable in variables
@@ -172,8 +175,9 @@ KERNEL postsynaptic_{{ projection.name }}(Network* net) {
         const int64 row = (int64)target << row_shift;
         const int in_degree = projection.in_degree[target];
 //% for trace in projection.own_post_traces
-        // The spike itself is in its neuron's trace already; what is left is as fine as float32 is near the trace's value.
-        const float {{ trace.name }} = decayed(projection.post_{{ trace.name }}[target], seen, projection.decay_{{ trace.name }}) - 1.0f;
+        // The spike itself is in its neuron's trace already; what is left is as fine as float32 near the trace's value.
+        const float {{ trace.name }} =
+            decayed(projection.post_{{ trace.name }}[target], seen, projection.decay_{{ trace.name }}) - 1.0f;
 //% endfor
         INDEPENDENT_ITERATIONS
         for (int k = lane(); k < in_degree; k += LANES) {

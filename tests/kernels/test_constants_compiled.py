@@ -1,0 +1,90 @@
+"""Sizes and offsets of the structs that Python fills and kernels read, as ctypes and as the compilers lay them out."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from hpcsnn import models
+from hpcsnn.codegen.constants import Control, DecayTable, HaltReason, MeetingPlace, Trace
+from hpcsnn.codegen.program import generate
+from hpcsnn.codegen.random_streams import Tag
+from hpcsnn.codegen.structs import Struct, network_struct
+from hpcsnn.configuration.files import load_configuration
+from hpcsnn.devices.host import compile_library
+
+Facts = dict[str, int]
+"""What C++ calls a number, and which it is in Python."""
+
+
+def layout(name: str, struct: type[ctypes.Structure]) -> Facts:
+    """Size of a struct, offset and size of each of its members."""
+    facts = {f"sizeof({name})": ctypes.sizeof(struct)}
+    for member, *_ in struct._fields_:
+        field: Any = getattr(struct, member)
+        facts[f"__builtin_offsetof({name}, {member})"] = field.offset
+        facts[f"sizeof({name}::{member})"] = field.size
+    return facts
+
+
+def structs_inside(struct: Struct) -> Iterator[Struct]:
+    yield struct
+    for _, kind in struct.fields:
+        if isinstance(kind, Struct):
+            yield from structs_inside(kind)
+
+
+def network(name: str):
+    """A shipped network; where synapses have delays of their own, more is in its structs."""
+    loaded = load_configuration(name.removesuffix(" with delays")).network()
+    if name.endswith("with delays"):
+        wired, current = models.AllToAll(), models.DeltaCurrent()
+        loaded.add_projection("late", "source", "target", wired, current, 0.1, delay_ms=models.Uniform(0.5, 3.0))
+    return loaded
+
+
+NETWORKS = ["topomap", "topomap with delays", "topomap_last_to_fire", "homeostatic", "deep_r", "patch_swaps"]
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def agreed(request) -> tuple[str, Facts]:
+    """What the kernels of a network begin with, and all that they and Python must agree on."""
+    declared = network(request.param)
+    struct = network_struct(declared)
+    before, text, _ = generate(declared, n_ranks=2).kernels.partition(struct.text())
+    facts: Facts = {}
+    for small in (Control, Trace, DecayTable):
+        facts |= layout(small.__name__, small)
+    for inside in structs_inside(struct):
+        facts |= layout(inside.name, inside.ctype())
+    facts |= {member.name: member.value for kind in (HaltReason, MeetingPlace) for member in kind}
+    facts |= {f"{tag.name}_NUMBERS": tag.value << 24 for tag in Tag}
+    return before + text, facts
+
+
+def test_the_hosts_compiler_agrees_with_ctypes(agreed):
+    declarations, facts = agreed
+    numbers = ", ".join(f"(uint64)({name})" for name in facts)
+    asked = f'extern "C" uint64 agreed(const int n) {{ const uint64 numbers[] = {{{numbers}}}; return numbers[n]; }}\n'
+    library = ctypes.CDLL(str(compile_library(declarations + asked, ("-O0",))))
+    library.agreed.restype = ctypes.c_uint64
+    assert {name: library.agreed(n) for n, name in enumerate(facts)} == facts
+    assert len(facts) > 100
+
+
+def test_nvrtc_agrees_with_ctypes(agreed):
+    nvrtc = pytest.importorskip(
+        "cupy_backends.cuda.libs.nvrtc", reason="needs cupy-cuda13x and nvidia-cuda-nvrtc (extra gpu)"
+    )
+    declarations, facts = agreed
+    asked = "".join(f'static_assert({name} == {number}, "{name} is {number}");\n' for name, number in facts.items())
+    program = nvrtc.createProgram(declarations + asked, "kernels.cu", (), ())
+    try:
+        nvrtc.compileProgram(program, ("--std=c++17", "--gpu-architecture=compute_90"))
+    except nvrtc.NVRTCError:
+        pytest.fail(nvrtc.getProgramLog(program))
+    finally:
+        nvrtc.destroyProgram(program)
