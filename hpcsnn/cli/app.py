@@ -22,7 +22,6 @@ from hpcsnn.errors import StorageError
 app = typer.Typer(
     help="Simulate spiking neural networks whose wiring changes while they run, on one or many MPI ranks.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )

@@ -17,11 +17,20 @@ from hpcsnn.devices import CHOICES
 from hpcsnn.errors import ConfigurationError, DeviceError, HpcsnnError, RunBusyError, StorageError
 from hpcsnn.ranks.communicator import Alone, Communicator
 from hpcsnn.ranks.world import find_world
+from hpcsnn.shipped_files import configuration_folder
+
+
+def configuration_names() -> list[str]:
+    """The configurations that ship, for completion; what begins with none of them the shell completes as a file."""
+    return sorted(path.stem for path in configuration_folder().glob("*.yaml"))
+
 
 ConfigPath = Annotated[
     str,
     typer.Argument(
-        metavar="CONFIG", help="A YAML file, or the name of a configuration that ships with hpcsnn (such as topomap)."
+        metavar="CONFIG",
+        help="A YAML file, or the name of a configuration that ships with hpcsnn (such as topomap).",
+        autocompletion=configuration_names,
     ),
 ]
 Overrides = Annotated[

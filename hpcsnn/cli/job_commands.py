@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hpcsnn.cli.common import RunPath, reported
+from hpcsnn.cli.common import RunPath, configuration_names, reported
 from hpcsnn.cli.job_options import Asked, launches
 from hpcsnn.configuration.files import load_configuration
 from hpcsnn.configuration.schema import Configuration
@@ -31,7 +31,9 @@ def register(app: typer.Typer) -> None:
     @launches
     def submit(
         asked: Asked,
-        config: Annotated[str, typer.Argument(metavar="CONFIG", help="As for hpcsnn run.")],
+        config: Annotated[
+            str, typer.Argument(metavar="CONFIG", help="As for hpcsnn run.", autocompletion=configuration_names)
+        ],
         overrides: Overrides = [],  # noqa: B006 (typer wants a list)
         out: Annotated[Path | None, typer.Option(help="Run directory. Default: runs/ and a free name.")] = None,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the job and submit nothing.")] = False,
@@ -50,7 +52,10 @@ def register(app: typer.Typer) -> None:
     @launches
     def sweep(
         asked: Asked,
-        config: Annotated[str | None, typer.Argument(metavar="[CONFIG]", help="As for hpcsnn run.")] = None,
+        config: Annotated[
+            str | None,
+            typer.Argument(metavar="[CONFIG]", help="As for hpcsnn run.", autocompletion=configuration_names),
+        ] = None,
         vary: Annotated[
             list[str], typer.Option(metavar="KEY=VALUES", help="seed=1..10, scale=1,2,4. Repeat: all combinations.")
         ] = [],  # noqa: B006
