@@ -23,3 +23,8 @@ def kernel_folder() -> Path:
 def configuration_folder() -> Path:
     """The ready experiments."""
     return _folder("configs")
+
+
+def shipped_configurations() -> list[str]:
+    """Names of the ready experiments, as the command line takes them."""
+    return sorted(path.stem for path in configuration_folder().glob("*.yaml"))

@@ -183,7 +183,7 @@ def measure(network: Path, subject: Subject, shards: Sequence[int], results: Pat
         StorageError: a file of the checkpoint is missing or damaged.
     """
     stored = StoredNetwork(network)
-    group = zarr.open_group(results / subject.name, mode="r+")
+    group = zarr.open_group(results / subject.name, mode="r+", zarr_format=3)
     partials = []
     for boxes in _pieces(ShardGrid.of(subject.target_grid), shards):
         ids = [_ids(subject.target_grid, box) for box in boxes]
@@ -287,7 +287,7 @@ def judge(results: Path, subject: Subject, time: int, _after: Tally) -> dict[str
     Each neuron's value is paired with one draw of its null, so that the pairs are exchangeable if chance alone made the
     map. p is NaN where nothing differs.
     """
-    group = zarr.open_group(results / subject.name, mode="r")
+    group = zarr.open_group(results / subject.name, mode="r", zarr_format=3)
 
     def of_neurons(name: str) -> NDArray[np.float64]:
         array: Any = group[name]

@@ -74,7 +74,7 @@ def read_displacement(path: Path, projection: str, when: str) -> DisplacementMap
     """The map that `write_displacement` put there; None if there is none."""
     if not (path / projection / when).is_dir():
         return None
-    group = zarr.open_group(path / projection / when, mode="r")
+    group = zarr.open_group(path / projection / when, mode="r", zarr_format=3)
     attributes: Any = group.attrs
     axes = (np.asarray(attributes["dx"], dtype=np.int64), np.asarray(attributes["dy"], dtype=np.int64))
     return DisplacementMap(*axes, *(np.asarray(group[name][...]) for name in ("count", "weight_sum")))  # type: ignore[index]

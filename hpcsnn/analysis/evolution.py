@@ -108,7 +108,7 @@ def _times(checkpoints: list[Checkpoint], network: Network) -> xr.Dataset:
 
 
 def _opened(path: Path, group: str) -> xr.Dataset:
-    return xr.open_zarr(path, group=group, consolidated=False)
+    return xr.open_zarr(path, group=group, consolidated=False, zarr_format=3)
 
 
 def _checkpoint_task(checkpoint: Checkpoint, subject: Subject, results: Path, time: int) -> Any:

@@ -73,7 +73,7 @@ def count_events(part: Path, count: EventCount) -> NDArray[np.int64]:
 
 
 def _pieces(part: Path, projection: str) -> Iterator[NDArray[np.int32]]:
-    group = zarr.open_group(part, mode="r")
+    group = zarr.open_group(part, mode="r", zarr_format=3)
     if f"events/{projection}" not in group:
         return
     table: Any = group[f"events/{projection}"]

@@ -1,27 +1,30 @@
-"""What commands share: their arguments, the ranks they run on, and errors as one message."""
+"""What commands share: their arguments, how to launch, the ranks they run on, and errors as one message."""
 
-from __future__ import annotations
-
+import inspect
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from hpcsnn.devices import CHOICES
 from hpcsnn.errors import ConfigurationError, DeviceError, HpcsnnError, RunBusyError, StorageError
 from hpcsnn.ranks.communicator import Alone, Communicator
 from hpcsnn.ranks.world import find_world
+from hpcsnn.shipped_files import shipped_configurations
 
 ConfigPath = Annotated[
     str,
     typer.Argument(
-        metavar="CONFIG", help="A YAML file, or the name of a configuration that ships with hpcsnn (such as topomap)."
+        metavar="CONFIG",
+        help="A YAML file, or the name of a configuration that ships with hpcsnn (such as topomap).",
+        autocompletion=shipped_configurations,
     ),
 ]
 Overrides = Annotated[
@@ -34,17 +37,73 @@ Overrides = Annotated[
 ]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 
+_DEVICES = "|".join(CHOICES)
 DeviceChoice = Annotated[
     str,
-    typer.Option(
-        metavar="|".join(CHOICES), help="auto takes a GPU for each local rank if there are as many, else the CPU."
-    ),
+    typer.Option(metavar=_DEVICES, help="auto takes a GPU for each local rank if there are as many, else the CPU."),
 ]
+
 # Exit codes: 1 something failed on the way and was told in words, 2 the request itself cannot be carried out, 3 a fault
 # that nobody foresaw, or another job at the same run, after which another try may succeed.
 FAILED, REFUSED, FAULT = 1, 2, 3
 # An abort ends mpiexec's own processes too: what a rank has just said must have passed through them.
 _OUTPUT_PASSES_S = 0.3
+
+
+_job_option = partial(typer.Option, rich_help_panel="The job")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How to launch, as the flags say; each field is an option of every command that launches."""
+
+    cluster: Annotated[
+        str | None,
+        _job_option(metavar="slurm|local|debug", help="A Slurm cluster, this machine, or this very process."),
+    ] = "slurm"
+    nodes: Annotated[int, _job_option(min=1, help="Nodes.")] = 1
+    ranks: Annotated[
+        int | None, _job_option(min=1, help="MPI ranks in all. Default: one a GPU, else by the network's size.")
+    ] = None
+    gpus_per_node: Annotated[
+        int | None, _job_option(min=0, help="GPUs of each node. Default: the profile's, else none.")
+    ] = None
+    time: Annotated[
+        str, _job_option(metavar="TIME", help="Limit of one start, such as 2h; the run is requeued until it is done.")
+    ] = "1h"
+    grace: Annotated[
+        str | None,
+        _job_option(metavar="TIME", help="How long before the limit to stop at a checkpoint. Default: by size."),
+    ] = None
+    partition: Annotated[str | None, _job_option(help="Slurm partition. Default: the profile's.")] = None
+    account: Annotated[str | None, _job_option(help="Slurm account. Default: the profile's.")] = None
+    profile: Annotated[
+        str | None,
+        _job_option(metavar="NAME", help="Of ~/.config/hpcsnn/clusters.yaml; default if there is one."),
+    ] = None
+    max_restarts: Annotated[int, _job_option(min=0, help="How often to go on after a crash.")] = 3
+    device: Annotated[str, _job_option(metavar=_DEVICES, help="As for hpcsnn run.")] = "auto"
+
+
+def launches(command: Callable[..., None], **defaults: Any) -> Callable[..., None]:
+    """Give a command the options of `Asked`, in place of its argument ``asked``; `defaults` go before `Asked`'s own."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    own = [p.replace(kind=keyword) for p in inspect.signature(command).parameters.values() if p.name != "asked"]
+    options = [
+        inspect.Parameter(
+            option.name, keyword, default=defaults.get(option.name, option.default), annotation=option.type
+        )
+        for option in fields(Asked)
+    ]
+
+    def with_options(**given: Any) -> None:
+        asked = Asked(**{option.name: given.pop(option.name) for option in options})
+        command(**given, asked=asked)
+
+    with_options.__name__, with_options.__doc__ = command.__name__, command.__doc__
+    with_options.__signature__ = inspect.Signature([*own, *options])  # type: ignore[attr-defined]
+    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *options)}
+    return with_options
 
 
 def world() -> Communicator:
@@ -92,4 +151,6 @@ def _stop(ranks: Communicator, code: int) -> None:
 
 
 def _complain(message: str) -> None:
+    from rich.console import Console
+
     Console(stderr=True, soft_wrap=True).print(f"error: {message}", style="red", markup=False, highlight=False)

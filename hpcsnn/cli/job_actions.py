@@ -1,4 +1,4 @@
-"""``hpcsnn submit``, ``resume --cluster``, ``logs`` and ``cancel``: what they do with one run."""
+"""What ``hpcsnn submit``, ``sweep``, ``resume --cluster``, ``logs`` and ``cancel`` do."""
 
 from __future__ import annotations
 
@@ -9,20 +9,27 @@ from pathlib import Path
 
 import typer
 
-from hpcsnn.cli.job_options import Asked, launch_setting, plan_of
+from hpcsnn.cli.common import Asked
 from hpcsnn.configuration.files import load_configuration
 from hpcsnn.configuration.schema import Configuration
+from hpcsnn.configuration.times import parse_time_ms
 from hpcsnn.errors import StorageError
-from hpcsnn.jobs.executors import prepare, sbatch_script, submit
-from hpcsnn.jobs.job_files import JobFiles, State
-from hpcsnn.jobs.run_index import look_up
+from hpcsnn.jobs.executors import Cluster, check_cluster, make_plan, prepare, sbatch_script, submit
+from hpcsnn.jobs.job_files import JobFiles, JobPlan, State
+from hpcsnn.jobs.run_index import RunEntry, look_up, read_run, without_forgotten
+from hpcsnn.jobs.sweeps import Sweep, parse_vary
+from hpcsnn.planning.request import Request, make_request
+from hpcsnn.planning.site_profiles import SiteProfile, load_profile
 from hpcsnn.runs.resuming import prepare_resume
 from hpcsnn.storage.run_directory import RunDirectory
+
+# How often to look whether a member that runs on this machine is over.
+_LOOK_EVERY_S = 0.5
 
 
 def submit_run(configuration: Configuration, out: Path | None, name: str, asked: Asked, dry_run: bool = False) -> None:
     """Submit one new run."""
-    cluster, profile, request = launch_setting(configuration, asked)
+    cluster, profile, request = _launch_setting(configuration, asked)
     run = out or _free_folder((profile.scratch or Path("runs")) / name)
     logs = (run / "job" / "logs").resolve()
     if dry_run:
@@ -32,9 +39,15 @@ def submit_run(configuration: Configuration, out: Path | None, name: str, asked:
     RunDirectory(run).check_free(overwrite=False)
     if (run / "job").exists():
         raise StorageError(f"{run}: a job was submitted here already; give another --out, or hpcsnn resume {run}")
-    prepare(run, configuration, plan_of(asked, cluster, profile, request, logs))
+    prepare(run, configuration, _plan(asked, cluster, profile, request, logs))
     (job,) = submit(cluster, [run], request, profile, logs, name=name)
     typer.echo(f"{job}  {run}")
+
+
+def _free_folder(wanted: Path) -> Path:
+    """`wanted`, or with the first number behind it that is not taken."""
+    names = (wanted if n == 1 else wanted.with_name(f"{wanted.name}-{n}") for n in range(1, 1_000_000))
+    return next(path for path in names if not path.exists())
 
 
 def resume_run(run: Path, until_ms: float | None, from_step: int | None, asked: Asked) -> None:
@@ -47,22 +60,87 @@ def resume_run(run: Path, until_ms: float | None, from_step: int | None, asked: 
     if not there.is_file():
         directory.check_run()
     configuration = load_configuration(there, [] if until_ms is None else [f"duration_ms={until_ms!r}"])
-    cluster, profile, request = launch_setting(configuration, asked)
+    cluster, profile, request = _launch_setting(configuration, asked)
     if from_step is not None:
         with directory.lock():
             prepare_resume(directory, until_ms, from_step)
     if directory.configuration.is_file():
         directory.write_configuration(configuration)
     logs = (run / "job" / "logs").resolve()
-    prepare(run, configuration, plan_of(asked, cluster, profile, request, logs))
+    prepare(run, configuration, _plan(asked, cluster, profile, request, logs))
     (job,) = submit(cluster, [run], request, profile, logs, name=run.name)
     typer.echo(f"{job}  {run}")
 
 
-def _free_folder(wanted: Path) -> Path:
-    """`wanted`, or with the first number behind it that is not taken."""
-    names = (wanted if n == 1 else wanted.with_name(f"{wanted.name}-{n}") for n in range(1, 1_000_000))
-    return next(path for path in names if not path.exists())
+def submit_sweep(
+    config: str, overrides: list[str], vary: list[str], folder: Path, max_parallel: int | None, asked: Asked
+) -> None:
+    """Submit every member that is neither finished nor under way."""
+    sweep = Sweep(folder, config, overrides, dict(parse_vary(text) for text in vary))
+    configurations = {run: sweep.configuration(settings) for run, settings in sweep.members()}
+    entries = without_forgotten([read_run(run) for run in configurations])
+    missing = [entry.path for entry in entries if _missing(entry)]
+    cluster, profile, request = _launch_setting(_largest(list(configurations.values())), asked)
+    sweep.write()
+    typer.echo(f"{folder}: {len(configurations)} runs, {len(configurations) - len(missing)} finished or under way")
+    if not missing:
+        return
+    logs = (folder / "job" / "logs").resolve()
+
+    def prepared(run: Path) -> Path:
+        prepare(run, configurations[run], _plan(asked, cluster, profile, request, logs))
+        return run
+
+    if cluster == "slurm":
+        for run in missing:
+            prepared(run)
+        ids = submit(cluster, missing, request, profile, logs, name=folder.name, max_parallel=max_parallel)
+        typer.echo(f"{ids[0].partition('_')[0]}  {len(missing)} runs as one array; hpcsnn jobs {folder}")
+        return
+    for started, run in enumerate(missing):
+        while started - sum(_over(one) for one in missing[:started]) >= (max_parallel or 1):
+            time.sleep(_LOOK_EVERY_S)
+        (job,) = submit(cluster, [prepared(run)], request, profile, logs)
+        typer.echo(f"{job}  {run}")
+
+
+def _missing(entry: RunEntry) -> bool:
+    """Whether a member has to be submitted: it is not finished, and no job is at it."""
+    if entry.summary.get("completed"):
+        return False
+    return entry.status is None or entry.status.state.over or entry.state == "lost"
+
+
+def _over(run: Path) -> bool:
+    status = JobFiles(run).status()
+    return status is not None and (status.state.over or status.lost)
+
+
+def _largest(configurations: list[Configuration]) -> Configuration:
+    """The member that needs most: a job array asks for one size."""
+    return max(configurations, key=lambda one: sum(p.size for p in one.network().populations.values()))
+
+
+def _launch_setting(configuration: Configuration, asked: Asked) -> tuple[Cluster, SiteProfile, Request]:
+    """Cluster, profile and request that flags and profile come to."""
+    profile = load_profile(asked.profile)
+    given = {"partition": asked.partition, "account": asked.account}
+    profile = profile.model_copy(update={key: value for key, value in given.items() if value is not None})
+    request = make_request(
+        configuration,
+        profile,
+        nodes=asked.nodes,
+        ranks=asked.ranks,
+        gpus_per_node=asked.gpus_per_node,
+        time_min=parse_time_ms("--time", asked.time) / 60e3,
+        grace_s=None if asked.grace is None else int(parse_time_ms("--grace", asked.grace) / 1e3),
+    )
+    return check_cluster(asked.cluster), profile, request
+
+
+def _plan(asked: Asked, cluster: Cluster, profile: SiteProfile, request: Request, logs: Path) -> JobPlan:
+    """The plan of a job that was asked for with these flags."""
+    return make_plan(cluster, request, profile, logs, device=asked.device, max_restarts=asked.max_restarts)
 
 
 def print_logs(run: Path, errors: bool, follow: bool) -> None:

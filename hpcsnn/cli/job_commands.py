@@ -1,18 +1,19 @@
 """The commands that launch runs and look after them: submit, sweep, jobs, watch, logs, cancel."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
-from hpcsnn.cli.common import RunPath, reported
-from hpcsnn.cli.job_options import Asked, launches
-from hpcsnn.configuration.files import load_configuration
-from hpcsnn.configuration.schema import Configuration
+from hpcsnn.cli.common import FAILED, Asked, RunPath, launches, reported
+from hpcsnn.errors import ConfigurationError
+from hpcsnn.shipped_files import shipped_configurations
+
+if TYPE_CHECKING:
+    from hpcsnn.jobs.run_index import RunEntry
+
+commands = typer.Typer()
 
 Overrides = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="As for hpcsnn run. Repeat.")]
 RootPath = Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to look for runs.")]
@@ -21,118 +22,128 @@ RootPath = Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to loo
 _CHECKPOINT_EVERY = "10min-wall"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the command line."""
+@commands.command(
+    epilog="Examples: `hpcsnn submit topomap --nodes 4 --gpus-per-node 4 --time 2h --partition gpu` · "
+    "`hpcsnn submit topomap --cluster local --ranks 2` · `hpcsnn submit topomap --set scale=16 --dry-run`"
+)
+@launches
+def submit(
+    asked: Asked,
+    config: Annotated[
+        str, typer.Argument(metavar="CONFIG", help="As for hpcsnn run.", autocompletion=shipped_configurations)
+    ],
+    overrides: Overrides = [],  # noqa: B006 (typer wants a list)
+    out: Annotated[Path | None, typer.Option(help="Run directory. Default: runs/ and a free name.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the job and submit nothing.")] = False,
+) -> None:
+    """Submit a run as a job, which is requeued and restarted until it is done; prints job and run directory."""
+    with reported():
+        from hpcsnn.cli.job_actions import submit_run
+        from hpcsnn.configuration.files import load_configuration
 
-    @app.command(
-        epilog="Examples: `hpcsnn submit topomap --nodes 4 --gpus-per-node 4 --time 2h --partition gpu` · "
-        "`hpcsnn submit topomap --cluster local --ranks 2` · `hpcsnn submit topomap --set scale=16 --dry-run`"
-    )
-    @launches
-    def submit(
-        asked: Asked,
-        config: Annotated[str, typer.Argument(metavar="CONFIG", help="As for hpcsnn run.")],
-        overrides: Overrides = [],  # noqa: B006 (typer wants a list)
-        out: Annotated[Path | None, typer.Option(help="Run directory. Default: runs/ and a free name.")] = None,
-        dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the job and submit nothing.")] = False,
-    ) -> None:
-        """Submit a run as a job, which is requeued and restarted until it is done; prints job and run directory."""
-        with reported():
-            from hpcsnn.cli.job_actions import submit_run
-
-            configuration = _with_checkpoints(load_configuration(config, overrides), config, overrides)
-            submit_run(configuration, out, Path(config).stem, asked, dry_run)
-
-    @app.command(
-        epilog="Examples: `hpcsnn sweep topomap --vary seed=1..10 --vary scale=1,2,4 --max-parallel 8` · "
-        "`hpcsnn sweep --report runs/topomap-sweep`"
-    )
-    @launches
-    def sweep(
-        asked: Asked,
-        config: Annotated[str | None, typer.Argument(metavar="[CONFIG]", help="As for hpcsnn run.")] = None,
-        vary: Annotated[
-            list[str], typer.Option(metavar="KEY=VALUES", help="seed=1..10, scale=1,2,4. Repeat: all combinations.")
-        ] = [],  # noqa: B006
-        overrides: Overrides = [],  # noqa: B006
-        out: Annotated[Path | None, typer.Option(help="Folder of the sweep. Default: runs/CONFIG-sweep.")] = None,
-        report: Annotated[
-            Path | None, typer.Option(metavar="FOLDER", help="Show the results of a sweep; submit nothing.")
-        ] = None,
-        max_parallel: Annotated[
-            int | None, typer.Option(min=1, help="Runs at a time. Default: 256; locally 1.")
-        ] = None,
-    ) -> None:
-        """Submit a run for each combination of values, as one job array, but for those finished or under way."""
-        with reported():
-            from hpcsnn.cli.sweep_actions import report_sweep, submit_sweep
-            from hpcsnn.errors import ConfigurationError
-
-            if report is not None:
-                report_sweep(report, Console())
-                return
-            if config is None or not vary:
-                raise ConfigurationError("sweep: give a CONFIG and what to --vary, or --report FOLDER")
-            if not any(override.startswith("checkpoint_every=") for override in overrides):
-                overrides = [*overrides, f"checkpoint_every={_CHECKPOINT_EVERY}"]
-            folder = out or Path("runs") / f"{Path(config).stem}-sweep"
-            submit_sweep(config, overrides, vary, folder, max_parallel, asked)
-
-    @app.command()
-    def jobs(
-        root: RootPath = Path("runs"),
-        as_json: Annotated[bool, typer.Option("--json", help="For programs: one JSON list.")] = False,
-    ) -> None:
-        """List the runs below a folder: state, progress, speed, starts, time left of limit and of work, checkpoint."""
-        with reported():
-            from hpcsnn.cli.job_tables import as_plain, jobs_table
-            from hpcsnn.jobs.run_index import find_runs
-
-            entries = find_runs(root)
-            if as_json:
-                typer.echo(json.dumps([as_plain(entry) for entry in entries], indent=1))
-            elif entries:
-                Console().print(jobs_table(entries, root))
-            else:
-                typer.echo(f"{root}: no runs")
-
-    @app.command()
-    def watch(run: RunPath) -> None:
-        """Follow a run, from anywhere that sees its files, until its job is over."""
-        with reported():
-            from hpcsnn.cli.job_tables import watch_run
-            from hpcsnn.jobs.job_files import State
-
-            _check_run(run)
-            entry = watch_run(run, Console())
-            if entry.state not in (State.COMPLETED, State.STOPPED):
-                raise typer.Exit(1)
-
-    @app.command()
-    def logs(
-        run: RunPath,
-        errors: Annotated[bool, typer.Option("--errors", help="Standard error in place of standard output.")] = False,
-        follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job is over.")] = False,
-    ) -> None:
-        """Print what a run's job has written so far."""
-        with reported():
-            from hpcsnn.cli.job_actions import print_logs
-
-            print_logs(run, errors, follow)
-
-    @app.command()
-    def cancel(run: RunPath) -> None:
-        """End a run's job: if it is running, at a checkpoint."""
-        with reported():
-            from hpcsnn.cli.job_actions import cancel_run
-
-            typer.echo(cancel_run(run))
+        configuration = load_configuration(config, overrides)
+        if configuration.checkpoint_every is None:
+            configuration = load_configuration(config, [*overrides, f"checkpoint_every={_CHECKPOINT_EVERY}"])
+        submit_run(configuration, out, Path(config).stem, asked, dry_run)
 
 
-def _with_checkpoints(configuration: Configuration, config: str, overrides: list[str]) -> Configuration:
-    if configuration.checkpoint_every is not None:
-        return configuration
-    return load_configuration(config, [*overrides, f"checkpoint_every={_CHECKPOINT_EVERY}"])
+@commands.command(
+    epilog="Examples: `hpcsnn sweep topomap --vary seed=1..10 --vary scale=1,2,4 --max-parallel 8` · "
+    "`hpcsnn sweep --report runs/topomap-sweep`"
+)
+@launches
+def sweep(
+    asked: Asked,
+    config: Annotated[
+        str | None,
+        typer.Argument(metavar="[CONFIG]", help="As for hpcsnn run.", autocompletion=shipped_configurations),
+    ] = None,
+    vary: Annotated[
+        list[str], typer.Option(metavar="KEY=VALUES", help="seed=1..10, scale=1,2,4. Repeat: all combinations.")
+    ] = [],  # noqa: B006
+    overrides: Overrides = [],  # noqa: B006
+    out: Annotated[Path | None, typer.Option(help="Folder of the sweep. Default: runs/CONFIG-sweep.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Show the results of a sweep; submit nothing.")
+    ] = None,
+    max_parallel: Annotated[int | None, typer.Option(min=1, help="Runs at a time. Default: 256; locally 1.")] = None,
+) -> None:
+    """Submit a run for each combination of values, as one job array, but for those finished or under way."""
+    with reported():
+        if report is not None:
+            from rich.console import Console
+
+            from hpcsnn.cli.job_tables import report_sweep
+
+            report_sweep(report, Console())
+            return
+        if config is None or not vary:
+            raise ConfigurationError("sweep: give a CONFIG and what to --vary, or --report FOLDER")
+        if not any(override.startswith("checkpoint_every=") for override in overrides):
+            overrides = [*overrides, f"checkpoint_every={_CHECKPOINT_EVERY}"]
+        from hpcsnn.cli.job_actions import submit_sweep
+
+        folder = out or Path("runs") / f"{Path(config).stem}-sweep"
+        submit_sweep(config, overrides, vary, folder, max_parallel, asked)
+
+
+@commands.command()
+def jobs(
+    root: RootPath = Path("runs"),
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: one JSON list.")] = False,
+) -> None:
+    """List the runs below a folder: state, progress, speed, starts, time left of limit and of work, checkpoint."""
+    with reported():
+        from hpcsnn.jobs.run_index import find_runs
+
+        entries = find_runs(root)
+        if as_json:
+            typer.echo(json.dumps([_as_plain(entry) for entry in entries], indent=1))
+        elif entries:
+            from rich.console import Console
+
+            from hpcsnn.cli.job_tables import jobs_table
+
+            Console().print(jobs_table(entries, root))
+        else:
+            typer.echo(f"{root}: no runs")
+
+
+@commands.command()
+def watch(run: RunPath) -> None:
+    """Follow a run, from anywhere that sees its files, until its job is over."""
+    with reported():
+        from rich.console import Console
+
+        from hpcsnn.cli.job_tables import watch_run
+        from hpcsnn.jobs.job_files import State
+
+        _check_run(run)
+        entry = watch_run(run, Console())
+        if entry.state not in (State.COMPLETED, State.STOPPED):
+            raise typer.Exit(FAILED)
+
+
+@commands.command()
+def logs(
+    run: RunPath,
+    errors: Annotated[bool, typer.Option("--errors", help="Standard error in place of standard output.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job is over.")] = False,
+) -> None:
+    """Print what a run's job has written so far."""
+    with reported():
+        from hpcsnn.cli.job_actions import print_logs
+
+        print_logs(run, errors, follow)
+
+
+@commands.command()
+def cancel(run: RunPath) -> None:
+    """End a run's job: if it is running, at a checkpoint."""
+    with reported():
+        from hpcsnn.cli.job_actions import cancel_run
+
+        typer.echo(cancel_run(run))
 
 
 def _check_run(run: Path) -> None:
@@ -141,3 +152,18 @@ def _check_run(run: Path) -> None:
 
     if not JobFiles(run).plan_file.is_file():
         RunDirectory(run).check_run()
+
+
+def _as_plain(entry: "RunEntry") -> dict[str, Any]:
+    """What ``hpcsnn jobs --json`` prints of a run."""
+    return {
+        "run": str(entry.path),
+        "state": entry.state,
+        "reason": entry.status.reason if entry.status else "",
+        "job_id": entry.plan.job_id if entry.plan else None,
+        "restarts": entry.status.restarts if entry.status else 0,
+        "requeues": entry.status.requeues if entry.status else 0,
+        "checkpoint_step": entry.checkpoint_step,
+        "progress": entry.progress,
+        "digest": entry.summary.get("digest"),
+    }

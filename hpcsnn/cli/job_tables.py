@@ -1,11 +1,11 @@
-"""Runs in a terminal: a table of many, a live view of one."""
+"""Runs in a terminal: a table of many, a live view of one, the results of a sweep."""
 
 from __future__ import annotations
 
 import itertools
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -14,8 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from hpcsnn.jobs.job_files import State
-from hpcsnn.jobs.run_index import RunEntry, look_up, read_run
+from hpcsnn.jobs.run_index import RunEntry, look_up, read_run, without_forgotten
 from hpcsnn.runs.progress import clock
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _COLOURS = {
     State.RUNNING: "green",
@@ -134,16 +137,49 @@ def watch_run(path: Path, console: Console) -> RunEntry:
     raise AssertionError("counting ends nowhere")
 
 
-def as_plain(entry: RunEntry) -> dict[str, Any]:
-    """What ``hpcsnn jobs --json`` prints of a run."""
-    return {
-        "run": str(entry.path),
-        "state": entry.state,
-        "reason": entry.status.reason if entry.status else "",
-        "job_id": entry.plan.job_id if entry.plan else None,
-        "restarts": entry.status.restarts if entry.status else 0,
-        "requeues": entry.status.requeues if entry.status else 0,
-        "checkpoint_step": entry.checkpoint_step,
-        "progress": entry.progress,
-        "digest": entry.summary.get("digest"),
-    }
+def report_sweep(folder: Path, console: Console) -> None:
+    """Print the results over the varied keys, and leave them as ``results.zarr`` and a figure.
+
+    Raises:
+        StorageError: no sweep there.
+    """
+    import matplotlib  # which no other view of a run needs, nor xarray
+
+    from hpcsnn.analysis.figures import save
+    from hpcsnn.analysis.style import STYLE
+    from hpcsnn.jobs.sweep_results import averaged, collect, sweep_figure
+    from hpcsnn.jobs.sweeps import read_sweep
+
+    sweep = read_sweep(folder)
+    results = collect(sweep)
+    states = [entry.state for entry in without_forgotten([read_run(run) for run, _ in sweep.members()])]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+    over_seeds = "seed" in results.dims and len(results.dims) > 1
+    seeds = f"; means over {results.sizes['seed']} seeds" if over_seeds else ""
+    console.print(f"{folder}: {counts}{seeds}", highlight=False, soft_wrap=True)
+    mean, _ = averaged(results)
+    console.print(_results_table(mean, [str(key) for key in sweep.vary if key in mean.dims]))
+    if not results.data_vars:
+        return
+    results.to_zarr(folder / "results.zarr", mode="w", consolidated=False)
+    with matplotlib.rc_context(STYLE):
+        figure = sweep_figure(results)
+        written = save(figure, folder / "figures", "results") if figure is not None else []
+    for path in (folder / "results.zarr", *written):
+        console.print(str(path), highlight=False, soft_wrap=True)
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _results_table(mean: xr.Dataset, keys: list[str]) -> Table:
+    """One row for each combination of the varied keys."""
+    shown = [str(name) for name in mean if str(name).endswith((".rate_hz", ".synapses", ".sigma_aff_weighted"))]
+    table = Table(*keys, box=None, pad_edge=False, header_style="dim")
+    for name in shown:
+        table.add_column(name.replace(".", "\n"), overflow="fold", justify="right")
+    rows = mean[shown].to_dataframe().reset_index().to_dict("records") if shown else []
+    for row in rows:
+        table.add_row(*(str(row[key]) for key in keys), *(_short(row[name]) for name in shown))
+    return table

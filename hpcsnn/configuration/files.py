@@ -19,7 +19,7 @@ from hpcsnn.models.distributions import DISTRIBUTIONS
 from hpcsnn.models.registry import KINDS
 from hpcsnn.models.user_files import FOLDER, anchored, is_reference
 from hpcsnn.ranks.partition import check_tile_side
-from hpcsnn.shipped_files import configuration_folder
+from hpcsnn.shipped_files import configuration_folder, shipped_configurations
 
 
 class _Yaml(yaml.SafeLoader):
@@ -73,11 +73,6 @@ def parse_configuration(raw: Mapping[str, Any], folder: Path = Path()) -> Config
         Every.parse(configuration.checkpoint_every)
     configuration.network()
     return configuration
-
-
-def shipped_configurations() -> list[str]:
-    """Names of the configurations that ship with hpcsnn."""
-    return sorted(path.stem for path in configuration_folder().glob("*.yaml"))
 
 
 def _anchored(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:

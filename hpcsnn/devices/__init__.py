@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from hpcsnn.devices.base import Device, Executable
-from hpcsnn.devices.host import HostDevice
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.ranks.communicator import Alone, Communicator
+
+if TYPE_CHECKING:
+    from hpcsnn.devices.base import Device, Executable
+    from hpcsnn.devices.host import HostDevice
 
 __all__ = ["CHOICES", "Device", "Executable", "HostDevice", "choose_device"]
 
 CHOICES = ("auto", "cpu", "gpu")
+
+# Loaded when they are asked for: the command line needs no compiler to say what may be chosen.
+_HOME = {"Device": "hpcsnn.devices.base", "Executable": "hpcsnn.devices.base", "HostDevice": "hpcsnn.devices.host"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'hpcsnn.devices' has no attribute {name!r}")
 
 
 def choose_device(choice: str, communicator: Communicator | None = None) -> Device:
@@ -24,6 +38,8 @@ def choose_device(choice: str, communicator: Communicator | None = None) -> Devi
     """
     if choice not in CHOICES:
         raise ConfigurationError(f"device: {choice!r} is not allowed; must be one of {', '.join(CHOICES)}")
+    from hpcsnn.devices.host import HostDevice
+
     if choice == "cpu":
         return HostDevice()
     from hpcsnn.devices import cuda

@@ -41,7 +41,15 @@ class Simulation:
         log_entries: spikes, or rewiring events, that are kept on the device before the host takes them; speed only.
 
     Attributes:
+        network: what is simulated.
+        communicator: the ranks that simulate it; see `hpcsnn.ranks.communicator`.
+        rank: this rank's number.
+        n_ranks: how many ranks there are.
+        device: what this rank runs on.
+        tile: side of the tiles.
         halts: how often the schedule stopped on this rank for each `HaltReason`.
+        startup_s: wall seconds until the first step could begin, compiling included.
+        advance_s: wall seconds in `run`.
 
     Raises:
         ConfigurationError: more ranks than tiles, a tile side that is not allowed.

@@ -1,6 +1,6 @@
-"""Built-in models, and the registry that configuration files name them by."""
+"""Kinds of model, what they are made of, and every model and rule that ships."""
 
-from hpcsnn.models.base import Configured, Derived, Model, Parameter, Table, Variable, probability
+from hpcsnn.models.base import Configured, Derived, Model, Parameter, PlacementContext, Table, Variable, probability
 from hpcsnn.models.bcpnn import BCPNN
 from hpcsnn.models.connectors import AllToAll, Connector, ExplicitList, FixedProbability, Gaussian, OneToOne
 from hpcsnn.models.distributions import Normal, Uniform
@@ -14,7 +14,13 @@ from hpcsnn.models.rewiring import (
     UNIFORM,
     WEAKEST,
     Bamford,
+    Bamford2010,
+    DeepR,
+    Homeostatic,
+    LastToFire,
+    LocalProposals,
     Pairing,
+    PatchSwaps,
     RewiringRule,
     Selection,
 )
@@ -34,23 +40,25 @@ from hpcsnn.models.synapses import (
 )
 
 __all__ = [
+    "ALIF",
     "ALL_SYNAPSES",
     "BCPNN",
     "BY_SPIKE",
+    "LIF",
     "LOCAL",
     "PER_TARGET",
     "PLACE",
     "UNIFORM",
     "WEAKEST",
-    "ALIF",
-    "LIF",
     "AdEx",
     "AdditiveSTDP",
     "AllToAll",
     "AlphaCurrent",
     "Bamford",
+    "Bamford2010",
     "Configured",
     "Connector",
+    "DeepR",
     "DeltaCurrent",
     "Derived",
     "ExplicitList",
@@ -58,8 +66,11 @@ __all__ = [
     "ExponentialCurrent",
     "FixedProbability",
     "Gaussian",
+    "Homeostatic",
     "Izhikevich",
     "LIFBackground",
+    "LastToFire",
+    "LocalProposals",
     "Model",
     "MovingGaussianPoisson",
     "MultiplicativeSTDP",
@@ -68,6 +79,8 @@ __all__ = [
     "OneToOne",
     "Pairing",
     "Parameter",
+    "PatchSwaps",
+    "PlacementContext",
     "Poisson",
     "ReceptorModel",
     "RewiringRule",

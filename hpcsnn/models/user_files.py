@@ -47,7 +47,7 @@ class UserFile:
         hashed = _HASHED.fullmatch(self.path.stem)
         return hashed["stem"] if hashed else self.path.stem
 
-    def check_unchanged(self, where: str) -> None:
+    def check_unchanged(self) -> None:
         """Refuse a run's copy whose text is not the one in its name.
 
         Raises:
@@ -56,7 +56,7 @@ class UserFile:
         hashed = _HASHED.fullmatch(self.path.stem)
         if hashed and self.path.parent.name == FOLDER and hashed["hash"] != self._hash:
             raise ConfigurationError(
-                f"{where}: {self.path} was changed after the run began (its text has the hash {self._hash}); a run "
+                f"{self.path} was changed after the run began (its text has the hash {self._hash}); a run "
                 "keeps to its models: put the text back, or start a new run from your own file"
             )
 
@@ -118,10 +118,10 @@ def user_model(where: str, reference: str, kinds: tuple[type[Model], ...]) -> tu
     path = Path(match["path"])
     try:
         file = read_user_file(path)
+        file.check_unchanged()  # before it is run
         found = models_in(path)
     except ConfigurationError as error:
         raise ConfigurationError(f"{where}: {error}") from None
-    file.check_unchanged(where)
     if match["name"] not in found:
         raise ConfigurationError(unknown_name(f"{where}: {path}", match["name"], found))
     model = found[match["name"]]

@@ -107,7 +107,8 @@ class Network:
 
         Args:
             name: lower-case identifier.
-            source, target: populations, by name or as declared; the target has a neuron model.
+            source: a population, by name or as declared.
+            target: likewise; it has a neuron model.
             connector: the first wiring, such as ``Gaussian(p_max=0.16, sigma=2.5)``.
             receptor: what a spike does at the target, such as ``ExponentialConductance(tau_ms=5)``.
             weight: weight of every synapse at its birth (a listed weight goes before it).

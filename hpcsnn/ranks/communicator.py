@@ -6,10 +6,10 @@ All methods are collective calls: every rank makes the same calls in the same or
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Value = TypeVar("Value")
 
@@ -113,6 +113,8 @@ class Mpi:
 
     def total(self, values: NDArray[Any]) -> NDArray[Any]:
         """MPI_Allreduce."""
+        import numpy as np  # which a command of one process may not need
+
         total = np.empty_like(values)
         self.mpi.Allreduce(np.ascontiguousarray(values), total)
         return total

@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from hpcsnn.engine.simulation import Simulation
-from hpcsnn.storage.run_directory import RunDirectory
+if TYPE_CHECKING:
+    from hpcsnn.engine.simulation import Simulation
+    from hpcsnn.storage.run_directory import RunDirectory
 
 # Plain lines come this far apart: a log file should not drown in them.
 _PLAIN_EVERY_S = 5.0

@@ -81,7 +81,7 @@ def write_shards(path: Path, snapshot: Snapshot) -> Iterator[Path]:
     """Write this rank's shards into the arrays of a group that `create_group` made; each file written, below `path`."""
     snapshot.copies.finish()
     with zarr.config.set(FAST):
-        group = zarr.open_group(path, mode="r+")
+        group = zarr.open_group(path, mode="r+", zarr_format=3)
         arrays: dict[str, Any] = {path_inside: group[path_inside] for path_inside in snapshot.layout}
 
     def write(path_inside: str, box: Any, values: NDArray[Any], places: Iterable[tuple[int, int]]) -> Iterator[Path]:
@@ -146,7 +146,7 @@ class StoredNetwork:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._group = zarr.open_group(path, mode="r")
+            self._group = zarr.open_group(path, mode="r", zarr_format=3)
         except (FileNotFoundError, ValueError, KeyError) as error:
             raise StorageError(f"{path}: no stored network here ({error})") from error
         self.attributes: dict[str, Any] = dict(self._group.attrs)

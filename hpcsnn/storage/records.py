@@ -71,7 +71,7 @@ class Records:
         return [path for name in self.segments for path in sorted((self._folder / name).glob("rank_*.zarr"))]
 
     def _groups(self) -> list[zarr.Group]:
-        return [zarr.open_group(path, mode="r") for path in self.parts()]
+        return [zarr.open_group(path, mode="r", zarr_format=3) for path in self.parts()]
 
     def _table(self, kind: str, name: str, width: int) -> NDArray[np.int32]:
         parts = [np.empty((0, width), dtype=np.int32)]

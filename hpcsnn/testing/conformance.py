@@ -57,8 +57,8 @@ class RuleConformance:
     Attributes:
         rule: the rule with its parameters.
         duration_ms: model time that each test simulates; some synapses must come or go in it.
-        keeps_total, keeps_in_degree: whether the rule promises this number of synapses, of all or of each target. By
-            default what its ``replace`` says.
+        keeps_total: whether the rule promises the number of all synapses; None: what its ``replace`` says.
+        keeps_in_degree: whether it promises that of each target; None: likewise.
         ranks: numbers of MPI ranks that must give one answer.
     """
 

@@ -1,4 +1,4 @@
-"""Bamford's rule as Knight, Senk & Nowotny 2025 run it: any slot is tried, whatever the target's in-degree."""
+"""Bamford's rule as Knight, Senk & Nowotny 2025 run it: any pair is tried, whatever the target's in-degree."""
 
 from hpcsnn.models.base import Parameter, Table, probability
 from hpcsnn.models.chance_tables import thresholds

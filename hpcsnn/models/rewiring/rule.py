@@ -28,11 +28,11 @@ class Selection:
     is kept for the decision); leaving ``source_x`` at -1 draws none. ``pick`` sets ``tried``, the place of the synapse
     that may be eliminated (-1: none), and ``forming``, whether one to the source drawn may form. It sees ``found`` (the
     place of the synapse to that source, -1 if there is none), ``in_degree``, ``random()``, ``any_synapse()`` (each with
-    the same chance) and ``weakest()``. Without a ``pick`` the slot that was drawn is tried: its synapse, if there is
+    the same chance) and ``weakest()``. Without a ``pick`` the pair that was drawn is tried: its synapse, if there is
     one, may be eliminated, else one may form.
 
     A selection without ``draw`` makes no attempts; with ``every_synapse``, each synapse is tried for elimination. Where
-    ``draw`` gives ``every_slot_alike`` the same chance, and no ``pick`` asks otherwise, only the attempts within reach
+    ``draw`` gives ``every_pair_alike`` the same chance, and no ``pick`` asks otherwise, only the attempts within reach
     are drawn, and their number: the same in distribution, and much less work in a large network.
     ``looks_back_ms`` names the parameter that says how long ago a spike may be to count: ``draw`` then sees the sources
     of such spikes as ``recent(0)`` to ``recent(n_recent - 1)``, in no order.
@@ -46,7 +46,7 @@ class Selection:
     draw: str = ""
     pick: str = ""
     every_synapse: bool = False
-    every_slot_alike: bool = False
+    every_pair_alike: bool = False
     looks_back_ms: str | None = None
 
     def trying(self, other: Selection) -> Selection:
@@ -207,13 +207,13 @@ class RewiringRule(Model):
 
     @property
     def attempts(self) -> bool:
-        """Whether an update makes attempts on slots that are drawn."""
+        """Whether an update makes attempts on pairs that are drawn."""
         return bool(self.select.draw)
 
     @property
     def thins(self) -> bool:
         """Whether attempts out of reach need not be drawn."""
-        return self.select.every_slot_alike and not self.select.pick
+        return self.select.every_pair_alike and not self.select.pick
 
     @property
     def texts(self) -> tuple[str, ...]:

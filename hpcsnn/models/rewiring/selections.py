@@ -18,8 +18,8 @@ ATTEMPTS = {
 
 UNIFORM = Selection(
     "uniform",
-    "Every slot of the projection with the same chance.",
-    every_slot_alike=True,
+    "Every pair of the projection with the same chance.",
+    every_pair_alike=True,
     parameters=ATTEMPTS,
     draw="""
 uint32 rest;

@@ -1,0 +1,184 @@
+"""``hpcsnn rules``: what its commands list, show and test."""
+
+from __future__ import annotations
+
+import dataclasses
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from hpcsnn.errors import ConfigurationError, unknown_name
+from hpcsnn.models.base import Model
+from hpcsnn.models.registry import KINDS, registered
+from hpcsnn.models.rewiring import Pairing, RewiringRule, Selection
+from hpcsnn.models.snippet_text import cleaned
+from hpcsnn.models.user_files import is_reference, models_in
+
+# Kinds in the order in which a configuration meets them.
+_TITLES = {
+    "model": "neurons and stimuli",
+    "connector": "connectors",
+    "receptor": "receptors",
+    "synapse": "synapses",
+    "rewiring": "rules of rewiring",
+}
+# Texts of a model that are no snippets.
+_NO_SNIPPETS = ("name", "doc", "source", "trigger", "replace", "bound")
+
+
+def print_all_models() -> None:
+    """A table of all built-in models, kind by kind."""
+    Console(highlight=False).print(_listed())
+
+
+def print_models(name: str) -> None:
+    """One built-in model in full, or those of a user's file.
+
+    Raises:
+        ConfigurationError: there is none of that name.
+    """
+    console = Console(highlight=False)
+    for model in _found(name):
+        _show(console, model)
+
+
+def all_pass(name: str, settings: list[str]) -> bool:
+    """Test rules, and print each test's outcome; whether every rule passes all tests.
+
+    Raises:
+        ConfigurationError: no rule of that name, or settings that it does not take.
+    """
+    failed = [tested for tested in _test_classes(name, settings) if not _passes(tested)]
+    return not failed
+
+
+def _listed() -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("name", "what it is", "parameters (default)", "source"):
+        table.add_column(column, overflow="fold", ratio={"what it is": 3, "parameters (default)": 3}.get(column, 2))
+    for kind in KINDS:
+        table.add_section()
+        table.add_row(f"[bold]{_TITLES[kind]}[/bold]")
+        for model in registered(kind).values():
+            parameters = ", ".join(
+                name if parameter.default is None else f"{name} ({parameter.default:g})"
+                for name, parameter in model.parameters.items()
+            )
+            table.add_row(model.name, escape(model.doc), parameters, escape(model.source))
+    return table
+
+
+def _found(name: str) -> list[Model]:
+    if is_reference(name) or name.endswith(".py"):
+        path, _, attribute = name.partition(".py")
+        models = models_in(Path(f"{path}.py").resolve())
+        attribute = attribute.removeprefix(":")
+        if attribute and attribute not in models:
+            raise ConfigurationError(unknown_name(f"{path}.py", attribute, models))
+        if not models:
+            raise ConfigurationError(f"{path}.py: defines no models")
+        return [models[attribute]] if attribute else list(models.values())
+    everything = {model.name: model for kind in KINDS for model in registered(kind).values()}
+    if name not in everything:
+        raise ConfigurationError(unknown_name("NAME", name, everything))
+    return [everything[name]]
+
+
+def _show(console: Console, model: Model) -> None:
+    console.print(f"[bold]{model.name}[/bold] ({model.KIND}): {escape(model.doc)}")
+    if model.source:
+        console.print(f"source: {escape(model.source)}", soft_wrap=True)
+    if model.parameters:
+        table = Table(box=None, pad_edge=False)
+        for column in ("parameter", "default", "allowed", "what it is"):
+            table.add_column(column, overflow="fold")
+        for name, parameter in model.parameters.items():
+            default = "must be given" if parameter.default is None else f"{parameter.default:g}"
+            table.add_row(name, default, escape(parameter.allowed()), escape(parameter.doc))
+        console.print(table)
+    for field in ("state", "variables", "synapse_variables", "source_variables", "target_variables"):
+        for variable in getattr(model, field, ()):
+            unit = f" ({variable.unit})" if variable.unit else ""
+            console.print(f"{field.removesuffix('s').replace('_', ' ')} {variable.name}{unit}: {variable.doc or '-'}")
+    if isinstance(model, RewiringRule):
+        console.print(f"who is tried: {escape(model.select.doc)}", soft_wrap=True)
+    for name, text in _snippets(model):
+        console.print(f"{name}:")
+        console.print(textwrap.indent(escape(cleaned(text)), "  "), style="dim", soft_wrap=True)
+    console.print()
+
+
+def _snippets(model: Model) -> Iterator[tuple[str, str]]:
+    """The texts that a model runs, those of a rule's parts and tables by name too."""
+    for field in dataclasses.fields(model):
+        value = getattr(model, field.name)
+        texts: dict[str, Any] = {}
+        if isinstance(model, RewiringRule) and field.name == "initial":
+            texts = {f"initial.{part}": text for part, text in model.initials.items()}
+        elif isinstance(value, str) and field.name not in _NO_SNIPPETS:
+            texts = {field.name: value}
+        elif isinstance(value, Selection):
+            texts = {"select.draw": value.draw, "select.pick": value.pick}
+        elif isinstance(value, Pairing):
+            texts = {f"pairing.{part}": text for part, text in vars(value).items() if part != "every"}
+        elif field.name == "sums":
+            texts = {f"sums.{part}": text for part, text in value.items()}
+        yield from ((name, text) for name, text in texts.items() if text.strip())
+
+
+def _test_classes(name: str, settings: list[str]) -> list[Any]:
+    from hpcsnn.models.user_files import module_of
+    from hpcsnn.testing.conformance import RuleConformance
+
+    if name.endswith(".py") and not settings:
+        own = [
+            value
+            for value in vars(module_of(Path(name).resolve())).values()
+            if isinstance(value, type) and issubclass(value, RuleConformance) and value is not RuleConformance
+        ]
+        if own:
+            return own
+    values = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise ConfigurationError(f"--set {setting!r}: must be name=value, such as p_form=0.1")
+        values[key] = yaml.safe_load(text)
+    found = [model for model in _found(name) if isinstance(model, RewiringRule)]
+    if not found:
+        raise ConfigurationError(f"{name}: no rule of rewiring")
+    return [type(model.name, (RuleConformance,), {"rule": model.configure(model.name, values)}) for model in found]
+
+
+def _passes(tested: Any) -> bool:
+    """Run the tests of one class; whether all pass."""
+    from hpcsnn.testing.conformance import RuleConformance
+
+    console, tests = Console(highlight=False), tested()
+    console.print(f"[bold]{tested.__name__}[/bold]")
+    names = [name for name in dir(tested) if name.startswith("test_")]
+    if tested.check_end is RuleConformance.check_end:
+        names.remove("test_what_the_author_knows")
+    passed = 0
+    for name in names:
+        start, complaint = time.perf_counter(), ""
+        with console.status(name.removeprefix("test_").replace("_", " ")):
+            try:
+                getattr(tests, name)()
+            except AssertionError as error:
+                complaint = str(error) or "the assertion fails"
+        passed += not complaint
+        mark = "[red]fails[/red]" if complaint else "[green]ok[/green]"
+        seconds = time.perf_counter() - start
+        console.print(f"  {mark}  {name.removeprefix('test_').replace('_', ' ')}  [dim]{seconds:.1f} s[/dim]")
+        if complaint:
+            console.print("        " + escape(complaint).strip().replace("\n", "\n        "), soft_wrap=True)
+    console.print(f"{passed} of {len(names)} tests pass")
+    return passed == len(names)

@@ -1,0 +1,128 @@
+"""The commands that make a run here and now, and what it takes to make one: run, resume, check, configs."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpcsnn.cli.common import Asked, ConfigPath, DeviceChoice, Overrides, RunPath, launches, reported, world
+from hpcsnn.configuration.times import parse_time_ms
+from hpcsnn.shipped_files import shipped_configurations
+
+commands = typer.Typer()
+
+FigureChoice = Annotated[bool, typer.Option(help="Draw figures at the end.")]
+
+
+@commands.command(
+    epilog="Examples: `hpcsnn run topomap` · `mpiexec -n 4 hpcsnn run configs/topomap.yaml --out runs/four` · "
+    "`hpcsnn run topomap --set scale=4 --set seed=7 --set duration_ms=5000 --device cpu`"
+)
+def run(
+    config: ConfigPath,
+    overrides: Overrides = [],  # noqa: B006 (typer wants a list)
+    out: Annotated[
+        Path | None, typer.Option(help="Run directory. Default: runs/ and the configuration's name.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that is there already.")] = False,
+    device: DeviceChoice = "auto",
+    checkpoint_every: Annotated[
+        str | None,
+        typer.Option(help="Model time, such as 10s, or wall time, such as 10min-wall. Default: at the end only."),
+    ] = None,
+    keep: Annotated[int | None, typer.Option(help="How many of the newest checkpoints stay. Default: 3.")] = None,
+    figures: FigureChoice = True,
+) -> None:
+    """Run an experiment; leaves config.yaml, summary.json, network.zarr and figures/ in the run directory.
+
+    Start it under `mpiexec -n N` to use N ranks: the answer is the same, bit for bit.
+    """
+    ranks = world()
+    with reported(ranks):
+        from rich.console import Console
+
+        from hpcsnn.cli.run_tables import print_summary
+        from hpcsnn.configuration.files import load_configuration
+        from hpcsnn.runs.experiment import Setting, run_experiment
+
+        if checkpoint_every is not None:
+            overrides = [*overrides, f"checkpoint_every={checkpoint_every}"]
+        if keep is not None:
+            overrides = [*overrides, f"checkpoint_keep={keep}"]
+        configuration = load_configuration(config, overrides)
+        folder = out or Path("runs") / Path(config).stem
+        setting = Setting(ranks, device, Console(quiet=ranks.rank != 0), figures)
+        summary = run_experiment(configuration, folder, setting, overwrite)
+        if ranks.rank == 0:
+            print_summary(folder, summary)
+
+
+@commands.command(
+    epilog="Examples: `hpcsnn resume runs/topomap` · `mpiexec -n 4 hpcsnn resume runs/topomap --until 120s` · "
+    "`hpcsnn resume runs/topomap --from 100000`"
+)
+@partial(launches, cluster=None)
+def resume(
+    asked: Asked,
+    run: RunPath,
+    until: Annotated[
+        str | None, typer.Option(help="New end in model time, such as 120s. Default: as configured.")
+    ] = None,
+    from_step: Annotated[
+        int | None, typer.Option("--from", metavar="STEP", help="Go on from this checkpoint; later ones go.")
+    ] = None,
+    figures: FigureChoice = True,
+) -> None:
+    """Go on with a run from its newest good checkpoint, on any number of ranks, as if it had never stopped.
+
+    May change: the end, ranks, device, tile size, how often to write checkpoints. Nothing else.
+    """
+    if asked.cluster is not None:
+        with reported():
+            from hpcsnn.cli.job_actions import resume_run
+
+            until_ms = None if until is None else parse_time_ms("--until", until)
+            resume_run(run, until_ms, from_step, asked)
+            return
+    ranks = world()
+    with reported(ranks):
+        from rich.console import Console
+
+        from hpcsnn.cli.run_tables import print_summary
+        from hpcsnn.runs.experiment import Setting, resume_experiment
+
+        until_ms = None if until is None else parse_time_ms("--until", until)
+        setting = Setting(ranks, asked.device, Console(quiet=ranks.rank != 0), figures)
+        summary = resume_experiment(run, setting, until_ms, from_step)
+        if ranks.rank == 0:
+            print_summary(run, summary)
+
+
+@commands.command()
+def check(
+    config: ConfigPath,
+    overrides: Overrides = [],  # noqa: B006
+    ranks: Annotated[int, typer.Option(min=1, help="Number of ranks to plan for.")] = 1,
+) -> None:
+    """Validate a configuration, print sizes and memory a rank, run nothing."""
+    with reported():
+        from hpcsnn.cli.run_tables import print_sizes
+        from hpcsnn.configuration.files import load_configuration
+
+        print_sizes(load_configuration(config, overrides), ranks)
+
+
+@commands.command()
+def configs() -> None:
+    """List the configurations that ship with hpcsnn."""
+    with reported():
+        from rich.console import Console
+        from rich.table import Table
+
+        from hpcsnn.configuration.files import load_configuration
+
+        table = Table(box=None, show_header=False)
+        for name in shipped_configurations():
+            table.add_row(name, load_configuration(name).description)
+        Console().print(table)

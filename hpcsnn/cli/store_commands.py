@@ -1,0 +1,114 @@
+"""The commands that read what a run has left: digest, info, verify, diff, plot, analyze."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpcsnn.cli.common import FAILED, RunPath, reported
+from hpcsnn.errors import StorageError
+
+commands = typer.Typer()
+
+
+@commands.command()
+def digest(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run directories.")],
+) -> None:
+    """Print one SHA-256 a run, anew from what is stored: equal for equal bits of all neurons, synapses and spikes."""
+    with reported():
+        from hpcsnn.storage.network_store import StoredNetwork
+        from hpcsnn.storage.run_directory import RunDirectory
+
+        for path in runs:
+            directory = RunDirectory(path)
+            said = directory.read_summary()["digest"]
+            found = StoredNetwork(directory.network).digest()
+            if found != said:
+                raise StorageError(
+                    f"{path}: the stored network has digest {found}, its summary says {said}: one of them was changed"
+                )
+            typer.echo(f"{found}  {path}")
+
+
+@commands.command()
+def info(run: RunPath) -> None:
+    """Say what a run directory holds: state of the run, checkpoints, records."""
+    with reported():
+        from hpcsnn.cli.run_tables import print_checkpoints
+
+        print_checkpoints(run)
+
+
+@commands.command()
+def verify(run: RunPath) -> None:
+    """Compare every file of every checkpoint with its manifest."""
+    with reported():
+        from hpcsnn.storage.checkpoints import committed
+
+        there = committed(run)
+        if not there:
+            raise StorageError(f"{run}: no checkpoint here")
+        damaged = []
+        for checkpoint in there:
+            try:
+                typer.echo(f"step {checkpoint.step}: {checkpoint.verify()} files as written")
+            except StorageError as error:
+                damaged.append(checkpoint.step)
+                typer.echo(f"step {checkpoint.step}: {error}")
+        if damaged:
+            good = [str(checkpoint.step) for checkpoint in there if checkpoint.step not in damaged]
+            way_out = f"resume --from {good[-1]}" if good else "no other checkpoint is whole: start the run again"
+            raise StorageError(f"{run}: {len(damaged)} of {len(there)} checkpoints damaged; {way_out}")
+
+
+@commands.command()
+def diff(
+    one: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
+    other: Annotated[Path, typer.Argument(metavar="OTHER", help="Another.")],
+) -> None:
+    """Compare the newest states of two runs, array by array; exit code 1 if they differ."""
+    with reported():
+        from hpcsnn.cli.run_tables import print_differences
+
+        if print_differences(one, other):
+            raise typer.Exit(FAILED)
+
+
+@commands.command()
+def plot(run: RunPath) -> None:
+    """Draw the figures of a stored run again."""
+    with reported():
+        from hpcsnn.analysis.figures import draw_figures
+        from hpcsnn.storage.run_directory import RunDirectory
+
+        directory = RunDirectory(run)
+        directory.read_summary()
+        for path in draw_figures(directory.network, directory.figures):
+            typer.echo(str(path))
+
+
+@commands.command(
+    epilog="Examples: `hpcsnn analyze runs/topomap` · `hpcsnn analyze runs/topomap --scheduler tcp://node1:8786`"
+)
+def analyze(
+    run: RunPath,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Dask scheduler whose workers see the run directory. Default: the threads of this process.",
+        ),
+    ] = None,
+) -> None:
+    """Analyse every checkpoint and rewiring event of a run; leaves report.html, analysis.zarr and figures.
+
+    Map quality against chance, degrees, weights, reach, formations and eliminations over time. To see more than the
+    end, run with --checkpoint-every and a large --keep, and with record_events.
+    """
+    with reported():
+        from rich.console import Console
+
+        from hpcsnn.analysis.report import write_report
+
+        typer.echo(str(write_report(run, Console(), scheduler)))

@@ -1,0 +1,143 @@
+"""Which commands execute the Python files that a configuration or a run directory names: those SECURITY.md says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+import zarr
+
+from hpcsnn.cli.app import app
+from hpcsnn.errors import StorageError
+from hpcsnn.storage.network_store import StoredNetwork
+from hpcsnn.storage.run_directory import RunDirectory
+
+ROOT = Path(__file__).parents[2]
+MODEL = """
+import os
+import pathlib
+
+pathlib.Path(os.environ["HPCSNN_TEST_SEEN"]).touch()
+
+from hpcsnn.models import ALL_SYNAPSES, RewiringRule
+
+Told = RewiringRule("told", "Tells that its file was executed.", select=ALL_SYNAPSES, eliminate="0.01f")
+"""
+THEIRS = "runs/theirs"
+NAMED = ["topomap", "--set", "projections.ff.rewiring=told.py:Told", "--set", "duration_ms=100"]
+# How each command is put to work on a run of somebody else's, its configuration or its file.
+ARGUMENTS = {
+    "run": [*NAMED, "--no-figures", "--out", "runs/again"],
+    "check": NAMED,
+    "submit": [*NAMED, "--cluster", "debug", "--dry-run"],
+    "sweep": [*NAMED, "--vary", "seed=1", "--cluster", "debug", "--out", "runs/sweep"],
+    "resume": [THEIRS, "--until", "150ms", "--no-figures"],
+    "analyze": [THEIRS],
+    "configs": [],
+    "digest": [THEIRS],
+    "info": [THEIRS],
+    "verify": [THEIRS],
+    "diff": [THEIRS, THEIRS],
+    "plot": [THEIRS],
+    "jobs": ["runs"],
+    "watch": [THEIRS],
+    "logs": [THEIRS],
+    "cancel": [THEIRS],
+}
+# There is no job behind that run.
+REFUSED = ("logs", "cancel")
+
+
+def said(commands_that):
+    """The commands of the rows of SECURITY.md's table whose second column fits."""
+    rows = re.findall(r"^\| (.*`.*`) \| (.*) \|$", (ROOT / "SECURITY.md").read_text(), flags=re.MULTILINE)
+    return [name for commands, what in rows if commands_that(what) for name in re.findall(r"`(\w+)`", commands)]
+
+
+def executes(what):
+    return not what.startswith("nothing")
+
+
+@pytest.fixture(scope="module")
+def hpcsnn(tmp_path_factory):
+    """Runs a command in a folder with a model's file and a run of it; whether the file, or its copy, was executed."""
+    folder = tmp_path_factory.mktemp("folder")
+    (folder / "told.py").write_text(MODEL)
+
+    def run(*arguments, code=0):
+        seen = folder / "seen"
+        seen.unlink(missing_ok=True)
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "HPCSNN_TEST_SEEN": str(seen)}
+        done = subprocess.run(
+            [sys.executable, "-m", "hpcsnn", *arguments], cwd=folder, env=environment, timeout=550, check=False,
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        assert done.returncode == code, done.stdout
+        return seen.exists()
+
+    assert run("run", *NAMED, "--no-figures", "--out", THEIRS)
+    run.folder = folder
+    return run
+
+
+def test_the_table_names_commands_once():
+    listed = said(lambda _: True)
+    assert len(set(listed)) == len(listed)
+    assert set(listed) <= set(typer.main.get_command(app).commands)
+    assert set(listed) == {*ARGUMENTS, "rules"}
+
+
+@pytest.mark.parametrize("command", said(executes))
+def test_these_execute_the_file(command, hpcsnn):
+    if command == "rules":
+        assert hpcsnn("rules", "show", "told.py")
+        assert not hpcsnn("rules", "show", "bamford")
+        assert not hpcsnn("rules")
+        return
+    before = hpcsnn.folder / "before"
+    shutil.copytree(hpcsnn.folder / THEIRS, before, symlinks=True)
+    try:
+        assert hpcsnn(command, *ARGUMENTS[command])
+    finally:  # as the next command must find it
+        shutil.rmtree(hpcsnn.folder / THEIRS)
+        before.rename(hpcsnn.folder / THEIRS)
+
+
+@pytest.mark.parametrize("command", said(lambda what: not executes(what)))
+def test_these_do_not(command, hpcsnn):
+    assert not hpcsnn(command, *ARGUMENTS[command], code=2 if command in REFUSED else 0)
+
+
+def test_a_copy_that_was_changed_is_not_executed(hpcsnn):
+    (copy,) = (hpcsnn.folder / THEIRS / "models").glob("told@*.py")
+    text = copy.read_text()
+    copy.write_text(text + "# changed\n")
+    try:
+        assert not hpcsnn("resume", THEIRS, code=2)
+    finally:
+        copy.write_text(text)
+
+
+def test_no_codec_of_the_older_zarr_is_read(hpcsnn, tmp_path):
+    """One of them unpickles: a group or an array of that format counts as damage."""
+    zarr.open_group(tmp_path / "old.zarr", mode="w", zarr_format=2)
+    with pytest.raises(StorageError, match="no stored network here"):
+        StoredNetwork(tmp_path / "old.zarr")
+    path = RunDirectory(hpcsnn.folder / THEIRS).network.resolve()
+    shutil.copytree(path, tmp_path / "mixed.zarr")
+    array = tmp_path / "mixed.zarr" / "populations" / "source" / "in_flight"
+    shutil.rmtree(array)
+    array.mkdir()
+    about = {"shape": [1], "chunks": [1], "dtype": "|O", "fill_value": 0, "order": "C"}
+    codecs = {"compressor": {"id": "pickle", "protocol": 5}, "filters": [{"id": "vlen-utf8"}]}
+    (array / ".zarray").write_text(json.dumps({"zarr_format": 2, **about, **codecs}))
+    (array / "0").write_bytes(b"")
+    with pytest.raises(StorageError, match="in_flight: cannot be read: 'populations/source/in_flight'"):
+        StoredNetwork(tmp_path / "mixed.zarr").array("populations/source/in_flight")
