@@ -14,7 +14,6 @@ from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import StorageError
 from hpcsnn.planning.memory import estimate
 from hpcsnn.storage.checkpoints import committed
-from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.run_directory import RunDirectory
 
 # How tables look, and which statistics of a projection the terminal shows.
@@ -155,6 +154,8 @@ def print_differences(one: Path, other: Path) -> bool:
     Raises:
         StorageError: a run without a network.
     """
+    from hpcsnn.storage.network_store import StoredNetwork  # Zarr, which no other table needs
+
     first, second = (StoredNetwork(RunDirectory(run).network) for run in (one, other))
     console = Console()
     said = []

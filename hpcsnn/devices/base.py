@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from numpy.typing import DTypeLike, NDArray
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
 
-from hpcsnn.codegen.program import Program
-from hpcsnn.codegen.schedule import Phase
-from hpcsnn.ranks.communicator import Communicator
+    from hpcsnn.codegen.program import Program
+    from hpcsnn.codegen.schedule import Phase
+    from hpcsnn.ranks.communicator import Communicator
 
 
 class KernelState(Protocol):
