@@ -19,11 +19,11 @@ Value = TypeVar("Value")
 Result = TypeVar("Result")
 
 
-class CallsDiffer(AssertionError):
+class CallsDifferError(AssertionError):
     """Ranks that should have made the same collective call made different ones."""
 
 
-class Aborted(Exception):
+class AbortedError(Exception):
     """A rank ended all ranks; ``code`` is what it said."""
 
     def __init__(self, code: int) -> None:
@@ -31,7 +31,7 @@ class Aborted(Exception):
         self.code = code
 
 
-class OtherRankFailed(Exception):
+class OtherRankError(Exception):
     """This rank waited for one that has failed; never what `on_ranks` raises."""
 
 
@@ -53,13 +53,13 @@ class _Meeting:
         self._wait()  # nobody leaves the next value before all have taken this one
         calls = [name for name, _ in left]
         if len(set(calls)) > 1:
-            raise CallsDiffer("calls differ: " + ", ".join(f"rank {r}: {name}" for r, name in enumerate(calls)))
+            raise CallsDifferError("calls differ: " + ", ".join(f"rank {r}: {name}" for r, name in enumerate(calls)))
         return [value for _, value in left]
 
     def fail(self, error: BaseException) -> None:
         """Keep the first error, and let nobody wait any more."""
         with self._lock:
-            if self.error is None and not isinstance(error, OtherRankFailed):
+            if self.error is None and not isinstance(error, OtherRankError):
                 self.error = error
         self._barrier.abort()
 
@@ -67,7 +67,7 @@ class _Meeting:
         try:
             self._barrier.wait()
         except threading.BrokenBarrierError:
-            raise OtherRankFailed from self.error
+            raise OtherRankError from self.error
 
 
 class ThreadRank:
@@ -124,12 +124,12 @@ class ThreadRank:
         return self.rank, self.size
 
     def abort(self, code: int) -> None:
-        """End all ranks: `on_ranks` raises `Aborted`.
+        """End all ranks: `on_ranks` raises `AbortedError`.
 
         Raises:
-            Aborted: here too, for the caller would not go on either.
+            AbortedError: here too, for the caller would not go on either.
         """
-        raise Aborted(code)
+        raise AbortedError(code)
 
 
 def on_ranks(n: int, work: Callable[[ThreadRank], Result]) -> list[Result]:
@@ -137,7 +137,7 @@ def on_ranks(n: int, work: Callable[[ThreadRank], Result]) -> list[Result]:
 
     Raises:
         BaseException: the first error of any rank; the others stop at their next collective call.
-        CallsDiffer: ranks made different collective calls, or some made more than others.
+        CallsDifferError: ranks made different collective calls, or some made more than others.
     """
     meeting = _Meeting(n)
     results: list[Any] = [None] * n

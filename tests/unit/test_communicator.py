@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from thread_ranks import Aborted, on_ranks
+from thread_ranks import AbortedError, on_ranks
 
 from hpcsnn.ranks.communicator import Alone, Mpi, communicator
 
@@ -183,6 +183,6 @@ def test_one_rank_can_end_all(way):
             ranks.abort(4)
         ranks.barrier()
 
-    with pytest.raises(Aborted) as caught:
+    with pytest.raises(AbortedError) as caught:
         way(3, work)
     assert caught.value.code == 4

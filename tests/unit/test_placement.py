@@ -12,6 +12,7 @@ from hpcsnn.ranks.partition import TILE_SIDES, Tiling, check_tile_side, place_ne
 
 SIDES = st.integers(1, 40)
 TILES = st.sampled_from([1, 2, 4, 8])
+SQUARE = Grid(12, 12)
 
 
 def known_on(network, population, side, n):
@@ -20,7 +21,7 @@ def known_on(network, population, side, n):
     return placements, [set(placement[population].known_id.tolist()) for placement in placements]
 
 
-def wired(connector, source=Grid(12, 12), target=Grid(12, 12), rewiring=None):
+def wired(connector, source=SQUARE, target=SQUARE, rewiring=None):
     network = Network(seed=1)
     network.add_population("a", source, models.Poisson(rate_hz=1))
     network.add_population("b", target, models.LIF())
@@ -28,7 +29,7 @@ def wired(connector, source=Grid(12, 12), target=Grid(12, 12), rewiring=None):
     return network
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(1, 20), st.integers(1, 20), TILES)
 def test_tiles_cut_the_grid_into_rectangles(nx, ny, side):
     tiling = Tiling.of(Grid(nx, ny), side)
@@ -80,7 +81,7 @@ def test_one_tile_of_all_the_cost_leaves_one_for_each_rank():
         assert parts.sum() == 6
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(SIDES, SIDES, TILES, st.data())
 def test_coordinates_are_those_of_the_own_neurons(nx, ny, side, data):
     network = wired(models.AllToAll(), Grid(nx, ny), Grid(nx, ny))
@@ -105,7 +106,7 @@ def test_without_projections_a_rank_knows_its_own_neurons_only():
 
 def test_an_unbounded_connector_needs_all_sources_where_there_are_targets():
     for connector in (models.AllToAll(), models.FixedProbability(p=0.01)):
-        placements, known = known_on(wired(connector, Grid(12, 12), Grid(2, 2)), "a", 2, 3)
+        placements, known = known_on(wired(connector, SQUARE, Grid(2, 2)), "a", 2, 3)
         for placement, ids in zip(placements, known, strict=True):
             own = placement["a"].global_id.tolist()
             assert ids == set(range(144) if placement["b"].n_own else own)
@@ -128,7 +129,7 @@ def test_one_to_one_needs_the_targets_own_numbers(n):
         assert ids == tiles_with(source, 2, wanted) | set(placement["a"].global_id.tolist())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.sets(st.tuples(st.integers(0, 39), st.integers(0, 62)), max_size=40), st.sampled_from([1, 2, 3, 5]))
 def test_a_list_needs_the_tiles_of_the_sources_listed(pairs, n):
     source, target = Grid(10, 4), Grid(7, 9)
@@ -174,7 +175,7 @@ def test_tiles_with_more_listed_synapses_weigh_more():
 
 
 def test_a_population_smaller_than_the_ranks_is_on_the_first_of_them():
-    network = wired(models.AllToAll(), Grid(12, 12), Grid(3, 2))
+    network = wired(models.AllToAll(), SQUARE, Grid(3, 2))
     placements = [place_network(network, 2, rank, 5)["b"] for rank in range(5)]
     assert [placement.n_own for placement in placements] == [4, 2, 0, 0, 0]
     assert sorted(neuron for placement in placements for neuron in placement.global_id.tolist()) == list(range(6))

@@ -42,20 +42,18 @@ def on_placements(network, side, n, work):
     return on_ranks(n, there)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(layouts(), st.sampled_from([np.int32, np.float32]))
 def test_all_know_what_the_owner_says(layout, dtype):
     network, side, n = layout
     dense = (1000 + 3 * np.arange(network.populations["a"].size)).astype(dtype)
-    found = on_placements(
-        network, side, n, lambda values, placement, rank: values.shared(dense[placement.global_id])
-    )
+    found = on_placements(network, side, n, lambda values, placement, _: values.shared(dense[placement.global_id]))
     for placement, shared in found:
         assert shared.dtype == dtype
         assert shared.tolist() == dense[placement.known_id].tolist()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(layouts(), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.3, 1.0]))
 def test_owners_get_the_sum_of_what_all_know(layout, seed, share):
     """Over all ranks, with many zeros, which do not travel."""
@@ -73,13 +71,13 @@ def test_owners_get_the_sum_of_what_all_know(layout, seed, share):
         assert total.tolist() == dense[placement.global_id].tolist()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(layouts(), st.data())
 def test_neurons_are_found_by_their_global_ids(layout, data):
     network, side, n = layout
     size = network.populations["a"].size
     asked = np.array(data.draw(st.lists(st.integers(-2, size + 2), max_size=30)), dtype=np.int64)
-    found = on_placements(network, side, n, lambda values, placement, rank: values.local(asked))
+    found = on_placements(network, side, n, lambda values, placement, _: values.local(asked))
     for placement, local in found:
         known = placement.known_id.tolist()
         assert local.tolist() == [known.index(neuron) if neuron in known else -1 for neuron in asked.tolist()]
@@ -111,7 +109,7 @@ def test_ranks_without_neurons_take_part(n):
 def test_the_sum_leaves_what_was_given_as_it_was():
     network = two_layers(Grid(8, 8), 1.0)
 
-    def work(values, placement, rank):
+    def work(values, placement, _):
         known = np.ones(placement.n_known, dtype=np.int32)
         values.added_up(known)
         return known

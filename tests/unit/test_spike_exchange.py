@@ -20,7 +20,7 @@ def messages(rank, exchange, n):
     return np.arange(n, dtype=np.uint32) + (exchange << 24) + (rank << 16)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(COUNTS, st.sampled_from([1, 2, 7, 8]))
 def test_every_round_brings_the_next_block_of_every_other_rank(counts, block):
     def work(ranks):

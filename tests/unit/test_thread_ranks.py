@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 import pytest
-from thread_ranks import Aborted, CallsDiffer, on_ranks
+from thread_ranks import AbortedError, CallsDifferError, on_ranks
 
 SIZES = pytest.mark.parametrize("n", [2, 3, 5])
 
@@ -52,7 +52,7 @@ def test_an_abort_ends_all_ranks_the_caller_too(n):
         ranks.barrier()
         reached.append(ranks.rank)
 
-    with pytest.raises(Aborted) as caught:
+    with pytest.raises(AbortedError) as caught:
         on_ranks(n, work)
     assert caught.value.code == 3
     assert not reached
@@ -63,7 +63,7 @@ def test_calls_that_differ_are_an_error(n):
     def work(ranks):
         return ranks.gather(1) if ranks.rank else ranks.swap([1] * n)
 
-    with pytest.raises(CallsDiffer, match="rank 0: swap, rank 1: gather"):
+    with pytest.raises(CallsDifferError, match="rank 0: swap, rank 1: gather"):
         on_ranks(n, work)
 
 
@@ -73,7 +73,7 @@ def test_a_rank_that_makes_fewer_calls_is_an_error(n):
         for _ in range(3 if ranks.rank else 2):
             ranks.barrier()
 
-    with pytest.raises(CallsDiffer, match="rank 0: end, rank 1: barrier"):
+    with pytest.raises(CallsDifferError, match="rank 0: end, rank 1: barrier"):
         on_ranks(n, work)
 
 
@@ -88,12 +88,12 @@ def test_a_second_group_knows_nothing_of_the_first():
 
 
 def test_arrays_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match="^total: shapes"):
+    with pytest.raises(ValueError, match="total: shapes"):
         on_ranks(2, lambda ranks: ranks.total(np.zeros(1 + ranks.rank)))
-    with pytest.raises(ValueError, match="^total: shapes"):
+    with pytest.raises(ValueError, match="total: shapes"):
         on_ranks(2, lambda ranks: ranks.total(np.zeros(1, [np.int32, np.int64][ranks.rank])))
     for length, dtype, rows in ((1, np.uint32, 2), (2, np.int64, 2), (2, np.uint32, 3)):
-        with pytest.raises(ValueError, match="^gather_blocks: "):
+        with pytest.raises(ValueError, match="gather_blocks: "):
             on_ranks(2, lambda ranks: ranks.gather_blocks(np.zeros(length, dtype), np.zeros((rows, 2), np.uint32)))  # noqa: B023
     with pytest.raises(ValueError, match=r"^swap: 2 messages for 3 ranks$"):
         on_ranks(3, lambda ranks: ranks.swap([1, 2]))
