@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from hpcsnn.network import Projection
 
 _PAIR = ("distance_squared", "in_degree", "pre_id", "post_id", "random", "pair_random")
-_FUNCTIONS = ("chance", "choose", "exponential", "logarithm", "torus_distance")
+_FUNCTIONS = ("chance", "choose", "exponential", "logarithm", "spike_hash", "torus_distance")
 _EVERYWHERE = ("dt_ms", "step", "n_sources", "n_targets")
 
 
@@ -22,15 +22,17 @@ def names_by_slot(projection: Projection, constants: tuple[str, ...]) -> dict[st
     source_state = [f"pre.{variable.name}" for variable in projection.source.state]
     targets = [variable.name for variable in projection.target_variables]
     sources = [variable.name for variable in rule.source_variables]
-    pair = (*before, *after, *state, *(f"post.{name}" for name in targets), *source_state, *_PAIR)
+    post = (*state, *(f"post.{name}" for name in targets))
+    pre = (*source_state, *(f"pre.{name}" for name in sources))
+    pair = (*before, *after, *post, *pre, *_PAIR)
     of_row = (*variables, *before, "size", "find", "source_id", "remove", "propose")
-    row = (*(f"row.{name}" for name in of_row), *after, *state, "post_id")
+    row = (*(f"row.{name}" for name in of_row), *after, *post, "post_id")
     places = ("source_x", "source_y", "x", "y", "nx", "ny", "random")
     picking = ("tried", "forming", "found", "any_synapse", "weakest")
     recent = ("reach", "recent", "n_recent") if rule.select.looks_back_ms else ()
     slots = {
         "draw": (*places, *recent),
-        "pick": (*picking, *after, *state, "in_degree", "post_id", "random"),
+        "pick": (*picking, *after, *post, "in_degree", "post_id", "random"),
         "eliminate": (*variables, *pair),
         "reason": (*variables, *pair),
         "form": pair,
@@ -39,7 +41,7 @@ def names_by_slot(projection: Projection, constants: tuple[str, ...]) -> dict[st
         "update_source": (*sources, *before, *source_state, "id", "out_degree", "random"),
         "update_target": (*targets, *after, *state, "id", "in_degree", "random"),
         "per_target": (*row, *(f"own_{name}" for name in targets), "random"),
-        "sums": (*after, *state, *(f"post.{name}" for name in targets), "in_degree", "post_id"),
+        "sums": (*after, *post, "in_degree", "post_id"),
         "pairing.offers": (*sources, "id", "out_degree"),
         "pairing.after_source": (*sources, "id", "out_degree", "vacant"),
         "pairing.demands": (*targets, "id", "in_degree"),

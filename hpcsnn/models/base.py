@@ -129,13 +129,27 @@ class Derived:
 
 @dataclass(frozen=True)
 class Variable:
-    """A state variable of a neuron, receptor or synapse; ``initial`` is used unless the user gives another."""
+    """A state variable of a neuron, receptor or synapse; ``initial`` is used unless the user gives another.
+
+    Raises:
+        ConfigurationError: an initial value that is no number of the variable's type; names the variable and the value.
+    """
 
     name: str
     initial: float = 0.0
     unit: str = ""
     ctype: str = "float"
     doc: str = ""
+
+    def __post_init__(self) -> None:
+        kind = "a number" if self.ctype == "float" else "a whole number"
+        if not math.isfinite(self.initial) or (self.ctype != "float" and self.initial != int(self.initial)):
+            raise ConfigurationError(
+                f"variable {self.name}: initial {self.initial!r} is not allowed; must be {kind}, as it is of type "
+                f"{self.ctype}"
+            )
+        if self.ctype != "float":
+            object.__setattr__(self, "initial", int(self.initial))
 
 
 @dataclass(frozen=True)

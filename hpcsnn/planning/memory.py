@@ -43,7 +43,7 @@ class RankSize:
         neurons, known: own neurons, and own ones with those it can be wired to, per population.
         synapses: expected, per projection.
         n_bytes: all arrays after the first wiring.
-        growing: those of them, in bytes, that double when a row or list is full.
+        growing: bytes more once all rows that may grow and all lists, with the logs of what happens in them, doubled.
         checkpoint: bytes of the copy from which a checkpoint is written.
     """
 
@@ -77,9 +77,9 @@ def estimate(network: Network, tile: int, rank: int, n_ranks: int) -> RankSize:
     for population in network.populations.values():
         n_bytes += _population_bytes(network, population, placements[population.name])
     for projection in network.projections.values():
-        fixed, grows = _projection_bytes(network, projection, placements)
-        n_bytes += fixed + grows
-        growing += grows
+        declared, more = _projection_bytes(network, projection, placements)
+        n_bytes += declared
+        growing += more
         checkpoint += _copied_rows(projection, size.synapses[projection.name], placements)
     for population in network.populations.values():
         checkpoint += _copied_neurons(network, population, placements)
@@ -99,9 +99,11 @@ def _population_bytes(network: Network, population: Population, placement: Place
 
 
 def _projection_bytes(network: Network, projection: Projection, placements: Placements) -> tuple[int, int]:
-    """Bytes of what stays as long as it is, and of what grows."""
+    """Bytes of a projection's arrays, and how many more they are once rows and lists have doubled."""
     source, target = placements[projection.source.name], placements[projection.target.name]
-    room = _projection_room(projection, source, target)
+    rows, lists = _row_capacity(projection, target), _list_capacity(projection, source, target)
+    room = _projection_room(projection, source, target, rows, lists)
+    grown = _projection_room(projection, source, target, 2 * rows if projection.rows_grow else rows, 2 * lists)
     fields: list[Field] = list(projection_fields(projection))
     for _, tau_ms in trace_taus_ms(projection, network.dt_ms):
         fields += decay_fields(network.dt_ms, tau_ms)
@@ -112,12 +114,14 @@ def _projection_bytes(network: Network, projection: Projection, placements: Plac
         if model is not None
         for table in made_tables(model, network.dt_ms, target, source).values()
     ]
-    grows = sum(one.n_bytes(room) for one in fields if one.growth is not None)
-    return sum(one.n_bytes(room) for one in fields) - grows + sum(table.nbytes for table in tables), grows
+    declared = sum(one.n_bytes(room) for one in fields)
+    return declared + sum(table.nbytes for table in tables), sum(one.n_bytes(grown) for one in fields) - declared
 
 
-def _projection_room(projection: Projection, source: Placement, target: Placement) -> ProjectionRoom:
-    rows, lists = _row_capacity(projection, target), _list_capacity(projection, source, target)
+def _projection_room(
+    projection: Projection, source: Placement, target: Placement, rows: int, lists: int
+) -> ProjectionRoom:
+    """What a rank holds of a projection whose rows and lists have so many places each."""
     room = ProjectionRoom(target.n_own, source.n_own, source.n_known, rows, lists)
     if projection.rule is None:
         return room

@@ -74,7 +74,7 @@ def make_request(
         )
     place_network(network, configuration.tile, 0, ranks)  # raises where there are more ranks than tiles
     size = estimate(network, configuration.tile, 0, ranks)
-    # Rows and lists double once on the way to twice as many synapses; old and new are there together for a moment.
+    # Rows, lists and logs double once on the way to twice as many synapses; old and new are there for a moment.
     largest = size.n_bytes + 2 * size.growing + size.checkpoint
     memory = ranks // nodes * (largest + _BYTES_A_PROCESS)
     if grace_s is not None and not 0 < grace_s < 60 * time_min:

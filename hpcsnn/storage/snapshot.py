@@ -96,6 +96,12 @@ class Copies:
         self._unfinished.append(sort_rows)
         return self._rows[projection]
 
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of memory that the copies take, with the room that they leave for the next ones."""
+        rows = [array for copy in self._rows.values() for array in (copy.in_degree, *copy.columns.values())]
+        return sum((one if one.base is None else one.base).nbytes for one in (*self._arrays.values(), *rows))
+
     def finish(self) -> None:
         """Bring rows of synapses into order: what can be done while the run goes on."""
         while self._unfinished:
@@ -163,7 +169,8 @@ def take_snapshot(simulation: Simulation, plan: WritingPlan | None = None, spare
             layout[path] = DiskArray(name, values.dtype)
         for projection, rows in own.rows.items():
             layout[f"projections/{projection}/in_degree"] = DiskArray(name, rows.in_degree.dtype)
-            in_shard = np.bincount(plan.shard_of[name], weights=rows.in_degree, minlength=n_shards)
+            # Whole numbers on every rank: NumPy counts in another type where there is nothing to count.
+            in_shard = np.bincount(plan.shard_of[name], rows.in_degree, n_shards).astype(np.int64)
             room = max(int(simulation.sum_over_ranks(in_shard).max()), 1)
             for field, values in rows.columns.items():
                 layout[f"projections/{projection}/synapse/{field}"] = DiskArray(name, values.dtype, room)

@@ -1,0 +1,87 @@
+"""The memory that is asked of a cluster, against the arrays that a simulation then has: within 5 %."""
+
+from __future__ import annotations
+
+import pytest
+from thread_ranks import on_ranks
+
+from hpcsnn.codegen.constants import HaltReason
+from hpcsnn.configuration.files import load_configuration, shipped_configurations
+from hpcsnn.engine.simulation import Simulation
+from hpcsnn.planning.memory import estimate
+from hpcsnn.storage.snapshot import take_snapshot
+
+WITHIN = 0.05
+
+
+def resized(**times):
+    """Overrides that set the sizes of populations without a grid."""
+    return [f"populations.{name}.size={size}" for name, size in times.items()]
+
+
+# Rows and lists have room for a power of two, of which the estimate knows the likely one: that of the median of the
+# largest degree. Sizes are chosen so that the chance of another one is below 12 % for each row and list: of the map's
+# lists and rows, 16 places hold all with a chance of 0.967 at scale 1, but 0.87, 0.73, 0.57, 0.42, 0.28 at scales 2 to
+# 6, and 0.11 at 8; the rows of deep_r's 256 targets fit into 128 places with a chance of 0.43. Where a coin decides,
+# there is nothing to be right about.
+MAP = [["scale=1"], ["scale=8"], ["scale=12"]]
+SIZES = {
+    "deep_r": [resized(input=1024 * n, cells=256 * n) for n in (2, 4, 6)],
+    "homeostatic": [resized(excitatory=400 * n, inhibitory=100 * n) for n in (1, 16, 64)],
+    "patch_swaps": [["scale=1"], ["scale=4"], ["scale=8"]],
+}
+CASES = [(name, overrides) for name in shipped_configurations() for overrides in SIZES.get(name, MAP)]
+each = pytest.mark.parametrize(("name", "overrides"), CASES, ids=[f"{n}-{','.join(o)}" for n, o in CASES])
+
+
+def assert_within(estimated, real):
+    assert abs(estimated - real) <= WITHIN * real, f"{estimated:,} bytes estimated, {real:,} there"
+
+
+@each
+def test_the_estimate_is_what_a_simulation_holds(name, overrides):
+    configuration = load_configuration(name, overrides)
+    network = configuration.network()
+    size = estimate(network, configuration.tile, 0, 1)
+    simulation = Simulation(network, device="cpu", tile=configuration.tile)
+    assert_within(size.n_bytes, simulation.state.n_bytes())
+    assert_within(size.checkpoint, take_snapshot(simulation).copies.n_bytes)
+    for projection, n_synapses in size.synapses.items():
+        assert n_synapses == pytest.approx(simulation.state.stores[projection].n_synapses(), rel=WITHIN, abs=5)
+    # What is there once every row and every list was full once.
+    before = simulation.state.n_bytes()
+    for owner, projection in enumerate(network.projections.values()):
+        for reason in [HaltReason.ROWS_FULL] * projection.rows_grow + [HaltReason.OUTGOING_FULL]:
+            simulation.state.set_control("owner", owner)
+            simulation.state.make_room(reason)
+    assert_within(size.growing, simulation.state.n_bytes() - before)
+
+
+@pytest.mark.parametrize("n_ranks", [2, 3])
+@pytest.mark.parametrize(
+    ("name", "overrides"),
+    [("topomap", ["scale=2", "tile=4"]), ("deep_r", SIZES["deep_r"][1]), ("homeostatic", SIZES["homeostatic"][0])],
+)
+def test_the_estimate_of_each_of_several_ranks(name, overrides, n_ranks):
+    """With what it knows of the others' neurons, and what it sends and receives; the wiring is made, nothing runs."""
+    configuration = load_configuration(name, overrides)
+
+    def work(ranks):
+        network = configuration.network()
+        simulation = Simulation(network, comm=ranks, device="cpu", tile=configuration.tile)
+        size = estimate(network, configuration.tile, ranks.rank, n_ranks)
+        copied = take_snapshot(simulation).copies.n_bytes
+        return size, simulation.state.n_bytes(), copied, {n: p.n_own for n, p in simulation.placements.items()}
+
+    for size, real, copied, neurons in on_ranks(n_ranks, work):
+        assert_within(size.n_bytes, real)
+        assert_within(size.checkpoint, copied)
+        assert size.neurons == neurons
+
+
+def test_rows_that_do_not_grow_are_not_counted_as_growing():
+    kept = ["projections.ff.capacity=32", "projections.ff.rows_grow=false"]
+    grows, stays = (estimate(load_configuration("topomap", over).network(), 8, 0, 1) for over in (kept[:1], kept))
+    assert grows.n_bytes == stays.n_bytes
+    # 32 places for each of 256 targets: the source, its entry in a list, and the weight.
+    assert grows.growing - stays.growing == 256 * 32 * 3 * 4

@@ -1,0 +1,159 @@
+"""Several ranks in one process: a `Communicator` whose ranks are threads, so that what ranks do together needs no MPI.
+
+What it keeps of MPI: every rank has its own copy of what the others send, and all ranks must make the same calls in the
+same order. What MPI would answer with a deadlock or with garbage is an error here, on every rank: calls that differ,
+a rank that ends while others wait for it, blocks or sums of different shapes.
+"""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Value = TypeVar("Value")
+Result = TypeVar("Result")
+
+
+class CallsDifferError(AssertionError):
+    """Ranks that should have made the same collective call made different ones."""
+
+
+class AbortedError(Exception):
+    """A rank ended all ranks; ``code`` is what it said."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"a rank ended all ranks with code {code}")
+        self.code = code
+
+
+class OtherRankError(Exception):
+    """This rank waited for one that has failed; never what `on_ranks` raises."""
+
+
+class _Meeting:
+    """Where the ranks of one group wait for each other and leave what they have for each other."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._barrier = threading.Barrier(size)
+        self._left: list[tuple[str, Any]] = [("", None)] * size
+        self._lock = threading.Lock()
+        self.error: BaseException | None = None
+
+    def together(self, rank: int, call: str, value: Any) -> list[Any]:
+        """Leave a value; what all ranks have left, in the order of ranks, once all have made the same call."""
+        self._left[rank] = (call, value)
+        self._wait()
+        left = list(self._left)
+        self._wait()  # nobody leaves the next value before all have taken this one
+        calls = [name for name, _ in left]
+        if len(set(calls)) > 1:
+            raise CallsDifferError("calls differ: " + ", ".join(f"rank {r}: {name}" for r, name in enumerate(calls)))
+        return [value for _, value in left]
+
+    def fail(self, error: BaseException) -> None:
+        """Keep the first error, and let nobody wait any more."""
+        with self._lock:
+            if self.error is None and not isinstance(error, OtherRankError):
+                self.error = error
+        self._barrier.abort()
+
+    def _wait(self) -> None:
+        try:
+            self._barrier.wait()
+        except threading.BrokenBarrierError:
+            raise OtherRankError from self.error
+
+
+class ThreadRank:
+    """One rank of several that are threads; see `hpcsnn.ranks.communicator.Communicator`."""
+
+    mpi = None
+
+    def __init__(self, meeting: _Meeting, rank: int) -> None:
+        self._meeting = meeting
+        self.rank, self.size = rank, meeting.size
+
+    def _swapped(self, call: str, value: Any) -> list[Any]:
+        """What all ranks have for all, as copies of this rank's own."""
+        return [pickle.loads(sent) for sent in self._meeting.together(self.rank, call, pickle.dumps(value))]
+
+    def barrier(self) -> None:
+        """Wait for all."""
+        self._meeting.together(self.rank, "barrier", None)
+
+    def broadcast(self, value: Value) -> Value:
+        """Rank 0's value; what the others give is not looked at."""
+        sent = self._meeting.together(self.rank, "broadcast", pickle.dumps(value) if self.rank == 0 else None)
+        received: Value = pickle.loads(sent[0])
+        return received
+
+    def gather(self, value: Value) -> list[Value]:
+        """Every rank's value."""
+        return self._swapped("gather", value)
+
+    def swap(self, messages: Sequence[Value]) -> list[Value]:
+        """The message for this rank of each."""
+        if len(messages) != self.size:
+            raise ValueError(f"swap: {len(messages)} messages for {self.size} ranks")
+        sent = self._meeting.together(self.rank, "swap", [pickle.dumps(message) for message in messages])
+        return [pickle.loads(of_rank[self.rank]) for of_rank in sent]
+
+    def total(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The sum, of arrays of one shape and type."""
+        everyone = self._swapped("total", values)
+        if len({(one.shape, one.dtype) for one in everyone}) > 1:
+            raise ValueError(f"total: shapes and types {[(one.shape, str(one.dtype)) for one in everyone]}")
+        return np.sum(everyone, axis=0, dtype=values.dtype)
+
+    def gather_blocks(self, block: NDArray[Any], into: NDArray[Any]) -> None:
+        """Each block into its row, all of one length and type."""
+        blocks = self._swapped("gather_blocks", block)
+        if any(one.shape != into.shape[1:] or one.dtype != into.dtype for one in blocks) or len(into) != self.size:
+            raise ValueError(f"gather_blocks: {[(one.shape, str(one.dtype)) for one in blocks]} into {into.shape}")
+        into[...] = blocks
+
+    def among_node(self) -> tuple[int, int]:
+        """All ranks are on one node."""
+        self._meeting.together(self.rank, "among_node", None)
+        return self.rank, self.size
+
+    def abort(self, code: int) -> None:
+        """End all ranks: `on_ranks` raises `AbortedError`.
+
+        Raises:
+            AbortedError: here too, for the caller would not go on either.
+        """
+        raise AbortedError(code)
+
+
+def on_ranks(n: int, work: Callable[[ThreadRank], Result]) -> list[Result]:
+    """Run ``work(communicator)`` on n ranks; the results in the order of ranks.
+
+    Raises:
+        BaseException: the first error of any rank; the others stop at their next collective call.
+        CallsDifferError: ranks made different collective calls, or some made more than others.
+    """
+    meeting = _Meeting(n)
+    results: list[Any] = [None] * n
+
+    def run(rank: int) -> None:
+        try:
+            results[rank] = work(ThreadRank(meeting, rank))
+            meeting.together(rank, "end", None)
+        except BaseException as error:
+            meeting.fail(error)
+
+    threads = [threading.Thread(target=run, args=(rank,), daemon=True, name=f"rank {rank}") for rank in range(n)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if meeting.error is not None:
+        raise meeting.error
+    return results

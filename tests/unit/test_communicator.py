@@ -1,0 +1,188 @@
+"""What ranks tell each other: one set of properties for a process alone, for threads, and for the adapter to mpi4py."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from thread_ranks import AbortedError, on_ranks
+
+from hpcsnn.ranks.communicator import Alone, Mpi, communicator
+
+SIZES = (1, 2, 3, 5)
+
+
+class Mpi4pyOfThreads:
+    """The part of an mpi4py communicator that `Mpi` uses, on ranks that are threads.
+
+    As MPI does, the calls for arrays take whole, contiguous buffers, and write into the one that they are given.
+    """
+
+    def __init__(self, ranks):
+        self._ranks = ranks
+        self.bcast, self.allgather, self.alltoall = ranks.broadcast, ranks.gather, ranks.swap
+        self.Barrier, self.Abort = ranks.barrier, ranks.abort
+
+    def Get_rank(self):
+        return self._ranks.rank
+
+    def Get_size(self):
+        return self._ranks.size
+
+    def Allreduce(self, given, into):
+        assert given.flags.c_contiguous
+        assert into.flags.c_contiguous
+        assert given.nbytes == into.nbytes
+        into[...] = self._ranks.total(given)
+
+    def Allgather(self, given, into):
+        assert given.flags.c_contiguous
+        assert into.flags.c_contiguous
+        self._ranks.gather_blocks(given, into)
+
+
+def alone(n, work):
+    assert n == 1
+    return [work(Alone())]
+
+
+def through_mpi4py(n, work):
+    return on_ranks(n, lambda ranks: work(Mpi(Mpi4pyOfThreads(ranks))))
+
+
+WAYS = [(alone, 1), *((way, n) for way in (on_ranks, through_mpi4py) for n in SIZES)]
+ways = pytest.mark.parametrize(("way", "n"), WAYS, ids=[f"{way.__name__}-{n}" for way, n in WAYS])
+
+
+@ways
+def test_ranks_are_numbered_from_zero(way, n):
+    assert way(n, lambda ranks: (ranks.rank, ranks.size)) == [(rank, n) for rank in range(n)]
+
+
+@ways
+def test_rank_0_broadcasts(way, n):
+    assert way(n, lambda ranks: ranks.broadcast({"rank": ranks.rank})) == [{"rank": 0}] * n
+
+
+@ways
+def test_gathered_values_are_in_the_order_of_ranks(way, n):
+    assert way(n, lambda ranks: ranks.gather(("of", ranks.rank))) == [[("of", rank) for rank in range(n)]] * n
+
+
+@ways
+def test_a_swap_is_a_transposition(way, n):
+    received = way(n, lambda ranks: ranks.swap([(ranks.rank, to) for to in range(n)]))
+    assert received == [[(giver, rank) for giver in range(n)] for rank in range(n)]
+
+
+@ways
+def test_a_swap_takes_messages_of_any_length(way, n):
+    def work(ranks):
+        return ranks.swap([np.full(ranks.rank * to, ranks.rank) for to in range(n)])
+
+    for rank, received in enumerate(way(n, work)):
+        assert [one.tolist() for one in received] == [[giver] * (giver * rank) for giver in range(n)]
+
+
+@ways
+@pytest.mark.parametrize("dtype", [np.int32, np.uint64, np.float64])
+def test_a_total_is_entry_by_entry_and_keeps_its_type(way, n, dtype):
+    values = np.arange(6 * n, dtype=dtype).reshape(n, 3, 2)
+    # Every second column of a wider array is not contiguous.
+    for total in way(n, lambda ranks: ranks.total(np.repeat(values[ranks.rank], 2, axis=1)[:, ::2])):
+        assert total.dtype == dtype
+        assert total.tolist() == values.sum(axis=0).tolist()
+
+
+@ways
+def test_blocks_go_into_the_row_of_their_rank(way, n):
+    def work(ranks):
+        into = np.full((n, 3), 77, dtype=np.uint32)
+        ranks.gather_blocks(np.arange(3, dtype=np.uint32) + 10 * ranks.rank, into)
+        return into.tolist()
+
+    assert way(n, work) == [[[10 * rank, 10 * rank + 1, 10 * rank + 2] for rank in range(n)]] * n
+
+
+@ways
+def test_a_barrier_is_passed_by_all_or_none(way, n):
+    arrived = []
+
+    def work(ranks):
+        arrived.append(ranks.rank)
+        ranks.barrier()
+        return len(arrived)
+
+    assert way(n, work) == [n] * n
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_all_ranks_of_a_process_are_on_one_node(n):
+    assert on_ranks(n, lambda ranks: ranks.among_node()) == [(rank, n) for rank in range(n)]
+    assert Alone().among_node() == (0, 1)
+
+
+@pytest.mark.parametrize("way", [on_ranks, through_mpi4py])
+def test_what_arrives_is_the_receivers_own(way):
+    def work(ranks):
+        mine = np.zeros(2, dtype=np.int32)
+        for received in (*ranks.gather(mine), *ranks.swap([mine] * 3), ranks.broadcast(mine), ranks.total(mine)):
+            received += 1 + ranks.rank
+        ranks.barrier()
+        return mine.tolist()
+
+    assert way(3, work) == [[0, 0]] * 3
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from(SIZES), st.lists(st.sampled_from(["gather", "swap", "total", "broadcast"]), max_size=8))
+def test_calls_in_a_row_do_not_mix(n, calls):
+    """What is gathered in the k-th call is of the k-th call, though some ranks are there sooner."""
+
+    def work(ranks):
+        seen = []
+        for number, call in enumerate(calls):
+            mine = 100 * number + ranks.rank
+            if call == "swap":
+                seen.append(ranks.swap([mine] * n))
+            elif call == "total":
+                seen.append([int(ranks.total(np.array([mine]))[0])])
+            else:
+                seen.append(ranks.gather(mine) if call == "gather" else [ranks.broadcast(mine)])
+        return seen
+
+    expected = []
+    for number, call in enumerate(calls):
+        everyone = [100 * number + rank for rank in range(n)]
+        expected.append({"total": [sum(everyone)], "broadcast": everyone[:1]}.get(call, everyone))
+    assert on_ranks(n, work) == [expected] * n
+
+
+def test_what_users_pass_becomes_a_communicator():
+    assert isinstance(communicator(), Alone)
+    own = Alone()
+    assert communicator(own) is own
+    assert on_ranks(2, lambda ranks: communicator(ranks) is ranks) == [True, True]
+    kinds = on_ranks(1, lambda ranks: type(communicator(Mpi4pyOfThreads(ranks))))
+    assert kinds == [Alone], "a world of one rank needs no MPI"
+
+    def work(ranks):
+        comm = Mpi4pyOfThreads(ranks)
+        made = communicator(comm)
+        return type(made), made.rank, made.size, made.mpi is comm
+
+    assert on_ranks(2, work) == [(Mpi, 0, 2, True), (Mpi, 1, 2, True)]
+    assert Alone().mpi is None
+
+
+@pytest.mark.parametrize("way", [on_ranks, through_mpi4py])
+def test_one_rank_can_end_all(way):
+    def work(ranks):
+        if ranks.rank == 2:
+            ranks.abort(4)
+        ranks.barrier()
+
+    with pytest.raises(AbortedError) as caught:
+        way(3, work)
+    assert caught.value.code == 4

@@ -1,0 +1,142 @@
+"""What templates see of a network: names, numbers and flags that lead back to what was declared."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from random_networks import networks
+from rules import Tended
+
+from hpcsnn import Grid, Network, models
+from hpcsnn.codegen.random_streams import Purpose, stream
+from hpcsnn.codegen.schedule import EXCHANGE, PHASES, schedule
+from hpcsnn.codegen.structs import population_struct, projection_struct
+from hpcsnn.codegen.views import bind_parameters, population_view, stage_views
+
+RANKS = st.sampled_from([1, 3])
+
+
+def viewed(network, n_ranks=1):
+    """Stages, and the views of all populations."""
+    stages = schedule(network, n_ranks)
+    stage_of = {stage.kernel: index for index, stage in enumerate(stages)}
+    return stages, [population_view(network, one, stage_of) for one in network.populations.values()]
+
+
+@settings(max_examples=40, deadline=None)
+@given(networks(), RANKS)
+def test_stages_are_seen_with_their_calls_and_the_ends_of_phases(network, n_ranks):
+    stages, _ = viewed(network, n_ranks)
+    views = stage_views(stages)
+    assert len(views) == len(stages)
+    for index, (stage, view) in enumerate(zip(stages, views, strict=True)):
+        assert view.call == ("exchange_spikes(net)" if stage.kernel == EXCHANGE else f"LAUNCH({stage.kernel})")
+        assert PHASES[view.phase_index] == stage.phase
+        assert view.trigger == (stage.trigger and stage.trigger.name)
+        following = [other.phase for other in stages[index + 1 : index + 2]]
+        assert view.ends_phase == (following != [stage.phase])
+    assert views[-1].ends_phase
+
+
+@settings(max_examples=40, deadline=None)
+@given(networks(), RANKS)
+def test_populations_and_projections_are_seen_as_they_were_declared(network, n_ranks):
+    stages, views = viewed(network, n_ranks)
+    assert [view.name for view in views] == list(network.populations)
+    assert [view.index for view in views] == list(range(len(views)))
+    for view in views:
+        population = network.populations[view.name]
+        assert view.is_source == population.is_source
+        assert view.stream_spikes == stream(Purpose.SPIKES, view.index)
+        assert [one.name for one in view.incoming] == [one.name for one in network.incoming(population)]
+    incoming = {one.name: one for view in views for one in view.incoming}
+    assert set(incoming) == set(network.projections)
+    for index, (name, projection) in enumerate(network.projections.items()):
+        view = incoming[name]
+        assert (view.index, view.source, view.target) == (index, projection.source.name, projection.target.name)
+        assert view.stream_connect == stream(Purpose.CONNECT, index)
+        assert view.stream_attempts == stream(Purpose.ATTEMPTS, index)
+        assert view.input_type == dict(projection_struct(projection).fields)["input"].rstrip("*")
+        assert view.delays == ("delay_steps" in [one.name for one in view.columns])
+        assert view.variable_types == {one.name: one.ctype for one in projection.synapse_variables}
+        assert (view.rewiring is None) == (projection.rewiring is None)
+        # A kernel that halts says at which stage to go on: the one that it is in.
+        own = {kernel: stage for kernel, stage in view.stage_of.items() if kernel != "form_proposed"}
+        assert own == {
+            stage.kernel.removesuffix(f"_{name}"): number
+            for number, stage in enumerate(stages)
+            if stage.kernel.endswith(f"_{name}")
+        }
+        meeting = [stage.kernel.removesuffix(f"_{name}") for stage in stages if stage.meets and name in stage.kernel]
+        assert view.meeting_places == sorted(meeting, key=["tally", "share", "meet"].index)
+
+
+def bound_names(text):
+    """Names that lines of C++ declare, and the members that they are given."""
+    return dict(re.findall(r"const [\w*]+ (\w+) = owner\.(\w+);", text))
+
+
+@settings(max_examples=40, deadline=None)
+@given(networks())
+def test_a_models_names_are_bound_to_members_of_its_struct(network):
+    _, views = viewed(network)
+    for view in views:
+        population = network.populations[view.name]
+        check_bound(view.model, "model_", population.model, population_struct(population))
+        for one in view.incoming:
+            projection = network.projections[one.name]
+            struct = projection_struct(projection)
+            for part in ("synapse", "receptor", "connector", "rewiring"):
+                if getattr(projection, part) is not None:
+                    check_bound(getattr(one, part), f"{part}_", getattr(projection, part), struct)
+
+
+def check_bound(view, prefix, configured, struct):
+    """Each constant that is one number, each table and its length, under its own name and with the member's type."""
+    members = dict(struct.fields)
+    text = bind_parameters("owner", view, prefix)
+    bound = bound_names(text)
+    one_number = [name for name, _ in configured.constant_types()]
+    tables = configured.model.tables
+    assert set(bound) == {*one_number, *tables, *(f"n_{name}" for name in tables)}
+    for name, member in bound.items():
+        length = name.removeprefix("n_")
+        assert member == (f"n_{prefix}{length}" if name not in one_number and name not in tables else prefix + name)
+        kind = members[member]
+        assert re.search(rf"const {re.escape(kind.removeprefix('const '))} {name} = ", text), f"{name} has another type"
+    # What differs between neurons is no member that is one number.
+    assert not set(configured.arrays) & set(bound)
+    assert [name for name, _ in view.arrays] == [name for name, _ in configured.array_types()]
+
+
+@settings(max_examples=40, deadline=None)
+@given(networks())
+def test_a_model_sees_its_own_names(network):
+    _, views = viewed(network)
+    for view in views:
+        model = network.populations[view.name].model
+        assert {one.name for one in model.model.state} <= set(view.model.sees)
+        assert {name for name, _ in model.model.constant_types()} <= set(view.model.sees)
+        assert set(model.model.SEES) <= set(view.model.sees)
+        for one in view.incoming:
+            synapse = network.projections[one.name].synapse.model
+            traces = (*synapse.pre_traces, *synapse.post_traces)
+            assert {part.name for part in (*synapse.variables, *traces)} <= set(one.synapse.sees)
+            if one.rewiring is not None:
+                rule = network.projections[one.name].rewiring
+                for seen in one.rewiring.sees_in.values():
+                    assert {*rule.model.parameters, *rule.model.derived, *rule.model.tables} <= set(seen)
+
+
+def test_only_what_snippets_name_of_a_source_is_shared():
+    network = Network(seed=1)
+    network.add_population("a", Grid(4, 4), models.LIF())
+    network.add_projection("aa", "a", "a", models.OneToOne(), models.ExponentialCurrent(), 0.1, rewiring=Tended())
+    _, (view,) = viewed(network)
+    (projection,) = view.incoming
+    assert [one.name for one in projection.shared] == ["drive"]
+    assert projection.rewiring.shares
+    assert projection.rewiring.meets
+    assert not projection.rewiring.uses_distance
