@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -137,6 +138,20 @@ def test_summaries_are_read_as_written_and_say_what_is_missing(directory):
     directory.forget_summary()
     directory.forget_summary()
     assert not directory.summary.exists()
+
+
+def test_a_run_that_could_not_begin_leaves_its_folder_free(directory, monkeypatch):
+    directory.path.mkdir()
+    whole = Path.write_text
+
+    def half(self, text, *arguments, **options):
+        whole(self, text[: len(text) // 2], *arguments, **options)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", half)
+    with pytest.raises(StorageError, match=r"config\.yaml: cannot be written: No space left on device"):
+        directory.write_configuration(load_configuration("topomap"))
+    directory.check_free(overwrite=False)
 
 
 def test_small_files_that_cannot_be_written_are_named(directory):
