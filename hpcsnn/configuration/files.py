@@ -117,14 +117,16 @@ def _read(path: Path, readers: tuple[Path, ...] = ()) -> dict[str, Any]:
     return _merged(_read(_find(path.parent / str(base), Path(str(base))), (*readers, path.resolve())), raw)
 
 
-def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(base: dict[str, Any], over: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
     """`over` laid over `base`, mapping by mapping; another model or distribution takes the place of the base's."""
     result = dict(base)
     for key, value in over.items():
         below = result.get(key)
         if isinstance(below, dict) and isinstance(value, Mapping):
-            other = (key in KINDS or set(below) <= set(DISTRIBUTIONS)) and set(value) != set(below)
-            result[key] = value if other else _merged(below, value)
+            # Further up are the names of populations and projections, which may be any.
+            one_of_kind = depth >= 2 and (key in KINDS or set(below) <= set(DISTRIBUTIONS))
+            other = one_of_kind and set(value) != set(below)
+            result[key] = value if other else _merged(below, value, depth + 1)
         else:
             result[key] = value
     return result
