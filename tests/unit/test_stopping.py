@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -23,23 +24,19 @@ class AmongOthers(Alone):
         return [*self._others, value]
 
 
-def kill_own(number):
-    os.kill(os.getpid(), number)
-
-
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 def test_a_signal_is_noted_and_does_nothing_else(number):
     with StopSignals(Alone()) as signals:
         assert signals.agreed() is None
-        kill_own(number)
+        signal.raise_signal(number)
         assert signals.agreed() == number.name
         assert signals.agreed() == number.name, "it stays"
 
 
 def test_the_last_of_several_is_told():
     with StopSignals(Alone()) as signals:
-        kill_own(signal.SIGUSR1)
-        kill_own(signal.SIGTERM)
+        signal.raise_signal(signal.SIGUSR1)
+        signal.raise_signal(signal.SIGTERM)
         assert signals.agreed() == "SIGTERM"
 
 
@@ -56,7 +53,7 @@ def test_the_last_of_several_is_told():
 def test_all_ranks_agree_on_one_signal_whoever_received_it(own, others, agreed):
     with StopSignals(AmongOthers(*others)) as signals:
         if own is not None:
-            kill_own(own)
+            signal.raise_signal(own)
         assert signals.agreed() == agreed
 
 
@@ -64,10 +61,10 @@ def test_a_second_interrupt_leaves_at_once_and_no_other_signal_does():
     codes = []
     with StopSignals(Alone(), leave=codes.append) as signals:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
-            kill_own(number)
+            signal.raise_signal(number)
         assert codes == []
         assert signals.agreed() == "SIGUSR2"
-        kill_own(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         assert codes == [130]
 
 
@@ -78,7 +75,7 @@ def test_two_interrupts_while_a_kernel_runs_count_as_two():
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             # Blocked, two would be one to the kernel too; so the second one's number goes into the pipe itself.
-            kill_own(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
             wakeup = signal.set_wakeup_fd(-1)
             signal.set_wakeup_fd(wakeup)
             os.write(wakeup, bytes([signal.SIGINT]))
@@ -87,22 +84,27 @@ def test_two_interrupts_while_a_kernel_runs_count_as_two():
         assert codes == [130]
 
 
+def open_files():
+    """The numbers of this process's open files, where the system tells."""
+    folder = Path("/proc/self/fd")
+    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+
+
 def test_afterwards_everything_is_as_it_was():
-    def mine(number, frame):
+    def mine(*_):
         raise AssertionError("nobody sends one")
 
     before = {number: signal.signal(number, mine) for number in SIGNALS}
     reading, writing = os.pipe2(os.O_NONBLOCK)
     woken = signal.set_wakeup_fd(writing)
     try:
-        descriptors = set(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else set()
+        before_it = open_files()
         with pytest.raises(ZeroDivisionError), StopSignals(Alone()):
-            kill_own(signal.SIGUSR1)
+            signal.raise_signal(signal.SIGUSR1)
             raise ZeroDivisionError
         assert [signal.getsignal(number) for number in SIGNALS] == [mine] * len(SIGNALS)
         assert signal.set_wakeup_fd(writing) == writing
-        if descriptors:
-            assert set(os.listdir("/proc/self/fd")) == descriptors, "no pipe stays open"
+        assert open_files() == before_it, "no pipe stays open"
     finally:
         signal.set_wakeup_fd(woken)
         os.close(reading)
