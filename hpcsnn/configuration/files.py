@@ -75,6 +75,18 @@ def parse_configuration(raw: Mapping[str, Any], folder: Path = Path()) -> Config
     return configuration
 
 
+def parse_value(where: str, text: str) -> Any:
+    """One value as a configuration file has it.
+
+    Raises:
+        ConfigurationError: not YAML; names `where` and the text.
+    """
+    try:
+        return yaml.load(text, _Yaml)
+    except yaml.YAMLError:
+        raise ConfigurationError(f"{where}: {text!r} is not a YAML value") from None
+
+
 def shipped_configurations() -> list[str]:
     """Names of the configurations that ship with hpcsnn."""
     return sorted(path.stem for path in configuration_folder().glob("*.yaml"))
@@ -136,10 +148,7 @@ def _override(raw: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise ConfigurationError(f"--set {override!r}: must be key=value, such as scale=4 or projections.ff.delay_ms=1")
-    try:
-        value = yaml.load(text, _Yaml)
-    except yaml.YAMLError:
-        raise ConfigurationError(f"--set {override!r}: {text!r} is not a YAML value") from None
+    value = parse_value(f"--set {override!r}", text)
     *path, last = re.split(r"\.(?!py:)", key)
     place: Any = raw
     for step in path:
