@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,7 @@ def replace_file(path: Path, text: str) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_text(text)
-    partial.replace(path)
+    _put(path, path.with_name(f".{path.name}.part"), text)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -34,7 +33,17 @@ def write_json(path: Path, value: Any) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}.{next(_NUMBERS)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(value, indent=1, default=str) + "\n")
-        partial.replace(path)
+        _put(path, partial, json.dumps(value, indent=1, default=str) + "\n")
     except OSError as error:
         raise StorageError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _put(path: Path, partial: Path, text: str) -> None:
+    """By way of `partial`, of which nothing stays: half a file takes room, and makes an empty folder a used one."""
+    try:
+        partial.write_text(text)
+        partial.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink()
+        raise

@@ -22,11 +22,11 @@ from test_slurm import LONG, SHORT, ends, has_checkpoint, rank_processes, until
 from hpcsnn.cli.job_tables import jobs_table, run_view
 from hpcsnn.configuration.files import load_configuration
 from hpcsnn.errors import ConfigurationError
+from hpcsnn.jobs import job_files
 from hpcsnn.jobs.executors import sbatch_script
 from hpcsnn.jobs.job_files import JobFiles, JobPlan, State, Status
 from hpcsnn.jobs.run_index import find_runs, read_run
 from hpcsnn.jobs.sweeps import parse_vary
-from hpcsnn.jobs import job_files
 from hpcsnn.planning.request import Request, make_request
 from hpcsnn.planning.site_profiles import SiteProfile, load_profile
 from hpcsnn.storage.checkpoints import committed

@@ -75,6 +75,18 @@ def parse_configuration(raw: Mapping[str, Any], folder: Path = Path()) -> Config
     return configuration
 
 
+def parse_value(where: str, text: str) -> Any:
+    """One value as a configuration file has it.
+
+    Raises:
+        ConfigurationError: not YAML; names `where` and the text.
+    """
+    try:
+        return yaml.load(text, _Yaml)
+    except yaml.YAMLError:
+        raise ConfigurationError(f"{where}: {text!r} is not a YAML value") from None
+
+
 def _anchored(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Plain data whose references to users' files do not depend on the folder any more."""
     return {
@@ -112,14 +124,16 @@ def _read(path: Path, readers: tuple[Path, ...] = ()) -> dict[str, Any]:
     return _merged(_read(_find(path.parent / str(base), Path(str(base))), (*readers, path.resolve())), raw)
 
 
-def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(base: dict[str, Any], over: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
     """`over` laid over `base`, mapping by mapping; another model or distribution takes the place of the base's."""
     result = dict(base)
     for key, value in over.items():
         below = result.get(key)
         if isinstance(below, dict) and isinstance(value, Mapping):
-            other = (key in KINDS or set(below) <= set(DISTRIBUTIONS)) and set(value) != set(below)
-            result[key] = value if other else _merged(below, value)
+            # Further up are the names of populations and projections, which may be any.
+            one_of_kind = depth >= 2 and (key in KINDS or set(below) <= set(DISTRIBUTIONS))
+            other = one_of_kind and set(value) != set(below)
+            result[key] = value if other else _merged(below, value, depth + 1)
         else:
             result[key] = value
     return result
@@ -129,10 +143,7 @@ def _override(raw: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise ConfigurationError(f"--set {override!r}: must be key=value, such as scale=4 or projections.ff.delay_ms=1")
-    try:
-        value = yaml.load(text, _Yaml)
-    except yaml.YAMLError:
-        raise ConfigurationError(f"--set {override!r}: {text!r} is not a YAML value") from None
+    value = parse_value(f"--set {override!r}", text)
     *path, last = re.split(r"\.(?!py:)", key)
     place: Any = raw
     for step in path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -17,11 +18,12 @@ def parse_time_ms(where: str, text: str) -> float:
         ConfigurationError: no such time.
     """
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min|h)\s*", str(text))
-    if not found or float(found[1]) <= 0:
+    time_ms = float(found[1]) * _UNITS_MS[found[2]] if found else 0.0
+    if not 0 < time_ms < math.inf:
         raise ConfigurationError(
             f"{where}: {text!r} is not allowed; must be a time with its unit: 250ms, 10s, 5min, 2h"
         )
-    return float(found[1]) * _UNITS_MS[found[2]]
+    return time_ms
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from hpcsnn.atomic_files import write_json
-from hpcsnn.configuration.files import load_configuration
+from hpcsnn.configuration.files import load_configuration, parse_value
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import ConfigurationError, StorageError
 
@@ -34,7 +32,7 @@ class Sweep:
         """Run directory and overrides of every combination."""
         for values in itertools.product(*self.vary.values()):
             settings = [f"{key}={_text(value)}" for key, value in zip(self.vary, values, strict=True)]
-            yield self.folder / ",".join(settings), settings
+            yield self.folder / _as_name(",".join(settings)), settings
 
     def configuration(self, settings: list[str]) -> Configuration:
         """The configuration of one member."""
@@ -52,8 +50,9 @@ class Sweep:
             other = " ".join([before["config"], *before["overrides"]])
             raise StorageError(f"{self.folder}: holds a sweep of {other}; give another --out")
         if before is not None:  # more values of the same keys are more of the same sweep
-            if set(before["vary"]) != set(self.vary):
-                raise StorageError(f"{self.folder}: holds a sweep over {', '.join(before['vary'])}; give another --out")
+            if list(before["vary"]) != list(self.vary):  # names of run directories have the keys in their order
+                keys = ", ".join(before["vary"])
+                raise StorageError(f"{self.folder}: holds a sweep over {keys}, in this order; give another --out")
             said["vary"] = {key: _union(before["vary"][key], values) for key, values in self.vary.items()}
         write_json(self.folder / _SWEEP, said)
 
@@ -97,10 +96,15 @@ def parse_vary(text: str) -> tuple[str, list[Any]]:
         if not first <= last < first + _MOST_VALUES:
             raise ConfigurationError(f"--vary {text!r}: must go upwards, over at most {_MOST_VALUES} values")
         return key, list(range(first, last + 1))
-    parsed = [yaml.safe_load(value) for value in values.split(",")]
+    parsed = [parse_value(f"--vary {text!r}", value) for value in values.split(",")]
     if any(value is None for value in parsed) or len({_text(value) for value in parsed}) < len(parsed):
         raise ConfigurationError(f"--vary {text!r}: each value must be given, and once")
     return key, parsed
+
+
+def _as_name(text: str) -> str:
+    """A file's name, another for each text: a value with a slash, such as a model's file, would lead elsewhere."""
+    return text.replace("%", "%25").replace("/", "%2F")
 
 
 def _text(value: Any) -> str:

@@ -32,6 +32,9 @@ from hpcsnn.models.distributions import (
     parse_distribution,
 )
 
+# The largest numbers that constants and variables hold in kernels: as float32, and as 32-bit whole numbers.
+LARGEST_NUMBER, LARGEST_WHOLE = float(np.finfo(np.float32).max), 2**31 - 1
+
 _MATH: dict[str, Any] = {name: getattr(math, name) for name in ("exp", "log", "sqrt", "floor", "ceil", "pi")} | {
     "round": round,
     "min": min,
@@ -76,16 +79,25 @@ class Parameter:
         Raises:
             ConfigurationError: not a finite number of this kind, or out of bounds; names `where` and the value.
         """
+        return self._checked(where, value, "")
+
+    def _checked(self, where: str, value: object, whose: str) -> float | int:
         if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-            raise ConfigurationError(f"{where}: {value!r} is not allowed; must be {self.allowed()}")
-        number = float(value)
+            raise ConfigurationError(f"{where}: {value!r}{whose} is not allowed; must be {self.allowed()}")
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number of Python's has no end
+            number = math.inf
         good = math.isfinite(number)
         good &= self.above is None or number > self.above
         good &= self.minimum is None or number >= self.minimum
         good &= self.maximum is None or number <= self.maximum
-        good &= self.ctype != "int" or number == int(number)
+        good &= self.ctype != "int" or number.is_integer()
         if not good:
-            raise ConfigurationError(f"{where}: {value!r} is not allowed; must be {self.allowed()}")
+            raise ConfigurationError(f"{where}: {value!r}{whose} is not allowed; must be {self.allowed()}")
+        if abs(number) > (LARGEST_WHOLE if self.ctype == "int" else LARGEST_NUMBER):
+            held = "2^31 - 1" if self.ctype == "int" else f"{LARGEST_NUMBER:g}"
+            raise ConfigurationError(f"{where}: {value!r}{whose} is not allowed; kernels hold numbers up to {held}")
         return int(number) if self.ctype == "int" else number
 
     def checked_of_neurons(self, where: str, value: object) -> Distribution | tuple[float | int, ...]:
@@ -106,12 +118,7 @@ class Parameter:
 
     def checked_of_neuron(self, where: str, value: object, neuron: int) -> float | int:
         """As `checked`, with the neuron's id in the message."""
-        try:
-            return self.checked(where, value)
-        except ConfigurationError:
-            raise ConfigurationError(
-                f"{where}: {value!r} of neuron {neuron} is not allowed; must be {self.allowed()}"
-            ) from None
+        return self._checked(where, value, f" of neuron {neuron}")
 
 
 def probability(default: float | None, doc: str) -> Parameter:
@@ -355,6 +362,11 @@ class Configured(Generic[SomeModel]):
             known[name] = value
             if derived.ctype == "probability":
                 value = threshold64(value)
+            if derived.ctype == "int" and not -LARGEST_WHOLE <= value <= LARGEST_WHOLE:
+                raise ConfigurationError(
+                    f"{self.name}: {name}, which is {derived.expression}, comes to {value:g}; kernels hold numbers up "
+                    "to 2^31 - 1"
+                )
             constants[name] = int(value) if derived.ctype == "int" else value
         return constants
 

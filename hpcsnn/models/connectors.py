@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -57,7 +58,10 @@ def _offset_thresholds(context: PlacementContext) -> NDArray[np.uint64]:
 
 
 def _gaussian_in_degree(values: Mapping[str, Any], n_sources: int, n_targets: int) -> float:
-    return min(float(n_sources), values["p_max"] * 2 * np.pi * values["sigma"] ** 2)
+    """The profile's sum over a grid that is wide beside it; x and y are factors of it."""
+    reach = math.isqrt(max(gaussian_reach(values), 0))
+    along = np.exp(-(np.arange(-reach, reach + 1, dtype=np.float64) ** 2) / (2 * values["sigma"] ** 2)).sum()
+    return min(float(n_sources), values["p_max"] * float(along) ** 2)
 
 
 Gaussian = Connector(

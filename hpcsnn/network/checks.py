@@ -5,22 +5,29 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Container
+from typing import Any
 
 import numpy as np
 
 from hpcsnn.errors import ConfigurationError, unknown_name
-from hpcsnn.models.base import Configured
+from hpcsnn.models.base import LARGEST_NUMBER, LARGEST_WHOLE, Configured, Variable
+from hpcsnn.models.distributions import Normal, Uniform
 from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.stimuli import SourceModel
 from hpcsnn.network.delays import DELAY_STEPS
 from hpcsnn.network.projection import Projection
 
-# Names end up as identifiers in kernels; these would not compile.
+# Names end up as identifiers in kernels; C++'s keywords would not compile.
 _RESERVED = {
-    *("auto", "bool", "break", "case", "char", "class", "const", "continue", "default", "delete", "do", "double"),
-    *("else", "enum", "extern", "false", "float", "for", "if", "inline", "int", "long", "namespace", "new", "operator"),
-    *("private", "public", "register", "return", "short", "signed", "sizeof", "static", "struct", "switch", "template"),
-    *("this", "true", "typedef", "union", "unsigned", "using", "virtual", "void", "volatile", "while"),
+    *("alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch"),
+    *("char", "char16_t", "char32_t", "char8_t", "class", "co_await", "co_return", "co_yield", "compl", "concept"),
+    *("const", "const_cast", "consteval", "constexpr", "constinit", "continue", "decltype", "default", "delete"),
+    *("do", "double", "dynamic_cast", "else", "enum", "explicit", "export", "extern", "false", "float", "for"),
+    *("friend", "goto", "if", "inline", "int", "long", "mutable", "namespace", "new", "noexcept", "not", "not_eq"),
+    *("nullptr", "operator", "or", "or_eq", "private", "protected", "public", "register", "reinterpret_cast"),
+    *("requires", "return", "short", "signed", "sizeof", "static", "static_assert", "static_cast", "struct"),
+    *("switch", "template", "this", "thread_local", "throw", "true", "try", "typedef", "typeid", "typename", "union"),
+    *("unsigned", "using", "virtual", "void", "volatile", "wchar_t", "while", "xor", "xor_eq"),
 }
 
 
@@ -51,6 +58,30 @@ def whole_steps(where: str, time_ms: float, dt_ms: float) -> int:
             f"{where}: {time_ms!r} is not allowed; must be a number in ms of at least one step (dt_ms {dt_ms:g})"
         )
     return round(time_ms / dt_ms)
+
+
+def check_initial(where: str, variable: Variable, value: Any, n_neurons: int) -> None:
+    """Refuse what a state variable cannot begin with; what is drawn may be anything.
+
+    Raises:
+        ConfigurationError: neither one number nor one per neuron, or a number that the variable cannot have; names
+            `where` and the value.
+    """
+    if isinstance(value, (Normal, Uniform)):
+        return
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ConfigurationError(f"{where}: {value!r} is not allowed; must be numbers") from None
+    if array.ndim and array.shape != (n_neurons,):
+        raise ConfigurationError(
+            f"{where}: has shape {array.shape}; must be one number or {n_neurons} values, one a neuron"
+        )
+    good, allowed = np.abs(array) <= LARGEST_NUMBER, "a finite number that a float32 holds"
+    if variable.ctype == "int":
+        good, allowed = (np.abs(array) <= LARGEST_WHOLE) & (array == np.rint(array)), "a whole number of 32 bits"
+    if not good.all():
+        raise ConfigurationError(f"{where}: {array[~good].flat[0]:g} is not allowed; must be {allowed}")
 
 
 def check_given(where: str, model: Configured[NeuronModel | SourceModel], n_neurons: int, dt_ms: float) -> None:

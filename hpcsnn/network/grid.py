@@ -20,6 +20,7 @@ class Grid:
         for name, side in (("nx", self.nx), ("ny", self.ny)):
             if isinstance(side, bool) or not isinstance(side, (int, np.integer)) or side < 1:
                 raise ConfigurationError(f"grid.{name}: {side!r} is not allowed; must be a whole number >= 1")
+            object.__setattr__(self, name, int(side))  # NumPy's whole numbers overflow where Python's do not
         if self.nx * self.ny >= 2**31:
             raise ConfigurationError(f"grid: {self.nx} x {self.ny} neurons are too many; at most 2^31 - 1 a population")
 

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from hpcsnn.errors import ConfigurationError, unknown_name
-from hpcsnn.models.base import Configured
+from hpcsnn.models.base import LARGEST_NUMBER, Configured
 from hpcsnn.models.connectors import Connector
 from hpcsnn.models.distributions import Distribution, Normal, Uniform
 from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.rewiring.rule import RewiringRule
 from hpcsnn.models.stimuli import SourceModel
 from hpcsnn.models.synapses import ReceptorModel, Static, SynapseModel
-from hpcsnn.network.checks import check_given, check_name, check_projection, whole_steps
+from hpcsnn.network.checks import check_given, check_initial, check_name, check_projection, whole_steps
 from hpcsnn.network.delays import drawn_delays
 from hpcsnn.network.grid import Grid
 from hpcsnn.network.population import Population
@@ -70,17 +70,11 @@ class Network:
             grid = Grid(grid, 1)
         if not isinstance(model, Configured) or not isinstance(model.model, (NeuronModel, SourceModel)):
             raise ConfigurationError(f"{where}.model: {model!r} is not a neuron or source model")
-        states = {variable.name for variable in model.model.state}
+        states = {variable.name: variable for variable in model.model.state}
         for variable, value in (initial or {}).items():
             if variable not in states:
                 raise ConfigurationError(unknown_name(f"{where}.initial", variable, states))
-            if not isinstance(value, (Normal, Uniform)):
-                array = np.asarray(value, dtype=np.float64)
-                if array.ndim and array.shape != (grid.size,):
-                    raise ConfigurationError(
-                        f"{where}.initial.{variable}: has shape {array.shape}; "
-                        f"must be one number or {grid.size} values, one a neuron"
-                    )
+            check_initial(f"{where}.initial.{variable}", states[variable], value, grid.size)
         check_given(f"{where}.model.{model.name}", model, grid.size, self.dt_ms)
         if model.model.check_population is not None and not model.of_neurons:
             model.model.check_population(f"{where}.model.{model.name}", model.values, grid.size, self.dt_ms)
@@ -151,6 +145,9 @@ class Network:
                 raise ConfigurationError(f"{where}.{part}: {configured!r} is not a {kind.__name__}")
         if isinstance(weight, bool) or not isinstance(weight, (int, float, np.number)) or not np.isfinite(weight):
             raise ConfigurationError(f"{where}.weight: {weight!r} is not allowed; must be a finite number")
+        if abs(weight) > LARGEST_NUMBER:
+            held = f"kernels hold numbers up to {LARGEST_NUMBER:g}"
+            raise ConfigurationError(f"{where}.weight: {weight!r} is not allowed; {held}")
         delays = None
         if isinstance(delay_ms, (Normal, Uniform)):
             delays = drawn_delays(f"{where}.delay_ms", delay_ms, self.dt_ms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from hpcsnn.network.population import Population
 
 # Fixed-point input keeps at least this many bits below the largest weight, else it is 64 bits wide.
 INPUT_RESOLUTION_BITS = 20
-# A scale that float32 holds with room for products, however small the weights.
+# No finer than this, unless weights are so small that they need it to keep those bits.
 _MOST_INPUT_BITS = 60
 _OWED = Variable("owed", 0, "synapses", "int", "synapses that are still to be replaced")
 
@@ -93,15 +94,16 @@ class Projection:
 
     def input_scale(self) -> tuple[str, float]:
         """C++ type and scale (a power of two) of the fixed-point input, which cannot overflow."""
-        largest = self.weight_bound * self.largest_in_degree
-        bits = min(int(np.floor(np.log2((2.0**31 - 1) / largest))), _MOST_INPUT_BITS)
-        if 2.0**bits * self.weight_bound >= 2.0**INPUT_RESOLUTION_BITS:
+        bound, n_sources = self.weight_bound, self.largest_in_degree
+        finest = max(_MOST_INPUT_BITS, math.ceil(INPUT_RESOLUTION_BITS - math.log2(bound)))
+        bits = min(math.floor(math.log2((2.0**31 - 1) / (bound * n_sources))), finest)
+        while n_sources * _whole_amount(bound, bits) >= 2**31:  # each amount may have been rounded up
+            bits -= 1
+        if 2.0**bits * bound >= 2.0**INPUT_RESOLUTION_BITS:
             return "int", 2.0**bits
         # Products beyond 2^24 are whole already in float32; 40 bits below the bound leave room for 2^22 sources.
-        bits = int(
-            np.floor(np.log2(2.0 ** (62 - int(np.ceil(np.log2(self.largest_in_degree + 1)))) / self.weight_bound))
-        )
-        return "int64", 2.0 ** min(bits, _MOST_INPUT_BITS)
+        bits = math.floor(math.log2(2.0 ** (62 - math.ceil(math.log2(n_sources + 1))) / bound))
+        return "int64", 2.0 ** min(bits, finest)
 
     # -- what its synapses and neurons carry: of its synapse model and of its rule -------------------------------------
 
@@ -150,3 +152,8 @@ class Projection:
     def post_traces(self) -> tuple[SpikeTrace, ...]:
         """Of each target's spikes."""
         return self.synapse.model.post_traces + (self.rule.target_traces if self.rule else ())
+
+
+def _whole_amount(weight: float, bits: int) -> int:
+    """What a spike adds to fixed-point input: as ``add_input`` of kernels/base/network.cuh rounds it."""
+    return int(np.float32(weight) * np.float32(2.0**bits) + np.float32(0.5))

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hpcsnn.errors import StorageError
 from hpcsnn.engine.simulation import Simulation
+from hpcsnn.errors import StorageError
 from hpcsnn.storage.checkpoints import FileTable, checksums, commit, committed
 from hpcsnn.storage.network_store import create_group, write_shards
 from hpcsnn.storage.records import Recorded, segment_name, write_segment

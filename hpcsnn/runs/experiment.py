@@ -11,18 +11,17 @@ from typing import Any
 from rich.console import Console
 
 from hpcsnn.analysis.displacement import DisplacementMap, write_displacement
-from hpcsnn.runs.checkpointing import Checkpointer
 from hpcsnn.configuration.schema import Configuration
+from hpcsnn.configuration.times import Every
+from hpcsnn.engine.simulation import Simulation
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.ranks.communicator import Alone, Communicator
 from hpcsnn.ranks.world import on_first_rank
-from hpcsnn.runs.summary import displacement_maps, summarised
-from hpcsnn.configuration.times import Every
+from hpcsnn.runs.checkpointing import Checkpointer
 from hpcsnn.runs.progress import Progress
 from hpcsnn.runs.resuming import prepare_resume
-from hpcsnn.engine.simulation import Simulation
 from hpcsnn.runs.stopping import StopSignals
-from hpcsnn.analysis.displacement import DisplacementMap, write_displacement
+from hpcsnn.runs.summary import displacement_maps, summarised
 from hpcsnn.storage.restore import restore
 from hpcsnn.storage.run_directory import RunDirectory
 

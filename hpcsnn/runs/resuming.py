@@ -15,6 +15,9 @@ from hpcsnn.storage.run_directory import RunDirectory
 # What a resumed run may have otherwise than the run that wrote the checkpoint: where it ends, how it is carried out.
 MAY_CHANGE = ("description", "duration_ms", "tile", "exchange_block", "checkpoint_every", "checkpoint_keep")
 
+# Random numbers are told apart by the place of a population or projection in the order of declaration.
+_NUMBERED = ("populations", "projections")
+
 
 @dataclass(frozen=True)
 class Resumption:
@@ -27,7 +30,9 @@ class Resumption:
 
 
 def prepare_resume(directory: RunDirectory, until_ms: float | None, from_step: int | None) -> Resumption:
-    """Choose the checkpoint and check that the run may go on from it; removes what lies beyond it. One rank calls.
+    """Choose the checkpoint and check that the run may go on from it; removes what lies beyond it.
+
+    One rank calls. ``network.zarr`` then names this checkpoint's network.
 
     Raises:
         StorageError: no good checkpoint.
@@ -52,8 +57,9 @@ def prepare_resume(directory: RunDirectory, until_ms: float | None, from_step: i
     for later in committed(directory.path):
         if later.step > checkpoint.step:
             later.remove()
+    directory.link_network(checkpoint.network_path)  # the newest there is, which may be an older one than before
     for segment in directory.records.glob("*"):
-        if segment.name not in manifest["segments"]:
+        if segment.is_dir() and segment.name not in manifest["segments"]:
             shutil.rmtree(segment)
     return Resumption(configuration, checkpoint, manifest, warnings)
 
@@ -97,6 +103,8 @@ def _differences(before: Any, now: Any, where: str = "") -> list[tuple[str, Any,
     if where in MAY_CHANGE:
         return []
     if isinstance(before, dict) and isinstance(now, dict):
+        if where in _NUMBERED and sorted(before) == sorted(now) and list(before) != list(now):
+            return [(f"{where}, in order", list(before), list(now))]
         fields = [*before, *(key for key in now if key not in before)]
         return [
             difference

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
@@ -14,10 +15,15 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class StopSignals:
-    """A context in which SIGTERM, SIGINT, SIGUSR1 and SIGUSR2 are noted; a second SIGINT ends the process at once."""
+    """A context in which SIGTERM, SIGINT, SIGUSR1 and SIGUSR2 are noted; a second SIGINT ends the process at once.
 
-    def __init__(self, ranks: Communicator) -> None:
-        self._ranks = ranks
+    Args:
+        ranks: those that agree.
+        leave: what ends the process, without a word to anybody; takes the exit code.
+    """
+
+    def __init__(self, ranks: Communicator, leave: Callable[[int], Any] = os._exit) -> None:
+        self._ranks, self._leave = ranks, leave
         self._received = 0
         self._interrupts = 0
         self._before: dict[int, Any] = {}
@@ -44,7 +50,7 @@ class StopSignals:
         with suppress(BlockingIOError):
             self._interrupts += os.read(self._arrived, 4096).count(signal.SIGINT)
         if self._interrupts > 1:
-            os._exit(128 + signal.SIGINT)
+            self._leave(128 + signal.SIGINT)
         self._received = number
 
     def agreed(self) -> str | None:

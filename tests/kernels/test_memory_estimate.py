@@ -6,9 +6,10 @@ import pytest
 from thread_ranks import on_ranks
 
 from hpcsnn.codegen.constants import HaltReason
-from hpcsnn.configuration.files import load_configuration, shipped_configurations
+from hpcsnn.configuration.files import load_configuration
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.planning.memory import estimate
+from hpcsnn.shipped_files import shipped_configurations
 from hpcsnn.storage.snapshot import take_snapshot
 
 WITHIN = 0.05

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hpcsnn.cli.app import app
-from hpcsnn.configuration.files import shipped_configurations
+from hpcsnn.shipped_files import shipped_configurations
 
 
 def completed(*words):

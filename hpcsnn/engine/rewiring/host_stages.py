@@ -14,6 +14,7 @@ from hpcsnn.codegen.constants import HaltReason, MeetingPlace
 from hpcsnn.codegen.random_streams import Purpose, Tag, stream
 from hpcsnn.devices.base import Executable
 from hpcsnn.engine.rewiring.pairing import elements, paired
+from hpcsnn.engine.rewiring.retraction import of_least_key
 from hpcsnn.engine.state import RankState
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Projection
@@ -215,7 +216,7 @@ class HostStages:
         keys = self._words(projection, Tag.RETRACT, post, pre)
         found = np.column_stack([pre, keys, post, np.full(len(pre), self._ranks.rank), row]).astype(np.int64)
         # Of what this rank has, no more than might go; then of what all ranks have.
-        going = _least(self._gathered(_least(found, surplus)), surplus)
+        going = of_least_key(self._gathered(of_least_key(found, surplus)), surplus)
         mine = going[going[:, 3] == self._ranks.rank]
         local = self._of_sources(projection).local(mine[:, 0])
         self._put_lists(projection, np.column_stack([mine[:, 4], local]))
@@ -223,14 +224,3 @@ class HostStages:
 
     def _gathered(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.concatenate(self._ranks.gather(rows))
-
-
-def _least(found: NDArray[np.int64], surplus: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Of the rows (source, key, target, ..) of each source in `surplus` (source, n) the n with the least keys."""
-    found = found[np.lexsort((found[:, 2], found[:, 1], found[:, 0]))]
-    sources, first = np.unique(found[:, 0], return_index=True)
-    place = np.arange(len(found)) - np.repeat(first, np.diff(np.append(first, len(found))))
-    order = np.argsort(surplus[:, 0])
-    allowed = surplus[order][np.searchsorted(surplus[order, 0], found[:, 0]), 1]
-    assert np.isin(sources, surplus[:, 0]).all()
-    return found[place < allowed]

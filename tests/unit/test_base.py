@@ -1,0 +1,108 @@
+"""Parameters and constants of models: a number is right or refused."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hpcsnn import ConfigurationError, models
+from hpcsnn.models.base import LARGEST_NUMBER, Derived, Model, Parameter, probability
+
+WHOLE = Parameter(3, "", "", ctype="int", minimum=-5)
+
+
+@given(st.floats(allow_nan=False), st.floats(-10, 10), st.floats(-10, 10), st.booleans())
+def test_a_number_within_its_bounds_stays_what_it_is(value, one, other, inclusive):
+    low, high = sorted((one, other))
+    parameter = Parameter(0.0, "ms", "", maximum=high, **{"minimum" if inclusive else "above": low})
+    inside = low <= value <= high if inclusive else low < value <= high
+    if inside:
+        assert parameter.checked("here", value) == value
+        return
+    with pytest.raises(ConfigurationError) as error:
+        parameter.checked("here", value)
+    assert str(error.value) == (
+        f"here: {value!r} is not allowed; must be a number in ms {'>=' if inclusive else '>'} {low:g} and <= {high:g}"
+    )
+
+
+@pytest.mark.parametrize(
+    "value", [True, "3", None, [3], math.nan, math.inf, -math.inf, 2.5, 10**400, np.float64("inf")]
+)
+def test_what_is_no_whole_number_is_refused(value):
+    with pytest.raises(ConfigurationError, match=r"^here: .* is not allowed; must be a whole number >= -5$"):
+        WHOLE.checked("here", value)
+
+
+def test_whole_numbers_are_32_bits_wide_in_kernels():
+    for value in (2**31 - 1, np.int64(7), 4.0, -5):
+        checked = WHOLE.checked("here", value)
+        assert (type(checked), checked) == (int, value)
+    for value in (2**31, 5e9):
+        with pytest.raises(ConfigurationError, match=r"is not allowed; kernels hold numbers up to 2\^31 - 1$"):
+            WHOLE.checked("here", value)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_numbers_are_float32_in_kernels(sign):
+    parameter = Parameter(0.0, "", "")
+    assert parameter.checked("here", sign * LARGEST_NUMBER) == sign * LARGEST_NUMBER
+    with pytest.raises(ConfigurationError, match=r"e\+38 of neuron 7 is not allowed; kernels hold numbers up to 3\.4"):
+        parameter.checked_of_neuron("here", sign * LARGEST_NUMBER * 1.001, 7)
+
+
+Derivative = Model(
+    "derivative",
+    "",
+    parameters={"a": Parameter(2.0, "", ""), "b": Parameter(None, "", "what it is for"), "p": probability(0.5, "")},
+    derived={
+        "ab": Derived("a * b"),
+        "steps": Derived("round(ab / dt_ms)", "int"),
+        "half": Derived("p / 2", "probability"),
+    },
+)
+
+
+@given(st.floats(-100, 100), st.floats(-100, 100), st.floats(0, 1), st.floats(0.1, 10))
+def test_constants_follow_from_parameters_and_from_each_other(a, b, p, dt_ms):
+    constants = Derivative(a=a, b=b, p=p).constants(dt_ms)
+    assert constants == {
+        "a": a, "b": b, "p": round(p * 2**32), "ab": a * b, "steps": round(a * b / dt_ms), "half": round(p / 2 * 2**32)
+    }  # fmt: skip
+    assert isinstance(constants["steps"], int)
+
+
+def test_a_derived_whole_number_that_kernels_cannot_hold_is_refused():
+    with pytest.raises(
+        ConfigurationError, match=r"^derivative: steps, which is round\(ab / dt_ms\), comes to 2e\+10; ke"
+    ):
+        Derivative(b=1e9).constants(0.1)
+    assert Derivative(b=1e8).constants(0.1)["steps"] == 2_000_000_000
+    with pytest.raises(ConfigurationError, match=r"^lif: refractory_steps, which is "):
+        models.LIF(refractory_ms=3e8).constants(0.1)
+
+
+def test_what_must_be_given_and_what_is_not_known():
+    with pytest.raises(ConfigurationError, match=r"^derivative\.b: missing; give a number \(what it is for\)$"):
+        Derivative()
+    with pytest.raises(ConfigurationError, match=r"^derivative: unknown name 'c'; allowed: a, b, p"):
+        Derivative(b=1, c=2)
+    with pytest.raises(
+        ConfigurationError, match=r"^derivative\.b: a list is not allowed; a parameter of this kind of m"
+    ):
+        Derivative(b=[1, 2])
+
+
+def test_of_neurons_are_parameters_that_differ_and_all_that_is_derived_from_them():
+    lif = models.LIF(tau_m_ms=[1.0, 2.0], V_rest_mV=models.Normal(-70, 1))
+    assert lif.of_neurons == ["tau_m_ms", "V_rest_mV"]
+    assert lif.arrays == ["tau_m_ms", "V_rest_mV", "decay"]
+    kinds = dict(lif.array_types()) | dict(lif.constant_types())
+    assert kinds == dict(models.LIF.constant_types())
+    assert set(lif.constants(0.1)).isdisjoint(lif.arrays)
+    assert lif.described()["lif"]["tau_m_ms"] == [1.0, 2.0]
+    assert lif.described()["lif"]["V_rest_mV"] == {"normal": {"mean": -70.0, "std": 1.0}}

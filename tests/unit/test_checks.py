@@ -1,0 +1,116 @@
+"""Names and times that a declaration may have, and parts that fit each other."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hpcsnn import ConfigurationError, Grid, Network, models
+from hpcsnn.models import Parameter, RewiringRule, Variable
+from hpcsnn.network.checks import check_name, whole_steps
+
+# ISO/IEC 14882:2020, tables 5 and 6: those that a name in lower case could be.
+KEYWORDS = [
+    *("alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch"),
+    *("char", "char16_t", "char32_t", "char8_t", "class", "co_await", "co_return", "co_yield", "compl", "concept"),
+    *("const", "const_cast", "consteval", "constexpr", "constinit", "continue", "decltype", "default", "delete"),
+    *("do", "double", "dynamic_cast", "else", "enum", "explicit", "export", "extern", "false", "float", "for"),
+    *("friend", "goto", "if", "inline", "int", "long", "mutable", "namespace", "new", "noexcept", "not", "not_eq"),
+    *("nullptr", "operator", "or", "or_eq", "private", "protected", "public", "register", "reinterpret_cast"),
+    *("requires", "return", "short", "signed", "sizeof", "static", "static_assert", "static_cast", "struct"),
+    *("switch", "template", "this", "thread_local", "throw", "true", "try", "typedef", "typeid", "typename", "union"),
+    *("unsigned", "using", "virtual", "void", "volatile", "wchar_t", "while", "xor", "xor_eq"),
+]
+
+
+@pytest.mark.parametrize("name", KEYWORDS)
+def test_no_keyword_is_a_name(name):
+    with pytest.raises(ConfigurationError, match=rf"^populations: name '{name}' is not allowed; "):
+        check_name("populations", name, ())
+
+
+@pytest.mark.parametrize("name", ["", "A", "aB", "1a", "_a", "a-b", "a b", "a.b", "ä", "a\n", "a/b", None, 3])
+def test_names_are_identifiers_in_lower_case(name):
+    with pytest.raises(ConfigurationError, match="use lower-case letters, digits and _, starting with a letter"):
+        check_name("projections", name, ())
+
+
+@given(st.from_regex(r"[a-z][a-z0-9_]{0,12}", fullmatch=True).filter(lambda name: name not in KEYWORDS))
+def test_any_other_identifier_is_a_name_once(name):
+    check_name("populations", name, {f"{name}2"})
+    with pytest.raises(ConfigurationError, match=f"^populations: name '{name}' is used twice$"):
+        check_name("populations", name, {name: 1})
+
+
+@given(st.floats(1e-3, 1e4), st.floats(1e-3, 10))
+def test_times_are_rounded_to_steps_of_which_there_is_one_at_least(time_ms, dt_ms):
+    exact = Fraction(time_ms) / Fraction(dt_ms)
+    if exact < Fraction(1, 2):
+        with pytest.raises(ConfigurationError, match=r"^here: .* at least one step \(dt_ms "):
+            whole_steps("here", time_ms, dt_ms)
+    elif abs(exact - Fraction(1, 2)) > Fraction(1, 10**9):
+        steps = whole_steps("here", time_ms, dt_ms)
+        assert abs(steps - exact) <= Fraction(1, 2) + Fraction(1, 10**6)
+
+
+@pytest.mark.parametrize("time_ms", [0, -1.0, float("nan"), float("inf"), "1", True, None, [1.0]])
+def test_what_is_no_time_is_refused(time_ms):
+    with pytest.raises(ConfigurationError, match=r"^here: .* is not allowed; must be a number in ms of at least one "):
+        whole_steps("here", time_ms, 0.1)
+
+
+def declared(source=Grid(8, 8), target=Grid(8, 8), **projection):  # noqa: B008 (grids never change)
+    network = Network()
+    network.add_population("a", source, models.Poisson())
+    network.add_population("b", target, models.LIF())
+    given = {"connector": models.OneToOne(), "receptor": models.DeltaCurrent(), "weight": 0.1, **projection}
+    return network.add_projection("ab", "a", "b", **given)
+
+
+RULE = {"select": models.ALL_SYNAPSES, "eliminate": "false"}
+UNFIT = [
+    ({"connector": models.Gaussian(p_max=1, sigma=1), "source": Grid(8, 4)}, "source grid 8 x 4 does not fit target"),
+    ({"synapse": models.AdditiveSTDP(w_max=0.05)}, r"weight: 0\.1 is not allowed; must be in \[0, 0\.05\], the range"),
+    ({"rewiring": models.Bamford(p_max=1, sigma=1, block_side=5)}, r"rewiring\.bamford\.block_side: 5 does not fit"),
+    (
+        {"rewiring": models.Bamford(p_max=1, sigma=1, block_side=4, every_ms=0.01)},
+        r"rewiring\.bamford\.every_ms: 0\.01 is not allowed",
+    ),
+    ({"rewiring": RewiringRule("r", "", needs=("u",), **RULE)()}, r"rewiring\.r: needs a synapse with 'u'; static has"),
+    (
+        {"rewiring": RewiringRule("r", "", initial={"u": "1"}, **RULE)()},
+        r"rewiring\.r: initial: unknown name 'u'; allowed: weight",
+    ),
+    (
+        {"rewiring": RewiringRule("r", "", parameters={"weight": Parameter(1, "", "")}, **RULE)()},
+        r"rewiring\.r: the name 'weight' is used twice",
+    ),
+    (
+        {"rewiring": RewiringRule("r", "", target_variables=(Variable("V_mV"),), **RULE)()},
+        r"rewiring\.r: the variable 'V_mV' is one of lif's too, the model of b",
+    ),
+    (
+        {"rewiring": RewiringRule("r", "", trigger="stimulus", **RULE)()},
+        r"rewiring\.r: updates at a change of the stimulus need a source population",
+    ),
+    (
+        {"rewiring": RewiringRule("r", "", bound="w_mx", **RULE)()},
+        r"rewiring\.r\.bound: 'w_mx' is not allowed; name 'w_mx' is not defined",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("parts", "message"), UNFIT, ids=[message for _, message in UNFIT])
+def test_parts_that_do_not_fit_each_other(parts, message):
+    with pytest.raises(ConfigurationError, match=rf"^projections\.ab\.?:? ?{message}"):
+        declared(**parts)
+
+
+def test_a_synapse_variable_may_not_be_called_as_the_delay_that_each_keeps():
+    named = models.SynapseModel("named", "", variables=(Variable("weight"), Variable("delay_steps")))
+    declared(synapse=named())
+    with pytest.raises(ConfigurationError, match=r"variable 'delay_steps' is the delay's name; use another"):
+        declared(synapse=named(), delay_ms=models.Uniform(1, 2))

@@ -1,0 +1,29 @@
+"""Where neurons are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hpcsnn import ConfigurationError, Grid
+
+
+def test_a_grid_has_a_neuron_in_each_place():
+    assert Grid(7, 3).size == 21
+    assert Grid(np.int64(7), 1) == Grid(7, 1)
+    assert Grid(7, 3) != Grid(3, 7)
+    assert Grid(2**31 - 1, 1).size == 2**31 - 1, "ids are 32-bit numbers"
+
+
+@pytest.mark.parametrize("side", [0, -1, 2.0, True, "7", None, float("nan")])
+@pytest.mark.parametrize("axis", ["nx", "ny"])
+def test_sides_are_whole_numbers(axis, side):
+    with pytest.raises(ConfigurationError) as error:
+        Grid(**{"nx": 3, "ny": 3, axis: side})
+    assert str(error.value) == f"grid.{axis}: {side!r} is not allowed; must be a whole number >= 1"
+
+
+@pytest.mark.parametrize("sides", [(2**31, 1), (46341, 46341), (np.int32(2**16), np.int32(2**16))])
+def test_more_neurons_than_ids_are_refused(sides):
+    with pytest.raises(ConfigurationError, match=r"neurons are too many; at most 2\^31 - 1 a population"):
+        Grid(*sides)

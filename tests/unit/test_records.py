@@ -1,0 +1,76 @@
+"""Spikes and events on disk: the segments that count, of all ranks, in order; nothing of others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hpcsnn.storage.records import Records, segment_name, write_segment
+
+
+def table(rows, width):
+    return np.array(rows, dtype=np.int32).reshape(-1, width)
+
+
+def write(folder, first, last, rank, spikes, events=()):
+    segment = folder / segment_name(first, last)
+    segment.mkdir(parents=True, exist_ok=True)
+    return write_segment(segment, rank, ({"a": table(spikes, 2)}, {"ab": table(events, 4)}))
+
+
+SPIKES = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5)), max_size=12)
+
+
+@settings(max_examples=10)
+@given(st.lists(SPIKES, min_size=1, max_size=4), st.randoms(use_true_random=False))
+def test_spikes_of_all_ranks_come_by_step_and_id(tmp_path_factory, of_ranks, random):
+    folder = tmp_path_factory.mktemp("records")
+    cut = random.randint(0, 9)
+    for rank, spikes in enumerate(of_ranks):
+        write(folder, 0, cut, rank, [one for one in spikes if one[0] < cut])
+        write(folder, cut, 10, rank, [one for one in spikes if one[0] >= cut])
+    records = Records(folder, [segment_name(0, cut), segment_name(cut, 10)])
+    everything = sorted(one for spikes in of_ranks for one in spikes)
+    assert [tuple(row) for row in records.spikes("a").tolist()] == everything
+    assert records.spikes("a").dtype == np.int32
+
+
+def test_events_come_by_step_then_target_then_source(tmp_path):
+    write(tmp_path, 0, 10, 0, [], [(7, 1, 4, 0), (2, 5, 3, 1)])
+    write(tmp_path, 0, 10, 1, [], [(7, 0, 5, 0), (7, 9, 3, 2), (7, 0, 4, 1)])
+    records = Records(tmp_path, [segment_name(0, 10)])
+    expected = [[2, 5, 3, 1], [7, 9, 3, 2], [7, 0, 4, 1], [7, 1, 4, 0], [7, 0, 5, 0]]
+    assert records.events("ab").tolist() == expected
+
+
+def test_only_the_segments_that_count_are_read(tmp_path):
+    write(tmp_path, 0, 10, 0, [(1, 1)])
+    write(tmp_path, 10, 20, 0, [(11, 1)])
+    write(tmp_path, 10, 15, 0, [(11, 2)])  # of a run that was cut off later and resumed earlier
+    records = Records(tmp_path, [segment_name(0, 10), segment_name(10, 20)])
+    assert records.spikes("a").tolist() == [[1, 1], [11, 1]]
+    assert [path.parent.name for path in records.parts()] == records.segments
+    assert Records(tmp_path, []).spikes("a").shape == (0, 2)
+
+
+def test_a_segment_written_again_forgets_what_was_there(tmp_path):
+    write(tmp_path, 0, 10, 0, [(1, 1), (2, 2)])
+    files = write(tmp_path, 0, 10, 0, [(3, 3)])
+    segment = tmp_path / segment_name(0, 10)
+    assert Records(tmp_path, [segment.name]).spikes("a").tolist() == [[3, 3]]
+    assert sorted(files) == sorted(path.relative_to(segment) for path in segment.rglob("*") if path.is_file())
+
+
+def test_names_are_those_of_any_rank_and_what_is_not_there_is_empty(tmp_path):
+    write(tmp_path, 0, 10, 0, [(1, 1)])
+    records = Records(tmp_path, [segment_name(0, 10)])
+    assert (records.names("spikes"), records.names("events"), records.names("fields")) == (["a"], ["ab"], [])
+    assert records.events("cd").shape == (0, 4)
+
+
+@pytest.mark.parametrize("steps", [(0, 10), (99, 1000), (2**31 - 2, 2**31 - 1)])
+def test_names_of_segments_sort_as_their_steps_do(steps):
+    assert segment_name(*steps).split("-") == [f"{step:010d}" for step in steps]
+    assert segment_name(5, 10) < segment_name(10, 20) < segment_name(2**31 - 2, 2**31 - 1)

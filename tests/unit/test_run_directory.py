@@ -1,0 +1,172 @@
+"""The folder of a run: free or not, cleared without harm to others' files, one job at a time, small files whole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hpcsnn.configuration.files import load_configuration, parse_configuration
+from hpcsnn.errors import RunBusyError, StorageError
+from hpcsnn.storage.run_directory import RunDirectory
+
+
+@pytest.fixture
+def directory(tmp_path):
+    return RunDirectory(tmp_path / "run")
+
+
+@pytest.fixture
+def used(directory):
+    """A run with everything that one leaves, and files of somebody's own beside it."""
+    path = directory.path
+    path.mkdir()
+    folders = (directory.checkpoints, directory.records, directory.displacement, directory.figures)
+    for folder in (*folders, directory.models, directory.analysis, directory.analysis_partial, path / "job"):
+        folder.mkdir()
+        (folder / "inside").write_text("")
+    for file in (directory.configuration, directory.summary, directory.report, directory.progress):
+        file.write_text("{}")
+    (directory.checkpoints / "0000000010.zarr").mkdir()
+    directory.link_network(directory.checkpoints / "0000000010.zarr")
+    (path / "notes.txt").write_text("mine")
+    (path / "plots").mkdir()
+    (path / "plots" / "one.png").write_text("mine")
+    return directory
+
+
+def entries(path):
+    return sorted(entry.name for entry in path.iterdir())
+
+
+def test_what_is_not_there_or_empty_is_free(directory):
+    directory.check_free(overwrite=False)
+    assert not directory.path.exists(), "nothing is changed"
+    directory.path.mkdir()
+    directory.check_free(overwrite=False)
+    (directory.path / "job").mkdir()
+    with directory.lock():
+        directory.check_free(overwrite=False)
+
+
+def test_a_file_or_a_strangers_folder_is_never_free(directory):
+    directory.path.write_text("")
+    with pytest.raises(StorageError, match="is a file; give another --out"):
+        directory.check_free(overwrite=True)
+    directory.path.unlink()
+    directory.path.mkdir()
+    (directory.path / "thesis.tex").write_text("years of work")
+    for overwrite in (False, True):
+        with pytest.raises(StorageError, match="is not empty and not a run of hpcsnn"):
+            directory.clear(overwrite)
+    assert entries(directory.path) == ["thesis.tex"]
+
+
+def test_a_run_is_kept_unless_told_otherwise(used):
+    before = entries(used.path)
+    with pytest.raises(StorageError, match="holds a run already, which is kept; give another --out, or --overwrite"):
+        used.clear(overwrite=False)
+    assert entries(used.path) == before
+    used.clear(overwrite=True)
+    assert entries(used.path) == ["job", "notes.txt", "plots"]
+    assert (used.path / "plots" / "one.png").read_text() == "mine"
+    assert (used.path / "job" / "inside").exists(), "the job is the one that carries this run out"
+
+
+def test_a_second_writer_is_kept_out_until_the_first_has_gone(directory):
+    other = RunDirectory(directory.path)
+    with directory.lock():
+        with pytest.raises(RunBusyError, match="another hpcsnn is writing here"), other.lock():
+            pass
+        with other.lock(first=False):  # the ranks of one job together
+            pass
+    with other.lock(first=False), pytest.raises(RunBusyError), directory.lock():
+        pass  # a rank that outlives its first one
+    with other.lock(), pytest.raises(RunBusyError), directory.lock():
+        pass
+
+
+def test_a_lock_that_fails_leaves_the_other_one_in_force(directory):
+    with directory.lock():
+        for _ in range(2):
+            with pytest.raises(RunBusyError), RunDirectory(directory.path).lock():
+                pass
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(StorageError, match="cannot be written: Not a directory"),
+        RunDirectory(tmp_path / "file/run").lock(),
+    ):
+        pass
+
+
+def test_the_network_is_a_link_that_moves_with_the_run(used, tmp_path):
+    newer = used.checkpoints / "0000000020.zarr"
+    newer.mkdir()
+    (newer / "zarr.json").write_text("newer")
+    used.link_network(newer)
+    assert used.network.is_symlink()
+    moved = used.path.rename(tmp_path / "moved")
+    assert (moved / "network.zarr" / "zarr.json").read_text() == "newer"
+    assert ".network.link" not in entries(moved)
+
+
+def test_an_interrupted_link_is_no_hindrance(used):
+    (used.path / ".network.link").symlink_to("nowhere")
+    used.link_network(used.checkpoints / "0000000010.zarr")
+    assert used.network.resolve() == (used.checkpoints / "0000000010.zarr").resolve()
+
+
+def test_summaries_are_read_as_written_and_say_what_is_missing(directory):
+    with pytest.raises(StorageError, match=r"no run \(there is no summary\.json\)"):
+        directory.read_summary()
+    with pytest.raises(StorageError, match=r"no run here \(there is no config\.yaml\)"):
+        directory.check_run()
+    directory.path.mkdir()
+    directory.write_configuration(load_configuration("topomap"))
+    directory.check_run()
+    with pytest.raises(StorageError, match="an unfinished run"):
+        directory.read_summary()
+    directory.write_summary({"digest": "abc", "wall_per_model_s": None, "rate_hz": 0.1 + 0.2})
+    assert directory.read_summary() == {"digest": "abc", "wall_per_model_s": None, "rate_hz": 0.1 + 0.2}
+    directory.summary.write_text("{")
+    with pytest.raises(StorageError, match=r"summary\.json: cannot be read: "):
+        directory.read_summary()
+    directory.forget_summary()
+    directory.forget_summary()
+    assert not directory.summary.exists()
+
+
+def test_a_run_that_could_not_begin_leaves_its_folder_free(directory, monkeypatch):
+    directory.path.mkdir()
+    whole = Path.write_text
+
+    def half(self, text, *arguments, **options):
+        whole(self, text[: len(text) // 2], *arguments, **options)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", half)
+    with pytest.raises(StorageError, match=r"config\.yaml: cannot be written: No space left on device"):
+        directory.write_configuration(load_configuration("topomap"))
+    directory.check_free(overwrite=False)
+
+
+def test_small_files_that_cannot_be_written_are_named(directory):
+    for file, write in (
+        (directory.progress, lambda: directory.write_progress({"step": 1})),
+        (directory.summary, lambda: directory.write_summary({})),
+        (directory.report, lambda: directory.write_report("<html>")),
+        (directory.configuration, lambda: directory.write_configuration(parse_configuration({"populations": {}}))),
+    ):
+        with pytest.raises(StorageError) as error:
+            write()
+        assert str(error.value) == f"{file}: cannot be written: No such file or directory"
+    directory.path.mkdir()
+    directory.write_progress({"step": 1, "rates_hz": {"a": 2.5}})
+    assert json.loads(directory.progress.read_text()) == {"step": 1, "rates_hz": {"a": 2.5}}
+    directory.write_report("σ")
+    assert directory.report.read_text() == "σ"
+    assert entries(directory.path) == ["progress.json", "report.html"]

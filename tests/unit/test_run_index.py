@@ -1,0 +1,114 @@
+"""The runs below a folder and how each stands, from their files alone."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+
+import pytest
+
+from hpcsnn.errors import StorageError
+from hpcsnn.jobs.job_files import LOST_AFTER_S, JobFiles, JobPlan, State, Status
+from hpcsnn.jobs.run_index import RunEntry, find_runs, look_up, read_run, without_forgotten
+
+PLAN = JobPlan("local", 2, 1, "mpiexec", "pmi2", "cpu", 60.0, 3, "logs", 1.7e9, job_id="17")
+
+
+def a_run(path, status=None, summary=None, progress=None, steps=(), configured=True):
+    path.mkdir(parents=True)
+    if configured:
+        (path / "config.yaml").write_text("seed: 1\n")
+    if status is not None:
+        JobFiles(path).write_plan(PLAN)
+        JobFiles(path).write_status(status)
+    for name, value in (("summary", summary), ("progress", progress)):
+        if value is not None:
+            (path / f"{name}.json").write_text(json.dumps(value))
+    for step in steps:
+        (path / "checkpoints").mkdir(exist_ok=True)
+        (path / "checkpoints" / f"{step:010d}.json").write_text("{}")
+    return path
+
+
+def test_runs_are_found_at_any_depth_and_in_order(tmp_path):
+    for name in ("b", "a/deep/er", "a/x"):
+        a_run(tmp_path / name)
+    a_run(tmp_path / "queued", Status(State.QUEUED), configured=False)
+    a_run(tmp_path / "b" / "inside")  # of a run is no run
+    a_run(tmp_path / ".hidden" / "run")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "job").mkdir()
+    (tmp_path / "linked").symlink_to(tmp_path / "b")
+    found = [entry.path.relative_to(tmp_path).as_posix() for entry in find_runs(tmp_path)]
+    assert found == ["a/deep/er", "a/x", "b", "queued"]
+    assert [entry.path for entry in find_runs(tmp_path / "b")] == [tmp_path / "b"], "the folder itself may be one"
+    with pytest.raises(StorageError, match="no such folder"):
+        find_runs(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("status", "summary", "state"),
+    [
+        (None, None, "unfinished"),
+        (None, {"completed": True}, "completed"),
+        (None, {"completed": False}, "stopped"),
+        (Status(State.RUNNING), {"completed": True}, "running"),
+        (Status(State.FAILED), None, "failed"),
+    ],
+)
+def test_a_run_stands_as_its_job_says_or_else_its_files(status, summary, state, tmp_path):
+    entry = read_run(a_run(tmp_path / "run", status, summary))
+    assert entry.state == state
+    assert look_up(tmp_path / "run") == entry
+
+
+def test_checkpoints_progress_and_summary_are_those_of_the_files(tmp_path):
+    run = a_run(tmp_path / "run", summary={"digest": "x"}, progress={"step": 5}, steps=(10, 200, 30))
+    entry = read_run(run)
+    assert (entry.checkpoint_step, entry.progress, entry.summary) == (200, {"step": 5}, {"digest": "x"})
+    assert read_run(a_run(tmp_path / "other")).checkpoint_step is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "3", "\xff"])
+def test_what_cannot_be_read_counts_as_not_there(text, tmp_path):
+    run = a_run(tmp_path / "run", Status(State.RUNNING), {"completed": True}, {"step": 5})
+    for name in ("summary.json", "progress.json", "job/plan.json"):
+        (run / name).write_bytes(text.encode("latin-1"))
+    entry = read_run(run)
+    assert (entry.plan, entry.status, entry.progress, entry.summary) == (None, None, {}, {})
+    assert entry.state == "unfinished"
+
+
+def entry_of(status, plan=PLAN):
+    return RunEntry(path=None, plan=plan, status=status, progress={}, summary={}, checkpoint_step=None)
+
+
+def test_the_limit_runs_from_the_start_of_the_start():
+    now = time.time()
+    running = Status(State.RUNNING, started=now - 600, updated=now)
+    assert entry_of(running).limit_left_s == pytest.approx(3000, abs=30)
+    assert entry_of(replace(running, started=None)).limit_left_s == pytest.approx(3600, abs=30)
+    assert entry_of(replace(running, state=State.QUEUED)).limit_left_s is None
+    assert entry_of(running, plan=None).limit_left_s is None
+    assert entry_of(None).limit_left_s is None
+
+
+def test_a_silent_or_forgotten_job_is_lost():
+    silent = Status(State.RUNNING, updated=time.time() - LOST_AFTER_S - 1)
+    assert entry_of(silent).state == "lost"
+    waiting = entry_of(Status(State.QUEUED))
+    assert waiting.state == "queued"
+    assert replace(waiting, forgotten=True).state == "lost"
+
+
+def test_slurm_is_asked_about_its_own_waiting_jobs_alone(monkeypatch):
+    """With no squeue on PATH it does not answer, and nobody counts as forgotten."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    old = time.time() - 3600
+    entries = [
+        entry_of(Status(State.QUEUED, updated=old)),
+        entry_of(Status(State.RUNNING)),
+        entry_of(Status(State.QUEUED, updated=old), replace(PLAN, cluster="slurm")),
+    ]
+    assert without_forgotten(entries) == entries
