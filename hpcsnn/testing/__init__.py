@@ -1,5 +1,5 @@
 """What any rule of rewiring is tested by, and a stand-in for a GPU."""
 
-from hpcsnn.testing.conformance import RuleConformance
+from hpcsnn.testing.conformance import PROJECTION, RuleConformance
 
-__all__ = ["RuleConformance"]
+__all__ = ["PROJECTION", "RuleConformance"]

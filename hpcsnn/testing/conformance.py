@@ -49,6 +49,7 @@ from hpcsnn.storage.restore import restore
 from hpcsnn.testing.racing_threads import RacingThreads
 
 PROJECTION = "rewired"
+"""Name of the projection whose rule is tested."""
 
 
 class RuleConformance:
