@@ -160,9 +160,10 @@ def test_a_rule_of_rewiring_widens_what_a_narrow_wiring_knows():
 
 
 def test_tiles_with_more_listed_synapses_weigh_more():
-    """All synapses are onto the first quarter of the neurons: whoever has them has fewer neurons."""
+    """All synapses are onto a quarter of the grid, where the curve begins: whoever has it has fewer neurons."""
     grid = Grid(16, 16)
-    post = np.repeat(np.arange(64), 40)
+    quarter = np.arange(256).reshape(16, 16)[:8, :8].ravel()
+    post = np.repeat(quarter, 40)
     pre = np.tile(np.arange(40), 64)
     listed = models.ExplicitList(pre=pre.tolist(), post=post.tolist(), weight=[0.1] * len(pre))
     costs = []

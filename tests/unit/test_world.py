@@ -48,11 +48,17 @@ def test_an_error_that_a_user_can_mend_is_raised_on_all_ranks(n, kind):
 
 def test_a_bug_is_not_handed_round():
     """An error that is none of hpcsnn's goes its own way, where it happened; who starts the ranks ends the others."""
+    met = []
 
     def work(ranks):
-        return on_first_rank(ranks, lambda: 1 // 0)
+        try:
+            on_first_rank(ranks, lambda: 1 // 0)
+        except ZeroDivisionError:
+            met.append(ranks.rank)
+            raise
 
     with pytest.raises(ZeroDivisionError):
         on_ranks(3, work)
+    assert met == [0]
     with pytest.raises(ZeroDivisionError):
         work(Alone())
