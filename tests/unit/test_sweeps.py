@@ -69,8 +69,8 @@ def test_a_member_is_the_configuration_with_its_own_values(tmp_path):
     made = [sweep.configuration(settings) for _, settings in sweep.members()]
     assert [(one.seed, one.tile, one.scale) for one in made] == [(3, 2, 2), (4, 2, 2)]
     spread = a_sweep(tmp_path, **{"projections.ff.weight": [0.1, 0.05]})
-    for value, (_, given) in zip((0.1, 0.05), spread.members(), strict=True):
-        assert spread.configuration(given).projections["ff"].weight == value
+    for value, (_, own) in zip((0.1, 0.05), spread.members(), strict=True):
+        assert spread.configuration(own).projections["ff"].weight == value
 
 
 VALUES = st.lists(st.text("ab/.%2F", min_size=1, max_size=6), min_size=1, max_size=6, unique=True)
