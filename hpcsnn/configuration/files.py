@@ -31,6 +31,18 @@ _Yaml.add_implicit_resolver(
 )
 
 
+def parse_value(where: str, text: str) -> Any:
+    """One value as a configuration file has it.
+
+    Raises:
+        ConfigurationError: not YAML; names `where` and the text.
+    """
+    try:
+        return yaml.load(text, _Yaml)
+    except yaml.YAMLError:
+        raise ConfigurationError(f"{where}: {text!r} is not a YAML value") from None
+
+
 def write_configuration(path: Path, configuration: Configuration) -> None:
     """Write a configuration with all defaults, and beside it the users' files that it names; whole or not at all.
 
@@ -73,18 +85,6 @@ def parse_configuration(raw: Mapping[str, Any], folder: Path = Path()) -> Config
         Every.parse(configuration.checkpoint_every)
     configuration.network()
     return configuration
-
-
-def parse_value(where: str, text: str) -> Any:
-    """One value as a configuration file has it.
-
-    Raises:
-        ConfigurationError: not YAML; names `where` and the text.
-    """
-    try:
-        return yaml.load(text, _Yaml)
-    except yaml.YAMLError:
-        raise ConfigurationError(f"{where}: {text!r} is not a YAML value") from None
 
 
 def _anchored(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:

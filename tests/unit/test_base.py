@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError, models
@@ -15,6 +15,7 @@ from hpcsnn.models.base import LARGEST_NUMBER, Derived, Model, Parameter, probab
 WHOLE = Parameter(3, "", "", ctype="int", minimum=-5)
 
 
+@settings(max_examples=40)
 @given(st.floats(allow_nan=False), st.floats(-10, 10), st.floats(-10, 10), st.booleans())
 def test_a_number_within_its_bounds_stays_what_it_is(value, one, other, inclusive):
     low, high = sorted((one, other))
@@ -67,6 +68,7 @@ Derivative = Model(
 )
 
 
+@settings(max_examples=40)
 @given(st.floats(-100, 100), st.floats(-100, 100), st.floats(0, 1), st.floats(0.1, 10))
 def test_constants_follow_from_parameters_and_from_each_other(a, b, p, dt_ms):
     constants = Derivative(a=a, b=b, p=p).constants(dt_ms)

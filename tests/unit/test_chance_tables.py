@@ -15,6 +15,7 @@ from hpcsnn.models.chance_tables import MOST_POISSON_EVENTS, poisson_table, surv
 WORDS = 2**32
 
 
+@settings(max_examples=30)
 @given(st.floats(0, 1))
 def test_a_threshold_is_a_chance_of_so_many_random_numbers(p):
     threshold = threshold64(p)
@@ -27,7 +28,7 @@ def waiting_steps(survival, word):
     return 1 + int((word <= survival.astype(np.int64)).sum())
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(st.floats(0, 0.999), st.integers(1, 40))
 def test_waiting_times_are_geometric(success, length):
     (survival,) = survival_table(np.array([success]), length)
@@ -54,7 +55,7 @@ def poisson_events(cumulative, word):
     return int((word > cumulative.astype(np.int64)).sum())
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(st.floats(0, MOST_POISSON_EVENTS))
 def test_counts_are_poisson(mean):
     cumulative = poisson_table(mean)

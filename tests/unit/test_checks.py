@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError, Grid, Network, models
@@ -38,6 +38,7 @@ def test_names_are_identifiers_in_lower_case(name):
         check_name("projections", name, ())
 
 
+@settings(max_examples=25)
 @given(st.from_regex(r"[a-z][a-z0-9_]{0,12}", fullmatch=True).filter(lambda name: name not in KEYWORDS))
 def test_any_other_identifier_is_a_name_once(name):
     check_name("populations", name, {f"{name}2"})
@@ -45,6 +46,7 @@ def test_any_other_identifier_is_a_name_once(name):
         check_name("populations", name, {name: 1})
 
 
+@settings(max_examples=25)
 @given(st.floats(1e-3, 1e4), st.floats(1e-3, 10))
 def test_times_are_rounded_to_steps_of_which_there_is_one_at_least(time_ms, dt_ms):
     exact = Fraction(time_ms) / Fraction(dt_ms)

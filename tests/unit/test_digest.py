@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn.engine.digest import digest_of, fingerprint, input_fingerprint, neuron_fingerprint, synapse_fingerprint
@@ -41,6 +41,7 @@ ROWS = st.integers(1, 4).flatmap(
 )
 
 
+@settings(max_examples=30)
 @given(ROWS, st.randoms(use_true_random=False))
 def test_it_is_a_sum_over_rows_in_any_order_and_any_shares(case, random):
     rows, width = case
@@ -52,6 +53,7 @@ def test_it_is_a_sum_over_rows_in_any_order_and_any_shares(case, random):
     assert sum(parts) & MASK == whole
 
 
+@settings(max_examples=30)
 @given(ROWS.filter(lambda case: case[0]), st.data())
 def test_it_feels_every_bit_and_every_place(case, data):
     rows, width = case

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import Grid, Network, models
@@ -31,6 +31,7 @@ def shortest(there, here, side):
     return next(d for d in range(-((side - 1) // 2), side // 2 + 1) if (here + d) % side == there)
 
 
+@settings(max_examples=30)
 @given(st.integers(1, 45), st.integers(1, 45), st.integers(0, 30), st.integers(0, 2**32))
 def test_each_synapse_is_counted_where_it_comes_from_as_far_as_the_map_goes(nx, ny, n, seed):
     grid = Grid(nx, ny)
@@ -50,6 +51,7 @@ def test_each_synapse_is_counted_where_it_comes_from_as_far_as_the_map_goes(nx, 
     np.testing.assert_array_equal(displacement.weight_sum, weight)
 
 
+@settings(max_examples=30)
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 20), st.integers(0, 2**32))
 def test_maps_of_shares_add_up_to_the_map_of_all(nx, ny, n, seed):
     grid, random = Grid(nx, ny), np.random.default_rng(seed)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn.models.distance_profiles import (
@@ -21,6 +21,7 @@ from hpcsnn.models.distance_profiles import (
 SIDES = st.integers(1, 20)
 
 
+@settings(max_examples=40)
 @given(st.integers(-1, 220), SIDES, SIDES)
 def test_each_place_within_reach_is_there_once_by_its_shortest_way(reach_squared, nx, ny):
     dx, dy, squared = displacements_within(reach_squared, nx, ny)
@@ -35,6 +36,7 @@ def test_each_place_within_reach_is_there_once_by_its_shortest_way(reach_squared
     assert order == sorted(order), "nearest first: the order numbers the random numbers of a first wiring"
 
 
+@settings(max_examples=40)
 @given(st.floats(1e-12, 1), st.floats(0.05, 20))
 def test_reach_is_where_chances_fall_below_the_smallest(p_max, sigma):
     reach = gaussian_reach_squared(p_max, sigma)

@@ -6,7 +6,7 @@ import statistics
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError
@@ -27,6 +27,7 @@ def values(distribution, *words):
     return distribution.values(np.array(words, dtype=np.uint32)).tolist()
 
 
+@settings(max_examples=40)
 @given(NORMALS, WORD)
 def test_a_word_is_a_place_of_the_normal_distribution(normal, word):
     (value,) = values(normal, word)
@@ -40,6 +41,7 @@ def test_a_word_is_a_place_of_the_normal_distribution(normal, word):
     assert value == pytest.approx(exact, rel=1e-12, abs=1e-9)
 
 
+@settings(max_examples=40)
 @given(UNIFORMS, WORD)
 def test_a_word_is_a_place_of_the_uniform_distribution(uniform, word):
     (value,) = values(uniform, word)
@@ -55,6 +57,7 @@ def test_the_ends_of_the_words_are_alike_and_finite():
     assert values(Uniform(2, 4), 2**32 - 1)[0] < 4.0
 
 
+@settings(max_examples=40)
 @given(NORMALS | UNIFORMS)
 def test_what_is_written_is_read_as_it_was(distribution):
     described = described_distribution(distribution)

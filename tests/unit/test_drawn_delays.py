@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError
@@ -32,6 +32,7 @@ def expected(cumulative, first, last):
     return {first + k: after - before for k, (before, after) in enumerate(pairwise(at_most))}
 
 
+@settings(max_examples=40)
 @given(st.floats(0.1, 20), st.floats(0.01, 5), st.floats(0, 1), st.floats(0, 1))
 def test_a_normal_delay_has_the_normals_chances(mean, std, below, above):
     low, high = max(mean - 4 * std * below, DT_MS), mean + 4 * std * above
@@ -41,6 +42,7 @@ def test_a_normal_delay_has_the_normals_chances(mean, std, below, above):
     assert {step: float(chance) for step, chance in chances(delays).items()} == pytest.approx(exact, abs=1e-14)
 
 
+@settings(max_examples=40)
 @given(st.floats(0.1, 20), st.floats(0.01, 20))
 def test_a_uniform_delay_has_equal_chances(low, width):
     delays = drawn_delays("here", Uniform(low, low + width), DT_MS)
@@ -88,6 +90,7 @@ def test_ends_that_cannot_be_are_named(given_ms, message):
         drawn_delays("here", given_ms, DT_MS)
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 20), st.integers(0, 100), st.integers(1, 4))
 def test_input_waits_in_a_ring_that_has_a_place_for_every_step_to_come(n_ahead, step, n_neurons):
     delays = DrawnDelays(Uniform(1, 2), 3, np.zeros(n_ahead, dtype=np.uint64))

@@ -104,7 +104,7 @@ class Replacing:
         self._state.arrays["ab.n_formed"][0] += len(formed)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(st.lists(st.integers(0, 4), min_size=N, max_size=N), st.integers(0, 30))
 def test_what_went_is_replaced_as_far_as_there_are_places_and_the_rest_is_owed(owed, places):
     state = meeting(models.rewiring.DeepR())
@@ -179,7 +179,7 @@ def test_elements_pair_in_one_of_so_many_updates(step, pairs):
     assert ("settle_ab" in attended(state)) == pairs
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(st.lists(st.integers(-2, 3), min_size=N, max_size=N), st.lists(st.integers(-2, 3), min_size=N, max_size=N))
 def test_vacant_elements_of_both_sides_meet_until_one_side_has_none_left(offers, demands):
     state = meeting(models.rewiring.Homeostatic(updates_a_pairing=1), step=99)

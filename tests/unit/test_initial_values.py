@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError, Network, models
@@ -30,6 +30,7 @@ def population(model, n=100):
     return Network(dt_ms=DT_MS).add_population("cells", n, model)
 
 
+@settings(max_examples=25)
 @given(st.lists(st.floats(1, 50), min_size=1, max_size=20), st.randoms(use_true_random=False))
 def test_each_neuron_gets_what_follows_from_its_own_values(taus, random):
     ids = random.sample(range(100), len(taus))

@@ -35,7 +35,7 @@ def rank_state(network, rank=0, n_ranks=1):
     return RankState(network, place_network(network, 2, rank, n_ranks), HostDevice(), Alone(), log_entries=4)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.floats(0.05, 5), st.floats(0.5, 500), st.data())
 def test_two_tables_give_every_power_of_a_decay(dt_ms, tau_ms, data):
     state = rank_state(declared(models.AdditiveSTDP(tau_plus_ms=tau_ms), dt_ms))

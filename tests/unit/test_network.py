@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError, Grid, Network, models
@@ -27,6 +27,7 @@ def connected(network, name, source="a", target="b", **more):
     return network.add_projection(name, source, target, **more)
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.sampled_from([0.01, 0.025, 0.1, 0.5, 1.0]))
 def test_a_time_is_the_nearest_number_of_steps(n_steps, dt_ms):
     network = Network(dt_ms=dt_ms)

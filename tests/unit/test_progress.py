@@ -6,7 +6,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -21,6 +21,7 @@ STATE = {
 }  # fmt: skip
 
 
+@settings(max_examples=40)
 @given(st.floats(0, 1e7))
 def test_a_clock_is_read_back_to_the_second(seconds):
     parts = [int(part) for part in clock(seconds).split(":")]

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import Grid, Network, models
@@ -35,6 +35,7 @@ WEIGHTS = st.floats(1e-28, 1e28).flatmap(lambda size: st.sampled_from([size, -si
 HALVES = st.builds(lambda k, bits: (k + 0.5) * 2.0**-bits, st.integers(2**20, 2**23 - 1), st.integers(0, 30))
 
 
+@settings(max_examples=60)
 @given(st.integers(1, 2_000_000), WEIGHTS | HALVES)
 @example(1000, 2147483.5 * 2.0**-21)
 @example(3, 0.1)
@@ -52,6 +53,7 @@ def test_input_cannot_overflow_and_is_as_fine_as_it_can_be(n_sources, weight):
         assert n_sources * (abs(amount(weight, finer)) + 1) > 2**31 - 1
 
 
+@settings(max_examples=60)
 @given(st.integers(1, 10_000), st.floats(1e-6, 1e6))
 def test_a_sum_of_whole_amounts_is_the_weights_sum_to_the_resolution(n_sources, weight):
     _, scale = declared(n_sources, 1, weight).input_scale()
@@ -91,6 +93,7 @@ def within(reach_squared, grid):
     return n
 
 
+@settings(max_examples=60)
 @given(st.integers(1, 24), st.integers(2, 24), st.floats(0.01, 1), st.floats(0.1, 4))
 def test_the_largest_in_degree_bounds_what_is_within_reach(nx, ny, p_max, sigma):
     grid = Grid(nx, ny)
@@ -123,6 +126,7 @@ def test_reach_is_that_of_first_wiring_and_rule_together(connector, rewiring, re
         assert projection.largest_in_degree == 1600
 
 
+@settings(max_examples=60)
 @given(st.integers(1, 30), st.floats(0, 1), st.integers(1, 30))
 def test_the_expected_in_degree_is_the_mean_of_the_first_wiring(n_sources, p, n_targets):
     assert declared(n_sources, n_targets).expected_in_degree == n_sources
@@ -132,6 +136,7 @@ def test_the_expected_in_degree_is_the_mean_of_the_first_wiring(n_sources, p, n_
     assert one.expected_in_degree * n_targets == pytest.approx(min(n_sources, n_targets))
 
 
+@settings(max_examples=60)
 @given(st.floats(0.01, 1), st.floats(0.05, 3))
 def test_so_it_is_for_a_gaussian_of_any_width(p_max, sigma):
     """On a grid that is wide beside it; a narrow one reaches the neuron itself and hardly any other."""

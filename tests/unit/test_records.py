@@ -23,7 +23,7 @@ def write(folder, first, last, rank, spikes, events=()):
 SPIKES = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5)), max_size=12)
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(st.lists(SPIKES, min_size=1, max_size=4), st.randoms(use_true_random=False))
 def test_spikes_of_all_ranks_come_by_step_and_id(tmp_path_factory, of_ranks, random):
     folder = tmp_path_factory.mktemp("records")

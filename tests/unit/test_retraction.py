@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn.engine.rewiring.retraction import of_least_key
@@ -28,6 +28,7 @@ def table(rows, width):
     return np.array(rows, dtype=np.int64).reshape(-1, width)
 
 
+@settings(max_examples=30)
 @given(surplus_and_found())
 def test_of_each_source_the_least_keys_go_and_no_more_than_are_too_many(case):
     surplus, found = case
@@ -35,6 +36,7 @@ def test_of_each_source_the_least_keys_go_and_no_more_than_are_too_many(case):
     assert [tuple(row) for row in going.tolist()] == slowly(found, surplus)
 
 
+@settings(max_examples=30)
 @given(surplus_and_found(), st.integers(1, 4), st.randoms(use_true_random=False))
 def test_shares_may_choose_of_their_own_first(case, n_ranks, random):
     surplus, found = case

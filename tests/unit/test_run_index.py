@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -102,13 +104,34 @@ def test_a_silent_or_forgotten_job_is_lost():
     assert replace(waiting, forgotten=True).state == "lost"
 
 
-def test_slurm_is_asked_about_its_own_waiting_jobs_alone(monkeypatch):
-    """With no squeue on PATH it does not answer, and nobody counts as forgotten."""
-    monkeypatch.setenv("PATH", "/nowhere")
-    old = time.time() - 3600
+@pytest.mark.parametrize("answer", ["17\n18_1\n", None])
+def test_of_jobs_that_wait_in_slurm_those_it_does_not_know_are_forgotten(answer, monkeypatch):
+    def squeue(command, **_):
+        assert command[0] == "squeue"
+        if answer is None:
+            raise FileNotFoundError(command[0])
+        return subprocess.CompletedProcess(command, 0, answer, "")
+
+    monkeypatch.setattr(subprocess, "run", squeue)
+    old, new, slurm = time.time() - 3600, time.time(), replace(PLAN, cluster="slurm")
     entries = [
-        entry_of(Status(State.QUEUED, updated=old)),
-        entry_of(Status(State.RUNNING)),
-        entry_of(Status(State.QUEUED, updated=old), replace(PLAN, cluster="slurm")),
+        entry_of(Status(State.QUEUED, updated=old), replace(slurm, job_id="17")),
+        entry_of(Status(State.QUEUED, updated=old), replace(slurm, job_id="18_1")),
+        entry_of(Status(State.REQUEUED, updated=old), replace(slurm, job_id="19")),
+        entry_of(Status(State.QUEUED, updated=new), replace(slurm, job_id="20")),  # it may be on its way there
+        entry_of(Status(State.RUNNING, updated=old), replace(slurm, job_id="21")),  # whose files say enough
+        entry_of(Status(State.QUEUED, updated=old), replace(PLAN, job_id="22")),
+        entry_of(None, replace(slurm, job_id="23")),
     ]
+    entries = [replace(entry, path=Path(entry.plan.job_id)) for entry in entries]
+    forgotten = {entry.plan.job_id for entry in without_forgotten(entries) if entry.forgotten}
+    assert forgotten == ({"19"} if answer else set()), "who does not answer has forgotten nobody"
+
+
+def test_slurm_is_not_asked_where_none_waits_there(monkeypatch):
+    def squeue(*_, **__):
+        raise AssertionError("asked")
+
+    monkeypatch.setattr(subprocess, "run", squeue)
+    entries = [entry_of(Status(State.QUEUED, updated=time.time() - 3600)), entry_of(Status(State.RUNNING))]
     assert without_forgotten(entries) == entries

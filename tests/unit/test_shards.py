@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import Grid
@@ -17,6 +17,7 @@ from hpcsnn.storage.shards import ShardGrid, writers
 GRIDS = st.builds(Grid, st.integers(1, 90), st.integers(1, 90)) | st.builds(Grid, st.integers(1, 4000), st.just(1))
 
 
+@settings(max_examples=30)
 @given(GRIDS)
 def test_boxes_tile_the_grid_and_say_the_same_as_ids(grid):
     shards = ShardGrid.of(grid)
@@ -32,6 +33,7 @@ def test_boxes_tile_the_grid_and_say_the_same_as_ids(grid):
     assert shards.first_ids().tolist() == first
 
 
+@settings(max_examples=30)
 @given(GRIDS)
 def test_chunks_fill_shards_and_are_few_enough(grid):
     shards = ShardGrid.of(grid)
@@ -61,6 +63,7 @@ class Meeting(Alone):
         return list(self._said)
 
 
+@settings(max_examples=30)
 @given(GRIDS, st.integers(1, 4), st.integers(0, 2**32 - 1))
 def test_the_owner_of_a_shards_first_neuron_writes_it_and_all_ranks_know(grid, n_ranks, seed):
     shards = ShardGrid.of(grid)

@@ -9,7 +9,7 @@ from hpcsnn import shipped_files
 
 def test_kernels_are_templates_of_every_kind():
     folder = shipped_files.kernel_folder()
-    kinds = {path.suffix for path in folder.rglob("*") if path.is_file()}
+    kinds = {path.suffix for path in folder.rglob("[!.]*") if path.is_file()}
     assert kinds == {".cu", ".cuh", ".cpp"}
     assert {path.parent.name for path in folder.rglob("*.cu")} >= {"setup", "step", "rewiring"}
 

@@ -39,7 +39,7 @@ def neurons_of(part):
     return dict(zip(part.ids.tolist(), zip(values, sources, strict=True), strict=True))
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(NEURONS, st.randoms(use_true_random=False))
 def test_taken_neurons_keep_their_values_and_synapses(neurons, random):
     ids = random.sample(sorted(neurons), len(neurons))
@@ -54,7 +54,7 @@ def test_taken_neurons_keep_their_values_and_synapses(neurons, random):
     assert list(neurons_of(again)) == [ids[place] for place in reversed(chosen)]
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(NEURONS, st.integers(1, 4), st.randoms(use_true_random=False))
 def test_joined_parts_have_all_neurons_ids_ascending(neurons, n_parts, random):
     shares = {}

@@ -31,7 +31,7 @@ def rank_state(network, rank, n_ranks):
     return RankState(network, place_network(network, TILE, rank, n_ranks), HostDevice(), Alone(), log_entries=4)
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(st.integers(1, 3), st.integers(1, 9), st.integers(0, 40), st.data())
 def test_all_ranks_together_have_what_was_put_in(n_ranks, delay, step, data):
     network = declared(delay, 2)

@@ -6,7 +6,7 @@ import itertools
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError
@@ -32,6 +32,7 @@ def test_what_varies_is_a_span_or_a_list(text, key, values):
     assert [type(value) for value in parse_vary(text)[1]] == [type(value) for value in values]
 
 
+@settings(max_examples=40)
 @given(st.integers(-100, 100), st.integers(-100, 100))
 def test_a_span_goes_upwards(first, last):
     text = f"seed={first}..{last}"
@@ -68,13 +69,14 @@ def test_a_member_is_the_configuration_with_its_own_values(tmp_path):
     made = [sweep.configuration(settings) for _, settings in sweep.members()]
     assert [(one.seed, one.tile, one.scale) for one in made] == [(3, 2, 2), (4, 2, 2)]
     spread = a_sweep(tmp_path, **{"projections.ff.weight": [0.1, 0.05]})
-    for value, (_, settings) in zip((0.1, 0.05), spread.members(), strict=True):
-        assert spread.configuration(settings).projections["ff"].weight == value
+    for value, (_, own) in zip((0.1, 0.05), spread.members(), strict=True):
+        assert spread.configuration(own).projections["ff"].weight == value
 
 
 VALUES = st.lists(st.text("ab/.%2F", min_size=1, max_size=6), min_size=1, max_size=6, unique=True)
 
 
+@settings(max_examples=40)
 @given(VALUES)
 def test_no_value_leads_out_of_the_sweeps_folder_or_to_anothers_run(tmp_path_factory, values):
     folder = tmp_path_factory.getbasetemp() / "sweep"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn.engine.synapse_rows import SynapseRows
@@ -36,6 +36,7 @@ def lists(rows):
     return result
 
 
+@settings(max_examples=30)
 @given(ROWS)
 def test_row_and_place_say_where_each_synapse_is(rows):
     there = packed(rows)
@@ -44,6 +45,7 @@ def test_row_and_place_say_where_each_synapse_is(rows):
     ]
 
 
+@settings(max_examples=30)
 @given(ROWS.filter(len), st.data())
 def test_take_gives_the_rows_asked_for_in_that_order_and_again(rows, data):
     chosen = data.draw(st.lists(st.integers(0, len(rows) - 1), max_size=10))
@@ -51,6 +53,7 @@ def test_take_gives_the_rows_asked_for_in_that_order_and_again(rows, data):
     assert lists(taken) == [rows[row] for row in chosen]
 
 
+@settings(max_examples=30)
 @given(ROWS, st.data())
 def test_between_gives_a_run_of_rows_without_a_copy(rows, data):
     first = data.draw(st.integers(0, len(rows)))
@@ -62,6 +65,7 @@ def test_between_gives_a_run_of_rows_without_a_copy(rows, data):
         assert column.size == 0 or np.shares_memory(column, there.columns[name])
 
 
+@settings(max_examples=30)
 @given(st.lists(ROWS, min_size=1, max_size=4))
 def test_joined_gives_the_rows_of_all_parts_one_after_the_other(parts):
     joined = SynapseRows.joined([packed(rows) for rows in parts])
@@ -70,6 +74,7 @@ def test_joined_gives_the_rows_of_all_parts_one_after_the_other(parts):
     assert joined.columns["weight"].dtype == np.float32
 
 
+@settings(max_examples=30)
 @given(ROWS, st.randoms(use_true_random=False))
 def test_ordered_translates_local_indices_and_sorts_each_row_by_source(rows, random):
     """Rows as a device copies them: sources by their places among those known, in any order within a row."""

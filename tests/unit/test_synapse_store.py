@@ -127,6 +127,7 @@ def contents(state, store):
     return rows
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 2**31))
 def test_a_shift_is_the_smallest_that_has_room(n):
     shift = shift_for(n)
@@ -134,7 +135,7 @@ def test_a_shift_is_the_smallest_that_has_room(n):
     assert shift == 0 or 2 ** (shift - 1) < n
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(WIRINGS, st.lists(st.booleans(), max_size=4))
 def test_growing_keeps_every_synapse_and_what_points_at_it(wiring, growth):
     state, store, _ = wired(wiring)
@@ -148,7 +149,7 @@ def test_growing_keeps_every_synapse_and_what_points_at_it(wiring, growth):
     assert store.n_synapses() == sum(map(len, wiring))
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(WIRINGS)
 def test_room_that_a_removal_left_in_a_list_stays_room(wiring):
     """The last synapse of each row goes, as kernels do it: -1 in its source's list."""
@@ -168,7 +169,7 @@ def test_room_that_a_removal_left_in_a_list_stays_room(wiring):
     assert (state.read("ab.outgoing") == -1).sum() == sum(map(bool, wiring))
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(WIRINGS, st.permutations(range(N_TARGETS)))
 def test_packed_rows_come_in_the_order_asked_for_sorted_by_source(wiring, order):
     _, store, kernels = wired(wiring)
@@ -179,7 +180,7 @@ def test_packed_rows_come_in_the_order_asked_for_sorted_by_source(wiring, order)
     assert rows.columns["weight"].tolist() == flat
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(WIRINGS, WIRINGS)
 def test_what_was_packed_is_restored_in_place_of_other_synapses(wiring, other):
     _, store, kernels = wired(wiring)

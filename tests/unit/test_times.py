@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError
@@ -15,6 +15,7 @@ SECONDS = {"ms": Fraction(1, 1000), "s": 1, "min": 60, "h": 3600}
 BLANKS = st.text(" \t", max_size=2)
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.integers(0, 999), st.sampled_from(sorted(SECONDS)), BLANKS, BLANKS, BLANKS)
 def test_a_number_and_its_unit(whole, thousandths, unit, before, between, after):
     exact = (whole + Fraction(thousandths, 1000)) * SECONDS[unit] * 1000

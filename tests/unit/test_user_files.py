@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError
@@ -11,7 +11,6 @@ from hpcsnn.models import NeuronModel
 from hpcsnn.models.registry import KINDS
 from hpcsnn.models.user_files import (
     FOLDER,
-    UserFile,
     anchored,
     is_reference,
     models_in,
@@ -62,22 +61,31 @@ def test_references_are_anchored_wherever_they_stand_and_nothing_else_is_touched
     assert anchored(once, tmp_path / "elsewhere") == once
 
 
-@given(st.text(max_size=40), st.text(max_size=40))
-def test_the_name_of_a_copy_is_that_of_its_text(tmp_path_factory, text, other):
-    folder = tmp_path_factory.getbasetemp()
-    original = UserFile(folder / "own.py", text)
-    copy = UserFile(folder / FOLDER / original.name, text)
-    assert copy.name == original.name, "a copy's copy is called alike"
-    copy.check_unchanged("here")
-    original.check_unchanged("here")
-    changed = UserFile(folder / FOLDER / original.name, other)
-    if other == text:
-        changed.check_unchanged("here")
-        return
-    assert changed.name != original.name
-    with pytest.raises(ConfigurationError, match="was changed after the run began"):
-        changed.check_unchanged("here")
-    UserFile(folder / "mine" / original.name, other).check_unchanged("here")  # a copy of one's own may change
+COMMENTS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"]), max_size=20)
+
+
+@settings(max_examples=15)
+@given(COMMENTS, COMMENTS)
+def test_a_runs_copy_is_called_by_its_text_and_another_text_is_found_out(tmp_path_factory, comment, other):
+    folder = tmp_path_factory.mktemp("run")
+    original = written(folder / "own.py", comment)
+    _, file, _ = user_model("here", f"{original}:Mine", KINDS["model"])
+    copy = written(folder / FOLDER / file.name, comment)
+    _, again, _ = user_model("here", f"{copy}:Mine", KINDS["model"])
+    assert again.name == file.name, "a copy's copy is called alike"
+    elsewhere = written(folder / "mine" / file.name, other)
+    _, changed, _ = user_model("here", f"{elsewhere}:Mine", KINDS["model"])  # a copy of one's own may change
+    assert (changed.name == file.name) == (comment == other)
+    written(copy, other)
+    if comment != other:
+        with pytest.raises(ConfigurationError, match="was changed after the run began"):
+            user_model("here", f"{copy}:Mine", KINDS["model"])
+
+
+def written(path, comment):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"{TEXT}# {comment}\n")
+    return path
 
 
 def test_models_are_found_by_the_names_of_their_variables(file):
