@@ -1,11 +1,32 @@
-"""Which tests begin first: those that mostly wait, so that others can use the processor meanwhile."""
+"""What holds for all tests: their lanes, which of them begin first, and how hypothesis draws."""
 
 from __future__ import annotations
 
-WAITING = ("test_slurm.py", "test_launch.py", "test_kill.py")
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+TESTS = Path(__file__).parent
+# Those that mostly wait begin first, so that others can use the processor meanwhile.
+WAITING = ("jobs/test_slurm.py", "jobs/test_local_jobs.py", "runs/test_kill.py")
+
+# The same examples everywhere, however fast the machine is and whatever has failed on it before.
+settings.register_profile(
+    "tests", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("tests")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A test has the marker of its folder; every unit test is quick."""
+    lane = item.path.relative_to(TESTS).parts[0]
+    item.add_marker(lane)
+    if lane == "unit":
+        item.add_marker("quick")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that wait come first, in this order; the others stay as they were."""
-    order = {name: place for place, name in enumerate(WAITING)}
-    items.sort(key=lambda item: order.get(item.path.name, len(order)))
+    order = {TESTS / name: place for place, name in enumerate(WAITING)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))

@@ -1,7 +1,7 @@
 """One projection at one checkpoint, shard by shard: a value a target neuron, and sums that join to the whole.
 
 These are the tasks that Dask runs, here or on a cluster: each reads the synapses of some shards, writes a value a
-neuron to its own chunks of the results, and returns sums. No task holds more than the synapses of `_NEURONS_A_TASK`
+neuron to its own chunks of the results, and returns sums. No task holds more than the synapses of `NEURONS_A_TASK`
 neurons at a time.
 """
 
@@ -27,7 +27,7 @@ from hpcsnn.network import Grid, Projection
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.shards import ShardGrid
 
-_NEURONS_A_TASK = 1 << 14
+NEURONS_A_TASK = 1 << 14
 Box = tuple[slice, slice]
 _WEIGHT_BINS = 20
 
@@ -98,7 +98,7 @@ class Subject:
     def tasks(self) -> list[list[int]]:
         """Shards of each task: they depend on the grid alone, so that the nulls do too."""
         shards = ShardGrid.of(self.target_grid)
-        at_a_time = max(1, _NEURONS_A_TASK // (shards.shard[0] * shards.shard[1]))
+        at_a_time = max(1, NEURONS_A_TASK // (shards.shard[0] * shards.shard[1]))
         every = list(range(shards.n_shards))
         return [every[first : first + at_a_time] for first in range(0, len(every), at_a_time)]
 
@@ -203,7 +203,7 @@ def measure(network: Path, subject: Subject, shards: Sequence[int], results: Pat
 
 def _pieces(cut: ShardGrid, shards: Sequence[int]) -> list[list[Box]]:
     """What is looked at together: small shards whole, of a large one some rows of the grid at a time."""
-    height = max(1, _NEURONS_A_TASK // cut.shard[1])
+    height = max(1, NEURONS_A_TASK // cut.shard[1])
     if height >= cut.shard[0]:
         return [[cut.box(shard) for shard in shards]]
     boxes = [cut.box(shard) for shard in shards]

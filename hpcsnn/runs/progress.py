@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hpcsnn.storage.run_directory import RunDirectory
 
 # Plain lines come this far apart: a log file should not drown in them.
-_PLAIN_EVERY_S = 5.0
+PLAIN_EVERY_S = 5.0
 _WRITTEN_EVERY_S = 1.0
 
 
@@ -27,10 +27,20 @@ class Progress:
     Args:
         end_ms: model time at which the run ends.
         directory: where ``progress.json`` is kept up to date, for those who watch from elsewhere.
+        quiet: show and write nothing.
+        plain_every_s: wall seconds between two plain lines.
     """
 
-    def __init__(self, console: Console, end_ms: float, directory: RunDirectory, quiet: bool = False) -> None:
+    def __init__(
+        self,
+        console: Console,
+        end_ms: float,
+        directory: RunDirectory,
+        quiet: bool = False,
+        plain_every_s: float = PLAIN_EVERY_S,
+    ) -> None:
         self._console, self._end_ms, self._directory, self._quiet = console, end_ms, directory, quiet
+        self._plain_every_s = plain_every_s
         self._start_ms: float | None = None
         self._last_written = 0.0
         self._live: Live | None = None
@@ -63,7 +73,7 @@ class Progress:
         line = progress_line(state)
         if self._live is not None:
             self._live.update(Text(line))
-        elif time.perf_counter() - self._last_line >= _PLAIN_EVERY_S:
+        elif time.perf_counter() - self._last_line >= self._plain_every_s:
             self._last_line = time.perf_counter()
             self._console.print(line, highlight=False, soft_wrap=True)
 

@@ -35,7 +35,7 @@ def local_profile(sigma: float, nx: int, ny: int) -> tuple[NDArray[Any], NDArray
     return dx, dy, gaussian_by_squared_distance(1.0, sigma)[squared]
 
 
-def _alias(chances: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.uint32]]:
+def alias_table(chances: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.uint32]]:
     """Walker's alias table: entry k stands for itself below its threshold, else for the other one (Vose 1991)."""
     n = len(chances)
     share = chances / chances.sum() * n
@@ -53,7 +53,7 @@ def _alias(chances: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.
 def _local_table(part: int) -> Table:
     def make(context: PlacementContext) -> NDArray[Any]:
         dx, dy, chances = local_profile(context.values["sigma"], context.source_nx, context.source_ny)
-        return (dx, dy, *_alias(chances))[part]
+        return (dx, dy, *alias_table(chances))[part]
 
     return Table("uint32" if part == 3 else "int", make)
 

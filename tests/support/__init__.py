@@ -1,0 +1,1 @@
+"""What tests of several files share: networks and rules, processes and limits, the oracles; no tests."""

@@ -1,0 +1,57 @@
+"""Runs by the command line, and what two of them have in common."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+from hpcsnn.storage.checkpoints import committed
+from hpcsnn.storage.records import Records
+from support.ranks import hpcsnn
+
+PLAIN = ["--device", "cpu", "--no-figures"]
+RECORD = [
+    *("--set", "populations.source.record_spikes=true", "--set", "populations.target.record_spikes=true"),
+    *("--set", "projections.ff.record_events=true", "--set", "projections.lat.record_events=true"),
+]
+
+
+def succeeds(*arguments: object, ranks: int = 1, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """``hpcsnn ARGUMENTS``, which must do what it is told."""
+    done = hpcsnn(*arguments, ranks=ranks, cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def digest_of_run(run: Path) -> str:
+    """As its summary says it."""
+    return json.loads((run / "summary.json").read_text())["digest"]
+
+
+def records_of(run: Path) -> Records:
+    """The spikes and events that the newest checkpoint vouches for."""
+    return Records(run / "records", committed(run)[-1].manifest()["segments"])
+
+
+def assert_same_run(one: Path, other: Path) -> None:
+    """Digest as said and as stored, every spike and every event."""
+    digests = {digest_of_run(run) for run in (one, other)}
+    digests |= {line.split()[0] for line in succeeds("digest", one, other).stdout.splitlines()}
+    assert len(digests) == 1
+    ours, theirs = records_of(one), records_of(other)
+    for name in ours.names("spikes"):
+        np.testing.assert_array_equal(ours.spikes(name), theirs.spikes(name))
+        assert len(ours.spikes(name)) > 0
+    for name in ours.names("events"):
+        np.testing.assert_array_equal(ours.events(name), theirs.events(name))
+        assert len(ours.events(name)) > 0
+
+
+def flip(path: Path, place: int) -> None:
+    """One bit of a file."""
+    data = bytearray(path.read_bytes())
+    data[place] ^= 0x10
+    path.write_bytes(data)
