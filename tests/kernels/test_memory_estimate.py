@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from thread_ranks import on_ranks
 
 from hpcsnn.codegen.constants import HaltReason
 from hpcsnn.configuration.files import load_configuration
@@ -11,6 +10,7 @@ from hpcsnn.engine.simulation import Simulation
 from hpcsnn.planning.memory import estimate
 from hpcsnn.shipped_files import shipped_configurations
 from hpcsnn.storage.snapshot import take_snapshot
+from support.thread_ranks import on_ranks
 
 WITHIN = 0.05
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from thread_ranks import on_ranks
 
 from hpcsnn import Grid, Network, models
 from hpcsnn.devices import HostDevice
@@ -12,6 +11,7 @@ from hpcsnn.engine.simulation import Simulation
 from hpcsnn.ranks.communicator import Alone
 from hpcsnn.storage.shards import ShardGrid
 from hpcsnn.storage.snapshot import Part, take_snapshot
+from support.thread_ranks import on_ranks
 
 
 def network():

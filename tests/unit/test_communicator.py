@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from thread_ranks import AbortedError, on_ranks
 
 from hpcsnn.ranks.communicator import Alone, Mpi, communicator
+from support.thread_ranks import AbortedError, on_ranks
 
 SIZES = (1, 2, 3, 5)
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_networks import networks
 
 from hpcsnn import ConfigurationError, Grid, Network, models
 from hpcsnn.codegen.constants import DecayTable
@@ -35,6 +34,7 @@ from hpcsnn.network.fields import (
 from hpcsnn.network.neuron_arrays import column_of, neuron_arrays
 from hpcsnn.ranks.communicator import Alone
 from hpcsnn.ranks.partition import place_network
+from support.random_networks import networks
 
 
 def pointers(struct):

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_networks import networks
 
 from hpcsnn import Grid, Network, models
 from hpcsnn.devices import HostDevice
@@ -17,6 +16,7 @@ from hpcsnn.network.fields import TRACE, Neurons, population_fields, projection_
 from hpcsnn.network.neuron_arrays import column_of, entries_on_disk, neuron_arrays
 from hpcsnn.ranks.communicator import Alone
 from hpcsnn.ranks.partition import place_network
+from support.random_networks import networks
 
 
 def all_arrays(network):

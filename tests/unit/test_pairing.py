@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from thread_ranks import on_ranks
 
 from hpcsnn.engine.rewiring.pairing import elements, paired
 from hpcsnn.ranks.communicator import Alone
+from support.thread_ranks import on_ranks
 
 SIZES = st.sampled_from([1, 2, 3, 5])
 # Keys from all of the range, from its ends and the borders between ranks' parts of it, and keys that are often equal.

@@ -6,10 +6,10 @@ from collections import Counter
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_networks import networks
 
 from hpcsnn.codegen.random_streams import Purpose, Tag, stream
 from hpcsnn.codegen.views import population_view
+from support.random_networks import networks
 
 # Far more populations or projections than a network can have, and still below the bits of tags.
 INDICES = st.integers(0, 2**21)

@@ -7,14 +7,14 @@ import dataclasses
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import topographic_map
-from random_networks import networks
-from rules import Tended, Wanderer
 
 from hpcsnn import Grid, Network, models
 from hpcsnn.codegen.schedule import EXCHANGE, PHASES, host_stage_kernels, rewiring_stages, schedule
 from hpcsnn.codegen.structs import Struct, network_struct
 from hpcsnn.models import rewiring
+from support.networks import topographic_map
+from support.random_networks import networks
+from support.rules import Tended, Wanderer
 
 # One step, as ARCHITECTURE.md has it, and an update of a rule, as `RewiringRule` has it.
 STEP = ("begin_step", "window", "deliver", "postsynaptic", "update", "spike", EXCHANGE, "rewiring", "end_step")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from rules import Swap, Tended, Wanderer
 
 from hpcsnn import Grid, Network, models
 from hpcsnn.codegen.snippet_names import names_by_slot
 from hpcsnn.models import Pairing, RewiringRule, SpikeTrace, Variable, rewiring
 from hpcsnn.models.snippet_text import without_comments
+from support.rules import Swap, Tended, Wanderer
 
 BLOCKS = {"block_side": 4}
 CONSTANTS = ("a_parameter", "a_table", "n_a_table")

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from thread_ranks import on_ranks
 
 from hpcsnn import Grid, Network, models
 from hpcsnn.ranks.partition import place_network
 from hpcsnn.ranks.source_values import SourceValues
+from support.thread_ranks import on_ranks
 
 
 def two_layers(grid, sigma):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from thread_ranks import on_ranks
 
 from hpcsnn.ranks.spike_exchange import LARGEST_BLOCK, SMALLEST_BLOCK, StagedAllgather, block_size
+from support.thread_ranks import on_ranks
 
 # How many spikes each rank has, in each of several exchanges.
 COUNTS = st.sampled_from([1, 2, 3, 5]).flatmap(

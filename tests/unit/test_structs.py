@@ -8,12 +8,12 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import topographic_map
-from random_networks import networks
 
 from hpcsnn.codegen.constants import Control, DecayTable, HaltReason, MeetingPlace, Trace, constants_text, structs_text
 from hpcsnn.codegen.random_streams import Tag
 from hpcsnn.codegen.structs import Struct, network_struct
+from support.networks import topographic_map
+from support.random_networks import networks
 
 # What each C++ type must be to Python, written down once more.
 TYPES = {

@@ -6,7 +6,8 @@ import threading
 
 import numpy as np
 import pytest
-from thread_ranks import AbortedError, CallsDifferError, on_ranks
+
+from support.thread_ranks import AbortedError, CallsDifferError, on_ranks
 
 SIZES = pytest.mark.parametrize("n", [2, 3, 5])
 

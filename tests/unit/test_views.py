@@ -6,14 +6,14 @@ import re
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_networks import networks
-from rules import Tended
 
 from hpcsnn import Grid, Network, models
 from hpcsnn.codegen.random_streams import Purpose, stream
 from hpcsnn.codegen.schedule import EXCHANGE, PHASES, schedule
 from hpcsnn.codegen.structs import population_struct, projection_struct
 from hpcsnn.codegen.views import bind_parameters, population_view, stage_views
+from support.random_networks import networks
+from support.rules import Tended
 
 RANKS = st.sampled_from([1, 3])
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from thread_ranks import on_ranks
 
 from hpcsnn.errors import ConfigurationError, HpcsnnError, StorageError
 from hpcsnn.ranks.communicator import Alone
 from hpcsnn.ranks.world import on_first_rank
+from support.thread_ranks import on_ranks
 
 SIZES = pytest.mark.parametrize("n", [1, 2, 3, 5])
 
