@@ -86,7 +86,7 @@ class Asked:
 
 
 def launches(command: Callable[..., None], **defaults: Any) -> Callable[..., None]:
-    """Give a command the options of `Asked` in place of its argument ``asked``; `defaults` take precedence over theirs."""
+    """Give a command the options of `Asked` in place of its argument ``asked``; `defaults` take precedence."""
     keyword = inspect.Parameter.KEYWORD_ONLY
     own = [p.replace(kind=keyword) for p in inspect.signature(command).parameters.values() if p.name != "asked"]
     options = [
