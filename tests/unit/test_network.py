@@ -110,7 +110,7 @@ def test_updates_come_every_so_many_steps_with_the_stimulus_or_when_called(rule,
 @pytest.mark.parametrize(
     ("model", "initial", "message"),
     [
-        (models.LIF(), {"V_mV": [1.0]}, r"initial\.V_mV: has shape \(1,\); must be one number or 64 values, one per neu"),
+        (models.LIF(), {"V_mV": [1.0]}, r"initial\.V_mV: has shape \(1,\); must be one number or 64 values, one per"),
         (models.LIF(), {"V_mV": np.zeros((8, 8))}, r"initial\.V_mV: has shape \(8, 8\)"),
         (models.LIF(), {"u": 0}, r"initial: unknown name 'u'; allowed: V_mV, frozen_steps"),
         (models.LIF(tau_m_ms=[1.0, 2.0]), {}, r"model\.lif\.tau_m_ms: has 2 values; must be one number or 64 values"),
