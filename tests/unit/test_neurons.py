@@ -83,7 +83,5 @@ def test_so_it_is_for_values_of_each_neuron():
 def test_a_step_has_no_more_background_than_its_table(dt_ms):
     most = 128e3 / dt_ms
     Network(dt_ms=dt_ms).add_population("a", 1, LIFBackground(background_hz=most))
-    with pytest.raises(
-        ConfigurationError, match=re.escape(f"with dt_ms {dt_ms:g} it must be <= {most:g} Hz")
-    ):
+    with pytest.raises(ConfigurationError, match=re.escape(f"with dt_ms {dt_ms:g} it must be <= {most:g} Hz")):
         Network(dt_ms=dt_ms).add_population("a", 1, LIFBackground(background_hz=most * 1.01))
