@@ -163,9 +163,8 @@ def _own_synapses(context: PlacementContext) -> tuple[NDArray[Any], NDArray[Any]
     post = np.asarray(context.values["post"], dtype=np.int64)
     order = np.argsort(context.global_id, kind="stable")
     sorted_ids = context.global_id[order]
-    place = np.searchsorted(sorted_ids, post)
-    own = (place < len(sorted_ids)) & (sorted_ids[np.minimum(place, len(sorted_ids) - 1)] == post)
-    row = order[place[own]]
+    own = np.isin(post, sorted_ids)
+    row = order[np.searchsorted(sorted_ids, post[own])]
     pre = np.asarray(context.values["pre"], dtype=np.int32)[own]
     weight = np.asarray(context.values["weight"], dtype=np.float32)[own]
     by_row = np.lexsort((pre, row))

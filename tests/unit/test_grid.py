@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hpcsnn import ConfigurationError, Grid
+from hpcsnn import ConfigurationError
+from hpcsnn.network.grid import Grid
 
 
 def test_a_grid_has_a_neuron_in_each_place():

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcsnn import ConfigurationError, Grid, Network, models
+from hpcsnn import ConfigurationError, Grid, models
 from hpcsnn.models import RewiringRule
+from hpcsnn.network.network import Network
 
 GRID = Grid(8, 8)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from hpcsnn import Grid, models
-from hpcsnn.network import Population
+from hpcsnn import models
+from hpcsnn.network.grid import Grid
+from hpcsnn.network.population import Population
 
 
 def test_a_population_is_a_grid_of_neurons_with_the_models_state():

@@ -1,0 +1,110 @@
+"""Connectors: their tables on any share of the targets, and what they say of their synapses beforehand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hpcsnn import ConfigurationError
+from hpcsnn.models.base import PlacementContext
+from hpcsnn.models.connectors import AllToAll, ExplicitList, FixedProbability, Gaussian, OneToOne
+
+N = 12
+SYNAPSES = st.dictionaries(
+    st.tuples(st.integers(0, N - 1), st.integers(0, N - 1)), st.floats(-2, 2, width=32), max_size=30
+)
+
+
+def context(configured, ids, nx=N, ny=1):
+    """The tables' surroundings on a rank that owns these targets."""
+    ids = np.array(ids, dtype=np.int32)
+    return PlacementContext(
+        configured.constants(0.1) | dict(configured.values), 0.1, ids, ids % nx, ids // nx, nx, ny, nx, ny
+    )
+
+
+def tables(configured, ids, **grid):
+    where = context(configured, ids, **grid)
+    return {name: table.make(where) for name, table in configured.model.tables.items()}
+
+
+def listed(synapses):
+    pairs = list(synapses)
+    return ExplicitList(
+        pre=[pre for pre, _ in pairs], post=[post for _, post in pairs], weight=[synapses[pair] for pair in pairs]
+    )
+
+
+@settings(max_examples=40)
+@given(SYNAPSES, st.sets(st.integers(0, N - 1)), st.randoms(use_true_random=False))
+def test_a_rank_has_the_listed_synapses_of_its_targets_row_by_row(synapses, targets, random):
+    ids = random.sample(sorted(targets), len(targets))  # local order is any order
+    made = tables(listed(synapses), ids)
+    assert len(made["first"]) == len(ids) + 1
+    found = {}
+    for row, post in enumerate(ids):
+        here = slice(made["first"][row], made["first"][row + 1])
+        sources = made["listed_pre"][here].tolist()
+        assert sources == sorted(sources)
+        found |= {
+            (pre, post): weight for pre, weight in zip(sources, made["listed_weight"][here].tolist(), strict=True)
+        }
+    assert found == {pair: weight for pair, weight in synapses.items() if pair[1] in targets}
+
+
+@settings(max_examples=40)
+@given(SYNAPSES, st.sets(st.integers(0, N - 1)))
+def test_a_list_says_which_sources_given_targets_need(synapses, targets):
+    configured = listed(synapses)
+    sources = ExplicitList.explicit_sources(configured.values, np.array(sorted(targets), dtype=np.int64))
+    assert sorted(sources.tolist()) == sorted(pre for pre, post in synapses if post in targets)
+    assert sorted(ExplicitList.listed_targets(configured.values)) == sorted(post for _, post in synapses)
+    np.testing.assert_array_equal(ExplicitList.listed_weights(configured.values), list(synapses.values()))
+    assert ExplicitList.expected_in_degree(configured.values, N, N) * N == pytest.approx(len(synapses))
+
+
+def test_lists_that_cannot_be_are_refused_before_anything_is_made():
+    good = {"pre": [0, 1], "post": [1, 1], "weight": [0.5, 0.5]}
+    ExplicitList(**good)
+    for change, message in (
+        ({"pre": [0]}, "must be one entry a synapse"),
+        ({"pre": [0, -1]}, r"-1 is not allowed; neuron ids must be >= 0"),
+        ({"weight": [0.5, np.inf]}, "weight: must be finite"),
+        ({"pre": [0, 0]}, "the synapse from 0 to 1 is listed more than once"),
+        ({"pre": [[0, 1]], "post": [[1, 1]], "weight": [[1, 1]]}, "must be one entry a synapse"),
+        ({"post": ["x", 1]}, "must be lists of numbers"),
+    ):
+        with pytest.raises(ConfigurationError, match=message):
+            ExplicitList(**good | change)
+
+
+@settings(max_examples=40)
+@given(st.integers(1, 9), st.integers(1, 9), st.floats(0.01, 1), st.floats(0.2, 2))
+def test_a_gaussian_offers_each_place_on_the_torus_at_most_once_with_its_chance(nx, ny, p_max, sigma):
+    made = tables(Gaussian(p_max=p_max, sigma=sigma), [0], nx=nx, ny=ny)
+    places = [(int(x) % nx, int(y) % ny) for x, y in zip(made["offset_x"], made["offset_y"], strict=True)]
+    assert len(set(places)) == len(places)
+    for (x, y), threshold in zip(places, made["p_offset"].tolist(), strict=True):
+        squared = min(x, nx - x) ** 2 + min(y, ny - y) ** 2
+        assert threshold == pytest.approx(p_max * np.exp(-squared / (2 * sigma**2)) * 2**32, abs=0.51)
+    assert (np.abs(made["offset_x"]) < nx).all(), "one turn around the torus brings each inside"
+    assert (np.abs(made["offset_y"]) < ny).all()
+
+
+@given(st.floats(0, 0.99))
+@settings(max_examples=30)
+def test_gaps_between_sources_have_the_waiting_times_of_independent_pairs(p):
+    (gap,) = tables(FixedProbability(p=p), [0])["gap"]
+    k = np.arange(1, len(gap) + 1)
+    np.testing.assert_allclose((gap.astype(float) + 1) / 2**32, (1 - p) ** k, atol=1.01 / 2**32, rtol=1e-9)
+    assert FixedProbability(p=p).constants(0.1)["gap_length"] == len(gap)
+
+
+def test_degrees_are_bounded_where_the_mean_says_too_little():
+    assert OneToOne.most_sources({}, 7) == 1
+    assert OneToOne.most_sources({}, 0) == 0
+    assert AllToAll.most_sources is None
+    assert AllToAll.expected_in_degree({}, 7, 3) == 7
+    assert OneToOne.expected_in_degree({}, 7, 14) == 0.5

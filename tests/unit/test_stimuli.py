@@ -1,0 +1,89 @@
+"""Sources: tables of waiting times and of given spikes, on any share of the neurons."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hpcsnn import ConfigurationError, Grid, Network
+from hpcsnn.models.base import PlacementContext
+from hpcsnn.models.chance_tables import survival_table
+from hpcsnn.models.stimuli import MovingGaussianPoisson, Poisson, SpikeArray
+
+DT_MS = 0.5
+
+
+def tables(configured, ids, grid, dt_ms=DT_MS):
+    ids = np.array(ids, dtype=np.int32)
+    values = dict(configured.values) | configured.constants(dt_ms)
+    context = PlacementContext(values, dt_ms, ids, ids % grid.nx, ids // grid.nx, grid.nx, grid.ny)
+    return {name: table.make(context) for name, table in configured.model.tables.items()}
+
+
+SPIKES = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 30)), max_size=30)
+
+
+@settings(max_examples=40)
+@given(SPIKES, st.sets(st.integers(0, 7)), st.randoms(use_true_random=False))
+def test_a_rank_has_its_neurons_spikes_in_order_of_time(spikes, own, random):
+    ids = random.sample(sorted(own), len(own))
+    # Times within a quarter of a step of theirs are rounded to it.
+    times = [(step + random.uniform(-0.24, 0.24)) * DT_MS if step else 0.0 for _, step in spikes]
+    model = SpikeArray(neurons=[neuron for neuron, _ in spikes], times_ms=times)
+    made = tables(model, ids, Grid(8, 1))
+    assert made["offset"][0] == 0
+    for row, neuron in enumerate(ids):
+        steps = made["spike_step"][made["offset"][row] : made["offset"][row + 1]].tolist()
+        assert steps == sorted(step for one, step in spikes if one == neuron)
+    assert made["offset"][-1] == len(made["spike_step"])
+
+
+def test_rates_fall_off_from_the_stimulus_and_are_waited_for_as_such():
+    model = MovingGaussianPoisson(base_hz=5, peak_hz=100, sigma=1.5, field_side=6, positions=5, dwell_ms=4.0)
+    made = tables(model, range(48), Grid(12, 4))
+    squared = np.arange(2 * 3**2 + 1)  # as far as two places on a torus of 6 are apart
+    rates = 5 + 100 * np.exp(-squared / (2 * 1.5**2))
+    np.testing.assert_array_equal(made["wait"], survival_table(rates * DT_MS * 1e-3, 8))
+    assert model.constants(DT_MS)["window_steps"] == 8
+    np.testing.assert_array_equal(made["field_x"], np.arange(48) % 12 % 6, "the field repeats")
+    np.testing.assert_array_equal(made["field_y"], np.arange(48) // 12 % 6)
+
+
+@settings(max_examples=20)
+@given(st.floats(0, 1999))
+def test_a_poisson_neuron_waits_by_its_rate(rate_hz):
+    made = tables(Poisson(rate_hz=rate_hz), [0], Grid(1, 1))
+    np.testing.assert_array_equal(made["wait"], survival_table(np.array([rate_hz * DT_MS * 1e-3]), 200))
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (Poisson(rate_hz=2000.0), r"poisson\.rate_hz: 2000 Hz is not allowed; with dt_ms 0\.5 it must be < 2000 Hz"),
+        (MovingGaussianPoisson(peak_hz=1995.0), r"moving_gaussian_poisson\.base_hz \+ peak_hz: 2000 Hz is not allowed"),
+        (
+            MovingGaussianPoisson(dwell_ms=0.2),
+            r"moving_gaussian_poisson\.dwell_ms: 0\.2 is not allowed; must be at least",
+        ),
+        (SpikeArray(neurons=[0, 9], times_ms=[1, 1]), r"spike_array\.neurons: 9 is not allowed; must be in 0 \.\. 8"),
+        (SpikeArray(neurons=[-1], times_ms=[1]), r"spike_array\.neurons: -1 is not allowed"),
+        (
+            SpikeArray(neurons=[0], times_ms=[2**30]),
+            r"spike_array\.times_ms: .* is not allowed; must be below step 2\^31",
+        ),
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_the_population_or_its_steps(model, message):
+    with pytest.raises(ConfigurationError, match=rf"^populations\.a\.model\.{message}"):
+        Network(dt_ms=DT_MS).add_population("a", Grid(3, 3), model)
+
+
+def test_values_that_do_not_go_together():
+    with pytest.raises(ConfigurationError, match=r"positions: 17 is not allowed; must be <= field_side \(16\)"):
+        MovingGaussianPoisson(positions=17)
+    for times, message in (([1.0, 2.0], "give one time a neuron's spike"), ([-0.1], "must be finite and >= 0")):
+        with pytest.raises(ConfigurationError, match=message):
+            SpikeArray(neurons=[0], times_ms=times)
