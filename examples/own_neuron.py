@@ -9,8 +9,8 @@ from hpcsnn import Network, Simulation, models
 
 Perfect = models.NeuronModel(
     "perfect",
-    "A perfect integrator that leaks a constant amount a step.",
-    parameters={"leak": models.Parameter(0.0, "charge a step", "what is lost")},
+    "A perfect integrator that leaks a constant amount per step.",
+    parameters={"leak": models.Parameter(0.0, "charge per step", "what is lost")},
     state=(models.Variable("u"),),
     update="u += input_current - leak;",
     threshold="u >= 1.0f",

@@ -33,7 +33,7 @@ _RECORDED = [
 
 
 def cost(
-    scale: Annotated[int, typer.Option(min=1, help="Size of the checkpoints: 16 * scale neurons a side.")] = 64,
+    scale: Annotated[int, typer.Option(min=1, help="Size of the checkpoints: 16 * scale neurons per side.")] = 64,
     repeats: Annotated[int, typer.Option(min=2, help="Checkpoints that count.")] = 7,
     events_scale: Annotated[int, typer.Option(min=1, help="Size of the run whose events and spikes are recorded.")] = 4,
     folder: Annotated[Path | None, typer.Option(help="Where to write; default: the system's temporary folder.")] = None,

@@ -184,7 +184,7 @@ def main() -> None:
         error = math.hypot(ours.std(ddof=1) / math.sqrt(len(ours)), theirs.std(ddof=1) / math.sqrt(len(theirs)))
         spread = [f"{one.mean():.4f} ± {one.std(ddof=1):.4f}" for one in (ours, theirs)]
         print(f"{name:18}{spread[0]:>18}{spread[1]:>18}{(ours.mean() - theirs.mean()) / error:>34.2f}")
-    print("wall seconds a seed:", *result["wall_s"], "NEST:", *peer["wall_s"])
+    print("wall seconds per seed:", *result["wall_s"], "NEST:", *peer["wall_s"])
 
 
 if __name__ == "__main__":

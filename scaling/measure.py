@@ -16,7 +16,7 @@ SETTLING_MS = 100.0
 
 
 def measure(scale: int, duration_ms: float, device: str) -> None:
-    """Run, and print JSON on rank 0: wall seconds a model second, phases, memory, digest."""
+    """Run, and print JSON on rank 0: wall seconds per model second, phases, memory, digest."""
     comm = MPI.COMM_WORLD
     configuration = load_configuration("topomap", [f"scale={scale}"])
     simulation = Simulation(configuration.network(), comm, device, configuration.tile)

@@ -43,7 +43,7 @@ print(json.dumps({"wall": simulation.advance_s / seconds, "rewiring": simulation
 
 
 def one(checkout: Path, scale: int, duration_ms: float, *settings: str) -> dict[str, Any]:
-    """Seconds of wall time and of rewiring a model second, in a process of its own."""
+    """Seconds of wall time and of rewiring per model second, in a process of its own."""
     command = [sys.executable, "-c", _ONE_RUN, str(scale), str(duration_ms), *settings]
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=checkout, env=environment)

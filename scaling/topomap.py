@@ -1,7 +1,7 @@
 """Speed and memory of the topographic map over network sizes and ranks: ``python -m scaling.topomap``.
 
-Every figure is the median over fresh processes of the wall seconds a model second, start-up apart, in the first seconds
-of ``configs/topomap.yaml`` (whose rates settle within 100 ms and rise only over tens of seconds).
+Every figure is the median over fresh processes of the wall seconds per model second, start-up apart, in the first
+seconds of ``configs/topomap.yaml`` (whose rates settle within 100 ms and rise only over tens of seconds).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ GENN = {1: 0.060, 2: 0.39, 3: 1.67, 4: 5.0, 5: 11.6, 6: 26.0, 7: 50.0}
 def table(
     scales: Annotated[str, typer.Option(help="Scales on one rank.")] = "1,2,3,4,5,6,7,16,32",
     ranks: Annotated[str, typer.Option(help="SCALExRANKS pairs beside them.")] = "4x2,7x2,16x2",
-    repeats: Annotated[int, typer.Option(min=1, help="Fresh processes a figure.")] = 5,
+    repeats: Annotated[int, typer.Option(min=1, help="Fresh processes per figure.")] = 5,
     device: Annotated[str, typer.Option(help="cpu or gpu.")] = "cpu",
     save: Annotated[bool, typer.Option(help="Write tables and figure to scaling/results/.")] = True,
 ) -> None:
@@ -106,8 +106,8 @@ _KEPT = _SHOWN | {
     },
 }
 _LEGEND = (
-    "neurons: a layer; wall s: wall seconds a model second; GeNN: how many times longer GeNN 5.4 at -O3 takes; "
-    "ns/neuron: ns a neuron of a layer and step; Hz: mean rate of the target; bytes: peak memory of all ranks, "
+    "neurons: a layer; wall s: wall seconds per model second; GeNN: how many times longer GeNN 5.4 at -O3 takes; "
+    "ns/neuron: ns per neuron of a layer and step; Hz: mean rate of the target; bytes: peak memory of all ranks, "
     "Python included, by neurons of a layer"
 )
 
@@ -180,7 +180,7 @@ def _draw(rows: list[dict[str, Any]]) -> Figure:
     axes.annotate(
         "real time", (1.0, 1.0), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="0.5", size=8
     )
-    axes.set(xscale="log", yscale="log", xlabel="neurons a layer", ylabel="wall seconds a model second")
+    axes.set(xscale="log", yscale="log", xlabel="neurons per layer", ylabel="wall seconds per model second")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)
     return figure

@@ -1,4 +1,4 @@
-"""One projection at one checkpoint, shard by shard: a value a target neuron, and sums that join to the whole.
+"""One projection at one checkpoint, shard by shard: a value per target neuron, and sums that join to the whole.
 
 These are the tasks that Dask runs, here or on a cluster: each reads the synapses of some shards, writes a value a
 neuron to its own chunks of the results, and returns sums. No task holds more than the synapses of `NEURONS_A_TASK`
@@ -161,7 +161,7 @@ class Partial:
 
 
 def create_arrays(results: Path, subject: Subject, n_times: int) -> None:
-    """Make the empty arrays (time, y, x) that `measure` fills in, one chunk a shard and time."""
+    """Make the empty arrays (time, y, x) that `measure` fills in, one chunk per shard and time."""
     grid, shard = subject.target_grid, ShardGrid.of(subject.target_grid).shard
     group = zarr.open_group(results, mode="a", zarr_format=3).require_group(subject.name)
     for name, (units, meaning) in subject.variables.items():

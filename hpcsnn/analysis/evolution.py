@@ -1,6 +1,6 @@
 """How a run's wiring came about: every checkpoint and every recorded rewiring event, as xarray datasets in Zarr.
 
-``analysis.zarr`` in the run directory has a group a projection (values a target neuron and checkpoint, means with p,
+``analysis.zarr`` in the run directory has a group a projection (values per target neuron and checkpoint, means with p,
 histograms, displacement maps, event counts) and the group ``_populations`` (rates). `hpcsnn.analysis.connectivity` and
 `hpcsnn.analysis.rewiring_events` hold the tasks behind them.
 """
@@ -38,7 +38,7 @@ POPULATIONS = "_populations"
 class Evolution:
     """The results of one run, and what they are results of.
 
-    ``projections`` holds a dataset a projection, ``populations`` the rates; both as written to `path`, read lazily.
+    ``projections`` holds a dataset per projection, ``populations`` the rates; both as written to `path`, read lazily.
     """
 
     path: Path

@@ -122,8 +122,8 @@ def rewiring_figure(results: xr.Dataset, n_targets: int) -> Figure:
             linewidth=1.0,
             label=label,
         )
-    over_time.set(xlabel=_SECONDS, ylabel="events a neuron and s")
-    by_distance.set(xlabel="distance (grid units)", ylabel="events a neuron and s")
+    over_time.set(xlabel=_SECONDS, ylabel="events per neuron and s")
+    by_distance.set(xlabel="distance (grid units)", ylabel="events per neuron and s")
     for axes in (over_time, by_distance):
         axes.set_ylim(bottom=0)
         axes.margins(x=0)
@@ -140,7 +140,7 @@ def rewiring_figure(results: xr.Dataset, n_targets: int) -> Figure:
     for axes, (name, rate) in zip(maps, rates.items(), strict=True):
         image = _heat_map(axes, time, _edges(results.distance.values), np.where(rate > 0, rate, np.nan), norm)
         axes.set(xlabel=_SECONDS, ylabel="distance (grid units)", title=name)
-    figure.colorbar(image, ax=list(maps), label="events a neuron and s").outline.set_linewidth(0.6)  # type: ignore[operator]
+    figure.colorbar(image, ax=list(maps), label="events per neuron and s").outline.set_linewidth(0.6)  # type: ignore[operator]
     return figure
 
 

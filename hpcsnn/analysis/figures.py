@@ -135,7 +135,7 @@ def displacement_figure(name: str, maps: Mapping[str, DisplacementMap], n_target
 
 
 def degrees_figure(wired: dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]]) -> Figure:
-    """Histograms of in-degrees (one entry a target) and weights (one entry a synapse) of each projection."""
+    """Histograms of in-degrees (one entry per target) and weights (one entry per synapse) of each projection."""
     figure = Figure(figsize=(TWO_COLUMNS * 0.75, 1.7 * len(wired) + 0.2), layout="constrained")
     panels = figure.subplots(len(wired), 2, squeeze=False)
     for (name, (in_degree, weight)), (left, right), colour in zip(

@@ -31,7 +31,7 @@ def drawn_sources(
         profile: chance at squared distances 0, 1, .., which need not sum to 1.
 
     Returns:
-        row, dx, dy: one entry a synapse: its target (0 .. n - 1, ascending), its source's place minus its target's.
+        row, dx, dy: one entry per synapse: its target (0 .. n - 1, ascending), its source's place minus its target's.
     """
     places_x, places_y = (np.arange(-((side - 1) // 2), side // 2 + 1) for side in (grid.nx, grid.ny))
     reach = int(np.sqrt(max(len(profile) - 1, 0)))
@@ -60,5 +60,5 @@ def drawn_sources(
 
 
 def shuffled_within_rows(values: NDArray[Any], row: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
-    """`values` (one a synapse, rows ascending) in a random order within each row."""
+    """`values` (one per synapse, rows ascending) in a random order within each row."""
     return values[np.lexsort((random.random(len(values)), row))]

@@ -63,7 +63,7 @@ class Asked:
     ] = "slurm"
     nodes: Annotated[int, _job_option(min=1, help="Nodes.")] = 1
     ranks: Annotated[
-        int | None, _job_option(min=1, help="MPI ranks in all. Default: one a GPU, else by the network's size.")
+        int | None, _job_option(min=1, help="MPI ranks in all. Default: one per GPU, else by the network's size.")
     ] = None
     gpus_per_node: Annotated[
         int | None, _job_option(min=0, help="GPUs of each node. Default: the profile's, else none.")
@@ -86,7 +86,7 @@ class Asked:
 
 
 def launches(command: Callable[..., None], **defaults: Any) -> Callable[..., None]:
-    """Give a command the options of `Asked`, in place of its argument ``asked``; `defaults` go before `Asked`'s own."""
+    """Give a command the options of `Asked` in place of its argument ``asked``; `defaults` take precedence over theirs."""
     keyword = inspect.Parameter.KEYWORD_ONLY
     own = [p.replace(kind=keyword) for p in inspect.signature(command).parameters.values() if p.name != "asked"]
     options = [

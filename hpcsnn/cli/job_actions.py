@@ -33,7 +33,7 @@ def submit_run(configuration: Configuration, out: Path | None, name: str, asked:
     run = out or _free_folder((profile.scratch or Path("runs")) / name)
     logs = (run / "job" / "logs").resolve()
     if dry_run:
-        typer.echo(f"{run}: {request.ranks} ranks on {request.nodes} nodes, {request.memory_gb} GB a node")
+        typer.echo(f"{run}: {request.ranks} ranks on {request.nodes} nodes, {request.memory_gb} GB per node")
         typer.echo(sbatch_script(request, profile, logs, name) if cluster == "slurm" else f"cluster: {cluster}")
         return
     RunDirectory(run).check_free(overwrite=False)

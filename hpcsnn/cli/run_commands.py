@@ -105,7 +105,7 @@ def check(
     overrides: Overrides = [],  # noqa: B006
     ranks: Annotated[int, typer.Option(min=1, help="Number of ranks to plan for.")] = 1,
 ) -> None:
-    """Validate a configuration, print sizes and memory a rank, run nothing."""
+    """Validate a configuration, print sizes and memory per rank, run nothing."""
     with reported():
         from hpcsnn.cli.run_tables import print_sizes
         from hpcsnn.configuration.files import load_configuration

@@ -36,7 +36,7 @@ def print_summary(folder: Path, summary: dict[str, Any]) -> None:
     speed = summary["wall_per_model_s"]
     console.print(
         f"{summary['model_s']:g} s of model time in {summary['wall_s']:.2f} s"
-        + (f" ({speed:.3g} s a second)" if speed is not None else "")
+        + (f" ({speed:.3g} s per second)" if speed is not None else "")
         + f"; digest {summary['digest'][:16]}…; results in {folder}",
         highlight=False,
     )
@@ -72,7 +72,7 @@ def _short(value: float | int | None) -> str:
 
 
 def print_sizes(configuration: Configuration, ranks: int) -> None:
-    """What a configuration will need: neurons, expected synapses and memory a rank."""
+    """What a configuration will need: neurons, expected synapses and memory per rank."""
     console = Console()
     network = configuration.network()
     steps = network.steps(configuration.duration_ms)

@@ -76,7 +76,7 @@ def _projection_view(network: Network, projection: Projection, stage_of: dict[st
 def _model_view(configured: Configured[Model]) -> SimpleNamespace:
     """The model's attributes, its snippets without the blank lines around them, and its constants with their types.
 
-    ``constants`` are one number, ``arrays`` one value a neuron.
+    ``constants`` are one number, ``arrays`` one value per neuron.
     """
     model = configured.model
     attributes = {name: getattr(model, name) for name in model.__dataclass_fields__}

@@ -75,7 +75,7 @@ class Launching(ABC):
 
     @abstractmethod
     def launch(self, kernel: str, items: int, team: bool) -> None:
-        """Start one kernel over `items` items, with LANES threads an item if `team`."""
+        """Start one kernel over `items` items, with LANES threads per item if `team`."""
 
     @abstractmethod
     def replay(self, stages: tuple[Stage, ...]) -> None:

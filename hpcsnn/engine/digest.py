@@ -46,7 +46,7 @@ def synapse_fingerprint(synapses: Mapping[str, NDArray[Any]]) -> int:
 
 
 def input_fingerprint(ids: NDArray[Any], ahead: Sequence[NDArray[Any]]) -> int:
-    """Of input on its way to neurons: for each of the steps to come one whole number a neuron, shape (n,)."""
+    """Of input on its way to neurons: for each of the steps to come one whole number per neuron, shape (n,)."""
     words = (np.ascontiguousarray(values).view(np.uint32).reshape(len(ids), -1).T for values in ahead)
     return fingerprint([ids.astype(np.int32), *itertools.chain.from_iterable(words)])
 

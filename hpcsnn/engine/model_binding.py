@@ -25,8 +25,8 @@ class ValuesForTables(dict[str, Any]):
 
     def __missing__(self, name: str) -> Any:
         raise ConfigurationError(
-            f"{self._model}.{name}: one value a neuron is not allowed; a table of this model depends on it, so it must "
-            "be one number"
+            f"{self._model}.{name}: one value per neuron is not allowed; a table of this model depends on it, so it "
+            "must be one number"
         )
 
 

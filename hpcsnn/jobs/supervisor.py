@@ -1,6 +1,6 @@
 """What a job does: start the ranks, watch them, go on after a crash, stop in time for a requeue.
 
-One process a job, on its first node, whatever the cluster: submitit runs it, restarts it after a requeue, and calls
+One process per job, on its first node, whatever the cluster: submitit runs it, restarts it after a requeue, and calls
 `Supervisor.checkpoint` when a time limit or a preemption is near. What becomes of the run is in ``job/state.json``.
 """
 

@@ -163,7 +163,7 @@ class Variable:
 class PlacementContext:
     """What a table may depend on: the constants, the step, and where this rank's neurons are.
 
-    ``global_id``, ``x`` and ``y`` (int32, one entry a neuron of this rank) describe the neurons that own the table's
+    ``global_id``, ``x`` and ``y`` (int32, one entry per neuron of this rank) describe the neurons that own the table's
     rows; ``nx``, ``ny`` is their population's grid; ``source_nx``, ``source_ny`` that of the sources, for a connector.
     """
 
@@ -192,8 +192,8 @@ class Model:
 
     ``data`` names arguments that are arrays and not numbers (a list of spikes, of synapses); ``check(where, values)``
     may refuse a combination of values by raising ConfigurationError. Where ``OF_NEURONS`` is true, a parameter may also
-    be a distribution or a list: one value a neuron. `KIND` is what the kind is called, `SEES` what its snippets may use
-    beside the model's own names.
+    be a distribution or a list: one value per neuron. `KIND` is what the kind is called, `SEES` what its snippets may
+    use beside the model's own names.
     """
 
     KIND: ClassVar[str] = "model"
@@ -270,7 +270,7 @@ SomeModel = TypeVar("SomeModel", bound=Model, covariant=True)
 class Configured(Generic[SomeModel]):
     """A model with its parameter values; ``reference`` is how a run's configuration names one of a user's file.
 
-    A parameter that has one value a neuron is a distribution or a tuple, in id order.
+    A parameter that has one value per neuron is a distribution or a tuple, in id order.
     """
 
     model: SomeModel
@@ -284,12 +284,12 @@ class Configured(Generic[SomeModel]):
 
     @property
     def of_neurons(self) -> list[str]:
-        """The parameters that have one value a neuron."""
+        """The parameters that have one value per neuron."""
         return [name for name in self.model.parameters if isinstance(self.values[name], (tuple, Normal, Uniform))]
 
     @cached_property
     def arrays(self) -> list[str]:
-        """The constants that have one value a neuron: parameters, and what is derived from them."""
+        """The constants that have one value per neuron: parameters, and what is derived from them."""
         arrays = self.of_neurons
         for name, derived in self.model.derived.items():
             read = {node.id for node in ast.walk(ast.parse(derived.expression)) if isinstance(node, ast.Name)}
@@ -302,7 +302,7 @@ class Configured(Generic[SomeModel]):
         return [(name, ctype) for name, ctype in self.model.constant_types() if name not in self.arrays]
 
     def array_types(self) -> list[tuple[str, str]]:
-        """(name, C++ type of an entry) of the constants that have one value a neuron."""
+        """(name, C++ type of an entry) of the constants that have one value per neuron."""
         return [(name, ctype) for name, ctype in self.model.constant_types() if name in self.arrays]
 
     def constants(self, dt_ms: float) -> dict[str, float | int]:
@@ -322,7 +322,7 @@ class Configured(Generic[SomeModel]):
 
         Args:
             ids: the neurons, shape (n,), global; for the message.
-            drawn: by parameter one value a neuron, shape (n,).
+            drawn: by parameter one value per neuron, shape (n,).
             n_neurons: of the whole population.
 
         Raises:

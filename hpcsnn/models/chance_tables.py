@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-# Expected events a step that `poisson_table` is long enough for: more than 254 are then rarer than 2^-32.
+# Expected events per step that `poisson_table` is long enough for: more than 254 are then rarer than 2^-32.
 MOST_POISSON_EVENTS = 128.0
 
 

@@ -28,7 +28,7 @@ class Connector(Model):
     sources), bounds every target's in-degree and every source's out-degree where the mean says too little.
 
     A connector that knows its synapses beforehand says so: ``explicit_sources`` gives the global ids it may name for
-    given targets, ``listed_targets`` one entry a synapse, ``listed_weights`` the weights it gives;
+    given targets, ``listed_targets`` one entry per synapse, ``listed_weights`` the weights it gives;
     ``check_sizes(where, values, n_sources, n_targets)`` may refuse what does not fit the populations.
     """
 
@@ -136,7 +136,7 @@ def _check_list(where: str, values: Mapping[str, Any]) -> None:
     if not (pre.shape == post.shape == weight.shape and pre.ndim == 1):
         raise ConfigurationError(
             f"{where}: pre, post and weight have shapes {pre.shape}, {post.shape} and {weight.shape}; "
-            "must be one entry a synapse"
+            "must be one entry per synapse"
         )
     if pre.size and min(pre.min(), post.min()) < 0:
         raise ConfigurationError(f"{where}: {min(pre.min(), post.min())} is not allowed; neuron ids must be >= 0")
@@ -180,7 +180,7 @@ def _listed_sources(values: Mapping[str, Any], targets: NDArray[np.int64]) -> ND
 
 ExplicitList = Connector(
     "explicit_list",
-    "The synapses given: pre, post and weight, one entry a synapse.",
+    "The synapses given: pre, post and weight, one entry per synapse.",
     data={"pre": "a list of source ids", "post": "a list of target ids", "weight": "a list of weights"},
     tables={
         "first": Table("int", lambda context: _own_synapses(context)[0]),

@@ -18,7 +18,7 @@ class NeuronModel(PopulationModel):
     Snippets see the parameters, the derived constants, the state by name, ``dt_ms`` and ``input_current`` (the sum of
     the receptors' currents). ``update`` advances the state, ``threshold`` is an expression, ``reset`` runs on a spike.
     Where a snippet mentions ``random``, each ``random.next()`` is a fresh 32-bit number of this neuron and step.
-    A parameter may have one value a neuron; the snippets see their own neuron's, the checks each neuron's.
+    A parameter may have one value per neuron; the snippets see their own neuron's, the checks each neuron's.
     """
 
     KIND: ClassVar[str] = "neuron"
@@ -84,7 +84,7 @@ ALIF = NeuronModel(
     "The LIF with a threshold of V_threshold_mV + beta_mV * adaptation, which each spike raises by one.",
     parameters={
         **LIF.parameters,
-        "beta_mV": Parameter(2.0, "mV", "rise of the threshold a spike", minimum=0.0),
+        "beta_mV": Parameter(2.0, "mV", "rise of the threshold per spike", minimum=0.0),
         "tau_adaptation_ms": Parameter(200.0, "ms", "decay of the threshold's rise", above=0.0),
     },
     derived={**LIF.derived, "adaptation_decay": Derived("exp(-dt_ms / tau_adaptation_ms)")},
@@ -116,7 +116,7 @@ LIFBackground = NeuronModel(
     parameters={
         **LIF.parameters,
         "background_hz": Parameter(8000.0, "Hz", "rate of a neuron's background spikes, all together", minimum=0.0),
-        "background_weight": Parameter(0.5, "units of current", "jump of the current a background spike"),
+        "background_weight": Parameter(0.5, "units of current", "jump of the current per background spike"),
         "background_tau_ms": Parameter(5.0, "ms", "decay time constant of the current", above=0.0),
     },
     derived={**LIF.derived, "background_decay": Derived("exp(-dt_ms / background_tau_ms)")},

@@ -19,10 +19,10 @@ class SourceModel(PopulationModel):
     """A model whose neurons say when they spike next.
 
     Time is cut into windows of ``window_steps`` (a derived constant); ``changes`` says that the stimulus is another one
-    in each, which rules of rewiring can wait for. ``on_window`` runs once a window, ``first_spike``
-    once a window and neuron, ``next_spike`` after each spike; the latter two set ``next_spike`` to a step (``never``,
+    in each, which rules of rewiring can wait for. ``on_window`` runs once per window, ``first_spike``
+    once per window and neuron, ``next_spike`` after each spike; the latter two set ``next_spike`` to a step (``never``,
     or one beyond the window, for none). They see ``step``, ``window``, ``window_end`` (next_spike only), ``id``,
-    ``neuron`` (index of this rank's neuron, for tables that have a row a neuron), the neuron's state, and
+    ``neuron`` (index of this rank's neuron, for tables that have a row per neuron), the neuron's state, and
     ``random4(entity, step, draw)``: four 32-bit random numbers that depend on nothing else.
     """
 
@@ -119,7 +119,7 @@ next_spike = steps > left ? never : step + steps;
 
 Poisson = SourceModel(
     "poisson",
-    "Independent Poisson neurons of one constant rate, at most one spike a step.",
+    "Independent Poisson neurons of one constant rate, at most one spike per step.",
     parameters={"rate_hz": Parameter(20.0, "Hz", "rate of every neuron", minimum=0.0)},
     check_population=lambda where, values, n_neurons, dt_ms: _check_rate(f"{where}.rate_hz", values["rate_hz"], dt_ms),
     # A window only bounds the table of waiting times: the process has no memory.
@@ -165,7 +165,7 @@ def _check_spikes(where: str, values: Mapping[str, Any]) -> None:
         raise ConfigurationError(f"{where}: neurons and times_ms must be lists of numbers ({error})") from None
     if neurons.shape != times.shape or neurons.ndim != 1:
         raise ConfigurationError(
-            f"{where}: neurons has shape {neurons.shape} and times_ms {times.shape}; give one time a neuron's spike"
+            f"{where}: neurons has shape {neurons.shape} and times_ms {times.shape}; give one time per neuron's spike"
         )
     if times.size and not (np.isfinite(times).all() and times.min() >= 0):
         raise ConfigurationError(f"{where}.times_ms: {times.min()} is not allowed; times must be finite and >= 0")
@@ -185,8 +185,8 @@ SpikeArray = SourceModel(
     "spike_array",
     "Neurons that spike at given times, each rounded to the nearest step.",
     data={
-        "neurons": "a list of neuron ids, one a spike",
-        "times_ms": "a list of spike times in ms, one a spike",
+        "neurons": "a list of neuron ids, one per spike",
+        "times_ms": "a list of spike times in ms, one per spike",
     },
     # One window for the whole run.
     derived={"window_steps": Derived("2147483647", "int")},

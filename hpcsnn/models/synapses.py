@@ -12,7 +12,7 @@ from hpcsnn.models.base import Derived, Model, Parameter, Variable
 
 @dataclass(frozen=True)
 class ReceptorModel(Model):
-    """The postsynaptic side of a projection: one set of state variables a target neuron.
+    """The postsynaptic side of a projection: one set of state variables per target neuron.
 
     ``update`` runs every step before the neuron's own update. It sees ``input`` (the weights delivered in this step),
     its own state and constants, and the neuron's state; it adds to ``input_current``.
@@ -27,7 +27,7 @@ class ReceptorModel(Model):
 
 @dataclass(frozen=True)
 class SpikeTrace:
-    """An exponential trace of a neuron's spikes: + 1 a spike, decaying with the parameter named ``tau``."""
+    """An exponential trace of a neuron's spikes: + 1 per spike, decaying with the parameter named ``tau``."""
 
     name: str
     tau: str
@@ -136,8 +136,8 @@ AdditiveSTDP = SynapseModel(
     parameters={
         "tau_plus_ms": Parameter(20.0, "ms", "time constant of potentiation", above=0.0),
         "tau_minus_ms": Parameter(64.0, "ms", "time constant of depression", above=0.0),
-        "a_plus": Parameter(0.02, "weight", "potentiation a pair", minimum=0.0),
-        "a_minus": Parameter(0.0075, "weight", "depression a pair", minimum=0.0),
+        "a_plus": Parameter(0.02, "weight", "potentiation per pair", minimum=0.0),
+        "a_minus": Parameter(0.0075, "weight", "depression per pair", minimum=0.0),
         "w_max": Parameter(0.2, "weight", "upper bound of the weight", above=0.0),
     },
     pre_traces=(SpikeTrace("pre_trace", "tau_plus_ms"),),
@@ -161,8 +161,8 @@ MultiplicativeSTDP = SynapseModel(
     parameters={
         "tau_plus_ms": Parameter(20.0, "ms", "time constant of potentiation", above=0.0),
         "tau_minus_ms": Parameter(20.0, "ms", "time constant of depression", above=0.0),
-        "a_plus": Parameter(0.005, "", "potentiation a pair, as a part of w_max - w", minimum=0.0, maximum=1.0),
-        "a_minus": Parameter(0.00525, "", "depression a pair, as a part of w", minimum=0.0, maximum=1.0),
+        "a_plus": Parameter(0.005, "", "potentiation per pair, as a part of w_max - w", minimum=0.0, maximum=1.0),
+        "a_minus": Parameter(0.00525, "", "depression per pair, as a part of w", minimum=0.0, maximum=1.0),
         "w_max": Parameter(0.2, "weight", "upper bound of the weight", above=0.0),
     },
     pre_traces=(SpikeTrace("pre_trace", "tau_plus_ms"),),
@@ -191,10 +191,10 @@ TripletSTDP = SynapseModel(
         "tau_x_ms": Parameter(101.0, "ms", "time constant of r2, depression of triplets", above=0.0),
         "tau_minus_ms": Parameter(33.7, "ms", "time constant of o1, depression of pairs", above=0.0),
         "tau_y_ms": Parameter(125.0, "ms", "time constant of o2, potentiation of triplets", above=0.0),
-        "a2_plus": Parameter(5e-10, "weight", "potentiation a pair", minimum=0.0),
-        "a3_plus": Parameter(6.2e-3, "weight", "potentiation a triplet", minimum=0.0),
-        "a2_minus": Parameter(7e-3, "weight", "depression a pair", minimum=0.0),
-        "a3_minus": Parameter(2.3e-4, "weight", "depression a triplet", minimum=0.0),
+        "a2_plus": Parameter(5e-10, "weight", "potentiation per pair", minimum=0.0),
+        "a3_plus": Parameter(6.2e-3, "weight", "potentiation per triplet", minimum=0.0),
+        "a2_minus": Parameter(7e-3, "weight", "depression per pair", minimum=0.0),
+        "a3_minus": Parameter(2.3e-4, "weight", "depression per triplet", minimum=0.0),
         "w_max": Parameter(1.0, "weight", "upper bound of the weight", above=0.0),
     },
     pre_traces=(SpikeTrace("r1", "tau_plus_ms"), SpikeTrace("r2", "tau_x_ms")),

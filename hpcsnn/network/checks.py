@@ -75,7 +75,7 @@ def check_initial(where: str, variable: Variable, value: Any, n_neurons: int) ->
         raise ConfigurationError(f"{where}: {value!r} is not allowed; must be numbers") from None
     if array.ndim and array.shape != (n_neurons,):
         raise ConfigurationError(
-            f"{where}: has shape {array.shape}; must be one number or {n_neurons} values, one a neuron"
+            f"{where}: has shape {array.shape}; must be one number or {n_neurons} values, one per neuron"
         )
     good, allowed = np.abs(array) <= LARGEST_NUMBER, "a finite number that a float32 holds"
     if variable.ctype == "int":
@@ -94,7 +94,7 @@ def check_given(where: str, model: Configured[NeuronModel | SourceModel], n_neur
     for name, values in given.items():
         if len(values) != n_neurons:
             raise ConfigurationError(
-                f"{where}.{name}: has {len(values)} values; must be one number or {n_neurons} values, one a neuron"
+                f"{where}.{name}: has {len(values)} values; must be one number or {n_neurons} values, one per neuron"
             )
     if given and len(given) == len(model.of_neurons):
         columns = {name: np.array(values, dtype=np.float64) for name, values in given.items()}

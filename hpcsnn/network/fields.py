@@ -324,8 +324,8 @@ def exchange_fields() -> tuple[Field, ...]:
     """The arrays through which ranks swap spikes, where there are several."""
     return (
         Field("send", "uint32", lambda room: room.most_spikes),
-        Field("outbox", "uint32", lambda room: room.block + 1),
-        Field("inbox", "uint32", lambda room: room.n_ranks * (room.block + 1)),
+        Field("send_block", "uint32", lambda room: room.block + 1),
+        Field("receive_block", "uint32", lambda room: room.n_ranks * (room.block + 1)),
         Field("send_count", "int", _one),
         Field("rounds", "int64", _one),
         # Where spikes arrive on a device that MPI is not given.

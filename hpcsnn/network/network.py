@@ -57,8 +57,8 @@ class Network:
             name: lower-case identifier.
             grid: its `Grid`, or a number of neurons without places.
             model: a neuron or source model with its parameters, such as ``LIF(tau_m_ms=20)``; a neuron model's may each
-                be a number, a distribution, or an array with one value a neuron (in id order).
-            initial: per state variable a number, a distribution, or an array with one value a neuron (in id order).
+                be a number, a distribution, or an array with one value per neuron (in id order).
+            initial: per state variable a number, a distribution, or an array with one value per neuron (in id order).
             record_spikes: keep every spike for `Simulation.spikes`.
 
         Raises:
@@ -105,7 +105,7 @@ class Network:
             target: likewise; it has a neuron model.
             connector: the first wiring, such as ``Gaussian(p_max=0.16, sigma=2.5)``.
             receptor: what a spike does at the target, such as ``ExponentialConductance(tau_ms=5)``.
-            weight: weight of every synapse at its birth (a listed weight goes before it).
+            weight: weight of every synapse at its birth (a listed weight takes precedence).
             synapse: static (default) or plastic synapses.
             delay_ms: one step (default) or more, rounded to steps; or a distribution: every synapse has a delay of its
                 own, which depends on its two neurons and the seed alone. See `hpcsnn.network.delays` for what it means.

@@ -12,7 +12,7 @@ from hpcsnn.planning.memory import estimate
 from hpcsnn.planning.site_profiles import SiteProfile
 from hpcsnn.ranks.partition import place_network
 
-# Below this many neurons a rank, exchanging spikes takes longer than updating neurons.
+# Below this many neurons per rank, exchanging spikes takes longer than updating neurons.
 _NEURONS_A_RANK = 30_000
 _MOST_RANKS_UNASKED = 64
 # Python, libraries, MPI's buffers, and what Python holds of spikes and events until they are written.
@@ -57,7 +57,7 @@ def make_request(
 ) -> Request:
     """Fill in what was not asked for.
 
-    One rank a GPU; on CPUs as many ranks as the profile puts on a node, else one for about 30,000 neurons.
+    One rank per GPU; on CPUs as many ranks as the profile puts on a node, else one for about 30,000 neurons.
 
     Raises:
         ConfigurationError: ranks that do not fit nodes, GPUs or the network.
@@ -87,7 +87,7 @@ def make_request(
 
 
 def _ranks_for(network: Network, tile: int, nodes: int) -> int:
-    """Ranks a node by the network's size."""
+    """Ranks per node by the network's size."""
     neurons = sum(population.size for population in network.populations.values())
     wanted = max(1, min(neurons // _NEURONS_A_RANK, _MOST_RANKS_UNASKED * nodes) // nodes)
     while wanted > 1:

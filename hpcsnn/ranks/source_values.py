@@ -25,8 +25,8 @@ class SourceValues:
         self._by_id, self._sorted_id = by_id, placement.known_id[by_id]
         # For each rank: places of its neurons among those known here; and of neurons here that it knows.
         owner = self._owners(placement)
-        borrowed = np.arange(placement.n_own, placement.n_known)
-        self._from_owner = [borrowed[owner[borrowed] == rank] for rank in range(communicator.size)]
+        halo = np.arange(placement.n_own, placement.n_known)
+        self._from_owner = [halo[owner[halo] == rank] for rank in range(communicator.size)]
         asked = communicator.swap([placement.known_id[places] for places in self._from_owner])
         self._to_others = [self.local(ids) for ids in asked]
 

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from hpcsnn.errors import SimulationError
 from hpcsnn.ranks.communicator import Communicator
 
-# Messages a rank and round: 4 kB blocks cost twice a minimal one, and hold a busy step of 50,000 neurons a rank.
+# Messages per rank and round: 4 kB blocks cost twice a minimal one, and hold a busy step of 50,000 neurons per rank.
 LARGEST_BLOCK = 1023
 SMALLEST_BLOCK = 15
 
 
 def block_size(n_own: int, interval: int, asked: int | None) -> int:
-    """Spikes that a rank sends in the first round of an exchange: 1 % of its neurons a step, unless asked for."""
+    """Spikes that a rank sends in the first round of an exchange: 1 % of its neurons per step, unless asked for."""
     if asked is not None:
         return asked
     return min(max(SMALLEST_BLOCK, n_own * interval // 100), LARGEST_BLOCK)
@@ -55,8 +55,8 @@ class StagedAllgather:
 
     def __init__(self, communicator: Communicator, block: int) -> None:
         self._ranks, self._block = communicator, block
-        self._outbox = np.zeros(block + 1, dtype=np.uint32)
-        self._inbox = np.zeros((communicator.size, block + 1), dtype=np.uint32)
+        self._send_block = np.zeros(block + 1, dtype=np.uint32)
+        self._receive_block = np.zeros((communicator.size, block + 1), dtype=np.uint32)
 
     @property
     def capacity(self) -> int:
@@ -68,11 +68,11 @@ class StagedAllgather:
         sent, more = 0, True
         while more:
             part = messages[sent : sent + self._block]
-            self._outbox[0] = len(messages) - sent
-            self._outbox[1 : 1 + len(part)] = part
-            self._ranks.gather_blocks(self._outbox, self._inbox)
+            self._send_block[0] = len(messages) - sent
+            self._send_block[1 : 1 + len(part)] = part
+            self._ranks.gather_blocks(self._send_block, self._receive_block)
             sent += len(part)
-            left = self._inbox[:, 0].astype(np.int64)
+            left = self._receive_block[:, 0].astype(np.int64)
             more = bool((left > self._block).any())
             left[self._ranks.rank] = 0
-            yield self._inbox[:, 1:][np.arange(self._block)[None, :] < left[:, None]]
+            yield self._receive_block[:, 1:][np.arange(self._block)[None, :] < left[:, None]]

@@ -68,7 +68,7 @@ class Checkpointer:
         run: the run directory.
         configuration: resolved, for the manifests.
         keep: how many of the newest stay.
-        record_files: files of the record segments that are true so far, with their checksums.
+        record_files: files of the record segments that are valid so far, with their checksums.
         segments: names of those segments, if the run goes on from a checkpoint.
     """
 

@@ -140,7 +140,7 @@ def commit(
         partial: the group as written.
         network_files: files whose checksums the writing ranks have taken; the rest are taken here.
         configuration: resolved.
-        segments, record_files: of the records that are true up to this step.
+        segments, record_files: of the records that are valid up to this step.
     """
     checkpoint = Checkpoint(run, step)
     rest = [file for file in files_below(partial) if file.as_posix() not in network_files]

@@ -115,7 +115,7 @@ def write_shards(path: Path, snapshot: Snapshot) -> Iterator[Path]:
 
 
 def _neighbours(shards: ShardGrid, wanted: NDArray[np.intp], most: int) -> list[list[int]]:
-    """The wanted shards, neighbours in x together up to `most`: Zarr takes a millisecond a call, for little or much."""
+    """The wanted shards, neighbours in x together up to `most`: Zarr takes a millisecond per call, however little."""
     apart = (np.diff(wanted) > 1) | (np.diff(wanted // shards.columns) > 0)
     runs = np.split(wanted, np.flatnonzero(apart) + 1)
     return [run[first : first + most].tolist() for run in runs for first in range(0, len(run), most)]

@@ -1,4 +1,4 @@
-"""Recorded spikes and rewiring events on disk, in segments of model time; a checkpoint says which segments are true.
+"""Recorded spikes and rewiring events on disk, in segments of model time; a checkpoint says which segments are valid.
 
 ``records/STEPS/rank_R.zarr`` is one Zarr group a rank and segment (STEPS is first-last, the last not included), with
 arrays ``spikes/POPULATION`` (n, 2: step, id) and ``events/PROJECTION`` (n, 4: step, pre, post, what), int32. A segment

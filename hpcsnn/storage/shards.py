@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from hpcsnn.network import Grid
 from hpcsnn.ranks.communicator import Communicator
 
-# About so many shards a side: enough writers, and hundreds of files for a million neurons, not millions.
+# About so many shards per side: enough writers, and hundreds of files for a million neurons, not millions.
 _SHARDS_A_SIDE = 4
-# Zarr takes a fraction of a millisecond a chunk: the default tile is the smallest that is worth its own, and chunks are
-# as large as is still light to read alone (256 kB a variable).
+# Zarr takes a fraction of a millisecond per chunk: the default tile is the smallest that is worth its own, and chunks
+# are as large as is still light to read alone (256 kB per variable).
 _SMALLEST_SIDE, _LARGEST_CHUNK_SIDE = 8, 256
 
 

@@ -27,7 +27,7 @@ class Part:
     Attributes:
         ids: global, shape (n,).
         rows: by projection the synapses onto them, in the order of `ids`.
-        columns: by array path one value a neuron, shape (n,), in an order that is cheaper to copy.
+        columns: by array path one value per neuron, shape (n,), in an order that is cheaper to copy.
         places: where in `columns` each of `ids` is, shape (n,).
     """
 
@@ -68,7 +68,7 @@ class Part:
 
 @dataclass(frozen=True)
 class DiskArray:
-    """An array on disk: one value a neuron of a population; if ``room`` is not 0, room for so many synapses a shard."""
+    """An array on disk: one value per neuron of a population; ``room`` of 0: none, else synapses per shard."""
 
     population: str
     dtype: np.dtype[Any]

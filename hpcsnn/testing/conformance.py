@@ -152,7 +152,7 @@ class RuleConformance:
         assert plain == self._digest()
 
     def test_tiles_do_not_matter(self) -> None:
-        """One digest with tiles of 1 and of 16 neurons a side."""
+        """One digest with tiles of 1 and of 16 neurons per side."""
         assert self._digest(tile=1) == self._digest(tile=16)
 
     def test_racing_threads_do_not_matter(self) -> None:

@@ -10,7 +10,7 @@ DEVICE float decayed(const Trace trace, const int step, const DecayTable table) 
 // What random numbers of the whole run depend on: the user's seed.
 DEVICE RandomKey key_of(const Control* control) { return {control->seed0, control->seed1}; }
 
-// Synapses that went from a target are replaced by trying this many sources an update; the rest waits for the next.
+// Synapses that went from a target are replaced by trying this many sources per update; the rest waits for the next.
 constexpr int REPLACEMENT_TRIES = 1024;
 
 // Exponential decay reaches numbers so small that processors stop to handle them; nothing here depends on those.

@@ -90,7 +90,7 @@ struct Probability {
 
 DEVICE bool chance(const uint32 random, const Probability p) { return random < p.threshold; }
 
-// Steps to wait for the first success of a Bernoulli trial a step, or length + 1 if there is none in `length` steps.
+// Steps to wait for the first success of a Bernoulli trial per step, or length + 1 if there is none in `length` steps.
 // survival[k - 1] = (chance of no success in k trials) * 2^32 - 1: the geometric distribution, inverted by bisection.
 DEVICE int waiting_steps(const uint32* survival, const int length, const uint32 random) {
     if (length <= 0 || random <= survival[length - 1]) return length + 1;

@@ -120,7 +120,7 @@ KERNEL rewire_{{ projection.name }}(Network* net) {
                 projection.attempt_distance[n], projection.attempt_decision[n]};
 //% if not rule.select.pick
             if (attempt.source < 0) continue;
-            bool again = false;  // a slot is tried at most once an update
+            bool again = false;  // a slot is tried at most once per update
             for (int k = first; k < n; ++k)
                 again |= projection.attempt_target[k] == projection.attempt_target[n]
                          && projection.attempt_source[k] == projection.attempt_source[n];

@@ -98,7 +98,7 @@ KERNEL replace_{{ projection.name }}(Network* net) {
         int* tried = &projection.replace_tried[target];
         const bool full = !projection.rows_grow && projection.in_degree[target] >> projection.row_shift;
         if (full && projection.target_owed[target] > 0 && *tried < REPLACEMENT_TRIES) {
-            atomic_add(projection.refused, (uint64)1);  // once an update; it is owed still
+            atomic_add(projection.refused, (uint64)1);  // once per update; it is owed still
             *tried = REPLACEMENT_TRIES;
         }
         for (; projection.target_owed[target] > 0 && *tried < REPLACEMENT_TRIES; *tried += 1) {

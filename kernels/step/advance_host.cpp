@@ -53,16 +53,16 @@ static void exchange_spikes(Network* net) {
     int sent = 0;
     for (bool more = true; more;) {
         const int left = total - sent, n = left < e.block ? left : e.block;
-        e.outbox[0] = (uint32)left;
-        memcpy(e.outbox + 1, e.send + sent, (size_t)n * sizeof(uint32));
-        if (allgather(e, e.outbox, e.block + 1, e.inbox) != 0) {
+        e.send_block[0] = (uint32)left;
+        memcpy(e.send_block + 1, e.send + sent, (size_t)n * sizeof(uint32));
+        if (allgather(e, e.send_block, e.block + 1, e.receive_block) != 0) {
             halt(net->control, EXCHANGE_FAILED, 0, 0, 0);
             return;
         }
         sent += n;
         more = false;
         for (int rank = 0; rank < e.n_ranks; ++rank) {
-            const uint32* box = e.inbox + (size_t)rank * (e.block + 1);
+            const uint32* box = e.receive_block + (size_t)rank * (e.block + 1);
             const int there = (int)box[0];
             more |= there > e.block;
             if (rank == e.rank) continue;

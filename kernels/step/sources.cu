@@ -1,5 +1,5 @@
 // A population that spikes by itself. Each neuron holds the step of its next spike; drawing it again costs a random
-// number a spike and one a window, instead of one a step.
+// number per spike and one per window, instead of one per step.
 {%- set population = source_population %}
 
 // What the model's snippets see of one neuron. `next_spike` beyond the window means none in this window.

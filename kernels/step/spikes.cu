@@ -18,7 +18,7 @@ template <class Population> DEVICE int known_index(const Population& population,
     return known_index(population, id - y * population.nx, y);
 }
 
-// A spike of neuron `index` of this rank: into the ring, the fingerprint, the rate histogram, the log, the mail.
+// A spike of neuron `index` of this rank: into the ring, the fingerprint, the rate histogram, the log, the send buffer.
 template <class Population> DEVICE void emit(Network* net, Population& population, const int index) {
     const Control& control = *net->control;
     const int slot = control.step & population.ring_mask;

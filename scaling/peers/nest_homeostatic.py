@@ -192,7 +192,7 @@ def kept(runs: list[dict[str, Any]], model_s: float, every_s: float) -> dict[str
 
 
 def written(result: dict[str, Any], path: Path) -> None:
-    """JSON with one series a line."""
+    """JSON with one series per line."""
     lines = []
     for name, value in compact(result).items():
         if isinstance(value, dict):

@@ -11,7 +11,7 @@ TAU_VACANT = 0.1
 
 
 class Elements:
-    """One side's elements, an entry a neuron: z (float64) and bound (int64)."""
+    """One side's elements, an entry per neuron: z (float64) and bound (int64)."""
 
     def __init__(self, z: np.ndarray) -> None:
         self.z = np.array(z, float)

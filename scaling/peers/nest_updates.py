@@ -146,7 +146,9 @@ def c_autapses_can_be_forbidden_and_multapses_cannot() -> str:
         update()
         seen.append(len(endpoints("ex")))
     assert seen == [2, 0, 2], seen
-    return "a neuron, two elements a side: two autapses; none with allow_autapses False, two with allow_multapses False"
+    return (
+        "a neuron, two elements per side: two autapses; none with allow_autapses False, two with allow_multapses False"
+    )
 
 
 def d_an_update_sees_elements_of_its_own_time() -> str:

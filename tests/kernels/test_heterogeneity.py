@@ -1,4 +1,4 @@
-"""Parameters that have one value a neuron: against the oracle, on any ranks, and what is refused."""
+"""Parameters that have one value per neuron: against the oracle, on any ranks, and what is refused."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_a_table_is_the_same_for_all_neurons():
     network = Network(seed=1)
     network.add_population("cells", 2, Tabled(height=[1, 2]))
     with pytest.raises(
-        ConfigurationError, match=r"^tabled\.height: one value a neuron is not allowed; a table of this"
+        ConfigurationError, match=r"^tabled\.height: one value per neuron is not allowed; a table of this"
     ):
         Simulation(network, device=QUICK)
 
@@ -214,7 +214,9 @@ def test_neurons_with_a_background_may_differ_in_all_but_its_table():
     v = differing.neurons("cells")["V_mV"]
     assert v[0] == -70
     assert (np.diff(v) > 0).all()
-    with pytest.raises(ConfigurationError, match=r"^lif_background\.background_hz: one value a neuron is not allowed"):
+    with pytest.raises(
+        ConfigurationError, match=r"^lif_background\.background_hz: one value per neuron is not allowed"
+    ):
         simulation(background_hz=[1.0, 2.0, 3.0, 4.0])
     said = r"^populations\.cells\.model\.lif_background\.background_hz: 1e\+08 is not allowed; .*for neuron 0"
     with pytest.raises(ConfigurationError, match=said):

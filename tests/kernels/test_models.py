@@ -26,7 +26,7 @@ AdaptiveLIF = NeuronModel(
     parameters={
         "tau_ms": Parameter(10.0, "ms", "membrane time constant", above=0.0),
         "tau_threshold_ms": Parameter(100.0, "ms", "decay of the threshold's rise", above=0.0),
-        "rise": Parameter(0.5, "", "rise of the threshold a spike"),
+        "rise": Parameter(0.5, "", "rise of the threshold per spike"),
         "drive": Parameter(0.15, "", "constant input a step"),
     },
     derived={"keep": Derived("exp(-dt_ms / tau_ms)"), "keep_rise": Derived("exp(-dt_ms / tau_threshold_ms)")},

@@ -110,5 +110,5 @@ def test_a_table_sees_where_neurons_are_and_constants_that_are_one_number():
     np.testing.assert_array_equal(seen["y"] * GRID.nx + seen["x"], placement.global_id)
     assert (seen["nx"], seen["ny"], seen["dt_ms"]) == (GRID.nx, GRID.ny, DT_MS)
     varied = cell(tau_m_ms=models.Normal(20, 1, low=10))
-    with pytest.raises(ConfigurationError, match=r"^cell\.tau_m_ms: one value a neuron is not allowed; a table of"):
+    with pytest.raises(ConfigurationError, match=r"^cell\.tau_m_ms: one value per neuron is not allowed; a table of"):
         made_tables(varied, DT_MS, placement)

@@ -104,9 +104,9 @@ class RewiringRule(Model):
        is tried goes, ``reason`` why (an index into ``reasons``), ``form`` the chance that one forms.
     4. ``per_target`` runs for each target with all its synapses, which it may ``remove(place)``; it may ``propose(id)``
        up to ``proposals`` sources.
-    5. Ranks meet, if the rule has ``sums`` (whole numbers, one a target, added up over all), ``replace`` (what went is
-       replaced at random places of the same target, or anywhere in the projection) or ``pairing``; synapses that were
-       proposed form.
+    5. Ranks meet, if the rule has ``sums`` (whole numbers, one per target, added up over all), ``replace`` (what went
+       is replaced at random places of the same target, or anywhere in the projection) or ``pairing``; synapses that
+       were proposed form.
 
     ``initial`` gives a new synapse's variables, the weight alone as a text or several by name; the others start at the
     projection's weight and the variables' initial values. Chances are numbers, true or false, or parameters that are

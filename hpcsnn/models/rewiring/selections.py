@@ -12,7 +12,7 @@ from hpcsnn.models.distance_profiles import displacements_within, gaussian_by_sq
 from hpcsnn.models.rewiring.rule import NOBODY, Selection
 
 ATTEMPTS = {
-    "attempts": Parameter(10, "", "attempts a block and update", ctype="int", minimum=1),
+    "attempts": Parameter(10, "", "attempts per block and update", ctype="int", minimum=1),
     "block_side": Parameter(16, "grid units", "side of a block of targets", ctype="int", minimum=1),
 }
 
@@ -60,7 +60,7 @@ def _local_table(part: int) -> Table:
 
 LOCAL = Selection(
     "local",
-    "The source is drawn from a Gaussian around the target: the rate a neuron does not fall with the network's size.",
+    "The source is drawn from a Gaussian around the target: the rate per neuron does not fall with the network's size.",
     parameters={**ATTEMPTS, "sigma": Parameter(2.5, "grid units", "width of the Gaussian", above=0.0)},
     tables={
         "local_dx": _local_table(0),
