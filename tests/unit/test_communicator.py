@@ -135,7 +135,7 @@ def test_what_arrives_is_the_receivers_own(way):
     assert way(3, work) == [[0, 0]] * 3
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.sampled_from(SIZES), st.lists(st.sampled_from(["gather", "swap", "total", "broadcast"]), max_size=8))
 def test_calls_in_a_row_do_not_mix(n, calls):
     """What is gathered in the k-th call is of the k-th call, though some ranks are there sooner."""

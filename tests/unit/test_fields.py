@@ -45,7 +45,7 @@ def declared(fields):
     return [(field.name, f"const {field.ctype}*" if field.constant else f"{field.ctype}*") for field in fields]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(networks())
 def test_the_pointers_of_a_struct_are_the_fields_of_its_owner(network):
     for population in network.populations.values():
@@ -61,7 +61,7 @@ def test_the_pointers_of_a_struct_are_the_fields_of_its_owner(network):
     assert left == {"control"}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(networks(), st.sampled_from([1, 4]))
 def test_every_array_is_bound_where_its_struct_points(network, tile):
     """All fields but those that the host makes when they are needed are there from the start, and nothing else is."""
@@ -89,7 +89,7 @@ def test_every_array_is_bound_where_its_struct_points(network, tile):
     assert len(set(starts)) == len(starts), "two arrays are in one place"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(networks())
 def test_arrays_begin_as_long_and_with_what_the_table_says(network):
     placements = place_network(network, 4, 0, 1)
@@ -134,7 +134,7 @@ def check(state, owner, fields, room, n_own, n_source=0):
 SOURCES = (Neurons.SOURCE, Neurons.KNOWN_SOURCE)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(networks())
 def test_a_struct_has_a_name_once(network):
     parts = [population_struct(population) for population in network.populations.values()]
@@ -144,7 +144,7 @@ def test_a_struct_has_a_name_once(network):
         assert len(set(names)) == len(names)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(networks())
 def test_paths_on_disk_are_of_one_array(network):
     for projection in network.projections.values():
@@ -183,7 +183,7 @@ class OneOfThree(Alone):
         return [value] * 3
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.sampled_from([0.05, 0.1, 1.0]), st.floats(0.5, 500))
 def test_the_tables_of_a_decay_reach_until_nothing_is_left(dt_ms, tau_ms):
     fine, coarse = decay_fields(dt_ms, tau_ms)

@@ -27,7 +27,7 @@ def all_arrays(network):
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(networks())
 def test_each_array_of_neurons_is_given_once_with_its_population(network):
     expected = Counter()
@@ -48,7 +48,7 @@ def test_each_array_of_neurons_is_given_once_with_its_population(network):
     assert set(expected.values()) == {1}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(networks(), st.integers(0, 100))
 def test_a_path_on_disk_is_one_arrays(network, step):
     state = RankState(network, place_network(network, 8, 0, 1), HostDevice(), Alone(), log_entries=1)
@@ -76,7 +76,7 @@ def path_of(column, kept, projections):
     return f"projections/{owner}/rule/{side}/{name}" if name else f"projections/{owner}/receptor/{rest}"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(networks())
 def test_a_column_leads_back_to_its_path(network):
     for name, population in network.populations.items():
@@ -101,7 +101,7 @@ def test_what_is_no_folder_of_variables_is_no_column():
         assert column_of(path) is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(networks(), st.integers(0, 2**31 - 2**17))
 def test_what_is_written_to_an_entry_on_disk_is_in_the_array(network, step):
     """And nothing else of the array changes: every view has bytes of its own, one entry per neuron or more."""
@@ -134,7 +134,7 @@ def delayed(n, low_ms, high_ms):
     return network.projections["aa"].delays, array
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 6), st.integers(1, 40), st.integers(0, 40), st.integers(0, 10**6))
 def test_input_on_its_way_is_stored_by_how_far_it_is_ahead(n, first, more, step):
     delays, array = delayed(n, 0.1 * first, 0.1 * (first + more))

@@ -37,7 +37,7 @@ def pairs_of(offers, demands):
     return [(source, rank, index) for (_, source), (_, _, rank, index) in met]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SIZES, OFFERS, DEMANDS, st.data())
 def test_the_nth_offer_meets_the_nth_demand(n, offers, demands, data):
     offered = spread(data, offers, n)
@@ -53,7 +53,7 @@ def test_the_nth_offer_meets_the_nth_demand(n, offers, demands, data):
         assert pairs.tolist() == [[index, source] for source, there, index in expected if there == rank]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(OFFERS, DEMANDS, st.data())
 def test_ranks_find_the_pairs_that_one_rank_finds(offers, demands, data):
     """The same sources for every target, in the same order, wherever targets and offers are."""
@@ -70,7 +70,6 @@ def test_ranks_find_the_pairs_that_one_rank_finds(offers, demands, data):
         assert sum(map(len, found)) == len(alone)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 99), st.integers(-3, 4)), max_size=20))
 def test_elements_are_counted_from_zero_neuron_by_neuron(counts):
     ids, numbers = (np.array(column, dtype=np.int32) for column in zip(*counts, strict=True)) if counts else (

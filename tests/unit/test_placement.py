@@ -29,7 +29,7 @@ def wired(connector, source=SQUARE, target=SQUARE, rewiring=None):
     return network
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 20), st.integers(1, 20), TILES)
 def test_tiles_cut_the_grid_into_rectangles(nx, ny, side):
     tiling = Tiling.of(Grid(nx, ny), side)
@@ -48,7 +48,6 @@ def test_tiles_cut_the_grid_into_rectangles(nx, ny, side):
     assert (seen >= 0).all()
 
 
-@settings(deadline=None)
 @given(st.integers(1, 300), TILES)
 def test_a_row_of_neurons_is_cut_into_runs_as_long_as_tiles_are_large(n, side):
     tiling = Tiling.of(Grid(n, 1), side)
@@ -81,7 +80,7 @@ def test_one_tile_of_all_the_cost_leaves_one_for_each_rank():
         assert parts.sum() == 6
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(SIDES, SIDES, TILES, st.data())
 def test_coordinates_are_those_of_the_own_neurons(nx, ny, side, data):
     network = wired(models.AllToAll(), Grid(nx, ny), Grid(nx, ny))
@@ -129,7 +128,7 @@ def test_one_to_one_needs_the_targets_own_numbers(n):
         assert ids == tiles_with(source, 2, wanted) | set(placement["a"].global_id.tolist())
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.sets(st.tuples(st.integers(0, 39), st.integers(0, 62)), max_size=40), st.sampled_from([1, 2, 3, 5]))
 def test_a_list_needs_the_tiles_of_the_sources_listed(pairs, n):
     source, target = Grid(10, 4), Grid(7, 9)

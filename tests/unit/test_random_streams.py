@@ -16,7 +16,6 @@ INDICES = st.integers(0, 2**21)
 TAG_SHIFT = 24
 
 
-@settings(deadline=None)
 @given(st.tuples(st.sampled_from(Purpose), INDICES), st.tuples(st.sampled_from(Purpose), INDICES))
 def test_streams_of_other_purposes_or_owners_differ(one, other):
     assert (stream(*one) == stream(*other)) == (one == other)
@@ -28,7 +27,6 @@ def test_streams_have_no_gaps():
     assert sorted(numbers) == list(range(50 * len(Purpose)))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(Purpose), INDICES), unique=True, max_size=20))
 def test_a_tag_makes_of_every_stream_another_one(streams):
     numbers = [stream(*one) for one in streams]
@@ -42,7 +40,7 @@ def test_tags_fit_into_their_bits():
     assert len(set(Tag)) == len(Tag.__members__)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(networks())
 def test_no_two_parts_of_a_network_draw_from_one_stream(network):
     kernels = [kernel for name in network.projections for kernel in (f"share_{name}", f"meet_{name}")]

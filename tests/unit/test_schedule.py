@@ -37,7 +37,7 @@ def place(kind):
     return "rewiring" if kind in UPDATE else "deliver" if kind == "trace" else kind
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(networks(), RANKS)
 def test_stages_come_in_the_order_of_a_step(network, n_ranks):
     stages = schedule(network, n_ranks)
@@ -53,7 +53,7 @@ def test_stages_come_in_the_order_of_a_step(network, n_ranks):
         assert owners == sorted(owners, key=declared.index)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(networks(), RANKS)
 def test_everyone_has_the_stages_that_its_model_needs(network, n_ranks):
     expected = {("begin_step", None), ("end_step", None)}
@@ -74,7 +74,7 @@ def test_everyone_has_the_stages_that_its_model_needs(network, n_ranks):
     assert rewired == {name for name, projection in network.projections.items() if projection.rewiring is not None}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(networks(), RANKS)
 def test_a_stage_names_numbers_that_are_in_the_struct(network, n_ranks):
     """How many items a kernel loops over, and every how many steps it runs."""
@@ -90,7 +90,7 @@ def test_a_stage_names_numbers_that_are_in_the_struct(network, n_ranks):
         assert not stage.team or stage.items
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(networks(), RANKS)
 def test_triggers_and_phases(network, n_ranks):
     stages = schedule(network, n_ranks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcsnn.models.snippet_text import cleaned, is_body, without_comments
@@ -22,7 +22,6 @@ COMMENTS = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(LINES, st.integers(0, 7), st.integers(0, 3), st.integers(0, 3))
 def test_indentation_and_blank_lines_around_do_not_count(lines, indent, before, after):
     text = "\n".join(lines)
@@ -30,7 +29,6 @@ def test_indentation_and_blank_lines_around_do_not_count(lines, indent, before, 
     assert cleaned(around) == cleaned(text)
 
 
-@settings(deadline=None)
 @given(LINES)
 def test_what_is_inside_stays_as_it_was_written(lines):
     """Every line but blank ones at both ends, each short of the same number of spaces."""
@@ -56,7 +54,6 @@ def test_a_tab_is_as_wide_as_it_looks():
     assert "\t" not in cleaned("a =\t2;\n\tb\t= 3;")
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(CODE, COMMENTS), max_size=5), CODE)
 def test_a_comment_is_a_blank(pieces, last):
     """What is left is the code, in order, with a blank, or the end of the line, where each comment was."""

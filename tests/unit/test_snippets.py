@@ -6,7 +6,7 @@ import re
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcsnn.codegen.snippets import KERNELS, SnippetBook, numbered
@@ -35,7 +35,6 @@ def places(source):
         number += 1
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(OWN, TEXTS), max_size=6), OWN)
 def test_every_line_leads_back_to_its_snippet_or_its_kernel(pieces, last):
     book = SnippetBook()
@@ -55,7 +54,6 @@ def test_every_line_leads_back_to_its_snippet_or_its_kernel(pieces, last):
         assert {(snippet, number + 1) for number in range(len(texts[snippet]))} <= set(seen)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["a;", " a;", "\n a;\n", "b;", "a; // b;"]), max_size=8))
 def test_a_text_is_kept_once_however_often_it_is_pasted(texts):
     book = SnippetBook()

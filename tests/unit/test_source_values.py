@@ -42,7 +42,7 @@ def on_placements(network, side, n, work):
     return on_ranks(n, there)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(layouts(), st.sampled_from([np.int32, np.float32]))
 def test_all_know_what_the_owner_says(layout, dtype):
     network, side, n = layout
@@ -53,7 +53,7 @@ def test_all_know_what_the_owner_says(layout, dtype):
         assert shared.tolist() == dense[placement.known_id].tolist()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(layouts(), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.3, 1.0]))
 def test_owners_get_the_sum_of_what_all_know(layout, seed, share):
     """Over all ranks, with many zeros, which do not travel."""
@@ -71,7 +71,7 @@ def test_owners_get_the_sum_of_what_all_know(layout, seed, share):
         assert total.tolist() == dense[placement.global_id].tolist()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(layouts(), st.data())
 def test_neurons_are_found_by_their_global_ids(layout, data):
     network, side, n = layout

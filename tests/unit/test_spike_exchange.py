@@ -22,7 +22,7 @@ def messages(rank, exchange, n):
     return np.arange(n, dtype=np.uint32) + (exchange << 24) + (rank << 16)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(COUNTS, st.sampled_from([1, 2, 7, 8]))
 def test_every_round_brings_the_next_block_of_every_other_rank(counts, block):
     def work(ranks):
@@ -66,7 +66,6 @@ def test_a_block_that_is_just_full_needs_no_second_round():
     assert on_ranks(2, rounds) == [2, 2]
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10**7), st.integers(1, 1000))
 def test_a_block_holds_one_spike_in_a_hundred_neurons_and_steps(n_own, interval):
     block = block_size(n_own, interval, None)

@@ -56,7 +56,7 @@ def assert_alike(name, ctype, declared, known):
             assert_alike(kind, of_python, declared, known[: known.index(kind)])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(networks())
 def test_text_and_ctypes_have_the_same_members_in_the_same_order(network):
     struct = network_struct(network)
@@ -84,7 +84,7 @@ def test_a_network_of_other_sizes_and_numbers_has_the_same_text():
 STRUCTS = st.deferred(lambda: st.lists(st.sampled_from([*TYPES, "DecayTable", "const float*"]) | STRUCTS, max_size=5))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(STRUCTS)
 def test_structs_within_structs_and_empty_ones(kinds):
     """An empty struct has a member that is not used in both languages: C++ would give it a byte, ctypes none."""

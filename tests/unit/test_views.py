@@ -25,7 +25,7 @@ def viewed(network, n_ranks=1):
     return stages, [population_view(network, one, stage_of) for one in network.populations.values()]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(networks(), RANKS)
 def test_stages_are_seen_with_their_calls_and_the_ends_of_phases(network, n_ranks):
     stages, _ = viewed(network, n_ranks)
@@ -40,7 +40,7 @@ def test_stages_are_seen_with_their_calls_and_the_ends_of_phases(network, n_rank
     assert views[-1].ends_phase
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(networks(), RANKS)
 def test_populations_and_projections_are_seen_as_they_were_declared(network, n_ranks):
     stages, views = viewed(network, n_ranks)
@@ -78,7 +78,7 @@ def bound_names(text):
     return dict(re.findall(r"const [\w*]+ (\w+) = owner\.(\w+);", text))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(networks())
 def test_a_models_names_are_bound_to_members_of_its_struct(network):
     _, views = viewed(network)
@@ -111,7 +111,7 @@ def check_bound(view, prefix, configured, struct):
     assert [name for name, _ in view.arrays] == [name for name, _ in configured.array_types()]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(networks())
 def test_a_model_sees_its_own_names(network):
     _, views = viewed(network)
