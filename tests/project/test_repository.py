@@ -11,6 +11,8 @@ import yaml
 
 import hpcsnn
 
+pytestmark = pytest.mark.quick
+
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]
