@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import email
 import os
-import subprocess
 import sys
 import tarfile
 import zipfile
@@ -13,14 +12,13 @@ from pathlib import Path
 import pytest
 
 import hpcsnn
+from support.processes import completed
 
 ROOT = Path(__file__).parents[2]
 
 
 def succeeds(*command, cwd=ROOT, **environment):
-    done = subprocess.run(
-        command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, timeout=550, check=False
-    )
+    done = completed(command, 550, cwd=cwd, env={**os.environ, **environment})
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from support.processes import completed
+
+pytestmark = pytest.mark.quick
+
 ROOT = Path(__file__).parents[2]
 WIDTH = 120
 FILES = sorted(path for path in (ROOT / "kernels").rglob("*") if path.is_file())
@@ -53,7 +57,7 @@ def test_clang_format_would_change_nothing():
     if program is None:
         pytest.skip("needs clang-format (pip install clang-format)")
     command = [program, "--style=file", "--dry-run", "-Werror", *map(str, PLAIN)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
+    done = completed(command, cwd=ROOT)
     assert done.returncode == 0, done.stderr
 
 
@@ -64,5 +68,5 @@ def test_clang_format_finds_what_is_out_of_style():
         pytest.skip("needs clang-format (pip install clang-format)")
     style = f"--style=file:{ROOT / '.clang-format'}"
     source = "DEVICE int first(const int *of) { return of[0]; }\nDEVICE int second(const int* of) {return of[1];}\n"
-    done = subprocess.run([program, style], input=source, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([program, style], input=source, capture_output=True, text=True, check=True)
     assert done.stdout == source.replace("int *of", "int* of").replace("{return of[1];}", "{ return of[1]; }")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.quick
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "hpcsnn"
 MOST_MODULES, MOST_LINES = 12, 400

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import hpcsnn.testing
 from hpcsnn import models
 from hpcsnn.models.registry import KINDS, registered
 from hpcsnn.storage import checkpoints, network_store
+from support.processes import completed
 
 ROOT = Path(__file__).parents[2]
 READY = {
@@ -27,7 +27,7 @@ def reference(tmp_path_factory):
     """The pages of the reference as they are built, by name."""
     site = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=550, check=False)
+    done = completed(command, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     assert not list(site.rglob("*.py"))
     return {path.parent.name: path.read_text() for path in (site / "api").glob("*/index.html")}

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.quick
 
 TESTS = Path(__file__).parent.parent
 FILES = sorted(set(TESTS.rglob("*.py")) - {Path(__file__)})  # of which this one has examples
-_PRIVATE = re.compile(r"_[A-Za-z]\w*(?<!_)")  # what ends in _ too is ctypes' own, and public
+_PRIVATE = re.compile(r"_[A-Za-z]\w*(?<!_)")  # ctypes says _fields_ of what is public
 # In text, as patches and the scripts of ranks name it: of hpcsnn's modules, or of anything but self and os.
 _PRIVATE_OF_HPCSNN = re.compile(r"\bhpcsnn[\w.]*\._[A-Za-z]\w*")
 _PRIVATE_OF_ANYTHING = re.compile(r"\b(?!self\.|os\.)\w+\._[A-Za-z]\w*")
@@ -73,6 +73,24 @@ def test_no_test_imports_another():
 def test_no_test_reaches_into_what_is_private():
     found = {str(path.relative_to(TESTS)): private_names(path.read_text()) for path in FILES}
     assert not {path: names for path, names in found.items() if names}
+
+
+def keywords(text):
+    """Keywords of calls, as ``function(keyword``; a method without what it is of."""
+    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    return {f"{ast.unparse(call.func).split('.')[-1]}({keyword.arg}" for call in calls for keyword in call.keywords}
+
+
+def test_limits_and_examples_do_not_depend_on_the_machine():
+    """Processes get their limits from `support.processes`, hypothesis its profile from `conftest`."""
+    own = {"run(timeout", "check_output(timeout", "communicate(timeout"}
+    own |= {f"settings({name}" for name in ("deadline", "derandomize", "database", "suppress_health_check")}
+    tests = [path for path in FILES if path.name.startswith("test_")]
+    found = {str(path.relative_to(TESTS)): keywords(path.read_text()) & own for path in tests}
+    assert not {path: names for path, names in found.items() if names}
+    assert keywords("settings(max_examples=3, deadline=None); process.communicate(timeout=3)") & own == {
+        *("settings(deadline", "communicate(timeout")
+    }
 
 
 @pytest.mark.parametrize(

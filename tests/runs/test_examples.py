@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from support.processes import completed
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-# Long enough for a machine with much else to do; nothing here waits.
-LIMIT_S = 550
 
 
 def commands(example):
@@ -38,10 +38,7 @@ def printed(tmp_path_factory):
 
     def run(command):
         if command not in outputs:
-            done = subprocess.run(
-                command.split(), cwd=folder, env=environment, timeout=LIMIT_S, check=False, text=True,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            )  # fmt: skip
+            done = completed(command.split(), cwd=folder, env=environment, stderr=subprocess.STDOUT)
             assert done.returncode == 0, done.stdout
             outputs[command] = done.stdout
         return outputs[command]

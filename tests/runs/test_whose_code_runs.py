@@ -18,6 +18,7 @@ from hpcsnn.cli.app import app
 from hpcsnn.errors import StorageError
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.run_directory import RunDirectory
+from support.processes import completed
 
 ROOT = Path(__file__).parents[2]
 MODEL = """
@@ -75,10 +76,8 @@ def hpcsnn(tmp_path_factory):
         seen = folder / "seen"
         seen.unlink(missing_ok=True)
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "HPCSNN_TEST_SEEN": str(seen)}
-        done = subprocess.run(
-            [sys.executable, "-m", "hpcsnn", *arguments], cwd=folder, env=environment, timeout=550, check=False,
-            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        command = [sys.executable, "-m", "hpcsnn", *arguments]
+        done = completed(command, cwd=folder, env=environment, stderr=subprocess.STDOUT)
         assert done.returncode == code, done.stdout
         return seen.exists()
 
