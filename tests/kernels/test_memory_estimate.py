@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from support.thread_ranks import on_ranks
 
+from hpcsnn import Grid, Network, models
 from hpcsnn.codegen.constants import HaltReason
 from hpcsnn.configuration.files import load_configuration
+from hpcsnn.shipped_files import shipped_configurations
+from hpcsnn.devices import HostDevice
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.planning.memory import estimate
-from hpcsnn.shipped_files import shipped_configurations
 from hpcsnn.storage.snapshot import take_snapshot
-from support.thread_ranks import on_ranks
 
 WITHIN = 0.05
 
@@ -78,6 +80,23 @@ def test_the_estimate_of_each_of_several_ranks(name, overrides, n_ranks):
         assert_within(size.n_bytes, real)
         assert_within(size.checkpoint, copied)
         assert size.neurons == neurons
+
+
+def test_the_estimate_is_exact_where_degrees_are_known():
+    """To the byte: with traces and their tables, delays that differ, a rule, logs, and a value per neuron."""
+    network = Network(seed=1)
+    network.add_population("a", Grid(12, 8), models.Poisson(), record_spikes=True)
+    network.add_population("b", Grid(12, 8), models.LIF(tau_m_ms=models.Uniform(10, 20)), record_spikes=True)
+    receptor, delay_ms = models.ExponentialCurrent(), models.Uniform(0.3, 2.0)
+    network.add_projection("all", "a", "b", models.AllToAll(), receptor, 0.1, models.TripletSTDP(), delay_ms=delay_ms)
+    network.add_projection(
+        "own", "b", "b", models.OneToOne(), receptor, 0.1, models.AdditiveSTDP(),
+        rewiring=models.Bamford(p_max=0.5, sigma=0.3, block_side=4), record_events=True,
+    )  # fmt: skip
+    listed = models.ExplicitList(pre=[0, 1, 2, 0], post=[5, 5, 5, 6], weight=[0.1] * 4)
+    network.add_projection("listed", "a", "b", listed, receptor, 0.1, capacity=9)
+    simulation = Simulation(network, device=HostDevice(("-O1",)))
+    assert estimate(network, 8, 0, 1).n_bytes == simulation.state.n_bytes()
 
 
 def test_rows_that_do_not_grow_are_not_counted_as_growing():
