@@ -142,7 +142,7 @@ def test_sequences_end_where_they_come_back_again():
 
 
 def test_seconds_are_shared_out_by_phase_as_in_the_sequences_that_were_timed():
-    """A step of this network has three kernels of neurons and two that deliver; each takes a unit of the marks' time."""
+    """A step here has three kernels of neurons and two that deliver; each takes a unit of the marks' time."""
     network = Network()
     network.add_population("b", 4, models.LIF())
     for name in ("one", "two"):
