@@ -75,7 +75,7 @@ def test_potentials_that_do_not_go_together(make, message):
 
 def test_so_it_is_for_values_of_each_neuron():
     network = Network()
-    with pytest.raises(ConfigurationError, match="so it is for neuron 1$"):
+    with pytest.raises(ConfigurationError, match=r"so it is for neuron 1$"):
         network.add_population("a", 2, LIF(V_threshold_mV=[-54.0, -71.0], V_reset_mV=[-70.0, -70.0]))
 
 
