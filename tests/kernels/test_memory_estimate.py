@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from support.thread_ranks import on_ranks
 
 from hpcsnn import Grid, Network, models
 from hpcsnn.codegen.constants import HaltReason
 from hpcsnn.configuration.files import load_configuration
-from hpcsnn.shipped_files import shipped_configurations
 from hpcsnn.devices import HostDevice
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.planning.memory import estimate
+from hpcsnn.shipped_files import shipped_configurations
 from hpcsnn.storage.snapshot import take_snapshot
+from support.thread_ranks import on_ranks
 
 WITHIN = 0.05
 

@@ -50,7 +50,7 @@ FACTS = (
         ),
         ({"reach_squared": lambda values: 4}, {"needs_equal_grids"}),
     ],
-    ids=str,
+    ids=lambda value: value[:60] if isinstance(value, str) else ", ".join(sorted(value)),
 )
 def test_what_an_update_does_follows_from_what_is_given(slots, true):
     rule = RewiringRule("r", "", **slots)
@@ -100,7 +100,7 @@ def test_pairing_names_both_reasons():
         ),
         ({"source_traces": (SpikeTrace("x", "tau"),)}, r"r\.source_traces: parameter: unknown name 'tau'"),
     ],
-    ids=str,
+    ids=lambda value: value[:60] if isinstance(value, str) else ", ".join(sorted(value)),
 )
 def test_slots_that_lead_nowhere_are_refused(slots, message):
     with pytest.raises(ConfigurationError, match=f"^{message}"):
