@@ -97,7 +97,6 @@ def changed(path, value):
         ({"projections": {"sa": {"delay_ms": 5.0}}}, ("projections", "sa", "delay_ms"), 5.0),
         ({"projections": {"sa": {"delay_ms": None}}}, ("projections", "sa", "delay_ms"), None),
     ],
-    ids=str,
 )  # fmt: skip
 def test_a_file_lays_its_own_over_what_it_extends(over, path, value, folder):
     """A model or distribution of the same name keeps what is not said again; another one takes the place of all."""

@@ -74,7 +74,6 @@ def test_a_poisson_neuron_waits_by_its_rate(rate_hz):
             r"spike_array\.times_ms: .* is not allowed; must be below step 2\^31",
         ),
     ],
-    ids=str,
 )
 def test_what_does_not_fit_the_population_or_its_steps(model, message):
     with pytest.raises(ConfigurationError, match=rf"^populations\.a\.model\.{message}"):
