@@ -1,4 +1,4 @@
-"""Where the files live that ship beside the package: kernels and ready configurations.
+"""Where the files live that ship beside the package: kernels, ready configurations and ready profiles of sites.
 
 In an installed wheel they are inside the package; in a checkout (editable install) they are beside it.
 """
@@ -28,3 +28,8 @@ def configuration_folder() -> Path:
 def shipped_configurations() -> list[str]:
     """Names of the ready experiments, as the command line takes them."""
     return sorted(path.stem for path in configuration_folder().glob("*.yaml"))
+
+
+def site_folder() -> Path:
+    """The ready profiles of sites."""
+    return _folder("launch/sites")

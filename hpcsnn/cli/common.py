@@ -79,7 +79,11 @@ class Asked:
     account: Annotated[str | None, _job_option(help="Slurm account. Default: the profile's.")] = None
     profile: Annotated[
         str | None,
-        _job_option(metavar="NAME", help="Of ~/.config/hpcsnn/clusters.yaml; default if there is one."),
+        _job_option(
+            metavar="NAME",
+            help="Of ~/.config/hpcsnn/clusters.yaml, or one that ships, such as workstation. "
+            "Default: the file's default, if it has one.",
+        ),
     ] = None
     max_restarts: Annotated[int, _job_option(min=0, help="How often to go on after a crash.")] = 3
     device: Annotated[str, _job_option(metavar=_DEVICES, help="As for hpcsnn run.")] = "auto"
