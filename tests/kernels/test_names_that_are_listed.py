@@ -27,7 +27,7 @@ WHAT_IT_GIVES = {"eliminate": "false", "reason": "0", "form": "false", "initial"
 
 def plain_rule(every_synapse):
     """A rule with variables and traces on all sides, whose texts do nothing yet."""
-    select = dataclasses.replace(BY_SPIKE, every_slot_alike=False)
+    select = dataclasses.replace(BY_SPIKE, every_pair_alike=False)
     return RewiringRule(
         "names",
         "",

@@ -54,7 +54,7 @@ def test_one_draws_and_the_other_picks(drawing, picking):
     assert dict(both.parameters) == {**drawing.parameters, **picking.parameters}
     assert dict(both.tables) == dict(drawing.tables)
     assert both.name == f"{drawing.name}, {picking.name}"
-    assert not both.every_slot_alike, "a place that is picked is none that was drawn"
+    assert not both.every_pair_alike, "a place that is picked is none that was drawn"
 
 
 def test_who_makes_no_attempts_draws_nobody():
