@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
-import slurm_lab
 
 from hpcsnn.shipped_files import site_folder
 from hpcsnn.storage.checkpoints import committed
-from ranks import hpcsnn, hpcsnn_command
+from support import slurm_lab
+from support.ranks import hpcsnn, hpcsnn_command
 
 pytestmark = pytest.mark.skipif(slurm_lab.missing() is not None, reason=f"Slurm: {slurm_lab.missing()}")
 
