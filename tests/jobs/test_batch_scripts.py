@@ -7,15 +7,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
-import slurm_lab
 
 from hpcsnn.shipped_files import site_folder
 from hpcsnn.storage.checkpoints import committed
-from ranks import hpcsnn, hpcsnn_command
+from support import slurm_lab
+from support.processes import completed, until
+from support.ranks import hpcsnn, hpcsnn_command
 
 pytestmark = pytest.mark.skipif(slurm_lab.missing() is not None, reason=f"Slurm: {slurm_lab.missing()}")
 
@@ -69,11 +69,7 @@ class Job:
 
     def until(self, condition, limit_s=300):
         """Wait for a condition; what it gave."""
-        end = time.monotonic() + limit_s
-        while not (found := condition()):
-            assert time.monotonic() < end, f"{self.lab.state(self.id)}: {self.output()}"
-            time.sleep(0.1)
-        return found
+        return until(condition, limit_s, lambda: f"{self.lab.state(self.id)}: {self.output()}")
 
     def states(self):
         """Of the job, or of all tasks of an array."""
@@ -208,9 +204,7 @@ def test_mpiexec_over_two_nodes_by_a_profile_that_ships(lab, tmp_path):
         hpcsnn_command(*words, "--out", run), env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    watched = subprocess.run(
-        hpcsnn_command("watch", run), env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
+    watched = completed(hpcsnn_command("watch", run), limit_s=300, env=environment)
     assert watched.returncode == 0, watched.stdout
     assert summary(run)["digest"] == plain_digest(tmp_path / "plain", *SHORT)
     assert (summary(run)["ranks"], json.loads((run / "job" / "plan.json").read_text())["launch"]) == (2, "mpiexec")

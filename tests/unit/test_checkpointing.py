@@ -23,11 +23,11 @@ class StandIn:
 
     def __init__(self):
         self.step, self.rank, self.communicator, self.network = 0, 0, Alone(), Network()
-        self._taken = 0
+        self.taken = 0
 
     def take_recorded(self):
-        steps = np.arange(self._taken, self.step, dtype=np.int32)
-        self._taken = self.step
+        steps = np.arange(self.taken, self.step, dtype=np.int32)
+        self.taken = self.step
         return {"a": np.stack([steps, steps % 5], axis=1)}, {}
 
 
@@ -105,7 +105,7 @@ def test_a_run_that_goes_on_has_the_segments_before_and_no_checkpoint_of_its_sta
     written_at(run, first, 10)
     manifest = committed(run.path)[0].manifest()
     simulation = StandIn()
-    simulation.step = simulation._taken = 10
+    simulation.step = simulation.taken = 10
     writer = checkpointer(run, simulation, segments=manifest["segments"], record_files=manifest["record_files"])
     writer.begin()
     assert not writer.under_way, "it is there already"

@@ -94,7 +94,7 @@ def test_one_is_enough_to_submit_with(tmp_path, monkeypatch):
     words = ["submit", "topomap", "--profile", "workstation", "--dry-run", "--cluster", "local"]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
-    assert re.fullmatch(r"runs/topomap: 1 ranks on 1 nodes, \d+ GB a node\ncluster: local\n", done.stdout)
+    assert re.fullmatch(r"runs/topomap: 1 ranks on 1 nodes, \d+ GB per node\ncluster: local\n", done.stdout)
     assert not (tmp_path / "runs").exists()
 
 
