@@ -28,6 +28,8 @@ def kill_one_rank(command, chance, at_once):
     # Most of the time in the run itself, which says on its first line that it begins; sometimes while it starts.
     if not at_once:
         process.stdout.readline()
+    # On a busy machine mpiexec takes its time to start them: with nobody to kill, the run would go on to its end.
+    until(lambda: run_processes(process.pid) or process.poll() is not None)
     time.sleep(chance.uniform(0.0, 1.5))
     ranks = run_processes(process.pid)
     if ranks:
