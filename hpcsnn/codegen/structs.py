@@ -50,7 +50,8 @@ class Struct:
                 members.append((name, kind.ctype()))
             else:
                 members.append((name, ctypes.c_void_p if kind.endswith("*") else _SCALARS[kind]))
-        return type(self.name, (ctypes.Structure,), {"_fields_": members})
+        # Without slots, setting what is no member would be an attribute of Python's that no kernel sees.
+        return type(self.name, (ctypes.Structure,), {"__slots__": (), "_fields_": members})
 
 
 Members = list[tuple[str, "str | Struct"]]

@@ -176,6 +176,19 @@ def test_a_rule_on_call_is_not_in_the_step(n_ranks):
     assert not set(update) & set(left)
 
 
+def test_a_rule_that_waits_for_a_stimulus_is_in_the_step():
+    """It is asked every window, as a rule with a time of its own is asked every so many steps."""
+    network = Network(seed=1)
+    network.add_population("a", Grid(8, 8), models.MovingGaussianPoisson(field_side=8, positions=3))
+    network.add_population("b", Grid(8, 8), models.LIF())
+    waiting = dataclasses.replace(Wanderer, trigger="stimulus")
+    network.add_projection("ab", "a", "b", models.OneToOne(), models.ExponentialCurrent(), 0.1, rewiring=waiting())
+    kernels = [stage.kernel for stage in schedule(network, 1)]
+    update = [stage.kernel for stage in rewiring_stages(network.projections["ab"], waiting)]
+    assert kernels[-1 - len(update) : -1] == update
+    assert network.update_steps(network.projections["ab"]) == 200  # 20 ms
+
+
 def test_hosts_run_what_their_meeting_needs():
     """Sums for each sum, candidates where any pair may come, lists where synapses form from them, all of pairing."""
     pairing = {"offers", "demands", "remove_surplus", "retract", "count_out_degree", "settle"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from hpcsnn.codegen.constants import Control, DecayTable, HaltReason, MeetingPlace, Trace, constants_text, structs_text
 from hpcsnn.codegen.random_streams import Tag
 from hpcsnn.codegen.structs import Struct, network_struct
+from hpcsnn.network.fields import TRACE
 from support.networks import topographic_map
 from support.random_networks import networks
 
@@ -105,6 +107,23 @@ def test_the_small_structs_are_the_same_in_both_languages():
     assert list(declared) == ["Control", "Trace", "DecayTable"]
     for ctype in (Control, Trace, DecayTable):
         assert_alike(ctype.__name__, ctype, declared, [])
+
+
+def test_a_trace_is_what_numpy_reads():
+    assert TRACE.itemsize == ctypes.sizeof(Trace)
+    assert TRACE.names == tuple(name for name, _ in Trace._fields_)
+    for name, kind in Trace._fields_:
+        assert TRACE.fields[name] == (np.dtype(kind), getattr(Trace, name).offset)
+
+
+@pytest.mark.parametrize("path", ["", "exchange", "populations.target", "projections.ff"])
+def test_what_is_no_member_cannot_be_set(path):
+    """Else a number that no kernel ever sees would pass for one that is set."""
+    part = network_struct(topographic_map()).ctype()()
+    for name in filter(None, path.split(".")):
+        part = getattr(part, name)
+    with pytest.raises(AttributeError):
+        part.rows_growing = 1
 
 
 def constants():
