@@ -191,6 +191,8 @@ def test_what_was_packed_is_restored_in_place_of_other_synapses(wiring, other):
     second.check()
     assert contents(state, second) == wiring
     assert second.capacity >= capacity, "rows do not shrink"
+    out_degree = np.bincount([source for row in wiring for source in row], minlength=1).max()
+    assert int(state.projection_part("ab").outgoing_shift) == shift_for(int(out_degree)), "lists have what they need"
 
 
 def test_a_copy_in_the_memory_of_an_earlier_one_is_the_same():
