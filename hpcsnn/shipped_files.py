@@ -1,4 +1,4 @@
-"""Where the files live that ship beside the package: kernels and ready configurations.
+"""Where the files live that ship beside the package: kernels, ready configurations and ready profiles of sites.
 
 In an installed wheel they are inside the package; in a checkout (editable install) they are beside it.
 """
@@ -23,3 +23,8 @@ def kernel_folder() -> Path:
 def configuration_folder() -> Path:
     """The ready experiments."""
     return _folder("configs")
+
+
+def site_folder() -> Path:
+    """The ready profiles of sites."""
+    return _folder("launch/sites")

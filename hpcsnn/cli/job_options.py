@@ -41,7 +41,11 @@ class Asked:
     account: Annotated[str | None, typer.Option(help="Slurm account. Default: the profile's.")] = None
     profile: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Of ~/.config/hpcsnn/clusters.yaml; default if there is one."),
+        typer.Option(
+            metavar="NAME",
+            help="Of ~/.config/hpcsnn/clusters.yaml, or one that ships, such as workstation. "
+            "Default: the file's default, if it has one.",
+        ),
     ] = None
     max_restarts: Annotated[int, typer.Option(min=0, help="How often to go on after a crash.")] = 3
     device: Annotated[str, typer.Option(metavar="|".join(CHOICES), help="As for hpcsnn run.")] = "auto"

@@ -21,8 +21,13 @@ def explained(problem: Any) -> str:
     where = ".".join(part for part in parts if not part.startswith(("tuple", "dict[", "function-")))
     if problem["type"] == "missing":
         return f"{where}: missing"
+    return f"{not_allowed(where, problem)}{_unit(parts[-1])}"
+
+
+def not_allowed(where: str, problem: Any) -> str:
+    """Field, value and, in pydantic's words, what is allowed."""
     message = problem["msg"][0].lower() + problem["msg"][1:]
-    return f"{where}: {problem['input']!r} is not allowed; {message}{_unit(parts[-1])}"
+    return f"{where}: {problem['input']!r} is not allowed; {message}"
 
 
 def _unit(name: str) -> str:

@@ -77,6 +77,8 @@ def environment(plan: JobPlan) -> dict[str, str]:
     if plan.launch == "mpiexec":
         if plan.nodes == 1:
             ours["HYDRA_BOOTSTRAP"] = "fork"  # it would ask Slurm for a step that the supervisor already fills
+        else:  # as the job has it: the supervisor's own step is one task, and MPICH's mpiexec would not survive that
+            ours["SLURM_TASKS_PER_NODE"] = f"{plan.ranks // plan.nodes}(x{plan.nodes})"
         if os.geteuid() == 0:
             ours |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     # What belongs to the supervisor's own step would mislead the ranks' MPI.

@@ -1,7 +1,8 @@
-"""What a site's cluster wants to be told: named profiles in ``~/.config/hpcsnn/clusters.yaml``.
+"""What a site's cluster wants to be told: named profiles, the user's own and those that ship.
 
-``$HPCSNN_CLUSTERS`` names another file. A profile is chosen by ``--profile NAME``; the one called ``default`` is taken
-where none is asked for.
+The user's stand in ``~/.config/hpcsnn/clusters.yaml`` or in the file that ``$HPCSNN_CLUSTERS`` names; those that ship
+are a file each in ``launch/sites``. A profile is chosen by ``--profile NAME``, where the user's takes precedence; the
+user's ``default`` is taken where none is asked for.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hpcsnn.configuration.messages import not_allowed
 from hpcsnn.errors import ConfigurationError, unknown_name
+from hpcsnn.shipped_files import site_folder
 
 MpiLaunch = Literal["auto", "srun", "mpiexec"]
 
@@ -43,15 +46,20 @@ class SiteProfile(BaseModel):
 
 
 def profiles_file() -> Path:
-    """Where profiles are kept."""
+    """Where the user's profiles are kept."""
     asked = os.environ.get("HPCSNN_CLUSTERS")
     if asked:
         return Path(asked)
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "hpcsnn" / "clusters.yaml"
 
 
+def shipped_profiles() -> dict[str, Path]:
+    """The files of the profiles that ship, by name."""
+    return {path.stem: path for path in sorted(site_folder().glob("*.yaml"))}
+
+
 def load_profile(name: str | None) -> SiteProfile:
-    """The profile of this name; None: ``default`` if the file has one, else an empty one.
+    """The profile of this name, the user's before the one that ships; None: the user's ``default``, else an empty one.
 
     Raises:
         ConfigurationError: no such profile, or a file, key or value that is not allowed.
@@ -62,13 +70,20 @@ def load_profile(name: str | None) -> SiteProfile:
         name = "default"
         if name not in profiles:
             return SiteProfile()
-    if name not in profiles:
-        raise ConfigurationError(unknown_name(f"--profile: in {file}", name, profiles))
-    where = f"{file}: {name}"
-    if not isinstance(profiles[name], dict):
-        raise ConfigurationError(f"{where}: {profiles[name]!r} is not allowed; must be a mapping of keys to values")
+    if name in profiles:
+        return _checked(f"{file}: {name}", profiles[name])
+    shipped = shipped_profiles()
+    if name not in shipped:
+        where = f"--profile: in {file} or shipped with hpcsnn"
+        raise ConfigurationError(unknown_name(where, name, {*map(str, profiles), *shipped}))
+    return _checked(str(shipped[name]), _read(shipped[name]))
+
+
+def _checked(where: str, profile: Any) -> SiteProfile:
+    if not isinstance(profile, dict):
+        raise ConfigurationError(f"{where}: {profile!r} is not allowed; must be a mapping of keys to values")
     try:
-        return SiteProfile.model_validate(profiles[name])
+        return SiteProfile.model_validate(profile)
     except ValidationError as error:
         raise ConfigurationError("\n".join(_explained(where, problem) for problem in error.errors())) from None
 
@@ -89,5 +104,4 @@ def _explained(where: str, problem: Any) -> str:
     parts = [str(part) for part in problem["loc"]]
     if problem["type"] == "extra_forbidden":
         return unknown_name(where, parts[-1], SiteProfile.model_fields)
-    message = problem["msg"][0].lower() + problem["msg"][1:]
-    return f"{where}.{parts[0]}: {problem['input']!r} is not allowed; {message}"
+    return not_allowed(f"{where}.{parts[0]}", problem)
