@@ -19,7 +19,7 @@ from hpcsnn.storage.run_directory import RunDirectory
 
 
 class StandIn:
-    """A simulation that records one spike a step."""
+    """A simulation that records one spike per step."""
 
     def __init__(self):
         self.step, self.rank, self.communicator, self.network = 0, 0, Alone(), Network()

@@ -69,11 +69,11 @@ def test_lists_that_cannot_be_are_refused_before_anything_is_made():
     good = {"pre": [0, 1], "post": [1, 1], "weight": [0.5, 0.5]}
     ExplicitList(**good)
     for change, message in (
-        ({"pre": [0]}, "must be one entry a synapse"),
+        ({"pre": [0]}, "must be one entry per synapse"),
         ({"pre": [0, -1]}, r"-1 is not allowed; neuron ids must be >= 0"),
         ({"weight": [0.5, np.inf]}, "weight: must be finite"),
         ({"pre": [0, 0]}, "the synapse from 0 to 1 is listed more than once"),
-        ({"pre": [[0, 1]], "post": [[1, 1]], "weight": [[1, 1]]}, "must be one entry a synapse"),
+        ({"pre": [[0, 1]], "post": [[1, 1]], "weight": [[1, 1]]}, "must be one entry per synapse"),
         ({"post": ["x", 1]}, "must be lists of numbers"),
     ):
         with pytest.raises(ConfigurationError, match=message):

@@ -83,6 +83,6 @@ def test_what_does_not_fit_the_population_or_its_steps(model, message):
 def test_values_that_do_not_go_together():
     with pytest.raises(ConfigurationError, match=r"positions: 17 is not allowed; must be <= field_side \(16\)"):
         MovingGaussianPoisson(positions=17)
-    for times, message in (([1.0, 2.0], "give one time a neuron's spike"), ([-0.1], "must be finite and >= 0")):
+    for times, message in (([1.0, 2.0], "give one time per neuron's spike"), ([-0.1], "must be finite and >= 0")):
         with pytest.raises(ConfigurationError, match=message):
             SpikeArray(neurons=[0], times_ms=times)
