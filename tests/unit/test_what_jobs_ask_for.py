@@ -52,7 +52,11 @@ def test_profiles_are_optional_and_named(clusters):
 @pytest.mark.parametrize(
     ("text", "name", "message"),
     [
-        ("big: {partition: a}", "bgi", "unknown name 'bgi'; allowed: big. Did you mean 'big'?"),
+        (
+            "big: {partition: a}",
+            "bgi",
+            "unknown name 'bgi'; allowed: big, cpu_mpiexec, gpu_per_rank, srun_pmix, workstation. Did you mean 'big'?",
+        ),
         ("big: {partitoin: a}", "big", "unknown name 'partitoin'; allowed: account, "),
         ("big: {mpi: slurm}", "big", "big.mpi: 'slurm' is not allowed; input should be 'auto', 'srun' or 'mpiexec'"),
         ("big: {gpus_per_node: -1}", "big", "big.gpus_per_node: -1 is not allowed; input should be greater than"),
