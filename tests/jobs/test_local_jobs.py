@@ -19,7 +19,7 @@ from hpcsnn.storage.checkpoints import committed
 from support.job_files import PROGRESS, a_plan, a_run
 from support.jobs import LONG, SHORT, ends, has_checkpoint, lengths, rank_processes, waits_for
 from support.networks import EXPLODING
-from support.processes import completed
+from support.processes import completed, start_up_s
 from support.ranks import hpcsnn, hpcsnn_command
 from support.runs import PLAIN, digest_of_run, succeeds
 
@@ -54,10 +54,12 @@ def test_the_same_path_without_slurm(cluster, ranks, straight, tmp_path):
 
 
 def test_a_local_time_limit_requeues(tmp_path):
-    """Half a minute, most of it to stop in: on a busy machine a stop takes seconds."""
-    for size in lengths(tmp_path, 12):
+    """Time for three start-ups, as long as they take on this machine now, and four times that to stop in."""
+    window_s = round(3 * start_up_s())
+    limits = ["--time", f"{5 * window_s / 60:.4f}min", "--grace", f"{4 * window_s}s"]
+    for size in lengths(tmp_path, 2 * window_s):
         run = tmp_path / size[-1]
-        succeeds("submit", "topomap", *size, *LOCAL, "--ranks", 1, "--time", "0.5min", "--grace", "24s", "--out", run)
+        succeeds("submit", "topomap", *size, *LOCAL, "--ranks", 1, *limits, "--out", run)
         entry = ends(run)
         if entry.status.requeues:
             break

@@ -152,7 +152,7 @@ REFUSED = [
     ),
     (
         {"tau_m_ms": [20, 10]},
-        rf"populations\.{LIF}\.tau_m_ms: has 2 values; must be one number or 64 values, one a neu",
+        rf"populations\.{LIF}\.tau_m_ms: has 2 values; must be one number or 64 values, one per n",
     ),
     (
         {"tau_m_ms": [20, 10, 0]},

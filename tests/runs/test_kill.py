@@ -22,15 +22,24 @@ END_MS = 20_000
 OFTEN = ["--set", "scale=3", "--set", f"duration_ms={END_MS}", "--checkpoint-every", "40ms", *RECORD, *PLAIN]
 
 
-def kill_one_rank(command, chance, at_once):
-    """Start a run, send SIGKILL to one of its ranks after a moment; True if that ended it."""
+def newest_step(run):
+    there = committed(run)
+    return there[-1].step if there else 0
+
+
+def kill_one_rank(command, run, chance):
+    """Start a run, send SIGKILL to one of its ranks at some moment; True if that ended it."""
+    before = newest_step(run)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    # Most of the time in the run itself, which says on its first line that it begins; sometimes while it starts.
-    if not at_once:
+    # While it starts, soon after its first line, or once it has come further, however long that takes here.
+    moment = chance.choice(["start", "begun", "begun", "further", "further"])
+    if moment != "start":
         process.stdout.readline()
     # On a busy machine mpiexec takes its time to start them: with nobody to kill, the run would go on to its end.
     until(lambda: run_processes(process.pid) or process.poll() is not None)
-    time.sleep(chance.uniform(0.0, 1.5))
+    if moment == "further":
+        until(lambda: newest_step(run) not in (0, before) or process.poll() is not None)
+    time.sleep(chance.uniform(0.0, 1.0))
     ranks = run_processes(process.pid)
     if ranks:
         os.kill(chance.choice(ranks), signal.SIGKILL)
@@ -47,8 +56,8 @@ def kill_and_resume(run, n_kills, seed):
         there = committed(run)
         go_on = hpcsnn_command("resume", run, *PLAIN, ranks=chance.choice((1, 2, 3)))
         again = [*begin, "--overwrite"] if run.exists() else begin
-        kills += kill_one_rank(go_on if there else again, chance, at_once=chance.random() < 0.2)
-        steps.append(committed(run)[-1].step if committed(run) else 0)
+        kills += kill_one_rank(go_on if there else again, run, chance)
+        steps.append(newest_step(run))
         assert steps[-1] < END_MS * 10, "the run ended before enough of its ranks were killed"
         for checkpoint in committed(run):
             checkpoint.verify()
