@@ -6,16 +6,15 @@ import json
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
 from hpcsnn.shipped_files import site_folder
-from hpcsnn.storage.checkpoints import committed
 from support import slurm_lab
 from support.processes import completed, until
 from support.ranks import hpcsnn, hpcsnn_command
+from support.runs import PLAIN, digest_of_run, newest_step, succeeds
 
 pytestmark = pytest.mark.skipif(slurm_lab.missing() is not None, reason=f"Slurm: {slurm_lab.missing()}")
 
@@ -30,22 +29,10 @@ LONG = tuple(
 OVER = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL"}
 
 
-@pytest.fixture(scope="module")
-def lab():
-    with tempfile.TemporaryDirectory(prefix="hpcsnn-slurm-") as folder:
-        lab = slurm_lab.SlurmLab(Path(folder), nodes=2, cpus=4)
-        try:
-            lab.start()
-            yield lab
-        finally:
-            lab.stop()
-
-
 def plain_digest(folder, *size):
     """The digest of a run that is no job."""
-    done = hpcsnn("run", "topomap", *size, "--device", "cpu", "--no-figures", "--out", folder)
-    assert done.returncode == 0, done.stderr
-    return summary(folder)["digest"]
+    succeeds("run", "topomap", *size, *PLAIN, "--out", folder)
+    return digest_of_run(folder)
 
 
 def summary(run):
@@ -130,11 +117,6 @@ def long_digest(tmp_path_factory):
     return plain_digest(tmp_path_factory.mktemp("plain") / "run", *LONG)
 
 
-def newest_step(run):
-    there = committed(run)
-    return there[-1].step if there else 0
-
-
 @pytest.mark.parametrize("nodes", [1, 2], ids=["mpiexec", "srun"])
 def test_a_run_that_is_stopped_in_time_goes_on_after_its_requeue(nodes, lab, long_digest, tmp_path):
     """Slurm's early signal, as #SBATCH --signal=B:USR1 has it sent; then a requeue from outside, without a warning."""
@@ -175,7 +157,7 @@ def test_a_cancelled_run_is_not_requeued_and_may_go_on(lab, tmp_path):
 
     def goes_on():  # once the ranks have left, which Slurm does not wait for
         until = f"{newest_step(run) * 0.1 + 10}ms"
-        return hpcsnn("resume", run, "--until", until, "--device", "cpu", "--no-figures").returncode == 0
+        return hpcsnn("resume", run, "--until", until, *PLAIN).returncode == 0
 
     job.until(goes_on)
     assert summary(run)["completed"]

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
 
@@ -21,17 +19,6 @@ from support.ranks import hpcsnn_command
 from support.runs import PLAIN, digest_of_run, succeeds
 
 pytestmark = pytest.mark.skipif(slurm_lab.missing() is not None, reason=f"Slurm: {slurm_lab.missing()}")
-
-
-@pytest.fixture(scope="module")
-def lab():
-    with tempfile.TemporaryDirectory(prefix="hpcsnn-slurm-") as folder:
-        lab = slurm_lab.SlurmLab(Path(folder), nodes=2, cpus=4)
-        try:
-            lab.start()
-            yield lab
-        finally:
-            lab.stop()
 
 
 @pytest.fixture(scope="module")

@@ -15,16 +15,11 @@ import yaml
 from hpcsnn.storage.checkpoints import committed
 from support.processes import outcome, until
 from support.ranks import hpcsnn, hpcsnn_command, run_processes
-from support.runs import PLAIN, RECORD, assert_same_run, succeeds
+from support.runs import PLAIN, RECORD, assert_same_run, newest_step, succeeds
 
 END_MS = 20_000
 # Checkpoints follow each other so closely that one is being written most of the time.
 OFTEN = ["--set", "scale=3", "--set", f"duration_ms={END_MS}", "--checkpoint-every", "40ms", *RECORD, *PLAIN]
-
-
-def newest_step(run):
-    there = committed(run)
-    return there[-1].step if there else 0
 
 
 def kill_one_rank(command, run, chance):

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from hpcsnn.jobs.job_files import JobFiles, State
 from hpcsnn.jobs.run_index import RunEntry, read_run
-from hpcsnn.storage.checkpoints import committed
 from support.processes import Found, until
-from support.runs import PLAIN, succeeds
+from support.runs import PLAIN, newest_step, succeeds
 
 # Long enough to be interrupted on a fast machine, with checkpoints that follow each other closely.
 LONG = ["--set", "scale=4", "--set", "duration_ms=80000", "--set", "checkpoint_every=3s"]
@@ -36,7 +35,7 @@ def ends(run: Path, state: State = State.COMPLETED) -> RunEntry:
 
 def has_checkpoint(run: Path) -> None:
     """Wait for the first checkpoint after the start."""
-    waits_for(lambda: committed(run) and committed(run)[-1].step > 0, run)
+    waits_for(lambda: newest_step(run) > 0, run)
 
 
 def rank_processes(run: Path) -> list[int]:

@@ -31,6 +31,12 @@ def digest_of_run(run: Path) -> str:
     return json.loads((run / "summary.json").read_text())["digest"]
 
 
+def newest_step(run: Path) -> int:
+    """The step of the newest checkpoint; 0 before the first."""
+    there = committed(run)
+    return there[-1].step if there else 0
+
+
 def records_of(run: Path) -> Records:
     """The spikes and events that the newest checkpoint vouches for."""
     return Records(run / "records", committed(run)[-1].manifest()["segments"])
