@@ -23,7 +23,7 @@ from hpcsnn.planning.site_profiles import SiteProfile, load_profile
 from hpcsnn.runs.resuming import prepare_resume
 from hpcsnn.storage.run_directory import RunDirectory
 
-# How often to look whether a member that runs on this machine is over.
+# How often to look whether a job is over.
 _LOOK_EVERY_S = 0.5
 
 
@@ -145,8 +145,7 @@ def _plan(asked: Asked, cluster: Cluster, profile: SiteProfile, request: Request
 
 def print_logs(run: Path, errors: bool, follow: bool) -> None:
     """Standard output or error of all starts of a run's job, oldest first."""
-    files = JobFiles(run)
-    plan = files.plan()
+    plan = JobFiles(run).plan()
     kind = "err" if errors else "out"
     path = Path(plan.logs) / f"{plan.job_id}_0_log.{kind}"
     if not path.is_file() and not follow:
@@ -158,10 +157,9 @@ def print_logs(run: Path, errors: bool, follow: bool) -> None:
                 stream.seek(place)
                 typer.echo(stream.read(), nl=False)
                 place = stream.tell()
-        status = files.status()
-        if not follow or (status is not None and (status.state.over or status.lost)):
+        if not follow or _over(run):
             return
-        time.sleep(0.5)
+        time.sleep(_LOOK_EVERY_S)
 
 
 def cancel_run(run: Path) -> str:

@@ -91,14 +91,13 @@ def projection_struct(projection: Projection) -> Struct:
         *((f"initial_{variable.name}", variable.ctype) for variable in projection.synapse_variables),
         *((f"decay_{trace.name}", "DecayTable") for trace in (*projection.pre_traces, *projection.post_traces)),
         *_pointers(projection_fields(projection)),
-        *_model_numbers("synapse_", projection.synapse),
-        *_model_numbers("receptor_", projection.receptor),
-        *_model_numbers("connector_", projection.connector),
     ]
+    for prefix, configured in projection.models.items():
+        members += _model_numbers(prefix, configured)
     if projection.delays is not None:
         members += [*_each("uint32", "input_mask"), *_each("int", "n_delay_threshold")]
     if projection.rewiring is not None:
-        members += [*_rewiring_numbers(projection.rewiring.model), *_model_numbers("rewiring_", projection.rewiring)]
+        members += _rewiring_numbers(projection.rewiring.model)
     return Struct(f"Projection_{projection.name}", members)
 
 

@@ -180,12 +180,7 @@ class RankState(RankArrays):
         made = bind_rewiring(self, projection, room)
         self.allocate(part, name, projection_fields(projection), made)
         bind_decays(self, projection)
-        for prefix, configured in (
-            ("synapse_", projection.synapse),
-            ("receptor_", projection.receptor),
-            ("connector_", projection.connector),
-            *([("rewiring_", projection.rewiring)] if projection.rewiring else []),
-        ):
+        for prefix, configured in projection.models.items():
             bind_model(self, part, name, prefix, configured, target, source)
         self.stores[name] = SynapseStore(self, projection)
 

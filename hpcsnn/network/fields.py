@@ -174,8 +174,9 @@ def population_fields(population: Population) -> tuple[Field, ...]:
 
 
 def projection_fields(projection: Projection) -> tuple[Field, ...]:
-    """The arrays of a projection: of its synapses, of its neurons, of its rule."""
-    return (*synapse_fields(projection), *_neuron_fields(projection), *rewiring_fields(projection))
+    """The arrays of a projection: of its synapses, of its neurons, of its rule, and the tables of its models."""
+    tables = [field for prefix, model in projection.models.items() for field in _tables(prefix, model)]
+    return (*synapse_fields(projection), *_neuron_fields(projection), *rewiring_fields(projection), *tables)
 
 
 def synapse_fields(projection: Projection) -> tuple[Field, ...]:
@@ -238,9 +239,6 @@ def _neuron_fields(projection: Projection) -> tuple[Field, ...]:
         ),
         *(trace(one.name, Neurons.KNOWN_SOURCE, "pre") for one in projection.pre_traces),
         *(trace(one.name, Neurons.TARGET, "post") for one in projection.post_traces),
-        *_tables("synapse_", projection.synapse),
-        *_tables("receptor_", projection.receptor),
-        *_tables("connector_", projection.connector),
     )
 
 
@@ -283,7 +281,6 @@ def rewiring_fields(projection: Projection) -> tuple[Field, ...]:
         *([sources(name, "int") for name in ("offers", "out_degree")] if rule.pairing else []),
         *([targets("demands", "int")] if rule.pairing else []),
         *([Field("local_out_degree", "int", lambda room: room.n_known_sources)] if rule.pairing else []),
-        *_tables("rewiring_", configured),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.models.base import Configured, Variable
+from hpcsnn.models.base import Configured, Model, Variable
 from hpcsnn.models.connectors import Connector
 from hpcsnn.models.distributions import Distribution
 from hpcsnn.models.rewiring.rule import RewiringRule
@@ -44,6 +44,12 @@ class Projection:
     rows_grow: bool
     record_events: bool = False
     delays: DrawnDelays | None = None
+
+    @property
+    def models(self) -> dict[str, Configured[Model]]:
+        """Its models, by what stands before the names of their constants and tables in kernels."""
+        of_all = {"synapse_": self.synapse, "receptor_": self.receptor, "connector_": self.connector}
+        return of_all if self.rewiring is None else {**of_all, "rewiring_": self.rewiring}
 
     @property
     def reach_squared(self) -> int | None:

@@ -107,11 +107,9 @@ def _projection_bytes(network: Network, projection: Projection, placements: Plac
     fields: list[Field] = list(projection_fields(projection))
     for _, tau_ms in trace_taus_ms(projection, network.dt_ms):
         fields += decay_fields(network.dt_ms, tau_ms)
-    models = (projection.synapse, projection.receptor, projection.connector, projection.rewiring)
     tables = [
         table
-        for model in models
-        if model is not None
+        for model in projection.models.values()
         for table in made_tables(model, network.dt_ms, target, source).values()
     ]
     declared = sum(one.n_bytes(room) for one in fields)
