@@ -15,7 +15,7 @@ from hpcsnn.configuration.messages import explained
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.configuration.times import Every
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.models.distributions import DISTRIBUTIONS
+from hpcsnn.models.parameters import DISTRIBUTIONS
 from hpcsnn.models.registry import KINDS
 from hpcsnn.models.user_files import FOLDER, anchored, is_reference
 from hpcsnn.ranks.partition import check_tile_side

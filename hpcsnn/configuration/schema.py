@@ -10,7 +10,7 @@ from pydantic_core import PydanticKnownError
 
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Configured, Model
-from hpcsnn.models.distributions import Normal, Uniform, described_distribution, parse_distribution
+from hpcsnn.models.parameters import Normal, Uniform, described_distribution, parse_distribution
 from hpcsnn.models.registry import KINDS, registered
 from hpcsnn.models.user_files import FOLDER, UserFile, is_reference, user_model
 from hpcsnn.network import Grid, Network

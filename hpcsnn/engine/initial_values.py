@@ -12,7 +12,7 @@ from hpcsnn.codegen.random_streams import Purpose, stream
 from hpcsnn.devices.base import Executable
 from hpcsnn.engine.arrays import RankArrays
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.models.distributions import Normal, Uniform
+from hpcsnn.models.parameters import Normal, Uniform
 from hpcsnn.network import Population
 from hpcsnn.ranks.communicator import Communicator
 

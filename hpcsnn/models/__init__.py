@@ -1,10 +1,10 @@
 """Kinds of model, what they are made of, and every model and rule that ships."""
 
-from hpcsnn.models.base import Configured, Derived, Model, Parameter, PlacementContext, Table, Variable, probability
+from hpcsnn.models.base import Configured, Derived, Model, PlacementContext, Table, Variable
 from hpcsnn.models.bcpnn import BCPNN
 from hpcsnn.models.connectors import AllToAll, Connector, ExplicitList, FixedProbability, Gaussian, OneToOne
-from hpcsnn.models.distributions import Normal, Uniform
 from hpcsnn.models.neurons import ALIF, LIF, AdEx, Izhikevich, LIFBackground, NeuronModel
+from hpcsnn.models.parameters import Normal, Parameter, Uniform, probability
 from hpcsnn.models.rewiring import (
     ALL_SYNAPSES,
     BY_SPIKE,

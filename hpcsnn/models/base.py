@@ -22,18 +22,10 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.checked_numbers import LARGEST_WHOLE
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.chance_tables import threshold64
-from hpcsnn.models.distributions import (
-    Distribution,
-    Normal,
-    Uniform,
-    described_distribution,
-    parse_distribution,
-)
-
-# The largest numbers that constants and variables hold in kernels: as float32, and as 32-bit whole numbers.
-LARGEST_NUMBER, LARGEST_WHOLE = float(np.finfo(np.float32).max), 2**31 - 1
+from hpcsnn.models.parameters import Normal, Parameter, Uniform, described_distribution
 
 _MATH: dict[str, Any] = {name: getattr(math, name) for name in ("exp", "log", "sqrt", "floor", "ceil", "pi")} | {
     "round": round,
@@ -41,89 +33,6 @@ _MATH: dict[str, Any] = {name: getattr(math, name) for name in ("exp", "log", "s
     "max": max,
     "int": int,
 }
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One number the user sets.
-
-    ``default`` None means that the user must give it. ``ctype`` is ``float``, ``int`` or ``probability``; a
-    probability reaches the kernel as the ``Probability`` that ``chance(random, p)`` takes.
-    Bounds are inclusive unless the name says ``above``.
-    """
-
-    default: float | None
-    unit: str
-    doc: str
-    ctype: str = "float"
-    minimum: float | None = None
-    above: float | None = None
-    maximum: float | None = None
-
-    def allowed(self) -> str:
-        """The allowed range in words."""
-        bounds = []
-        if self.above is not None:
-            bounds.append(f"> {self.above:g}")
-        if self.minimum is not None:
-            bounds.append(f">= {self.minimum:g}")
-        if self.maximum is not None:
-            bounds.append(f"<= {self.maximum:g}")
-        kind = "a whole number" if self.ctype == "int" else "a number"
-        unit = f" in {self.unit}" if self.unit else ""
-        return f"{kind}{unit}" + (f" {' and '.join(bounds)}" if bounds else "")
-
-    def checked(self, where: str, value: object) -> float | int:
-        """`value` as the parameter's type.
-
-        Raises:
-            ConfigurationError: not a finite number of this kind, or out of bounds; names `where` and the value.
-        """
-        return self._checked(where, value, "")
-
-    def _checked(self, where: str, value: object, whose: str) -> float | int:
-        if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-            raise ConfigurationError(f"{where}: {value!r}{whose} is not allowed; must be {self.allowed()}")
-        try:
-            number = float(value)
-        except OverflowError:  # a whole number of Python's has no end
-            number = math.inf
-        good = math.isfinite(number)
-        good &= self.above is None or number > self.above
-        good &= self.minimum is None or number >= self.minimum
-        good &= self.maximum is None or number <= self.maximum
-        good &= self.ctype != "int" or number.is_integer()
-        if not good:
-            raise ConfigurationError(f"{where}: {value!r}{whose} is not allowed; must be {self.allowed()}")
-        if abs(number) > (LARGEST_WHOLE if self.ctype == "int" else LARGEST_NUMBER):
-            held = "2^31 - 1" if self.ctype == "int" else f"{LARGEST_NUMBER:g}"
-            raise ConfigurationError(f"{where}: {value!r}{whose} is not allowed; kernels hold numbers up to {held}")
-        return int(number) if self.ctype == "int" else number
-
-    def checked_of_neurons(self, where: str, value: object) -> Distribution | tuple[float | int, ...]:
-        """`value` as a distribution, or as one value of the parameter's type a neuron.
-
-        Raises:
-            ConfigurationError: neither, or a value that is not allowed; names `where`, the value and its neuron.
-        """
-        if isinstance(value, dict):
-            value = parse_distribution(where, value)
-        if isinstance(value, (Normal, Uniform)):
-            if self.ctype == "int":
-                allowed = f"{self.allowed()}, or a list of them"
-                raise ConfigurationError(f"{where}: {value!r} is not allowed; must be {allowed}")
-            return value
-        entries = value.tolist() if isinstance(value, np.ndarray) else list(value)  # type: ignore[call-overload]
-        return tuple(self.checked_of_neuron(where, entry, neuron) for neuron, entry in enumerate(entries))
-
-    def checked_of_neuron(self, where: str, value: object, neuron: int) -> float | int:
-        """As `checked`, with the neuron's id in the message."""
-        return self._checked(where, value, f" of neuron {neuron}")
-
-
-def probability(default: float | None, doc: str) -> Parameter:
-    """A parameter in [0, 1]."""
-    return Parameter(default, "", doc, ctype="probability", minimum=0.0, maximum=1.0)
 
 
 @dataclass(frozen=True)

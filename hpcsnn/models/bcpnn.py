@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hpcsnn.models.base import Derived, Parameter, Variable
+from hpcsnn.models.base import Derived, Variable
+from hpcsnn.models.parameters import Parameter
 from hpcsnn.models.synapses import SpikeTrace, SynapseModel
 
 BCPNN = SynapseModel(

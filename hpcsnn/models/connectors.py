@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.models.base import Derived, Model, Parameter, PlacementContext, Table, probability
+from hpcsnn.models.base import Derived, Model, PlacementContext, Table
 from hpcsnn.models.chance_tables import survival_table, thresholds
 from hpcsnn.models.distance_profiles import displacements_within, gaussian_profile, gaussian_reach
+from hpcsnn.models.parameters import Parameter, probability
 
 
 @dataclass(frozen=True)

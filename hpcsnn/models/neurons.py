@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.models.base import Derived, Parameter, PopulationModel, Table, Variable
+from hpcsnn.models.base import Derived, PopulationModel, Table, Variable
 from hpcsnn.models.chance_tables import MOST_POISSON_EVENTS, poisson_table
+from hpcsnn.models.parameters import Parameter
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.models.base import Derived, Parameter, PlacementContext, PopulationModel, Table, Variable
+from hpcsnn.models.base import Derived, PlacementContext, PopulationModel, Table, Variable
 from hpcsnn.models.chance_tables import survival_table
+from hpcsnn.models.parameters import Parameter
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from hpcsnn.models.base import Derived, Model, Parameter, Variable
+from hpcsnn.models.base import Derived, Model, Variable
+from hpcsnn.models.parameters import Parameter
 
 
 @dataclass(frozen=True)

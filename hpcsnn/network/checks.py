@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from hpcsnn.checked_numbers import LARGEST_NUMBER, LARGEST_WHOLE
 from hpcsnn.errors import ConfigurationError, unknown_name
-from hpcsnn.models.base import LARGEST_NUMBER, LARGEST_WHOLE, Configured, Variable
-from hpcsnn.models.distributions import Normal, Uniform
+from hpcsnn.models.base import Configured, Variable
 from hpcsnn.models.neurons import NeuronModel
+from hpcsnn.models.parameters import Normal, Uniform
 from hpcsnn.models.stimuli import SourceModel
 from hpcsnn.network.delays import DELAY_STEPS
 from hpcsnn.network.projection import Projection

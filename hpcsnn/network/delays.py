@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.base import Variable
-from hpcsnn.models.distributions import Distribution, Normal
+from hpcsnn.models.parameters import Distribution, Normal
 
 # What a synapse with a delay of its own keeps beside its model's variables.
 DELAY_STEPS = Variable("delay_steps", unit="steps", ctype="int", doc="from the spike to its arrival at the soma")

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from hpcsnn.checked_numbers import LARGEST_NUMBER
 from hpcsnn.errors import ConfigurationError, unknown_name
-from hpcsnn.models.base import LARGEST_NUMBER, Configured
+from hpcsnn.models.base import Configured
 from hpcsnn.models.connectors import Connector
-from hpcsnn.models.distributions import Distribution, Normal, Uniform
 from hpcsnn.models.neurons import NeuronModel
+from hpcsnn.models.parameters import Distribution, Normal, Uniform
 from hpcsnn.models.rewiring.rule import RewiringRule
 from hpcsnn.models.stimuli import SourceModel
 from hpcsnn.models.synapses import ReceptorModel, Static, SynapseModel

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from numpy.typing import ArrayLike
 
 from hpcsnn.models.base import Configured, Variable
-from hpcsnn.models.distributions import Normal, Uniform
 from hpcsnn.models.neurons import NeuronModel
+from hpcsnn.models.parameters import Normal, Uniform
 from hpcsnn.models.stimuli import SourceModel
 from hpcsnn.network.grid import Grid
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hpcsnn.models.base import Configured, Model, Variable
 from hpcsnn.models.connectors import Connector
-from hpcsnn.models.distributions import Distribution
+from hpcsnn.models.parameters import Distribution
 from hpcsnn.models.rewiring.rule import RewiringRule
 from hpcsnn.models.synapses import ReceptorModel, SpikeTrace, SynapseModel
 from hpcsnn.network.delays import DELAY_STEPS, DrawnDelays

@@ -6,8 +6,8 @@ from typing import Any
 
 from hpcsnn import Grid, Network, models
 from hpcsnn.models import Configured, Parameter, RewiringRule, Variable
-from hpcsnn.models.base import probability
 from hpcsnn.models.distance_profiles import gaussian_reach
+from hpcsnn.models.parameters import probability
 from hpcsnn.models.rewiring import ALL_SYNAPSES, UNIFORM, WEAKEST
 from hpcsnn.models.rewiring.bamford import P_FORM
 

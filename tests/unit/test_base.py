@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError, models
-from hpcsnn.models.base import LARGEST_NUMBER, Derived, Model, Parameter, probability
+from hpcsnn.checked_numbers import LARGEST_NUMBER
+from hpcsnn.models.base import Derived, Model
+from hpcsnn.models.parameters import Parameter, probability
 
 WHOLE = Parameter(3, "", "", ctype="int", minimum=-5)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hpcsnn import ConfigurationError
-from hpcsnn.models.base import Parameter
+from hpcsnn.models.parameters import Parameter
 from hpcsnn.models.rewiring.rule import NOBODY, Pairing, RewiringRule
 from hpcsnn.models.rewiring.selections import ALL_SYNAPSES, BY_SPIKE, PLACE, UNIFORM
 from hpcsnn.models.synapses import SpikeTrace

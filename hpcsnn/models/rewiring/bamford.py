@@ -1,8 +1,9 @@
 """Bamford's rule as Knight, Senk & Nowotny 2025 run it: any pair is tried, whatever the target's in-degree."""
 
-from hpcsnn.models.base import Parameter, Table, probability
+from hpcsnn.models.base import Table
 from hpcsnn.models.chance_tables import thresholds
 from hpcsnn.models.distance_profiles import gaussian_profile, gaussian_reach
+from hpcsnn.models.parameters import Parameter, probability
 from hpcsnn.models.rewiring.rule import RewiringRule
 from hpcsnn.models.rewiring.selections import UNIFORM
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hpcsnn.models.base import Parameter, probability
+from hpcsnn.models.parameters import Parameter, probability
 from hpcsnn.models.rewiring.bamford import Bamford
 from hpcsnn.models.rewiring.selections import PLACE, UNIFORM
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.models.base import Derived, Parameter, probability
+from hpcsnn.models.base import Derived
+from hpcsnn.models.parameters import Parameter, probability
 from hpcsnn.models.rewiring.rule import RewiringRule
 from hpcsnn.models.rewiring.selections import ALL_SYNAPSES
 

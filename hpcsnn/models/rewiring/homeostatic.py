@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.models.base import Derived, Parameter, Variable
+from hpcsnn.models.base import Derived, Variable
+from hpcsnn.models.parameters import Parameter
 from hpcsnn.models.rewiring.rule import Pairing, RewiringRule
 from hpcsnn.models.synapses import SpikeTrace
 

@@ -1,7 +1,7 @@
 """Proposals from the neighbourhood: what a neuron gains and loses in a second is the same in any size of network."""
 
-from hpcsnn.models.base import Parameter, probability
 from hpcsnn.models.distance_profiles import gaussian_by_squared_distance, gaussian_reach_squared
+from hpcsnn.models.parameters import Parameter, probability
 from hpcsnn.models.rewiring.rule import RewiringRule
 from hpcsnn.models.rewiring.selections import LOCAL, PLACE
 

@@ -1,6 +1,7 @@
 """Patch swaps: silent synapses keep statistics, and the worst active patch gives way to the best silent one."""
 
-from hpcsnn.models.base import Derived, Parameter
+from hpcsnn.models.base import Derived
+from hpcsnn.models.parameters import Parameter
 from hpcsnn.models.rewiring.rule import RewiringRule
 from hpcsnn.models.rewiring.selections import PER_TARGET
 

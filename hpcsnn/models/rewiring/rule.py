@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.errors import ConfigurationError, unknown_name
-from hpcsnn.models.base import Derived, Model, Parameter, Table, Variable
+from hpcsnn.models.base import Derived, Model, Table, Variable
+from hpcsnn.models.parameters import Parameter
 from hpcsnn.models.snippet_text import without_comments
 from hpcsnn.models.synapses import SpikeTrace
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError
-from hpcsnn.models.distributions import Normal, Uniform, described_distribution, parse_distribution
+from hpcsnn.models.parameters import Normal, Uniform, described_distribution, parse_distribution
 
 WORD = st.integers(0, 2**32 - 1)
 NUMBER = st.floats(-1e6, 1e6)
