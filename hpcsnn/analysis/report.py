@@ -10,7 +10,6 @@ import jinja2
 import matplotlib
 import numpy as np
 import xarray as xr
-import yaml
 from matplotlib.figure import Figure
 from rich.console import Console
 
@@ -20,6 +19,7 @@ from hpcsnn.analysis.evolution import Evolution, analyse
 from hpcsnn.analysis.evolution_figures import evolution_figures
 from hpcsnn.analysis.figures import rates_figure, save
 from hpcsnn.analysis.style import STYLE
+from hpcsnn.configuration.yaml_text import write_yaml
 from hpcsnn.storage.run_directory import RunDirectory
 
 # What each figure shows, as the page says below it.
@@ -60,7 +60,7 @@ def write_report(run: Path, console: Console, scheduler: str | None = None) -> P
         facts=_facts(evolution, run),
         rates=rates,
         sections=sections,
-        configuration=yaml.safe_dump(evolution.configuration.resolved(), sort_keys=False),
+        configuration=write_yaml(evolution.configuration.resolved()),
         version=__version__,
     )  # fmt: skip
     directory.write_report(page)

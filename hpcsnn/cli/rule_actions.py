@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from hpcsnn.configuration.files import parse_value
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Model
 from hpcsnn.models.registry import KINDS, registered
@@ -150,7 +150,7 @@ def _test_classes(name: str, settings: list[str]) -> list[Any]:
         key, equals, text = setting.partition("=")
         if not equals:
             raise ConfigurationError(f"--set {setting!r}: must be name=value, such as p_form=0.1")
-        values[key] = yaml.safe_load(text)
+        values[key] = parse_value(f"--set {setting!r}", text)
     found = [model for model in _found(name) if isinstance(model, RewiringRule)]
     if not found:
         raise ConfigurationError(f"{name}: no rule of rewiring")

@@ -110,7 +110,9 @@ def check(
         from hpcsnn.cli.run_tables import print_sizes
         from hpcsnn.configuration.files import load_configuration
 
-        print_sizes(load_configuration(config, overrides), ranks)
+        configuration = load_configuration(config, overrides)
+        with configuration.places.told():
+            print_sizes(configuration, ranks)
 
 
 @commands.command()

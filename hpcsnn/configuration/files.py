@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from hpcsnn.atomic_files import replace_file
 from hpcsnn.configuration.messages import explained
+from hpcsnn.configuration.places import Places
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.configuration.times import Every
+from hpcsnn.configuration.yaml_text import MOST_DEPTH, read_yaml, read_yaml_file, write_yaml
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.parameters import DISTRIBUTIONS
 from hpcsnn.models.registry import KINDS
@@ -21,14 +23,11 @@ from hpcsnn.models.user_files import FOLDER, anchored, is_reference
 from hpcsnn.ranks.partition import check_tile_side
 from hpcsnn.shipped_files import configuration_folder, shipped_configurations
 
-
-class _Yaml(yaml.SafeLoader):
-    """Safe YAML that reads 1e-3 as a number, as YAML 1.2 does and PyYAML does not."""
-
-
-_Yaml.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
+_KEYS = frozenset({*Configuration.model_fields, "extends"})
+# What messages show of an override.
+_MOST_SHOWN = 80
+# Files that a configuration may extend, one after the other.
+MOST_EXTENDED = 100
 
 
 def parse_value(where: str, text: str) -> Any:
@@ -37,10 +36,18 @@ def parse_value(where: str, text: str) -> Any:
     Raises:
         ConfigurationError: not YAML; names `where` and the text.
     """
+    return _value(where, text)[0]
+
+
+def _value(where: str, text: str) -> tuple[Any, Places]:
     try:
-        return yaml.load(text, _Yaml)
-    except yaml.YAMLError:
-        raise ConfigurationError(f"{where}: {text!r} is not a YAML value") from None
+        return read_yaml("", text)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{where}: {_short(text)!r} is not a YAML value; {error}") from None
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
 
 
 def write_configuration(path: Path, configuration: Configuration) -> None:
@@ -52,7 +59,7 @@ def write_configuration(path: Path, configuration: Configuration) -> None:
     for file in configuration.user_files():
         (path.parent / FOLDER).mkdir(exist_ok=True)
         replace_file(path.parent / FOLDER / file.name, file.text)
-    replace_file(path, yaml.safe_dump(configuration.resolved(), sort_keys=False))
+    replace_file(path, write_yaml(configuration.resolved()))
 
 
 def load_configuration(path: str | Path, overrides: Iterable[str] = ()) -> Configuration:
@@ -64,10 +71,10 @@ def load_configuration(path: str | Path, overrides: Iterable[str] = ()) -> Confi
     Raises:
         ConfigurationError: no such file, no YAML, or a value that is not allowed.
     """
-    raw = _read(_find(Path(path)))
+    raw, places = _read(_find(Path(path)))
     for override in overrides:
-        _override(raw, override)
-    return parse_configuration(raw, Path.cwd())
+        places = _override(raw, places, override)
+    return _parse(raw, Path.cwd(), places)
 
 
 def parse_configuration(raw: Mapping[str, Any], folder: Path = Path()) -> Configuration:
@@ -76,14 +83,20 @@ def parse_configuration(raw: Mapping[str, Any], folder: Path = Path()) -> Config
     Raises:
         ConfigurationError: one line for each thing that is wrong.
     """
-    try:
-        configuration = Configuration.model_validate(_anchored(raw, folder))
-    except ValidationError as error:
-        raise ConfigurationError("\n".join(explained(problem) for problem in error.errors())) from None
-    check_tile_side(configuration.tile)
-    if configuration.checkpoint_every is not None:
-        Every.parse(configuration.checkpoint_every)
-    configuration.network()
+    return _parse(raw, folder, Places())
+
+
+def _parse(raw: Mapping[str, Any], folder: Path, places: Places) -> Configuration:
+    with places.told():
+        try:
+            configuration = Configuration.model_validate(_anchored(raw, folder))
+        except ValidationError as error:
+            raise ConfigurationError("\n".join(explained(problem) for problem in error.errors())) from None
+        check_tile_side(configuration.tile)
+        if configuration.checkpoint_every is not None:
+            Every.parse(configuration.checkpoint_every)
+        configuration.network()
+    configuration.places = places
     return configuration
 
 
@@ -94,65 +107,91 @@ def _anchored(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     }
 
 
-def _find(path: Path, named: Path | None = None) -> Path:
-    """`path`, or what ships under its name; `named`: as a file in some other folder names it."""
+def _anchored_places(places: Places, folder: Path) -> Places:
+    """The places of what `_anchored` gives: a model of a user's file is found by the same key."""
+
+    def below(place: Places) -> Places:
+        return replace(place, below={anchored(key, folder): below(one) for key, one in place.below.items()})
+
+    parts = {key: below(one) if key in ("populations", "projections") else one for key, one in places.below.items()}
+    return replace(places, below=parts)
+
+
+def _find(path: Path, named: Path | None = None, where: str = "") -> Path:
+    """`path`, or what ships under its name; `named`: as a file in some other folder names it, `where`: by what key."""
     if path.is_file():
         return path
     shipped = configuration_folder() / f"{path.stem}.yaml"
     if shipped.is_file() and (named or path).parent in (Path(), Path("configs")):
         return shipped
     raise ConfigurationError(
-        f"{path}: no such file; configurations that ship with hpcsnn: {', '.join(shipped_configurations())}"
+        f"{where}{path}: no such file; configurations that ship with hpcsnn: {', '.join(shipped_configurations())}"
     )
 
 
-def _read(path: Path, readers: tuple[Path, ...] = ()) -> dict[str, Any]:
-    if path.resolve() in readers:
-        raise ConfigurationError(f"{path}: extends itself")
-    try:
-        raw = yaml.load(path.read_text(), _Yaml)
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: not YAML: {error}") from None
+def _read(path: Path, readers: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Places]:
+    raw, places = read_yaml_file(path, _KEYS)
     if not isinstance(raw, dict):
         raise ConfigurationError(f"{path}: must be a mapping of keys to values, is {type(raw).__name__}")
-    raw = _anchored(raw, path.parent)
+    if raw and _KEYS.isdisjoint(raw):  # somebody else's file, of which nothing is to be shown
+        raise ConfigurationError(f"{path}: is no configuration: it has none of {', '.join(sorted(_KEYS))}")
+    raw, places = _anchored(raw, path.parent), _anchored_places(places, path.parent)
     base = raw.pop("extends", None)
     if base is None:
-        return raw
-    return _merged(_read(_find(path.parent / str(base), Path(str(base))), (*readers, path.resolve())), raw)
+        return raw, places
+    with places.told():
+        if not isinstance(base, str):
+            raise ConfigurationError(f"extends: {base!r} is not allowed; must be a file or a name")
+        file, readers = _find(path.parent / base, Path(base), "extends: "), (*readers, path.resolve())
+        if file.resolve() in readers:
+            raise ConfigurationError(f"extends: {base!r} is not allowed; the file extends itself")
+        if len(readers) > MOST_EXTENDED:
+            said = f"{readers[0]} extends more than {MOST_EXTENDED} files, one after the other"
+            raise ConfigurationError(f"extends: {base!r} is not allowed; {said}")
+    return _merged(*_read(file, readers), raw, places)
 
 
-def _merged(base: dict[str, Any], over: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
+def _merged(
+    base: dict[str, Any], base_places: Places, over: Mapping[str, Any], over_places: Places, depth: int = 0
+) -> tuple[dict[str, Any], Places]:
     """`over` laid over `base`, mapping by mapping; another model or distribution takes the place of the base's."""
-    result = dict(base)
+    result, places = dict(base), dict(base_places.below)
     for key, value in over.items():
-        below = result.get(key)
+        below, place = result.get(key), over_places.below.get(key, over_places)
+        result[key], lower = value, places.get(key, base_places)
+        places[key] = place
         if isinstance(below, dict) and isinstance(value, Mapping):
             # Further up are the names of populations and projections, which may be any.
             one_of_kind = depth >= 2 and (key in KINDS or set(below) <= set(DISTRIBUTIONS))
-            other = one_of_kind and set(value) != set(below)
-            result[key] = value if other else _merged(below, value, depth + 1)
-        else:
-            result[key] = value
-    return result
+            if not one_of_kind or set(value) == set(below):
+                result[key], places[key] = _merged(below, lower, value, place, depth + 1)
+    return result, replace(over_places, below=places)
 
 
-def _override(raw: dict[str, Any], override: str) -> None:
+def _override(raw: dict[str, Any], places: Places, override: str) -> Places:
+    """Set in `raw` what an override says; the places with it."""
     key, equals, text = override.partition("=")
+    said = f"--set {_short(override)!r}"
     if not equals or not key:
-        raise ConfigurationError(f"--set {override!r}: must be key=value, such as scale=4 or projections.ff.delay_ms=1")
-    value = parse_value(f"--set {override!r}", text)
+        raise ConfigurationError(f"{said}: must be key=value, such as scale=4 or projections.ff.delay_ms=1")
+    value, below_value = _value(said, text)
     *path, last = re.split(r"\.(?!py:)", key)
+    if len(path) > MOST_DEPTH:
+        raise ConfigurationError(f"{said}: is nested more than {MOST_DEPTH} deep")
     place: Any = raw
-    for step in path:
+    for number, step in enumerate(path):
         if is_reference(step):
             step = next((name for name in place if name == step or name.endswith(f"/{step}")), step)
+            path[number] = step
         below = place.get(step)
         if isinstance(below, str) or below is None:  # a model by its name alone, or nothing yet
             below = place[step] = {} if below is None else {below: {}}
         if not isinstance(below, dict):
-            raise ConfigurationError(f"--set {override!r}: {step} is {below!r} and has nothing below it")
+            raise ConfigurationError(f"{said}: {step} is {below!r} and has nothing below it")
         place = below
     place[last] = value
+    return places.put([*path, last], _from_option(below_value, f"--set {_short(override)}"))
+
+
+def _from_option(places: Places, source: str) -> Places:
+    return Places(source, None, {key: _from_option(below, source) for key, below in places.below.items()})

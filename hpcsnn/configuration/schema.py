@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, TypeAdapter, ValidationError
 from pydantic_core import PydanticKnownError
 
+from hpcsnn.configuration.places import Places
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Configured, Model
 from hpcsnn.models.parameters import Normal, Uniform, described_distribution, parse_distribution
@@ -29,6 +30,8 @@ def _number_or_distribution(value: Any) -> Any:
     """A number in pydantic's words, which would be about a union's parts otherwise; a distribution as it stands."""
     if value is None or isinstance(value, dict):
         return value
+    if isinstance(value, bool):
+        raise PydanticKnownError("float_type")
     try:
         return _NUMBER.validate_python(value)
     except ValidationError as error:
@@ -87,6 +90,16 @@ class Configuration(_Strict):
     checkpoint_keep: Whole = Field(default=3, ge=1)
     populations: dict[str, PopulationConfig]
     projections: dict[str, ProjectionConfig] = Field(default_factory=dict)
+    _places: Places = PrivateAttr(default_factory=Places)
+
+    @property
+    def places(self) -> Places:
+        """Where its keys stand, for messages about them; set by who reads it from a file."""
+        return self._places
+
+    @places.setter
+    def places(self, places: Places) -> None:
+        self._places = places
 
     def network(self) -> Network:
         """The network described.
@@ -163,10 +176,12 @@ def configured(kind: str, where: str, spec: ModelSpec) -> Configured[Any]:
     if isinstance(spec, str):
         spec = {spec: None}
     if not isinstance(spec, dict) or len(spec) != 1:
-        given = sorted(spec) if isinstance(spec, dict) else spec
+        given = sorted(map(str, spec)) if isinstance(spec, dict) else spec
         raise ConfigurationError(f"{where}: {given!r} is not allowed; give one model, with its parameters below it")
     ((name, values),) = spec.items()
-    if not isinstance(values or {}, dict):
+    if not isinstance(name, str):
+        raise ConfigurationError(f"{where}: {name!r} is not allowed; must be the name of a model")
+    if values is not None and not isinstance(values, dict):
         raise ConfigurationError(f"{where}.{name}: {values!r} is not allowed; give parameters as name: value")
     if is_reference(name):
         model, file, attribute = user_model(where, name, KINDS[kind])
@@ -189,7 +204,10 @@ def _grid(where: str, population: PopulationConfig, scale: int) -> Grid:
     if min(sides) < 1:
         field, given = ("grid", list(population.grid)) if population.grid else ("size", population.size)
         raise ConfigurationError(f"{where}.{field}: {given!r} is not allowed; must be >= 1")
-    return Grid(*sides)
+    try:
+        return Grid(*sides)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{where}.{error}") from None
 
 
 def _initial(where: str, value: InitialSpec) -> Any:

@@ -82,6 +82,8 @@ def parse_distribution(where: str, spec: dict[str, Any]) -> Distribution:
         raise ConfigurationError(f"{where}.{name}: {arguments!r} is not allowed; must have numbers {needed}") from None
     except ConfigurationError as error:
         raise ConfigurationError(f"{where}.{error}") from None
+    except ValueError:  # of NumPy, where an argument is a list
+        raise ConfigurationError(f"{where}.{name}: {arguments!r} is not allowed; must have numbers") from None
 
 
 def described_distribution(distribution: Distribution) -> dict[str, dict[str, float]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hpcsnn.checked_numbers import LARGEST_NUMBER
+from hpcsnn.checked_numbers import LARGEST_NUMBER, LARGEST_WHOLE
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Configured
 from hpcsnn.models.connectors import Connector
@@ -156,8 +156,12 @@ class Network:
         else:
             given_ms = self.dt_ms if delay_ms is None else delay_ms
             delay_steps = whole_steps(f"{where}.delay_ms", given_ms, self.dt_ms)
-        if capacity is not None and (isinstance(capacity, bool) or not isinstance(capacity, int) or capacity < 1):
-            raise ConfigurationError(f"{where}.capacity: {capacity!r} is not allowed; must be a whole number >= 1")
+        if capacity is not None and (
+            isinstance(capacity, bool) or not isinstance(capacity, int) or not 1 <= capacity <= LARGEST_WHOLE
+        ):
+            raise ConfigurationError(
+                f"{where}.capacity: {capacity!r} is not allowed; must be a whole number >= 1 and <= 2^31 - 1"
+            )
         if capacity is None and not rows_grow:
             # What the first wiring happens to need differs from rank to rank: not a bound that every rank would keep.
             raise ConfigurationError(f"{where}.capacity: missing; with rows_grow false it must be given")

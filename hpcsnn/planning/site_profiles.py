@@ -11,10 +11,11 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hpcsnn.configuration.messages import not_allowed
+from hpcsnn.configuration.places import Places
+from hpcsnn.configuration.yaml_text import read_yaml_file
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.shipped_files import site_folder
 
@@ -65,43 +66,44 @@ def load_profile(name: str | None) -> SiteProfile:
         ConfigurationError: no such profile, or a file, key or value that is not allowed.
     """
     file = profiles_file()
-    profiles = _read(file)
+    profiles, places = _read(file)
     if name is None:
         name = "default"
         if name not in profiles:
             return SiteProfile()
     if name in profiles:
-        return _checked(f"{file}: {name}", profiles[name])
+        return _checked(name, profiles[name], places)
     shipped = shipped_profiles()
     if name not in shipped:
         where = f"--profile: in {file} or shipped with hpcsnn"
-        raise ConfigurationError(unknown_name(where, name, {*map(str, profiles), *shipped}))
-    return _checked(str(shipped[name]), _read(shipped[name]))
+        raise ConfigurationError(unknown_name(where, name, {*profiles, *shipped}))
+    return _checked("", *_read(shipped[name]))
 
 
-def _checked(where: str, profile: Any) -> SiteProfile:
-    if not isinstance(profile, dict):
-        raise ConfigurationError(f"{where}: {profile!r} is not allowed; must be a mapping of keys to values")
-    try:
-        return SiteProfile.model_validate(profile)
-    except ValidationError as error:
-        raise ConfigurationError("\n".join(_explained(where, problem) for problem in error.errors())) from None
+def _checked(name: str, profile: Any, places: Places) -> SiteProfile:
+    """The profile below a name of the user's file, or that of a file of its own."""
+    with places.told():
+        if not isinstance(profile, dict):
+            raise ConfigurationError(f"{name}: {profile!r} is not allowed; must be a mapping of keys to values")
+        try:
+            return SiteProfile.model_validate(profile)
+        except ValidationError as error:
+            raise ConfigurationError("\n".join(_explained(name, problem) for problem in error.errors())) from None
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read(file: Path) -> tuple[dict[str, Any], Places]:
     if not file.is_file():
-        return {}
-    try:
-        profiles = yaml.safe_load(file.read_text()) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{file}: cannot be read: {error}") from None
+        return {}, Places()
+    profiles, places = read_yaml_file(file, frozenset())
+    if profiles is None:
+        return {}, places
     if not isinstance(profiles, dict):
         raise ConfigurationError(f"{file}: must be a mapping of profile names to profiles")
-    return profiles
+    return profiles, places
 
 
-def _explained(where: str, problem: Any) -> str:
+def _explained(name: str, problem: Any) -> str:
     parts = [str(part) for part in problem["loc"]]
     if problem["type"] == "extra_forbidden":
-        return unknown_name(where, parts[-1], SiteProfile.model_fields)
-    return not_allowed(f"{where}.{parts[0]}", problem)
+        return unknown_name(name or "profile", parts[-1], SiteProfile.model_fields)
+    return not_allowed(f"{name}.{parts[0]}" if name else parts[0], problem)

@@ -107,6 +107,11 @@ def _console(setting: Setting) -> Console:
 
 
 def _simulation(configuration: Configuration, setting: Setting) -> Simulation:
+    with configuration.places.told():
+        return _made(configuration, setting)
+
+
+def _made(configuration: Configuration, setting: Setting) -> Simulation:
     network = configuration.network()
     for name, projection in network.projections.items():
         rule = projection.rule

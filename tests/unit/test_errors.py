@@ -56,7 +56,10 @@ OVERRIDES = [
         "populations.source.grid.0: 16.5 is not allowed; input should be a valid integer",
     ),
     ("populations.source.size=5", "populations.source: give either grid: [nx, ny] or size: n"),
-    ("populations.source.grid=[70000, 70000]", "grid: 70000 x 70000 neurons are too many; at most 2^31 - 1"),
+    (
+        "populations.source.grid=[70000, 70000]",
+        "populations.source.grid: 70000 x 70000 neurons are too many; at most 2^31 - 1",
+    ),
     (
         "populations.source.grid=[16, 32]",
         f"{FF}: source grid 16 x 32 does not fit target grid 16 x 16; distances need two equal",
@@ -193,7 +196,7 @@ def test_a_configuration_without_populations_or_model():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: [", "my.yaml: not YAML: .*line 1"),
+        ("a: [", "my.yaml: not YAML: .*(line 1)"),
         ("- 1\n- 2\n", "my.yaml: must be a mapping of keys to values, is list"),
         ("extends: nothing.yaml\n", "nothing.yaml: no such file; configurations that ship with hpcsnn: deep_r, "),
         ("", "my.yaml: must be a mapping of keys to values, is NoneType"),
@@ -215,7 +218,10 @@ def test_a_file_that_is_not_there_or_extends_itself(tmp_path):
         (tmp_path / "a.yaml").write_bytes(b"\xff\xfe\x00")
         load_configuration(tmp_path / "a.yaml")
     (tmp_path / "loop.yaml").write_text("extends: loop.yaml\n")
-    with pytest.raises(ConfigurationError, match=r"loop\.yaml: extends itself"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^extends: 'loop\.yaml' is not allowed; the file extends itself \(.*loop\.yaml, line 1\)$",
+    ):
         load_configuration(tmp_path / "loop.yaml")
 
 

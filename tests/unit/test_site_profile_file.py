@@ -74,5 +74,6 @@ def test_every_mistake_is_told_with_file_profile_and_key(line, said, clusters):
         load_profile("big")
     lines = str(error.value).splitlines()
     assert len(lines) == 2
-    assert f"{clusters}: {said}" in str(error.value)
-    assert f"{clusters}: big.qos: [1] is not allowed; input should be a valid string" in lines
+    assert lines[lines[0].startswith("big.qos")].startswith(said)
+    assert f"big.qos: [1] is not allowed; input should be a valid string ({clusters}, line 3)" in lines
+    assert sum(line.endswith(f" ({clusters}, line 2)") for line in lines) == 1
