@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -37,8 +39,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def refusal(text, overrides=(), name="my.yaml"):
-    with open(name, "w") as file:
-        file.write(text)
+    Path(name).write_text(text)
     with pytest.raises(ConfigurationError) as error:
         load_configuration(name, overrides)
     return str(error.value)
@@ -49,45 +50,58 @@ def refusal(text, overrides=(), name="my.yaml"):
     [
         # The schema's, a model's, the network's and the connector's messages.
         ("duration_ms: 100", "duration_ms: 1:30",
-         "duration_ms: '1:30' is not allowed; input should be a valid number, unable to parse string as a number (a number "
+         "duration_ms: '1:30' is not allowed; input should be a valid number, unable to parse string as a number (a "
+         "number "
          "of milliseconds) (my.yaml, line 1)"),
         ("rate_hz: 50", "rate_hz: -1",
          "populations.src.model.poisson.rate_hz: -1 is not allowed; must be a number in Hz >= 0 (my.yaml, line 3)"),
-        ("p: 0.5", "p: x", "projections.f.connector.fixed_probability.p: 'x' is not allowed; must be a number >= 0 and <= 1 "
+        ("p: 0.5", "p: x", "projections.f.connector.fixed_probability.p: 'x' is not allowed; must be a number >= 0 "
+         "and <= 1 "
                            "(my.yaml, line 13)"),
-        ("target: tgt", "target: src", "projections.f.target: 'src' is not allowed; it spikes by itself (poisson) and takes "
+        ("target: tgt", "target: src", "projections.f.target: 'src' is not allowed; it spikes by itself (poisson) "
+         "and takes "
                                        "no synapses (my.yaml, line 10)"),
         ("    size: 10\n", "    grid: [70000, 70000]\n",
          "populations.tgt.grid: 70000 x 70000 neurons are too many; at most 2^31 - 1 a population (my.yaml, line 5)"),
         # A name that is not known is pointed at, not its owner; what is missing is missing in its owner.
         ("duration_ms: 100", "description: x\nduratoin_ms: 100", "configuration: unknown name 'duratoin_ms'; allowed: "
-         "checkpoint_every, checkpoint_keep, description, dt_ms, duration_ms, exchange_block, populations, projections, "
+         "checkpoint_every, checkpoint_keep, description, dt_ms, duration_ms, exchange_block, populations, "
+         "projections, "
          "scale, seed, tile. Did you mean 'duration_ms'? (my.yaml, line 2)"),
-        ("        p: 0.5", "        p: 0.5\n        q: 1", "projections.f.connector.fixed_probability: unknown name 'q'; "
+        ("        p: 0.5", "        p: 0.5\n        q: 1", "projections.f.connector.fixed_probability: unknown name "
+         "'q'; "
                                                            "allowed: p. (my.yaml, line 14)"),
         ("    weight: 5\n", "", "projections.f.weight: missing (my.yaml, line 8)"),
-        ("populations:", "population:", "populations: missing (my.yaml)\nconfiguration: unknown name 'population'; allowed: "
-         "checkpoint_every, checkpoint_keep, description, dt_ms, duration_ms, exchange_block, populations, projections, "
+        ("populations:", "population:", "populations: missing (my.yaml)\nconfiguration: unknown name 'population'; "
+         "allowed: "
+         "checkpoint_every, checkpoint_keep, description, dt_ms, duration_ms, exchange_block, populations, "
+         "projections, "
          "scale, seed, tile. Did you mean 'populations'? (my.yaml, line 2)"),
         # What was taken, or ended in a traceback.
         ("weight: 5", "weight: 5\n    delay_ms: true",
          "projections.f.delay_ms: True is not allowed; input should be a valid number (a number of milliseconds) "
          "(my.yaml, line 16)"),
-        ("exponential_current: {}", "exponential_current: false", "projections.f.receptor.exponential_current: False is not "
-                                                                  "allowed; give parameters as name: value (my.yaml, line 14)"),
-        ("model: lif", "model: 5", "populations.tgt.model: 5 is not allowed; give one model, with its parameters below it "
+        ("exponential_current: {}", "exponential_current: false", "projections.f.receptor.exponential_current: False "
+         "is not "
+                                                                  "allowed; give parameters as name: value (my.yaml, "
+                                                                  "line 14)"),
+        ("model: lif", "model: 5", "populations.tgt.model: 5 is not allowed; give one model, with its parameters "
+         "below it "
                                    "(my.yaml, line 6)"),
-        ("model: lif", "model: [lif]", "populations.tgt.model: ['lif'] is not allowed; give one model, with its parameters "
+        ("model: lif", "model: [lif]", "populations.tgt.model: ['lif'] is not allowed; give one model, with its "
+         "parameters "
                                        "below it (my.yaml, line 6)"),
         *(
-            ("model: lif", f"model: {{{given}: {{}}}}", f"populations.tgt.model: unknown name '{given}'; allowed: adex, alif, "
+            ("model: lif", f"model: {{{given}: {{}}}}", f"populations.tgt.model: unknown name '{given}'; allowed: "
+             f"adex, alif, "
              "izhikevich, lif, lif_background, moving_gaussian_poisson, poisson, spike_array. A model of your own is "
              "file.py:Name. (my.yaml, line 6)")
             for given in ("null", "5")
         ),
         ("weight: 5", "weight: 5\n    capacity: 1e60",
          "projections.f.capacity: 1e+60 is not allowed; input should be a valid integer (my.yaml, line 16)"),
-        ("populations:", "populations:\n  src: 1", "populations.src: is given twice; a key may stand once (my.yaml, lines 3 "
+        ("populations:", "populations:\n  src: 1", "populations.src: is given twice; a key may stand once (my.yaml, "
+         "lines 3 "
                                                    "and 4)"),
     ],
 )  # fmt: skip
@@ -116,7 +130,7 @@ def test_a_key_is_where_the_file_has_it_that_said_it_last():
     over = "extends: base.yaml\nprojections:\n  f:\n    connector: {fixed_probability: {}}\n    weight: x\n"
     assert refusal(over).endswith("(my.yaml, line 5)")
     wrong = BASE.replace("p: 0.5", "p: 2")
-    open("base.yaml", "w").write(wrong)
+    Path("base.yaml").write_text(wrong)
     said = "projections.f.connector.fixed_probability.p: 2 is not allowed; must be a number >= 0 and <= 1"
     over = over.replace("    weight: x\n", "")
     assert refusal(over) == f"{said} (base.yaml, line 13)"
@@ -124,7 +138,7 @@ def test_a_key_is_where_the_file_has_it_that_said_it_last():
         ": 3 is not allowed; must be a number >= 0 and <= 1 (my.yaml, line 4)"
     )
     assert refusal(over.replace("fixed_probability", "gaussian")).endswith(" (my.yaml, line 4)"), "another model"
-    assert refusal("extends: my.yaml\n", name="top.yaml") == f"{said} (base.yaml, line 13)"
+    assert refusal("extends: base.yaml\n") == f"{said} (base.yaml, line 13)"
 
 
 @pytest.mark.parametrize(
@@ -139,9 +153,10 @@ def test_a_key_is_where_the_file_has_it_that_said_it_last():
          "projections.f.connector.fixed_probability.p: 7 is not allowed; must be a number >= 0 and <= 1 "
          "(--set projections.f.connector={fixed_probability: {p: 7}})"),
         ("projections.f.weight={a: 1, a: 2}",
-         "--set 'projections.f.weight={a: 1, a: 2}': '{a: 1, a: 2}' is not a YAML value; a: is given twice; a key may stand "
+         "--set 'projections.f.weight={a: 1, a: 2}': '{a: 1, a: 2}' is not a YAML value; a: is given twice; a key "
+         "may stand "
          "once"),
-        (".".join(["a"] * 200) + "=1", f"--set {'.'.join(['a'] * 40)!r}...': is nested more than 100 deep".replace("'...'", "....'")),
+        ("a." * 200 + "b=1", f"--set '{'a.' * 40}...': is nested more than 100 deep"),
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("folder")
@@ -153,7 +168,7 @@ def test_an_override_is_named_as_it_was_given(override, said):
 def test_an_override_follows_the_rules_of_files():
     read = load_configuration("base.yaml", ["seed=010", "description=on", "duration_ms=1e2"])
     assert (read.seed, read.description, read.duration_ms) == (10, "on", 100.0)
-    open("octal.yaml", "w").write(BASE.replace("size: 10\n", "size: 0100\n") + "seed: 010\n")
+    Path("octal.yaml").write_text(BASE.replace("size: 10\n", "size: 0100\n") + "seed: 010\n")
     read = load_configuration("octal.yaml")
     assert (read.seed, read.populations["tgt"].size) == (10, 100)
 
@@ -201,7 +216,8 @@ def test_files_extend_each_other_only_so_often(folder):
     with pytest.raises(ConfigurationError) as error:
         load_configuration("e0.yaml")
     assert str(error.value) == (
-        f"extends: 'e101.yaml' is not allowed; {folder / 'e0.yaml'} extends more than {MOST_EXTENDED} files, one after the "
+        f"extends: 'e101.yaml' is not allowed; {folder / 'e0.yaml'} extends more than {MOST_EXTENDED} files, one "
+        f"after the "
         "other (e100.yaml, line 1)"
     )
     assert load_configuration("e1400.yaml").duration_ms == 100.0
@@ -210,13 +226,13 @@ def test_files_extend_each_other_only_so_often(folder):
 
 
 def test_what_is_found_wrong_when_a_run_begins_is_told_with_its_place(folder):
-    (folder / "drawn.yaml").write_text(
-        BASE.replace("model: lif", "model: {lif: {tau_m_ms: {normal: {mean: 1, std: 100}}}}")
-    )
-    with pytest.raises(
-        ConfigurationError, match=r"^populations\.tgt\.model\.lif\.tau_m_ms: .* \(drawn\.yaml, line 6\)$"
-    ):
-        run_experiment(load_configuration("drawn.yaml"), folder / "out", Setting(device="cpu"))
+    rule = 'from hpcsnn.models import RewiringRule\nMine = RewiringRule("mine", "", trigger="call", per_target="0;")\n'
+    (folder / "own.py").write_text(rule)
+    (folder / "my.yaml").write_text(f"{BASE}    rewiring: 'own.py:Mine'\n")
+    with pytest.raises(ConfigurationError) as error:
+        run_experiment(load_configuration("my.yaml"), folder / "out", Setting(device="cpu"))
+    assert str(error.value).startswith("projections.f.rewiring.mine: updates when it is called (")
+    assert str(error.value).endswith(" (my.yaml, line 16)")
 
 
 def test_values_are_not_shown_without_end():
