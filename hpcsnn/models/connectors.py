@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -25,8 +24,9 @@ class Connector(Model):
     each source. It sees ``id``, ``x``, ``y`` and ``target`` (the index of this rank's neuron), ``n_sources``, ``nx``,
     ``ny`` (the sources' grid) and ``random.next()``. ``reach_squared`` bounds the squared grid distance of what it
     connects (None: unbounded), ``profile`` is its chance by squared distance 0, 1, .. where that is all it depends on.
-    ``expected_in_degree`` is the mean over targets, of (values, sources, targets); ``most_sources``, of (values,
-    sources), bounds every target's in-degree and every source's out-degree where the mean says too little.
+    ``expected_in_degree`` is the mean over targets, of (values, sources, targets), where it is not the sum of a profile
+    over the grid; ``most_sources``, of (values, sources), bounds every target's in-degree and every source's out-degree
+    where the mean says too little.
 
     A connector that knows its synapses beforehand says so: ``explicit_sources`` gives the global ids it may name for
     given targets, ``listed_targets`` one entry per synapse, ``listed_weights`` the weights it gives;
@@ -58,13 +58,6 @@ def _offset_thresholds(context: PlacementContext) -> NDArray[np.uint64]:
     return thresholds(gaussian_profile(context.values))[_offsets_within_reach(context)[2]]
 
 
-def _gaussian_in_degree(values: Mapping[str, Any], n_sources: int, n_targets: int) -> float:
-    """The profile's sum over a grid that is wide beside it; x and y are factors of it."""
-    reach = math.isqrt(max(gaussian_reach(values), 0))
-    along = np.exp(-(np.arange(-reach, reach + 1, dtype=np.float64) ** 2) / (2 * values["sigma"] ** 2)).sum()
-    return min(float(n_sources), values["p_max"] * float(along) ** 2)
-
-
 Gaussian = Connector(
     "gaussian",
     "Every pair independently with p_max exp(-d^2 / (2 sigma^2)), d the torus distance; zero where below 2^-32.",
@@ -80,7 +73,6 @@ Gaussian = Connector(
     needs_equal_grids=True,
     reach_squared=gaussian_reach,
     profile=gaussian_profile,
-    expected_in_degree=_gaussian_in_degree,
     connect="""
 for (int k = 0; k < n_p_offset; ++k) {
     if (!chance(random.next(), p_offset[k])) continue;

@@ -33,6 +33,16 @@ def displacements_within(
     return dx[order].astype(np.int32), dy[order].astype(np.int32), squared[order]
 
 
+def expected_within(profile: NDArray[np.float64], nx: int, ny: int) -> float:
+    """The sum of a profile (by squared distance 0, 1, ..) over all displacements on the torus of nx x ny."""
+    reach = math.isqrt(max(len(profile) - 1, 0))
+    along, across = (
+        np.arange(max(-reach, -((side - 1) // 2)), min(reach, side // 2) + 1, dtype=np.int64) ** 2 for side in (nx, ny)
+    )
+    rows = (along + one for one in across)  # row by row, as a wide profile is on a large grid
+    return math.fsum(float(profile[row[row < len(profile)]].sum()) for row in rows)
+
+
 def gaussian_by_squared_distance(p_max: float, sigma: float) -> NDArray[np.float64]:
     """The Gaussian profile at squared distances 0, 1, .. reach, shape (reach + 1,)."""
     squared = np.arange(gaussian_reach_squared(p_max, sigma) + 1, dtype=np.float64)

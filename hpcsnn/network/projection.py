@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.models.base import Configured, Model, Variable
 from hpcsnn.models.connectors import Connector
+from hpcsnn.models.distance_profiles import expected_within
 from hpcsnn.models.parameters import Distribution
 from hpcsnn.models.rewiring.rule import RewiringRule
 from hpcsnn.models.synapses import ReceptorModel, SpikeTrace, SynapseModel
@@ -83,10 +85,12 @@ class Projection:
         connector = self.connector.model
         return np.empty(0) if connector.listed_weights is None else connector.listed_weights(self.connector.values)
 
-    @property
+    @cached_property
     def expected_in_degree(self) -> float:
         """Mean in-degree of the first wiring."""
-        connector = self.connector.model
+        connector, grid = self.connector.model, self.source.grid
+        if connector.profile is not None:
+            return expected_within(connector.profile(self.connector.values), grid.nx, grid.ny)
         return float(connector.expected_in_degree(self.connector.values, self.source.size, self.target.size))
 
     @property

@@ -33,6 +33,8 @@ from hpcsnn.ranks.spike_exchange import block_size
 Placements = dict[str, Placement]
 # A copy of rows keeps some room for the next one; see `HostDevice.room`.
 _COPY_SLACK = 1 / 8
+# Sources, evenly spread, of which the one with most targets on a rank is looked for.
+_SOURCES_LOOKED_AT = 64
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def estimate(network: Network, tile: int, rank: int, n_ranks: int) -> RankSize:
         {name: placement.n_own for name, placement in placements.items()},
         {name: placement.n_known for name, placement in placements.items()},
         {
-            name: round(projection.expected_in_degree * placements[projection.target.name].n_own)
+            name: _n_synapses(projection, placements[projection.target.name])
             for name, projection in network.projections.items()
         },
     )
@@ -132,6 +134,17 @@ def _projection_room(
     return room
 
 
+def _n_synapses(projection: Projection, target: Placement) -> int:
+    """Expected synapses of this rank's targets; exact where the connector knows them beforehand."""
+    connector, values = projection.connector.model, projection.connector.values
+    if connector.listed_targets is not None:
+        return int(np.isin(connector.listed_targets(values), target.global_id).sum())
+    if connector.explicit_sources is not None:
+        sources = connector.explicit_sources(values, target.global_id.astype(np.int64))
+        return int((sources < projection.source.size).sum())
+    return round(projection.expected_in_degree * target.n_own)
+
+
 # -- degrees ---------------------------------------------------------------------------------------------------------
 
 
@@ -157,14 +170,31 @@ def _list_capacity(projection: Projection, source: Placement, target: Placement)
     if connector.listed_targets is not None and connector.explicit_sources is not None:
         pre = connector.explicit_sources(values, target.global_id.astype(np.int64))
         return 1 << shift_for(int(np.bincount(pre).max(initial=0)))
-    here = target.n_own / max(projection.target.size, 1)
     mean = projection.expected_in_degree * projection.target.size / projection.source.size
-    if connector.profile is None:
-        mean *= here
+    mean *= _share_here(projection, source, target)
     needed = _likely_largest(projection, target.n_own, mean, source.n_known)
     if connector.most_sources is not None:
         needed = min(needed, connector.most_sources(values, target.n_own))
     return 1 << shift_for(needed)
+
+
+def _share_here(projection: Projection, source: Placement, target: Placement) -> float:
+    """Of a source's expected synapses the share onto this rank's targets, for the source with most of them."""
+    share = target.n_own / max(projection.target.size, 1)
+    profile_of, grid = projection.connector.model.profile, projection.source.grid
+    if profile_of is None or share in (0.0, 1.0):
+        return share
+    profile = profile_of(projection.connector.values)
+    whole = projection.expected_in_degree
+    if whole == 0.0:
+        return 0.0
+    x, y = (axis.astype(np.int64) for axis in target.coordinates())
+    largest = 0.0
+    for one in source.known_id[:: max(1, source.n_known // _SOURCES_LOOKED_AT)].tolist():
+        dx, dy = np.abs(x - one % grid.nx), np.abs(y - one // grid.nx)
+        squared = np.minimum(dx, grid.nx - dx) ** 2 + np.minimum(dy, grid.ny - dy) ** 2
+        largest = max(largest, float(profile[squared[squared < len(profile)]].sum()))
+    return min(largest / whole, 1.0)
 
 
 def _likely_largest(projection: Projection, n_partners: int, mean: float, n: int) -> int:
@@ -175,7 +205,9 @@ def _likely_largest(projection: Projection, n_partners: int, mean: float, n: int
     if connector.profile is not None and connector.reach_squared is not None:
         grid, values = projection.source.grid, projection.connector.values
         squared = displacements_within(connector.reach_squared(values), grid.nx, grid.ny)[2]
-        at_most = np.cumsum(_number_of_successes(connector.profile(values)[squared], mean))
+        # Where all partners are here, these are their chances; else each is taken to be here with the same one.
+        chances = connector.profile(values)[squared]
+        at_most = np.cumsum(_number_of_successes(chances * min(mean / max(chances.sum(), 1e-300), 1.0), mean))
     else:
         from scipy.special import bdtr  # takes longer to load than most commands take
 

@@ -152,6 +152,7 @@ def _carry_out(
     """Advance to the configured end, with checkpoints on the way and one at the end, and leave summary and figures."""
     first_step = simulation.step
     with Progress(_console(setting), configuration.duration_ms, directory, quiet=setting.ranks.rank != 0) as progress:
+        progress.update(simulation)  # where it begins, so that the first rates are of something
         stopped_by = _advance(simulation, configuration, checkpointer, setting, progress)
         progress.update(simulation, last=True)
     advance_s, stall_s = simulation.advance_s, checkpointer.stall_s

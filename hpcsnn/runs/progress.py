@@ -46,6 +46,7 @@ class Progress:
         self._live: Live | None = None
         self._started = self._last_line = time.perf_counter()
         self._before: tuple[float, dict[str, int]] | None = None
+        self._rates_hz: dict[str, float] = {}
 
     def __enter__(self) -> Progress:
         if self._console.is_terminal and not self._quiet:
@@ -60,7 +61,10 @@ class Progress:
             self._live.stop()
 
     def update(self, simulation: Simulation, last: bool = False) -> None:
-        """Show the state, in ``progress.json`` now and then and at the `last` time; a collective call."""
+        """Show the state, in ``progress.json`` now and then and at the `last` time; a collective call.
+
+        The first call is the beginning, from which rates and speed are counted.
+        """
         counts = _totals(simulation)
         if simulation.rank != 0 or self._quiet:
             return
@@ -78,9 +82,17 @@ class Progress:
             self._console.print(line, highlight=False, soft_wrap=True)
 
     def _state(self, simulation: Simulation, counts: dict[str, int]) -> dict[str, Any]:
-        """What ``progress.json`` says: times in s, speed in model s a wall second, rates in Hz since the last look."""
+        """What ``progress.json`` says: times in s, speed in model s a wall second, rates in Hz since the last look.
+
+        A look at a step that was looked at before shows the rates that led to it.
+        """
         now, wall = simulation.time_ms, time.perf_counter() - self._started
-        before_ms, before = self._before or (self._start_ms or 0.0, counts)
+        before_ms, before = self._before or (now, counts)
+        if now > before_ms:
+            self._rates_hz = {
+                name: (counts[name] - before[name]) / population.size / (now - before_ms) * 1e3
+                for name, population in simulation.network.populations.items()
+            }
         self._before = now, counts
         speed = (now - (self._start_ms or 0.0)) * 1e-3 / wall
         return {
@@ -91,10 +103,7 @@ class Progress:
             "speed": speed,
             "left_s": (self._end_ms - now) * 1e-3 / max(speed, 1e-9),
             "synapses": sum(counts[name] for name in simulation.network.projections),
-            "rates_hz": {
-                name: (counts[name] - before[name]) / population.size / max(now - before_ms, 1e-9) * 1e3
-                for name, population in simulation.network.populations.items()
-            },
+            "rates_hz": {name: self._rates_hz.get(name, 0.0) for name in simulation.network.populations},
         }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from hpcsnn import Grid, Network, models
@@ -9,6 +11,7 @@ from hpcsnn.codegen.constants import HaltReason
 from hpcsnn.configuration.files import load_configuration
 from hpcsnn.devices import HostDevice
 from hpcsnn.engine.simulation import Simulation
+from hpcsnn.models.registry import registered
 from hpcsnn.planning.memory import estimate
 from hpcsnn.shipped_files import shipped_configurations
 from hpcsnn.storage.snapshot import take_snapshot
@@ -105,3 +108,47 @@ def test_rows_that_do_not_grow_are_not_counted_as_growing():
     assert grows.n_bytes == stays.n_bytes
     # 32 places for each of 256 targets: the source, its entry in a list, and the weight.
     assert grows.growing - stays.growing == 256 * 32 * 3 * 4
+
+
+ODD_GRIDS = {"1x300": Grid(1, 300), "300x1": Grid(300, 1), "3x7": Grid(3, 7), "16x16": Grid(16, 16)}
+CONNECTORS = {
+    "gaussian": models.Gaussian(p_max=0.9, sigma=1.0),
+    "wide": models.Gaussian(p_max=0.5, sigma=30.0),
+    "narrow": models.Gaussian(p_max=0.9, sigma=0.01),
+    "fixed_probability": models.FixedProbability(p=0.3),
+    "one_to_one": models.OneToOne(),
+    "all_to_all": models.AllToAll(),
+    "explicit_list": models.ExplicitList(pre=[0, 1, 2, 3], post=[5, 5, 5, 6], weight=[0.1] * 4),
+}
+
+
+def test_every_connector_that_ships_is_compared():
+    assert {connector.name for connector in CONNECTORS.values()} == set(registered("connector"))
+
+
+@pytest.mark.parametrize("connector", CONNECTORS.values(), ids=CONNECTORS)
+@pytest.mark.parametrize("grid", ODD_GRIDS.values(), ids=ODD_GRIDS)
+@pytest.mark.parametrize("n_ranks", [1, 2])
+def test_on_grids_of_any_shape_degrees_and_rooms_are_those_of_a_run(connector, grid, n_ranks):
+    """Synapses within five standard deviations; bytes exactly, but for rows or lists that a coin doubles or halves."""
+    network = Network(seed=3)
+    network.add_population("a", grid, models.Poisson(rate_hz=10))
+    network.add_population("b", grid, models.LIF())
+    ab = network.add_projection("ab", "a", "b", connector, models.ExponentialCurrent(), 0.1)
+
+    def work(ranks):
+        simulation = Simulation(network, comm=ranks, device=HostDevice(("-O1",)), tile=2)
+        arrays = {name: array.nbytes for name, array in simulation.state.arrays.items()}
+        n_synapses = simulation.state.stores["ab"].n_synapses()
+        return estimate(network, 2, ranks.rank, n_ranks), arrays, n_synapses, simulation.state.n_bytes()
+
+    found = on_ranks(n_ranks, work)
+    in_all = sum(n_synapses for _, _, n_synapses, _ in found)
+    certain = connector.name in ("one_to_one", "all_to_all", "explicit_list")
+    assert abs(in_all - ab.expected_in_degree * grid.size) <= (1e-6 if certain else 5 * math.sqrt(in_all))
+    for size, arrays, n_synapses, n_bytes in found:
+        assert abs(size.synapses["ab"] - n_synapses) <= (0 if certain else 5 * math.sqrt(n_synapses + 1) + 1)
+        rows = sum(arrays[f"ab.{name}"] for name in ("source", "entry", "synapse_weight"))
+        lists, steps = arrays["ab.outgoing"], [1] if certain else [0.5, 1, 2]
+        coins = {n_bytes + (row - 1) * rows + (more - 1) * lists for row in steps for more in steps}
+        assert size.n_bytes in coins

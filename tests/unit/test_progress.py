@@ -90,6 +90,8 @@ def test_the_file_says_rates_since_the_last_look_and_what_is_left(tmp_path):
         simulation.advance(1500, 150, 0, 8)
         progress.update(simulation, last=True)
         last = written(tmp_path)
+        progress.update(simulation, last=True)
+        assert written(tmp_path)["rates_hz"] == last["rates_hz"], "nothing went on since: the rates are those before"
     assert (last["step"], last["synapses"]) == (3000, 16)
     # Two ranks: 300 spikes of 10 neurons in 1.5 s; the half second before is not counted again.
     assert last["rates_hz"] == {"a": pytest.approx(20.0), "b": 0.0}
