@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,13 @@ from hpcsnn.network import Grid, Network, Population, Projection
 
 DEFAULT_TILE = 8
 TILE_SIDES = (1, 2, 4, 8, 16, 32, 64)
+# Tiles of a population: ranks order them all. The largest population there can be, of 2^31 - 1 neurons, has fewer at
+# side 32, if it is not thin.
+MOST_TILES = 2**22
+# Neurons of a population that a rank keeps: with a hundred synapses each they fill the largest GPU.
+MOST_NEURONS = 2**26
+# Tiles whose ids are made in one step: what that takes beside the ids is small.
+_TILES_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -52,18 +60,29 @@ class Tiling:
         """Neurons of each tile, row-major, shape (tiles_y * tiles_x,)."""
         return np.outer(self.heights(), self.widths()).ravel()
 
-    def ids(self, tile: int) -> NDArray[np.int32]:
-        """Global ids of a tile's neurons, row-major inside the tile."""
-        tile_y, tile_x = divmod(int(tile), self.tiles_x)
-        x = (tile_x << self.shift_x) + np.arange(self.widths()[tile_x])
-        y = (tile_y << self.shift_y) + np.arange(self.heights()[tile_y])
-        return (y[:, None] * self.grid.nx + x[None, :]).ravel().astype(np.int32)
+    def ids(self, tiles: int | NDArray[np.int64]) -> NDArray[np.int32]:
+        """Global ids of the neurons of some tiles, tile after tile, row-major inside each."""
+        tiles = np.atleast_1d(np.asarray(tiles, dtype=np.int64))
+        tile_y, tile_x = np.divmod(tiles, self.tiles_x)
+        widths, heights = self.widths()[tile_x], self.heights()[tile_y]
+        sizes = widths * heights
+        ids = np.empty(int(sizes.sum()), dtype=np.int32)
+        starts = np.cumsum(sizes) - sizes
+        for width, height in np.unique(np.stack([widths, heights], axis=1), axis=0).tolist():  # four at most
+            alike = np.flatnonzero((widths == width) & (heights == height))
+            inside = (np.arange(height)[:, None] * self.grid.nx + np.arange(width)).ravel()
+            first = (tile_y[alike] << self.shift_y) * self.grid.nx + (tile_x[alike] << self.shift_x)
+            for some in np.array_split(np.arange(len(alike)), len(alike) // _TILES_AT_ONCE + 1):
+                places = starts[alike[some], None] + np.arange(width * height)
+                ids[places] = first[some, None] + inside
+        return ids
 
     def tiles_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Tile of each global id."""
         return (ids // self.grid.nx >> self.shift_y) * self.tiles_x + (ids % self.grid.nx >> self.shift_x)
 
 
+@lru_cache(maxsize=4)
 def hilbert_order(width: int, height: int) -> NDArray[np.int64]:
     """Row-major indices of a width x height grid in the order in which a Hilbert curve meets them.
 
@@ -71,6 +90,7 @@ def hilbert_order(width: int, height: int) -> NDArray[np.int64]:
     """
     x, y = (axis.ravel().astype(np.int64) for axis in np.meshgrid(np.arange(width), np.arange(height)))
     index = np.arange(width * height)
+    index.setflags(write=False)
     position = np.zeros_like(x)
     side = 1 << max(width - 1, height - 1, 1).bit_length()
     half = side >> 1
@@ -81,33 +101,36 @@ def hilbert_order(width: int, height: int) -> NDArray[np.int64]:
         x, y = np.where(flip, side - 1 - x, x), np.where(flip, side - 1 - y, y)
         x, y = np.where(upper, x, y), np.where(upper, y, x)
         half >>= 1
-    return index[np.argsort(position, kind="stable")]
+    order = index[np.argsort(position, kind="stable")]
+    order.setflags(write=False)  # all ranks of a process share it
+    return order
 
 
 @dataclass(frozen=True)
 class Placement:
     """What one rank keeps of one population.
 
-    ``global_id`` (int32) are its own neurons in local order: tile after tile along the curve. Behind them, up to
-    ``n_known``, come the neurons of other ranks that it may be wired to. ``tile_base`` (int32, one entry a tile of the
-    population) is the local index of a tile's first neuron, -1 for tiles that it does not know.
+    Local order is tile after tile along the curve, own tiles first; behind them come those of other ranks that it may
+    be wired to. ``tile_base`` (int32, one entry a tile of the population) is the local index of a tile's first neuron, -1
+    for tiles that it does not know. Ids are made when they are asked for: sizes need none.
     """
 
     tiling: Tiling
     own_tiles: NDArray[np.int64]
-    global_id: NDArray[np.int32]
-    known_id: NDArray[np.int32]
+    known_tiles: NDArray[np.int64]
     tile_base: NDArray[np.int32]
+    n_own: int
+    n_known: int
 
-    @property
-    def n_own(self) -> int:
-        """Neurons that the rank owns."""
-        return len(self.global_id)
+    @cached_property
+    def global_id(self) -> NDArray[np.int32]:
+        """Ids of its own neurons in local order, shape (n_own,)."""
+        return self.known_id[: self.n_own]
 
-    @property
-    def n_known(self) -> int:
-        """Neurons that the rank owns or can be wired to."""
-        return len(self.known_id)
+    @cached_property
+    def known_id(self) -> NDArray[np.int32]:
+        """Ids of the neurons that it owns or can be wired to, own ones first, shape (n_known,)."""
+        return self.tiling.ids(self.known_tiles)
 
     def coordinates(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """x and y of the own neurons."""
@@ -135,10 +158,13 @@ def place_network(network: Network, tile_side: int, rank: int, n_ranks: int) -> 
     """Placement of every population on this rank.
 
     Raises:
-        ConfigurationError: a tile side that is not a power of two up to 64, or more ranks than tiles.
+        ConfigurationError: a tile side that is not a power of two up to 64, a population of too many tiles, more
+            ranks than tiles, or more neurons than a rank keeps.
     """
     check_tile_side(tile_side)
     tilings = {name: Tiling.of(population.grid, tile_side) for name, population in network.populations.items()}
+    for name, tiling in tilings.items():
+        _check_number(name, tiling, tile_side)
     most = max((tiling.tiles_x * tiling.tiles_y for tiling in tilings.values()), default=1)
     if n_ranks > most:
         raise ConfigurationError(
@@ -149,10 +175,32 @@ def place_network(network: Network, tile_side: int, rank: int, n_ranks: int) -> 
         name: _own_tiles(network, population, tilings[name], rank, n_ranks)
         for name, population in network.populations.items()
     }
+    for name, tiles in own.items():
+        n_own = int(tilings[name].sizes()[tiles].sum())
+        if n_own > MOST_NEURONS:
+            needed = -(-network.populations[name].size // MOST_NEURONS)
+            raise ConfigurationError(
+                f"ranks: {n_ranks} is not allowed; a rank would keep {n_own} neurons of populations.{name}, and keeps "
+                f"at most {MOST_NEURONS}: use {needed} ranks or more"
+            )
     return {
         name: _place(tilings[name], own[name], _known_tiles(network, population, tilings, own))
         for name, population in network.populations.items()
     }
+
+
+def _check_number(name: str, tiling: Tiling, side: int) -> None:
+    """Refuse more tiles than each rank should keep a table of, before anything is made of them."""
+    n_tiles, grid = tiling.tiles_x * tiling.tiles_y, tiling.grid
+    if n_tiles <= MOST_TILES:
+        return
+    others = [Tiling.of(grid, other) for other in TILE_SIDES]
+    fit = [s for s, other in zip(TILE_SIDES, others, strict=True) if other.tiles_x * other.tiles_y <= MOST_TILES]
+    raise ConfigurationError(
+        f"tile: {side} is not allowed; populations.{name} of {grid.nx} x {grid.ny} neurons has {n_tiles} tiles of this "
+        f"side, and each rank keeps a table of at most {MOST_TILES}; "
+        + (f"must be {' or '.join(map(str, fit))}" if fit else "no side is large enough for a grid so long and thin")
+    )
 
 
 def _own_tiles(network: Network, population: Population, tiling: Tiling, rank: int, n_ranks: int) -> NDArray[np.int64]:
@@ -193,7 +241,7 @@ def _sources_of(
         return known
     reach_squared = projection.reach_squared
     if connector.explicit_sources is not None:
-        targets = np.concatenate([target_tiling.ids(tile) for tile in own]).astype(np.int64)
+        targets = target_tiling.ids(own).astype(np.int64)
         sources = connector.explicit_sources(projection.connector.values, targets)
         known.ravel()[tiling.tiles_of(sources[sources < projection.source.size])] = True
         if projection.rewiring is None:
@@ -228,6 +276,4 @@ def _place(tiling: Tiling, own: NDArray[np.int64], known: NDArray[np.bool_]) -> 
     sizes = tiling.sizes()[tiles]
     base = np.full(tiling.tiles_x * tiling.tiles_y, -1, dtype=np.int32)
     base[tiles] = np.concatenate([[0], np.cumsum(sizes)])[:-1]
-    ids = [tiling.ids(tile) for tile in tiles]
-    known_id = np.concatenate(ids) if ids else np.empty(0, dtype=np.int32)
-    return Placement(tiling, own, known_id[: int(sizes[: len(own)].sum())], known_id, base)
+    return Placement(tiling, own, tiles, base, int(sizes[: len(own)].sum()), int(sizes.sum()))

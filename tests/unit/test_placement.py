@@ -179,3 +179,55 @@ def test_a_population_smaller_than_the_ranks_is_on_the_first_of_them():
     placements = [place_network(network, 2, rank, 5)["b"] for rank in range(5)]
     assert [placement.n_own for placement in placements] == [4, 2, 0, 0, 0]
     assert sorted(neuron for placement in placements for neuron in placement.global_id.tolist()) == list(range(6))
+
+
+@settings(max_examples=60)
+@given(st.integers(1, 40), st.integers(1, 40), st.sampled_from(TILE_SIDES[:5]), st.randoms(use_true_random=False))
+def test_the_ids_of_many_tiles_are_those_of_each(nx, ny, side, random):
+    """Each tile's row-major, by its corner; the tiles in the order asked for."""
+    tiling = Tiling.of(Grid(nx, ny), side)
+    tiles = list(range(tiling.tiles_x * tiling.tiles_y))
+    random.shuffle(tiles)
+    width, height = 1 << tiling.shift_x, 1 << tiling.shift_y
+    expected = [
+        y * nx + x
+        for tile in tiles
+        for y in range(tile // tiling.tiles_x * height, min((tile // tiling.tiles_x + 1) * height, ny))
+        for x in range(tile % tiling.tiles_x * width, min((tile % tiling.tiles_x + 1) * width, nx))
+    ]
+    assert tiling.ids(np.array(tiles)).tolist() == expected
+
+
+def of_size(nx, ny):
+    network = Network(seed=1)
+    network.add_population("many", Grid(nx, ny), models.LIF())
+    return network
+
+
+@pytest.mark.parametrize(
+    ("nx", "ny", "side", "n_ranks", "said"),
+    [
+        (100_000, 10_000, 8, 16, "tile: 8 is not allowed; populations.many of 100000 x 10000 neurons has 15625000 "
+         "tiles of "
+         "this side, and each rank keeps a table of at most 4194304; must be 16 or 32 or 64"),
+        (2, 2**30 - 1, 8, 16, "tile: 8 is not allowed; populations.many of 2 x 1073741823 neurons has 134217728 "
+         "tiles of "
+         "this side, and each rank keeps a table of at most 4194304; no side is large enough for a grid so long and "
+         "thin"),
+        (100_000, 10_000, 64, 1, "ranks: 1 is not allowed; a rank would keep 1000000000 neurons of populations.many, "
+         "and "
+         "keeps at most 67108864: use 15 ranks or more"),
+    ],
+)  # fmt: skip
+def test_what_is_too_large_is_refused_before_anything_is_made_of_it(nx, ny, side, n_ranks, said):
+    with pytest.raises(ConfigurationError) as error:
+        place_network(of_size(nx, ny), side, 0, n_ranks)
+    assert str(error.value) == said
+
+
+def test_the_largest_population_is_sized_without_its_ids():
+    """46340 x 46340 are 2^31 - 1 less a few thousand; a rank of 64 has a 64th, give or take a tile."""
+    placement = place_network(of_size(46_340, 46_340), 64, 0, 64)["many"]
+    assert abs(placement.n_own - 46_340**2 / 64) <= 64**2
+    assert placement.n_known == placement.n_own
+    assert "known_id" not in vars(placement)
