@@ -111,8 +111,8 @@ class Placement:
     """What one rank keeps of one population.
 
     Local order is tile after tile along the curve, own tiles first; behind them come those of other ranks that it may
-    be wired to. ``tile_base`` (int32, one entry a tile of the population) is the local index of a tile's first neuron, -1
-    for tiles that it does not know. Ids are made when they are asked for: sizes need none.
+    be wired to. ``tile_base`` (int32, one entry a tile of the population) is the local index of a tile's first neuron,
+    -1 for tiles that it does not know. Ids are made when they are asked for: sizes need none.
     """
 
     tiling: Tiling

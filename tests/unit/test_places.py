@@ -45,84 +45,62 @@ def refusal(text, overrides=(), name="my.yaml"):
     return str(error.value)
 
 
+F = "projections.f"
+NO_MODEL = "; allowed: adex, alif, izhikevich, lif, lif_background, moving_gaussian_poisson, poisson, spike_array. "
+
+
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "begins", "line"),
     [
-        # The schema's, a model's, the network's and the connector's messages.
-        ("duration_ms: 100", "duration_ms: 1:30",
-         "duration_ms: '1:30' is not allowed; input should be a valid number, unable to parse string as a number (a "
-         "number "
-         "of milliseconds) (my.yaml, line 1)"),
-        ("rate_hz: 50", "rate_hz: -1",
-         "populations.src.model.poisson.rate_hz: -1 is not allowed; must be a number in Hz >= 0 (my.yaml, line 3)"),
-        ("p: 0.5", "p: x", "projections.f.connector.fixed_probability.p: 'x' is not allowed; must be a number >= 0 "
-         "and <= 1 "
-                           "(my.yaml, line 13)"),
-        ("target: tgt", "target: src", "projections.f.target: 'src' is not allowed; it spikes by itself (poisson) "
-         "and takes "
-                                       "no synapses (my.yaml, line 10)"),
+        # Messages of the schema, of models and of the network. What is allowed for a number is told elsewhere.
+        ("duration_ms: 100", "duration_ms: 1:30", "duration_ms: '1:30' is not allowed; ", 1),
+        ("rate_hz: 50", "rate_hz: -1", "populations.src.model.poisson.rate_hz: -1 is not allowed; ", 3),
+        ("p: 0.5", "p: x", f"{F}.connector.fixed_probability.p: 'x' is not allowed; ", 13),
+        ("target: tgt", "target: src", f"{F}.target: 'src' is not allowed; it spikes by itself (poisson) and takes "
+         f"no ", 10),
         ("    size: 10\n", "    grid: [70000, 70000]\n",
-         "populations.tgt.grid: 70000 x 70000 neurons are too many; at most 2^31 - 1 a population (my.yaml, line 5)"),
+         "populations.tgt.grid: 70000 x 70000 neurons are too many; at most 2^31 - 1 a population", 5),
         # A name that is not known is pointed at, not its owner; what is missing is missing in its owner.
-        ("duration_ms: 100", "description: x\nduratoin_ms: 100", "configuration: unknown name 'duratoin_ms'; allowed: "
-         "checkpoint_every, checkpoint_keep, description, dt_ms, duration_ms, exchange_block, populations, "
-         "projections, "
-         "scale, seed, tile. Did you mean 'duration_ms'? (my.yaml, line 2)"),
-        ("        p: 0.5", "        p: 0.5\n        q: 1", "projections.f.connector.fixed_probability: unknown name "
-         "'q'; "
-                                                           "allowed: p. (my.yaml, line 14)"),
-        ("    weight: 5\n", "", "projections.f.weight: missing (my.yaml, line 8)"),
-        ("populations:", "population:", "populations: missing (my.yaml)\nconfiguration: unknown name 'population'; "
-         "allowed: "
-         "checkpoint_every, checkpoint_keep, description, dt_ms, duration_ms, exchange_block, populations, "
-         "projections, "
-         "scale, seed, tile. Did you mean 'populations'? (my.yaml, line 2)"),
+        ("duration_ms: 100", "description: x\nduratoin_ms: 100", "configuration: unknown name 'duratoin_ms'; "
+         "allowed: ", 2),
+        ("  p: 0.5", "  p: 0.5\n        q: 1",
+         f"{F}.connector.fixed_probability: unknown name 'q'; allowed: p.", 14),
+        ("    weight: 5\n", "", f"{F}.weight: missing", 8),
+        ("    size: 10\n", "", "populations.tgt: give either grid: [nx, ny] or size: n", 4),
         # What was taken, or ended in a traceback.
-        ("weight: 5", "weight: 5\n    delay_ms: true",
-         "projections.f.delay_ms: True is not allowed; input should be a valid number (a number of milliseconds) "
-         "(my.yaml, line 16)"),
-        ("exponential_current: {}", "exponential_current: false", "projections.f.receptor.exponential_current: False "
-         "is not "
-                                                                  "allowed; give parameters as name: value (my.yaml, "
-                                                                  "line 14)"),
+        ("weight: 5", "weight: 5\n    delay_ms: true", f"{F}.delay_ms: True is not allowed; ", 16),
+        ("weight: 5", "weight: 5\n    delay_ms: {normal: {mean: [], std: 1}}", f"{F}.delay_ms.normal", 16),
+        ("weight: 5", "weight: 5\n    delay_ms: {normal: [1]}",
+         f"{F}.delay_ms.normal: [1] is not allowed; must have numbers mean, std", 16),
+        ("weight: 5", "weight: 5\n    capacity: 1e60", f"{F}.capacity: 1e+60 is not allowed; ", 16),
+        ("weight: 5", f"weight: 5\n    capacity: 1{60 * '0'}", f"{F}.capacity: 1", 16),
+        ("exponential_current: {}", "exponential_current: false",
+         f"{F}.receptor.exponential_current: False is not allowed; give parameters as name: value", 14),
         ("model: lif", "model: 5", "populations.tgt.model: 5 is not allowed; give one model, with its parameters "
-         "below it "
-                                   "(my.yaml, line 6)"),
-        ("model: lif", "model: [lif]", "populations.tgt.model: ['lif'] is not allowed; give one model, with its "
-         "parameters "
-                                       "below it (my.yaml, line 6)"),
-        *(
-            ("model: lif", f"model: {{{given}: {{}}}}", f"populations.tgt.model: unknown name '{given}'; allowed: "
-             f"adex, alif, "
-             "izhikevich, lif, lif_background, moving_gaussian_poisson, poisson, spike_array. A model of your own is "
-             "file.py:Name. (my.yaml, line 6)")
-            for given in ("null", "5")
-        ),
-        ("weight: 5", "weight: 5\n    capacity: 1e60",
-         "projections.f.capacity: 1e+60 is not allowed; input should be a valid integer (my.yaml, line 16)"),
-        ("populations:", "populations:\n  src: 1", "populations.src: is given twice; a key may stand once (my.yaml, "
-         "lines 3 "
-                                                   "and 4)"),
+         "below it", 6),
+        ("model: lif", "model: [lif]", "populations.tgt.model: ['lif'] is not allowed; give one model, with its ", 6),
+        ("model: lif", "model: {null: {}}", f"populations.tgt.model: unknown name 'null'{NO_MODEL}", 6),
+        ("model: lif", "model: {null: null}", f"populations.tgt.model: unknown name 'null'{NO_MODEL}", 6),
+        ("model: lif", "model: {5: {}}", f"populations.tgt.model: unknown name '5'{NO_MODEL}", 6),
+        ("populations:", "populations: &p\n  all: *p", "populations.all: is an alias of what it stands in, which "
+         "would have ", 3),
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("folder")
-def test_every_message_ends_with_its_file_and_line(old, new, said):
-    assert refusal(BASE.replace(old, new, 1)) == said
+def test_every_message_has_key_path_file_and_line(old, new, begins, line):
+    said = refusal(BASE.replace(old, new, 1))
+    assert said.startswith(begins)
+    assert said.endswith(f" (my.yaml, line {line})")
 
 
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("capacity: 1" + 60 * "0", "projections.f.capacity: "),
-        ("delay_ms: {normal: {mean: [], std: 1}}", "projections.f.delay_ms.normal"),
-        ("delay_ms: {normal: [1]}", "projections.f.delay_ms.normal: [1] is not allowed; must have numbers"),
-    ],
-)
 @pytest.mark.usefixtures("folder")
-def test_numbers_that_are_none_are_refused_at_their_line(line, said):
-    refused = refusal(f"{BASE}    {line}\n")
-    assert refused.startswith(said)
-    assert refused.endswith(" (my.yaml, line 16)")
+def test_what_has_no_line_is_told_with_its_file_or_both_lines():
+    said = refusal(BASE.replace("populations:", "population:")).splitlines()
+    assert said[0] == "populations: missing (my.yaml)"
+    assert said[1].startswith("configuration: unknown name 'population'; allowed: ")
+    assert said[1].endswith(" Did you mean 'populations'? (my.yaml, line 2)")
+    twice = BASE.replace("populations:", "populations:\n  src: {size: 20, model: {poisson: {rate_hz: 5}}}")
+    assert refusal(twice) == "populations.src: is given twice; a key may stand once (my.yaml, lines 3 and 4)"
 
 
 @pytest.mark.usefixtures("folder")
@@ -142,26 +120,24 @@ def test_a_key_is_where_the_file_has_it_that_said_it_last():
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "begins", "ends"),
     [
-        ("seed=-1", "seed: -1 is not allowed; input should be greater than or equal to 0 (--set seed=-1)"),
-        ("seed=010x", "seed: '010x' is not allowed; input should be a valid integer (--set seed=010x)"),
-        ("populations.tgt.model.lif.tau_m_ms=on",
-         "populations.tgt.model.lif.tau_m_ms: 'on' is not allowed; must be a number in ms > 0 "
-         "(--set populations.tgt.model.lif.tau_m_ms=on)"),
-        ("projections.f.connector={fixed_probability: {p: 7}}",
-         "projections.f.connector.fixed_probability.p: 7 is not allowed; must be a number >= 0 and <= 1 "
-         "(--set projections.f.connector={fixed_probability: {p: 7}})"),
-        ("projections.f.weight={a: 1, a: 2}",
-         "--set 'projections.f.weight={a: 1, a: 2}': '{a: 1, a: 2}' is not a YAML value; a: is given twice; a key "
-         "may stand "
-         "once"),
-        ("a." * 200 + "b=1", f"--set '{'a.' * 40}...': is nested more than 100 deep"),
+        ("seed=-1", "seed: -1 is not allowed; ", " (--set seed=-1)"),
+        ("seed=010x", "seed: '010x' is not allowed; ", " (--set seed=010x)"),
+        ("populations.tgt.model.lif.tau_m_ms=on", "populations.tgt.model.lif.tau_m_ms: 'on' is not allowed; ",
+         " (--set populations.tgt.model.lif.tau_m_ms=on)"),
+        ("projections.f.connector={fixed_probability: {p: 7}}", f"{F}.connector.fixed_probability.p: 7 is not allowed; ",
+         " (--set projections.f.connector={fixed_probability: {p: 7}})"),
+        ("seed={a: 1, a: 2}", "--set 'seed={a: 1, a: 2}': '{a: 1, a: 2}' is not a YAML value; ",
+         "; a: is given twice; a key may stand once"),
+        ("a." * 200 + "b=1", f"--set '{'a.' * 40}...': ", ": is nested more than 100 deep"),
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("folder")
-def test_an_override_is_named_as_it_was_given(override, said):
-    assert refusal(BASE, [override]) == said
+def test_an_override_is_named_as_it_was_given(override, begins, ends):
+    said = refusal(BASE, [override])
+    assert said.startswith(begins)
+    assert said.endswith(ends)
 
 
 @pytest.mark.usefixtures("folder")
