@@ -32,6 +32,36 @@ def finished(tmp_path_factory):
     return out, done
 
 
+def test_a_finished_run_shows_the_rates_that_led_to_its_end(finished):
+    """Sources fire at 5 Hz and more: of 256 neurons some spike in each look."""
+    out, _ = finished
+    progress = json.loads((out / "progress.json").read_text())
+    assert (progress["model_s"], progress["left_s"]) == (0.2, 0.0)
+    assert progress["rates_hz"]["source"] > 0
+
+
+@pytest.mark.parametrize("grid", ["1, 300", "3, 7"])
+def test_check_says_what_a_run_gives(grid, tmp_path):
+    """On grids that are no wider than the profile; five standard deviations of independent pairs."""
+    (tmp_path / "odd.yaml").write_text(
+        f"duration_ms: 1\n"
+        f"populations:\n"
+        f"  a: {{grid: [{grid}], model: {{poisson: {{rate_hz: 5}}}}}}\n"
+        f"  b: {{grid: [{grid}], model: lif}}\n"
+        f"projections:\n"
+        f"  ab: {{source: a, target: b, connector: {{gaussian: {{p_max: 0.9, sigma: 2.5}}}}, "
+        f"receptor: delta_current, weight: 1}}\n"
+    )
+    checked = hpcsnn("check", tmp_path / "odd.yaml")
+    line = next(line.split() for line in checked.stdout.splitlines() if line.startswith("ab "))
+    n_synapses, in_degree = int(line[3].replace(",", "")), float(line[4])
+    done = hpcsnn("run", tmp_path / "odd.yaml", "--device", "cpu", "--no-figures", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "out" / "summary.json").read_text())["projections"]["ab"]
+    assert abs(found["synapses"] - n_synapses) <= 5 * np.sqrt(n_synapses) + 1
+    assert found["in_degree_mean"] == pytest.approx(in_degree, abs=5 * np.sqrt(n_synapses) / (n_synapses / in_degree))
+
+
 def test_help_teaches():
     text = hpcsnn("--help").stdout
     for command in ("run", "digest", "check", "plot", "configs"):
