@@ -116,7 +116,9 @@ def test_a_file_that_is_wrong(tmp_path):
 
     def refused(text, message, name="Mine"):
         path.write_text(text)
-        with pytest.raises(ConfigurationError, match="(?s)^" + as_pattern(where + message.format(path=path)) + "$"):
+        with pytest.raises(
+            ConfigurationError, match="(?s)^" + as_pattern(where + message.format(path=path)) + r" \(--set .*\)$"
+        ):
             rewired(path, name)
 
     with pytest.raises(ConfigurationError, match="^" + as_pattern(f"{where}{path}: no such file")):

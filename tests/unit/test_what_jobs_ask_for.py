@@ -62,7 +62,7 @@ def test_profiles_are_optional_and_named(clusters):
         ("big: {gpus_per_node: -1}", "big", "big.gpus_per_node: -1 is not allowed; input should be greater than"),
         ("big: partition", "big", "big: 'partition' is not allowed; must be a mapping of keys to values"),
         ("- big", "big", "must be a mapping of profile names to profiles"),
-        ("big: {", "big", "cannot be read: "),
+        ("big: {", "big", "clusters.yaml: not YAML: "),
     ],
 )
 def test_a_wrong_profile_names_the_key(clusters, text, name, message):
