@@ -135,7 +135,8 @@ def _read(path: Path, readers: tuple[Path, ...] = ()) -> tuple[dict[str, Any], P
         raise ConfigurationError(f"{path}: must be a mapping of keys to values, is {type(raw).__name__}")
     if raw and _KEYS.isdisjoint(raw):  # somebody else's file, of which nothing is to be shown
         raise ConfigurationError(f"{path}: is no configuration: it has none of {', '.join(sorted(_KEYS))}")
-    raw, places = _anchored(raw, path.parent), _anchored_places(places, path.parent)
+    with places.told():
+        raw, places = _anchored(raw, path.parent), _anchored_places(places, path.parent)
     base = raw.pop("extends", None)
     if base is None:
         return raw, places

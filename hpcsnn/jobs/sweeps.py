@@ -108,4 +108,10 @@ def _as_name(text: str) -> str:
 
 
 def _text(value: Any) -> str:
+    """As an override says it: a text that would be read as something else in quotes."""
+    if isinstance(value, str):
+        try:
+            return value if parse_value("--vary", value) == value else json.dumps(value)
+        except ConfigurationError:
+            return json.dumps(value)
     return json.dumps(value) if isinstance(value, bool) else str(value)

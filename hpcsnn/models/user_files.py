@@ -88,12 +88,19 @@ def is_reference(name: str) -> bool:
 
 
 def anchored(spec: Any, folder: Path) -> Any:
-    """A configuration's model, or a whole part of it, with references to files as absolute paths from `folder`."""
+    """A configuration's model, or a whole part of it, with references to files as absolute paths from `folder`.
+
+    Raises:
+        ConfigurationError: two keys are the same model of the same file; names both.
+    """
     if isinstance(spec, Mapping):
-        return {
-            anchored(key, folder) if isinstance(key, str) else key: anchored(value, folder)
-            for key, value in spec.items()
-        }
+        given: dict[Any, Any] = {}
+        for key in spec:
+            place = anchored(key, folder) if isinstance(key, str) else key
+            if place in given:
+                raise ConfigurationError(f"{given[place]!r} and {key!r} are the same model of the same file; give one")
+            given[place] = key
+        return {place: anchored(spec[key], folder) for place, key in given.items()}
     match = _REFERENCE.fullmatch(spec) if isinstance(spec, str) else None
     return spec if match is None else f"{(folder / match['path']).resolve()}:{match['name']}"
 

@@ -177,6 +177,12 @@ def test_a_model_of_a_file_is_found_by_its_own_name(folder):
     assert refusal(own.replace("a: -1", "b: 1")).endswith(" (my.yaml, line 8)")
 
 
+def test_a_model_of_a_file_stands_once_whatever_its_path(folder):
+    (folder / "own.py").write_text(Own)
+    own = BASE.replace("model: lif", "model: {'own.py:Mine': {a: 1}, './own.py:Mine': {a: 2}}")
+    assert refusal(own) == "'own.py:Mine' and './own.py:Mine' are the same model of the same file; give one (my.yaml)"
+
+
 @pytest.mark.parametrize("name", ["foreign.yaml", "shadow"])
 def test_a_file_that_is_no_configuration_is_not_quoted(name, folder):
     (folder / "foreign.yaml").write_text("user: bob\npassword: hunter2\n")

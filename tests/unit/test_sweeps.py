@@ -84,7 +84,7 @@ def test_no_value_leads_out_of_the_sweeps_folder_or_to_anothers_run(tmp_path_fac
     assert len(set(paths)) == len(values)
     assert {path.parent for path in paths} == {folder}
     for path, value in zip(paths, values, strict=True):
-        if "/" not in value and "%" not in value:
+        if re.fullmatch(r"[a-z_]\w*", value) and value not in ("true", "false", "null"):
             assert path.name == f"key={value}", "as it is typed, where a file may be called so"
 
 
@@ -122,3 +122,11 @@ def test_another_sweep_is_not_mixed_in(other, message, tmp_path):
     (tmp_path / "sweep.json").write_text("{")
     with pytest.raises(StorageError, match=r"sweep\.json: cannot be read: "):
         read_sweep(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["'010'", "'1:30'", "on", "'true'", "'1e5'", "a", "'null'"])
+def test_a_varied_text_reaches_the_run_as_it_was_given(text, tmp_path):
+    _, (value,) = parse_vary(f"description={text}")
+    sweep = Sweep(tmp_path, "topomap", [], {"description": [value]})
+    ((_, settings),) = sweep.members()
+    assert sweep.configuration(settings).description == value == text.strip("'")
