@@ -22,6 +22,9 @@ from hpcsnn.network.grid import Grid
 from hpcsnn.network.population import Population
 from hpcsnn.network.projection import Projection
 
+# A spike between ranks is its step within the interval times all neurons, plus the neuron; its count has a sign.
+_MOST_MESSAGES = 2**31 - 1
+
 
 class Network:
     """Populations and projections with one time step and one seed.
@@ -183,8 +186,13 @@ class Network:
         return [projection for projection in self.projections.values() if projection.source is population]
 
     def min_delay_steps(self) -> int:
-        """Steps between exchanges of spikes: the smallest delay (1 without projections)."""
-        return min((projection.delay_steps for projection in self.projections.values()), default=1)
+        """Steps between exchanges of spikes: the smallest delay (1 without projections).
+
+        Fewer where the spikes of so many steps could be more than 32 bits tell apart.
+        """
+        smallest = min((projection.delay_steps for projection in self.projections.values()), default=1)
+        n_neurons = sum(population.size for population in self.populations.values())
+        return max(1, min(smallest, _MOST_MESSAGES // max(n_neurons, 1)))
 
     def steps(self, duration_ms: float) -> int:
         """Number of steps in `duration_ms`.

@@ -44,7 +44,7 @@ struct Row_{{ projection.name }} {
         if (projection.n_proposed[target] == {{ rule.proposals }}) return false;
         const int source = known_index(sources, id);
         if (source < 0 || find(id) >= 0 || !reaches_{{ projection.name }}(net, source, target)) return false;
-        int* proposed = projection.hook_proposed + target * {{ rule.proposals }};
+        int* proposed = projection.hook_proposed + (int64)target * {{ rule.proposals }};
         for (int n = 0; n < projection.n_proposed[target]; ++n)
             if (proposed[n] == source) return false;
         proposed[projection.n_proposed[target]++] = source;
@@ -74,7 +74,7 @@ KERNEL form_hooked_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride())
         for (; projection.n_proposed[target] > 0; --projection.n_proposed[target]) {
-            const int last = target * {{ rule.proposals }} + projection.n_proposed[target] - 1;
+            const int64 last = (int64)target * {{ rule.proposals }} + projection.n_proposed[target] - 1;
             const int source = projection.hook_proposed[last];
             if (!form_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.form_hooked }})) break;
         }
@@ -125,13 +125,13 @@ KERNEL draw_candidates_{{ projection.name }}(Network* net) {
     const uint32 stream = {{ projection.stream_attempts }}u | CANDIDATE_NUMBERS;
     const uint32 now = (uint32)net->control->step {{ "" if rule.trigger == "call" else "+ 1u" }};
     for (int n = thread_first(); n < projection.n_candidates; n += thread_stride()) {
-        const uint32 number = (uint32)(projection.first_candidate + n);
+        const uint32 number = projection.first_candidate + (uint32)n;
         const Random4 random = philox(number, now, stream, 0u, key_of(net->control));
         const int target = known_index(target_population, (int)(((uint64)random.x * n_targets) >> 32));
         const int source = known_index(source_population, (int)(((uint64)random.y * n_sources) >> 32));
         const bool here = target >= 0 && target < target_population.n_own && source >= 0;
-        projection.candidates[2 * n] = here ? target : -1;
-        projection.candidates[2 * n + 1] = source;
+        projection.candidates[2 * (int64)n] = here ? target : -1;
+        projection.candidates[2 * (int64)n + 1] = source;
     }
 }
 //% endif

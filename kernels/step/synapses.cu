@@ -154,7 +154,7 @@ KERNEL postsynaptic_{{ projection.name }}(Network* net) {
 //% endfor
 {{ bind_parameters("projection", synapse, "synapse_") }}
     for (int spike = team_first(); spike < n_spikes; spike += team_stride()) {
-        const int* spiking_here = target_population.ring + slot * target_population.n_known;
+        const int* spiking_here = target_population.ring + (int64)slot * target_population.n_known;
         if (spike + 4 < n_spikes) {
             const int64 later = (int64)spiking_here[spike + 4] << row_shift;
             PREFETCH(&source_of[later]);

@@ -22,6 +22,8 @@ from hpcsnn.ranks.source_values import SourceValues
 
 # Rounds of placing what is to be replaced anywhere; a round that finds every place taken leaves the rest to the next.
 _MOST_ROUNDS = 64
+# Candidates of an update have a random number each, told apart by 32 bits.
+_CANDIDATES = 2**32
 
 
 class HostStages:
@@ -134,7 +136,7 @@ class HostStages:
         ids = state.placements[projection.target.name].global_id
         owed, first = self._total(int(state.read(name).sum())), 0
         for _ in range(_MOST_ROUNDS):
-            if owed == 0:
+            if owed == 0 or first + owed > _CANDIDATES:
                 break
             part.n_candidates, part.first_candidate = owed, first
             state.bind(part, projection.name, "candidates", state.device.zeros(2 * owed, np.int32))
