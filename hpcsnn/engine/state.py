@@ -15,7 +15,7 @@ from hpcsnn.engine.model_binding import bind_decays, bind_model
 from hpcsnn.engine.rewiring.arrays import bind_rewiring, fit_event_log
 from hpcsnn.engine.spike_ring import ring_slots
 from hpcsnn.engine.synapse_store import SynapseStore
-from hpcsnn.errors import ConfigurationError, SimulationError
+from hpcsnn.errors import SimulationError
 from hpcsnn.network import Network, Population, Projection
 from hpcsnn.network.fields import (
     ExchangeRoom,
@@ -31,8 +31,6 @@ from hpcsnn.ranks.spike_exchange import bind_allgather, block_size
 
 # Rate histograms have bins of this length.
 BIN_MS = 100.0
-# Loops over neurons count in 32 bits, and go a stride beyond the last one.
-_MOST_NEURONS = 2**31 - 2**24
 # Spikes, or rewiring events, that a log has room for before the host must take them, beside those of one step at most.
 LOG_ENTRIES = 1 << 18
 
@@ -188,8 +186,6 @@ class RankState(RankArrays):
 
     def _bind_exchange(self, n_ids: int, asked_block: int | None) -> None:
         part, ranks = self.struct.exchange, self.communicator
-        if n_ids > _MOST_NEURONS:
-            raise ConfigurationError(f"populations: {n_ids} neurons are too many; at most {_MOST_NEURONS} in all")
         part.n_ids = max(n_ids, 1)
         if ranks.size == 1:
             return

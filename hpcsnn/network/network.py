@@ -24,6 +24,8 @@ from hpcsnn.network.projection import Projection
 
 # A spike between ranks is its step within the interval times all neurons, plus the neuron; its count has a sign.
 _MOST_MESSAGES = 2**31 - 1
+# Loops over neurons count in 32 bits, and go a stride beyond the last one.
+_MOST_NEURONS = 2**31 - 2**24
 
 
 class Network:
@@ -72,6 +74,9 @@ class Network:
         check_name("populations", name, self._names)
         if not isinstance(grid, Grid):
             grid = Grid(grid, 1)
+        n_neurons = grid.size + sum(population.size for population in self.populations.values())
+        if n_neurons > _MOST_NEURONS:
+            raise ConfigurationError(f"{where}: with it the network has {n_neurons} neurons; at most {_MOST_NEURONS}")
         if not isinstance(model, Configured) or not isinstance(model.model, (NeuronModel, SourceModel)):
             raise ConfigurationError(f"{where}.model: {model!r} is not a neuron or source model")
         states = {variable.name: variable for variable in model.model.state}

@@ -81,3 +81,33 @@ def test_stimuli_go_on_to_the_last_step(model):
     assert len(per_step) == LAST - first
     mean, std = 256 * 0.5, np.sqrt(256 * 0.25)
     assert np.abs(per_step - mean).max() < 6 * std
+
+
+@pytest.mark.parametrize("make", [lambda: "cpu", RacingThreads], ids=["host", "racing"])
+def test_a_ring_of_spikes_may_have_more_entries_than_32_bits_count(make):
+    """140,000 neurons and 16,384 slots; the pages that nothing touches cost nothing."""
+    size, delay, at = 140_000, 10_000, 16_300
+    assert at * size > 2**31
+    network = Network(seed=1, dt_ms=0.1)
+    spikes = models.SpikeArray(neurons=[0, 5, size - 1], times_ms=[at * 0.1] * 3)
+    network.add_population("given", size, spikes, record_spikes=True)
+    network.add_population("cells", size, models.LIF(), record_spikes=True)
+    network.add_projection(
+        "far", "given", "cells", models.OneToOne(), models.DeltaCurrent(), 1e4, models.AdditiveSTDP(w_max=2e4),
+        delay_ms=delay * 0.1,
+    )  # fmt: skip
+    network.add_projection("back", "cells", "cells", models.OneToOne(), models.DeltaCurrent(), 1e-9, delay_ms=1000.0)
+    try:
+        simulation = Simulation(network, device=make())
+    except MemoryError:
+        pytest.skip("needs 19 GB of address space")
+    simulation.run(0.1)
+    jump(simulation, at - 2, delay)
+    simulation.run(0.5)
+    jump(simulation, at + delay - 2, delay)
+    simulation.run(0.6)
+    for name, step in (("given", at), ("cells", at + delay)):
+        assert [array.tolist() for array in simulation.spikes(name)] == [[step] * 3, [0, 5, size - 1]]
+    weight = simulation.synapses("far")["weight"]
+    assert (weight[[0, 5, -1]] > 1e4).all()
+    assert np.count_nonzero(weight != np.float32(1e4)) == 3

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.engine.arrays import RankArrays
-from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.chance_tables import thresholds
 from hpcsnn.models.distance_profiles import displacements_within
 from hpcsnn.network import Projection
@@ -48,12 +47,6 @@ def _bind_attempts(state: RankArrays, projection: Projection, part: Any, room: P
     if rule.model.select.looks_back_ms:
         part.rewiring_interval = network.min_delay_steps()
         part.rewiring_looks_back = network.steps(rule.values[rule.model.select.looks_back_ms])
-    n_everywhere = projection.target.size // side**2 * attempts
-    if n_everywhere >= 2**31:
-        raise ConfigurationError(
-            f"projections.{projection.name}.rewiring.{rule.name}.attempts: {attempts} is not allowed; with "
-            f"{projection.target.size // side**2} blocks that are {n_everywhere} attempts an update, at most 2^31 - 1"
-        )
     part.n_blocks, part.n_attempts = len(blocks), len(blocks) * attempts
     corners = np.repeat(blocks, attempts)
     dx, dy = thinned_displacements(projection)
