@@ -56,6 +56,7 @@ def generate(network: Network, n_ranks: int) -> Program:
         _text("base/network.cuh"),
         network_struct(network).text(),
         _render("step/spikes.cu", book, populations=populations),
+        _text("setup/values.cu"),
         _text("setup/initial.cu"),
     ]
     for population in populations:
@@ -64,7 +65,7 @@ def generate(network: Network, n_ranks: int) -> Program:
         else:
             stage = stage_of[f"update_{population.name}"]
             parts.append(_render("step/neurons.cu", book, neuron_population=population, stage=stage))
-    setup = ["draw_words"]
+    setup = ["check_values", "draw_words"]
     for projection in network.projections.values():
         view = views[projection.name]
         parts += [

@@ -22,8 +22,8 @@ class SourceModel(PopulationModel):
     Time is cut into windows of ``window_steps`` (a derived constant); ``changes`` says that the stimulus is another one
     in each, which rules of rewiring can wait for. ``on_window`` runs once per window, ``first_spike``
     once per window and neuron, ``next_spike`` after each spike; the latter two set ``next_spike`` to a step (``never``,
-    or one beyond the window, for none). They see ``step``, ``window``, ``window_end`` (the first step behind it), ``id``,
-    ``neuron`` (index of this rank's neuron, for tables that have a row per neuron), the neuron's state, and
+    or one beyond the window, for none). They see ``step``, ``window``, ``window_end`` (the first step behind it),
+    ``id``, ``neuron`` (index of this rank's neuron, for tables that have a row per neuron), the neuron's state, and
     ``random4(entity, step, draw)``: four 32-bit random numbers that depend on nothing else.
     """
 

@@ -7,6 +7,10 @@ DEVICE float decayed(const Trace trace, const int step, const DecayTable table) 
     return trace.value * (table.coarse[coarse] * table.fine[elapsed & 255u]);
 }
 
+// Not a number and infinity are the only ones that differ from themselves in this way.
+DEVICE bool not_finite(const float x) { return !(x - x == 0.0f); }
+DEVICE bool not_finite(int) { return false; }
+
 // What random numbers of the whole run depend on: the user's seed.
 DEVICE RandomKey key_of(const Control* control) { return {control->seed0, control->seed1}; }
 

@@ -1,4 +1,4 @@
-"""Steps that 32 bits with a sign just hold: runs near 2^30 and up to 2^31 - 1 do what the same runs do at small steps."""
+"""The last steps that 32 bits count: runs near 2^30 and up to 2^31 - 1 do what they do at small steps."""
 
 from __future__ import annotations
 
