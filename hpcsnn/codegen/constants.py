@@ -25,6 +25,10 @@ class HaltReason(IntEnum):
     TRAPPED = 8
 
 
+# A kernel that halts for one of these goes on once there is room.
+FULL = (HaltReason.ROWS_FULL, HaltReason.OUTGOING_FULL, HaltReason.LOG_FULL)
+
+
 class ChangedValues(IntFlag):
     """How a program computes otherwise than it is meant to; see kernels/setup/values.cu."""
 

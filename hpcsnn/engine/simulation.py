@@ -16,6 +16,7 @@ from hpcsnn.codegen.program import generate
 from hpcsnn.devices import choose_device
 from hpcsnn.devices.base import Device
 from hpcsnn.devices.values import changed_values
+from hpcsnn.engine.finiteness import not_finite
 from hpcsnn.engine.recording import Recorded
 from hpcsnn.engine.rewiring.host_stages import HostStages
 from hpcsnn.engine.state import LOG_ENTRIES, RankState
@@ -114,7 +115,7 @@ class Simulation:
 
         Raises:
             ConfigurationError: a duration that is not allowed.
-            SimulationError: a state variable is not finite, or an exchange failed.
+            SimulationError: a variable of a neuron or synapse is not finite, or an exchange failed.
         """
         start = time.perf_counter()
         end = self.step + self.network.steps(duration_ms)
@@ -182,14 +183,9 @@ class Simulation:
                 self.state.make_room(reason)
 
     def _not_finite(self) -> str:
-        population = list(self.network.populations.values())[self.state.control("owner")]
-        neuron = self.state.control("neuron")
-        index = int(np.flatnonzero(self.placements[population.name].global_id == neuron)[0])
-        values = {name: array[index] for name, array in self._state_arrays(population.name).items()}
-        bad = [f"{name} = {value}" for name, value in values.items() if not np.isfinite(value)]
+        found = not_finite(self) or f"rank {self.rank}: a value that a snippet made"
         return (
-            f"populations.{population.name}: {', '.join(bad) or 'the state'} of neuron {neuron} is not finite "
-            f"after step {self.step} ({self.time_ms:g} ms); "
+            f"{found} is not finite after step {self.step} ({self.time_ms:g} ms); "
             "a time constant that is too short for dt_ms, or input without bound, does this"
         )
 

@@ -67,6 +67,13 @@ KERNEL per_target_{{ projection.name }}(Network* net) {
         {
 {{ paste(rule, "per_target") }}
         }
+        bool wrong = {{ any_not_finite("projection.target_", rule.target_variables, "target") }};
+        for (int at = row.at(0); at < row.at(row.size()); ++at)
+            wrong |= {{ any_not_finite("projection.synapse_", projection.variables, "at") }};
+        if (wrong) {
+            halt(control, NOT_FINITE, 0, 0, 0);
+            return;
+        }
     }
 }
 
@@ -211,6 +218,10 @@ KERNEL settle_{{ projection.name }}(Network* net) {
         {
 {{ paste(rule, "pairing.after_source", rule.pairing.after_source) }}
         }
+        if ({{ any_not_finite("projection.source_", rule.source_variables, "source") }}) {
+            halt(control, NOT_FINITE, 0, 0, 0);
+            return;
+        }
     }
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {
         const int id = target_population.global_id[target], in_degree = projection.in_degree[target];
@@ -219,6 +230,10 @@ KERNEL settle_{{ projection.name }}(Network* net) {
         {{- names.rule_variables("target", reference="&") }}
         {
 {{ paste(rule, "pairing.after_target", rule.pairing.after_target) }}
+        }
+        if ({{ any_not_finite("projection.target_", rule.target_variables, "target") }}) {
+            halt(control, NOT_FINITE, 0, 0, 0);
+            return;
         }
     }
 }

@@ -28,6 +28,10 @@ KERNEL window_{{ population.name }}(Network* net) {
 //% for variable in population.model.state
         population.state_{{ variable.name }}[neuron] = {{ variable.name }};
 //% endfor
+        if ({{ any_not_finite("population.state_", population.model.state, "neuron") }}) {
+            halt(net->control, NOT_FINITE, 0, 0, 0);
+            return;
+        }
     }
 }
 
@@ -62,6 +66,10 @@ KERNEL spike_{{ population.name }}(Network* net) {
 //% for variable in population.model.state
             population.state_{{ variable.name }}[neuron] = {{ variable.name }};
 //% endfor
+            if ({{ any_not_finite("population.state_", population.model.state, "neuron") }}) {
+                halt(net->control, NOT_FINITE, 0, 0, 0);
+                return;
+            }
         }
     }
 }

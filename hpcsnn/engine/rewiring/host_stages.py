@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.codegen.constants import HaltReason, MeetingPlace
+from hpcsnn.codegen.constants import FULL, HaltReason, MeetingPlace
 from hpcsnn.codegen.random_streams import Purpose, Tag, stream
 from hpcsnn.devices.base import Executable
 from hpcsnn.engine.rewiring.pairing import elements, paired
@@ -125,7 +125,7 @@ class HostStages:
         self._put_lists(projection, pairs)
         state.write(f"{projection.name}.n_formed", np.zeros(1, dtype=np.int64))
         self._run("form_proposed", projection)
-        while reason := state.control("halt"):
+        while (reason := state.control("halt")) in FULL:
             state.make_room(HaltReason(reason))
             self._run("form_proposed", projection)
         return self._total(int(state.read(f"{projection.name}.n_formed")[0]))
