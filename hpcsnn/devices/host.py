@@ -46,17 +46,17 @@ _ALIGNMENT = 64
 _SAMPLED_EVERY = 17
 
 
-def find_compiler() -> tuple[str, ...]:
-    """The C++ compiler and what stands behind it in ``$CXX``; else c++, g++ or clang++.
+def find_compiler() -> str:
+    """The C++ compiler: the first word of ``$CXX``, else c++, g++ or clang++.
 
     Raises:
         DeviceError: none there; says what to install.
     """
     asked = _words("CXX")
-    for name, *more in [asked] if asked else [["c++"], ["g++"], ["clang++"]]:
+    for name in asked[:1] or ["c++", "g++", "clang++"]:
         path = shutil.which(name)
         if path:
-            return (path, *more)
+            return path
     what = (
         f"$CXX is {' '.join(asked)!r}, which is not an executable" if asked else "none of c++, g++, clang++ is on PATH"
     )
@@ -69,6 +69,8 @@ def find_compiler() -> tuple[str, ...]:
 def _words(variable: str) -> list[str]:
     """The words of an environment variable, as a shell would cut them."""
     text = os.environ.get(variable, "")
+    if shutil.which(text):
+        return [text]  # a path may hold blanks
     try:
         return shlex.split(text)
     except ValueError as error:
@@ -81,8 +83,7 @@ def _command(source: str, flags: tuple[str, ...]) -> list[str]:
     Raises:
         DeviceError: the user's flags define a macro of the name of something in `source`.
     """
-    compiler, *asked = find_compiler()
-    extra = _words("CXXFLAGS")
+    asked, extra = _words("CXX")[1:], _words("CXXFLAGS")
     for variable, words in (("CXX", asked), ("CXXFLAGS", extra)):
         for name in _macros(words):
             if re.search(rf"\b{re.escape(name)}\b", source):
@@ -93,7 +94,7 @@ def _command(source: str, flags: tuple[str, ...]) -> list[str]:
     asked, extra = (
         [{"-Ofast": "-O3"}.get(word, word) for word in words if word not in _LINKED] for words in (asked, extra)
     )
-    return [compiler, *asked, "-std=c++17", "-shared", "-fPIC", *flags, *extra, *VALUE_FLAGS]
+    return [find_compiler(), *asked, "-std=c++17", "-shared", "-fPIC", *flags, *extra, *VALUE_FLAGS]
 
 
 def _macros(words: list[str]) -> list[str]:
@@ -125,8 +126,8 @@ def _processor_features() -> str:
 
 
 @cache
-def _compiler_version(compiler: tuple[str, ...]) -> str:
-    return subprocess.run([*compiler, "--version"], capture_output=True, text=True, check=False).stdout
+def _compiler_version(command: tuple[str, ...]) -> str:
+    return subprocess.run([*command, "--version"], capture_output=True, text=True, check=False).stdout
 
 
 def compile_library(source: str, flags: tuple[str, ...], snippets: Sequence[Snippet] = ()) -> Path:
@@ -139,7 +140,7 @@ def compile_library(source: str, flags: tuple[str, ...], snippets: Sequence[Snip
             of `snippets`, else quoted.
     """
     command = _command(source, flags)
-    key = [source, *command, _compiler_version(find_compiler()), _processor_features()]
+    key = [source, *command, _compiler_version((find_compiler(), *_words("CXX")[1:])), _processor_features()]
     return cached(key, ".so", lambda text, library: _compile(command, source, text, library, snippets))
 
 
