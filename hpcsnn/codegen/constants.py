@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 
 from hpcsnn.codegen.random_streams import Tag
 
@@ -21,6 +21,25 @@ class HaltReason(IntEnum):
     EXCHANGE_FAILED = 4
     LOG_FULL = 5
     MEETING = 6
+    VALUES_CHANGED = 7
+    TRAPPED = 8
+
+
+# A kernel that halts for one of these goes on once there is room.
+FULL = (HaltReason.ROWS_FULL, HaltReason.OUTGOING_FULL, HaltReason.LOG_FULL)
+
+
+class ChangedValues(IntFlag):
+    """How a program computes otherwise than it is meant to; see kernels/setup/values.cu."""
+
+    DENORMALS = 1
+    FUSED = 2
+    NOT_A_NUMBER = 4
+    ORDER = 8
+    DIVISION = 16
+    SIGNED_ZERO = 32
+    PRECISION = 64
+    ROUNDING = 128
 
 
 class MeetingPlace(IntEnum):
@@ -71,7 +90,7 @@ _CTYPES: dict[type, str] = {
 def constants_text() -> str:
     """The same for C++, to stand before all other text."""
     lines = [f"constexpr int GPU_LANES = {GPU_LANES};"]
-    for enumeration in (HaltReason, MeetingPlace):
+    for enumeration in (HaltReason, ChangedValues, MeetingPlace):
         members = ", ".join(f"{member.name} = {member.value}" for member in enumeration)
         lines.append(f"enum {enumeration.__name__} {{ {members} }};")
     # What a projection's rewiring draws beside attempts, told apart in the upper bits of its stream.

@@ -16,7 +16,7 @@ from hpcsnn.codegen.constants import constants_text, structs_text
 from hpcsnn.codegen.schedule import EXCHANGE, Stage, host_stage_kernels, rewiring_stages, schedule
 from hpcsnn.codegen.snippets import Snippet, SnippetBook, numbered
 from hpcsnn.codegen.structs import network_struct
-from hpcsnn.codegen.views import bind_parameters, population_view, stage_views
+from hpcsnn.codegen.views import any_not_finite, bind_parameters, population_view, stage_views
 from hpcsnn.network import Network
 from hpcsnn.shipped_files import kernel_folder
 
@@ -56,6 +56,7 @@ def generate(network: Network, n_ranks: int) -> Program:
         _text("base/network.cuh"),
         network_struct(network).text(),
         _render("step/spikes.cu", book, populations=populations),
+        _text("setup/values.cu"),
         _text("setup/initial.cu"),
     ]
     for population in populations:
@@ -64,7 +65,7 @@ def generate(network: Network, n_ranks: int) -> Program:
         else:
             stage = stage_of[f"update_{population.name}"]
             parts.append(_render("step/neurons.cu", book, neuron_population=population, stage=stage))
-    setup = ["draw_words"]
+    setup = ["check_values", "draw_words"]
     for projection in network.projections.values():
         view = views[projection.name]
         parts += [
@@ -101,6 +102,7 @@ def _environment() -> jinja2.Environment:
         autoescape=False,
     )
     environment.globals["bind_parameters"] = bind_parameters
+    environment.globals["any_not_finite"] = any_not_finite
     return environment
 
 

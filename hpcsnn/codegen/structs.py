@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hpcsnn.codegen.constants import DecayTable
+from hpcsnn.errors import SimulationError
 from hpcsnn.models.base import Configured, Model
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Network, Population, Projection
@@ -27,6 +28,26 @@ _SCALARS: dict[str, Any] = {
     "float": ctypes.c_float,
     "DecayTable": DecayTable,
 }
+_WHOLE = (ctypes.c_int32, ctypes.c_uint32, ctypes.c_int64, ctypes.c_uint64)
+
+
+class _Numbers(ctypes.Structure):
+    """A struct that refuses a whole number which its member cannot hold; ctypes would keep the lower bits."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        kind = next((kind for member, kind, *_ in self._fields_ if member == name), None)
+        if kind in _WHOLE and getattr(self, name) != value:
+            bits = 8 * ctypes.sizeof(kind)
+            signed = kind in (ctypes.c_int32, ctypes.c_int64)
+            most = f"2^{bits - 1} - 1" if signed else f"2^{bits} - 1"
+            owner = type(self).__name__.replace("Population_", "populations.").replace("Projection_", "projections.")
+            raise SimulationError(
+                f"{owner}: {name} would be {value}, which is more than kernels can count: at most {most} on a rank; "
+                "a smaller network, shorter times or more ranks may fit"
+            )
 
 
 @dataclass
@@ -51,7 +72,7 @@ class Struct:
             else:
                 members.append((name, ctypes.c_void_p if kind.endswith("*") else _SCALARS[kind]))
         # Without slots, setting what is no member would be an attribute of Python's that no kernel sees.
-        return type(self.name, (ctypes.Structure,), {"__slots__": (), "_fields_": members})
+        return type(self.name, (_Numbers,), {"__slots__": (), "_fields_": members})
 
 
 Members = list[tuple[str, "str | Struct"]]
@@ -109,7 +130,7 @@ def _rewiring_numbers(rule: RewiringRule) -> Members:
     if rule.attempts and rule.select.looks_back_ms:
         numbers += _each("int", "rewiring_interval", "rewiring_looks_back")
     if rule.replace == "projection":
-        numbers += _each("int", "n_candidates", "first_candidate")
+        numbers += [*_each("int", "n_candidates"), *_each("uint32", "first_candidate")]
     return numbers
 
 

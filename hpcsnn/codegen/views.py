@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import SimpleNamespace
+from typing import Any
 
 from hpcsnn.codegen.constants import MeetingPlace
 from hpcsnn.codegen.random_streams import Purpose, stream
@@ -106,6 +108,12 @@ def _rule_view(projection: Projection, rule: RewiringRule) -> SimpleNamespace:
         setattr(view, name, getattr(rule, name))
     view.uses_distance = rule.mentions("distance_squared")
     return view
+
+
+def any_not_finite(arrays: str, variables: Iterable[Any], index: str) -> str:
+    """A C++ condition: one of the variables, in arrays whose names begin with `arrays`, is not finite at `index`."""
+    names = [variable.name for variable in variables if variable.ctype == "float"]
+    return " || ".join(f"not_finite({arrays}{name}[{index}])" for name in names) or "false"
 
 
 def bind_parameters(owner: str, model: SimpleNamespace, prefix: str) -> str:

@@ -63,6 +63,10 @@ class Device(Protocol):
     name: str
     xp: Any
 
+    @property
+    def compiled_with(self) -> str:
+        """What a user can set of how kernels are compiled, for messages."""
+
     def zeros(self, n: int, dtype: DTypeLike) -> Any:
         """A zeroed array of n entries, aligned for the widest vector loads."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,15 @@ from hpcsnn.codegen.constants import GPU_LANES
 from hpcsnn.codegen.diagnostics import explained
 from hpcsnn.codegen.program import Program
 from hpcsnn.codegen.schedule import Stage
+from hpcsnn.codegen.snippets import Snippet
 from hpcsnn.devices.base import KernelState
+from hpcsnn.devices.cache import cached
 from hpcsnn.devices.launching import Launching
 from hpcsnn.errors import DeviceError
 
 # Value-preserving only, as for the host: no fused multiply-add, exact division, denormals kept (the last two are
-# NVRTC's defaults, written down because the answer depends on them).
+# NVRTC's defaults, written down because the answer depends on them). CuPy would add -ftz=true behind them, and the last
+# one counts: NVRTC is called here, and CuPy loads what it makes.
 NVRTC_FLAGS = ("--std=c++17", "--fmad=false", "--prec-div=true", "--prec-sqrt=true", "--ftz=false")
 _THREADS_A_BLOCK = 128
 _BLOCKS_A_MULTIPROCESSOR = 16
@@ -36,19 +40,49 @@ def gpu_count() -> int:
         return 0
 
 
+def compile_for(compute_capability: int, source: str, snippets: Sequence[Snippet] = ()) -> Path:
+    """Compile `source` for GPUs of a compute capability (90 for 9.0), or find it compiled before; needs no GPU.
+
+    GPUs newer than NVRTC get code for the newest that it knows, which the driver compiles once more.
+
+    Raises:
+        DeviceError: an error of the compiler's, explained if it lies in one of `snippets`, else quoted.
+    """
+    from cupy_backends.cuda.libs import nvrtc
+
+    known = [int(architecture) for architecture in nvrtc.getSupportedArchs()]
+    final = compute_capability in known
+    target = (
+        f"sm_{compute_capability}" if final else f"compute_{max(one for one in known if one <= compute_capability)}"
+    )
+    flags = (*NVRTC_FLAGS, f"--gpu-architecture={target}")
+
+    def make(text: Path, made: Path) -> None:
+        text.write_text(source)
+        program = nvrtc.createProgram(source, "kernels.cu", (), ())
+        try:
+            nvrtc.compileProgram(program, flags)
+            code = nvrtc.getCUBIN(program) if final else nvrtc.getPTX(program)
+        except nvrtc.NVRTCError:
+            log = nvrtc.getProgramLog(program)
+            errors = explained(log, source, snippets) or log
+            raise DeviceError(f"NVRTC could not compile the kernels:\n{errors}") from None
+        finally:
+            nvrtc.destroyProgram(program)
+        made.write_bytes(code)
+
+    version = ".".join(map(str, nvrtc.getVersion()))
+    return cached([source, *flags, version], ".cubin" if final else ".ptx", make)
+
+
 class CudaExecutable(Launching):
     """A program on one GPU."""
 
     def __init__(self, program: Program, state: KernelState, cupy: Any) -> None:
         super().__init__(program, state)
         self._cupy = cupy
-        module = cupy.RawModule(code=program.kernels, options=NVRTC_FLAGS, backend="nvrtc")
-        try:
-            module.compile()
-        except cupy.cuda.compiler.CompileException as error:
-            errors = explained(str(error), program.kernels, program.snippets) or str(error)
-            raise DeviceError(f"NVRTC could not compile the kernels:\n{errors}") from None
-        self._module = module
+        capability = int(cupy.cuda.Device().compute_capability)
+        self._module = cupy.RawModule(path=str(compile_for(capability, program.kernels, program.snippets)))
         self._kernels: dict[str, Any] = {}
         self._graphs: dict[tuple[str, ...], Any] = {}
         # Not the legacy default stream, which cannot be captured; but one that waits for it, where CuPy's arrays work.
@@ -127,6 +161,11 @@ class CudaDevice:
         properties = cupy.cuda.runtime.getDeviceProperties(self._index)
         self.name = f"gpu {self._index} ({properties['name'].decode()})"
 
+    @property
+    def compiled_with(self) -> str:
+        """The flags: there are no settings."""
+        return f"NVRTC {' '.join(NVRTC_FLAGS)}"
+
     def zeros(self, n: int, dtype: DTypeLike) -> Any:
         """A zeroed array; CuPy aligns to 512 bytes."""
         return self.xp.zeros(max(n, 1), dtype=dtype)[:n]
@@ -154,5 +193,5 @@ class CudaDevice:
         return int(array.data.ptr)
 
     def load(self, program: Program, state: KernelState) -> CudaExecutable:
-        """Compile the kernels with NVRTC for this GPU (CuPy caches the result on disk)."""
+        """Compile the kernels with NVRTC for this GPU (the result is cached on disk)."""
         return CudaExecutable(program, state, self.xp)

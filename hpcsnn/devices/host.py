@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ctypes
-import fcntl
-import hashlib
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,19 @@ from hpcsnn.codegen.program import Program
 from hpcsnn.codegen.schedule import PHASES, Phase
 from hpcsnn.codegen.snippets import Snippet
 from hpcsnn.devices.base import KernelState
+from hpcsnn.devices.cache import cached
 from hpcsnn.errors import DeviceError
 
-# Value-preserving only: no contraction to fused multiply-add, no reordering. The two -fno-* flags promise that nobody
-# reads errno or the floating-point exception flags, which lets the compiler turn branches into vector selects.
-VALUE_FLAGS = ("-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math")
+# Last of all flags, so that nothing before them changes a value: no contraction to fused multiply-add, no reordering,
+# no numbers that are none ruled out. The two at the end promise that nobody reads errno or the floating-point exception
+# flags, which lets the compiler turn branches into vector selects. What these do not reach, check_values finds.
+VALUE_FLAGS = (
+    *("-fno-fast-math", "-fno-unsafe-math-optimizations", "-fno-associative-math", "-fno-reciprocal-math"),
+    *("-fno-finite-math-only", "-fsigned-zeros", "-fno-rounding-math", "-ffp-contract=off"),
+    *("-Werror=div-by-zero", "-fno-math-errno", "-fno-trapping-math"),
+)
+# With these, compilers link code that has the processor take the smallest numbers for zero, whatever follows.
+_LINKED = {"-ffast-math", "-funsafe-math-optimizations", "-mdaz-ftz"}
 DEFAULT_OPTIMISATION: tuple[str, ...] = ("-O3", "-march=native")
 # Compilers shy away from the widest vectors, which slow the clock of some processors; a step of neurons gains by them.
 if platform.machine() in ("x86_64", "AMD64"):
@@ -39,21 +47,60 @@ _SAMPLED_EVERY = 17
 
 
 def find_compiler() -> str:
-    """The C++ compiler: ``$CXX``, else c++, g++ or clang++.
+    """The C++ compiler: the first word of ``$CXX``, else c++, g++ or clang++.
 
     Raises:
         DeviceError: none there; says what to install.
     """
-    asked = os.environ.get("CXX")
-    for name in [asked] if asked else ["c++", "g++", "clang++"]:
+    asked = _words("CXX")
+    for name in asked[:1] or ["c++", "g++", "clang++"]:
         path = shutil.which(name)
         if path:
             return path
-    what = f"$CXX is {asked!r}, which is not an executable" if asked else "none of c++, g++, clang++ is on PATH"
+    what = (
+        f"$CXX is {' '.join(asked)!r}, which is not an executable" if asked else "none of c++, g++, clang++ is on PATH"
+    )
     raise DeviceError(
         f"no C++ compiler: {what}. hpcsnn compiles its kernels on the machine it runs on: install one "
         "(Debian/Ubuntu: apt-get install g++; conda: conda install cxx-compiler; cluster: module load gcc) or set CXX"
     )
+
+
+def _words(variable: str) -> list[str]:
+    """The words of an environment variable, as a shell would cut them."""
+    text = os.environ.get(variable, "")
+    if shutil.which(text):
+        return [text]  # a path may hold blanks
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise DeviceError(f"${variable} is {text!r}, which cannot be cut into words: {error}") from None
+
+
+def _command(source: str, flags: tuple[str, ...]) -> list[str]:
+    """How to compile `source`: the user's flags behind ours, those that preserve values behind all.
+
+    Raises:
+        DeviceError: the user's flags define a macro of the name of something in `source`.
+    """
+    asked, extra = _words("CXX")[1:], _words("CXXFLAGS")
+    for variable, words in (("CXX", asked), ("CXXFLAGS", extra)):
+        for name in _macros(words):
+            if re.search(rf"\b{re.escape(name)}\b", source):
+                raise DeviceError(
+                    f"${variable} is {os.environ[variable]!r}, which is not allowed: it defines or undefines {name}, a "
+                    "name that hpcsnn's kernels use; take it out"
+                )
+    asked, extra = (
+        [{"-Ofast": "-O3"}.get(word, word) for word in words if word not in _LINKED] for words in (asked, extra)
+    )
+    return [find_compiler(), *asked, "-std=c++17", "-shared", "-fPIC", *flags, *extra, *VALUE_FLAGS]
+
+
+def _macros(words: list[str]) -> list[str]:
+    """Names that -D and -U define and undefine."""
+    texts = [word[2:] or following for word, following in pairwise([*words, ""]) if word[:2] in ("-D", "-U")]
+    return [re.split(r"[=(]", text)[0] for text in texts if text]
 
 
 @cache
@@ -79,55 +126,29 @@ def _processor_features() -> str:
 
 
 @cache
-def _compiler_version(compiler: str) -> str:
-    return subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout
-
-
-def cache_folder() -> Path:
-    """``$HPCSNN_CACHE``, else ``$XDG_CACHE_HOME/hpcsnn``, else ``~/.cache/hpcsnn``."""
-    asked = os.environ.get("HPCSNN_CACHE")
-    if asked:
-        return Path(asked)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hpcsnn"
+def _compiler_version(command: tuple[str, ...]) -> str:
+    return subprocess.run([*command, "--version"], capture_output=True, text=True, check=False).stdout
 
 
 def compile_library(source: str, flags: tuple[str, ...], snippets: Sequence[Snippet] = ()) -> Path:
     """Compile `source` to a shared library, or find it compiled before.
 
-    The cache key is the source, the flags, the compiler's version and the CPU; a lock makes ranks that start together
-    compile once, and a rename makes a library whole from the moment it can be seen.
+    It is compiled anew for another source, other flags, another version of the compiler or another CPU.
 
     Raises:
-        DeviceError: no compiler, or an error of the compiler's: explained if it lies in one of `snippets`, else quoted.
+        DeviceError: no compiler, flags that are not allowed, or an error of the compiler's: explained if it lies in one
+            of `snippets`, else quoted.
     """
-    compiler = find_compiler()
-    extra = tuple(shlex.split(os.environ.get("CXXFLAGS", "")))
-    command = [compiler, "-std=c++17", "-shared", "-fPIC", *flags, *VALUE_FLAGS, *extra]
-    key = "\0".join([source, *command, _compiler_version(compiler), _processor_features()])
-    name = hashlib.sha256(key.encode()).hexdigest()[:24]
-    folder = cache_folder()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        library = folder / f"{name}.so"
-        if library.exists():
-            return library
-        with (folder / f"{name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not library.exists():
-                _compile(command, source, folder / f"{name}.cpp", library, snippets)
-    except OSError as error:
-        raise DeviceError(
-            f"cannot use the kernel cache {folder}: {error}; set HPCSNN_CACHE to a folder you can write"
-        ) from error
-    return library
+    command = _command(source, flags)
+    key = [source, *command, _compiler_version((find_compiler(), *_words("CXX")[1:])), _processor_features()]
+    return cached(key, ".so", lambda text, library: _compile(command, source, text, library, snippets))
 
 
 def _compile(command: list[str], source: str, text: Path, library: Path, snippets: Sequence[Snippet]) -> None:
     text.write_text(source)
-    partial = library.with_suffix(f".{os.getpid()}.part")
     environment = {**os.environ, "LC_ALL": "C.UTF-8"}  # errors in the language that `explained` reads
     done = subprocess.run(
-        [*command, "-o", str(partial), str(text)], capture_output=True, text=True, check=False, env=environment
+        [*command, "-o", str(library), str(text)], capture_output=True, text=True, check=False, env=environment
     )
     if done.returncode != 0:
         errors = explained(done.stderr, source, snippets)
@@ -136,7 +157,24 @@ def _compile(command: list[str], source: str, text: Path, library: Path, snippet
                 "\n".join([line for line in done.stderr.splitlines() if "error" in line][:10]) or done.stderr[:2000]
             )
         raise DeviceError(f"{command[0]} could not compile the kernels (source kept in {text}):\n{errors}")
-    partial.replace(library)
+
+
+def load_library(path: Path) -> ctypes.CDLL:
+    """A compiled library in this process.
+
+    Raises:
+        DeviceError: it cannot be loaded.
+    """
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        raise DeviceError(
+            f"the compiled kernels cannot be loaded: {error}; they were compiled with {_settings()}"
+        ) from None
+
+
+def _settings() -> str:
+    return ", ".join(f"{name}={os.environ.get(name, '')!r}" for name in ("CXX", "CXXFLAGS"))
 
 
 class HostExecutable:
@@ -146,7 +184,7 @@ class HostExecutable:
 
     def __init__(self, library: Path, struct: ctypes.Structure) -> None:
         self._struct = struct
-        self._library = ctypes.CDLL(str(library))
+        self._library = load_library(library)
         self._advance = self._library.advance
         self._advance.restype = ctypes.c_int
         self._advance.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_int]
@@ -194,6 +232,11 @@ class HostDevice:
     def __init__(self, optimisation: tuple[str, ...] = DEFAULT_OPTIMISATION) -> None:
         self.name = f"cpu ({processor()})"
         self._optimisation = optimisation
+
+    @property
+    def compiled_with(self) -> str:
+        """The settings of the user's that the compiler sees."""
+        return _settings()
 
     def zeros(self, n: int, dtype: DTypeLike) -> NDArray[Any]:
         """A zeroed array, aligned to 64 bytes and never empty (an empty array has no address of its own)."""

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.engine.finiteness import in_neurons, in_synapses, in_traces
 from hpcsnn.engine.simulation import Simulation
+from hpcsnn.errors import SimulationError
 
 
 def _mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -83,14 +85,33 @@ def digest_of(
 
 
 def simulation_digest(simulation: Simulation) -> str:
-    """The digest of a simulation as it stands; a collective call."""
+    """The digest of a simulation as it stands; a collective call.
+
+    Raises:
+        SimulationError: on all ranks, where a value is not finite: a digest over it would hide that.
+    """
     network = simulation.network
+    found: list[str | None] = []
 
     def total(value: int) -> int:
         return int(simulation.sum_over_ranks(np.array([value], dtype=np.uint64))[0])
 
-    neurons = {name: total(neuron_fingerprint(simulation.neurons(name))) for name in network.populations}
-    synapses = {name: total(synapse_fingerprint(simulation.synapses(name))) for name in network.projections}
+    def neurons_of(name: str) -> Mapping[str, NDArray[Any]]:
+        columns = simulation.neurons(name)
+        found.append(in_neurons(name, columns))
+        return columns
+
+    def synapses_of(name: str) -> Mapping[str, NDArray[Any]]:
+        columns = simulation.synapses(name)
+        found.append(in_synapses(name, columns))
+        return columns
+
+    neurons = {name: total(neuron_fingerprint(neurons_of(name))) for name in network.populations}
+    synapses = {name: total(synapse_fingerprint(synapses_of(name))) for name in network.projections}
+    here = next((one for one in [*found, in_traces(simulation)] if one), None)
+    anywhere = next((one for one in simulation.communicator.gather(here) if one), None)
+    if anywhere:
+        raise SimulationError(f"{anywhere} is not finite after step {simulation.step}: there is no digest of it")
     flying = {
         name: total(input_fingerprint(simulation.placements[projection.target.name].global_id, ahead))
         for name, projection in network.projections.items()

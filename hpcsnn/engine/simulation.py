@@ -15,10 +15,12 @@ from hpcsnn.codegen.constants import HaltReason
 from hpcsnn.codegen.program import generate
 from hpcsnn.devices import choose_device
 from hpcsnn.devices.base import Device
+from hpcsnn.devices.values import changed_values
+from hpcsnn.engine.finiteness import not_finite
 from hpcsnn.engine.recording import Recorded
 from hpcsnn.engine.rewiring.host_stages import HostStages
 from hpcsnn.engine.state import LOG_ENTRIES, RankState
-from hpcsnn.errors import ConfigurationError, SimulationError, unknown_name
+from hpcsnn.errors import ConfigurationError, DeviceError, SimulationError, unknown_name
 from hpcsnn.network import Network
 from hpcsnn.network.neuron_arrays import column_of, neuron_arrays
 from hpcsnn.ranks.communicator import communicator
@@ -66,6 +68,7 @@ class Simulation:
         log_entries: int = LOG_ENTRIES,
     ) -> None:
         start = time.perf_counter()
+        self.halts: Counter[HaltReason] = Counter()
         self.network, self.communicator = network, communicator(comm)
         self.rank, self.n_ranks = self.communicator.rank, self.communicator.size
         self.tile = tile
@@ -76,11 +79,13 @@ class Simulation:
         self.state = RankState(network, self.placements, self.device, self.communicator, exchange_block, log_entries)
         self.program = generate(network, self.n_ranks)
         self.executable = self.device.load(self.program, self.state)
+        self.executable.run("check_values", 1)
+        if reason := self.state.control("halt"):
+            self._mend(HaltReason(reason))
         self.state.start(self.executable)
         self._host_stages = HostStages(self.state, self.executable)
         self._rewired_at: dict[str, int] = {}
         self._recorded = Recorded(network)
-        self.halts: Counter[HaltReason] = Counter()
         self.startup_s = time.perf_counter() - start
         self.advance_s = 0.0
         self._steps_a_visit = _FIRST_VISIT_STEPS
@@ -110,7 +115,7 @@ class Simulation:
 
         Raises:
             ConfigurationError: a duration that is not allowed.
-            SimulationError: a state variable is not finite, or an exchange failed.
+            SimulationError: a variable of a neuron or synapse is not finite, or an exchange failed.
         """
         start = time.perf_counter()
         end = self.step + self.network.steps(duration_ms)
@@ -163,6 +168,13 @@ class Simulation:
         match reason:
             case HaltReason.NOT_FINITE:
                 raise SimulationError(self._not_finite())
+            case HaltReason.VALUES_CHANGED:
+                raise DeviceError(changed_values(self.state.control("neuron"), self.device))
+            case HaltReason.TRAPPED:
+                raise SimulationError(
+                    f"rank {self.rank}: a snippet divides a whole number by zero in step {self.step} "
+                    f"({self.time_ms:g} ms): the processor stops there"
+                )
             case HaltReason.EXCHANGE_FAILED:
                 raise SimulationError(f"rank {self.rank}: MPI_Allgather failed in step {self.step}")
             case HaltReason.MEETING:
@@ -171,14 +183,9 @@ class Simulation:
                 self.state.make_room(reason)
 
     def _not_finite(self) -> str:
-        population = list(self.network.populations.values())[self.state.control("owner")]
-        neuron = self.state.control("neuron")
-        index = int(np.flatnonzero(self.placements[population.name].global_id == neuron)[0])
-        values = {name: array[index] for name, array in self._state_arrays(population.name).items()}
-        bad = [f"{name} = {value}" for name, value in values.items() if not np.isfinite(value)]
+        found = not_finite(self) or f"rank {self.rank}: a value that a snippet made"
         return (
-            f"populations.{population.name}: {', '.join(bad) or 'the state'} of neuron {neuron} is not finite "
-            f"after step {self.step} ({self.time_ms:g} ms); "
+            f"{found} is not finite after step {self.step} ({self.time_ms:g} ms); "
             "a time constant that is too short for dt_ms, or input without bound, does this"
         )
 

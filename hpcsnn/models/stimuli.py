@@ -22,8 +22,8 @@ class SourceModel(PopulationModel):
     Time is cut into windows of ``window_steps`` (a derived constant); ``changes`` says that the stimulus is another one
     in each, which rules of rewiring can wait for. ``on_window`` runs once per window, ``first_spike``
     once per window and neuron, ``next_spike`` after each spike; the latter two set ``next_spike`` to a step (``never``,
-    or one beyond the window, for none). They see ``step``, ``window``, ``window_end`` (next_spike only), ``id``,
-    ``neuron`` (index of this rank's neuron, for tables that have a row per neuron), the neuron's state, and
+    or one beyond the window, for none). They see ``step``, ``window``, ``window_end`` (the first step behind it),
+    ``id``, ``neuron`` (index of this rank's neuron, for tables that have a row per neuron), the neuron's state, and
     ``random4(entity, step, draw)``: four 32-bit random numbers that depend on nothing else.
     """
 
@@ -67,9 +67,17 @@ def _check_rate(where: str, rate_hz: float, dt_ms: float) -> None:
 
 def _check_moving_in_steps(where: str, values: Mapping[str, Any], n_neurons: int, dt_ms: float) -> None:
     _check_rate(f"{where}.base_hz + peak_hz", values["base_hz"] + values["peak_hz"], dt_ms)
-    if round(values["dwell_ms"] / dt_ms) < 1:
+    steps = round(values["dwell_ms"] / dt_ms)
+    if steps < 1:
         raise ConfigurationError(
             f"{where}.dwell_ms: {values['dwell_ms']} is not allowed; must be at least one step (dt_ms {dt_ms:g})"
+        )
+    # The table of waiting times has a row for each squared distance.
+    n_rates = 2 * (int(values["field_side"]) // 2) ** 2 + 1
+    if n_rates * steps >= 2**31:
+        raise ConfigurationError(
+            f"{where}.dwell_ms: {values['dwell_ms']} is not allowed; {steps} steps and {n_rates} distances on the "
+            f"field make a table of {n_rates * steps} entries, at most 2^31 - 1"
         )
 
 
@@ -108,7 +116,7 @@ const int dy = torus_distance(field_y[neuron], stimulus_y, field_side);
 rate_class = dx * dx + dy * dy;
 const uint32 random = random4((uint32)id, (uint32)step, 1u).x;
 const int steps = waiting_steps(wait + rate_class * window_steps, window_steps, random);
-next_spike = window == 0 || steps > window_steps ? never : step + steps - 1;
+next_spike = window == 0 || steps > window_end - step ? never : step + steps - 1;
 """,
     next_spike="""
 const int left = window_end - 1 - step;
@@ -135,7 +143,7 @@ Poisson = SourceModel(
     },
     first_spike="""
 const int steps = waiting_steps(wait, window_steps, random4((uint32)id, (uint32)step, 1u).x);
-next_spike = steps > window_steps ? never : step + steps - 1;
+next_spike = steps > window_end - step ? never : step + steps - 1;
 """,
     next_spike="""
 const int left = window_end - 1 - step;

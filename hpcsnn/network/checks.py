@@ -171,6 +171,18 @@ def _check_rule(where: str, projection: Projection) -> None:
                 f"{where}.block_side: {side} does not fit the grid {target.nx} x {target.ny}; "
                 "both sides must be multiples of it"
             )
+        n_blocks, attempts = target.size // side**2, projection.rewiring.values["attempts"]
+        if n_blocks * attempts >= 2**31:
+            raise ConfigurationError(
+                f"{where}.attempts: {attempts} is not allowed; on {n_blocks} blocks these are {n_blocks * attempts} "
+                "attempts an update, at most 2^31 - 1"
+            )
+    furthest = (target.nx // 2) ** 2 + (target.ny // 2) ** 2
+    if rule.needs_equal_grids and furthest >= 2**31:
+        raise ConfigurationError(
+            f"{where}: the grid {target.nx} x {target.ny} is too wide for a rule that looks at distances; the largest "
+            f"squared distance is {furthest}, at most 2^31 - 1 is allowed"
+        )
     variables = [variable.name for variable in projection.synapse_variables]
     traces = [trace.name for trace in (*projection.pre_traces, *projection.post_traces)]
     for name in rule.needs:

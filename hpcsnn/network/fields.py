@@ -35,12 +35,14 @@ NUMPY: dict[str, Any] = {
 # Arrays that kernels read in groups end in this much padding.
 PADDING = 64
 NEVER = 2**31 - 1
-# "Long ago" for a trace that has seen no spike; far from overflow when subtracted from a step.
+# "Long ago" for a trace that has seen no spike: its age in any step is a number of 32 bits without a sign.
 LONG_AGO = -(2**30)
 # What is counted of a projection's synapses over a whole run.
 COUNTERS = ("formed", "eliminated", "refused")
 # Powers of a decay that each of its two tables has: decay^n = coarse[n / 256] * fine[n % 256].
 FINE_POWERS = 256
+# Enough for a spike of the first step to be remembered in the last one.
+_MOST_COARSE = 2**31 // FINE_POWERS
 
 
 class Neurons(Enum):
@@ -333,7 +335,7 @@ def exchange_fields() -> tuple[Field, ...]:
 
 def decay_fields(dt_ms: float, tau_ms: float) -> tuple[Field, ...]:
     """The tables that a trace decays by: powers of the decay until 1e-30, far below what a float32 weight can feel."""
-    n_coarse = min(math.ceil(math.log(1e30) / (dt_ms / tau_ms) / FINE_POWERS) + 1, 1 << 20)
+    n_coarse = min(math.ceil(math.log(1e30) / (dt_ms / tau_ms) / FINE_POWERS) + 1, _MOST_COARSE)
     return (
         Field("fine", "float", lambda _: FINE_POWERS, constant=True, made=True),
         Field("coarse", "float", lambda _: n_coarse, constant=True, made=True),

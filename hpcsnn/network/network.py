@@ -22,6 +22,11 @@ from hpcsnn.network.grid import Grid
 from hpcsnn.network.population import Population
 from hpcsnn.network.projection import Projection
 
+# A spike between ranks is its step within the interval times all neurons, plus the neuron; its count has a sign.
+_MOST_MESSAGES = 2**31 - 1
+# Loops over neurons count in 32 bits, and go a stride beyond the last one.
+_MOST_NEURONS = 2**31 - 2**24
+
 
 class Network:
     """Populations and projections with one time step and one seed.
@@ -69,6 +74,9 @@ class Network:
         check_name("populations", name, self._names)
         if not isinstance(grid, Grid):
             grid = Grid(grid, 1)
+        n_neurons = grid.size + sum(population.size for population in self.populations.values())
+        if n_neurons > _MOST_NEURONS:
+            raise ConfigurationError(f"{where}: with it the network has {n_neurons} neurons; at most {_MOST_NEURONS}")
         if not isinstance(model, Configured) or not isinstance(model.model, (NeuronModel, SourceModel)):
             raise ConfigurationError(f"{where}.model: {model!r} is not a neuron or source model")
         states = {variable.name: variable for variable in model.model.state}
@@ -187,8 +195,13 @@ class Network:
         return [projection for projection in self.projections.values() if projection.source is population]
 
     def min_delay_steps(self) -> int:
-        """Steps between exchanges of spikes: the smallest delay (1 without projections)."""
-        return min((projection.delay_steps for projection in self.projections.values()), default=1)
+        """Steps between exchanges of spikes: the smallest delay (1 without projections).
+
+        Fewer where the spikes of so many steps could be more than 32 bits tell apart.
+        """
+        smallest = min((projection.delay_steps for projection in self.projections.values()), default=1)
+        n_neurons = sum(population.size for population in self.populations.values())
+        return max(1, min(smallest, _MOST_MESSAGES // max(n_neurons, 1)))
 
     def steps(self, duration_ms: float) -> int:
         """Number of steps in `duration_ms`.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hpcsnn.engine.simulation import Simulation
-from hpcsnn.errors import StorageError
+from hpcsnn.errors import SimulationError, StorageError
 from hpcsnn.storage.checkpoints import FileTable, checksums, commit, committed
 from hpcsnn.storage.network_store import create_group, write_shards
 from hpcsnn.storage.records import Recorded, segment_name, write_segment
@@ -29,6 +29,7 @@ class _Work(threading.Thread):
         self._where, self._work = where, work
         self.result: Any = None
         self.error: str | None = None
+        self.refused: str | None = None  # what is not to be written, rather than cannot
         self.seconds = 0.0
         self.start()
 
@@ -36,6 +37,8 @@ class _Work(threading.Thread):
         start = time.perf_counter()
         try:
             self.result = self._work()
+        except SimulationError as error:
+            self.refused = str(error)
         except Exception as error:  # told to all ranks by those who wait for it
             where = getattr(error, "filename", None) or self._where
             self.error = f"{where}: cannot be written: {getattr(error, 'strerror', None) or error}"
@@ -160,10 +163,15 @@ class Checkpointer:
         """True once every rank that has such work has done it; what went wrong on one is raised on all."""
         if wait and work is not None:
             work.join()
-        everyone = self._gather((work is None or not work.is_alive(), work.error if work else None))
-        if not all(done for done, _ in everyone):
+        failed = (work.refused, work.error) if work else (None, None)
+        everyone = self._gather((work is None or not work.is_alive(), *failed))
+        if not all(done for done, *_ in everyone):
             return False
-        error = next((error for _, error in everyone if error), None)
+        refused = next((refused for _, refused, _ in everyone if refused), None)
+        if refused:
+            self._under_way = None
+            raise SimulationError(refused)
+        error = next((error for *_, error in everyone if error), None)
         if error:
             self._under_way = None
             raise StorageError(f"{error}; {self._way_out()}")

@@ -20,7 +20,7 @@ Nothing in it depends on the number of ranks that wrote it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +29,17 @@ import zarr
 from numpy.typing import NDArray
 
 from hpcsnn.engine.digest import digest_of, input_fingerprint, neuron_fingerprint, synapse_fingerprint
+from hpcsnn.engine.finiteness import in_neurons, in_synapses
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.engine.synapse_rows import SynapseRows
-from hpcsnn.errors import StorageError
+from hpcsnn.errors import SimulationError, StorageError
 from hpcsnn.network import Grid
 from hpcsnn.network.neuron_arrays import COUNTED, column_of
 from hpcsnn.storage.codecs import CODECS, FAST
 from hpcsnn.storage.shards import ShardGrid
 from hpcsnn.storage.snapshot import Part, Snapshot, take_snapshot
 
+Columns = dict[str, NDArray[Any]]
 FORMAT, VERSION = "hpcsnn-network", 1
 # Small enough to be read alone, large enough to be worth a chunk.
 _SYNAPSES_A_CHUNK = 1 << 20
@@ -78,8 +80,15 @@ def create_group(path: Path, snapshot: Snapshot) -> None:
 
 
 def write_shards(path: Path, snapshot: Snapshot) -> Iterator[Path]:
-    """Write this rank's shards into the arrays of a group that `create_group` made; each file written, below `path`."""
+    """Write this rank's shards into the arrays of a group that `create_group` made; each file written, below `path`.
+
+    Raises:
+        SimulationError: a value is not finite.
+    """
     snapshot.copies.finish()
+    found = snapshot.not_finite()
+    if found:
+        raise SimulationError(f"{found} is not finite after step {snapshot.step}: there is no checkpoint of it")
     with zarr.config.set(FAST):
         group = zarr.open_group(path, mode="r+", zarr_format=3)
         arrays: dict[str, Any] = {path_inside: group[path_inside] for path_inside in snapshot.layout}
@@ -282,11 +291,26 @@ class StoredNetwork:
         return counts / (self.grid(population).size * bin_ms * 1e-3), bin_ms
 
     def digest(self) -> str:
-        """The digest, computed anew from what is stored."""
-        neurons = {name: neuron_fingerprint(self.neurons(name)) for name in self.populations}
-        synapses = {name: synapse_fingerprint(self.synapses(name)) for name in self.projections}
+        """The digest, computed anew from what is stored.
+
+        Raises:
+            StorageError: something is missing or damaged, or a value that is stored is not finite.
+        """
+        neurons = {name: neuron_fingerprint(self._finite(in_neurons, name, self.neurons)) for name in self.populations}
+        synapses = {
+            name: synapse_fingerprint(self._finite(in_synapses, name, self.synapses)) for name in self.projections
+        }
         flying = {name: self._input_fingerprint(name) for name in self.projections if self._n_ahead(name)}
         return digest_of(self.step, self.attributes["spikes"], neurons, synapses, flying)
+
+    def _finite(
+        self, finding: Callable[[str, Columns], str | None], name: str, columns_of: Callable[[str], Columns]
+    ) -> Columns:
+        columns = columns_of(name)
+        found = finding(name, columns)
+        if found:
+            raise StorageError(f"{self.path}: {found} is not finite: there is no digest of it")
+        return columns
 
     def _n_ahead(self, projection: str) -> int:
         return len(self.names(f"projections/{projection}/input_in_flight"))

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.engine.digest import spike_record
+from hpcsnn.engine.finiteness import in_neurons, in_synapses
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.engine.spike_ring import spikes_in_flight
 from hpcsnn.engine.synapse_rows import SynapseRows
 from hpcsnn.network import Grid, Projection
 from hpcsnn.network.fields import COUNTERS
-from hpcsnn.network.neuron_arrays import entries_on_disk, neuron_arrays
+from hpcsnn.network.neuron_arrays import column_of, entries_on_disk, neuron_arrays
 from hpcsnn.storage.shards import ShardGrid, writers
 
 
@@ -125,6 +126,24 @@ class Snapshot:
     shards: dict[str, NDArray[np.intp]]
     small: dict[str, NDArray[Any]]
     copies: Copies
+
+    def not_finite(self) -> str | None:
+        """The first value of this rank's parts that is not finite, in words; rows are finished (`Copies.finish`)."""
+
+        def wrong(columns: dict[str, NDArray[Any]]) -> list[str]:
+            return [
+                name for name, values in columns.items() if values.dtype.kind == "f" and not np.isfinite(values).all()
+            ]
+
+        for population, part in ((name, part) for name, parts in self.parts.items() for part in parts):
+            for path in wrong(part.columns):
+                name = column_of(path) or path
+                return in_neurons(population, {"id": part.ids, name: part.columns[path][part.places]})
+            for projection, rows in part.rows.items():
+                if names := wrong(rows.columns):
+                    ends = {"pre": rows.columns["source"], "post": np.repeat(part.ids, rows.in_degree)}
+                    return in_synapses(projection, ends | {name: rows.columns[name] for name in names})
+        return None
 
     @property
     def n_bytes(self) -> int:

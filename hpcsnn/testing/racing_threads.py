@@ -13,7 +13,7 @@ from collections.abc import Callable
 from hpcsnn.codegen.program import Program
 from hpcsnn.codegen.schedule import Stage
 from hpcsnn.devices.base import KernelState
-from hpcsnn.devices.host import HostDevice, compile_library
+from hpcsnn.devices.host import HostDevice, compile_library, load_library
 from hpcsnn.devices.launching import Launching
 
 THREADS = 8
@@ -26,7 +26,7 @@ class RacingExecutable(Launching):
         super().__init__(program, state)
         flags = ("-O2", "-fopenmp", f"-DHPCSNN_EMULATED_THREADS={THREADS}")
         source = program.kernels + program.host_schedule
-        self._library = ctypes.CDLL(str(compile_library(source, flags, program.snippets)))
+        self._library = load_library(compile_library(source, flags, program.snippets))
         self._struct = type(state.struct)()
         self.launched: list[str] = []
         self.replayed: set[tuple[str, ...]] = set()

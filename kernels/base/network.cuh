@@ -1,14 +1,24 @@
 // Small functions that every kernel of a network uses; their structs are in hpcsnn/codegen/constants.py.
 
 DEVICE float decayed(const Trace trace, const int step, const DecayTable table) {
-    const int elapsed = step - trace.last;
-    const int coarse = elapsed >> 8;
+    const uint32 elapsed = (uint32)step - (uint32)trace.last;  // a trace that never was may be 3 * 2^30 steps old
+    const int coarse = (int)(elapsed >> 8);
     if (coarse >= table.n_coarse) return 0.0f;
-    return trace.value * (table.coarse[coarse] * table.fine[elapsed & 255]);
+    return trace.value * (table.coarse[coarse] * table.fine[elapsed & 255u]);
 }
+
+// Not a number and infinity are the only ones that differ from themselves in this way.
+DEVICE bool not_finite(const float x) { return !(x - x == 0.0f); }
+DEVICE bool not_finite(int) { return false; }
 
 // What random numbers of the whole run depend on: the user's seed.
 DEVICE RandomKey key_of(const Control* control) { return {control->seed0, control->seed1}; }
+
+// The first step behind a window of a stimulus; the last window ends where steps do.
+DEVICE int end_of_window(const int window, const int window_steps) {
+    const int64 end = ((int64)window + 1) * window_steps;
+    return end < 0x7fffffff ? (int)end : 0x7fffffff;
+}
 
 // Synapses that went from a target are replaced by trying this many sources per update; the rest waits for the next.
 constexpr int REPLACEMENT_TRIES = 1024;

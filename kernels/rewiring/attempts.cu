@@ -107,7 +107,7 @@ KERNEL rewire_{{ projection.name }}(Network* net) {
                 if (later < 0) continue;
                 PREFETCH(&projection.in_degree[later]);
                 PREFETCH(&projection.source[later << projection.row_shift]);
-                PREFETCH(&projection.source[(later << projection.row_shift) + 16]);
+                PREFETCH(&projection.source[(later << projection.row_shift)] + 16);
             }
         }
         const int first = block * attempts, end = first + projection.attempt_count[block];

@@ -167,6 +167,8 @@ DEVICE bool form_{{ projection.name }}(Network* net, const int source, const int
 //% for name, text in rule.initials.items()
     projection.synapse_{{ name }}[at] = {{ value(rule, "initial", projection.variable_types[name], text) }};
 //% endfor
+    if ({{ any_not_finite("projection.synapse_", projection.variables, "at") }})
+        halt(control, NOT_FINITE, 0, 0, 0);
     return true;
 //% else
     return at != -2;

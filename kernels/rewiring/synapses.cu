@@ -22,6 +22,10 @@ KERNEL sources_{{ projection.name }}(Network* net) {
 //% for variable in rule.source_variables
         projection.source_{{ variable.name }}[source] = {{ variable.name }};
 //% endfor
+        if ({{ any_not_finite("projection.source_", rule.source_variables, "source") }}) {
+            halt(control, NOT_FINITE, 0, 0, 0);
+            return;
+        }
     }
 }
 //% endif
@@ -42,6 +46,10 @@ KERNEL targets_{{ projection.name }}(Network* net) {
 //% for variable in rule.target_variables
         projection.target_{{ variable.name }}[target] = {{ variable.name }};
 //% endfor
+        if ({{ any_not_finite("projection.target_", rule.target_variables, "target") }}) {
+            halt(control, NOT_FINITE, 0, 0, 0);
+            return;
+        }
     }
 }
 //% endif
@@ -70,6 +78,10 @@ KERNEL visit_synapses_{{ projection.name }}(Network* net) {
 //% for variable in projection.variables
             projection.synapse_{{ variable.name }}[at] = {{ variable.name }};
 //% endfor
+            if ({{ any_not_finite("projection.synapse_", projection.variables, "at") }}) {
+                halt(control, NOT_FINITE, 0, 0, 0);
+                return;
+            }
 //% endif
 //% if rule.select.every_synapse
             const uint32 number = random();

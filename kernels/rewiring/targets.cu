@@ -44,7 +44,7 @@ struct Row_{{ projection.name }} {
         if (projection.n_proposed[target] == {{ rule.proposals }}) return false;
         const int source = known_index(sources, id);
         if (source < 0 || find(id) >= 0 || !reaches_{{ projection.name }}(net, source, target)) return false;
-        int* proposed = projection.hook_proposed + target * {{ rule.proposals }};
+        int* proposed = projection.hook_proposed + (int64)target * {{ rule.proposals }};
         for (int n = 0; n < projection.n_proposed[target]; ++n)
             if (proposed[n] == source) return false;
         proposed[projection.n_proposed[target]++] = source;
@@ -67,6 +67,13 @@ KERNEL per_target_{{ projection.name }}(Network* net) {
         {
 {{ paste(rule, "per_target") }}
         }
+        bool wrong = {{ any_not_finite("projection.target_", rule.target_variables, "target") }};
+        for (int at = row.at(0); at < row.at(row.size()); ++at)
+            wrong |= {{ any_not_finite("projection.synapse_", projection.variables, "at") }};
+        if (wrong) {
+            halt(control, NOT_FINITE, 0, 0, 0);
+            return;
+        }
     }
 }
 
@@ -74,7 +81,7 @@ KERNEL form_hooked_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride())
         for (; projection.n_proposed[target] > 0; --projection.n_proposed[target]) {
-            const int last = target * {{ rule.proposals }} + projection.n_proposed[target] - 1;
+            const int64 last = (int64)target * {{ rule.proposals }} + projection.n_proposed[target] - 1;
             const int source = projection.hook_proposed[last];
             if (!form_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.form_hooked }})) break;
         }
@@ -125,13 +132,13 @@ KERNEL draw_candidates_{{ projection.name }}(Network* net) {
     const uint32 stream = {{ projection.stream_attempts }}u | CANDIDATE_NUMBERS;
     const uint32 now = (uint32)net->control->step {{ "" if rule.trigger == "call" else "+ 1u" }};
     for (int n = thread_first(); n < projection.n_candidates; n += thread_stride()) {
-        const uint32 number = (uint32)(projection.first_candidate + n);
+        const uint32 number = projection.first_candidate + (uint32)n;
         const Random4 random = philox(number, now, stream, 0u, key_of(net->control));
         const int target = known_index(target_population, (int)(((uint64)random.x * n_targets) >> 32));
         const int source = known_index(source_population, (int)(((uint64)random.y * n_sources) >> 32));
         const bool here = target >= 0 && target < target_population.n_own && source >= 0;
-        projection.candidates[2 * n] = here ? target : -1;
-        projection.candidates[2 * n + 1] = source;
+        projection.candidates[2 * (int64)n] = here ? target : -1;
+        projection.candidates[2 * (int64)n + 1] = source;
     }
 }
 //% endif
@@ -211,6 +218,10 @@ KERNEL settle_{{ projection.name }}(Network* net) {
         {
 {{ paste(rule, "pairing.after_source", rule.pairing.after_source) }}
         }
+        if ({{ any_not_finite("projection.source_", rule.source_variables, "source") }}) {
+            halt(control, NOT_FINITE, 0, 0, 0);
+            return;
+        }
     }
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {
         const int id = target_population.global_id[target], in_degree = projection.in_degree[target];
@@ -219,6 +230,10 @@ KERNEL settle_{{ projection.name }}(Network* net) {
         {{- names.rule_variables("target", reference="&") }}
         {
 {{ paste(rule, "pairing.after_target", rule.pairing.after_target) }}
+        }
+        if ({{ any_not_finite("projection.target_", rule.target_variables, "target") }}) {
+            halt(control, NOT_FINITE, 0, 0, 0);
+            return;
         }
     }
 }

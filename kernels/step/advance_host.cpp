@@ -1,6 +1,8 @@
 // The schedule on the host: one call runs the steps up to `until`, or until something halts it. Compiled with kernels.
-#include <time.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <string.h>
+#include <time.h>
 
 #if defined(HPCSNN_EMULATED_THREADS)
 template <class Kernel> static void launch(Kernel kernel, Network* net) {
@@ -73,8 +75,30 @@ static void exchange_spikes(Network* net) {
     *e.send_count = 0;
 }
 
+// What a snippet of a user's may do to the process: a whole number divided by zero. Whoever is not in a step here is
+// none of our business, and goes to whoever was asked before.
+static thread_local sigjmp_buf* way_out = nullptr;
+static struct sigaction asked_before[2];
+
+static void trapped(const int signal_number) {
+    if (way_out) siglongjmp(*way_out, signal_number);
+    const struct sigaction& before = asked_before[signal_number == SIGFPE ? 0 : 1];
+    if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN && !(before.sa_flags & SA_SIGINFO))
+        before.sa_handler(signal_number);
+    else
+        sigaction(signal_number, &before, nullptr);
+}
+
+static bool set_traps() {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = trapped;
+    return sigaction(SIGFPE, &action, &asked_before[0]) == 0 && sigaction(SIGILL, &action, &asked_before[1]) == 0;
+}
+
 // One step in `sampled_every` is timed, phase by phase; clocks would cost more than a small network's step.
-extern "C" int advance(Network* net, const int until, double* phase_seconds, const int sampled_every) {
+static __attribute__((noinline)) int steps(Network* net, const int until, double* phase_seconds,
+                                           const int sampled_every) {
     Control& control = *net->control;
     int first_stage = control.stage;
     control.stage = 0;
@@ -114,6 +138,24 @@ extern "C" int advance(Network* net, const int until, double* phase_seconds, con
         first_stage = 0;
     }
     return RUNNING;
+}
+
+extern "C" int advance(Network* net, const int until, double* phase_seconds, const int sampled_every) {
+    check_values(net);  // whoever loads a library into the process may have set the processor's modes
+    if (net->control->halt) return net->control->halt;
+    static const bool set = set_traps();
+    (void)set;
+    sigjmp_buf here;
+    const int signal_number = sigsetjmp(here, 1);
+    if (signal_number) {
+        way_out = nullptr;
+        halt(net->control, TRAPPED, 0, 0, signal_number);
+        return net->control->halt;
+    }
+    way_out = &here;
+    const int reason = steps(net, until, phase_seconds, sampled_every);
+    way_out = nullptr;
+    return reason;
 }
 
 //% for kernel in setup_kernels

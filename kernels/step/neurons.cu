@@ -66,7 +66,7 @@ KERNEL update_{{ population.name }}(Network* net) {
 {{ paste(projection.receptor, "update") }}
 //% for variable in projection.receptor.state
                 {{ projection.name }}_{{ variable.name }}_of[neuron] = {{ variable.name }};
-                finite += (float){{ variable.name }};
+                finite += (float){{ variable.name }} - (float){{ variable.name }};
 //% endfor
             }
 //% endfor
@@ -79,10 +79,10 @@ KERNEL update_{{ population.name }}(Network* net) {
             }
 //% for variable in population.model.state
             {{ variable.name }}_of[neuron] = {{ variable.name }};
-            finite += (float){{ variable.name }};
+            finite += (float){{ variable.name }} - (float){{ variable.name }};
 //% endfor
-            // Not a number and infinity are the only ones that differ from themselves in this way.
-            event[k] = (spikes ? 1 : 0) | (finite - finite == 0.0f ? 0 : 2);
+            // Not a number and infinity are the only ones whose difference to themselves is not 0.
+            event[k] = (spikes ? 1 : 0) | (finite == 0.0f ? 0 : 2);
         }
         for (int group = 0; group < n; group += GROUP) {
             const int end = group + GROUP < n ? group + GROUP : n;

@@ -9,11 +9,12 @@ KERNEL window_{{ population.name }}(Network* net) {
     if (control.halt || control.step % population.model_window_steps) return;
     const int n_neurons = population.n_own, step = control.step, never = 0x7fffffff;
     const int window = control.step / population.model_window_steps;
+    const int window_end = end_of_window(window, population.model_window_steps);
 {{ bind_parameters("population", population.model, "model_") }}
     auto random4 = [&](const uint32 entity, const uint32 at, const uint32 draw) {
         return philox(entity, at, {{ population.stream_spikes }}u, draw, key_of(&control));
     };
-    (void)window; (void)never; (void)random4;
+    (void)window; (void)window_end; (void)never; (void)random4;
 {{ paste(population.model, "on_window") }}
     for (int neuron = thread_first(); neuron < n_neurons; neuron += thread_stride()) {
         const int id = population.global_id[neuron];
@@ -27,6 +28,10 @@ KERNEL window_{{ population.name }}(Network* net) {
 //% for variable in population.model.state
         population.state_{{ variable.name }}[neuron] = {{ variable.name }};
 //% endfor
+        if ({{ any_not_finite("population.state_", population.model.state, "neuron") }}) {
+            halt(net->control, NOT_FINITE, 0, 0, 0);
+            return;
+        }
     }
 }
 
@@ -54,13 +59,17 @@ KERNEL spike_{{ population.name }}(Network* net) {
 //% for variable in population.model.state
             {{ variable.ctype }} {{ variable.name }} = population.state_{{ variable.name }}[neuron];
 //% endfor
-            const int window_end = (step / population.model_window_steps + 1) * population.model_window_steps;
+            const int window_end = end_of_window(step / population.model_window_steps, population.model_window_steps);
             (void)window_end;
 {{ paste(population.model, "next_spike") }}
             population.next_spike[neuron] = next_spike;
 //% for variable in population.model.state
             population.state_{{ variable.name }}[neuron] = {{ variable.name }};
 //% endfor
+            if ({{ any_not_finite("population.state_", population.model.state, "neuron") }}) {
+                halt(net->control, NOT_FINITE, 0, 0, 0);
+                return;
+            }
         }
     }
 }

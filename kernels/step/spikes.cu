@@ -23,14 +23,14 @@ template <class Population> DEVICE void emit(Network* net, Population& populatio
     const Control& control = *net->control;
     const int slot = control.step & population.ring_mask;
     const int place = atomic_add(&population.own_count[slot], 1);
-    population.ring[slot * population.n_known + place] = index;
+    population.ring[(int64)slot * population.n_known + place] = index;
     const int id = population.global_id[index];
     atomic_add(population.fingerprint, spike_hash(control.step, id));
     atomic_add(&population.spikes_per_bin[control.step / control.bin_steps], (uint64)1);
     if (population.log_size > 0) {
         const int entry = atomic_add(population.log_count, 1);
-        population.log[2 * entry] = control.step;
-        population.log[2 * entry + 1] = id;
+        population.log[2 * (int64)entry] = control.step;
+        population.log[2 * (int64)entry + 1] = id;
     }
     if (net->exchange.interval > 0) {
         const int offset = control.step % net->exchange.interval;
@@ -51,7 +51,7 @@ DEVICE void accept(Network* net, const uint32 message, const int first_step) {
             if (index < 0) return;
             const int slot = (first_step + (int)offset) & population.ring_mask;
             const int place = atomic_add(&population.remote_count[slot], 1);
-            population.ring[(slot + 1) * population.n_known - 1 - place] = index;
+            population.ring[((int64)slot + 1) * population.n_known - 1 - place] = index;
             return;
         }
     }
@@ -61,7 +61,8 @@ DEVICE void accept(Network* net, const uint32 message, const int first_step) {
 // The n-th neuron in a slot of the ring, own ones first.
 template <class Population> DEVICE int spiking(const Population& population, const int slot, const int n) {
     const int own = population.own_count[slot];
-    return population.ring[n < own ? slot * population.n_known + n : (slot + 1) * population.n_known - 1 - (n - own)];
+    const int64 first = (int64)slot * population.n_known;
+    return population.ring[n < own ? first + n : first + population.n_known - 1 - (n - own)];
 }
 
 // Sources that spiked in the steps first .. until - 1 and are known here, for rules that look at the last to fire.
@@ -76,7 +77,8 @@ struct RecentSpikes {
     DEVICE_MEMBER int operator()(int n) const {
         for (int step = first;; ++step) {
             const int slot = step & ring_mask, own = own_count[slot], all = own + remote_count[slot];
-            if (n < all) return known_id[ring[n < own ? slot * n_known + n : (slot + 1) * n_known - 1 - (n - own)]];
+            const int64 place = (int64)slot * n_known + (n < own ? n : n_known - 1 - (n - own));
+            if (n < all) return known_id[ring[place]];
             n -= all;
         }
     }

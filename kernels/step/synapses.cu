@@ -99,6 +99,10 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
 //% for variable in variables
             {{ variable.name }}_of[at] = {{ variable.name }};
 //% endfor
+            if ({{ any_not_finite("projection.synapse_", variables, "at") }}) {
+                halt(net->control, NOT_FINITE, 0, 0, 0);
+                return;
+            }
 //% endif
         }
 //% if not projection.own_pre_traces
@@ -154,7 +158,7 @@ KERNEL postsynaptic_{{ projection.name }}(Network* net) {
 //% endfor
 {{ bind_parameters("projection", synapse, "synapse_") }}
     for (int spike = team_first(); spike < n_spikes; spike += team_stride()) {
-        const int* spiking_here = target_population.ring + slot * target_population.n_known;
+        const int* spiking_here = target_population.ring + (int64)slot * target_population.n_known;
         if (spike + 4 < n_spikes) {
             const int64 later = (int64)spiking_here[spike + 4] << row_shift;
             PREFETCH(&source_of[later]);
@@ -196,6 +200,13 @@ KERNEL postsynaptic_{{ projection.name }}(Network* net) {
 //% for variable in variables
             {{ variable.name }}_of[row + k] = {{ variable.name }};
 //% endfor
+        }
+        int wrong = 0;
+        for (int k = lane(); k < in_degree; k += LANES)
+            wrong |= {{ any_not_finite("projection.synapse_", variables, "row + k") }};
+        if (wrong) {
+            halt(net->control, NOT_FINITE, 0, 0, 0);
+            return;
         }
     }
 }

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hpcsnn import models
-from hpcsnn.codegen.constants import Control, DecayTable, HaltReason, MeetingPlace, Trace
+from hpcsnn.codegen.constants import ChangedValues, Control, DecayTable, HaltReason, MeetingPlace, Trace
 from hpcsnn.codegen.program import generate
 from hpcsnn.codegen.random_streams import Tag
 from hpcsnn.codegen.structs import Struct, network_struct
@@ -60,7 +60,7 @@ def agreed(request) -> tuple[str, Facts]:
         facts |= layout(small.__name__, small)
     for inside in structs_inside(struct):
         facts |= layout(inside.name, inside.ctype())
-    facts |= {member.name: member.value for kind in (HaltReason, MeetingPlace) for member in kind}
+    facts |= {member.name: member.value for kind in (HaltReason, ChangedValues, MeetingPlace) for member in kind}
     facts |= {f"{tag.name}_NUMBERS": tag.value << 24 for tag in Tag}
     return before + text, facts
 

@@ -6,7 +6,16 @@ import re
 
 import pytest
 
-from hpcsnn.codegen.constants import Control, DecayTable, HaltReason, MeetingPlace, Trace, constants_text, structs_text
+from hpcsnn.codegen.constants import (
+    ChangedValues,
+    Control,
+    DecayTable,
+    HaltReason,
+    MeetingPlace,
+    Trace,
+    constants_text,
+    structs_text,
+)
 from hpcsnn.codegen.program import generate
 from hpcsnn.codegen.random_streams import Purpose, Tag, stream
 from hpcsnn.configuration.files import load_configuration
@@ -14,7 +23,7 @@ from hpcsnn.shipped_files import kernel_folder
 
 TEXTS = {str(path.relative_to(kernel_folder())): path.read_text() for path in sorted(kernel_folder().rglob("*.c*"))}
 KERNELS = "\n".join(TEXTS.values())
-ENUMERATIONS = (HaltReason, MeetingPlace)
+ENUMERATIONS = (HaltReason, ChangedValues, MeetingPlace)
 STRUCTS = (Control, Trace, DecayTable)
 MEMBERS = [member.name for enumeration in ENUMERATIONS for member in enumeration]
 

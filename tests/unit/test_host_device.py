@@ -9,7 +9,8 @@ import pytest
 
 from hpcsnn import DeviceError
 from hpcsnn.devices import HostDevice
-from hpcsnn.devices.host import cache_folder, find_compiler
+from hpcsnn.devices.cache import cache_folder
+from hpcsnn.devices.host import find_compiler
 
 
 @pytest.mark.parametrize("asked", [None, "no-such-compiler"])

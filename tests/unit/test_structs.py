@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcsnn.codegen.constants import Control, DecayTable, HaltReason, MeetingPlace, Trace, constants_text, structs_text
+from hpcsnn.codegen.constants import (
+    ChangedValues,
+    Control,
+    DecayTable,
+    HaltReason,
+    MeetingPlace,
+    Trace,
+    constants_text,
+    structs_text,
+)
 from hpcsnn.codegen.random_streams import Tag
 from hpcsnn.codegen.structs import Struct, network_struct
 from hpcsnn.network.fields import TRACE
@@ -141,14 +150,14 @@ def constants():
 
 
 def test_every_number_of_the_enumerations_is_in_the_source():
-    expected = {member.name: int(member) for kind in (HaltReason, MeetingPlace) for member in kind}
+    expected = {member.name: int(member) for kind in (HaltReason, ChangedValues, MeetingPlace) for member in kind}
     expected |= {f"{tag.name}_NUMBERS": tag << 24 for tag in Tag}
     found = constants()
     assert {name: found[name] for name in expected} == expected
     assert set(found) == {*expected, "GPU_LANES"}
 
 
-@pytest.mark.parametrize("kind", [HaltReason, MeetingPlace, Tag])
+@pytest.mark.parametrize("kind", [HaltReason, ChangedValues, MeetingPlace, Tag])
 def test_numbers_of_an_enumeration_differ(kind):
     """An alias would let one cause pass for another."""
     assert len(kind.__members__) == len(list(kind))

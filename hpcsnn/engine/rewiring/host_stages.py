@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.codegen.constants import HaltReason, MeetingPlace
+from hpcsnn.codegen.constants import FULL, HaltReason, MeetingPlace
 from hpcsnn.codegen.random_streams import Purpose, Tag, stream
 from hpcsnn.devices.base import Executable
 from hpcsnn.engine.rewiring.pairing import elements, paired
@@ -22,6 +22,8 @@ from hpcsnn.ranks.source_values import SourceValues
 
 # Rounds of placing what is to be replaced anywhere; a round that finds every place taken leaves the rest to the next.
 _MOST_ROUNDS = 64
+# Candidates of an update have a random number each, told apart by 32 bits.
+_CANDIDATES = 2**32
 
 
 class HostStages:
@@ -123,7 +125,7 @@ class HostStages:
         self._put_lists(projection, pairs)
         state.write(f"{projection.name}.n_formed", np.zeros(1, dtype=np.int64))
         self._run("form_proposed", projection)
-        while reason := state.control("halt"):
+        while (reason := state.control("halt")) in FULL:
             state.make_room(HaltReason(reason))
             self._run("form_proposed", projection)
         return self._total(int(state.read(f"{projection.name}.n_formed")[0]))
@@ -134,7 +136,7 @@ class HostStages:
         ids = state.placements[projection.target.name].global_id
         owed, first = self._total(int(state.read(name).sum())), 0
         for _ in range(_MOST_ROUNDS):
-            if owed == 0:
+            if owed == 0 or first + owed > _CANDIDATES:
                 break
             part.n_candidates, part.first_candidate = owed, first
             state.bind(part, projection.name, "candidates", state.device.zeros(2 * owed, np.int32))
