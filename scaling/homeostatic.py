@@ -84,7 +84,7 @@ def network(seed: int) -> Network:
     per_pA = _TAU_M_MS / _C_PF
     cells = LIFBackground(
         tau_m_ms=_TAU_M_MS, V_rest_mV=-65.0, V_reset_mV=-65.0, V_threshold_mV=-50.0, resistance=per_pA,
-        refractory_ms=1.95,  # 20 steps held
+        refractory_ms=2.0,
         background_hz=10_000.0, background_weight=64.0 * _CHARGE, background_tau_ms=_TAU_SYNAPSE_MS,
     )  # fmt: skip
     net.add_population("cells", EXCITATORY + INHIBITORY, cells, {"V_mV": -65.0})

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, TypeAdapter, ValidationError
-from pydantic_core import PydanticKnownError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic_core import PydanticCustomError
 
+from hpcsnn.checked_numbers import Limits, real_number, truth_value, whole_number, whole_steps
 from hpcsnn.configuration.places import Places
+from hpcsnn.configuration.times import Every
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Configured, Model
-from hpcsnn.models.parameters import Normal, Uniform, described_distribution, parse_distribution
+from hpcsnn.models.parameters import Normal, Uniform, described_distribution
 from hpcsnn.models.registry import KINDS, registered
 from hpcsnn.models.user_files import FOLDER, UserFile, is_reference, user_model
 from hpcsnn.network import Grid, Network
@@ -22,23 +26,34 @@ from hpcsnn.ranks.partition import DEFAULT_TILE
 ModelSpec = Any
 _OWN_MODELS = " A model of your own is file.py:Name."
 InitialSpec = Any
-Whole = Annotated[int, Field(strict=True)]
-_NUMBER = TypeAdapter(float)
 
 
-def _number_or_distribution(value: Any) -> Any:
-    """A number in pydantic's words, which would be about a union's parts otherwise; a distribution as it stands."""
-    if value is None or isinstance(value, dict):
-        return value
-    if isinstance(value, bool):
-        raise PydanticKnownError("float_type")
-    try:
-        return _NUMBER.validate_python(value)
-    except ValidationError as error:
-        raise PydanticKnownError(error.errors()[0]["type"]) from None  # type: ignore[arg-type]
+def _checked(check: Callable[[str, object], Any]) -> BeforeValidator:
+    """A check of `hpcsnn.checked_numbers` as pydantic asks for it: it says what is allowed, pydantic which field."""
+
+    def validate(value: Any) -> Any:
+        try:
+            return check("", value)
+        except ConfigurationError as error:
+            allowed = str(error).rpartition(" is not allowed; ")[2]
+            raise PydanticCustomError("not_allowed", "{allowed}", {"allowed": allowed}) from None
+
+    return BeforeValidator(validate)
 
 
-DelaySpec = Annotated[Any, BeforeValidator(_number_or_distribution)]
+def _number_or_distribution(where: str, value: object) -> Any:
+    return value if value is None or isinstance(value, dict) else real_number(where, value)
+
+
+_FROM_ONE = Limits(minimum=1)
+Whole = Annotated[int, _checked(whole_number)]
+Positive = Annotated[int, _checked(partial(whole_number, limits=_FROM_ONE))]
+Seed = Annotated[int, _checked(partial(whole_number, limits=Limits(minimum=0, maximum=2**64 - 1)))]
+Real = Annotated[float, _checked(real_number)]
+Step = Annotated[float, _checked(partial(real_number, limits=Limits(above=0.0)))]
+Duration = Annotated[float, _checked(partial(real_number, limits=Limits(minimum=0.0)))]
+Truth = Annotated[bool, _checked(truth_value)]
+DelaySpec = Annotated[Any, _checked(_number_or_distribution)]
 
 
 class _Strict(BaseModel):
@@ -52,7 +67,7 @@ class PopulationConfig(_Strict):
     size: Whole | None = None
     model: ModelSpec
     initial: dict[str, InitialSpec] = Field(default_factory=dict)
-    record_spikes: bool = False
+    record_spikes: Truth = False
 
 
 class ProjectionConfig(_Strict):
@@ -63,12 +78,12 @@ class ProjectionConfig(_Strict):
     connector: ModelSpec
     receptor: ModelSpec
     synapse: ModelSpec = "static"
-    weight: float
+    weight: Real
     delay_ms: DelaySpec = None
     rewiring: ModelSpec | None = None
-    capacity: Whole | None = None
-    rows_grow: bool = True
-    record_events: bool = False
+    capacity: Positive | None = None
+    rows_grow: Truth = True
+    record_events: Truth = False
 
 
 class Configuration(_Strict):
@@ -80,14 +95,14 @@ class Configuration(_Strict):
     """
 
     description: str = ""
-    seed: Whole = Field(default=1, ge=0, lt=2**64)
-    duration_ms: float = Field(default=60_000.0, ge=0.0, allow_inf_nan=False)
-    dt_ms: float = Field(default=0.1, gt=0.0, allow_inf_nan=False)
-    scale: Whole = Field(default=1, ge=1)
+    seed: Seed = 1
+    duration_ms: Duration = 60_000.0
+    dt_ms: Step = 0.1
+    scale: Positive = 1
     tile: Whole = DEFAULT_TILE
-    exchange_block: Whole | None = Field(default=None, ge=1)
+    exchange_block: Positive | None = None
     checkpoint_every: str | None = None
-    checkpoint_keep: Whole = Field(default=3, ge=1)
+    checkpoint_keep: Positive = 3
     populations: dict[str, PopulationConfig]
     projections: dict[str, ProjectionConfig] = Field(default_factory=dict)
     _places: Places = PrivateAttr(default_factory=Places)
@@ -109,13 +124,16 @@ class Configuration(_Strict):
         """
         network = Network(self.seed, self.dt_ms)
         network.steps(self.duration_ms)
+        every = None if self.checkpoint_every is None else Every.parse(self.checkpoint_every)
+        if every is not None and every.model_ms is not None:
+            whole_steps("checkpoint_every", every.model_ms, self.dt_ms, least=1)
         for name, population in self.populations.items():
             where = f"populations.{name}"
             network.add_population(
                 name,
                 _grid(where, population, self.scale),
                 configured("model", f"{where}.model", population.model),
-                {key: _initial(f"{where}.initial.{key}", value) for key, value in population.initial.items()},
+                population.initial,
                 population.record_spikes,
             )
         for name, projection in self.projections.items():
@@ -128,9 +146,7 @@ class Configuration(_Strict):
                 receptor=configured("receptor", f"{where}.receptor", projection.receptor),
                 weight=projection.weight,
                 synapse=configured("synapse", f"{where}.synapse", projection.synapse),
-                delay_ms=parse_distribution(f"{where}.delay_ms", projection.delay_ms)
-                if isinstance(projection.delay_ms, dict)
-                else projection.delay_ms,
+                delay_ms=projection.delay_ms,
                 rewiring=None
                 if projection.rewiring is None
                 else configured("rewiring", f"{where}.rewiring", projection.rewiring),
@@ -208,9 +224,3 @@ def _grid(where: str, population: PopulationConfig, scale: int) -> Grid:
         return Grid(*sides)
     except ConfigurationError as error:
         raise ConfigurationError(f"{where}.{error}") from None
-
-
-def _initial(where: str, value: InitialSpec) -> Any:
-    if isinstance(value, bool) or not isinstance(value, (int, float, list, dict)):
-        raise ConfigurationError(f"{where}: {value!r} is not allowed; must be a number, a list or a distribution")
-    return parse_distribution(where, value) if isinstance(value, dict) else value

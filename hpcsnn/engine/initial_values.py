@@ -40,6 +40,8 @@ def draw_initial(state: RankArrays, executable: Executable, index: int, populati
     for draw, variable in enumerate(population.state):
         value = population.initial.get(variable.name, variable.initial)
         values = _of_neurons(state, executable, index, population, draw, value)
+        if variable.ctype != "float":
+            values = np.rint(values)  # as distributed delays are
         array = state.arrays[f"{population.name}.state_{variable.name}"]
         array[...] = state.device.upload(values.astype(array.dtype))
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from hpcsnn.checked_numbers import shown
 from hpcsnn.engine.arrays import RankArrays
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.base import Configured, Model, PlacementContext
@@ -46,7 +48,28 @@ def made_tables(
     grid, source_grid = here.tiling.grid, (source or here).tiling.grid
     values = ValuesForTables(configured, configured.constants(dt_ms))
     context = PlacementContext(values, dt_ms, here.global_id, x, y, grid.nx, grid.ny, source_grid.nx, source_grid.ny)
-    return {name: np.ascontiguousarray(table.make(context), dtype=NUMPY[table.ctype]) for name, table in tables.items()}
+    return {
+        name: _as_declared(f"{configured.name}.{name}", table.make(context), NUMPY[table.ctype])
+        for name, table in tables.items()
+    }
+
+
+def _as_declared(where: str, made: Any, dtype: Any) -> NDArray[Any]:
+    """A table as kernels read it.
+
+    Raises:
+        ConfigurationError: an entry that its type does not hold; names the table, the entry and its place.
+    """
+    entries = np.asarray(made)
+    with np.errstate(invalid="ignore", over="ignore"):
+        declared = np.ascontiguousarray(entries, dtype=dtype)
+    held = np.isfinite(declared) if declared.dtype.kind == "f" else declared == entries
+    for place in np.flatnonzero(~held)[:1]:
+        raise ConfigurationError(
+            f"{where}[{place}]: {shown(entries.ravel()[place])} is not allowed; must be a number that "
+            f"{declared.dtype} holds"
+        )
+    return declared
 
 
 def bind_model(

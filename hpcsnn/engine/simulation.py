@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.checked_numbers import LAST_STEP, Limits, real_number, shown, shown_time, whole_number, whole_steps
 from hpcsnn.codegen.constants import HaltReason
 from hpcsnn.codegen.program import generate
 from hpcsnn.devices import choose_device
@@ -24,7 +25,7 @@ from hpcsnn.errors import ConfigurationError, DeviceError, SimulationError, unkn
 from hpcsnn.network import Network
 from hpcsnn.network.neuron_arrays import column_of, neuron_arrays
 from hpcsnn.ranks.communicator import communicator
-from hpcsnn.ranks.partition import DEFAULT_TILE, place_network
+from hpcsnn.ranks.partition import DEFAULT_TILE, check_tile_side, place_network
 
 # Steps before the first visit of an observer, when nothing is known yet of how long a step takes: little even in the
 # largest network, and soon many more in a small one.
@@ -43,7 +44,7 @@ class Simulation:
         log_entries: spikes, or rewiring events, that are kept on the device before the host takes them; speed only.
 
     Attributes:
-        network: what is simulated.
+        network: what is simulated, as it was declared when the simulation was made.
         communicator: the ranks that simulate it; see `hpcsnn.ranks.communicator`.
         rank: this rank's number.
         n_ranks: how many ranks there are.
@@ -54,8 +55,9 @@ class Simulation:
         advance_s: wall seconds in `run`.
 
     Raises:
-        ConfigurationError: more ranks than tiles, a tile side that is not allowed.
+        ConfigurationError: more ranks than tiles, a number that is not allowed.
         DeviceError: no compiler, no GPU where one was asked for.
+        SimulationError: too little memory.
     """
 
     def __init__(
@@ -69,6 +71,11 @@ class Simulation:
     ) -> None:
         start = time.perf_counter()
         self.halts: Counter[HaltReason] = Counter()
+        network = network.copy()  # what is added to the user's from now on is not simulated
+        tile = check_tile_side(tile)
+        if exchange_block is not None:
+            exchange_block = whole_number("exchange_block", exchange_block, Limits(minimum=1))
+        log_entries = whole_number("log_entries", log_entries, Limits(minimum=0, maximum=2**28))
         self.network, self.communicator = network, communicator(comm)
         self.rank, self.n_ranks = self.communicator.rank, self.communicator.size
         self.tile = tile
@@ -76,7 +83,12 @@ class Simulation:
             raise ConfigurationError("populations: the network has none")
         self.placements = place_network(network, tile, self.rank, self.n_ranks)
         self.device = choose_device(device, self.communicator) if isinstance(device, str) else device
-        self.state = RankState(network, self.placements, self.device, self.communicator, exchange_block, log_entries)
+        try:
+            self.state = RankState(
+                network, self.placements, self.device, self.communicator, exchange_block, log_entries
+            )
+        except MemoryError as error:
+            raise SimulationError(f"rank {self.rank}: the network does not fit into memory: {error}") from None
         self.program = generate(network, self.n_ranks)
         self.executable = self.device.load(self.program, self.state)
         self.executable.run("check_values", 1)
@@ -109,16 +121,25 @@ class Simulation:
         """Advance model time.
 
         Args:
-            duration_ms: how far.
+            duration_ms: how far, a whole number of steps.
             observe: called about every `observe_every_s` of wall time, on all ranks at the same step; the run stops
                 there if it returns True (the same on all ranks).
 
         Raises:
-            ConfigurationError: a duration that is not allowed.
+            ConfigurationError: a duration that is no whole number of steps, or that ends beyond step 2^31 - 1.
             SimulationError: a variable of a neuron or synapse is not finite, or an exchange failed.
         """
         start = time.perf_counter()
-        end = self.step + self.network.steps(duration_ms)
+        # Whoever runs up to a time gives a difference of times, which lacks the last digits of both.
+        n_steps = whole_steps("duration_ms", duration_ms, self.network.dt_ms, after_ms=self.time_ms)
+        observe_every_s = real_number("observe_every_s", observe_every_s, Limits("s", minimum=0.0, in_kernels=False))
+        end = self.step + n_steps
+        if end > LAST_STEP:
+            left_ms = shown_time((LAST_STEP - self.step) * self.network.dt_ms)
+            raise ConfigurationError(
+                f"duration_ms: {shown(duration_ms)} is not allowed; from step {self.step} on it ends at step {end}, "
+                f"and steps are counted up to 2^31 - 1: must be <= {left_ms}"
+            )
         self.state.reserve_bins(end + 1)
         while (step := self.step) < end:
             if observe is None:
@@ -258,7 +279,13 @@ class Simulation:
         return self._recorded.take()
 
     def rates_hz(self, population: str) -> NDArray[np.float64]:
-        """Mean rate of the whole population in each full 100 ms of model time, over all ranks."""
+        """Mean rate of the whole population in each full 100 ms of model time, over all ranks.
+
+        Raises:
+            ConfigurationError: no population of this name.
+        """
+        if population not in self.network.populations:
+            raise ConfigurationError(unknown_name("population", population, self.network.populations))
         counts = self.state.read(f"{population}.spikes_per_bin")[: self.step // self.state.bin_steps].astype(np.float64)
         counts = self.sum_over_ranks(counts)
         seconds = self.state.bin_steps * self.network.dt_ms * 1e-3

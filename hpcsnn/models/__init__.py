@@ -4,7 +4,7 @@ from hpcsnn.models.base import Configured, Derived, Model, PlacementContext, Tab
 from hpcsnn.models.bcpnn import BCPNN
 from hpcsnn.models.connectors import AllToAll, Connector, ExplicitList, FixedProbability, Gaussian, OneToOne
 from hpcsnn.models.neurons import ALIF, LIF, AdEx, Izhikevich, LIFBackground, NeuronModel
-from hpcsnn.models.parameters import Normal, Parameter, Uniform, probability
+from hpcsnn.models.parameters import Data, Normal, Parameter, Uniform, probability
 from hpcsnn.models.rewiring import (
     ALL_SYNAPSES,
     BY_SPIKE,
@@ -58,6 +58,7 @@ __all__ = [
     "Bamford2010",
     "Configured",
     "Connector",
+    "Data",
     "DeepR",
     "DeltaCurrent",
     "Derived",

@@ -22,11 +22,12 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.checked_numbers import LARGEST_WHOLE
+from hpcsnn.checked_numbers import SMALLEST_NUMBER, Limits, real_number, shown, whole_number
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.chance_tables import threshold64
-from hpcsnn.models.parameters import Normal, Parameter, Uniform, described_distribution
+from hpcsnn.models.parameters import Data, Normal, Parameter, Uniform, described_distribution
 
+_CHANCE = Limits(minimum=0.0, maximum=1.0, in_kernels=False)
 _MATH: dict[str, Any] = {name: getattr(math, name) for name in ("exp", "log", "sqrt", "floor", "ceil", "pi")} | {
     "round": round,
     "min": min,
@@ -37,10 +38,15 @@ _MATH: dict[str, Any] = {name: getattr(math, name) for name in ("exp", "log", "s
 
 @dataclass(frozen=True)
 class Derived:
-    """A constant computed on the host in float64 from parameters and ``dt_ms``, by a Python expression."""
+    """A constant computed on the host in float64 from parameters and ``dt_ms``, by a Python expression.
+
+    It must be a number that kernels hold with all its digits. One that ``vanishes`` may also be too near to 0 for that,
+    and is 0 then: a decay over a step that is much longer than its time constant.
+    """
 
     expression: str
     ctype: str = "float"
+    vanishes: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,14 +64,15 @@ class Variable:
     doc: str = ""
 
     def __post_init__(self) -> None:
-        kind = "a number" if self.ctype == "float" else "a whole number"
-        if not math.isfinite(self.initial) or (self.ctype != "float" and self.initial != int(self.initial)):
-            raise ConfigurationError(
-                f"variable {self.name}: initial {self.initial!r} is not allowed; must be {kind}, as it is of type "
-                f"{self.ctype}"
-            )
-        if self.ctype != "float":
-            object.__setattr__(self, "initial", int(self.initial))
+        object.__setattr__(self, "initial", self.checked(f"variable {self.name}.initial", self.initial))
+
+    def checked(self, where: str, value: object) -> float | int:
+        """`value` as a number of the variable's type.
+
+        Raises:
+            ConfigurationError: it is none; names `where` and the value.
+        """
+        return real_number(where, value) if self.ctype == "float" else whole_number(where, value)
 
 
 @dataclass(frozen=True)
@@ -99,10 +106,10 @@ class Table:
 class Model:
     """What all kinds of models share. Calling a model with parameter values gives a `Configured` model.
 
-    ``data`` names arguments that are arrays and not numbers (a list of spikes, of synapses); ``check(where, values)``
-    may refuse a combination of values by raising ConfigurationError. Where ``OF_NEURONS`` is true, a parameter may also
-    be a distribution or a list: one value per neuron. `KIND` is what the kind is called, `SEES` what its snippets may
-    use beside the model's own names.
+    ``data`` names arguments that are lists and not numbers (of spikes, of synapses) and says what may be in them;
+    values has them as arrays. ``check(where, values)`` may refuse a combination of values by raising
+    ConfigurationError. Where ``OF_NEURONS`` is true, a parameter may also be a distribution or a list: one value per
+    neuron. `KIND` is what the kind is called, `SEES` what its snippets may use beside the model's own names.
     """
 
     KIND: ClassVar[str] = "model"
@@ -114,7 +121,7 @@ class Model:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     derived: Mapping[str, Derived] = field(default_factory=dict)
     tables: Mapping[str, Table] = field(default_factory=dict)
-    data: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, Data] = field(default_factory=dict)
     check: Callable[[str, Mapping[str, Any]], None] | None = None
     source: str = ""
 
@@ -140,19 +147,31 @@ class Model:
             elif self.OF_NEURONS:
                 complete[name] = parameter.checked_of_neurons(f"{where}.{name}", value)
             else:
-                given = repr(value) if isinstance(value, (dict, Normal, Uniform)) else "a list"
+                given = shown(value) if isinstance(value, (dict, Normal, Uniform)) else "a list"
                 raise ConfigurationError(
                     f"{where}.{name}: {given} is not allowed; a parameter of this kind of model must be one number: "
                     f"{parameter.allowed()}"
                 )
-        for name, doc in self.data.items():
-            if name not in values:
-                raise ConfigurationError(f"{where}.{name}: missing; give {doc}")
-            complete[name] = values[name]
+        for name, data in self.data.items():
+            if not isinstance(data, Data):
+                allowed = "must be a Data, which says what is in the list"
+                raise ConfigurationError(f"{self.name}.data.{name}: {shown(data)} is not allowed; {allowed}")
+            if values.get(name) is None:
+                raise ConfigurationError(f"{where}.{name}: missing; give {data.doc}")
+            complete[name] = data.checked(f"{where}.{name}", values[name])
+        self._check_lengths(where, complete)
         configured = Configured(self, complete)
         if self.check is not None and not configured.of_neurons:
             self.check(where, complete)
         return configured
+
+    def _check_lengths(self, where: str, values: Mapping[str, Any]) -> None:
+        """Refuse lists of the same things that are not equally long."""
+        for each in dict.fromkeys(data.each for data in self.data.values()):
+            lengths = {name: len(values[name]) for name, data in self.data.items() if data.each == each}
+            if len(set(lengths.values())) > 1:
+                words = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+                raise ConfigurationError(f"{where}: {words} entries; must be equally many, one per {each}")
 
     def constant_types(self) -> list[tuple[str, str]]:
         """(name, C++ type) of every constant the snippets see."""
@@ -245,16 +264,15 @@ class Configured(Generic[SomeModel]):
             own = dict(self.values)
             for name, value in zip(parameters, values, strict=True):
                 own[name] = self.model.parameters[name].checked_of_neuron(f"{where}.{name}", value, neuron)
-            if self.model.check is not None or check_population is not None:
-                try:
-                    if self.model.check is not None:
-                        self.model.check(where, own)
-                    if check_population is not None:
-                        check_population(where, own, n_neurons, dt_ms)
-                except ConfigurationError as error:
-                    raise ConfigurationError(f"{error}; so it is for neuron {neuron}") from None
-            for name, value in self._evaluated(shared | own, self.arrays).items():
-                columns[name].append(value)
+            try:
+                if self.model.check is not None:
+                    self.model.check(where, own)
+                if check_population is not None:
+                    check_population(where, own, n_neurons, dt_ms)
+                for name, value in self._evaluated(shared | own, self.arrays).items():
+                    columns[name].append(value)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{error}; so it is for neuron {neuron}") from None
         types = {"float": np.float64, "Probability": np.uint64}
         return {name: np.array(columns[name], types.get(ctype, np.int64)) for name, ctype in self.array_types()}
 
@@ -267,17 +285,40 @@ class Configured(Generic[SomeModel]):
         for name, derived in self.model.derived.items():
             if name not in wanted:
                 continue
-            value = eval(_compiled(derived.expression), {"__builtins__": {}}, _MATH | known)
-            known[name] = value
-            if derived.ctype == "probability":
-                value = threshold64(value)
-            if derived.ctype == "int" and not -LARGEST_WHOLE <= value <= LARGEST_WHOLE:
-                raise ConfigurationError(
-                    f"{self.name}: {name}, which is {derived.expression}, comes to {value:g}; kernels hold numbers up "
-                    "to 2^31 - 1"
-                )
-            constants[name] = int(value) if derived.ctype == "int" else value
+            known[name] = value = self._derived(name, derived, known)
+            constants[name] = threshold64(value) if derived.ctype == "probability" else value
         return constants
+
+    def _derived(self, name: str, derived: Derived, known: Mapping[str, Any]) -> float | int:
+        """A derived constant as kernels hold it.
+
+        Raises:
+            ConfigurationError: they do not; names the model, the constant, its expression and the value.
+        """
+        where = f"{self.name}: {name}, which is {derived.expression}"
+        try:
+            value = eval(_compiled(derived.expression), {"__builtins__": {}}, {**_MATH, **known})
+        except (ArithmeticError, ValueError) as error:
+            raise ConfigurationError(f"{where}, comes to no number: {error}") from None
+        if derived.vanishes and isinstance(value, float) and abs(value) < SMALLEST_NUMBER:
+            return 0.0
+        try:
+            if derived.ctype == "int":
+                return whole_number(where, value)
+            return real_number(where, value, _CHANCE if derived.ctype == "probability" else Limits())
+        except ConfigurationError as error:
+            allowed = str(error).rpartition(" is not allowed; ")[2]
+            raise ConfigurationError(f"{where}, comes to {shown(value)}; {allowed}") from None
+
+    def check_steps(self, where: str, dt_ms: float) -> None:
+        """Refuse times between two steps, among those that the model counts in steps.
+
+        Raises:
+            ConfigurationError: names the parameter or list, the value and the two steps it is between.
+        """
+        declared: dict[str, Parameter | Data] = {**self.model.parameters, **self.model.data}
+        for name, one in declared.items():
+            one.check_steps(f"{where}.{name}", self.values[name], dt_ms)
 
     def described(self) -> dict[str, dict[str, Any]]:
         """``{name: {parameter: value}}``, as a configuration file has it."""
@@ -285,6 +326,8 @@ class Configured(Generic[SomeModel]):
         for name in self.of_neurons:
             value = self.values[name]
             described[name] = list(value) if isinstance(value, tuple) else described_distribution(value)
+        for name in self.model.data:
+            described[name] = self.values[name].tolist()
         return {self.reference or self.model.name: described}
 
 

@@ -13,7 +13,7 @@ from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.base import Derived, Model, PlacementContext, Table
 from hpcsnn.models.chance_tables import survival_table, thresholds
 from hpcsnn.models.distance_profiles import displacements_within, gaussian_profile, gaussian_reach
-from hpcsnn.models.parameters import Parameter, probability
+from hpcsnn.models.parameters import Data, Parameter, probability
 
 
 @dataclass(frozen=True)
@@ -120,23 +120,7 @@ AllToAll = Connector(
 
 
 def _check_list(where: str, values: Mapping[str, Any]) -> None:
-    try:
-        pre = np.asarray(values["pre"], dtype=np.int64)
-        post = np.asarray(values["post"], dtype=np.int64)
-        weight = np.asarray(values["weight"], dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"{where}: pre, post and weight must be lists of numbers ({error})") from None
-    if not (pre.shape == post.shape == weight.shape and pre.ndim == 1):
-        raise ConfigurationError(
-            f"{where}: pre, post and weight have shapes {pre.shape}, {post.shape} and {weight.shape}; "
-            "must be one entry per synapse"
-        )
-    if pre.size and min(pre.min(), post.min()) < 0:
-        raise ConfigurationError(f"{where}: {min(pre.min(), post.min())} is not allowed; neuron ids must be >= 0")
-    if not np.isfinite(weight).all():
-        raise ConfigurationError(f"{where}.weight: must be finite")
-    pairs = np.stack([post, pre], axis=1)
-    unique, counts = np.unique(pairs, axis=0, return_counts=True)
+    unique, counts = np.unique(np.stack([values["post"], values["pre"]], axis=1), axis=0, return_counts=True)
     if (counts > 1).any():
         post_id, pre_id = unique[counts > 1][0]
         raise ConfigurationError(f"{where}: the synapse from {pre_id} to {post_id} is listed more than once")
@@ -144,7 +128,7 @@ def _check_list(where: str, values: Mapping[str, Any]) -> None:
 
 def _check_listed_ids(where: str, values: Mapping[str, Any], n_sources: int, n_targets: int) -> None:
     for end, size in (("pre", n_sources), ("post", n_targets)):
-        largest = np.asarray(values[end], dtype=np.int64).max(initial=0)
+        largest = values[end].max(initial=0)
         if largest >= size:
             raise ConfigurationError(
                 f"{where}.{end}: {largest} is not allowed; must be < {size}, the population's size"
@@ -153,27 +137,31 @@ def _check_listed_ids(where: str, values: Mapping[str, Any], n_sources: int, n_t
 
 def _own_synapses(context: PlacementContext) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """CSR of the listed synapses by this rank's targets: first (n + 1,), pre, weight."""
-    post = np.asarray(context.values["post"], dtype=np.int64)
+    post = context.values["post"]
     order = np.argsort(context.global_id, kind="stable")
     sorted_ids = context.global_id[order]
     own = np.isin(post, sorted_ids)
     row = order[np.searchsorted(sorted_ids, post[own])]
-    pre = np.asarray(context.values["pre"], dtype=np.int32)[own]
-    weight = np.asarray(context.values["weight"], dtype=np.float32)[own]
+    pre = context.values["pre"].astype(np.int32)[own]
+    weight = context.values["weight"].astype(np.float32)[own]
     by_row = np.lexsort((pre, row))
     first = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(order)))]).astype(np.int32)
     return first, pre[by_row], weight[by_row]
 
 
 def _listed_sources(values: Mapping[str, Any], targets: NDArray[np.int64]) -> NDArray[np.int64]:
-    post = np.asarray(values["post"], dtype=np.int64)
-    return np.asarray(values["pre"], dtype=np.int64)[np.isin(post, targets)]
+    sources: NDArray[np.int64] = values["pre"][np.isin(values["post"], targets)]
+    return sources
 
 
 ExplicitList = Connector(
     "explicit_list",
     "The synapses given: pre, post and weight, one entry per synapse.",
-    data={"pre": "a list of source ids", "post": "a list of target ids", "weight": "a list of weights"},
+    data={
+        "pre": Data("a list of source ids", "synapse", ctype="int", minimum=0),
+        "post": Data("a list of target ids", "synapse", ctype="int", minimum=0),
+        "weight": Data("a list of weights", "synapse"),
+    },
     tables={
         "first": Table("int", lambda context: _own_synapses(context)[0]),
         "listed_pre": Table("int", lambda context: _own_synapses(context)[1]),
@@ -181,8 +169,8 @@ ExplicitList = Connector(
     },
     check=_check_list,
     explicit_sources=_listed_sources,
-    listed_targets=lambda values: np.asarray(values["post"], dtype=np.int64),
-    listed_weights=lambda values: np.asarray(values["weight"], dtype=np.float64),
+    listed_targets=lambda values: values["post"],
+    listed_weights=lambda values: values["weight"],
     expected_in_degree=lambda values, n_sources, n_targets: len(values["post"]) / n_targets,
     check_sizes=_check_listed_ids,
     connect="for (int k = first[target]; k < first[target + 1]; ++k) connect(listed_pre[k], listed_weight[k]);",

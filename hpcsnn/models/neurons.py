@@ -44,9 +44,8 @@ def _threshold_above_reset(where: str, values: Mapping[str, Any]) -> None:
     _must_be_above(where, values, "V_threshold_mV", "V_reset_mV")
 
 
-# Integration begins again in the first step that starts after refractory_ms have passed since the end of the
-# spike's step: 51 frozen steps for 5 ms at 0.1 ms, as a timer that counts down in floating point gives.
-_REFRACTORY_STEPS = Derived("floor(refractory_ms / dt_ms + 1e-9) + 1 if refractory_ms > 0 else 0", "int")
+# Steps without integration behind the spike's own: exactly the period, as in NEST; the nearest to one that is drawn.
+_REFRACTORY_STEPS = Derived("round(refractory_ms / dt_ms)", "int")
 _FROZEN_STEPS = Variable("frozen_steps", 0, "steps", "int", "steps left of the refractory period")
 
 
@@ -59,11 +58,11 @@ LIF = NeuronModel(
         "V_reset_mV": Parameter(-70.0, "mV", "potential after a spike"),
         "V_threshold_mV": Parameter(-54.0, "mV", "spike threshold"),
         "resistance": Parameter(1.0, "mV per unit of current", "membrane resistance, tau_m / C", above=0.0),
-        "refractory_ms": Parameter(5.0, "ms", "time without integration after a spike", minimum=0.0),
+        "refractory_ms": Parameter(5.0, "ms", "time without integration after a spike", minimum=0.0, in_steps=True),
         "offset_current": Parameter(0.0, "units of current", "constant input"),
     },
     derived={
-        "decay": Derived("exp(-dt_ms / tau_m_ms)"),
+        "decay": Derived("exp(-dt_ms / tau_m_ms)", vanishes=True),
         "refractory_steps": _REFRACTORY_STEPS,
     },
     state=(Variable("V_mV", -70.0, "mV", doc="membrane potential"), _FROZEN_STEPS),
@@ -88,7 +87,7 @@ ALIF = NeuronModel(
         "beta_mV": Parameter(2.0, "mV", "rise of the threshold per spike", minimum=0.0),
         "tau_adaptation_ms": Parameter(200.0, "ms", "decay of the threshold's rise", above=0.0),
     },
-    derived={**LIF.derived, "adaptation_decay": Derived("exp(-dt_ms / tau_adaptation_ms)")},
+    derived={**LIF.derived, "adaptation_decay": Derived("exp(-dt_ms / tau_adaptation_ms)", vanishes=True)},
     state=(*LIF.state, Variable("adaptation", 0.0, "spikes", doc="recent spikes, each weighed by its age")),
     check=_threshold_above_reset,
     # As published, a(t + dt) = decay * a(t) + spike(t): a spike counts in full in the step after it.
@@ -120,7 +119,7 @@ LIFBackground = NeuronModel(
         "background_weight": Parameter(0.5, "units of current", "jump of the current per background spike"),
         "background_tau_ms": Parameter(5.0, "ms", "decay time constant of the current", above=0.0),
     },
-    derived={**LIF.derived, "background_decay": Derived("exp(-dt_ms / background_tau_ms)")},
+    derived={**LIF.derived, "background_decay": Derived("exp(-dt_ms / background_tau_ms)", vanishes=True)},
     tables={
         "events": Table("uint32", lambda context: poisson_table(context.values["background_hz"] * context.dt_ms * 1e-3))
     },
@@ -200,12 +199,14 @@ AdEx = NeuronModel(
         "b_pA": Parameter(80.5, "pA", "jump of the adaptation current at a spike"),
         "V_reset_mV": Parameter(-70.6, "mV", "potential after a spike"),
         "V_peak_mV": Parameter(20.0, "mV", "potential at which a spike is cut off"),
-        "refractory_ms": Parameter(0.0, "ms", "time without integration of V after a spike", minimum=0.0),
+        "refractory_ms": Parameter(
+            0.0, "ms", "time without integration of V after a spike", minimum=0.0, in_steps=True
+        ),
         "offset_current": Parameter(0.0, "pA", "constant input"),
     },
     derived={
-        "decay": Derived("exp(-dt_ms * g_leak_nS / C_pF)"),
-        "decay_w": Derived("exp(-dt_ms / tau_w_ms)"),
+        "decay": Derived("exp(-dt_ms * g_leak_nS / C_pF)", vanishes=True),
+        "decay_w": Derived("exp(-dt_ms / tau_w_ms)", vanishes=True),
         "resistance": Derived("1 / g_leak_nS"),
         "refractory_steps": _REFRACTORY_STEPS,
     },

@@ -1,16 +1,29 @@
-"""What users set: parameters, and distributions over neurons or synapses (``{normal: {mean: -60, std: 5}}``)."""
+"""What users set: parameters, lists, distributions over neurons or synapses (``{normal: {mean: -60, std: 5}}``)."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.checked_numbers import LARGEST_NUMBER, LARGEST_WHOLE
+from hpcsnn.checked_numbers import (
+    LARGEST_WHOLE,
+    Limits,
+    real_number,
+    real_numbers,
+    shown,
+    whole_number,
+    whole_numbers,
+    whole_steps,
+    whole_steps_of,
+)
 from hpcsnn.errors import ConfigurationError, unknown_name
+
+# A 32-bit random word is no further from a normal distribution's mean.
+_FURTHEST_STD = 6.5
 
 
 @dataclass(frozen=True)
@@ -18,6 +31,9 @@ class Normal:
     """Normal distribution with ``mean`` and ``std`` in the variable's unit.
 
     What is drawn below ``low`` or above ``high`` is set to that bound; None: there is no such bound.
+
+    Raises:
+        ConfigurationError: a number that is none or not finite, a negative ``std``, a ``high`` below ``low``.
     """
 
     mean: float
@@ -26,15 +42,16 @@ class Normal:
     high: float | None = None
 
     def __post_init__(self) -> None:
-        if not np.isfinite([self.mean, self.std]).all() or self.std < 0:
-            raise ConfigurationError(
-                f"normal: mean {self.mean!r}, std {self.std!r} is not allowed; std must be >= 0 and both finite"
-            )
-        bounds = [bound for bound in (self.low, self.high) if bound is not None]
-        if not np.isfinite(bounds).all() or bounds != sorted(bounds):
-            raise ConfigurationError(
-                f"normal: low {self.low!r}, high {self.high!r} is not allowed; high must be >= low and both finite"
-            )
+        _make_real(self, "normal")
+        if self.std < 0:
+            raise ConfigurationError(f"normal.std: {self.std!r} is not allowed; must be a number >= 0")
+        _check_ends("normal", self.low, self.high)
+
+    def extremes(self) -> tuple[float, float]:
+        """Numbers that no draw is below or above."""
+        low, high = self.mean - _FURTHEST_STD * self.std, self.mean + _FURTHEST_STD * self.std
+        ends = (-math.inf if self.low is None else self.low, math.inf if self.high is None else self.high)
+        return min(max(low, ends[0]), ends[1]), min(max(high, ends[0]), ends[1])
 
     def values(self, words: NDArray[np.uint32]) -> NDArray[np.float64]:
         """One value a 32-bit random word, by the inverse distribution function."""
@@ -46,23 +63,43 @@ class Normal:
 
 @dataclass(frozen=True)
 class Uniform:
-    """Uniform distribution on [low, high) in the variable's unit."""
+    """Uniform distribution on [low, high) in the variable's unit.
+
+    Raises:
+        ConfigurationError: a number that is none or not finite, a ``high`` below ``low``.
+    """
 
     low: float
     high: float
 
     def __post_init__(self) -> None:
-        if not np.isfinite([self.low, self.high]).all() or self.high < self.low:
-            raise ConfigurationError(
-                f"uniform: low {self.low!r}, high {self.high!r} is not allowed; high must be >= low and both finite"
-            )
+        _make_real(self, "uniform")
+        _check_ends("uniform", self.low, self.high)
+
+    def extremes(self) -> tuple[float, float]:
+        """Numbers that no draw is below or above."""
+        return self.low, self.high
 
     def values(self, words: NDArray[np.uint32]) -> NDArray[np.float64]:
         """One value a 32-bit random word."""
         return self.low + (self.high - self.low) * (words.astype(np.float64) / 2.0**32)
 
 
+def _make_real(distribution: Any, name: str) -> None:
+    """Make what a distribution was given floats; None stays, where it is the default."""
+    for of in fields(distribution):
+        value = getattr(distribution, of.name)
+        if value is not None or of.default is MISSING:
+            object.__setattr__(distribution, of.name, real_number(f"{name}.{of.name}", value, _FINITE))
+
+
+def _check_ends(name: str, low: float | None, high: float | None) -> None:
+    if low is not None and high is not None and high < low:
+        raise ConfigurationError(f"{name}: low {low!r}, high {high!r} is not allowed; high must be >= low")
+
+
 Distribution = Normal | Uniform
+_FINITE = Limits(in_kernels=False)
 DISTRIBUTIONS: dict[str, type[Distribution]] = {"normal": Normal, "uniform": Uniform}
 
 
@@ -75,11 +112,13 @@ def parse_distribution(where: str, spec: dict[str, Any]) -> Distribution:
     if len(spec) != 1 or next(iter(spec)) not in DISTRIBUTIONS:
         raise ConfigurationError(unknown_name(where, ", ".join(map(str, spec)), DISTRIBUTIONS))
     ((name, arguments),) = spec.items()
+    allowed = {of.name: of.default is MISSING for of in fields(DISTRIBUTIONS[name])}
+    needed = {name for name, must in allowed.items() if must}
+    if not isinstance(arguments, dict) or not needed <= set(arguments) <= set(allowed):
+        words = {"normal": "mean, std (and low, high, if it is to end there)", "uniform": "low, high"}[name]
+        raise ConfigurationError(f"{where}.{name}: {shown(arguments)} is not allowed; must have numbers {words}")
     try:
         return DISTRIBUTIONS[name](**arguments)
-    except TypeError:
-        needed = {"normal": "mean, std (and low, high, if it is to end there)", "uniform": "low, high"}[name]
-        raise ConfigurationError(f"{where}.{name}: {arguments!r} is not allowed; must have numbers {needed}") from None
     except ConfigurationError as error:
         raise ConfigurationError(f"{where}.{error}") from None
     except ValueError:  # of NumPy, where an argument is a list
@@ -98,7 +137,8 @@ class Parameter:
 
     ``default`` None means that the user must give it. ``ctype`` is ``float``, ``int`` or ``probability``; a
     probability reaches the kernel as the ``Probability`` that ``chance(random, p)`` takes.
-    Bounds are inclusive unless the name says ``above``.
+    Bounds are inclusive unless the name says ``above``. ``in_steps`` is for times that the model rounds to steps: what
+    the user gives must be whole steps of the network, at least one if it must be above 0; what is drawn is rounded.
     """
 
     default: float | None
@@ -108,19 +148,18 @@ class Parameter:
     minimum: float | None = None
     above: float | None = None
     maximum: float | None = None
+    in_steps: bool = False
+
+    @property
+    def _limits(self) -> Limits:
+        maximum = self.maximum
+        if self.ctype == "int" and maximum is not None and maximum > LARGEST_WHOLE:
+            maximum = None  # no more than kernels hold
+        return Limits(self.unit, self.minimum, self.above, maximum, in_kernels=self.ctype == "float")
 
     def allowed(self) -> str:
         """The allowed range in words."""
-        bounds = []
-        if self.above is not None:
-            bounds.append(f"> {self.above:g}")
-        if self.minimum is not None:
-            bounds.append(f">= {self.minimum:g}")
-        if self.maximum is not None:
-            bounds.append(f"<= {self.maximum:g}")
-        kind = "a whole number" if self.ctype == "int" else "a number"
-        unit = f" in {self.unit}" if self.unit else ""
-        return f"{kind}{unit}" + (f" {' and '.join(bounds)}" if bounds else "")
+        return self._limits.words("a whole number" if self.ctype == "int" else "a number")
 
     def checked(self, where: str, value: object) -> float | int:
         """`value` as the parameter's type.
@@ -131,23 +170,9 @@ class Parameter:
         return self._checked(where, value, "")
 
     def _checked(self, where: str, value: object, whose: str) -> float | int:
-        if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-            raise ConfigurationError(f"{where}: {value!r}{whose} is not allowed; must be {self.allowed()}")
-        try:
-            number = float(value)
-        except OverflowError:  # a whole number of Python's has no end
-            number = math.inf
-        good = math.isfinite(number)
-        good &= self.above is None or number > self.above
-        good &= self.minimum is None or number >= self.minimum
-        good &= self.maximum is None or number <= self.maximum
-        good &= self.ctype != "int" or number.is_integer()
-        if not good:
-            raise ConfigurationError(f"{where}: {value!r}{whose} is not allowed; must be {self.allowed()}")
-        if abs(number) > (LARGEST_WHOLE if self.ctype == "int" else LARGEST_NUMBER):
-            held = "2^31 - 1" if self.ctype == "int" else f"{LARGEST_NUMBER:g}"
-            raise ConfigurationError(f"{where}: {value!r}{whose} is not allowed; kernels hold numbers up to {held}")
-        return int(number) if self.ctype == "int" else number
+        if self.ctype == "int":
+            return whole_number(where, value, self._limits, whose)
+        return real_number(where, value, self._limits, whose)
 
     def checked_of_neurons(self, where: str, value: object) -> Distribution | tuple[float | int, ...]:
         """`value` as a distribution, or as one value of the parameter's type a neuron.
@@ -162,14 +187,65 @@ class Parameter:
                 allowed = f"{self.allowed()}, or a list of them"
                 raise ConfigurationError(f"{where}: {value!r} is not allowed; must be {allowed}")
             return value
-        entries = value.tolist() if isinstance(value, np.ndarray) else list(value)  # type: ignore[call-overload]
-        return tuple(self.checked_of_neuron(where, entry, neuron) for neuron, entry in enumerate(entries))
+        if self.ctype == "int":
+            return tuple(whole_numbers(where, value, self._limits, "neuron").tolist())
+        return tuple(real_numbers(where, value, self._limits, "neuron").tolist())
 
     def checked_of_neuron(self, where: str, value: object, neuron: int) -> float | int:
         """As `checked`, with the neuron's id in the message."""
         return self._checked(where, value, f" of neuron {neuron}")
 
+    def check_steps(self, where: str, value: Any, dt_ms: float) -> None:
+        """Refuse a time between two steps, if the model counts it in steps; what is drawn is rounded.
+
+        Raises:
+            ConfigurationError: names `where`, the value and the two steps it is between.
+        """
+        if not self.in_steps or isinstance(value, (Normal, Uniform)):
+            return
+        least = 1 if self.above is not None and self.above >= 0 else 0
+        for neuron, time_ms in enumerate(value if isinstance(value, tuple) else ()):
+            whole_steps(where, time_ms, dt_ms, least, whose=f" of neuron {neuron}")
+        if not isinstance(value, tuple):
+            whole_steps(where, value, dt_ms, least)
+
 
 def probability(default: float | None, doc: str) -> Parameter:
     """A parameter in [0, 1]."""
     return Parameter(default, "", doc, ctype="probability", minimum=0.0, maximum=1.0)
+
+
+@dataclass(frozen=True)
+class Data:
+    """A list that the user gives: numbers, one per `each`.
+
+    Lists of a model with the same ``each`` must be equally long. ``ctype`` is ``float`` or ``int``, bounds are
+    inclusive; ``in_steps`` is for times, each of which must be whole steps of the network.
+    """
+
+    doc: str
+    each: str
+    ctype: str = "float"
+    minimum: float | None = None
+    maximum: float | None = None
+    in_steps: bool = False
+
+    def checked(self, where: str, value: object) -> NDArray[Any]:
+        """`value` as an array of its own, shape (n,), int64 or float64.
+
+        Raises:
+            ConfigurationError: no list of such numbers; names `where` and the first entry that is not allowed.
+        """
+        limits = Limits(minimum=self.minimum, maximum=self.maximum, in_kernels=not self.in_steps)
+        if self.ctype == "int":
+            return whole_numbers(where, value, limits, self.each)
+        return real_numbers(where, value, limits, self.each)
+
+    def check_steps(self, where: str, value: Any, dt_ms: float) -> None:
+        """Refuse a time between two steps, if these are times.
+
+        Raises:
+            ConfigurationError: names `where`, the value and the two steps it is between.
+        """
+        if self.in_steps:
+            whole_steps_of(where, value, dt_ms, self.each)

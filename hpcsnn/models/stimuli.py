@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.checked_numbers import LARGEST_WHOLE, LAST_STEP
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.base import Derived, PlacementContext, PopulationModel, Table, Variable
 from hpcsnn.models.chance_tables import survival_table
-from hpcsnn.models.parameters import Parameter
+from hpcsnn.models.parameters import Data, Parameter
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,14 @@ class SourceModel(PopulationModel):
     next_spike: str = ""
 
 
+def _n_distances(values: Mapping[str, Any]) -> int:
+    """Squared distances on the field's torus: 0 up to its largest."""
+    return 2 * (int(values["field_side"]) // 2) ** 2 + 1
+
+
 def _field_rates_hz(values: Mapping[str, Any]) -> NDArray[np.float64]:
     """Rate by squared distance from the stimulus on the field's torus, shape (2 (side // 2)^2 + 1,)."""
-    squared = np.arange(2 * (int(values["field_side"]) // 2) ** 2 + 1, dtype=np.float64)
+    squared = np.arange(_n_distances(values), dtype=np.float64)
     rates: NDArray[np.float64] = values["base_hz"] + values["peak_hz"] * np.exp(-squared / (2 * values["sigma"] ** 2))
     return rates
 
@@ -67,14 +73,9 @@ def _check_rate(where: str, rate_hz: float, dt_ms: float) -> None:
 
 def _check_moving_in_steps(where: str, values: Mapping[str, Any], n_neurons: int, dt_ms: float) -> None:
     _check_rate(f"{where}.base_hz + peak_hz", values["base_hz"] + values["peak_hz"], dt_ms)
-    steps = round(values["dwell_ms"] / dt_ms)
-    if steps < 1:
-        raise ConfigurationError(
-            f"{where}.dwell_ms: {values['dwell_ms']} is not allowed; must be at least one step (dt_ms {dt_ms:g})"
-        )
     # The table of waiting times has a row for each squared distance.
-    n_rates = 2 * (int(values["field_side"]) // 2) ** 2 + 1
-    if n_rates * steps >= 2**31:
+    n_rates, steps = _n_distances(values), round(values["dwell_ms"] / dt_ms)
+    if n_rates * steps > LARGEST_WHOLE:
         raise ConfigurationError(
             f"{where}.dwell_ms: {values['dwell_ms']} is not allowed; {steps} steps and {n_rates} distances on the "
             f"field make a table of {n_rates * steps} entries, at most 2^31 - 1"
@@ -89,7 +90,9 @@ MovingGaussianPoisson = SourceModel(
         "base_hz": Parameter(5.0, "Hz", "rate far from the stimulus", minimum=0.0),
         "peak_hz": Parameter(152.8, "Hz", "additional rate at the stimulus", minimum=0.0),
         "sigma": Parameter(2.0, "grid units", "width of the bump", above=0.0),
-        "dwell_ms": Parameter(20.0, "ms", "time at one position; the first such time is silent", above=0.0),
+        "dwell_ms": Parameter(
+            20.0, "ms", "time at one position; the first such time is silent", above=0.0, in_steps=True
+        ),
         "field_side": Parameter(16, "grid units", "side of the repeated field", ctype="int", minimum=1),
         "positions": Parameter(
             15, "grid units", "positions are drawn from 0 .. positions - 1 in x and y", ctype="int", minimum=1
@@ -153,12 +156,16 @@ next_spike = steps > left ? never : step + steps;
 )
 
 
+def _steps_of(values: Mapping[str, Any], dt_ms: float) -> NDArray[np.int64]:
+    """Steps of the given times, which are whole."""
+    return np.rint(values["times_ms"] / dt_ms).astype(np.int64)
+
+
 def _own_spikes(context: PlacementContext) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Offsets (n + 1,) and steps of this rank's neurons, in time order within a neuron."""
-    neurons = np.asarray(context.values["neurons"], dtype=np.int64)
-    steps = np.rint(np.asarray(context.values["times_ms"], dtype=np.float64) / context.dt_ms).astype(np.int64)
+    steps = _steps_of(context.values, context.dt_ms)
     index_of = {int(identity): index for index, identity in enumerate(context.global_id)}
-    index = np.array([index_of.get(int(neuron), -1) for neuron in neurons], dtype=np.int64)
+    index = np.array([index_of.get(int(neuron), -1) for neuron in context.values["neurons"]], dtype=np.int64)
     index, steps = index[index >= 0], steps[index >= 0]
     order = np.lexsort((steps, index))
     counts = np.bincount(index, minlength=len(context.global_id))
@@ -166,36 +173,34 @@ def _own_spikes(context: PlacementContext) -> tuple[NDArray[np.int32], NDArray[n
     return offsets, steps[order].astype(np.int32)
 
 
-def _check_spikes(where: str, values: Mapping[str, Any]) -> None:
-    try:
-        neurons = np.asarray(values["neurons"], dtype=np.int64)
-        times = np.asarray(values["times_ms"], dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"{where}: neurons and times_ms must be lists of numbers ({error})") from None
-    if neurons.shape != times.shape or neurons.ndim != 1:
+def _check_spikes(where: str, values: Mapping[str, Any], n_neurons: int, dt_ms: float) -> None:
+    """A spike is of a neuron that there is, in a step that a run comes to, and the only one of its neuron there."""
+    neurons, times_ms = values["neurons"], values["times_ms"]
+    for spike in np.flatnonzero(neurons >= n_neurons)[:1]:
         raise ConfigurationError(
-            f"{where}: neurons has shape {neurons.shape} and times_ms {times.shape}; give one time per neuron's spike"
+            f"{where}.neurons: {neurons[spike]} of spike {spike} is not allowed; must be in 0 .. {n_neurons - 1}"
         )
-    if times.size and not (np.isfinite(times).all() and times.min() >= 0):
-        raise ConfigurationError(f"{where}.times_ms: {times.min()} is not allowed; times must be finite and >= 0")
-
-
-def _check_spike_ids(where: str, values: Mapping[str, Any], n_neurons: int, dt_ms: float) -> None:
-    neurons = np.asarray(values["neurons"], dtype=np.int64)
-    wrong = neurons[(neurons < 0) | (neurons >= n_neurons)]
-    if wrong.size:
-        raise ConfigurationError(f"{where}.neurons: {wrong[0]} is not allowed; must be in 0 .. {n_neurons - 1}")
-    times = np.asarray(values["times_ms"], dtype=np.float64)
-    if times.max(initial=0.0) / dt_ms >= 2**31 - 1:
-        raise ConfigurationError(f"{where}.times_ms: {times.max()} is not allowed; must be below step 2^31 - 1")
+    steps = _steps_of(values, dt_ms)
+    for spike in np.flatnonzero(steps >= LAST_STEP)[:1]:
+        raise ConfigurationError(
+            f"{where}.times_ms: {times_ms[spike]} of spike {spike} is not allowed; must be below step 2^31 - 1"
+        )
+    order = np.lexsort((steps, neurons))
+    again = np.flatnonzero((np.diff(neurons[order]) == 0) & (np.diff(steps[order]) == 0))
+    if again.size:
+        one, other = sorted(order[again[0] : again[0] + 2])
+        raise ConfigurationError(
+            f"{where}.times_ms: {times_ms[one]} and {times_ms[other]} of neuron {neurons[one]} (spikes {one} and "
+            f"{other}) are both in step {steps[one]}; a neuron spikes once a step at most"
+        )
 
 
 SpikeArray = SourceModel(
     "spike_array",
-    "Neurons that spike at given times, each rounded to the nearest step.",
+    "Neurons that spike at given times, each a whole number of steps.",
     data={
-        "neurons": "a list of neuron ids, one per spike",
-        "times_ms": "a list of spike times in ms, one per spike",
+        "neurons": Data("a list of neuron ids, one per spike", "spike", ctype="int", minimum=0),
+        "times_ms": Data("a list of spike times in ms, one per spike", "spike", minimum=0.0, in_steps=True),
     },
     # One window for the whole run.
     derived={"window_steps": Derived("2147483647", "int")},
@@ -203,16 +208,14 @@ SpikeArray = SourceModel(
         "offset": Table("int", lambda context: _own_spikes(context)[0]),
         "spike_step": Table("int", lambda context: _own_spikes(context)[1]),
     },
-    check=_check_spikes,
-    check_population=_check_spike_ids,
+    check_population=_check_spikes,
     state=(Variable("n_past", 0, "", "int", "spikes already emitted"),),
     first_spike="""
 next_spike = offset[neuron] < offset[neuron + 1] ? spike_step[offset[neuron]] : never;
 """,
     next_spike="""
 const int end = offset[neuron + 1];
-int entry = offset[neuron] + n_past + 1;
-while (entry < end && spike_step[entry] == step) ++entry;  // two times that fall into one step are one spike
+const int entry = offset[neuron] + n_past + 1;
 n_past = entry - offset[neuron];
 next_spike = entry < end ? spike_step[entry] : never;
 """,

@@ -76,7 +76,7 @@ ExponentialConductance = ReceptorModel(
         "tau_ms": Parameter(5.0, "ms", "decay time constant", above=0.0),
         "reversal_mV": Parameter(0.0, "mV", "reversal potential"),
     },
-    derived={"decay": Derived("exp(-dt_ms / tau_ms)")},
+    derived={"decay": Derived("exp(-dt_ms / tau_ms)", vanishes=True)},
     state=(Variable("g", 0.0, "conductance", doc="conductance"),),
     update="""
 g += input;
@@ -90,7 +90,7 @@ ExponentialCurrent = ReceptorModel(
     "exponential_current",
     "A current that jumps by the weight and decays exponentially.",
     parameters={"tau_ms": Parameter(5.0, "ms", "decay time constant", above=0.0)},
-    derived={"decay": Derived("exp(-dt_ms / tau_ms)")},
+    derived={"decay": Derived("exp(-dt_ms / tau_ms)", vanishes=True)},
     state=(Variable("current", 0.0, "current", doc="synaptic current"),),
     update="""
 current += input;
@@ -110,9 +110,9 @@ AlphaCurrent = ReceptorModel(
     "A current weight * (t / tau) * exp(1 - t / tau): it rises to the weight at tau_ms after the spike's arrival.",
     parameters={"tau_ms": Parameter(2.0, "ms", "time to the peak", above=0.0)},
     derived={
-        "decay": Derived("exp(-dt_ms / tau_ms)"),
+        "decay": Derived("exp(-dt_ms / tau_ms)", vanishes=True),
         "jump": Derived("exp(1) / tau_ms"),
-        "gain": Derived("dt_ms * exp(-dt_ms / tau_ms)"),
+        "gain": Derived("dt_ms * exp(-dt_ms / tau_ms)", vanishes=True),
     },
     state=(
         Variable("current", 0.0, "current", doc="synaptic current"),

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from hpcsnn.checked_numbers import LARGEST_NUMBER, LARGEST_WHOLE
+from hpcsnn.checked_numbers import LARGEST_NUMBER, LARGEST_WHOLE, real_numbers, whole_numbers, whole_steps
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Configured, Variable
 from hpcsnn.models.neurons import NeuronModel
-from hpcsnn.models.parameters import Normal, Uniform
+from hpcsnn.models.parameters import Normal, Uniform, parse_distribution
 from hpcsnn.models.stimuli import SourceModel
 from hpcsnn.network.delays import DELAY_STEPS
 from hpcsnn.network.projection import Projection
@@ -47,50 +47,43 @@ def check_name(kind: str, name: str, taken: Container[str]) -> None:
         raise ConfigurationError(f"{kind}: name {name!r} is used twice")
 
 
-def whole_steps(where: str, time_ms: float, dt_ms: float) -> int:
-    """A time of at least one step, in steps.
-
-    Raises:
-        ConfigurationError: no such time; names `where` and the value.
-    """
-    good = isinstance(time_ms, (int, float)) and not isinstance(time_ms, bool) and np.isfinite(time_ms)
-    if not good or round(time_ms / dt_ms) < 1:
-        raise ConfigurationError(
-            f"{where}: {time_ms!r} is not allowed; must be a number in ms of at least one step (dt_ms {dt_ms:g})"
-        )
-    return round(time_ms / dt_ms)
-
-
-def check_initial(where: str, variable: Variable, value: Any, n_neurons: int) -> None:
-    """Refuse what a state variable cannot begin with; what is drawn may be anything.
+def checked_initial(where: str, variable: Variable, value: Any, n_neurons: int) -> Any:
+    """What a state variable begins with: a number, one per neuron, or a distribution, whose draws it can have.
 
     Raises:
         ConfigurationError: neither one number nor one per neuron, or a number that the variable cannot have; names
             `where` and the value.
     """
+    if isinstance(value, dict):
+        value = parse_distribution(where, value)
     if isinstance(value, (Normal, Uniform)):
-        return
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ConfigurationError(f"{where}: {value!r} is not allowed; must be numbers") from None
-    if array.ndim and array.shape != (n_neurons,):
+        largest = LARGEST_NUMBER if variable.ctype == "float" else LARGEST_WHOLE
+        for end in value.extremes():
+            if abs(end) > largest:
+                held = f"kernels hold numbers up to {largest:g}"
+                raise ConfigurationError(f"{where}: {value!r} is not allowed; it may come to {end:g}, and {held}")
+        return value
+    if not isinstance(value, (list, tuple)) and np.ndim(value) == 0:
+        return variable.checked(where, value)
+    numbers = real_numbers if variable.ctype == "float" else whole_numbers
+    array = numbers(where, value, each="neuron")
+    if len(array) != n_neurons:
         raise ConfigurationError(
             f"{where}: has shape {array.shape}; must be one number or {n_neurons} values, one per neuron"
         )
-    good, allowed = np.abs(array) <= LARGEST_NUMBER, "a finite number that a float32 holds"
-    if variable.ctype == "int":
-        good, allowed = (np.abs(array) <= LARGEST_WHOLE) & (array == np.rint(array)), "a whole number of 32 bits"
-    if not good.all():
-        raise ConfigurationError(f"{where}: {array[~good].flat[0]:g} is not allowed; must be {allowed}")
+    return array
 
 
 def check_given(where: str, model: Configured[NeuronModel | SourceModel], n_neurons: int, dt_ms: float) -> None:
-    """Check values that are given per neuron; what is drawn is checked when it is, by the ranks that have the neurons.
+    """Check times against steps, constants, and values that are given per neuron.
+
+    What is drawn is checked when it is, by the ranks that have the neurons.
 
     Raises:
-        ConfigurationError: not one value per neuron, or values that do not go together.
+        ConfigurationError: a time between two steps, not one value per neuron, or values that do not go together.
     """
+    model.check_steps(where, dt_ms)
+    model.constants(dt_ms)  # those that are one number
     given = {name: model.values[name] for name in model.of_neurons if isinstance(model.values[name], tuple)}
     for name, values in given.items():
         if len(values) != n_neurons:
@@ -108,14 +101,20 @@ def check_projection(where: str, projection: Projection, dt_ms: float) -> None:
     Raises:
         ConfigurationError: the message names the field, the value and what is allowed.
     """
+    for part, configured in projection.parts.items():
+        configured.check_steps(f"{where}.{part}.{configured.name}", dt_ms)
+        configured.constants(dt_ms)
     _check_delay_name(where, projection)
     _check_weights(where, projection)
     _check_grids(where, projection)
+    _check_reach(where, projection)
     if projection.rewiring is not None:
-        _check_rule(f"{where}.rewiring.{projection.rewiring.name}", projection)
-        if "every_ms" in projection.rewiring.values:
-            name = f"{where}.rewiring.{projection.rewiring.name}.every_ms"
-            whole_steps(name, projection.rewiring.values["every_ms"], dt_ms)
+        name, rule = f"{where}.rewiring.{projection.rewiring.name}", projection.rewiring.model
+        _check_rule(name, projection)
+        # In a user's file these may be parameters of its own, which do not say that they are counted in steps.
+        for time in ("every_ms" if rule.trigger == "every_ms" else None, rule.select.looks_back_ms):
+            if time is not None:
+                whole_steps(f"{name}.{time}", projection.rewiring.values[time], dt_ms, least=1)
 
 
 def _check_delay_name(where: str, projection: Projection) -> None:
@@ -153,6 +152,16 @@ def _check_grids(where: str, projection: Projection) -> None:
     if connector.check_sizes is not None:
         name = f"{where}.connector.{connector.name}"
         connector.check_sizes(name, projection.connector.values, projection.source.size, projection.target.size)
+
+
+def _check_reach(where: str, projection: Projection) -> None:
+    """Refuse a connector or rule whose squared distances are more than kernels count."""
+    reach_squared = projection.connector.model.reach_squared
+    connected = None if reach_squared is None else reach_squared(projection.connector.values)
+    for part, reach in (("connector", connected), ("rewiring", projection.rewiring_reach_squared)):
+        if reach is not None and reach > LARGEST_WHOLE:
+            name = f"{where}.{part}.{projection.parts[part].name}"
+            raise ConfigurationError(f"{name}: squared distances up to {reach:g} are not allowed; at most 2^31 - 1")
 
 
 def _check_rule(where: str, projection: Projection) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from hpcsnn.checked_numbers import LAST_STEP
 from hpcsnn.models.base import Configured, Model, Variable
 from hpcsnn.models.rewiring.rule import RewiringRule
 from hpcsnn.network.population import Population
@@ -34,7 +35,8 @@ NUMPY: dict[str, Any] = {
 }
 # Arrays that kernels read in groups end in this much padding.
 PADDING = 64
-NEVER = 2**31 - 1
+# The step of a spike that never comes: no run gets beyond it.
+NEVER = LAST_STEP
 # "Long ago" for a trace that has seen no spike: its age in any step is a number of 32 bits without a sign.
 LONG_AGO = -(2**30)
 # What is counted of a projection's synapses over a whole run.

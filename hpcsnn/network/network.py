@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from hpcsnn.checked_numbers import LARGEST_NUMBER, LARGEST_WHOLE
+from hpcsnn.checked_numbers import (
+    Limits,
+    real_number,
+    shown,
+    truth_value,
+    whole_number,
+    whole_steps,
+)
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Configured
 from hpcsnn.models.connectors import Connector
 from hpcsnn.models.neurons import NeuronModel
-from hpcsnn.models.parameters import Distribution, Normal, Uniform
+from hpcsnn.models.parameters import Distribution, Normal, Uniform, parse_distribution
 from hpcsnn.models.rewiring.rule import RewiringRule
 from hpcsnn.models.stimuli import SourceModel
 from hpcsnn.models.synapses import ReceptorModel, Static, SynapseModel
-from hpcsnn.network.checks import check_given, check_initial, check_name, check_projection, whole_steps
+from hpcsnn.network.checks import check_given, check_name, check_projection, checked_initial
 from hpcsnn.network.delays import drawn_delays
 from hpcsnn.network.grid import Grid
 from hpcsnn.network.population import Population
@@ -40,12 +45,8 @@ class Network:
     """
 
     def __init__(self, seed: int = 0, dt_ms: float = 0.1) -> None:
-        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
-            raise ConfigurationError(f"seed: {seed!r} is not allowed; must be a whole number in 0 .. 2^64 - 1")
-        if not (isinstance(dt_ms, (int, float)) and np.isfinite(dt_ms) and dt_ms > 0):
-            raise ConfigurationError(f"dt_ms: {dt_ms!r} is not allowed; must be a number in ms > 0")
-        self.seed = int(seed)
-        self.dt_ms = float(dt_ms)
+        self.seed = whole_number("seed", seed, Limits(minimum=0, maximum=2**64 - 1))
+        self.dt_ms = real_number("dt_ms", dt_ms, Limits("ms", above=0.0))
         self.populations: dict[str, Population] = {}
         self.projections: dict[str, Projection] = {}
 
@@ -78,16 +79,18 @@ class Network:
         if n_neurons > _MOST_NEURONS:
             raise ConfigurationError(f"{where}: with it the network has {n_neurons} neurons; at most {_MOST_NEURONS}")
         if not isinstance(model, Configured) or not isinstance(model.model, (NeuronModel, SourceModel)):
-            raise ConfigurationError(f"{where}.model: {model!r} is not a neuron or source model")
+            raise ConfigurationError(f"{where}.model: {shown(model)} is not a neuron or source model")
         states = {variable.name: variable for variable in model.model.state}
+        begins = {}
         for variable, value in (initial or {}).items():
             if variable not in states:
                 raise ConfigurationError(unknown_name(f"{where}.initial", variable, states))
-            check_initial(f"{where}.initial.{variable}", states[variable], value, grid.size)
+            begins[variable] = checked_initial(f"{where}.initial.{variable}", states[variable], value, grid.size)
+        record_spikes = truth_value(f"{where}.record_spikes", record_spikes)
         check_given(f"{where}.model.{model.name}", model, grid.size, self.dt_ms)
         if model.model.check_population is not None and not model.of_neurons:
             model.model.check_population(f"{where}.model.{model.name}", model.values, grid.size, self.dt_ms)
-        population = Population(name, grid, model, dict(initial or {}), record_spikes)
+        population = Population(name, grid, model, begins, record_spikes)
         self.populations[name] = population
         return population
 
@@ -116,8 +119,9 @@ class Network:
             receptor: what a spike does at the target, such as ``ExponentialConductance(tau_ms=5)``.
             weight: weight of every synapse at its birth (a listed weight takes precedence).
             synapse: static (default) or plastic synapses.
-            delay_ms: one step (default) or more, rounded to steps; or a distribution: every synapse has a delay of its
-                own, which depends on its two neurons and the seed alone. See `hpcsnn.network.delays` for what it means.
+            delay_ms: one step (default) or more, a whole number of them; or a distribution: every synapse has a delay
+                of its own, rounded to steps, which depends on its two neurons and the seed alone. See
+                `hpcsnn.network.delays` for what it means.
             rewiring: rule of structural plasticity; None keeps the wiring.
             capacity: synapses a target has room for at the start, rounded up to a power of two; default: what the
                 first wiring needs.
@@ -133,8 +137,12 @@ class Network:
         ends = {}
         for end, population in (("source", source), ("target", target)):
             key = population.name if isinstance(population, Population) else population
-            if key not in self.populations:
+            if not isinstance(key, str) or key not in self.populations:
                 raise ConfigurationError(unknown_name(f"{where}.{end}", key, self.populations))
+            if isinstance(population, Population) and population is not self.populations[key]:
+                raise ConfigurationError(
+                    f"{where}.{end}: {key!r} is a population of another network; must be one of this network's"
+                )
             ends[end] = self.populations[key]
         if ends["target"].is_source:
             raise ConfigurationError(
@@ -151,36 +159,39 @@ class Network:
             if part == "rewiring" and configured is None:
                 continue
             if not isinstance(configured, Configured) or not isinstance(configured.model, kind):
-                raise ConfigurationError(f"{where}.{part}: {configured!r} is not a {kind.__name__}")
-        if isinstance(weight, bool) or not isinstance(weight, (int, float, np.number)) or not np.isfinite(weight):
-            raise ConfigurationError(f"{where}.weight: {weight!r} is not allowed; must be a finite number")
-        if abs(weight) > LARGEST_NUMBER:
-            held = f"kernels hold numbers up to {LARGEST_NUMBER:g}"
-            raise ConfigurationError(f"{where}.weight: {weight!r} is not allowed; {held}")
+                raise ConfigurationError(f"{where}.{part}: {shown(configured)} is not a {kind.__name__}")
+        weight = real_number(f"{where}.weight", weight)
+        rows_grow = truth_value(f"{where}.rows_grow", rows_grow)
+        record_events = truth_value(f"{where}.record_events", record_events)
         delays = None
+        if isinstance(delay_ms, dict):
+            delay_ms = parse_distribution(f"{where}.delay_ms", delay_ms)
         if isinstance(delay_ms, (Normal, Uniform)):
             delays = drawn_delays(f"{where}.delay_ms", delay_ms, self.dt_ms)
             delay_steps = delays.first_steps
         else:
             given_ms = self.dt_ms if delay_ms is None else delay_ms
-            delay_steps = whole_steps(f"{where}.delay_ms", given_ms, self.dt_ms)
-        if capacity is not None and (
-            isinstance(capacity, bool) or not isinstance(capacity, int) or not 1 <= capacity <= LARGEST_WHOLE
-        ):
-            raise ConfigurationError(
-                f"{where}.capacity: {capacity!r} is not allowed; must be a whole number >= 1 and <= 2^31 - 1"
-            )
+            delay_steps = whole_steps(f"{where}.delay_ms", given_ms, self.dt_ms, least=1)
+        if capacity is not None:
+            capacity = whole_number(f"{where}.capacity", capacity, Limits(minimum=1))
         if capacity is None and not rows_grow:
             # What the first wiring happens to need differs from rank to rank: not a bound that every rank would keep.
             raise ConfigurationError(f"{where}.capacity: missing; with rows_grow false it must be given")
         projection = Projection(
-            name, ends["source"], ends["target"], connector, receptor, synapse, float(weight),
+            name, ends["source"], ends["target"], connector, receptor, synapse, weight,
             delays.distribution if delays else delay_steps * self.dt_ms, delay_steps, rewiring, capacity, rows_grow,
             record_events, delays,
         )  # fmt: skip
         check_projection(where, projection, self.dt_ms)
         self.projections[name] = projection
         return projection
+
+    def copy(self) -> Network:
+        """A network with the same declarations, to which others can be added."""
+        other = Network(self.seed, self.dt_ms)
+        other.populations |= self.populations
+        other.projections |= self.projections
+        return other
 
     @property
     def _names(self) -> set[str]:
@@ -207,19 +218,9 @@ class Network:
         """Number of steps in `duration_ms`.
 
         Raises:
-            ConfigurationError: negative, not finite, or beyond 2^31 - 1 steps.
+            ConfigurationError: negative, not finite, between two steps, or beyond 2^31 - 1 steps.
         """
-        if (
-            isinstance(duration_ms, bool)
-            or not isinstance(duration_ms, (int, float))
-            or not np.isfinite(duration_ms)
-            or duration_ms < 0
-        ):
-            raise ConfigurationError(f"duration_ms: {duration_ms!r} is not allowed; must be a number in ms >= 0")
-        steps = round(duration_ms / self.dt_ms)
-        if steps >= 2**31:
-            raise ConfigurationError(f"duration_ms: {duration_ms!r} is {steps} steps; at most 2^31 - 1")
-        return steps
+        return whole_steps("duration_ms", duration_ms, self.dt_ms)
 
     def update_steps(self, projection: Projection) -> int:
         """Steps from one update of a projection's rule to the next (1 for a rule on call)."""

@@ -54,6 +54,11 @@ class Projection:
         return of_all if self.rewiring is None else {**of_all, "rewiring_": self.rewiring}
 
     @property
+    def parts(self) -> dict[str, Configured[Model]]:
+        """Its models, by what configurations call them."""
+        return {prefix.removesuffix("_"): configured for prefix, configured in self.models.items()}
+
+    @property
     def reach_squared(self) -> int | None:
         """Largest squared distance of any synapse that can ever be; None: unbounded."""
         connector = self.connector.model

@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.checked_numbers import shown, whole_number
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.network import Grid, Network, Population, Projection
 
@@ -147,11 +148,13 @@ def split_evenly(cost: NDArray[np.float64], n_parts: int) -> NDArray[np.int64]:
     return bounds.astype(np.int64)
 
 
-def check_tile_side(side: int) -> None:
-    """Raise ConfigurationError unless `side` is a power of two up to 64."""
-    if side not in TILE_SIDES:
+def check_tile_side(side: object) -> int:
+    """`side` as a whole number; raise ConfigurationError unless it is a power of two up to 64."""
+    checked = whole_number("tile", side)
+    if checked not in TILE_SIDES:
         allowed = ", ".join(map(str, TILE_SIDES))
-        raise ConfigurationError(f"tile: {side!r} is not allowed; must be one of {allowed}")
+        raise ConfigurationError(f"tile: {shown(side)} is not allowed; must be one of {allowed}")
+    return checked
 
 
 def place_network(network: Network, tile_side: int, rank: int, n_ranks: int) -> dict[str, Placement]:
@@ -161,7 +164,7 @@ def place_network(network: Network, tile_side: int, rank: int, n_ranks: int) -> 
         ConfigurationError: a tile side that is not a power of two up to 64, a population of too many tiles, more
             ranks than tiles, or more neurons than a rank keeps.
     """
-    check_tile_side(tile_side)
+    tile_side = check_tile_side(tile_side)
     tilings = {name: Tiling.of(population.grid, tile_side) for name, population in network.populations.items()}
     for name, tiling in tilings.items():
         _check_number(name, tiling, tile_side)

@@ -194,7 +194,7 @@ def _advance(
     """Up to the end, or to where all ranks agree to stop: then the signal's name."""
     end = simulation.network.steps(configuration.duration_ms)
     every = Every.parse(configuration.checkpoint_every) if configuration.checkpoint_every else Every()
-    period = max(1, simulation.network.steps(every.model_ms)) if every.model_ms else None
+    period = simulation.network.steps(every.model_ms) if every.model_ms else None
     last_wall = time.monotonic()
     with StopSignals(setting.ranks) as signals:
         stopped_by: str | None = None

@@ -57,7 +57,7 @@ class RuleConformance:
 
     Attributes:
         rule: the rule with its parameters.
-        duration_ms: model time that each test simulates; some synapses must come or go in it.
+        duration_ms: model time that each test simulates, a whole number of steps; some synapses must come or go in it.
         keeps_total: whether the rule promises the number of all synapses; None: what its ``replace`` says.
         keeps_in_degree: whether it promises that of each target; None: likewise.
         ranks: numbers of MPI ranks that must give one answer.
@@ -167,14 +167,14 @@ class RuleConformance:
 
     def test_a_restart_does_not_matter(self) -> None:
         """One digest straight through and stored, restored with other tiles, and gone on with in the middle."""
-        steps = self.network().steps(self.duration_ms)
-        first = (steps // 2 + 3) * self.network().dt_ms
+        dt_ms, steps = self.network().dt_ms, self.network().steps(self.duration_ms)
+        first = steps // 2 + 3
         stopped = self._simulation()
         on_call = PROJECTION in stopped.program.on_call
         if on_call:
             advance(stopped, self.duration_ms, range(5))
         else:
-            stopped.run(first)
+            stopped.run(first * dt_ms)
         with tempfile.TemporaryDirectory() as folder:
             write_network(Path(folder) / "network.zarr", stopped)
             resumed = self._simulation(tile=4)
@@ -182,7 +182,7 @@ class RuleConformance:
         if on_call:
             advance(resumed, self.duration_ms, range(5, 10))
         else:
-            resumed.run(steps * self.network().dt_ms - first)
+            resumed.run((steps - first) * dt_ms)
         assert simulation_digest(resumed) == self._digest()
 
     def test_an_update_changes_only_what_it_may(self) -> None:
@@ -194,7 +194,7 @@ class RuleConformance:
         rewiring = dataclasses.replace(projection.rewiring, model=on_call)
         network.projections[PROJECTION] = dataclasses.replace(projection, rewiring=rewiring)
         simulation = Simulation(network, device=HostDevice(("-O1",)))
-        simulation.run(self.duration_ms / 3)
+        simulation.run(network.steps(self.duration_ms) // 3 * network.dt_ms)
         before = dict(_others(simulation))
         simulation.rewire(PROJECTION)
         for name, values in _others(simulation):
@@ -249,8 +249,9 @@ def advance(simulation: Simulation, duration_ms: float, parts: range = range(10)
     if PROJECTION not in simulation.program.on_call:
         simulation.run(duration_ms)
         return
-    for _ in parts:
-        simulation.run(duration_ms / 10)
+    steps, dt_ms = simulation.network.steps(duration_ms), simulation.network.dt_ms
+    for part in parts:
+        simulation.run((steps * (part + 1) // 10 - steps * part // 10) * dt_ms)
         simulation.rewire(PROJECTION)
 
 

@@ -53,7 +53,7 @@ def membrane(state, current, values):
 
 
 def reset(state, fired, values):
-    period = math.floor(values["refractory_ms"] / DT + 1e-9) + 1 if values["refractory_ms"] else 0
+    period = round(values["refractory_ms"] / DT)
     state["V_mV"] = np.where(fired, F(values["V_reset_mV"]), state["V_mV"])
     state["frozen_steps"] = np.where(fired, period, state["frozen_steps"])
 

@@ -74,6 +74,9 @@ def test_narrow_wiring_bit_by_bit():
 
 GRIDS = st.tuples(st.integers(1, 3), st.integers(1, 3)).map(lambda sides: Grid(4 * sides[0], 4 * sides[1]))
 DELAYS = st.sampled_from([0.1, 0.2, 0.7, 1.2])
+# Numbers that float32 holds.
+WEIGHTS = st.floats(-1, 1, width=32, allow_subnormal=False)
+WEIGHTS_PLASTIC = st.floats(0, 0.1875, width=32, allow_subnormal=False)
 
 
 @st.composite
@@ -89,7 +92,7 @@ def sources(draw, n):
             field_side=draw(st.sampled_from([4, 5])),
             positions=draw(st.integers(1, 4)),
         )
-    spikes = draw(st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, 60)), max_size=40))
+    spikes = draw(st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, 60)), max_size=40, unique=True))
     return models.SpikeArray(neurons=[i for i, _ in spikes], times_ms=[0.1 * step for _, step in spikes])
 
 
@@ -106,7 +109,7 @@ def connectors(draw, n_sources, n_targets, one_grid):
         pairs = sorted(
             draw(st.sets(st.tuples(st.integers(0, n_sources - 1), st.integers(0, n_targets - 1)), max_size=30))
         )
-        weights = [float(np.float32(draw(st.floats(0, 0.199)))) for _ in pairs]
+        weights = [draw(WEIGHTS_PLASTIC) for _ in pairs]
         return models.ExplicitList(pre=[a for a, _ in pairs], post=[b for _, b in pairs], weight=weights)
     return models.OneToOne() if kind == "one" else models.AllToAll()
 
@@ -120,7 +123,7 @@ def networks(draw):
     source_grid = grid if one_grid else Grid(draw(st.integers(1, 9)), draw(st.integers(1, 5)))
     network.add_population("input", source_grid, draw(sources(source_grid.size)), record_spikes=True)
     lif = models.LIF(
-        tau_m_ms=draw(st.floats(2, 30)), refractory_ms=draw(st.sampled_from([0.0, 0.25, 1.0])), V_threshold_mV=-66.0
+        tau_m_ms=draw(st.floats(2, 30)), refractory_ms=draw(st.sampled_from([0.0, 0.3, 1.0])), V_threshold_mV=-66.0
     )
     initial = draw(st.sampled_from([models.Normal(-68, 3), models.Uniform(-75, -60), -69.0]))
     network.add_population("cells", grid, lif, {"V_mV": initial}, record_spikes=True)
@@ -137,7 +140,7 @@ def networks(draw):
             )  # fmt: skip
         network.add_projection(
             name, source, "cells", draw(connectors(network.populations[source].size, grid.size, on_grid)), receptor,
-            draw(st.floats(0, 0.2)) if plastic else draw(st.floats(-1, 1)),
+            draw(WEIGHTS_PLASTIC if plastic else WEIGHTS),
             models.AdditiveSTDP() if plastic else models.Static(),
             delay_ms=draw(DELAYS), rewiring=rule, capacity=draw(st.sampled_from([None, 1, 3])),
         )  # fmt: skip

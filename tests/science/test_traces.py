@@ -24,7 +24,8 @@ def single_synapse(case, delay_ms=0.1):
     steps = CASES[case]["intended_pre_steps"]
     spikes = models.SpikeArray(neurons=[0] * len(steps), times_ms=[0.1 * step for step in steps])
     network.add_population("source", 1, spikes, record_spikes=True)
-    network.add_population("target", 1, models.LIF(), initial={"V_mV": CASES[case]["V0"]}, record_spikes=True)
+    reference = models.LIF(refractory_ms=5.1)  # its count-down of 5 ms in floating point takes 51 steps
+    network.add_population("target", 1, reference, {"V_mV": CASES[case]["V0"]}, record_spikes=True)
     network.add_projection(
         "synapse", "source", "target", models.OneToOne(), models.ExponentialConductance(), CASES[case]["g0"],
         models.AdditiveSTDP(), delay_ms=delay_ms,

@@ -258,7 +258,7 @@ class Oracle:
         v = np.where(frozen, v, moved)
         waits = np.where(frozen, state["frozen_steps"] - 1, 0)
         fires = ~frozen & (v >= values["V_threshold_mV"])
-        period = [math.floor(span / self.dt + 1e-9) + 1 if span > 0 else 0 for span in drawn["refractory_ms"]]
+        period = [round(span / self.dt) for span in drawn["refractory_ms"]]
         state["V_mV"] = np.where(fires, values["V_reset_mV"], v)
         state["frozen_steps"] = np.where(fires, period, waits).astype(np.int32)
         for neuron in np.flatnonzero(fires).tolist():

@@ -10,15 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError, models
-from hpcsnn.checked_numbers import LARGEST_NUMBER
+from hpcsnn.checked_numbers import LARGEST_NUMBER, SMALLEST_NUMBER
 from hpcsnn.models.base import Derived, Model
-from hpcsnn.models.parameters import Parameter, probability
+from hpcsnn.models.parameters import Data, Parameter, probability
 
+# Products of two of them are numbers that float32 holds.
+FACTOR = st.floats(-100, 100).map(lambda number: round(number, 6))
 WHOLE = Parameter(3, "", "", ctype="int", minimum=-5)
 
 
 @settings(max_examples=40)
-@given(st.floats(allow_nan=False), st.floats(-10, 10), st.floats(-10, 10), st.booleans())
+@given(
+    st.floats(width=32, allow_nan=False, allow_subnormal=False), st.floats(-10, 10), st.floats(-10, 10), st.booleans()
+)
 def test_a_number_within_its_bounds_stays_what_it_is(value, one, other, inclusive):
     low, high = sorted((one, other))
     parameter = Parameter(0.0, "ms", "", maximum=high, **{"minimum" if inclusive else "above": low})
@@ -33,9 +37,7 @@ def test_a_number_within_its_bounds_stays_what_it_is(value, one, other, inclusiv
     )
 
 
-@pytest.mark.parametrize(
-    "value", [True, "3", None, [3], math.nan, math.inf, -math.inf, 2.5, 10**400, np.float64("inf")]
-)
+@pytest.mark.parametrize("value", [True, "3", None, [3], math.nan, math.inf, -math.inf, 2.5, np.float64("inf")])
 def test_what_is_no_whole_number_is_refused(value):
     with pytest.raises(ConfigurationError, match=r"^here: .* is not allowed; must be a whole number >= -5$"):
         WHOLE.checked("here", value)
@@ -45,7 +47,7 @@ def test_whole_numbers_are_32_bits_wide_in_kernels():
     for value in (2**31 - 1, np.int64(7), 4.0, -5):
         checked = WHOLE.checked("here", value)
         assert (type(checked), checked) == (int, value)
-    for value in (2**31, 5e9):
+    for value in (2**31, 5e9, 2**32 + 1, 1e300, 10**400):
         with pytest.raises(ConfigurationError, match=r"is not allowed; kernels hold numbers up to 2\^31 - 1$"):
             WHOLE.checked("here", value)
 
@@ -54,8 +56,12 @@ def test_whole_numbers_are_32_bits_wide_in_kernels():
 def test_numbers_are_float32_in_kernels(sign):
     parameter = Parameter(0.0, "", "")
     assert parameter.checked("here", sign * LARGEST_NUMBER) == sign * LARGEST_NUMBER
-    with pytest.raises(ConfigurationError, match=r"e\+38 of neuron 7 is not allowed; kernels hold numbers up to 3\.4"):
+    with pytest.raises(ConfigurationError, match=r"e\+38 of neuron 7 is not allowed; kernels hold numbers .* to 3\.4"):
         parameter.checked_of_neuron("here", sign * LARGEST_NUMBER * 1.001, 7)
+    assert parameter.checked("here", sign * SMALLEST_NUMBER) == sign * SMALLEST_NUMBER
+    with pytest.raises(ConfigurationError, match=r"e-39 is not allowed; kernels hold numbers from 1\.17549e-38 to"):
+        parameter.checked("here", sign * SMALLEST_NUMBER / 2)
+    assert probability(0.5, "").checked("here", 1e-300) == 1e-300, "a chance is held as a threshold"
 
 
 Derivative = Model(
@@ -71,7 +77,7 @@ Derivative = Model(
 
 
 @settings(max_examples=40)
-@given(st.floats(-100, 100), st.floats(-100, 100), st.floats(0, 1), st.floats(0.1, 10))
+@given(FACTOR, FACTOR, st.floats(0, 1), st.floats(0.1, 10))
 def test_constants_follow_from_parameters_and_from_each_other(a, b, p, dt_ms):
     constants = Derivative(a=a, b=b, p=p).constants(dt_ms)
     assert constants == {
@@ -82,12 +88,75 @@ def test_constants_follow_from_parameters_and_from_each_other(a, b, p, dt_ms):
 
 def test_a_derived_whole_number_that_kernels_cannot_hold_is_refused():
     with pytest.raises(
-        ConfigurationError, match=r"^derivative: steps, which is round\(ab / dt_ms\), comes to 2e\+10; ke"
+        ConfigurationError, match=r"^derivative: steps, which is round\(ab / dt_ms\), comes to 20000000000; k"
     ):
         Derivative(b=1e9).constants(0.1)
     assert Derivative(b=1e8).constants(0.1)["steps"] == 2_000_000_000
     with pytest.raises(ConfigurationError, match=r"^lif: refractory_steps, which is "):
         models.LIF(refractory_ms=3e8).constants(0.1)
+
+
+@pytest.mark.parametrize(
+    ("expression", "value", "message"),
+    [
+        (
+            "a * a",
+            1e30,
+            "squared: c, which is a * a, comes to 1.0000000000000001e+60; kernels hold numbers from 1.17549e-38 to",
+        ),
+        (
+            "a * a",
+            1e-30,
+            "squared: c, which is a * a, comes to 1.0000000000000001e-60; kernels hold numbers from 1.17549e-38 to",
+        ),
+        ("exp(a)", 1e3, "squared: c, which is exp(a), comes to no number: math range error"),
+        ("1 / a", 0.0, "squared: c, which is 1 / a, comes to no number: "),
+        (
+            "a - a * 1e300 * 1e10",
+            1.0,
+            "squared: c, which is a - a * 1e300 * 1e10, comes to -inf; must be a finite number",
+        ),
+    ],
+)
+def test_a_derived_number_that_kernels_cannot_hold_is_refused(expression, value, message):
+    model = Model("squared", "", parameters={"a": Parameter(1.0, "", "")}, derived={"c": Derived(expression)})
+    with pytest.raises(ConfigurationError) as error:
+        model(a=value).constants(0.1)
+    assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("tau_ms", [0.1 / 90, 0.1 / 1e4])
+def test_a_decay_over_a_step_much_longer_than_its_time_constant_is_nothing(tau_ms):
+    """exp(-90) is no normal float32; exp(-1e4) is nothing in float64 either."""
+    assert models.LIF(tau_m_ms=tau_ms).constants(0.1)["decay"] == 0.0
+
+
+def test_a_derived_value_that_is_no_chance_or_no_whole_number_is_refused():
+    for ctype, words in (("probability", "a number >= 0 and <= 1"), ("int", "a whole number")):
+        model = Model("odd", "", derived={"c": Derived("3 * dt_ms", ctype)})
+        with pytest.raises(ConfigurationError, match=rf"^odd: c, which is 3 \* dt_ms, comes to 1\.5; must be {words}$"):
+            model().constants(0.5)
+
+
+def test_lists_of_the_same_things_are_equally_long_and_nobody_changes_them():
+    lists = {name: Data("", "pair") for name in ("a", "b")} | {"other": Data("", "other", ctype="int")}
+    model = Model("listed", "", data=lists)
+    given_a = np.array([1.0, 2.0])
+    listed = model(a=given_a, b=[0, 1], other=[7])
+    given_a[0] = 5.0
+    assert listed.values["a"].tolist() == [1.0, 2.0]
+    assert listed.described() == {"listed": {"a": [1.0, 2.0], "b": [0.0, 1.0], "other": [7]}}
+    with pytest.raises(ValueError, match="read-only"):
+        listed.values["a"][0] = 3.0
+    with pytest.raises(
+        ConfigurationError, match=r"^listed: a has 2, b has 1 entries; must be equally many, one per pair"
+    ):
+        model(a=[1, 2], b=[0], other=[7])
+    words = Model("worded", "", data={"a": "a list"})
+    with pytest.raises(ConfigurationError, match=r"^worded\.data\.a: 'a list' is not allowed; must be a Data"):
+        words(a=[1])
+    with pytest.raises(ConfigurationError, match=r"^listed\.other: missing; give "):
+        model(a=[], b=[], other=None)
 
 
 def test_what_must_be_given_and_what_is_not_known():

@@ -1,8 +1,6 @@
-"""Names and times that a declaration may have, and parts that fit each other."""
+"""Names that a declaration may have, and parts that fit each other."""
 
 from __future__ import annotations
-
-from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +8,7 @@ from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError, Grid, Network, models
 from hpcsnn.models import Parameter, RewiringRule, Variable
-from hpcsnn.network.checks import check_name, whole_steps
+from hpcsnn.network.checks import check_name
 
 # ISO/IEC 14882:2020, tables 5 and 6: those that a name in lower case could be.
 KEYWORDS = [
@@ -44,24 +42,6 @@ def test_any_other_identifier_is_a_name_once(name):
     check_name("populations", name, {f"{name}2"})
     with pytest.raises(ConfigurationError, match=f"^populations: name '{name}' is used twice$"):
         check_name("populations", name, {name: 1})
-
-
-@settings(max_examples=25)
-@given(st.floats(1e-3, 1e4), st.floats(1e-3, 10))
-def test_times_are_rounded_to_steps_of_which_there_is_one_at_least(time_ms, dt_ms):
-    exact = Fraction(time_ms) / Fraction(dt_ms)
-    if exact < Fraction(1, 2):
-        with pytest.raises(ConfigurationError, match=r"^here: .* at least one step \(dt_ms "):
-            whole_steps("here", time_ms, dt_ms)
-    elif abs(exact - Fraction(1, 2)) > Fraction(1, 10**9):
-        steps = whole_steps("here", time_ms, dt_ms)
-        assert abs(steps - exact) <= Fraction(1, 2) + Fraction(1, 10**6)
-
-
-@pytest.mark.parametrize("time_ms", [0, -1.0, float("nan"), float("inf"), "1", True, None, [1.0]])
-def test_what_is_no_time_is_refused(time_ms):
-    with pytest.raises(ConfigurationError, match=r"^here: .* is not allowed; must be a number in ms of at least one "):
-        whole_steps("here", time_ms, 0.1)
 
 
 def declared(source=Grid(8, 8), target=Grid(8, 8), **projection):  # noqa: B008 (grids never change)

@@ -13,7 +13,9 @@ from hpcsnn.models.connectors import AllToAll, ExplicitList, FixedProbability, G
 
 N = 12
 SYNAPSES = st.dictionaries(
-    st.tuples(st.integers(0, N - 1), st.integers(0, N - 1)), st.floats(-2, 2, width=32), max_size=30
+    st.tuples(st.integers(0, N - 1), st.integers(0, N - 1)),
+    st.floats(-2, 2, width=32, allow_subnormal=False),
+    max_size=30,
 )
 
 
@@ -69,12 +71,18 @@ def test_lists_that_cannot_be_are_refused_before_anything_is_made():
     good = {"pre": [0, 1], "post": [1, 1], "weight": [0.5, 0.5]}
     ExplicitList(**good)
     for change, message in (
-        ({"pre": [0]}, "must be one entry per synapse"),
-        ({"pre": [0, -1]}, r"-1 is not allowed; neuron ids must be >= 0"),
-        ({"weight": [0.5, np.inf]}, "weight: must be finite"),
+        ({"pre": [0]}, "pre has 1, post has 2, weight has 2 entries; must be equally many, one per synapse"),
+        ({"pre": [0, -1]}, r"pre: -1 of synapse 1 is not allowed; must be a whole number >= 0"),
+        ({"weight": [0.5, np.inf]}, "weight: inf of synapse 1 is not allowed; must be a finite number"),
         ({"pre": [0, 0]}, "the synapse from 0 to 1 is listed more than once"),
-        ({"pre": [[0, 1]], "post": [[1, 1]], "weight": [[1, 1]]}, "must be one entry per synapse"),
-        ({"post": ["x", 1]}, "must be lists of numbers"),
+        (
+            {"pre": [[0, 1]], "post": [[1, 1]], "weight": [[1, 1]]},
+            r"pre: has shape \(1, 2\); must be a list of whole numbers",
+        ),
+        ({"post": ["x", 1]}, "post: 'x' of synapse 0 is not allowed; must be a whole number >= 0"),
+        ({"pre": [0.9, 1.5]}, "pre: 0.9 of synapse 0 is not allowed; must be a whole number >= 0"),
+        ({"pre": [0, True]}, "pre: True of synapse 1 is not allowed; must be a whole number >= 0"),
+        ({"weight": [0.5, 1e-46]}, "weight: 1e-46 of synapse 1 is not allowed; kernels hold numbers from"),
     ):
         with pytest.raises(ConfigurationError, match=message):
             ExplicitList(**good | change)

@@ -11,7 +11,9 @@ from hpcsnn.models.rewiring.deep_r import DeepR
 
 
 @settings(max_examples=40)
-@given(st.floats(0, 1e-3), st.floats(0, 1), st.floats(0.1, 100))
+@given(
+    st.integers(0, 10**6).map(lambda n: n * 1e-9), st.integers(0, 10**6).map(lambda n: n * 1e-6), st.floats(0.1, 100)
+)
 def test_a_second_of_steps_has_the_variance_and_the_drift_of_the_diffusion(temperature, decay, every_ms):
     """2 T of variance and `decay` of pull a second; a uniform number on [-a, a) has variance a^2 / 3."""
     constants = DeepR(temperature=temperature, decay=decay, every_ms=every_ms, w_max=10).constants(0.1)

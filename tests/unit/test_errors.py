@@ -26,34 +26,63 @@ OVERRIDES = [
         f"{FF}.rewiring: ['bamford', 'banford'] is not allowed; give one model, with its parameters below it",
     ),
     (f"{FF}.rewiring=none_such", f"{FF}.rewiring: unknown name 'none_such'; allowed: bamford"),
-    ("seed=-1", "seed: -1 is not allowed; input should be greater than or equal to 0"),
-    ("seed=18446744073709551616", "seed: 18446744073709551616 is not allowed; input should be less than"),
-    ("seed=1.5", "seed: 1.5 is not allowed; input should be a valid integer"),
-    ("seed=true", "seed: True is not allowed; input should be a valid integer"),
-    ("scale=0", "scale: 0 is not allowed; input should be greater than or equal to 1"),
-    ("dt_ms=0", "dt_ms: 0 is not allowed; input should be greater than 0 (a number of milliseconds)"),
+    ("seed=-1", "seed: -1 is not allowed; must be a whole number >= 0 and <= 2^64 - 1"),
+    ("seed=18446744073709551616", "seed: 18446744073709551616 is not allowed; must be a whole number >= 0"),
+    ("seed=1.5", "seed: 1.5 is not allowed; must be a whole number >= 0"),
+    ("seed=true", "seed: True is not allowed; must be a whole number >= 0"),
+    ("scale=0", "scale: 0 is not allowed; must be a whole number >= 1"),
+    ("dt_ms=0", "dt_ms: 0 is not allowed; must be a number > 0 (a number of milliseconds)"),
     (
         "duration_ms=-5",
-        "duration_ms: -5 is not allowed; input should be greater than or equal to 0 (a number of millise",
+        "duration_ms: -5 is not allowed; must be a number >= 0 (a number of milliseconds)",
     ),
     (
         "duration_ms=60 s",
-        "duration_ms: '60 s' is not allowed; input should be a valid number.* (a number of milliseconds)",
+        "duration_ms: '60 s' is not allowed; must be a number >= 0 (a number of milliseconds)",
     ),
-    ("duration_ms=.inf", "duration_ms: inf is not allowed; input should be a finite number"),
-    ("duration_ms=1e12", "duration_ms: 1000000000000.0 is 10000000000000 steps; at most 2^31 - 1"),
+    ("duration_ms=.inf", "duration_ms: inf is not allowed; must be a number >= 0"),
+    ("duration_ms=1e12", "duration_ms: 1000000000000.0 is 10000000000000 steps of 0.1 ms; at most 2^31 - 1"),
+    ("duration_ms=0.25", "duration_ms: 0.25 is not allowed; must be a whole number of steps of 0.1 ms: 0.2 or 0.3"),
+    (
+        f"{FF}.delay_ms=0.35",
+        f"{FF}.delay_ms: 0.35 is not allowed; must be a whole number of steps of 0.1 ms, at least one: 0.3 or 0.4",
+    ),
+    (
+        f"{FF}.delay_ms=3e8",
+        f"{FF}.delay_ms: 300000000.0 is 3000000000 steps of 0.1 ms; at most 2^31 - 1, which are 214748364.7 ms",
+    ),
+    (f"{FF}.weight=true", f"{FF}.weight: True is not allowed; must be a finite number"),
+    (
+        "checkpoint_every=0.25ms",
+        "checkpoint_every: 0.25 is not allowed; must be a whole number of steps of 0.1 ms, at least one: 0.2 or 0.3",
+    ),
+    (
+        "populations.target.model.lif.refractory_ms=0.25",
+        "populations.target.model.lif.refractory_ms: 0.25 is not allowed; must be a whole number of steps of 0.1 ms: 0.2 or 0.3",
+    ),
+    (
+        f"{BAMFORD}.every_ms=1.05",
+        f"{BAMFORD}.every_ms: 1.05 is not allowed; must be a whole number of steps of 0.1 ms, at least one: 1 or 1.1",
+    ),
+    (f"{BAMFORD}.sigma=1e30", f"{BAMFORD}: squared distances up to 4.06963e+61 are not allowed; at most 2^31 - 1"),
     (
         f"{FF}.delay_ms=1 ms",
-        f"{FF}.delay_ms: '1 ms' is not allowed; input should be a valid number.* (a number of millisec",
+        f"{FF}.delay_ms: '1 ms' is not allowed; must be a finite number (a number of milliseconds)",
     ),
-    (f"{FF}.delay_ms=0", f"{FF}.delay_ms: 0.0 is not allowed; must be a number in ms of at least one step (dt_ms 0.1)"),
-    (f"{FF}.delay_ms=0.04", f"{FF}.delay_ms: 0.04 is not allowed; must be a number in ms of at least one step"),
+    (
+        f"{FF}.delay_ms=0",
+        f"{FF}.delay_ms: 0.0 is not allowed; must be a whole number of steps of 0.1 ms, at least one: 0.1",
+    ),
+    (
+        f"{FF}.delay_ms=0.04",
+        f"{FF}.delay_ms: 0.04 is not allowed; must be a whole number of steps of 0.1 ms, at least one: 0.1",
+    ),
     ("populations.source.grid=[0, 16]", "populations.source.grid: [0, 16] is not allowed; must be >= 1"),
     ("populations.source.grid=[-16, 16]", "populations.source.grid: [-16, 16] is not allowed; must be >= 1"),
     ("populations.source.grid=[16]", "populations.source.grid.*: .*missing"),
     (
         "populations.source.grid=[16.5, 16]",
-        "populations.source.grid.0: 16.5 is not allowed; input should be a valid integer",
+        "populations.source.grid.0: 16.5 is not allowed; must be a whole number",
     ),
     ("populations.source.size=5", "populations.source: give either grid: [nx, ny] or size: n"),
     (
@@ -93,7 +122,7 @@ OVERRIDES = [
     ),
     (
         f"{BAMFORD}.every_ms=0.01",
-        f"{BAMFORD}.every_ms: 0.01 is not allowed; must be a number in ms of at least one step",
+        f"{BAMFORD}.every_ms: 0.01 is not allowed; must be a whole number of steps of 0.1 ms, at least one: 0.1",
     ),
     (f"{FF}.weight=0.3", f"{FF}.weight: 0.3 is not allowed; must be in [0, 0.2], the range of additive_stdp"),
     (f"{FF}.weight=-0.1", f"{FF}.weight: -0.1 is not allowed; must be in [0, 0.2]"),
@@ -101,13 +130,16 @@ OVERRIDES = [
     (f"{STDP}.tau_plus_ms=20 ms", f"{STDP}.tau_plus_ms: '20 ms' is not allowed; must be a number in ms > 0"),
     (f"{STDP}.tau_plus_ms=0", f"{STDP}.tau_plus_ms: 0 is not allowed; must be a number in ms > 0"),
     (f"{FF}.capacity=0", f"{FF}.capacity: 0 is not allowed; must be a whole number >= 1"),
-    (f"{FF}.capacity=4.5", f"{FF}.capacity: 4.5 is not allowed; input should be a valid integer"),
-    (f"{FF}.rows_grow=maybe", f"{FF}.rows_grow: 'maybe' is not allowed; input should be a valid boolean"),
+    (f"{FF}.capacity=4.5", f"{FF}.capacity: 4.5 is not allowed; must be a whole number >= 1"),
+    (f"{FF}.rows_grow=maybe", f"{FF}.rows_grow: 'maybe' is not allowed; must be true or false"),
     (
         f"{FIELD}.peak_hz=1e5",
         f"{FIELD}.base_hz + peak_hz: 100005 Hz is not allowed; with dt_ms 0.1 it must be < 10000 Hz",
     ),
-    (f"{FIELD}.dwell_ms=0.01", f"{FIELD}.dwell_ms: 0.01 is not allowed; must be at least one step (dt_ms 0.1)"),
+    (
+        f"{FIELD}.dwell_ms=0.01",
+        f"{FIELD}.dwell_ms: 0.01 is not allowed; must be a whole number of steps of 0.1 ms, at least one: 0.1",
+    ),
     (f"{FIELD}.positions=17", f"{FIELD}.positions: 17 is not allowed; must be <= field_side (16)"),
     (
         "populations.source.model={poisson: {rate_hz: 1e4}}",
@@ -135,15 +167,15 @@ OVERRIDES = [
     ),
     (
         "populations.target.initial.V_mV={normal: {mean: 1, std: -1}}",
-        "populations.target.initial.V_mV.normal: mean 1, std -1 is not allowed; std must be >= 0 and both finite",
+        "populations.target.initial.V_mV.normal.std: -1.0 is not allowed; must be a number >= 0",
     ),
     (
         "populations.target.initial.V_mV={uniform: {low: 1, high: 0}}",
-        "populations.target.initial.V_mV.uniform: low 1, high 0 is not allowed; high must be >= low and both finite",
+        "populations.target.initial.V_mV.uniform: low 1.0, high 0.0 is not allowed; high must be >= low",
     ),
     (
         "populations.target.initial.V_mV=high",
-        "populations.target.initial.V_mV: 'high' is not allowed; must be a number, a list",
+        "populations.target.initial.V_mV: 'high' is not allowed; must be a finite number",
     ),
     (
         "populations.target.initial.V_mV={normal: 3}",
@@ -163,7 +195,7 @@ OVERRIDES = [
     ),
     ("checkpoint_every=0s", "checkpoint_every: '0s' is not allowed; must be a time with its unit"),
     ("checkpoint_every=10s-wallet", "checkpoint_every: '10s-wallet' is not allowed; must be like 10s or 10min-wall"),
-    ("checkpoint_keep=0", "checkpoint_keep: 0 is not allowed; input should be greater than or equal to 1"),
+    ("checkpoint_keep=0", "checkpoint_keep: 0 is not allowed; must be a whole number >= 1"),
     ("seed", "--set 'seed': must be key=value, such as scale=4 or projections.ff.delay_ms=1"),
     ("=3", "--set '=3': must be key=value"),
     ("seed=[1", "--set 'seed=[1': '[1' is not a YAML value"),
@@ -236,7 +268,7 @@ def declare(source=5, target=5, **projection):
 
 LISTED = {"pre": [0], "post": [0], "weight": [0.1]}
 DECLARATIONS = [
-    (lambda: Network(seed=-1), "seed: -1 is not allowed; must be a whole number in 0 .. 2^64 - 1"),
+    (lambda: Network(seed=-1), "seed: -1 is not allowed; must be a whole number >= 0 and <= 2^64 - 1"),
     (lambda: Network(dt_ms=float("nan")), "dt_ms: nan is not allowed; must be a number in ms > 0"),
     (lambda: Grid(4, 2.5), "grid.ny: 2.5 is not allowed; must be a whole number >= 1"),
     (lambda: Grid(True, 2), "grid.nx: True is not allowed; must be a whole number >= 1"),
@@ -253,35 +285,41 @@ DECLARATIONS = [
     (lambda: models.LIF(tau_m_ms=-1), "lif.tau_m_ms: -1 is not allowed; must be a number in ms > 0"),
     (lambda: models.LIF(tau=1), "lif: unknown name 'tau'; allowed: "),
     (lambda: models.SpikeArray(neurons=[1]), "spike_array.times_ms: missing; give a list of spike times in ms"),
-    (lambda: models.SpikeArray(neurons=[1], times_ms=[1, 2]), "spike_array: neurons has shape (1,) and times_ms (2,)"),
+    (
+        lambda: models.SpikeArray(neurons=[1], times_ms=[1, 2]),
+        "spike_array: neurons has 1, times_ms has 2 entries; must be equally many, one per spike",
+    ),
     (
         lambda: models.SpikeArray(neurons=[1], times_ms=[-1.0]),
-        "spike_array.times_ms: -1.0 is not allowed; times must be",
+        "spike_array.times_ms: -1.0 of spike 0 is not allowed; must be a number >= 0",
     ),
     (
         lambda: models.SpikeArray(neurons=["x"], times_ms=[1]),
-        "spike_array: neurons and times_ms must be lists of numbers",
+        "spike_array.neurons: 'x' of spike 0 is not allowed; must be a whole number >= 0",
     ),
     (
         lambda: Network().add_population("a", 3, models.SpikeArray(neurons=[3], times_ms=[1.0])),
-        "populations.a.model.spike_array.neurons: 3 is not allowed; must be in 0 .. 2",
+        "populations.a.model.spike_array.neurons: 3 of spike 0 is not allowed; must be in 0 .. 2",
     ),
     (
         lambda: Network().add_population("a", 3, models.SpikeArray(neurons=[0], times_ms=[1e12])),
-        "populations.a.model.spike_array.times_ms: 1000000000000.0 is not allowed; must be below step 2^31 - 1",
+        "populations.a.model.spike_array.times_ms: 1000000000000.0 of spike 0 is 10000000000000 steps of 0.1 ms; at most 2^31 - 1",
     ),
     (
         lambda: models.ExplicitList(**LISTED | {"pre": [-1]}),
-        "explicit_list: -1 is not allowed; neuron ids must be >= 0",
+        "explicit_list.pre: -1 of synapse 0 is not allowed; must be a whole number >= 0",
     ),
     (
         lambda: models.ExplicitList(**LISTED | {"pre": [0, 1]}),
-        "explicit_list: pre, post and weight have shapes (2,), (1,)",
+        "explicit_list: pre has 2, post has 1, weight has 1 entries; must be equally many",
     ),
-    (lambda: models.ExplicitList(**LISTED | {"weight": [np.nan]}), "explicit_list.weight: must be finite"),
+    (
+        lambda: models.ExplicitList(**LISTED | {"weight": [np.nan]}),
+        "explicit_list.weight: nan of synapse 0 is not allowed; must be a finite number",
+    ),
     (
         lambda: models.ExplicitList(**LISTED | {"weight": ["a"]}),
-        "explicit_list: pre, post and weight must be lists of numb",
+        "explicit_list.weight: 'a' of synapse 0 is not allowed; must be a finite number",
     ),
     (
         lambda: models.ExplicitList(pre=[1, 0, 1], post=[2, 2, 2], weight=[1, 1, 1]),
@@ -297,7 +335,7 @@ DECLARATIONS = [
         ),
         "projections.ab.connector.explicit_list.weight: 0.3 is not allowed; must be in [0, 0.2]",
     ),
-    (lambda: Network().steps(-1.0), "duration_ms: -1.0 is not allowed; must be a number in ms >= 0"),
+    (lambda: Network().steps(-1.0), "duration_ms: -1.0 is not allowed; must be a whole number of steps of 0.1 ms: 0"),
     (lambda: Simulation(declare(), device="tpu"), "device: 'tpu' is not allowed; must be one of auto, cpu, gpu"),
 ]
 

@@ -310,10 +310,10 @@ def test_a_variable_starts_with_its_initial_value():
 @pytest.mark.parametrize("initial", [0.5, float("nan"), float("inf")])
 def test_a_whole_variable_starts_with_a_whole_number(initial):
     with pytest.raises(
-        ConfigurationError, match=rf"^variable age: initial {initial!r} is not allowed; must be a whole"
+        ConfigurationError, match=rf"^variable age.initial: {initial!r} is not allowed; must be a whole"
     ):
         Variable("age", initial, "updates", "int")
     assert Variable("age", ctype="int").initial == 0
     if initial != 0.5:
-        with pytest.raises(ConfigurationError, match=r"^variable u: initial .* must be a number"):
+        with pytest.raises(ConfigurationError, match=r"^variable u.initial: .* must be a finite number"):
             Variable("u", initial)

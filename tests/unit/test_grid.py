@@ -11,20 +11,22 @@ from hpcsnn.network.grid import Grid
 
 def test_a_grid_has_a_neuron_in_each_place():
     assert Grid(7, 3).size == 21
-    assert Grid(np.int64(7), 1) == Grid(7, 1)
+    assert Grid(np.int64(7), 1) == Grid(7.0, np.array(1)) == Grid(7, 1)
+    assert Grid(np.uint8(16), np.uint8(16)).size == 256
     assert Grid(7, 3) != Grid(3, 7)
     assert Grid(2**31 - 1, 1).size == 2**31 - 1, "ids are 32-bit numbers"
 
 
-@pytest.mark.parametrize("side", [0, -1, 2.0, True, "7", None, float("nan")])
+@pytest.mark.parametrize("side", [0, -1, 2.5, 2**31, True, "7", None, float("nan")])
 @pytest.mark.parametrize("axis", ["nx", "ny"])
 def test_sides_are_whole_numbers(axis, side):
     with pytest.raises(ConfigurationError) as error:
         Grid(**{"nx": 3, "ny": 3, axis: side})
-    assert str(error.value) == f"grid.{axis}: {side!r} is not allowed; must be a whole number >= 1"
+    allowed = "kernels hold numbers up to 2^31 - 1" if side == 2**31 else "must be a whole number >= 1"
+    assert str(error.value) == f"grid.{axis}: {side!r} is not allowed; {allowed}"
 
 
-@pytest.mark.parametrize("sides", [(2**31, 1), (46341, 46341), (np.int32(2**16), np.int32(2**16))])
+@pytest.mark.parametrize("sides", [(2**30, 2), (46341, 46341), (np.int32(2**16), np.int32(2**16))])
 def test_more_neurons_than_ids_are_refused(sides):
     with pytest.raises(ConfigurationError, match=r"neurons are too many; at most 2\^31 - 1 a population"):
         Grid(*sides)

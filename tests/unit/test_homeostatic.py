@@ -18,8 +18,12 @@ def growth(constants, side, calcium):
     return constants[f"growth_step_{side}"] * (2 * math.exp(-(away**2)) - 1)
 
 
+ETA = st.integers(0, 1000).map(lambda n: n * 1e-3)
+PER_S = st.integers(0, 1000).map(lambda n: n * 1e-2)
+
+
 @settings(max_examples=40)
-@given(st.floats(0, 1), st.floats(0.01, 1), st.floats(0, 10), st.floats(1, 100), st.sampled_from(["axon", "dendrite"]))
+@given(ETA, st.floats(0.01, 1), PER_S, st.floats(1, 100), st.sampled_from(["axon", "dendrite"]))
 def test_growth_is_nothing_at_both_ends_and_most_between_them(eta, width, per_s, every_ms, side):
     target = eta + width
     values = {f"{side}_eta": eta, f"{side}_set_point": target, f"{side}_growth_per_s": per_s}

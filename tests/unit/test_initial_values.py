@@ -35,12 +35,12 @@ def population(model, n=100):
 def test_each_neuron_gets_what_follows_from_its_own_values(taus, random):
     ids = random.sample(range(100), len(taus))
     cells = population(models.LIF(tau_m_ms=models.Uniform(1, 50), refractory_ms=models.Uniform(0, 9)))
-    refractory = [random.uniform(0, 9) for _ in taus]
+    refractory = [random.randint(0, 9000) * 1e-3 for _ in taus]
     drawn = {"tau_m_ms": np.array(taus), "refractory_ms": np.array(refractory)}
     made = constants_on_ranks(Alone(), cells, DT_MS, np.array(ids, dtype=np.int32), drawn)
     assert made["tau_m_ms"].tolist() == taus
     assert made["decay"].tolist() == [math.exp(-DT_MS / tau) for tau in taus]
-    steps = [math.floor(one / DT_MS + 1e-9) + 1 if one > 0 else 0 for one in refractory]
+    steps = [round(one / DT_MS) for one in refractory]
     assert made["refractory_steps"].tolist() == steps
     assert made["refractory_steps"].dtype.kind == "i"
     assert set(made) == {"tau_m_ms", "refractory_ms", "decay", "refractory_steps"}, "all others are one number"

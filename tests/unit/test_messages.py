@@ -41,10 +41,10 @@ def test_missing_keys_and_the_nearest_name():
 @pytest.mark.parametrize(
     ("field", "value", "line"),
     [
-        ("dt_ms", "x", "dt_ms: 'x' is not allowed; input should be a valid number, unable to parse string as a number"
-                       " (a number of milliseconds)"),
-        ("seed", 0.5, "seed: 0.5 is not allowed; input should be a valid integer"),
-        ("exchange_block", 0, "exchange_block: 0 is not allowed; input should be greater than or equal to 1"),
+        ("dt_ms", "x", "dt_ms: 'x' is not allowed; must be a number > 0 (a number of milliseconds)"),
+        ("dt_ms", True, "dt_ms: True is not allowed; must be a number > 0 (a number of milliseconds)"),
+        ("seed", 0.5, "seed: 0.5 is not allowed; must be a whole number >= 0 and <= 2^64 - 1"),
+        ("exchange_block", 0, "exchange_block: 0 is not allowed; must be a whole number >= 1"),
         ("checkpoint_every", 5, "checkpoint_every: 5 is not allowed; input should be a valid string"),
     ],
 )  # fmt: skip

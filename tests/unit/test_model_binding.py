@@ -25,7 +25,7 @@ GRID, DT_MS = Grid(6, 4), 0.2
 def declared(synapse=None, dt_ms=DT_MS, grid=GRID, connector=None):
     network = Network(dt_ms=dt_ms)
     network.add_population("a", grid, models.Poisson())
-    network.add_population("b", grid, models.LIF(tau_m_ms=15))
+    network.add_population("b", grid, models.LIF(tau_m_ms=15, refractory_ms=25 * dt_ms))
     connector = connector or models.OneToOne()
     network.add_projection("ab", "a", "b", connector, models.ExponentialCurrent(tau_ms=3), 0.1, synapse)
     return network
@@ -66,7 +66,7 @@ def test_constants_that_are_one_number_are_in_the_struct_of_their_owner():
     state = rank_state(declared(models.AdditiveSTDP(a_plus=0.013)))
     cells, synapses = state.population_part("b"), state.projection_part("ab")
     assert cells.model_decay == np.float32(math.exp(-DT_MS / 15))
-    assert cells.model_refractory_steps == 26
+    assert cells.model_refractory_steps == 25
     assert synapses.synapse_a_plus == np.float32(0.013)
     assert synapses.receptor_decay == np.float32(math.exp(-DT_MS / 3))
 
@@ -112,3 +112,23 @@ def test_a_table_sees_where_neurons_are_and_constants_that_are_one_number():
     varied = cell(tau_m_ms=models.Normal(20, 1, low=10))
     with pytest.raises(ConfigurationError, match=r"^cell\.tau_m_ms: one value per neuron is not allowed; a table of"):
         made_tables(varied, DT_MS, placement)
+
+
+@pytest.mark.parametrize(
+    ("ctype", "made", "said"),
+    [
+        ("int", [0, 2**31], "cell.t[1]: 2147483648 is not allowed; must be a number that int32 holds"),
+        ("int", [0.5], "cell.t[0]: 0.5 is not allowed; must be a number that int32 holds"),
+        ("uint32", [1, -1], "cell.t[1]: -1 is not allowed; must be a number that uint32 holds"),
+        ("uint32", [math.nan], "cell.t[0]: nan is not allowed; must be a number that uint32 holds"),
+        ("float", [1.0, 1e39], "cell.t[1]: 1e+39 is not allowed; must be a number that float32 holds"),
+        ("float", np.float32([1, math.nan]), "cell.t[1]: nan is not allowed; must be a number that float32 holds"),
+    ],
+)
+def test_a_table_that_its_type_does_not_hold_is_refused(ctype, made, said):
+    cell = models.NeuronModel("cell", "", tables={"t": Table(ctype, lambda context: np.array(made))})
+    network = Network(dt_ms=DT_MS)
+    network.add_population("cells", GRID, cell())
+    with pytest.raises(ConfigurationError) as error:
+        made_tables(network.populations["cells"].model, DT_MS, place_network(network, 2, 0, 1)["cells"])
+    assert str(error.value) == said

@@ -6,11 +6,13 @@ import math
 import re
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError, Network
+from hpcsnn.models import Uniform
 from hpcsnn.models.neurons import ALIF, LIF, AdEx, Izhikevich, LIFBackground
 
 DT = st.sampled_from([0.01, 0.1, 0.25, 1.0])
@@ -18,19 +20,35 @@ DT = st.sampled_from([0.01, 0.1, 0.25, 1.0])
 
 @settings(max_examples=60)
 @given(DT, st.integers(0, 400))
-def test_a_refractory_neuron_is_frozen_for_all_whole_steps_of_its_period_and_one_more(dt_ms, n_steps):
-    """Also where n steps of dt are, in floating point, a little less."""
+def test_a_refractory_neuron_is_frozen_for_exactly_its_period(dt_ms, n_steps):
+    """Also where n steps of dt are, in floating point, a little less or more."""
     for model in (LIF, ALIF, LIFBackground, AdEx):
         steps = model(refractory_ms=n_steps * dt_ms).constants(dt_ms)["refractory_steps"]
-        assert steps == (n_steps + 1 if n_steps else 0)
+        assert steps == n_steps
 
 
 @settings(max_examples=40)
 @given(DT, st.floats(0.001, 100))
-def test_so_it_is_for_any_period(dt_ms, refractory_ms):
+def test_a_period_between_two_steps_is_refused_and_one_that_is_drawn_is_rounded(dt_ms, refractory_ms):
     exact = Fraction(refractory_ms) / Fraction(dt_ms)
-    if abs(exact - round(exact)) > Fraction(1, 10**6):
-        assert LIF(refractory_ms=refractory_ms).constants(dt_ms)["refractory_steps"] == math.floor(exact) + 1
+    if abs(exact - round(exact)) < Fraction(1, 10**6):
+        return
+    for given_ms in (refractory_ms, [2 * dt_ms, refractory_ms]):
+        with pytest.raises(
+            ConfigurationError, match=r"^populations\.a\.model\.lif\.refractory_ms: .* is not allowed; must"
+        ):
+            Network(dt_ms=dt_ms).add_population("a", 2, LIF(refractory_ms=given_ms))
+    drawn = Network(dt_ms=dt_ms).add_population("a", 1, LIF(refractory_ms=Uniform(refractory_ms, refractory_ms))).model
+    values = {"refractory_ms": np.array([refractory_ms])}
+    constants = drawn.constants_of_neurons("a", dt_ms, np.zeros(1, dtype=np.int32), values, 1)
+    assert abs(int(constants["refractory_steps"][0]) - exact) <= Fraction(1, 2) + Fraction(1, 10**6)
+
+
+def test_a_period_that_steps_cannot_count_is_refused():
+    with pytest.raises(
+        ConfigurationError, match=r"refractory_ms: 220000000\.0 is 2200000000 steps of 0\.1 ms; at most 2\^31"
+    ):
+        Network().add_population("a", 1, LIF(refractory_ms=2.2e8))
 
 
 @settings(max_examples=40)

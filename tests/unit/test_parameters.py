@@ -74,12 +74,21 @@ def test_what_is_written_is_read_as_it_was(distribution):
         ({"norml": {}}, "here: unknown name 'norml'; allowed: normal, uniform. Did you mean 'normal'?"),
         ({"uniform": {"low": 1}}, "here.uniform: {'low': 1} is not allowed; must have numbers low, high"),
         ({"normal": [1, 2]}, "here.normal: [1, 2] is not allowed; must have numbers mean, std"),
-        ({"normal": {"mean": "a", "std": 1}}, "here.normal: {'mean': 'a', 'std': 1} is not allowed; must have numbers"),
-        ({"normal": {"mean": 0, "std": float("nan")}}, "here.normal: mean 0, std nan is not allowed; std must be >= 0"),
-        ({"normal": {"mean": 0, "std": 1, "low": 2, "high": 1}}, "here.normal: low 2, high 1 is not allowed; high mus"),
-        ({"normal": {"mean": 0, "std": 1, "low": float("-inf")}}, "here.normal: low -inf, high None is not allowed"),
-        ({"uniform": {"low": 0, "high": float("inf")}}, "here.uniform: low 0, high inf is not allowed"),
-        ({"uniform": {"low": True, "high": "b"}}, "here.uniform: {'low': True, 'high': 'b'} is not allowed; must have"),
+        ({"normal": {"mean": "a", "std": 1}}, "here.normal.mean: 'a' is not allowed; must be a finite number"),
+        ({"normal": {"mean": 0, "std": float("nan")}}, "here.normal.std: nan is not allowed; must be a finite number"),
+        (
+            {"normal": {"mean": 0, "std": 1, "low": 2, "high": 1}},
+            "here.normal: low 2.0, high 1.0 is not allowed; high must be >=",
+        ),
+        (
+            {"normal": {"mean": 0, "std": 1, "low": float("-inf")}},
+            "here.normal.low: -inf is not allowed; must be a finite number",
+        ),
+        (
+            {"uniform": {"low": 0, "high": float("inf")}},
+            "here.uniform.high: inf is not allowed; must be a finite number",
+        ),
+        ({"uniform": {"low": True, "high": "b"}}, "here.uniform.low: True is not allowed; must be a finite number"),
     ],
 )
 def test_what_is_no_distribution_is_refused(spec, message):

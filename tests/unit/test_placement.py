@@ -59,13 +59,15 @@ def test_a_row_of_neurons_is_cut_into_runs_as_long_as_tiles_are_large(n, side):
 
 @pytest.mark.parametrize("side", TILE_SIDES)
 def test_a_power_of_two_is_a_side(side):
-    check_tile_side(side)
+    assert check_tile_side(np.int8(side)) == side
     assert side & (side - 1) == 0
 
 
-@pytest.mark.parametrize("side", [0, -1, 3, 128, 2.5, "8", None])
+@pytest.mark.parametrize("side", [0, -1, 3, 128, 2.5, "8", None, True])
 def test_another_side_is_refused_with_those_that_are_allowed(side):
-    with pytest.raises(ConfigurationError, match=rf"^tile: {side!r} is not allowed; must be one of 1, 2, 4, 8, 16"):
+    with pytest.raises(
+        ConfigurationError, match=rf"^tile: {side!r} is not allowed; must be (one of 1, 2, 4, 8, 16|a whole number)"
+    ):
         check_tile_side(side)
     with pytest.raises(ConfigurationError, match=r"^tile: "):
         place_network(wired(models.AllToAll()), side, 0, 1)

@@ -8,6 +8,7 @@ import pkgutil
 import pytest
 
 import hpcsnn.models
+from hpcsnn import ConfigurationError
 from hpcsnn.configuration.schema import configured
 from hpcsnn.models.base import Model
 from hpcsnn.models.registry import KINDS, registered
@@ -46,11 +47,43 @@ def test_a_model_is_what_its_description_says(kind, name):
     model = registered(kind)[name]
     given = model(**of_defaults(model))
     again = configured(kind, "here", given.described())
-    assert (again.model, dict(again.values)) == (given.model, dict(given.values))
+    assert again.model is given.model
+    assert again.described() == given.described()
     assert name.isidentifier()
     assert name == name.lower()
     assert model.doc.endswith(".")
     assert all(parameter.doc for parameter in model.parameters.values())
+
+
+WHOLE = [
+    (model, name)
+    for kind, of_kind in NAMED
+    for model in [registered(kind)[of_kind]]
+    for name, parameter in model.parameters.items()
+    if parameter.ctype == "int"
+]
+
+
+@pytest.mark.parametrize(("model", "name"), WHOLE, ids=[f"{model.name}.{name}" for model, name in WHOLE])
+@pytest.mark.parametrize("value", [2**31, 2**32 + 1, -1, 1e300, 2.0**31, -(2**31), 0.5, float("nan")])
+def test_a_whole_parameter_that_32_bits_do_not_hold_is_refused_with_it(model, name, value):
+    """4294967297 would be 1 in 32 bits."""
+    with pytest.raises(ConfigurationError) as error:
+        model(**of_defaults(model) | {name: value})
+    said = str(error.value)
+    assert said.startswith(f"{model.name}.{name}: {value!r} is not allowed; ")
+    assert said.endswith(("kernels hold numbers up to 2^31 - 1", f"must be {model.parameters[name].allowed()}"))
+
+
+@pytest.mark.parametrize(("model", "name"), WHOLE, ids=[f"{model.name}.{name}" for model, name in WHOLE])
+def test_the_largest_whole_parameter_arrives_or_is_refused(model, name):
+    try:
+        configured = model(**of_defaults(model) | {name: 2**31 - 1})
+    except ConfigurationError as error:
+        assert "2147483647 is not allowed; must be" in str(error)
+    else:
+        assert configured.constants(0.1)[name] == 2**31 - 1
+    assert len(WHOLE) >= 12
 
 
 @pytest.mark.parametrize(("kind", "name"), NAMED, ids=[name for _, name in NAMED])

@@ -61,7 +61,7 @@ def test_grids_scale_and_sizes_do_not():
 def test_delays_are_a_number_a_distribution_or_one_step():
     for said, meant in (
         (None, 0.1),
-        (1.53, 1.5),
+        (1.5, 1.5),
         ({"normal": {"mean": 2, "std": 0.1, "low": 1, "high": 3}}, Normal(2, 0.1, 1, 3)),
         ({"uniform": {"low": 1, "high": 3}}, Uniform(1, 3)),
     ):

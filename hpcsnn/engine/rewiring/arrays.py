@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.checked_numbers import LARGEST_WHOLE
 from hpcsnn.engine.arrays import RankArrays
+from hpcsnn.errors import SimulationError
 from hpcsnn.models.chance_tables import thresholds
 from hpcsnn.models.distance_profiles import displacements_within
 from hpcsnn.network import Projection
@@ -118,6 +120,11 @@ def fit_event_log(state: RankArrays, projection: Projection, capacity: int, log_
         return
     n_blocks = int(part.n_blocks) if rule.attempts else 0
     most = most_events(projection, n_blocks, state.placements[projection.target.name].n_own, capacity)
+    if most + log_entries > LARGEST_WHOLE:
+        raise SimulationError(
+            f"projections.{projection.name}: an update may come to {most} events, more than a rank can number "
+            f"(2^31 - 1, with {log_entries} that wait for the host); use more ranks, or fewer places in rows"
+        )
     part.most_events = most
     if projection.record_events and int(part.event_log_size) < most + log_entries:
         part.event_log_size = most + log_entries

@@ -47,7 +47,7 @@ Homeostatic = RewiringRule(
     "homeostatic",
     "Axonal and dendritic elements grow below a set-point of calcium and shrink above it; vacant ones pair at random.",
     parameters={
-        "every_ms": Parameter(10.0, "ms", "time between steps of growth", above=0.0),
+        "every_ms": Parameter(10.0, "ms", "time between steps of growth", above=0.0, in_steps=True),
         "updates_a_pairing": Parameter(100, "", "steps of growth from one pairing to the next", ctype="int", minimum=1),
         "tau_calcium_ms": Parameter(10000.0, "ms", "decay of calcium", above=0.0),
         "beta_calcium": Parameter(0.001, "calcium", "calcium that a spike brings", above=0.0),

@@ -9,7 +9,7 @@ PatchSwaps = RewiringRule(
     "patch_swaps",
     "Sources come in patches; each target listens to a few of them and exchanges the least telling for a better one.",
     parameters={
-        "every_ms": Parameter(100.0, "ms", "time between updates", above=0.0),
+        "every_ms": Parameter(100.0, "ms", "time between updates", above=0.0, in_steps=True),
         "patch_size": Parameter(8, "neurons", "neighbours in number that make a patch", ctype="int", minimum=1),
         "active_patches": Parameter(2, "patches", "patches that a target listens to", ctype="int", minimum=1),
         "gain": Parameter(0.1, "weight", "weight of a log-odds of 1"),
@@ -18,7 +18,7 @@ PatchSwaps = RewiringRule(
         "most": Parameter(1.0, "weight", "upper bound of the absolute weight; the synapse's w_max", above=0.0),
         "share": Parameter(0.002, "", "probability that a spike stands for; 1 / (tau_p f_max)", above=0.0),
     },
-    derived={"keep": Derived("exp(-every_ms / statistics_ms)")},
+    derived={"keep": Derived("exp(-every_ms / statistics_ms)", vanishes=True)},
     select=PER_TARGET,
     update="""
 p_joint *= keep;

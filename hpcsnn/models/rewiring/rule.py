@@ -17,7 +17,7 @@ from hpcsnn.models.parameters import Parameter
 from hpcsnn.models.snippet_text import without_comments
 from hpcsnn.models.synapses import SpikeTrace
 
-EVERY_MS = Parameter(1.0, "ms", "time between updates", above=0.0)
+EVERY_MS = Parameter(1.0, "ms", "time between updates", above=0.0, in_steps=True)
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ source_y += source_y < 0 ? ny : source_y >= ny ? -ny : 0;
 BY_SPIKE = Selection(
     "by spike",
     "The source is one of the neurons within reach that spiked in the last `recent_ms`, each with the same chance.",
-    parameters={**ATTEMPTS, "recent_ms": Parameter(1.0, "ms", "how long ago a spike may be", above=0.0)},
+    parameters={**ATTEMPTS, "recent_ms": Parameter(1.0, "ms", "how long ago a spike may be", above=0.0, in_steps=True)},
     draw="""
 uint64 least = ~(uint64)0;
 for (int n = 0; n < n_recent; ++n) {
