@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import tempfile
+from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError
@@ -197,17 +199,19 @@ def test_what_is_written_is_read_as_it_was(folder):
     assert [path.name for path in (run / "models").iterdir()] == [file.name for file in configuration.user_files()]
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50)
 @given(
     st.one_of(
         st.sampled_from(["on", "1:30", "010", "1e5", "null", "~", "2020-13-45", "a: b", "<<", "", " ", "\n", "\u2028"]),
         st.text(st.characters(exclude_categories=["Cs"])),
     )
 )
-def test_a_text_is_written_so_that_it_is_read_as_it_was(folder, text):
+def test_a_text_is_written_so_that_it_is_read_as_it_was(text):
     configuration = parse_configuration({**BASE, "description": text})
-    write_configuration(folder / "config.yaml", configuration)
-    again = load_configuration(folder / "config.yaml")
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / "config.yaml"
+        write_configuration(written, configuration)
+        again = load_configuration(written)
     assert again.description == text
     assert again.resolved() == configuration.resolved()
 
