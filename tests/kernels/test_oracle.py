@@ -74,6 +74,7 @@ def test_narrow_wiring_bit_by_bit():
 
 GRIDS = st.tuples(st.integers(1, 3), st.integers(1, 3)).map(lambda sides: Grid(4 * sides[0], 4 * sides[1]))
 DELAYS = st.sampled_from([0.1, 0.2, 0.7, 1.2])
+DENDRITIC_DELAYS = st.sampled_from([0.0, 0.0, 0.1, 0.8])
 
 
 @st.composite
@@ -140,6 +141,7 @@ def networks(draw):
             draw(st.floats(0, 0.2)) if plastic else draw(st.floats(-1, 1)),
             models.AdditiveSTDP() if plastic else models.Static(),
             delay_ms=draw(DELAYS), rewiring=rule, capacity=draw(st.sampled_from([None, 1, 3])),
+            dendritic_delay_ms=draw(DENDRITIC_DELAYS),
         )  # fmt: skip
     return network
 

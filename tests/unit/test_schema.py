@@ -71,6 +71,19 @@ def test_delays_are_a_number_a_distribution_or_one_step():
         assert resolved == (said if isinstance(said, dict) else pytest.approx(meant))
 
 
+def test_a_dendritic_delay_is_none_or_whole_steps():
+    for said, meant in ((None, 0.0), (0, 0.0), (1.3, 1.3)):
+        configuration = parse_configuration(with_projection(**({} if said is None else {"dendritic_delay_ms": said})))
+        assert configuration.network().projections["p"].dendritic_delay_ms == pytest.approx(meant)
+        assert configuration.resolved()["projections"]["p"]["dendritic_delay_ms"] == pytest.approx(meant)
+    for wrong in (-1, 0.04, 1e9):
+        message = (
+            rf"^projections\.p\.dendritic_delay_ms: {float(wrong)!r} is not allowed; must be a number in ms of whole"
+        )
+        with pytest.raises(ConfigurationError, match=message.replace("+", r"\+")):
+            parse_configuration(with_projection(dendritic_delay_ms=wrong))
+
+
 def test_names_become_models_and_models_names():
     for spec in ("lif", {"lif": None}, {"lif": {}}, {"lif": {"tau_m_ms": 20}}):
         assert configured("model", "here", spec).described() == LIF().described()
