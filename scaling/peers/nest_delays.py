@@ -1,6 +1,6 @@
-"""NEST's `stdp_synapse` between two neurons that spike when they are told to: ``python -m scaling.peers.nest_stdp``.
+"""What NEST makes of a delay: ``python -m scaling.peers.nest_delays`` reads cases and writes results, both as JSON.
 
-Reads cases from standard input and writes the weight after each to standard output, both as JSON.
+Weights of a `stdp_synapse` between two neurons that spike when they are told to, and when what a spike brings is felt.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import nest
+import numpy as np
 
 # NEST brings a synapse up to date when a presynaptic spike comes: one more, long after all traces.
 _LATER_MS = 10_000.0
@@ -57,15 +58,34 @@ def weight_after(
     return float(nest.GetConnections(*neurons).weight)
 
 
+def felt_after(delay: int, dt_ms: float) -> int:
+    """Steps from the end of the one in which a neuron spikes to the end of the first that changes its target."""
+    nest.ResetKernel()
+    nest.resolution = dt_ms
+    generator = nest.Create("spike_generator", params={"spike_times": [round(20 * dt_ms, 6)]})
+    source, recorder = nest.Create("parrot_neuron"), nest.Create("spike_recorder")
+    target = nest.Create("iaf_psc_exp", params={"V_m": -70.0, "E_L": -70.0})
+    meter = nest.Create("multimeter", params={"interval": dt_ms, "record_from": ["V_m"]})
+    nest.Connect(generator, source, syn_spec={"delay": dt_ms})
+    nest.Connect(source, recorder)
+    nest.Connect(source, target, syn_spec={"delay": delay * dt_ms, "weight": 100.0})
+    nest.Connect(meter, target)
+    nest.Simulate((delay + 30) * dt_ms)
+    moved_ms = meter.events["times"][np.flatnonzero(meter.events["V_m"] != -70.0)[0]]
+    return round((moved_ms - recorder.events["times"][0]) / dt_ms)
+
+
 def main() -> None:
-    """Runs the cases: a list of arguments of `weight_after`."""
+    """Runs the cases: lists of arguments of `weight_after` and of `felt_after`."""
     argparse.ArgumentParser(
-        prog="python -m scaling.peers.nest_stdp",
-        description="The weights that NEST's stdp_synapse comes to, for cases on standard input: a JSON list of "
-        "objects with the arguments of weight_after.",
+        prog="python -m scaling.peers.nest_delays",
+        description="What NEST makes of delays, for cases on standard input: a JSON object with two lists, "
+        "weight_after and felt_after, of objects with the arguments of the functions of these names.",
     ).parse_args()
     nest.verbosity = nest.VerbosityLevel.ERROR
-    print(json.dumps([weight_after(**case) for case in json.load(sys.stdin)]))
+    cases = json.load(sys.stdin)
+    results = {made.__name__: [made(**case) for case in cases[made.__name__]] for made in (weight_after, felt_after)}
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":
