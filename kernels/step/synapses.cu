@@ -235,7 +235,7 @@ KERNEL backpropagate_{{ projection.name }}(Network* net) {
     const int step = net->control->step, slot = (step - projection.dendritic_steps) & target_population.ring_mask;
     const int n_spikes = target_population.own_count[slot];
     for (int spike = thread_first(); spike < n_spikes; spike += thread_stride()) {
-        const int target = target_population.ring[slot * target_population.n_known + spike];
+        const int target = target_population.ring[(int64)slot * target_population.n_known + spike];
 //% for trace in projection.late_post_traces
         {
             Trace& trace = projection.post_{{ trace.name }}[target];
