@@ -97,6 +97,7 @@ def print_sizes(configuration: Configuration, ranks: int) -> None:
         synapses = f"{degree * projection.target.size:,.0f}"
         ends_steps = [projection.delay_steps, *([projection.delays.last_steps] if projection.delays else [])]
         delays_ms = " .. ".join(f"{steps * network.dt_ms:g}" for steps in ends_steps)
+        delays_ms += f" + {projection.dendritic_delay_ms:g} dendritic" if projection.dendritic_steps else ""
         projections.add_row(name, *ends, synapses, f"{degree:.2f}", delays_ms, rule)
     console.print(projections)
     console.print(

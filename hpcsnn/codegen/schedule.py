@@ -57,6 +57,10 @@ def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
             stages.append(
                 Stage(f"postsynaptic_{name}", "plasticity", f"populations.{projection.target.name}.n_own", team=True)
             )
+    for name, projection in network.projections.items():
+        if projection.late_post_traces:
+            items = f"populations.{projection.target.name}.n_own"
+            stages.append(Stage(f"backpropagate_{name}", "plasticity", items))
     stages += [Stage(f"update_{name}", "neurons", f"populations.{name}.n_own") for name in neurons]
     stages += [Stage(f"spike_{name}", "neurons", f"populations.{name}.n_own") for name in sources]
     if n_ranks > 1:

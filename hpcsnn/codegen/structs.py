@@ -115,8 +115,12 @@ def projection_struct(projection: Projection) -> Struct:
     ]
     for prefix, configured in projection.models.items():
         members += _model_numbers(prefix, configured)
+    if projection.input_ring is not None:
+        members += _each("uint32", "input_mask")
     if projection.delays is not None:
-        members += [*_each("uint32", "input_mask"), *_each("int", "n_delay_threshold")]
+        members += _each("int", "n_delay_threshold")
+    if projection.dendritic_steps:
+        members += _each("int", "dendritic_steps")
     if projection.rewiring is not None:
         members += _rewiring_numbers(projection.rewiring.model)
     return Struct(f"Projection_{projection.name}", members)

@@ -80,6 +80,7 @@ class ProjectionConfig(_Strict):
     synapse: ModelSpec = "static"
     weight: Real
     delay_ms: DelaySpec = None
+    dendritic_delay_ms: Real = 0.0
     rewiring: ModelSpec | None = None
     capacity: Positive | None = None
     rows_grow: Truth = True
@@ -153,6 +154,7 @@ class Configuration(_Strict):
                 capacity=projection.capacity,
                 rows_grow=projection.rows_grow,
                 record_events=projection.record_events,
+                dendritic_delay_ms=projection.dendritic_delay_ms,
             )
         return network
 
@@ -168,6 +170,7 @@ class Configuration(_Strict):
             entry["delay_ms"] = (
                 described_distribution(delay_ms) if isinstance(delay_ms, (Normal, Uniform)) else delay_ms
             )
+            entry["dendritic_delay_ms"] = projection.dendritic_delay_ms
             for part in ("connector", "receptor", "synapse", "rewiring"):
                 chosen: Configured[Model] | None = getattr(projection, part)
                 entry[part] = chosen.described() if chosen else None

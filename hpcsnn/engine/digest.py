@@ -72,7 +72,7 @@ def digest_of(
 ) -> str:
     """The digest from the step, the spike record and the fingerprints (already summed over ranks).
 
-    Input is in flight between two steps only in projections whose delays differ; the others have no part in it.
+    Input is in flight between two steps only where delays differ or are dendritic; the others have no part in it.
     """
     record = {
         "step": step,

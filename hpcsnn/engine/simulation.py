@@ -238,7 +238,8 @@ class Simulation:
     def synapses(self, projection: str) -> dict[str, NDArray[Any]]:
         """This rank's synapses: ``pre`` and ``post`` (global ids), ``weight`` and other variables, by post, then pre.
 
-        Where delays differ, ``delay_steps`` (int32) too: from the spike to the arrival of what it brings.
+        Where delays differ, ``delay_steps`` (int32) too: from the spike to the arrival of what it brings, but for the
+        projection's dendritic delay.
 
         Raises:
             ConfigurationError: no projection of this name.

@@ -148,8 +148,8 @@ class RankState(RankArrays):
 
     def input_in_flight(self, projection: str) -> list[NDArray[Any]]:
         """Input on its way to this rank's neurons, for the next step, the one after it, ..: fixed point, shape (n,)."""
-        delays = self.network.projections[projection].delays
-        return [] if delays is None else delays.ahead(self.read(f"{projection}.input"), self.control("step"))
+        ring = self.network.projections[projection].input_ring
+        return [] if ring is None else ring.ahead(self.read(f"{projection}.input"), self.control("step"))
 
     # -- binding -------------------------------------------------------------------------------------------------------
 
@@ -185,8 +185,12 @@ class RankState(RankArrays):
             setattr(part, f"initial_{variable.name}", initial)
         if projection.delays is not None:
             thresholds = projection.delays.thresholds
-            part.input_mask, part.n_delay_threshold = projection.delays.slots - 1, len(thresholds)
+            part.n_delay_threshold = len(thresholds)
             self.bind(part, name, "delay_threshold", self.device.upload(thresholds))
+        if projection.input_ring is not None:
+            part.input_mask = projection.input_ring.slots - 1
+        if projection.dendritic_steps:
+            part.dendritic_steps = projection.dendritic_steps
         room = ProjectionRoom(target.n_own, source.n_own, source.n_known)
         made = bind_rewiring(self, projection, room)
         self.allocate(part, name, projection_fields(projection), made)

@@ -1,7 +1,9 @@
-"""Delays that differ from synapse to synapse: from a distribution to what kernels draw from.
+"""Delays: axonal ones that differ from synapse to synapse, dendritic ones, and the input that is on its way meanwhile.
 
-The synapse sees a presynaptic spike (plasticity, reading of the weight) after the smallest delay of its projection;
-what it brings reaches the soma after its own delay. What is beyond the smallest is thus dendritic, as in NEST and GeNN.
+The synapse sees a presynaptic spike (plasticity, reading of the weight) after the smallest axonal delay of its
+projection, and a postsynaptic spike after the dendritic delay. What a presynaptic spike brings reaches the soma after
+the synapse's own axonal delay and the dendritic one. What a drawn delay is beyond the smallest thus holds up the input
+alone, not plasticity.
 """
 
 from __future__ import annotations
@@ -17,10 +19,15 @@ from hpcsnn.models.base import Variable
 from hpcsnn.models.parameters import Distribution, Normal
 
 # What a synapse with a delay of its own keeps beside its model's variables.
-DELAY_STEPS = Variable("delay_steps", unit="steps", ctype="int", doc="from the spike to its arrival at the soma")
+DELAY_STEPS = Variable(
+    "delay_steps",
+    unit="steps",
+    ctype="int",
+    doc="from the spike to its arrival, but for the dendritic delay",
+)
 # Where a normal distribution ends unless the user says so: beyond is a chance of 3e-5 a side.
 _NORMAL_ENDS_STD = 4.0
-# Input for every step between the smallest and the largest delay has a place at each neuron.
+# Input for every step from the smallest to the largest delay, and of the dendritic one, has a place at each neuron.
 _MOST_STEPS_AHEAD = 2**16
 
 
@@ -45,20 +52,43 @@ class DrawnDelays:
         """The largest delay."""
         return self.first_steps + len(self.thresholds)
 
-    @property
-    def n_ahead(self) -> int:
-        """Between two steps, the steps to come that input can be on its way to."""
-        return len(self.thresholds)
+
+@dataclass(frozen=True)
+class InputRing:
+    """Where input waits for its step of arrival: a slot for each step, and in it a place for each neuron.
+
+    Attributes:
+        n_ahead: between two steps, the steps to come that input can be on its way to.
+    """
+
+    n_ahead: int
 
     @property
     def slots(self) -> int:
-        """Steps of the ring of input: a power of two."""
+        """Steps of the ring: a power of two."""
         return 1 << self.n_ahead.bit_length()
 
     def ahead(self, ring: NDArray[Any], step: int) -> list[NDArray[Any]]:
         """Input on its way between two steps, for step, step + 1, ..: views of `ring`, shape (slots * n,)."""
         slot = ring.reshape(self.slots, -1)
         return [slot[(step + k) % self.slots] for k in range(self.n_ahead)]
+
+
+def input_ring(where: str, delays: DrawnDelays | None, dendritic_steps: int) -> InputRing | None:
+    """The ring of a projection's input; None: what a spike brings is there in the step in which the synapse sees it.
+
+    Raises:
+        ConfigurationError: input would be on its way for too long; names `where`, the value and what is allowed.
+    """
+    if delays is None and dendritic_steps == 0:
+        return None
+    spread = 0 if delays is None else delays.last_steps - delays.first_steps
+    if dendritic_steps + spread > _MOST_STEPS_AHEAD:
+        raise ConfigurationError(
+            f"{where}.dendritic_delay_ms: {dendritic_steps} steps are not allowed beside the {spread} from the "
+            f"smallest to the largest delay_ms; at most {_MOST_STEPS_AHEAD} together"
+        )
+    return InputRing(dendritic_steps + spread)
 
 
 def drawn_delays(where: str, distribution: Distribution, dt_ms: float) -> DrawnDelays:

@@ -209,8 +209,8 @@ def synapse_fields(projection: Projection) -> tuple[Field, ...]:
 
 def _neuron_fields(projection: Projection) -> tuple[Field, ...]:
     """Input on its way, receptors and traces, with the tables that traces decay by."""
-    delays = projection.delays
-    slots = delays.slots if delays else 1
+    delays, ring = projection.delays, projection.input_ring
+    slots = ring.slots if ring else 1
 
     def trace(name: str, neurons: Neurons, side: str) -> Field:
         known = neurons is Neurons.KNOWN_SOURCE
@@ -223,7 +223,7 @@ def _neuron_fields(projection: Projection) -> tuple[Field, ...]:
             projection.input_scale()[0],
             lambda room: room.n_targets * slots,
             neurons=Neurons.TARGET,
-            disk="input_in_flight" if delays else "",
+            disk="input_in_flight" if ring else "",
         ),
         *(
             [Field("delay_threshold", "uint64", lambda _: len(delays.thresholds), constant=True, made=True)]

@@ -22,7 +22,7 @@ from hpcsnn.models.rewiring.rule import RewiringRule
 from hpcsnn.models.stimuli import SourceModel
 from hpcsnn.models.synapses import ReceptorModel, Static, SynapseModel
 from hpcsnn.network.checks import check_given, check_name, check_projection, checked_initial
-from hpcsnn.network.delays import drawn_delays
+from hpcsnn.network.delays import drawn_delays, input_ring
 from hpcsnn.network.grid import Grid
 from hpcsnn.network.population import Population
 from hpcsnn.network.projection import Projection
@@ -108,6 +108,7 @@ class Network:
         capacity: int | None = None,
         rows_grow: bool = True,
         record_events: bool = False,
+        dendritic_delay_ms: float = 0.0,
     ) -> Projection:
         """Declare a projection.
 
@@ -119,15 +120,17 @@ class Network:
             receptor: what a spike does at the target, such as ``ExponentialConductance(tau_ms=5)``.
             weight: weight of every synapse at its birth (a listed weight takes precedence).
             synapse: static (default) or plastic synapses.
-            delay_ms: one step (default) or more, a whole number of them; or a distribution: every synapse has a delay
-                of its own, rounded to steps, which depends on its two neurons and the seed alone. See
-                `hpcsnn.network.delays` for what it means.
+            delay_ms: the axonal delay, from a presynaptic spike to the synapse: one step (default) or more, a whole
+                number of them; or a distribution: every synapse has a delay of its own, rounded to steps, which depends
+                on its two neurons and the seed alone. See `hpcsnn.network.delays` for what it means.
             rewiring: rule of structural plasticity; None keeps the wiring.
             capacity: synapses a target has room for at the start, rounded up to a power of two; default: what the
                 first wiring needs.
             rows_grow: rows double when one is full; if False, what does not fit in `capacity` is refused, counted and
                 warned about.
             record_events: keep every formation and elimination for `Simulation.events`.
+            dendritic_delay_ms: from the synapse to the soma, and back: 0 (default) or a whole number of steps. What a
+                spike brings arrives after `delay_ms` and this; the synapse sees a postsynaptic spike this much later.
 
         Raises:
             ConfigurationError: anything that does not fit; the message names the field, the value and what is allowed.
@@ -172,6 +175,7 @@ class Network:
         else:
             given_ms = self.dt_ms if delay_ms is None else delay_ms
             delay_steps = whole_steps(f"{where}.delay_ms", given_ms, self.dt_ms, least=1)
+        dendritic_steps = whole_steps(f"{where}.dendritic_delay_ms", dendritic_delay_ms, self.dt_ms)
         if capacity is not None:
             capacity = whole_number(f"{where}.capacity", capacity, Limits(minimum=1))
         if capacity is None and not rows_grow:
@@ -180,7 +184,8 @@ class Network:
         projection = Projection(
             name, ends["source"], ends["target"], connector, receptor, synapse, weight,
             delays.distribution if delays else delay_steps * self.dt_ms, delay_steps, rewiring, capacity, rows_grow,
-            record_events, delays,
+            record_events, delays, dendritic_steps * self.dt_ms, dendritic_steps,
+            input_ring(where, delays, dendritic_steps),
         )  # fmt: skip
         check_projection(where, projection, self.dt_ms)
         self.projections[name] = projection
@@ -206,7 +211,7 @@ class Network:
         return [projection for projection in self.projections.values() if projection.source is population]
 
     def min_delay_steps(self) -> int:
-        """Steps between exchanges of spikes: the smallest delay (1 without projections).
+        """Steps between exchanges of spikes: the smallest axonal delay (1 without projections).
 
         Fewer where the spikes of so many steps could be more than 32 bits tell apart.
         """
@@ -239,9 +244,10 @@ class Network:
         return self.steps(projection.rewiring.values[rule.select.looks_back_ms]) + self.min_delay_steps()
 
     def steps_kept(self, population: Population) -> int:
-        """Steps whose spikes may still be needed: by the longest delay from here, or a rule that looks back.
+        """Steps whose spikes may still be needed: by the longest axonal delay from here, a rule that looks back, or
+        synapses onto here that see a spike only after their dendritic delay.
 
         Of delays that differ within a projection, the smallest counts: after it, input is in flight and not the spike.
         """
-        outgoing = self.outgoing(population)
-        return max([1, *(max(projection.delay_steps, self.steps_looked_back(projection)) for projection in outgoing)])
+        sent = (max(each.delay_steps, self.steps_looked_back(each)) for each in self.outgoing(population))
+        return max([1, *sent, *(each.steps_looked_back_at_targets for each in self.incoming(population))])

@@ -77,7 +77,7 @@ def entries_on_disk(array: NeuronArray, values: NDArray[Any], step: int) -> dict
         traces = values.view(TRACE)
         return {f"{array.path}.{part}": traces[part] for part in ("value", "last")}
     if array.projection is not None and array.field.name == "input":
-        assert array.projection.delays is not None
-        ahead = array.projection.delays.ahead(values, step)
+        assert array.projection.input_ring is not None
+        ahead = array.projection.input_ring.ahead(values, step)
         return {f"{array.path}/{k}": one for k, one in enumerate(ahead)}
     return {array.path: values}

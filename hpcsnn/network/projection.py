@@ -15,7 +15,7 @@ from hpcsnn.models.distance_profiles import expected_within
 from hpcsnn.models.parameters import Distribution
 from hpcsnn.models.rewiring.rule import RewiringRule
 from hpcsnn.models.synapses import ReceptorModel, SpikeTrace, SynapseModel
-from hpcsnn.network.delays import DELAY_STEPS, DrawnDelays
+from hpcsnn.network.delays import DELAY_STEPS, DrawnDelays, InputRing
 from hpcsnn.network.population import Population
 
 # Fixed-point input keeps at least this many bits below the largest weight, else it is 64 bits wide.
@@ -29,7 +29,8 @@ _OWED = Variable("owed", 0, "synapses", "int", "synapses that are still to be re
 class Projection:
     """Synapses from one population to another; see `Network.add_projection`.
 
-    ``delay_steps`` is the smallest delay of any synapse, ``delays`` how they differ, if they do.
+    ``delay_steps`` is the smallest axonal delay of any synapse, ``delays`` how they differ, if they do;
+    ``dendritic_steps`` the dendritic delay, and ``input_ring`` where input waits that does not arrive at once.
     """
 
     name: str
@@ -46,6 +47,9 @@ class Projection:
     rows_grow: bool
     record_events: bool = False
     delays: DrawnDelays | None = None
+    dendritic_delay_ms: float = 0.0
+    dendritic_steps: int = 0
+    input_ring: InputRing | None = None
 
     @property
     def models(self) -> dict[str, Configured[Model]]:
@@ -167,6 +171,17 @@ class Projection:
     def post_traces(self) -> tuple[SpikeTrace, ...]:
         """Of each target's spikes."""
         return self.synapse.model.post_traces + (self.rule.target_traces if self.rule else ())
+
+    @property
+    def late_post_traces(self) -> tuple[SpikeTrace, ...]:
+        """Those that go up when the spike is back at the synapses; the others, a rule's own, are at the neuron."""
+        return self.synapse.model.post_traces if self.dendritic_steps else ()
+
+    @property
+    def steps_looked_back_at_targets(self) -> int:
+        """Steps whose postsynaptic spikes its synapses have yet to see."""
+        model = self.synapse.model
+        return 1 + self.dendritic_steps if model.on_post_spike or model.post_traces else 0
 
 
 def _whole_amount(weight: float, bits: int) -> int:

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from typing import Any
 
-from hpcsnn.configuration.files import load_configuration
+from hpcsnn.configuration.files import load_configuration, parse_configuration
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import ConfigurationError, StorageError
 from hpcsnn.storage.checkpoints import Checkpoint, committed
@@ -41,7 +41,9 @@ def prepare_resume(directory: RunDirectory, until_ms: float | None, from_step: i
     overrides = [] if until_ms is None else [f"duration_ms={until_ms!r}"]
     configuration = load_configuration(directory.configuration, overrides)
     checkpoint, manifest, warnings = _choose(directory, from_step)
-    changed = _differences(manifest["configuration"], configuration.resolved())
+    # Keys that are newer than the checkpoint have there what they default to, and mean that there was none.
+    before = parse_configuration(manifest["configuration"], directory.path).resolved()
+    changed = _differences(before, configuration.resolved())
     if changed:
         field, before, now = changed[0]
         raise ConfigurationError(

@@ -11,7 +11,8 @@ Layout (``ny, nx`` a population's grid, cut into shards, each written by one ran
     projections/J/synapse/source, VAR   (shards, room) the synapses of each shard of that grid: neuron after neuron, row
                                 by row of the shard, sources (ids) ascending, as many as ``in_degree`` says
     projections/J/receptor/VAR  (ny, nx)
-    projections/J/input_in_flight/K     (ny, nx) where delays differ: input that arrives K steps on, in fixed point
+    projections/J/input_in_flight/K     (ny, nx) where delays differ or are dendritic: input that arrives K steps on, in
+                                fixed point
     projections/J/pre|post/TRACE.value, TRACE.last      (ny, nx) of the source or target population
     projections/J/rule/source|target/VAR                (ny, nx) variables of the rule of rewiring, likewise
 

@@ -22,7 +22,7 @@ KERNEL update_{{ population.name }}(Network* net) {
 //% endfor
 //% for projection in population.incoming
     {{ projection.input_type }}* {{ projection.name }}_input_of = net->projections.{{ projection.name }}.input;
-//% if projection.delays
+//% if projection.input_ring
     {{ projection.name }}_input_of +=
         (int64)((uint32)step & net->projections.{{ projection.name }}.input_mask) * n_neurons;
 //% endif
@@ -98,7 +98,7 @@ KERNEL update_{{ population.name }}(Network* net) {
                 }
                 emit(net, population, neuron);
 //% for projection in population.incoming
-//% for trace in projection.post_traces
+//% for trace in projection.post_traces if trace not in projection.late_post_traces
                 {
                     auto& projection = net->projections.{{ projection.name }};
                     Trace& trace = projection.post_{{ trace.name }}[neuron];

@@ -16,10 +16,19 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
     {{ projection.input_type }}* input = projection.input;
 //% if projection.delays
     // Where in the ring of input it arrives that a synapse with no delay at all would bring.
+//% if projection.dendritic
+    const uint32 first_arrival =
+        (uint32)(net->control->step - projection.delay_steps) + (uint32)projection.dendritic_steps;
+//% else
     const uint32 first_arrival = (uint32)(net->control->step - projection.delay_steps);
+//% endif
     const uint32 input_mask = projection.input_mask;
     const int64 n_targets = net->populations.{{ projection.target }}.n_own;
     const int* delay_steps_of = projection.synapse_delay_steps;
+//% elif projection.dendritic
+    // All of it arrives in one step.
+    const uint32 arrival = (uint32)net->control->step + (uint32)projection.dendritic_steps;
+    input += (int64)(arrival & projection.input_mask) * net->populations.{{ projection.target }}.n_own;
 //% endif
 //% for variable in variables
     {{ variable.ctype }}* {{ variable.name }}_of = projection.synapse_{{ variable.name }};
@@ -145,7 +154,12 @@ KERNEL postsynaptic_{{ projection.name }}(Network* net) {
     auto& projection = net->projections.{{ projection.name }};
     auto& target_population = net->populations.{{ projection.target }};
     const int seen = net->control->step - 1;
+//% if projection.dendritic
+    // The spikes that are back at the synapses by then.
+    const int slot = (seen - projection.dendritic_steps) & target_population.ring_mask;
+//% else
     const int slot = seen & target_population.ring_mask;
+//% endif
     const int n_spikes = target_population.own_count[slot];
     const int row_shift = projection.row_shift;
     const int* source_of = projection.source;
@@ -208,6 +222,27 @@ KERNEL postsynaptic_{{ projection.name }}(Network* net) {
             halt(net->control, NOT_FINITE, 0, 0, 0);
             return;
         }
+    }
+}
+//% endif
+
+//% if projection.late_post_traces
+// Post traces are the synapse's view: they go up when a spike is back at the synapses, one step before these handle it.
+KERNEL backpropagate_{{ projection.name }}(Network* net) {
+    if (net->control->halt) return;
+    auto& projection = net->projections.{{ projection.name }};
+    const auto& target_population = net->populations.{{ projection.target }};
+    const int step = net->control->step, slot = (step - projection.dendritic_steps) & target_population.ring_mask;
+    const int n_spikes = target_population.own_count[slot];
+    for (int spike = thread_first(); spike < n_spikes; spike += thread_stride()) {
+        const int target = target_population.ring[(int64)slot * target_population.n_known + spike];
+//% for trace in projection.late_post_traces
+        {
+            Trace& trace = projection.post_{{ trace.name }}[target];
+            trace.value = decayed(trace, step, projection.decay_{{ trace.name }}) + 1.0f;
+            trace.last = step;
+        }
+//% endfor
     }
 }
 //% endif

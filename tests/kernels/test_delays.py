@@ -1,4 +1,4 @@
-"""Delays that differ from synapse to synapse: when spikes arrive, how delays are drawn, and what may not matter."""
+"""Delays, those that differ between synapses and dendritic ones: when spikes arrive, and what may not matter."""
 
 from __future__ import annotations
 
@@ -23,14 +23,24 @@ QUICK = HostDevice(("-O1",))
 GRID = Grid(8, 8)
 
 
-def test_a_spike_arrives_at_each_target_after_the_synapses_own_delay():
+@pytest.mark.parametrize("dendritic", [0, 1, 9])
+def test_a_spike_arrives_at_each_target_after_the_synapses_own_delay(dendritic):
     """One spike and 50 targets that add up what comes: the input of each changes in one step, the documented one."""
     n, spike_step = 50, 10
     network = Network(seed=4)
     network.add_population("one", 1, models.SpikeArray(neurons=[0, 0], times_ms=[1.0, 1.2]))
     counter = models.NeuronModel("counter", "", state=(models.Variable("total"),), update="total += input_current;")
     network.add_population("cells", n, counter())
-    network.add_projection("s", "one", "cells", models.AllToAll(), Pulse(), 0.25, delay_ms=Uniform(0.5, 3.0))
+    network.add_projection(
+        "s",
+        "one",
+        "cells",
+        models.AllToAll(),
+        Pulse(),
+        0.25,
+        delay_ms=Uniform(0.5, 3.0),
+        dendritic_delay_ms=0.1 * dendritic,
+    )
     simulation = Simulation(network, device=QUICK)
     synapses = simulation.synapses("s")
     delays = dict(zip(synapses["post"].tolist(), synapses["delay_steps"].tolist(), strict=True))
@@ -38,7 +48,8 @@ def test_a_spike_arrives_at_each_target_after_the_synapses_own_delay():
     assert len(set(delays.values())) > 15
     for step in range(60):
         simulation.run(0.1)
-        expected = [0.25 * sum(step >= at + delays[i] for at in (spike_step, spike_step + 2)) for i in range(n)]
+        spikes = (spike_step + dendritic, spike_step + 2 + dendritic)
+        expected = [0.25 * sum(step >= at + delays[i] for at in spikes) for i in range(n)]
         assert simulation.neurons("cells")["total"].tolist() == expected, step
 
 
@@ -102,8 +113,9 @@ def test_delays_follow_their_distribution(delay_ms, first, last, cumulative):
         assert means.std() < 1.3 * drawn.std() / np.sqrt(n)
 
 
-def test_a_busy_network_bit_by_bit():
-    network = busy(capacity=1)
+@pytest.mark.parametrize("delays", [{}, {"dendritic_ms": 1.3}, {"delay_ms": 0.3, "own_ms": 0.1, "dendritic_ms": 0.7}])
+def test_a_busy_network_bit_by_bit(delays):
+    network = busy(capacity=1, **delays)
     simulation, oracle = Simulation(network, device="cpu", tile=2), Oracle(network)
     assert_same(network, simulation, oracle)
     before = set(zip(*(oracle.synapses("own")[end].tolist() for end in ("pre", "post")), strict=True))
@@ -119,6 +131,7 @@ def test_a_busy_network_bit_by_bit():
         ahead = simulation.state.input_in_flight(name)
         ids = simulation.placements["cells"].global_id
         assert sum(np.count_nonzero(values) for values in ahead) > 20
+        assert len(ahead) == network.projections[name].input_ring.n_ahead
         for k, values in enumerate(ahead):
             expected = oracle.input[name].get(oracle.step + k, [0] * GRID.size)
             np.testing.assert_array_equal(values, np.array(expected)[ids])
@@ -128,9 +141,12 @@ SPREADS = st.sampled_from([0.4, Uniform(0.1, 0.9), Uniform(1.0, 3.3), Normal(0.5
 
 
 @settings(max_examples=12)
-@given(SPREADS, SPREADS, st.integers(0, 2**64 - 1), st.sampled_from([1, 4, 8]), st.sampled_from([None, 2]))
-def test_random_delays_bit_by_bit(drive_ms, own_ms, seed, tile, capacity):
-    network = busy(drive_ms, own_ms, seed, capacity)
+@given(
+    SPREADS, SPREADS, st.sampled_from([0.0, 0.1, 1.9]), st.integers(0, 2**64 - 1), st.sampled_from([1, 4, 8]),
+    st.sampled_from([None, 2]),
+)  # fmt: skip
+def test_random_delays_bit_by_bit(drive_ms, own_ms, dendritic_ms, seed, tile, capacity):
+    network = busy(drive_ms, own_ms, seed, capacity, dendritic_ms)
     simulation, oracle = Simulation(network, device=QUICK, tile=tile), Oracle(network)
     for n_steps in (13, 80):
         simulation.run(0.1 * n_steps)
@@ -189,6 +205,9 @@ def test_the_digest_feels_input_in_flight():
 def test_kernels_with_delays_compile_for_gpus(compute_capability):
     source = generate(busy(), 2).kernels
     assert "int* synapse_delay_steps;" in source
+    assert "dendritic" not in source
+    for dendritic in (busy(dendritic_ms=0.5), busy(0.3, 0.1, dendritic_ms=0.5)):
+        assert "fma.rn.f32" not in ptx_of(generate(dendritic, 2).kernels, compute_capability)
     assert "fma.rn.f32" not in ptx_of(source, compute_capability)
     assert "delay_steps_of" not in generate(busy(0.3, 0.1), 2).kernels
 

@@ -98,6 +98,9 @@ def test_the_estimate_is_exact_where_degrees_are_known():
     )  # fmt: skip
     listed = models.ExplicitList(pre=[0, 1, 2, 0], post=[5, 5, 5, 6], weight=[0.1] * 4)
     network.add_projection("listed", "a", "b", listed, receptor, 0.1, capacity=9)
+    network.add_projection(
+        "far", "a", "b", models.OneToOne(), receptor, 0.1, models.AdditiveSTDP(), dendritic_delay_ms=2.5
+    )
     simulation = Simulation(network, device=HostDevice(("-O1",)))
     assert estimate(network, 8, 0, 1).n_bytes == simulation.state.n_bytes()
 

@@ -77,6 +77,7 @@ DELAYS = st.sampled_from([0.1, 0.2, 0.7, 1.2])
 # Numbers that float32 holds.
 WEIGHTS = st.floats(-1, 1, width=32, allow_subnormal=False)
 WEIGHTS_PLASTIC = st.floats(0, 0.1875, width=32, allow_subnormal=False)
+DENDRITIC_DELAYS = st.sampled_from([0.0, 0.0, 0.1, 0.8])
 
 
 @st.composite
@@ -143,6 +144,7 @@ def networks(draw):
             draw(WEIGHTS_PLASTIC if plastic else WEIGHTS),
             models.AdditiveSTDP() if plastic else models.Static(),
             delay_ms=draw(DELAYS), rewiring=rule, capacity=draw(st.sampled_from([None, 1, 3])),
+            dendritic_delay_ms=draw(DENDRITIC_DELAYS),
         )  # fmt: skip
     return network
 

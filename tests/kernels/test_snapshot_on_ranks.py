@@ -21,7 +21,7 @@ def network():
     made.add_population("few", Grid(6, 5), models.LIF(), {"V_mV": models.Normal(-60, 3)})
     made.add_projection(
         "onto_few", "many", "few", models.FixedProbability(p=0.4), models.ExponentialCurrent(), 0.1,
-        models.AdditiveSTDP(), delay_ms=models.Uniform(0.5, 1.5),
+        models.AdditiveSTDP(), delay_ms=models.Uniform(0.5, 1.5), dendritic_delay_ms=0.7,
     )  # fmt: skip
     return made
 

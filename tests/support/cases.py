@@ -15,12 +15,15 @@ TEN_STEPS = {"projections__ff__delay_ms": 1.0, "projections__lat__delay_ms": 1.0
 SCALE_1_DELAYED = (TEN_STEPS, {}, 60_000.0)
 SCALE_4_DELAYED = ({"scale": 4, **TEN_STEPS}, {}, 2_000.0)
 MIXED_DELAYS = ({"projections__ff__delay_ms": 0.7, "projections__lat__delay_ms": 2.3}, {}, 1_000.0)
+DENDRITIC = {"projections__ff__dendritic_delay_ms": 1.1, "projections__lat__dendritic_delay_ms": 2.0}
+DENDRITIC_DELAYS = ({**DENDRITIC, "projections__lat__delay_ms": 0.3}, {}, 1_000.0)
 CASES = {
     "scale 1": SCALE_1,
     "scale 4": SCALE_4,
     "scale 1, 1 ms": SCALE_1_DELAYED,
     "scale 4, 1 ms": SCALE_4_DELAYED,
     "mixed delays": MIXED_DELAYS,
+    "dendritic delays": DENDRITIC_DELAYS,
 }
 
 

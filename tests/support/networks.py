@@ -122,6 +122,7 @@ def busy(
     own_ms: Any = Normal(1.0, 0.4),  # noqa: B008
     seed: int = 7,
     capacity: int | None = None,
+    dendritic_ms: float = 0.0,
 ) -> Network:
     """Two projections with delays of their own, one of them plastic, both rewired all the time."""
     network = Network(seed=seed)
@@ -131,11 +132,12 @@ def busy(
     rule = models.Bamford(p_max=0.6, sigma=1.5, attempts=60, block_side=4, every_ms=0.5, p_eliminate=0.5)
     gaussian, current = models.Gaussian(p_max=0.4, sigma=1.5), models.ExponentialCurrent(tau_ms=2.0)
     network.add_projection(
-        "drive", "noise", "cells", gaussian, current, 1.1, delay_ms=delay_ms, rewiring=rule, capacity=capacity
-    )
+        "drive", "noise", "cells", gaussian, current, 1.1, delay_ms=delay_ms, rewiring=rule, capacity=capacity,
+        dendritic_delay_ms=dendritic_ms,
+    )  # fmt: skip
     network.add_projection(
         "own", "cells", "cells", gaussian, models.ExponentialConductance(tau_ms=1.0), 0.1, models.AdditiveSTDP(),
-        delay_ms=own_ms, rewiring=rule, capacity=capacity,
+        delay_ms=own_ms, rewiring=rule, capacity=capacity, dendritic_delay_ms=dendritic_ms,
     )  # fmt: skip
     return network
 

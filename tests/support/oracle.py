@@ -162,6 +162,9 @@ class Oracle:
             steps += 1
         return steps
 
+    def dendritic_steps(self, projection: Any) -> int:
+        return round(projection.dendritic_delay_ms / self.dt)
+
     def _at_most(self, spread: Normal | Uniform, steps: int) -> float:
         """The chance of what rounds to at most so many steps."""
         middle = (steps + 0.5) * self.dt
@@ -199,6 +202,10 @@ class Oracle:
         for index, population in enumerate(populations.values()):
             if population.is_source:
                 self._source_spikes(index, population)
+        for projection in projections.values():
+            if projection.name in self.post:  # a spike comes back to the synapse after the dendritic delay
+                for post in self._spiked(projection.target.name, self.step - self.dendritic_steps(projection)):
+                    self.post[projection.name].spike(post, self.step)
         for index, projection in enumerate(projections.values()):
             if projection.rewiring is not None:
                 self._rewire(index, projection)
@@ -216,6 +223,7 @@ class Oracle:
                     continue
                 scaled = weights[pre, post] * scale
                 arrival = self.step - projection.delay_steps + self.delay_steps(index, projection, pre, post)
+                arrival += self.dendritic_steps(projection)
                 amounts = self.input[name].setdefault(arrival, [0] * projection.target.size)
                 amounts[post] += int(scaled + F(-0.5 if scaled < 0 else 0.5))
                 if name in self.post and self.post[name].last[post] != seen:
@@ -229,7 +237,7 @@ class Oracle:
         if name not in self.pre:
             return
         a_plus, w_max = F(projection.synapse.values["a_plus"]), F(projection.synapse.values["w_max"])
-        for post in self._spiked(projection.target.name, seen):
+        for post in self._spiked(projection.target.name, seen - self.dendritic_steps(projection)):
             for pre, its_post in list(weights):
                 if its_post == post and self.pre[name].last[pre] != seen:
                     weights[pre, post] = min(weights[pre, post] + a_plus * self.pre[name].at(pre, seen), w_max)
@@ -263,9 +271,6 @@ class Oracle:
         state["frozen_steps"] = np.where(fires, period, waits).astype(np.int32)
         for neuron in np.flatnonzero(fires).tolist():
             self.emitted[population.name][-1].append(neuron)
-            for projection in self.network.incoming(population):
-                if projection.name in self.post:
-                    self.post[projection.name].spike(neuron, self.step)
 
     # -- sources -------------------------------------------------------------------------------------------------------
 

@@ -29,11 +29,18 @@ def test_a_resolved_configuration_gives_the_same_delays():
 
 
 def test_memory_of_delays_is_counted():
-    def n_bytes(delay_ms):
-        return estimate(busy(delay_ms, 0.1), 8, 0, 1).n_bytes
+    def n_bytes(delay_ms, **more):
+        return estimate(busy(delay_ms, 0.1, **more), 8, 0, 1).n_bytes
 
     slots, row = 32, estimate(busy(0.3, 0.1), 8, 0, 1)
     assert n_bytes(Uniform(0.3, 2.0)) - row.n_bytes >= 4 * GRID.size * (slots - 1)
+    # 10 steps in the dendrite: rings of 16 for the input of each projection, and of 16 steps of spikes, not 2.
+    input_bytes = sum(
+        np.dtype(f"i{8 if one.input_scale()[0] == 'int64' else 4}").itemsize
+        for one in busy(0.3, 0.1).projections.values()
+    )
+    rings = GRID.size * (input_bytes * 15 + 4 * 14) + 2 * 4 * 14
+    assert n_bytes(0.3, dendritic_ms=1.0) - row.n_bytes == rings
 
 
 Named = models.SynapseModel("named", "", variables=(models.Variable("weight"), models.Variable("delay_steps")))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError
 from hpcsnn.models import Normal, Uniform
-from hpcsnn.network.delays import DrawnDelays, drawn_delays
+from hpcsnn.network.delays import InputRing, drawn_delays, input_ring
 
 DT_MS = 0.1
 
@@ -68,7 +68,7 @@ def test_a_uniform_delay_has_equal_chances(low, width):
 )
 def test_a_normal_ends_at_four_deviations_unless_it_says_where(given_ms, first, last):
     delays = drawn_delays("here", given_ms, DT_MS)
-    assert (delays.first_steps, delays.last_steps, delays.n_ahead) == (first, last, last - first)
+    assert (delays.first_steps, delays.last_steps) == (first, last)
     assert sum(chances(delays).values()) == 1
 
 
@@ -93,13 +93,35 @@ def test_ends_that_cannot_be_are_named(given_ms, message):
 @settings(max_examples=40)
 @given(st.integers(0, 20), st.integers(0, 100), st.integers(1, 4))
 def test_input_waits_in_a_ring_that_has_a_place_for_every_step_to_come(n_ahead, step, n_neurons):
-    delays = DrawnDelays(Uniform(1, 2), 3, np.zeros(n_ahead, dtype=np.uint64))
-    assert delays.slots & (delays.slots - 1) == 0
-    assert n_ahead < delays.slots <= max(1, 2 * n_ahead), "one more is cleared while others wait"
-    ring = np.arange(delays.slots * n_neurons)
-    ahead = delays.ahead(ring, step)
+    ring = InputRing(n_ahead)
+    assert ring.slots & (ring.slots - 1) == 0
+    assert n_ahead < ring.slots <= max(1, 2 * n_ahead), "one more is cleared while others wait"
+    held = np.arange(ring.slots * n_neurons)
+    ahead = ring.ahead(held, step)
     assert len(ahead) == n_ahead
     for k, values in enumerate(ahead):
-        slot = (step + k) % delays.slots
+        slot = (step + k) % ring.slots
         assert values.tolist() == [slot * n_neurons + neuron for neuron in range(n_neurons)]
-        assert np.shares_memory(values, ring)
+        assert np.shares_memory(values, held)
+
+
+@pytest.mark.parametrize(
+    ("delay_ms", "dendritic_steps", "n_ahead"),
+    [(None, 0, None), (None, 5, 5), (Uniform(1, 1), 0, 0), (Uniform(1, 3), 0, 20), (Uniform(1, 3), 7, 27)],
+)
+def test_input_is_ahead_by_what_delays_differ_and_the_dendritic_one(delay_ms, dendritic_steps, n_ahead):
+    delays = None if delay_ms is None else drawn_delays("here", delay_ms, DT_MS)
+    ring = input_ring("here", delays, dendritic_steps)
+    assert (None if ring is None else ring.n_ahead) == n_ahead
+
+
+def test_input_that_would_be_on_its_way_for_too_long_is_refused():
+    assert input_ring("here", None, 2**16).slots == 2**17
+    delays = drawn_delays("here", Uniform(1, 11), DT_MS)
+    assert input_ring("here", delays, 2**16 - 100).n_ahead == 2**16
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^here\.dendritic_delay_ms: 65437 steps are not allowed beside the 100 from the smallest to the "
+        r"largest delay_ms; at most 65536 together",
+    ):
+        input_ring("here", delays, 2**16 - 99)

@@ -86,6 +86,19 @@ def test_spikes_are_exchanged_every_smallest_and_kept_for_the_longest_delay():
     assert network.steps_kept(b) == 9, "after the smallest of them input is on its way, and the spike not needed"
 
 
+def test_spikes_are_kept_until_they_are_back_at_plastic_synapses():
+    network = declared()
+    a, b = network.populations["a"], network.populations["b"]
+    connected(network, "fixed", dendritic_delay_ms=9.0)
+    assert (network.steps_kept(a), network.steps_kept(b)) == (1, 1), "static synapses do not look"
+    plastic = connected(network, "plastic", synapse=models.AdditiveSTDP(w_max=2.0), dendritic_delay_ms=3.0)
+    assert (plastic.dendritic_steps, plastic.dendritic_delay_ms) == (30, pytest.approx(3.0))
+    assert (network.steps_kept(a), network.steps_kept(b)) == (1, 31)
+    assert network.min_delay_steps() == 1, "ranks exchange as often as the axonal delay asks for"
+    with pytest.raises(ConfigurationError, match=r"^projections\.x\.dendritic_delay_ms: 0\.25 is .*0\.2 or 0\.3"):
+        connected(network, "x", dendritic_delay_ms=0.25)
+
+
 def test_a_rule_that_looks_back_keeps_spikes_longer():
     network = declared()
     rule = models.rewiring.LastToFire(p_max=0.5, sigma=1.0, block_side=4, recent_ms=12.0)

@@ -124,32 +124,35 @@ def test_what_is_written_to_an_entry_on_disk_is_in_the_array(network, step):
         assert whole.sum() == changed, "two views share bytes"
 
 
-def delayed(n, low_ms, high_ms):
+def delayed(n, low_ms, high_ms, dendritic_ms):
     network = Network(seed=1, dt_ms=0.1)
     network.add_population("a", n, models.LIF())
     network.add_projection(
-        "aa", "a", "a", models.OneToOne(), models.DeltaCurrent(), 1.0, delay_ms=models.Uniform(low_ms, high_ms)
-    )
+        "aa", "a", "a", models.OneToOne(), models.DeltaCurrent(), 1.0, delay_ms=models.Uniform(low_ms, high_ms),
+        dendritic_delay_ms=dendritic_ms,
+    )  # fmt: skip
     (array,) = [one for one in neuron_arrays(network, network.populations["a"]) if one.name == "aa.input"]
-    return network.projections["aa"].delays, array
+    return network.projections["aa"].input_ring, array
 
 
 @settings(max_examples=60)
-@given(st.integers(1, 6), st.integers(1, 40), st.integers(0, 40), st.integers(0, 10**6))
-def test_input_on_its_way_is_stored_by_how_far_it_is_ahead(n, first, more, step):
-    delays, array = delayed(n, 0.1 * first, 0.1 * (first + more))
-    assert delays.n_ahead == more
+@given(st.integers(1, 6), st.integers(1, 40), st.integers(0, 40), st.integers(0, 10), st.integers(0, 10**6))
+def test_input_on_its_way_is_stored_by_how_far_it_is_ahead(n, first, spread, dendritic, step):
+    input_ring, array = delayed(n, 0.1 * first, 0.1 * (first + spread), 0.1 * dendritic)
+    more = spread + dendritic
+    assert input_ring.n_ahead == more
     # What arrives at neuron i in step s is 1000 s + i, for the steps that input can be on its way to; -1 elsewhere.
-    ring = np.full(delays.slots * n, -1)
+    ring = np.full(input_ring.slots * n, -1)
     for arrival in range(step, step + more):
-        ring[(arrival % delays.slots) * n : (arrival % delays.slots + 1) * n] = 1000 * arrival + np.arange(n)
+        slot = arrival % input_ring.slots
+        ring[slot * n : (slot + 1) * n] = 1000 * arrival + np.arange(n)
     entries = entries_on_disk(array, ring, step)
     assert list(entries) == [f"projections/aa/input_in_flight/{k}" for k in range(more)]
     for k, entry in enumerate(entries.values()):
         assert entry.tolist() == [1000 * (step + k) + neuron for neuron in range(n)]
     # A slot is free for the step that none can be on its way to yet.
-    assert delays.slots > more
-    assert (ring == -1).sum() == (delays.slots - more) * n
+    assert input_ring.slots > more
+    assert (ring == -1).sum() == (input_ring.slots - more) * n
 
 
 def test_both_halves_of_a_trace_are_stored_as_what_they_are():

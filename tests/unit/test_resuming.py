@@ -15,7 +15,7 @@ from hpcsnn.storage.run_directory import RunDirectory
 STEPS = (100, 200, 300)
 
 
-def checkpointed(directory, configuration, step, segments):
+def checkpointed(directory, resolved, step, segments):
     partial = directory.checkpoints / f"{step}.partial"
     partial.mkdir(parents=True)
     (partial / "state").write_text(f"at {step}")
@@ -23,7 +23,7 @@ def checkpointed(directory, configuration, step, segments):
         (directory.records / name).mkdir(parents=True, exist_ok=True)
         (directory.records / name / "spikes").write_text(name)
     records = checksums(directory.records, files_below(directory.records))
-    checkpoint = commit(directory.path, step, partial, {}, configuration.resolved(), list(segments), records)
+    checkpoint = commit(directory.path, step, partial, {}, resolved, list(segments), records)
     directory.link_network(checkpoint.network_path)
 
 
@@ -37,7 +37,7 @@ def run(tmp_path):
     segments = []
     for step in STEPS:
         segments.append(segment_name(step - 100, step))
-        checkpointed(directory, configuration, step, segments)
+        checkpointed(directory, configuration.resolved(), step, segments)
     return directory
 
 
@@ -49,6 +49,21 @@ def damage(run, step):
 def rewrite(run, **changes):
     configuration = yaml.safe_load(run.configuration.read_text())
     run.configuration.write_text(yaml.safe_dump({**configuration, **changes}, sort_keys=False))
+
+
+def test_keys_that_are_newer_than_the_checkpoint_have_their_defaults(run):
+    """A run that was written before a key was known goes on with the default, and with nothing else."""
+    resolved = load_configuration(run.configuration).resolved()
+    assert resolved["projections"]["ff"].pop("dendritic_delay_ms") == 0
+    checkpointed(run, resolved, 400, [segment_name(step - 100, step) for step in STEPS])
+    assert prepare_resume(run, None, None).checkpoint.step == 400
+    projections = yaml.safe_load(run.configuration.read_text())["projections"]
+    projections["ff"]["dendritic_delay_ms"] = 1.0
+    rewrite(run, projections=projections)
+    with pytest.raises(
+        ConfigurationError, match=r"^projections\.ff\.dendritic_delay_ms: 0\.0 in the checkpoint, 1\.0 in"
+    ):
+        prepare_resume(run, None, None)
 
 
 def test_the_newest_checkpoint_is_taken_and_nothing_removed(run):

@@ -17,7 +17,10 @@ from support.random_networks import networks
 from support.rules import Tended, Wanderer
 
 # One step, as ARCHITECTURE.md has it, and an update of a rule, as `RewiringRule` has it.
-STEP = ("begin_step", "window", "deliver", "postsynaptic", "update", "spike", EXCHANGE, "rewiring", "end_step")
+STEP = (
+    *("begin_step", "window", "deliver", "postsynaptic", "backpropagate", "update", "spike"),
+    *(EXCHANGE, "rewiring", "end_step"),
+)
 UPDATE = (
     *("tally", "sources", "share", "targets", "visit_synapses", "draw_attempts", "rewire"),
     *("per_target", "form_hooked", "clear_tries", "replace", "meet"),
@@ -67,6 +70,8 @@ def test_everyone_has_the_stages_that_its_model_needs(network, n_ranks):
             expected.add(("trace", name))
         if projection.synapse.model.on_post_spike:
             expected.add(("postsynaptic", name))
+        if projection.synapse.model.post_traces and projection.dendritic_delay_ms:
+            expected.add(("backpropagate", name))
     stages = schedule(network, n_ranks)
     found = [split(stage, network) for stage in stages]
     assert {one for one in found if place(one[0]) != "rewiring"} == expected
@@ -95,7 +100,13 @@ def test_a_stage_names_numbers_that_are_in_the_struct(network, n_ranks):
 def test_triggers_and_phases(network, n_ranks):
     stages = schedule(network, n_ranks)
     phases = {"window": "neurons", "deliver": "delivery", "postsynaptic": "plasticity", "update": "neurons"}
-    phases |= {"spike": "neurons", EXCHANGE: "exchange", "rewiring": "rewiring", "begin_step": "neurons"}
+    phases |= {
+        "backpropagate": "plasticity",
+        "spike": "neurons",
+        EXCHANGE: "exchange",
+        "rewiring": "rewiring",
+        "begin_step": "neurons",
+    }
     for stage in stages[:-1]:
         kind, owner = split(stage, network)
         assert stage.phase == phases[place(kind)]

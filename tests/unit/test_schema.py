@@ -71,6 +71,21 @@ def test_delays_are_a_number_a_distribution_or_one_step():
         assert resolved == (said if isinstance(said, dict) else pytest.approx(meant))
 
 
+def test_a_dendritic_delay_is_none_or_whole_steps():
+    for said, meant in ((None, 0.0), (0, 0.0), (1.3, 1.3)):
+        configuration = parse_configuration(with_projection(**({} if said is None else {"dendritic_delay_ms": said})))
+        assert configuration.network().projections["p"].dendritic_delay_ms == pytest.approx(meant)
+        assert configuration.resolved()["projections"]["p"]["dendritic_delay_ms"] == pytest.approx(meant)
+    for wrong, allowed in (
+        (-1, "steps of 0.1 ms: 0 "),
+        (0.04, "steps of 0.1 ms: 0 or 0.1 "),
+        (6553.7, "65537 steps are not"),
+    ):
+        with pytest.raises(ConfigurationError) as error:
+            parse_configuration(with_projection(dendritic_delay_ms=wrong)).network()
+        assert "projections.p.dendritic_delay_ms: " in str(error.value) and allowed in f"{error.value} "
+
+
 def test_names_become_models_and_models_names():
     for spec in ("lif", {"lif": None}, {"lif": {}}, {"lif": {"tau_m_ms": 20}}):
         assert configured("model", "here", spec).described() == LIF().described()

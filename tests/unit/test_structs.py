@@ -88,6 +88,7 @@ def test_a_network_of_other_sizes_and_numbers_has_the_same_text():
     for name, value in (
         ("populations.target.model.lif.tau_m_ms", "{uniform: {low: 10, high: 20}}"),
         ("projections.ff.delay_ms", "{uniform: {low: 0.1, high: 2}}"),
+        ("projections.ff.dendritic_delay_ms", 0.1),
     ):
         assert network_struct(topographic_map(**{name: value})).text() != network_struct(topographic_map()).text()
 
