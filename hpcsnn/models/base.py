@@ -26,6 +26,7 @@ from hpcsnn.checked_numbers import LARGEST_WHOLE
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.chance_tables import threshold64
 from hpcsnn.models.parameters import Normal, Parameter, Uniform, described_distribution
+from hpcsnn.models.snippet_text import FUNCTIONS, check_snippet_names, given_names
 
 _MATH: dict[str, Any] = {name: getattr(math, name) for name in ("exp", "log", "sqrt", "floor", "ceil", "pi")} | {
     "round": round,
@@ -102,11 +103,15 @@ class Model:
     ``data`` names arguments that are arrays and not numbers (a list of spikes, of synapses); ``check(where, values)``
     may refuse a combination of values by raising ConfigurationError. Where ``OF_NEURONS`` is true, a parameter may also
     be a distribution or a list: one value per neuron. `KIND` is what the kind is called, `SEES` what its snippets may
-    use beside the model's own names.
+    use beside the model's own names and `FUNCTIONS`; names that are not free for other reasons are in `KEPT`, with why.
+
+    Raises:
+        ConfigurationError: a name that a snippet could not use for what it names; says which are taken.
     """
 
     KIND: ClassVar[str] = "model"
     SEES: ClassVar[tuple[str, ...]] = ()
+    KEPT: ClassVar[Mapping[tuple[str, str], str]] = {}
     OF_NEURONS: ClassVar[bool] = False
 
     name: str
@@ -117,6 +122,10 @@ class Model:
     data: Mapping[str, str] = field(default_factory=dict)
     check: Callable[[str, Mapping[str, Any]], None] | None = None
     source: str = ""
+
+    def __post_init__(self) -> None:
+        promised = {*self.SEES, *FUNCTIONS, "dt_ms"}  # derived constants see dt_ms of any model
+        check_snippet_names(self.name, self.KIND, given_names(self), promised, self.KEPT)
 
     def __call__(self, **values: Any) -> Configured[Self]:
         return self.configure(self.name, values)

@@ -18,30 +18,16 @@ from hpcsnn.models.stimuli import SourceModel
 from hpcsnn.network.delays import DELAY_STEPS
 from hpcsnn.network.projection import Projection
 
-# Names end up as identifiers in kernels; C++'s keywords would not compile.
-_RESERVED = {
-    *("alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch"),
-    *("char", "char16_t", "char32_t", "char8_t", "class", "co_await", "co_return", "co_yield", "compl", "concept"),
-    *("const", "const_cast", "consteval", "constexpr", "constinit", "continue", "decltype", "default", "delete"),
-    *("do", "double", "dynamic_cast", "else", "enum", "explicit", "export", "extern", "false", "float", "for"),
-    *("friend", "goto", "if", "inline", "int", "long", "mutable", "namespace", "new", "noexcept", "not", "not_eq"),
-    *("nullptr", "operator", "or", "or_eq", "private", "protected", "public", "register", "reinterpret_cast"),
-    *("requires", "return", "short", "signed", "sizeof", "static", "static_assert", "static_cast", "struct"),
-    *("switch", "template", "this", "thread_local", "throw", "true", "try", "typedef", "typeid", "typename", "union"),
-    *("unsigned", "using", "virtual", "void", "volatile", "wchar_t", "while", "xor", "xor_eq"),
-}
-
 
 def check_name(kind: str, name: str, taken: Container[str]) -> None:
-    """Refuse a name of a population or projection that is no identifier, or taken.
+    """Refuse a name of a population or projection that is no name of a file or a struct's member, or taken.
 
     Raises:
         ConfigurationError: names `kind` and the name.
     """
-    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in _RESERVED:
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise ConfigurationError(
-            f"{kind}: name {name!r} is not allowed; "
-            "use lower-case letters, digits and _, starting with a letter (no C++ keyword)"
+            f"{kind}: name {name!r} is not allowed; use lower-case letters, digits and _, starting with a letter"
         )
     if name in taken:
         raise ConfigurationError(f"{kind}: name {name!r} is used twice")

@@ -49,9 +49,12 @@ class Projection:
 
     @property
     def models(self) -> dict[str, Configured[Model]]:
-        """Its models, by what stands before the names of their constants and tables in kernels."""
-        of_all = {"synapse_": self.synapse, "receptor_": self.receptor, "connector_": self.connector}
-        return of_all if self.rewiring is None else {**of_all, "rewiring_": self.rewiring}
+        """Its models, by what stands before the names of their constants and tables in kernels.
+
+        No other member of the projection's struct begins so: a constant may be called like a variable of another model.
+        """
+        of_all = {"of_synapse_": self.synapse, "of_receptor_": self.receptor, "of_connector_": self.connector}
+        return of_all if self.rewiring is None else {**of_all, "of_rule_": self.rewiring}
 
     @property
     def reach_squared(self) -> int | None:
