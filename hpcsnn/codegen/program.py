@@ -14,9 +14,9 @@ import jinja2
 
 from hpcsnn.codegen.constants import constants_text, structs_text
 from hpcsnn.codegen.schedule import EXCHANGE, Stage, host_stage_kernels, rewiring_stages, schedule
+from hpcsnn.codegen.snippet_functions import bound_constants
 from hpcsnn.codegen.snippets import Snippet, SnippetBook, numbered
 from hpcsnn.codegen.structs import network_struct
-from hpcsnn.codegen.snippet_functions import bound_constants
 from hpcsnn.codegen.views import any_not_finite, population_view, stage_views
 from hpcsnn.network import Network
 from hpcsnn.shipped_files import kernel_folder

@@ -14,6 +14,7 @@ from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Configured, Variable
 from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.parameters import Normal, Uniform
+from hpcsnn.models.rewiring.promised_names import ANY_SLOT, ROW
 from hpcsnn.models.stimuli import SourceModel
 from hpcsnn.network.delays import DELAY_STEPS
 from hpcsnn.network.projection import Projection
@@ -181,9 +182,18 @@ def _check_rule(where: str, projection: Projection) -> None:
         if name not in variables:
             raise ConfigurationError(unknown_name(f"{where}: initial", name, variables))
     _check_neurons(where, projection)
+    for name in (*variables, *traces):
+        if name in ANY_SLOT or (rule.per_target and name in ROW):
+            taken = ", ".join(sorted({*ANY_SLOT, *(ROW if rule.per_target else ())}))
+            raise ConfigurationError(
+                f"{where}: does not go with the synapse {projection.synapse.name}, whose {name!r} has a name by which "
+                f"snippets of rules see something else: {taken}"
+            )
     own = [variable.name for variable in (*projection.source_variables, *projection.target_variables)]
+    in_per_target = [f"own_{variable.name}" for variable in rule.target_variables]
     constants = [name for name, _ in rule.constant_types()]
-    used = Counter([*variables, *traces, *own, *rule.sums, *constants, *rule.tables])
+    tables = [*rule.tables, *(f"n_{name}" for name in rule.tables)]
+    used = Counter([*variables, *traces, *own, *in_per_target, *rule.sums, *constants, *tables])
     twice = [name for name, times in used.items() if times > 1]
     if twice:
         raise ConfigurationError(

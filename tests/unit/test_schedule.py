@@ -114,7 +114,7 @@ def test_the_map_on_one_rank_and_on_several():
     alone = [stage.kernel for stage in schedule(network, 1)]
     together = [stage.kernel for stage in schedule(network, 2)]
     assert [kernel for kernel in together if kernel != EXCHANGE] == alone
-    assert together[together.index(EXCHANGE) - 1] == "spike_source"
+    assert together[together.index(EXCHANGE) - 1] == "spikes_source"
     assert together[together.index(EXCHANGE) + 1 :] == [
         *(f"{kernel}_{name}" for name in ("ff", "lat") for kernel in ("draw_attempts", "rewire")),
         "end_step",
@@ -191,7 +191,7 @@ def test_a_rule_that_waits_for_a_stimulus_is_in_the_step():
 
 def test_hosts_run_what_their_meeting_needs():
     """Sums for each sum, candidates where any pair may come, lists where synapses form from them, all of pairing."""
-    pairing = {"offers", "demands", "remove_surplus", "retract", "count_out_degree", "settle"}
+    pairing = {"offers", "demands", "drop_surplus", "retract", "count_out_degree", "settle"}
     expected = {
         "bamford": set(),
         "deep_r": {"draw_candidates", "form_proposed"},

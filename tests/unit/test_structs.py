@@ -125,7 +125,7 @@ def test_a_trace_is_what_numpy_reads():
         assert TRACE.fields[name] == (np.dtype(kind), getattr(Trace, name).offset)
 
 
-@pytest.mark.parametrize("path", ["", "exchange", "populations.target", "projections.ff"])
+@pytest.mark.parametrize("path", ["", "exchange", "population_target", "projection_ff"])
 def test_what_is_no_member_cannot_be_set(path):
     """Else a number that no kernel ever sees would pass for one that is set."""
     part = network_struct(topographic_map()).ctype()()

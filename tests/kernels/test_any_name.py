@@ -1,0 +1,205 @@
+"""Whatever a kernel calls its own things, a model may call its so too: it compiles, and each name means the model's."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from functools import cache
+
+import numpy as np
+import pytest
+
+from hpcsnn import ConfigurationError, Grid, Network, Simulation, models
+from hpcsnn.codegen.program import generate
+from hpcsnn.devices import HostDevice
+from hpcsnn.models import (
+    Connector,
+    Derived,
+    NeuronModel,
+    Pairing,
+    Parameter,
+    ReceptorModel,
+    RewiringRule,
+    SourceModel,
+    SpikeTrace,
+    SynapseModel,
+    Table,
+    Variable,
+)
+from hpcsnn.models.rewiring import ALL_SYNAPSES, UNIFORM, WEAKEST
+from hpcsnn.models.snippet_text import FUNCTIONS, KEYWORDS, MACROS, TYPES
+from hpcsnn.shipped_files import kernel_folder
+from support.networks import every_rule
+
+# Names that the tests themselves need; no kernel has them.
+OWN = ("zz_wrong", "zz_pre", "zz_post", "zz_tau", "zz_often")
+# Constants that kernels read by contract, whoever declares them.
+BY_CONTRACT = {"every_ms", "window_steps", "attempts", "block_side"}
+WHOLE = {"ctype": "int", "minimum": 0}
+EVERY = {"zz_often": Parameter(1, "", "", ctype="int", minimum=1)}
+SIDE, STEPS = 4, 12
+
+
+@cache
+def identifiers():
+    """Every word of the kernels and of what a program with all kinds of parts is made of."""
+    program = generate(every_rule(), 2)
+    files = [file.read_text() for file in kernel_folder().rglob("*") if file.is_file()]
+    texts = [*files, program.kernels, program.host_schedule]
+    words = {word for text in texts for word in re.findall(r"\b[A-Za-z_]\w*", text)}
+    assert {"k", "net", "at", "row", "target", "spike", "entry", "step", "goes", "why", "number", "population"} <= words
+    assert not words & set(OWN)
+    return sorted(words - BY_CONTRACT)
+
+
+def free(kind, attribute, one):
+    """The identifiers that a model of this kind may give to one of an attribute's; what is refused says why."""
+    names = []
+    for name in identifiers():
+        try:
+            kind("mine", "", **{attribute: one(name)}, **({"parameters": TAU} if "traces" in attribute else {}))
+        except ConfigurationError as error:
+            assert str(error).startswith("mine: the "), error
+            assert refused(kind, name), f"{name} is refused: {error}"
+        else:
+            names.append(name)
+    assert len(names) > 500
+    return names
+
+
+TAU = {"zz_tau": Parameter(1.0, "ms", "")}
+
+
+def refused(kind, name):
+    """Whether a name is promised to snippets of this kind, or C++'s or hpcsnn's own."""
+    taken = {*kind.SEES, *FUNCTIONS, "dt_ms", *KEYWORDS, *TYPES, *MACROS, *(kept for _, kept in kind.KEPT)}
+    return name in taken or "__" in name or name.lower().startswith("hpcsnn_") or re.match("_[A-Z]", name) is not None
+
+
+def constants(kind, what):
+    """A model's constants with all free names, and C++ that counts those that are not what they should be."""
+    if what == "parameters":
+        names = free(kind, what, lambda name: {name: Parameter(0, "", "", **WHOLE)})
+        given = {name: Parameter(number, "", "", **WHOLE) for number, name in enumerate(names)}
+        return {what: given}, "(0" + "".join(f" + ({name} != {n})" for n, name in enumerate(names)) + ")"
+    if what == "derived":
+        names = free(kind, what, lambda name: {name: Derived("0", "int")})
+        given = {name: Derived(f"{number}", "int") for number, name in enumerate(names)}
+        return {what: given}, "(0" + "".join(f" + ({name} != {n})" for n, name in enumerate(names)) + ")"
+    names = free(kind, what, lambda name: {name: Table("int", lambda _: np.zeros(1, np.int32))})
+    names = [name for name in names if not name.startswith("n_")]
+    given = {
+        name: Table("int", lambda _, number=number: np.array([0, number], np.int32))
+        for number, name in enumerate(names)
+    }
+    wrong = "".join(f" + ({name}[1] != {n}) + (n_{name} != 2)" for n, name in enumerate(names))
+    return {what: given}, f"(0{wrong})"
+
+
+def with_window(given):
+    """A source model needs a window."""
+    return {**given, "derived": {**given.get("derived", {}), "window_steps": Derived("4", "int")}}
+
+
+def rule_of(given, wrong, **more):
+    """A rule that puts what is wrong into all that it makes."""
+    given = {**given, "parameters": {**given.get("parameters", {}), **EVERY}}
+    return RewiringRule(
+        "mine", "", **given,
+        synapse_variables=(Variable("zz_pre", 0, "", "int"),),
+        source_variables=(Variable("zz_post", 0, "", "int"),),
+        target_variables=(Variable("zz_wrong", 0, "", "int"),),
+        update=f"zz_pre += 1 + 1000 * {wrong};",
+        update_source=f"zz_post += 1 + 1000 * {wrong};",
+        update_target=f"zz_wrong += 1 + 1000 * {wrong};",
+        per_target=f"own_zz_wrong += 1000 * {wrong}; row.find({wrong});",
+        sums={"zz_sum": f"1 + {wrong}"},
+        pairing=Pairing(
+            f"-1000 * {wrong}", f"-1000 * {wrong}", "zz_often", f"zz_post += 1000 * {wrong};",
+            f"zz_wrong += 1000 * {wrong};",
+        ),
+        reason=f"{wrong} ? 7 : 0", initial=f"0.5f + {wrong}", **more,
+    )()  # fmt: skip
+
+
+def network_of(what):
+    """Every kind of model with every free name as one of its `what`."""
+    network = Network(seed=1)
+    given, wrong = constants(SourceModel, what)
+    source = SourceModel(
+        "mine", "", **with_window(given), state=(Variable("zz_wrong", 0, "", "int"),),
+        on_window=f"const int zz_pre = {wrong};",
+        first_spike=f"zz_wrong += {wrong} + zz_pre; next_spike = step;",
+        next_spike=f"zz_wrong += {wrong}; next_spike = never;",
+    )  # fmt: skip
+    network.add_population("a", Grid(SIDE, SIDE), source())
+    given, wrong = constants(NeuronModel, what)
+    neuron = NeuronModel(
+        "mine", "", **given, state=(Variable("zz_wrong", 0, "", "int"), Variable("zz_post", 0, "", "int")),
+        update=f"const int zz_pre = {wrong}; zz_wrong += zz_pre;",
+        threshold=f"zz_pre + {wrong} == 0", reset=f"zz_post += 1 + 1000 * {wrong};",
+    )  # fmt: skip
+    network.add_population("b", Grid(SIDE, SIDE), neuron())
+    given, wrong = constants(Connector, what)
+    connector = Connector("mine", "", **given, connect=f"if ({wrong} == 0) connect(id);")
+    given, wrong = constants(ReceptorModel, what)
+    receptor = ReceptorModel(
+        "mine", "", **given, state=(Variable("zz_pre"),), update=f"zz_pre += {wrong} + (zz_wrong != 0);"
+    )
+    given, wrong = constants(SynapseModel, what)
+    parameters = {**given.get("parameters", {}), **TAU}
+    synapse = SynapseModel(
+        "mine", "", **{**given, "parameters": parameters},
+        variables=(Variable("weight"), Variable("zz_pre", 0, "", "int"), Variable("zz_post", 0, "", "int")),
+        pre_traces=(SpikeTrace("zz_tr", "zz_tau"),),
+        deliver=f"weight + {wrong}", on_pre_spike=f"zz_pre += 1 + 1000 * {wrong};",
+        on_post_spike=f"zz_post += 1 + 1000 * {wrong};",
+    )  # fmt: skip
+    network.add_projection("ab", "a", "b", connector(), receptor(), 0.25, synapse())
+    given, wrong = constants(RewiringRule, what)
+    rules = {
+        "visited": rule_of(given, wrong, select=ALL_SYNAPSES, eliminate=f"{wrong} ? 1.0f : 0.0f"),
+        "tried": rule_of(
+            given, wrong, form=f"{wrong} ? 0.0f : 1.0f", eliminate=f"{wrong} ? 1.0f : 0.0f",
+            select=dataclasses.replace(
+                UNIFORM.trying(WEAKEST), draw=f"source_x = x + {wrong}; source_y = ny - 1 - y;",
+                pick=f"tried = in_degree > 0 ? weakest() + {wrong} : -1; forming = found < 0;",
+            ),
+        ),
+    }  # fmt: skip
+    for name, rule in rules.items():
+        network.add_projection(
+            name, "a", "b", models.OneToOne(), models.DeltaCurrent(), 0.5, rewiring=configured(rule), record_events=True
+        )
+    return network
+
+
+def configured(rule):
+    """A rule with blocks that fit the grid, where all its other constants are as they are."""
+    if "block_side" not in rule.model.parameters:
+        return rule
+    return rule.model(block_side=SIDE, attempts=8)
+
+
+@pytest.mark.parametrize("what", ["parameters", "derived", "tables"])
+def test_a_constant_may_have_any_name_of_the_kernels(what):
+    simulation = Simulation(network_of(what), device=HostDevice(("-O0",)))
+    simulation.run(STEPS * 0.1)
+    assert (simulation.neurons("a")["zz_wrong"] == 0).all()
+    neurons = simulation.neurons("b")
+    assert (neurons["zz_wrong"] == 0).all()
+    assert (neurons["zz_post"] == STEPS).all(), "threshold and reset saw what they should in every step"
+    assert (neurons["ab.receptor.zz_pre"] == 0).all()
+    synapses = simulation.synapses("ab")
+    assert len(synapses["weight"]) == SIDE * SIDE
+    assert set(synapses["zz_pre"].tolist()) == {3}, "a spike in each window of four steps, and none was wrong"
+    assert set(synapses["zz_post"].tolist()) == {STEPS - 1}
+    for name in ("visited", "tried"):
+        rewired, events = simulation.synapses(name), simulation.events(name)
+        assert set(rewired["zz_pre"].tolist()) <= {0, 1}
+        assert set(rewired["weight"].tolist()) == {0.5}
+        assert (events[:, 3] == 0).all(), "nothing went"
+        neurons = simulation.neurons("b")
+        assert (neurons[f"{name}.target.zz_wrong"] == 1).all()
+        assert (simulation.neurons("a")[f"{name}.source.zz_post"] == 1).all()
+    assert len(simulation.events("tried")) > 0
