@@ -101,12 +101,12 @@ def check_snippet_names(
     seen: dict[str, str] = {}
     for what, name in named:
         wrong = f"{where}: the {what} {name!r} is not allowed; "
-        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
             raise ConfigurationError(f"{wrong}snippets are C++: use letters, digits and _, starting with a letter")
         if name in KEYWORDS:
             raise ConfigurationError(f"{wrong}it is a keyword of C++")
-        if "__" in name or re.match("_[A-Z]", name):
-            raise ConfigurationError(f"{wrong}C++ keeps names with __, and with _ before a capital, for compilers")
+        if "__" in name:
+            raise ConfigurationError(f"{wrong}C++ keeps names with __ for compilers")
         if name in TYPES or name in MACROS:
             raise ConfigurationError(
                 f"{wrong}hpcsnn has types and macros that are called {', '.join(sorted((*TYPES, *MACROS)))}"

@@ -191,7 +191,9 @@ KERNEL rewire_{{ projection.name }}(Network* net) {
                 (void)distance_squared;
                 {{- names.source_names() }}
                 if (chance({{ forming_number }}, {{ rule.functions.form.call }})) {
-                    if (!new_synapse_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.rewire }})) {
+                    const bool went_on =
+                        new_synapse_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.rewire }});
+                    if (!went_on) {
                         projection.attempts_done[block] = n - first;
                         return;
                     }

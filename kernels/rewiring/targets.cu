@@ -92,7 +92,9 @@ KERNEL form_hooked_{{ projection.name }}(Network* net) {
         for (; projection.n_proposed[target] > 0; --projection.n_proposed[target]) {
             const int64 last = (int64)target * {{ rule.proposals }} + projection.n_proposed[target] - 1;
             const int source = projection.hook_proposed[last];
-            if (!new_synapse_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.form_hooked }})) break;
+            const bool went_on =
+                new_synapse_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.form_hooked }});
+            if (!went_on) break;
         }
 }
 //% endif
@@ -161,7 +163,9 @@ KERNEL form_proposed_{{ projection.name }}(Network* net) {
             const int source = projection.proposed[n], in_degree = projection.in_degree[target];
             if (source < 0 || !reaches_{{ projection.name }}(net, source, target)) continue;
             if (find_{{ projection.name }}(net, row, in_degree, source) >= 0) continue;
-            if (!new_synapse_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.form_proposed }})) return;
+            const bool went_on =
+                new_synapse_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.form_proposed }});
+            if (!went_on) return;
             // None if it was refused.
             atomic_add(projection.n_formed, (int64)(projection.in_degree[target] - in_degree));
         }

@@ -33,8 +33,8 @@ from support.networks import every_rule
 
 # Names that the tests themselves need; no kernel has them.
 OWN = ("zz_wrong", "zz_pre", "zz_post", "zz_tau", "zz_often")
-# Constants that kernels read by contract, whoever declares them.
-BY_CONTRACT = {"every_ms", "window_steps", "attempts", "block_side"}
+# What kernels read by contract, whoever declares it.
+BY_CONTRACT = {"every_ms", "window_steps", "attempts", "block_side", "weight"}
 WHOLE = {"ctype": "int", "minimum": 0}
 EVERY = {"zz_often": Parameter(1, "", "", ctype="int", minimum=1)}
 SIDE, STEPS = 4, 12
@@ -73,7 +73,7 @@ TAU = {"zz_tau": Parameter(1.0, "ms", "")}
 def refused(kind, name):
     """Whether a name is promised to snippets of this kind, or C++'s or hpcsnn's own."""
     taken = {*kind.SEES, *FUNCTIONS, "dt_ms", *KEYWORDS, *TYPES, *MACROS, *(kept for _, kept in kind.KEPT)}
-    return name in taken or "__" in name or name.lower().startswith("hpcsnn_") or re.match("_[A-Z]", name) is not None
+    return name in taken or "__" in name or name.lower().startswith(("hpcsnn_", "_"))
 
 
 def constants(kind, what):
@@ -106,17 +106,17 @@ def rule_of(given, wrong, **more):
     given = {**given, "parameters": {**given.get("parameters", {}), **EVERY}}
     return RewiringRule(
         "mine", "", **given,
-        synapse_variables=(Variable("zz_pre", 0, "", "int"),),
-        source_variables=(Variable("zz_post", 0, "", "int"),),
-        target_variables=(Variable("zz_wrong", 0, "", "int"),),
-        update=f"zz_pre += 1 + 1000 * {wrong};",
-        update_source=f"zz_post += 1 + 1000 * {wrong};",
-        update_target=f"zz_wrong += 1 + 1000 * {wrong};",
-        per_target=f"own_zz_wrong += 1000 * {wrong}; row.find({wrong});",
+        synapse_variables=(Variable("zz_synapse", 0, "", "int"),),
+        source_variables=(Variable("zz_source", 0, "", "int"),),
+        target_variables=(Variable("zz_target", 0, "", "int"),),
+        update=f"zz_synapse += 1 + 1000 * {wrong};",
+        update_source=f"zz_source += 1 + 1000 * {wrong};",
+        update_target=f"zz_target += 1 + 1000 * {wrong};",
+        per_target=f"own_zz_target += 1000 * {wrong}; row.find({wrong});",
         sums={"zz_sum": f"1 + {wrong}"},
         pairing=Pairing(
-            f"-1000 * {wrong}", f"-1000 * {wrong}", "zz_often", f"zz_post += 1000 * {wrong};",
-            f"zz_wrong += 1000 * {wrong};",
+            f"-1000 * {wrong}", f"-1000 * {wrong}", "zz_often", f"zz_source += 1000 * {wrong};",
+            f"zz_target += 1000 * {wrong};",
         ),
         reason=f"{wrong} ? 7 : 0", initial=f"0.5f + {wrong}", **more,
     )()  # fmt: skip
@@ -196,10 +196,10 @@ def test_a_constant_may_have_any_name_of_the_kernels(what):
     assert set(synapses["zz_post"].tolist()) == {STEPS - 1}
     for name in ("visited", "tried"):
         rewired, events = simulation.synapses(name), simulation.events(name)
-        assert set(rewired["zz_pre"].tolist()) <= {0, 1}
+        assert set(rewired["zz_synapse"].tolist()) <= {0, 1}
         assert set(rewired["weight"].tolist()) == {0.5}
         assert (events[:, 3] == 0).all(), "nothing went"
         neurons = simulation.neurons("b")
-        assert (neurons[f"{name}.target.zz_wrong"] == 1).all()
-        assert (simulation.neurons("a")[f"{name}.source.zz_post"] == 1).all()
+        assert (neurons[f"{name}.target.zz_target"] == 1).all()
+        assert (simulation.neurons("a")[f"{name}.source.zz_source"] == 1).all()
     assert len(simulation.events("tried")) > 0

@@ -17,7 +17,7 @@ from support.random_networks import networks
 from support.rules import Tended, Wanderer
 
 # One step, as ARCHITECTURE.md has it, and an update of a rule, as `RewiringRule` has it.
-STEP = ("begin_step", "window", "deliver", "postsynaptic", "update", "spike", EXCHANGE, "rewiring", "end_step")
+STEP = ("begin_step", "window", "deliver", "postsynaptic", "update", "spikes", EXCHANGE, "rewiring", "end_step")
 UPDATE = (
     *("tally", "sources", "share", "targets", "visit_synapses", "draw_attempts", "rewire"),
     *("per_target", "form_hooked", "clear_tries", "replace", "meet"),
@@ -60,7 +60,7 @@ def test_everyone_has_the_stages_that_its_model_needs(network, n_ranks):
     if n_ranks > 1:
         expected.add((EXCHANGE, None))
     for name, population in network.populations.items():
-        expected |= {("window", name), ("spike", name)} if population.is_source else {("update", name)}
+        expected |= {("window", name), ("spikes", name)} if population.is_source else {("update", name)}
     for name, projection in network.projections.items():
         expected.add(("deliver", name))
         if projection.synapse.name == "triplet_stdp":  # the one that reads, at a spike, the traces of the same side
@@ -95,7 +95,7 @@ def test_a_stage_names_numbers_that_are_in_the_struct(network, n_ranks):
 def test_triggers_and_phases(network, n_ranks):
     stages = schedule(network, n_ranks)
     phases = {"window": "neurons", "deliver": "delivery", "postsynaptic": "plasticity", "update": "neurons"}
-    phases |= {"spike": "neurons", EXCHANGE: "exchange", "rewiring": "rewiring", "begin_step": "neurons"}
+    phases |= {"spikes": "neurons", EXCHANGE: "exchange", "rewiring": "rewiring", "begin_step": "neurons"}
     for stage in stages[:-1]:
         kind, owner = split(stage, network)
         assert stage.phase == phases[place(kind)]
@@ -198,7 +198,7 @@ def test_hosts_run_what_their_meeting_needs():
         "homeostatic": {"form_proposed", *pairing},
         "patch_swaps": set(),
         "wanderer": set(),
-        "tended": {"sum_total"},
+        "tended": {"sum_0"},
     }
     for rule, *_ in PARTS:
         kernels = host_stage_kernels(rule.model)
