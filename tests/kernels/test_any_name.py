@@ -203,3 +203,128 @@ def test_a_constant_may_have_any_name_of_the_kernels(what):
         assert (neurons[f"{name}.target.zz_target"] == 1).all()
         assert (simulation.neurons("a")[f"{name}.source.zz_source"] == 1).all()
     assert len(simulation.events("tried")) > 0
+
+
+def variables(kind, attribute):
+    """A variable for each free name, whose first value is its number, and C++ that adds one to each."""
+    names = free(kind, attribute, lambda name: (Variable(name),))
+    given = tuple(Variable(name, number, "", "int") for number, name in enumerate(names))
+    return {attribute: given}, "".join(f"{name} += 1;" for name in names)
+
+
+def added(values, given, times):
+    """Whether each variable is its number and so many more."""
+    (variables,) = given.values()
+    return all((values[one.name] == one.initial + times).all() for one in variables)
+
+
+def test_a_variable_may_have_any_name_of_the_kernels():
+    network = Network(seed=1)
+    of_source, adds = variables(SourceModel, "state")
+    source = SourceModel(
+        "mine", "", derived={"window_steps": Derived("4", "int")}, **of_source,
+        first_spike=f"next_spike = step;{adds}", next_spike=f"next_spike = never;{adds}",
+    )  # fmt: skip
+    network.add_population("a", Grid(SIDE, SIDE), source())
+    of_neuron, adds = variables(NeuronModel, "state")
+    network.add_population(
+        "b", Grid(SIDE, SIDE), NeuronModel("mine", "", **of_neuron, update=adds, threshold="true", reset=adds)()
+    )
+    of_receptor, adds = variables(ReceptorModel, "state")
+    of_synapse, adds_to_synapse = variables(SynapseModel, "variables")
+    weight = {"variables": (Variable("weight"), *of_synapse["variables"])}
+    synapse = SynapseModel("mine", "", **weight, on_pre_spike=adds_to_synapse, on_post_spike=adds_to_synapse)
+    network.add_projection(
+        "ab", "a", "b", models.OneToOne(), ReceptorModel("mine", "", **of_receptor, update=adds)(), 1.0, synapse()
+    )
+    simulation = Simulation(network, device=HostDevice(("-O0",)))
+    simulation.run(STEPS * 0.1)
+    assert added(simulation.neurons("a"), of_source, 2 * STEPS // 4)
+    neurons = simulation.neurons("b")
+    assert added(neurons, of_neuron, 2 * STEPS)
+    receptor = {name.removeprefix("ab.receptor."): values for name, values in neurons.items() if "receptor" in name}
+    assert added(receptor, of_receptor, STEPS)
+    # Spikes come in three steps, those of targets are met one step later than they are.
+    assert added(simulation.synapses("ab"), of_synapse, STEPS // 4 + STEPS - 1)
+
+
+def test_a_rules_variable_may_have_any_name_of_the_kernels():
+    network = Network(seed=1)
+    for name in ("a", "b"):
+        network.add_population(name, Grid(SIDE, SIDE), NeuronModel("mine", "")())
+    given = {end: variables(RewiringRule, f"{end}_variables") for end in ("synapse", "source", "target")}
+    for end, (of_rule, adds) in given.items():
+        slots = {"synapse": ("update",), "source": ("update_source",), "target": ("update_target",)}[end]
+        names = [one.name for (of_end,) in [of_rule.values()] for one in of_end]
+        hook = {
+            "synapse": "".join(f"row.{name}(0) += 1;" for name in names),
+            "target": "".join(f"own_{name} += post.{name} == own_{name} ? 1 : 1000;" for name in names),
+            "source": "",
+        }[end]
+        seen = {"source": "".join(f"weight += (pre.{name} == {n + 1});" for n, name in enumerate(names))}.get(end, "")
+        texts = dict.fromkeys(slots, adds) | {"per_target": hook} | ({"update": seen} if seen else {})
+        rule = RewiringRule("mine", "", **of_rule, **texts, bound="5000")
+        network.add_projection(end, "a", "b", models.OneToOne(), models.DeltaCurrent(), 0.0, rewiring=rule())
+    simulation = Simulation(network, device=HostDevice(("-O0",)))
+    simulation.run(1.0)
+    assert added(simulation.synapses("synapse"), given["synapse"][0], 2)
+    for end, population, times in (("source", "a", 1), ("target", "b", 2)):
+        start = f"{end}.{end}."
+        values = {
+            name.removeprefix(start): values
+            for name, values in simulation.neurons(population).items()
+            if name.startswith(start)
+        }
+        assert added(values, given[end][0], times)
+    n_variables = len(given["source"][0]["source_variables"])
+    assert set(simulation.synapses("source")["weight"].tolist()) == {float(n_variables)}
+
+
+@pytest.mark.parametrize("attribute", ["pre_traces", "post_traces"])
+def test_a_trace_may_have_any_name_of_the_kernels(attribute):
+    """All traces of one time constant are the same, and so are those of the other side's spikes in every step."""
+    names = free(SynapseModel, attribute, lambda name: (SpikeTrace(name, "zz_tau"),))
+    same = "".join(f" + ({name} > 0.5f)" for name in names)
+    slots = {"pre_traces": ("on_post_spike", "on_pre_spike"), "post_traces": ("on_pre_spike", "on_post_spike")}
+    other, own = slots[attribute]
+    synapse = SynapseModel(
+        "mine", "", TAU, variables=(Variable("weight"), Variable("zz_other"), Variable("zz_own")),
+        **{attribute: tuple(SpikeTrace(name, "zz_tau") for name in names)},
+        **{other: f"zz_other = (float)(0{same});", own: f"zz_own = (float)(0{same});"},
+    )  # fmt: skip
+    network = Network(seed=1)
+    for name in ("a", "b"):
+        network.add_population(name, 3, NeuronModel("mine", "", threshold="true")())
+    network.add_projection("ab", "a", "b", models.OneToOne(), models.DeltaCurrent(), 1.0, synapse())
+    simulation = Simulation(network, device=HostDevice(("-O0",)))
+    simulation.run(1.0)
+    synapses = simulation.synapses("ab")
+    assert set(synapses["zz_other"].tolist()) == set(synapses["zz_own"].tolist()) == {float(len(names))}
+
+
+# Words of C++ and of kernels, and names that make one with those of kernels.
+OWNERS = ("and", "try", "typeid", "int", "net", "k", "hash", "outgoing_x", "x", "row_x", "surplus_x", "new", "a_b", "a")
+
+
+def test_populations_and_projections_may_have_any_name():
+    def spikes(names):
+        network = Network(seed=1)
+        populations, projections = names[:4], names[4:]
+        network.add_population(populations[0], Grid(SIDE, SIDE), models.Poisson(rate_hz=200))
+        for name in populations[1:]:
+            network.add_population(name, Grid(SIDE, SIDE), models.LIF(), record_spikes=True)
+        for number, name in enumerate(projections):
+            target = populations[1 + number % 3]
+            rule = models.Homeostatic(every_ms=1.0, updates_a_pairing=2) if number % 2 else None
+            network.add_projection(
+                name, populations[number % 3], target, models.OneToOne(), models.ExponentialCurrent(), 30.0,
+                models.AdditiveSTDP(w_max=50.0), rewiring=rule,
+            )  # fmt: skip
+        simulation = Simulation(network, device=HostDevice(("-O0",)))
+        simulation.run(30.0)
+        return [np.stack(simulation.spikes(name)) for name in populations[1:]]
+
+    plain = spikes([f"n{number}" for number in range(len(OWNERS))])
+    assert all(one.size > 10 for one in plain)
+    for one, other in zip(plain, spikes(OWNERS), strict=True):
+        assert (one == other).all()

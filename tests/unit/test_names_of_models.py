@@ -101,10 +101,23 @@ def test_what_is_promised_to_a_kind_is_not_its_to_name_and_what_is_promised_to_o
             assert name in kind("mine", "", parameters={name: NUMBER}).parameters
 
 
-def test_the_guide_lists_functions_and_types_that_no_model_may_name():
-    text = (kernel_folder().parent / "docs" / "models.md").read_text()
-    section = text[text.index("## Names") :]
-    assert {*FUNCTIONS, *TYPES} <= set(re.findall(r"`(\w+)", section))
+def guide(name):
+    return (kernel_folder().parent / "docs" / name).read_text()
+
+
+def test_the_guide_has_what_each_kind_sees():
+    section = guide("models.md").split("## Names\n")[1].split("\n## ")[0]
+    rows = dict(re.findall(r"^\| ([\w ]+) \| (.*) \|$", section, re.M))
+    for kind in KINDS:
+        names = re.findall(r"`(\w+)`", rows[kind.KIND])
+        assert names == ([] if kind is RewiringRule else list(kind.SEES)), kind.KIND
+    assert sorted(re.findall(r"`(\w+)`", rows["all of them"])) == sorted((*FUNCTIONS, *TYPES))
+
+
+def test_the_guide_has_what_snippets_of_rules_see():
+    words = set(re.findall(r"`[^`]*`", guide("slots.md")))
+    named = {name for word in words for name in re.findall(r"\w+", word)}
+    assert set(RewiringRule.SEES) <= named
 
 
 def owners():
@@ -198,7 +211,9 @@ def test_names_of_members_do_not_meet():
         synapse_variables=(Variable("model_w_max"), Variable("state_x")), select=models.BY_SPIKE,
     )  # fmt: skip
     with pytest.raises(ConfigurationError, match="whose 'x' has a name by which"):
-        network.add_projection("x", "a", "a", models.OneToOne(), receptor(), 0.1, synapse(), rewiring=rule(block_side=4))
+        network.add_projection(
+            "x", "a", "a", models.OneToOne(), receptor(), 0.1, synapse(), rewiring=rule(block_side=4)
+        )
     synapse = SynapseModel("s", "", synapse.parameters, variables=synapse.variables[:-1])
     network.add_projection(
         "aa", "a", "a", models.OneToOne(), receptor(), 0.1, synapse(), models.Uniform(1.0, 2.0), rule(block_side=4)
