@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from hpcsnn.codegen.snippet_names import names_by_slot
 from hpcsnn.models.base import Configured, Model, Variable
 from hpcsnn.models.rewiring import RewiringRule
-from hpcsnn.models.snippet_text import FUNCTIONS
+from hpcsnn.models.snippet_text import FUNCTIONS, OWN_PREFIX
 from hpcsnn.models.synapses import SpikeTrace
 from hpcsnn.network import Population, Projection
 
@@ -59,11 +59,10 @@ class SnippetFunction:
         """The expression by which a kernel calls it."""
         return f"{self.name}({', '.join(one.value for one in self.arguments)})"
 
-    @property
-    def sees(self) -> tuple[str, ...]:
-        """Names that its snippets may use."""
-        own = [one.name for one in self.arguments if not one.name.startswith("hpcsnn_")]
-        return tuple(dict.fromkeys([*own, *FUNCTIONS]))
+    def sees(self, promised: tuple[str, ...]) -> tuple[str, ...]:
+        """Names that its snippets may use: the model's own before those that are `promised` to its kind."""
+        names = [one.name for one in self.arguments if not one.name.startswith(OWN_PREFIX)]
+        return (*sorted(names, key=lambda name: name in promised), *FUNCTIONS)
 
 
 def _same(ctype: str, *names: str) -> list[Argument]:
@@ -215,9 +214,11 @@ def rule_functions(index: int, projection: Projection, rule: RewiringRule) -> di
     names = names_by_slot(projection, tuple(constants))
     functions = {}
     for slot, seen in names.items():
-        of_slot = {**_fixed(slot, projection, rule), **_carried(slot, projection, rule), **constants}
+        fixed = _fixed(slot, projection, rule)
+        of_slot = {**fixed, **_carried(slot, projection, rule), **constants}
         roots = dict.fromkeys(name.partition(".")[0] for name in seen)
-        arguments = tuple(of_slot[root] for root in roots if root in of_slot)
+        in_order = sorted((root for root in roots if root in of_slot), key=lambda root: root not in fixed)
+        arguments = tuple(of_slot[root] for root in in_order)
         parts = {"sums": rule.sums, "initial": rule.initials}.get(slot)
         for number, part in enumerate([""] if parts is None else parts):
             key = f"{slot}.{part}" if part else slot

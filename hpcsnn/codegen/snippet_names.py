@@ -46,8 +46,8 @@ def names_by_slot(projection: Projection, constants: tuple[str, ...]) -> dict[st
         slot: tuple(
             dict.fromkeys(
                 [
-                    *(one for name in names for one in listed(slot, name)),
                     *own.get(slot, ()),
+                    *(one for name in names for one in listed(slot, name)),
                     *rule.sums,
                     *constants,
                     *FUNCTIONS,

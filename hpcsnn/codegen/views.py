@@ -43,16 +43,15 @@ def population_view(network: Network, population: Population, stage_of: dict[str
     model = _model_view(population.model)
     if population.is_source:
         model.functions = source_functions(index, population)
-        window, first_spike = model.functions["on_window"].sees, model.functions["first_spike"].sees
-        model.sees_in = {
-            "on_window": window,
-            "first_spike": tuple(dict.fromkeys([*first_spike, *window])),
-            "next_spike": model.functions["next_spike"].sees,
-        }
+        model.sees_in = _seen(model)
+        # It sees what `on_window` does too.
+        model.sees_in["first_spike"] = tuple(dict.fromkeys(model.sees_in["first_spike"] + model.sees_in["on_window"]))
     else:
         model.draws = "random" in model.update + model.threshold + model.reset
         model.functions = {"step": neuron_function(index, population, model.draws)}
-        model.sees_in = dict.fromkeys(("update", "threshold", "reset"), (*model.functions["step"].sees, "random"))
+        model.sees_in = dict.fromkeys(
+            ("update", "threshold", "reset"), tuple(dict.fromkeys([*_seen(model)["step"], "random"]))
+        )
     return SimpleNamespace(
         name=population.name,
         index=index,
@@ -74,7 +73,7 @@ def _projection_view(network: Network, projection: Projection, stage_of: dict[st
         (synapse, synapse_functions(index, projection)),
     ):
         view.functions = functions
-        view.sees_in = {slot: function.sees for slot, function in functions.items()}
+        view.sees_in = _seen(view)
     return SimpleNamespace(
         name=projection.name,
         index=index,
@@ -125,6 +124,11 @@ def _model_view(configured: Configured[Model]) -> SimpleNamespace:
         *model.SEES,
     )
     return SimpleNamespace(**attributes, constants=constants, arrays=arrays, kind=model.KIND, sees=sees, sees_in={})
+
+
+def _seen(model: SimpleNamespace) -> dict[str, tuple[str, ...]]:
+    """By function what its snippets see."""
+    return {slot: function.sees(model.SEES) for slot, function in model.functions.items()}
 
 
 def _rule_view(index: int, projection: Projection, rule: RewiringRule) -> SimpleNamespace:
