@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_PAIR = ("distance_squared", "pre_id", "post_id", "random", "pair_random", "post", "pre")
+_PAIR = ("post", "pre", "distance_squared", "pre_id", "post_id", "random", "pair_random")
 _EVERYWHERE = ("dt_ms", "step", "n_sources", "n_targets")
 
 # Methods of ``row``.
