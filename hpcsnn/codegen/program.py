@@ -14,9 +14,10 @@ import jinja2
 
 from hpcsnn.codegen.constants import constants_text, structs_text
 from hpcsnn.codegen.schedule import EXCHANGE, Stage, host_stage_kernels, rewiring_stages, schedule
+from hpcsnn.codegen.snippet_functions import bound_constants
 from hpcsnn.codegen.snippets import Snippet, SnippetBook, numbered
 from hpcsnn.codegen.structs import network_struct
-from hpcsnn.codegen.views import any_not_finite, bind_parameters, population_view, stage_views
+from hpcsnn.codegen.views import any_not_finite, population_view, stage_views
 from hpcsnn.network import Network
 from hpcsnn.shipped_files import kernel_folder
 
@@ -71,7 +72,7 @@ def generate(network: Network, n_ranks: int) -> Program:
         parts += [
             _render(text, book, projection=view) for text in ("setup/connect.cu", "setup/pack.cu", "step/synapses.cu")
         ]
-        kinds = ["count", "connect", "count_outgoing", "list_outgoing", "pack", "order"]
+        kinds = ["count_sources", "connect", "count_outgoing", "list_outgoing", "pack", "order"]
         rule = projection.rule
         if rule is not None:
             texts = ["changes", "synapses", *(["attempts"] if rule.attempts else []), "targets"]
@@ -101,7 +102,7 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.globals["bind_parameters"] = bind_parameters
+    environment.globals["bound_constants"] = bound_constants
     environment.globals["any_not_finite"] = any_not_finite
     return environment
 

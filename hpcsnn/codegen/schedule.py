@@ -45,24 +45,24 @@ def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
     neurons = [population.name for population in network.populations.values() if not population.is_source]
     stages = [Stage("begin_step", "neurons")]
     for name in sources:
-        trigger = Trigger(f"window_{name}", f"populations.{name}.model_window_steps", True)
-        stages.append(Stage(f"window_{name}", "neurons", f"populations.{name}.n_own", trigger=trigger))
+        trigger = Trigger(f"window_{name}", f"population_{name}.model_window_steps", True)
+        stages.append(Stage(f"window_{name}", "neurons", f"population_{name}.n_own", trigger=trigger))
     for name, projection in network.projections.items():
-        known = f"populations.{projection.source.name}.n_known"
+        known = f"population_{projection.source.name}.n_known"
         stages.append(Stage(f"deliver_{name}", "delivery", known, team=True))
         if projection.synapse.model.own_pre_traces:
             stages.append(Stage(f"trace_{name}", "delivery", known))
     for name, projection in network.projections.items():
         if projection.synapse.model.on_post_spike:
             stages.append(
-                Stage(f"postsynaptic_{name}", "plasticity", f"populations.{projection.target.name}.n_own", team=True)
+                Stage(f"postsynaptic_{name}", "plasticity", f"population_{projection.target.name}.n_own", team=True)
             )
     for name, projection in network.projections.items():
         if projection.late_post_traces:
-            items = f"populations.{projection.target.name}.n_own"
+            items = f"population_{projection.target.name}.n_own"
             stages.append(Stage(f"backpropagate_{name}", "plasticity", items))
-    stages += [Stage(f"update_{name}", "neurons", f"populations.{name}.n_own") for name in neurons]
-    stages += [Stage(f"spike_{name}", "neurons", f"populations.{name}.n_own") for name in sources]
+    stages += [Stage(f"update_{name}", "neurons", f"population_{name}.n_own") for name in neurons]
+    stages += [Stage(f"spikes_{name}", "neurons", f"population_{name}.n_own") for name in sources]
     if n_ranks > 1:
         stages.append(Stage(EXCHANGE, "exchange", trigger=Trigger("exchange", "exchange.interval", False)))
     for projection in network.projections.values():
@@ -76,16 +76,16 @@ def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
 def rewiring_stages(projection: Projection, rule: RewiringRule) -> list[Stage]:
     """The stages of one update of a rule, in order."""
     name = projection.name
-    trigger = Trigger(f"rewiring_{name}", f"projections.{name}.rewiring_every_steps", False)
-    sources = f"populations.{projection.source.name}.n_own"
-    targets, blocks = f"populations.{projection.target.name}.n_own", f"projections.{name}.n_blocks"
+    trigger = Trigger(f"rewiring_{name}", f"projection_{name}.rewiring_every_steps", False)
+    sources = f"population_{projection.source.name}.n_own"
+    targets, blocks = f"population_{projection.target.name}.n_own", f"projection_{name}.n_blocks"
     parts = [
         ("tally", None, rule.tallies),
         ("sources", sources, bool(rule.update_source)),
         ("share", None, rule.shares),
         ("targets", targets, bool(rule.update_target)),
         ("visit_synapses", targets, rule.visits_synapses),
-        ("draw_attempts", f"projections.{name}.n_attempts", rule.attempts),
+        ("draw_attempts", f"projection_{name}.n_attempts", rule.attempts),
         ("rewire", blocks, rule.attempts),
         ("per_target", targets, bool(rule.per_target)),
         ("form_hooked", targets, bool(rule.per_target)),
@@ -104,8 +104,8 @@ def host_stage_kernels(rule: RewiringRule) -> list[str]:
     """Kernels that the hosts run where ranks meet."""
     lists = rule.replace == "projection" or rule.pairing is not None
     return [
-        *(f"sum_{name}" for name in rule.sums),
+        *(f"sum_{number}" for number in range(len(rule.sums))),
         *(["draw_candidates"] if rule.replace == "projection" else []),
         *(["form_proposed"] if lists else []),
-        *(["offers", "demands", "remove_surplus", "retract", "count_out_degree", "settle"] if rule.pairing else []),
+        *(["offers", "demands", "drop_surplus", "retract", "count_out_degree", "settle"] if rule.pairing else []),
     ]

@@ -1,53 +1,58 @@
-"""Which names each of a rule's snippets sees: what a compiler's complaint about a name is explained with."""
+"""Which names each of a rule's snippets sees: what its function takes, and what a complaint about a name lists."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from hpcsnn.network import Projection
-
-_PAIR = ("distance_squared", "in_degree", "pre_id", "post_id", "random", "pair_random")
-_FUNCTIONS = ("chance", "choose", "exponential", "logarithm", "spike_hash", "torus_distance")
-_EVERYWHERE = ("dt_ms", "step", "n_sources", "n_targets")
+from hpcsnn.models.rewiring.promised_names import RECENT, ROW, SLOTS
+from hpcsnn.models.snippet_text import FUNCTIONS
+from hpcsnn.network import Projection
 
 
 def names_by_slot(projection: Projection, constants: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """For each slot the names of variables, traces and functions, and those of `constants`, that its snippet sees."""
+    """For each slot the names of variables, traces and functions, and those of `constants`, that its snippet sees.
+
+    Members of ``post``, ``pre`` and ``row`` are listed one by one.
+    """
     rule = projection.rule
     assert rule is not None
     variables = [variable.name for variable in projection.synapse_variables]
     before, after = ([trace.name for trace in traces] for traces in (projection.pre_traces, projection.post_traces))
-    state = [f"post.{variable.name}" for variable in projection.target.state]
-    source_state = [f"pre.{variable.name}" for variable in projection.source.state]
     targets = [variable.name for variable in projection.target_variables]
     sources = [variable.name for variable in rule.source_variables]
-    post = (*state, *(f"post.{name}" for name in targets))
-    pre = (*source_state, *(f"pre.{name}" for name in sources))
-    pair = (*before, *after, *post, *pre, *_PAIR)
-    of_row = (*variables, *before, "size", "find", "source_id", "remove", "propose")
-    row = (*(f"row.{name}" for name in of_row), *after, *post, "post_id")
-    places = ("source_x", "source_y", "x", "y", "nx", "ny", "random")
-    picking = ("tried", "forming", "found", "any_synapse", "weakest")
-    recent = ("reach", "recent", "n_recent") if rule.select.looks_back_ms else ()
-    slots = {
-        "draw": (*places, *recent),
-        "pick": (*picking, *after, *post, "in_degree", "post_id", "random"),
-        "eliminate": (*variables, *pair),
-        "reason": (*variables, *pair),
-        "form": pair,
-        "initial": tuple(name for name in pair if name != "in_degree"),
-        "update": (*variables, *pair),
-        "update_source": (*sources, *before, *source_state, "id", "out_degree", "random"),
-        "update_target": (*targets, *after, *state, "id", "in_degree", "random"),
-        "per_target": (*row, *(f"own_{name}" for name in targets), "random"),
-        "sums": (*after, *post, "in_degree", "post_id"),
-        "pairing.offers": (*sources, "id", "out_degree"),
-        "pairing.after_source": (*sources, "id", "out_degree", "vacant"),
-        "pairing.demands": (*targets, "id", "in_degree"),
-        "pairing.after_target": (*targets, "id", "in_degree", "vacant"),
+    members = {
+        "post": [variable.name for variable in projection.target.state],
+        "pre": [variable.name for variable in projection.source.state],
+        "row": [*variables, *before, *ROW],
     }
+    own = {
+        **dict.fromkeys(("eliminate", "reason", "update"), (*variables, *before, *after)),
+        **dict.fromkeys(("form", "initial"), (*before, *after)),
+        **dict.fromkeys(("pick", "sums"), after),
+        "update_source": (*sources, *before),
+        "update_target": (*targets, *after),
+        "per_target": (*after, *(f"own_{variable.name}" for variable in rule.target_variables)),
+        **dict.fromkeys(("pairing.offers", "pairing.after_source"), sources),
+        **dict.fromkeys(("pairing.demands", "pairing.after_target"), targets),
+    }
+    left_out = (*(() if rule.select.looks_back_ms else RECENT), *(() if rule.pairing else ("out_degree",)))
+
+    def listed(slot: str, name: str) -> list[str]:
+        if name not in members:
+            return [] if name in left_out else [name]
+        of_rule = {"post": targets, "pre": sources}.get(name, [])
+        own_neuron = slot in ("update_source", "update_target")  # whose variables have their own names there
+        return [f"{name}.{member}" for member in (*members[name], *([] if own_neuron else of_rule))]
+
     return {
-        slot: tuple(dict.fromkeys([*names, *rule.sums, *constants, *_FUNCTIONS, *_EVERYWHERE]))
-        for slot, names in slots.items()
+        slot: tuple(
+            dict.fromkeys(
+                [
+                    *own.get(slot, ()),
+                    *(one for name in names for one in listed(slot, name)),
+                    *rule.sums,
+                    *constants,
+                    *FUNCTIONS,
+                ]
+            )
+        )
+        for slot, names in SLOTS.items()
     }

@@ -54,11 +54,10 @@ class SnippetBook:
         number = self.snippets.index(snippet)
         return f'#line 1 "snippet-{number}"\n{snippet.text}\n{_RESTORE}'
 
-    def value(self, model: SimpleNamespace, slot: str, ctype: str, text: str | None = None) -> str:
-        """A C++ expression of type `ctype` from a slot that holds an expression, or a body that returns."""
+    def value(self, model: SimpleNamespace, slot: str, text: str | None = None) -> str:
+        """The body of a function that returns the value of a slot, which holds an expression or such a body."""
         pasted = self.paste(model, slot, text)
-        body = pasted if is_body(getattr(model, slot) if text is None else text) else f"return\n{pasted}\n;"
-        return f"[&]() -> {ctype} {{\n{body}\n}}()"
+        return pasted if is_body(getattr(model, slot) if text is None else text) else f"return\n{pasted}\n;"
 
 
 def numbered(source: str) -> str:

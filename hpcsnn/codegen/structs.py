@@ -158,8 +158,6 @@ def network_struct(network: Network) -> Struct:
             *_each("uint32*", "words"),
         ],
     )
-    populations = Struct("Populations", [(name, population_struct(p)) for name, p in network.populations.items()])
-    projections = Struct("Projections", [(name, projection_struct(p)) for name, p in network.projections.items()])
     return Struct(
         "Network",
         [
@@ -167,7 +165,7 @@ def network_struct(network: Network) -> Struct:
             ("dt_ms", "float"),
             ("exchange", exchange),
             ("random_words", words),
-            ("populations", populations),
-            ("projections", projections),
+            *((f"population_{name}", population_struct(one)) for name, one in network.populations.items()),
+            *((f"projection_{name}", projection_struct(one)) for name, one in network.projections.items()),
         ],
     )

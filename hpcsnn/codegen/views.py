@@ -9,6 +9,14 @@ from typing import Any
 from hpcsnn.codegen.constants import MeetingPlace
 from hpcsnn.codegen.random_streams import Purpose, stream
 from hpcsnn.codegen.schedule import EXCHANGE, PHASES, Stage
+from hpcsnn.codegen.snippet_functions import (
+    connector_function,
+    neuron_function,
+    receptor_function,
+    rule_functions,
+    source_functions,
+    synapse_functions,
+)
 from hpcsnn.codegen.snippet_names import names_by_slot
 from hpcsnn.models.base import Configured, Model
 from hpcsnn.models.rewiring import RewiringRule
@@ -32,10 +40,22 @@ def stage_views(stages: tuple[Stage, ...]) -> list[SimpleNamespace]:
 
 def population_view(network: Network, population: Population, stage_of: dict[str, int]) -> SimpleNamespace:
     index = list(network.populations).index(population.name)
+    model = _model_view(population.model)
+    if population.is_source:
+        model.functions = source_functions(index, population)
+        model.sees_in = _seen(model)
+        # It sees what `on_window` does too.
+        model.sees_in["first_spike"] = tuple(dict.fromkeys(model.sees_in["first_spike"] + model.sees_in["on_window"]))
+    else:
+        model.draws = "random" in model.update + model.threshold + model.reset
+        model.functions = {"step": neuron_function(index, population, model.draws)}
+        model.sees_in = dict.fromkeys(
+            ("update", "threshold", "reset"), tuple(dict.fromkeys([*_seen(model)["step"], "random"]))
+        )
     return SimpleNamespace(
         name=population.name,
         index=index,
-        model=_model_view(population.model),
+        model=model,
         is_source=population.is_source,
         stream_spikes=stream(Purpose.SPIKES, index),
         incoming=[_projection_view(network, projection, stage_of) for projection in network.incoming(population)],
@@ -46,16 +66,24 @@ def _projection_view(network: Network, projection: Projection, stage_of: dict[st
     index = list(network.projections).index(projection.name)
     rule, suffix = projection.rule, f"_{projection.name}"
     variables = projection.synapse_variables
+    connector, receptor, synapse = map(_model_view, (projection.connector, projection.receptor, projection.synapse))
+    for view, functions in (
+        (connector, {"connect": connector_function(index, projection)}),
+        (receptor, {"update": receptor_function(index, projection)}),
+        (synapse, synapse_functions(index, projection)),
+    ):
+        view.functions = functions
+        view.sees_in = _seen(view)
     return SimpleNamespace(
         name=projection.name,
         index=index,
         source=projection.source.name,
         target=projection.target.name,
         input_type=projection.input_scale()[0],
-        connector=_model_view(projection.connector),
-        receptor=_model_view(projection.receptor),
-        synapse=_model_view(projection.synapse),
-        rewiring=_rule_view(projection, rule) if rule else None,
+        connector=connector,
+        receptor=receptor,
+        synapse=synapse,
+        rewiring=_rule_view(index, projection, rule) if rule else None,
         variables=variables,
         columns=projection.synapse_columns,
         delays=projection.delays is not None,
@@ -81,7 +109,7 @@ def _projection_view(network: Network, projection: Projection, stage_of: dict[st
 def _model_view(configured: Configured[Model]) -> SimpleNamespace:
     """The model's attributes, its snippets without the blank lines around them, and its constants with their types.
 
-    ``constants`` are one number, ``arrays`` one value per neuron.
+    ``constants`` are one number, ``arrays`` one value per neuron. ``functions`` has what its snippets become.
     """
     model = configured.model
     attributes = {name: getattr(model, name) for name in model.__dataclass_fields__}
@@ -101,11 +129,19 @@ def _model_view(configured: Configured[Model]) -> SimpleNamespace:
     return SimpleNamespace(**attributes, constants=constants, arrays=arrays, kind=model.KIND, sees=sees, sees_in={})
 
 
-def _rule_view(projection: Projection, rule: RewiringRule) -> SimpleNamespace:
+def _seen(model: SimpleNamespace) -> dict[str, tuple[str, ...]]:
+    """By function what its snippets see."""
+    return {slot: function.sees(model.SEES) for slot, function in model.functions.items()}
+
+
+def _rule_view(index: int, projection: Projection, rule: RewiringRule) -> SimpleNamespace:
     """The rule's view, which sees what its projection's synapses and neurons carry."""
     assert projection.rewiring is not None
     view = _model_view(projection.rewiring)
-    view.sees_in = names_by_slot(projection, view.sees)
+    view.functions = rule_functions(index, projection, rule)
+    tables = rule.tables
+    constants = (*(name for name, _ in view.constants), *tables, *(f"n_{name}" for name in tables))
+    view.sees_in = names_by_slot(projection, constants)
     view.target_variables = projection.target_variables
     for name in ("visits_synapses", "shares", "meets", "proposes", "thins", "only_pairs", "initials"):
         setattr(view, name, getattr(rule, name))
@@ -117,13 +153,3 @@ def any_not_finite(arrays: str, variables: Iterable[Any], index: str) -> str:
     """A C++ condition: one of the variables, in arrays whose names begin with `arrays`, is not finite at `index`."""
     names = [variable.name for variable in variables if variable.ctype == "float"]
     return " || ".join(f"not_finite({arrays}{name}[{index}])" for name in names) or "false"
-
-
-def bind_parameters(owner: str, model: SimpleNamespace, prefix: str) -> str:
-    """C++ lines that give a model's constants and tables their own names in a kernel."""
-    lines = [f"    const {ctype} {name} = {owner}.{prefix}{name};" for name, ctype in model.constants]
-    for name, table in model.tables.items():
-        lines.append(f"    const {table.ctype}* {name} = {owner}.{prefix}{name};")
-        lines.append(f"    const int n_{name} = {owner}.n_{prefix}{name};")
-    lines += [f"    (void)n_{name};" for name in model.tables]
-    return "\n".join(lines)

@@ -37,11 +37,11 @@ class RankArrays:
 
     def population_part(self, name: str) -> Any:
         """The struct of a population."""
-        return getattr(self.struct.populations, name)
+        return getattr(self.struct, f"population_{name}")
 
     def projection_part(self, name: str) -> Any:
         """The struct of a projection."""
-        return getattr(self.struct.projections, name)
+        return getattr(self.struct, f"projection_{name}")
 
     def bind(self, part: Any, owner: str, field: str, array: Any) -> None:
         """Let a field of a struct point at a device array, which then has the name ``owner.field``."""

@@ -59,7 +59,7 @@ class SynapseStore:
     def connect(self, executable: Executable) -> None:
         """Make the first wiring: count, make room, write, then list by source."""
         name, xp = self._projection.name, self._device.xp
-        executable.run(f"count_{name}", self.n_rows)
+        executable.run(f"count_sources_{name}", self.n_rows)
         needed = int(xp.max(self.array("in_degree"))) if self.n_rows else 0
         asked = self._projection.capacity
         capacity = max(needed, 1) if asked is None else asked
@@ -167,13 +167,14 @@ class SynapseStore:
         ends = np.cumsum(in_degree[order], dtype=np.int32)
         n, start = int(ends[-1]) if len(ends) else 0, np.empty(self.n_rows, dtype=np.int32)
         start[order] = ends - in_degree[order]
-        where = {"start": device.upload(start), "in_degree": device.upload(in_degree)}
+        where = {"packing_start": device.upload(start), "packing_in_degree": device.upload(in_degree)}
         columns = {
             column: device.room(n, field.dtype, spare.columns[column] if spare else None)
             for column, field in self._columns.items()
         }
-        for field, array in (where | columns).items():
-            setattr(self._struct, f"packed_{field}", device.address(array))
+        packed = {f"packed_{field}": array for field, array in columns.items()}
+        for field, array in (where | packed).items():
+            setattr(self._struct, field, device.address(array))
         executable.run(f"pack_{name}", self.n_rows)
         sort = executable.later(f"order_{name}", self.n_rows)
         rows = SynapseRows(in_degree[order], {field: device.release(array) for field, array in columns.items()})

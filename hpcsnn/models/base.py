@@ -26,6 +26,7 @@ from hpcsnn.checked_numbers import SMALLEST_NUMBER, Limits, real_number, shown, 
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.chance_tables import threshold64
 from hpcsnn.models.parameters import Data, Normal, Parameter, Uniform, described_distribution
+from hpcsnn.models.snippet_text import FUNCTIONS, check_snippet_names, given_names
 
 _CHANCE = Limits(minimum=0.0, maximum=1.0, in_kernels=False)
 _MATH: dict[str, Any] = {name: getattr(math, name) for name in ("exp", "log", "sqrt", "floor", "ceil", "pi")} | {
@@ -109,11 +110,16 @@ class Model:
     ``data`` names arguments that are lists and not numbers (of spikes, of synapses) and says what may be in them;
     values has them as arrays. ``check(where, values)`` may refuse a combination of values by raising
     ConfigurationError. Where ``OF_NEURONS`` is true, a parameter may also be a distribution or a list: one value per
-    neuron. `KIND` is what the kind is called, `SEES` what its snippets may use beside the model's own names.
+    neuron. `KIND` is what the kind is called, `SEES` what its snippets may use beside the model's own names and
+    `FUNCTIONS`; names that are not free for other reasons are in `KEPT`, with why.
+
+    Raises:
+        ConfigurationError: a name that a snippet could not use for what it names; says which are taken.
     """
 
     KIND: ClassVar[str] = "model"
     SEES: ClassVar[tuple[str, ...]] = ()
+    KEPT: ClassVar[Mapping[tuple[str, str], str]] = {}
     OF_NEURONS: ClassVar[bool] = False
 
     name: str
@@ -124,6 +130,10 @@ class Model:
     data: Mapping[str, Data] = field(default_factory=dict)
     check: Callable[[str, Mapping[str, Any]], None] | None = None
     source: str = ""
+
+    def __post_init__(self) -> None:
+        promised = {*self.SEES, *FUNCTIONS, "dt_ms"}  # derived constants see dt_ms of any model
+        check_snippet_names(self.name, self.KIND, given_names(self), promised, self.KEPT)
 
     def __call__(self, **values: Any) -> Configured[Self]:
         return self.configure(self.name, values)

@@ -34,9 +34,7 @@ class Connector(Model):
     """
 
     KIND: ClassVar[str] = "connector"
-    SEES: ClassVar[tuple[str, ...]] = (
-        *("connect", "id", "x", "y", "target", "n_sources", "nx", "ny", "random", "chance", "choose", "waiting_steps"),
-    )
+    SEES: ClassVar[tuple[str, ...]] = (*("connect", "id", "x", "y", "target", "n_sources", "nx", "ny", "random"),)
 
     connect: str = ""
     needs_equal_grids: bool = False

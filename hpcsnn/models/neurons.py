@@ -23,9 +23,7 @@ class NeuronModel(PopulationModel):
     """
 
     KIND: ClassVar[str] = "neuron"
-    SEES: ClassVar[tuple[str, ...]] = (
-        *("input_current", "dt_ms", "step", "neuron", "flushed", "random", "exponential", "logarithm"),
-    )
+    SEES: ClassVar[tuple[str, ...]] = (*("input_current", "dt_ms", "step", "neuron", "random"),)
     OF_NEURONS: ClassVar[bool] = True
 
     update: str = ""

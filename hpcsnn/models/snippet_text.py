@@ -1,11 +1,37 @@
-"""The text of a snippet: what of it counts."""
+"""The text of snippets, and the names in it: what of a text counts, and which names a model may give to what it has."""
 
 from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from hpcsnn.errors import ConfigurationError
 
 _COMMENTS = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+
+# Functions that every snippet may call.
+FUNCTIONS = (
+    *("chance", "choose", "exponential", "flushed", "logarithm", "poisson_events", "spike_hash", "torus_distance"),
+    "waiting_steps",
+)
+# Types that snippets may name beside those of C++.
+TYPES = ("int64", "uint32", "uint64", "Probability", "Random4")
+# What the preprocessor replaces wherever it stands (kernels/base/device.cuh, kernels/step/advance_host.cpp, NVRTC).
+MACROS = (*("DEVICE", "DEVICE_MEMBER", "INDEPENDENT_ITERATIONS", "KERNEL", "LAUNCH", "NULL", "PREFETCH", "UNROLLED"),)
+KEYWORDS = (
+    *("alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch"),
+    *("char", "char16_t", "char32_t", "char8_t", "class", "co_await", "co_return", "co_yield", "compl", "concept"),
+    *("const", "const_cast", "consteval", "constexpr", "constinit", "continue", "decltype", "default", "delete"),
+    *("do", "double", "dynamic_cast", "else", "enum", "explicit", "export", "extern", "false", "float", "for"),
+    *("friend", "goto", "if", "inline", "int", "long", "mutable", "namespace", "new", "noexcept", "not", "not_eq"),
+    *("nullptr", "operator", "or", "or_eq", "private", "protected", "public", "register", "reinterpret_cast"),
+    *("requires", "return", "short", "signed", "sizeof", "static", "static_assert", "static_cast", "struct"),
+    *("switch", "template", "this", "thread_local", "throw", "true", "try", "typedef", "typeid", "typename", "union"),
+    *("unsigned", "using", "virtual", "void", "volatile", "wchar_t", "while", "xor", "xor_eq"),
+)
+# Names of hpcsnn's own that must stand beside those of a snippet begin so.
+OWN_PREFIX = "hpcsnn_"
 
 
 def cleaned(text: str) -> str:
@@ -21,3 +47,79 @@ def without_comments(text: str) -> str:
 def is_body(text: str) -> bool:
     """Whether a text that gives a value is statements with a ``return``, and not an expression."""
     return re.search(r"\breturn\b", without_comments(text)) is not None
+
+
+# The attributes of models that have names in snippets, and what one of each is called.
+_NAMED = {
+    "parameters": "parameter",
+    "derived": "derived constant",
+    "tables": "table",
+    "sums": "sum",
+    "state": "state variable",
+    "variables": "variable",
+    "synapse_variables": "synapse variable",
+    "source_variables": "source variable",
+    "target_variables": "target variable",
+    "pre_traces": "source trace",
+    "post_traces": "target trace",
+    "source_traces": "source trace",
+    "target_traces": "target trace",
+}
+
+
+def given_names(model: object) -> Iterator[tuple[str, str]]:
+    """What each name is of that a model gives to what its snippets see, and the name."""
+    for attribute, what in _NAMED.items():
+        for one in getattr(model, attribute, ()):
+            yield what, getattr(one, "name", one)
+    for name in getattr(model, "tables", ()):
+        yield "table's length", f"n_{name}"
+    for variable in getattr(model, "target_variables", ()):
+        yield "target variable in per_target", f"own_{variable.name}"
+
+
+def check_snippet_names(
+    where: str,
+    kind: str,
+    named: Iterable[tuple[str, str]],
+    promised: Collection[str],
+    kept: Mapping[tuple[str, str], str],
+) -> None:
+    """Refuse names of parameters, variables and so on that snippets could not use for what they name.
+
+    Args:
+        where: the model, for the message.
+        kind: what kind of model it is, in words.
+        named: what each name is of, in words, and the name.
+        promised: names by which snippets of this kind see something else.
+        kept: further names that are taken, with what they are of, and why.
+
+    Raises:
+        ConfigurationError: a name that is no identifier, that C++ or hpcsnn keeps, or that is given twice; says which
+            names are taken and why.
+    """
+    seen: dict[str, str] = {}
+    for what, name in named:
+        wrong = f"{where}: the {what} {name!r} is not allowed; "
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+            raise ConfigurationError(f"{wrong}snippets are C++: use letters, digits and _, starting with a letter")
+        if name in KEYWORDS:
+            raise ConfigurationError(f"{wrong}it is a keyword of C++")
+        if "__" in name:
+            raise ConfigurationError(f"{wrong}C++ keeps names with __ for compilers")
+        if name in TYPES or name in MACROS:
+            raise ConfigurationError(
+                f"{wrong}hpcsnn has types and macros that are called {', '.join(sorted((*TYPES, *MACROS)))}"
+            )
+        if name.startswith((OWN_PREFIX, OWN_PREFIX.upper())):
+            raise ConfigurationError(f"{wrong}names that begin with {OWN_PREFIX} are hpcsnn's own")
+        if name in promised:
+            raise ConfigurationError(
+                f"{wrong}what snippets of a {kind} see by these names is something else: {', '.join(sorted(promised))}"
+            )
+        if (what, name) in kept:
+            raise ConfigurationError(f"{wrong}{kept[what, name]}")
+        if name in seen:
+            both = what if seen[name] == what else f"{seen[name]} and a {what}"
+            raise ConfigurationError(f"{where}: the name {name!r} is given twice, to a {both}")
+        seen[name] = what

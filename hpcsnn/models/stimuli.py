@@ -30,7 +30,7 @@ class SourceModel(PopulationModel):
 
     KIND: ClassVar[str] = "stimulus"
     SEES: ClassVar[tuple[str, ...]] = (
-        *("step", "window", "window_end", "never", "id", "neuron", "next_spike", "random4", "choose", "waiting_steps"),
+        *("step", "window", "window_end", "never", "id", "neuron", "next_spike", "random4"),
     )
 
     changes: bool = False

@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 from hpcsnn.models.base import Derived, Model, Variable
 from hpcsnn.models.parameters import Parameter
 
+NEURONS_OF_A_SYNAPSE = "stored synapses have their neurons by pre, post and source"
+
 
 @dataclass(frozen=True)
 class ReceptorModel(Model):
@@ -20,7 +22,7 @@ class ReceptorModel(Model):
     """
 
     KIND: ClassVar[str] = "receptor"
-    SEES: ClassVar[tuple[str, ...]] = ("input", "input_current", "dt_ms", "flushed")
+    SEES: ClassVar[tuple[str, ...]] = ("input", "input_current", "dt_ms")
 
     state: tuple[Variable, ...] = ()
     update: str = ""
@@ -48,6 +50,10 @@ class SynapseModel(Model):
 
     KIND: ClassVar[str] = "synapse"
     SEES: ClassVar[tuple[str, ...]] = ("coincident", "seen")
+    KEPT: ClassVar[Mapping[tuple[str, str], str]] = {
+        ("parameter", "initial_weight"): "`bound` has the weight of a new synapse by it",
+        **{("variable", name): NEURONS_OF_A_SYNAPSE for name in ("pre", "post", "source")},
+    }
 
     variables: tuple[Variable, ...] = (Variable("weight"),)
     pre_traces: tuple[SpikeTrace, ...] = ()

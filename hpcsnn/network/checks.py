@@ -14,34 +14,21 @@ from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Configured, Variable
 from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.parameters import Normal, Uniform, parse_distribution
+from hpcsnn.models.rewiring.promised_names import ANY_SLOT, ROW
 from hpcsnn.models.stimuli import SourceModel
 from hpcsnn.network.delays import DELAY_STEPS
 from hpcsnn.network.projection import Projection
 
-# Names end up as identifiers in kernels; C++'s keywords would not compile.
-_RESERVED = {
-    *("alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch"),
-    *("char", "char16_t", "char32_t", "char8_t", "class", "co_await", "co_return", "co_yield", "compl", "concept"),
-    *("const", "const_cast", "consteval", "constexpr", "constinit", "continue", "decltype", "default", "delete"),
-    *("do", "double", "dynamic_cast", "else", "enum", "explicit", "export", "extern", "false", "float", "for"),
-    *("friend", "goto", "if", "inline", "int", "long", "mutable", "namespace", "new", "noexcept", "not", "not_eq"),
-    *("nullptr", "operator", "or", "or_eq", "private", "protected", "public", "register", "reinterpret_cast"),
-    *("requires", "return", "short", "signed", "sizeof", "static", "static_assert", "static_cast", "struct"),
-    *("switch", "template", "this", "thread_local", "throw", "true", "try", "typedef", "typeid", "typename", "union"),
-    *("unsigned", "using", "virtual", "void", "volatile", "wchar_t", "while", "xor", "xor_eq"),
-}
-
 
 def check_name(kind: str, name: str, taken: Container[str]) -> None:
-    """Refuse a name of a population or projection that is no identifier, or taken.
+    """Refuse a name of a population or projection that is no name of a file or a struct's member, or taken.
 
     Raises:
         ConfigurationError: names `kind` and the name.
     """
-    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in _RESERVED:
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise ConfigurationError(
-            f"{kind}: name {name!r} is not allowed; "
-            "use lower-case letters, digits and _, starting with a letter (no C++ keyword)"
+            f"{kind}: name {name!r} is not allowed; use lower-case letters, digits and _, starting with a letter"
         )
     if name in taken:
         raise ConfigurationError(f"{kind}: name {name!r} is used twice")
@@ -204,9 +191,18 @@ def _check_rule(where: str, projection: Projection) -> None:
         if name not in variables:
             raise ConfigurationError(unknown_name(f"{where}: initial", name, variables))
     _check_neurons(where, projection)
+    for name in (*variables, *traces):
+        if name in ANY_SLOT or (rule.per_target and name in ROW):
+            taken = ", ".join(sorted({*ANY_SLOT, *(ROW if rule.per_target else ())}))
+            raise ConfigurationError(
+                f"{where}: does not go with the synapse {projection.synapse.name}, whose {name!r} has a name by which "
+                f"snippets of rules see something else: {taken}"
+            )
     own = [variable.name for variable in (*projection.source_variables, *projection.target_variables)]
+    in_per_target = [f"own_{variable.name}" for variable in rule.target_variables]
     constants = [name for name, _ in rule.constant_types()]
-    used = Counter([*variables, *traces, *own, *rule.sums, *constants, *rule.tables])
+    tables = [*rule.tables, *(f"n_{name}" for name in rule.tables)]
+    used = Counter([*variables, *traces, *own, *in_per_target, *rule.sums, *constants, *tables])
     twice = [name for name, times in used.items() if times > 1]
     if twice:
         raise ConfigurationError(

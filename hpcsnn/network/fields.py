@@ -202,7 +202,7 @@ def synapse_fields(projection: Projection) -> tuple[Field, ...]:
         Field("outgoing_count", "int", lambda room: room.n_known_sources),
         *(Field(counter, "uint64", _one) for counter in COUNTERS),
         # Where a copy of the rows goes while one is taken.
-        *(Field(f"packed_{name}", "int", made=True) for name in ("start", "in_degree", "source")),
+        *(Field(name, "int", made=True) for name in ("packing_start", "packing_in_degree", "packed_source")),
         *(Field(f"packed_{one.name}", one.ctype, made=True) for one in columns),
     )
 

@@ -23,6 +23,12 @@ INPUT_RESOLUTION_BITS = 20
 # No finer than this, unless weights are so small that they need it to keep those bits.
 _MOST_INPUT_BITS = 60
 _OWED = Variable("owed", 0, "synapses", "int", "synapses that are still to be replaced")
+_PREFIXES = {
+    "synapse": "of_synapse_",
+    "receptor": "of_receptor_",
+    "connector": "of_connector_",
+    "rewiring": "of_rule_",
+}
 
 
 @dataclass(frozen=True)
@@ -52,15 +58,18 @@ class Projection:
     input_ring: InputRing | None = None
 
     @property
-    def models(self) -> dict[str, Configured[Model]]:
-        """Its models, by what stands before the names of their constants and tables in kernels."""
-        of_all = {"synapse_": self.synapse, "receptor_": self.receptor, "connector_": self.connector}
-        return of_all if self.rewiring is None else {**of_all, "rewiring_": self.rewiring}
-
-    @property
     def parts(self) -> dict[str, Configured[Model]]:
         """Its models, by what configurations call them."""
-        return {prefix.removesuffix("_"): configured for prefix, configured in self.models.items()}
+        of_all = {"synapse": self.synapse, "receptor": self.receptor, "connector": self.connector}
+        return of_all if self.rewiring is None else {**of_all, "rewiring": self.rewiring}
+
+    @property
+    def models(self) -> dict[str, Configured[Model]]:
+        """Its models, by what stands before the names of their constants and tables in kernels.
+
+        No other member of the projection's struct begins so: a constant may be called like a variable of another model.
+        """
+        return {_PREFIXES[part]: configured for part, configured in self.parts.items()}
 
     @property
     def reach_squared(self) -> int | None:

@@ -67,6 +67,22 @@ DEVICE Sequence<PairBlocks> sequence_of_pair(const uint32 post, const uint32 pre
     return {blocks, used, {0u, 0u, 0u, 0u}};
 }
 
+// Four numbers for any entity, step and draw of one stream.
+struct StreamNumbers {
+    uint32 stream;
+    RandomKey key;
+    DEVICE_MEMBER Random4 operator()(const uint32 entity, const uint32 step, const uint32 draw) const {
+        return philox(entity, step, stream, draw, key);
+    }
+};
+
+// Numbers of a pair that stay the same for ever.
+struct PairNumbers {
+    uint32 post, pre, stream;
+    RandomKey key;
+    DEVICE_MEMBER uint32 operator()(const uint32 draw) const { return philox(post, draw, stream, pre, key).x; }
+};
+
 // One of 0 .. n-1; what is left of the 32 bits, scaled up again, goes to `rest` for a second, independent choice.
 DEVICE uint32 choose(const uint32 random, const uint32 n, uint32* rest) {
     const uint64 product = (uint64)random * n;

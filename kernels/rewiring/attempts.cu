@@ -4,6 +4,34 @@
 {%- set forming_number = "tried >= 0 ? random() : attempt.random" if rule.select.pick else "attempt.random" %}
 {% import "rewiring/names.cu" as names with context %}
 
+{{ rule.functions.draw.head }} {
+{{ paste(rule, "draw", rule.select.draw) }}
+}
+
+//% if rule.select.pick
+// Synapses of a target that a snippet may ask for.
+struct AnySynapse_{{ projection.name }} {
+    Network* net;
+    int target;
+    Sequence<EntityBlocks>* random;
+    DEVICE_MEMBER int operator()() const { return any_synapse_{{ projection.name }}(net, target, (*random)()); }
+};
+
+struct Weakest_{{ projection.name }} {
+    Network* net;
+    int target;
+    DEVICE_MEMBER int operator()() const { return weakest_{{ projection.name }}(net, target); }
+};
+
+{{ rule.functions.pick.head }} {
+{{ paste(rule, "pick", rule.select.pick) }}
+}
+
+//% endif
+{{ rule.functions.form.head }} {
+{{ value(rule, "form") }}
+}
+
 // Every attempt of every block alike, so that the host draws many at once: slot, distance, and a number to decide by.
 KERNEL draw_attempts_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
@@ -37,9 +65,9 @@ KERNEL draw_attempts_{{ projection.name }}(Network* net) {
         for (int block = thread_first(); block < projection.n_blocks; block += thread_stride()) {
             const uint32 word = (uint32)count_of[block];
             int count = 0;
-            while (count < attempts && word >= projection.count_threshold[count]) ++count;
+            while (count < constant_attempts && word >= projection.count_threshold[count]) ++count;
             count_of[block] = count;
-            for (int n = block * attempts; n < block * attempts + count; ++n) {
+            for (int n = block * constant_attempts; n < block * constant_attempts + count; ++n) {
                 const Random4 random = philox(number_of[n], now, {{ projection.stream_attempts }}u, 0u, random_key);
                 uint32 left;
                 const int x = x0_of[n] + (int)choose(random.x, side_x, &left);
@@ -70,10 +98,10 @@ KERNEL draw_attempts_{{ projection.name }}(Network* net) {
                                    source_population.n_known,      source_population.ring_mask,
                                    first_recent,                   0};
             const int n_recent = recent.count(known_until);
-{{ paste(rule, "draw", rule.select.draw) }}
+            {{ rule.functions.draw.call }};
         }
 //% else
-{{ paste(rule, "draw", rule.select.draw) }}
+        {{ rule.functions.draw.call }};
 //% endif
         const int dx = torus_distance(x, source_x, nx), dy = torus_distance(y, source_y, ny);
         const int distance_squared = dx * dx + dy * dy;
@@ -87,8 +115,8 @@ KERNEL draw_attempts_{{ projection.name }}(Network* net) {
 
 // The own target of an attempt, -1 if there is nothing to try.
 DEVICE int attempted_{{ projection.name }}(Network* net, const int n) {
-    const auto& projection = net->projections.{{ projection.name }};
-    const auto& target_population = net->populations.{{ projection.target }};
+    const auto& projection = net->projection_{{ projection.name }};
+    const auto& target_population = net->population_{{ projection.target }};
 //% if not rule.select.pick
     if (projection.attempt_source[n] < 0) return -1;
 //% endif
@@ -101,7 +129,7 @@ KERNEL rewire_{{ projection.name }}(Network* net) {
     for (int block = thread_first(); block < projection.n_blocks; block += thread_stride()) {
         // In a large network every row is a cache miss or three: those of blocks to come are asked for.
         if (block + 8 < projection.n_blocks) {
-            const int first = (block + 8) * attempts;
+            const int first = (block + 8) * constant_attempts;
             for (int n = first; n < first + projection.attempt_count[block + 8]; ++n) {
                 const int later = attempted_{{ projection.name }}(net, n);
                 if (later < 0) continue;
@@ -110,7 +138,7 @@ KERNEL rewire_{{ projection.name }}(Network* net) {
                 PREFETCH(&projection.source[(later << projection.row_shift)] + 16);
             }
         }
-        const int first = block * attempts, end = first + projection.attempt_count[block];
+        const int first = block * constant_attempts, end = first + projection.attempt_count[block];
         for (int n = first + projection.attempts_done[block]; n < end; ++n) {
             const int target = attempted_{{ projection.name }}(net, n);
             if (target < 0) continue;
@@ -134,12 +162,11 @@ KERNEL rewire_{{ projection.name }}(Network* net) {
             (void)random;
             {{- names.target_names() }}
 //% if rule.select.pick
-            auto any_synapse = [&]() { return any_synapse_{{ projection.name }}(net, target, random()); };
-            auto weakest = [&]() { return weakest_{{ projection.name }}(net, target); };
-            (void)any_synapse; (void)weakest;
+            const AnySynapse_{{ projection.name }} any_synapse = {net, target, &random};
+            const Weakest_{{ projection.name }} weakest = {net, target};
             int tried = -1;
             bool forming = false;
-{{ paste(rule, "pick", rule.select.pick) }}
+            {{ rule.functions.pick.call }};
             tried = tried < in_degree ? tried : -1;
             forming &= attempt.source >= 0 && attempt.distance_squared <= projection.rewiring_forms_within;
 //% else
@@ -157,16 +184,16 @@ KERNEL rewire_{{ projection.name }}(Network* net) {
                 const int distance_squared = attempt.distance_squared;
                 (void)distance_squared; (void)source;
 //% endif
-                {{- names.synapse_names("const ") }}
-                goes = chance(attempt.random, {{ value(rule, "eliminate", "Probability") }});
-                if (goes) why = {{ value(rule, "reason", "int") }};
+                {{ names.decided("attempt.random") }}
             }
             if (forming) {
                 const int source = attempt.source, distance_squared = attempt.distance_squared;
                 (void)distance_squared;
                 {{- names.source_names() }}
-                if (chance({{ forming_number }}, {{ value(rule, "form", "Probability") }})) {
-                    if (!form_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.rewire }})) {
+                if (chance({{ forming_number }}, {{ rule.functions.form.call }})) {
+                    const bool went_on =
+                        new_synapse_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.rewire }});
+                    if (!went_on) {
                         projection.attempts_done[block] = n - first;
                         return;
                     }

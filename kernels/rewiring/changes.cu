@@ -3,7 +3,7 @@
 
 // An entry of the source's outgoing list for a new synapse: one that a removal freed, else a new one; -1 if full.
 DEVICE int claim_entry_{{ projection.name }}(Network* net, const int source, const int at) {
-    auto& projection = net->projections.{{ projection.name }};
+    auto& projection = net->projection_{{ projection.name }};
     int* outgoing = projection.outgoing + ((int64)source << projection.outgoing_shift);
     // Another block may just be finding the list full: it counts beyond the end for a moment.
     const int room = 1 << projection.outgoing_shift, counted = projection.outgoing_count[source];
@@ -21,21 +21,21 @@ DEVICE int claim_entry_{{ projection.name }}(Network* net, const int source, con
 
 // What became of a slot, for the log of events: 0 formed, 1 + n eliminated for the rule's n-th reason.
 DEVICE void log_event_{{ projection.name }}(Network* net, const int source, const int target, const int what) {
-    auto& projection = net->projections.{{ projection.name }};
+    auto& projection = net->projection_{{ projection.name }};
     if (projection.event_log_size == 0) return;
     // A log that is full has been asked for more than an update was thought to need: the host then finds the count.
     const int entry = atomic_add(projection.event_log_count, 1);
     if (entry >= projection.event_log_size) return;
     int* event = projection.event_log + 4 * (int64)entry;
     event[0] = net->control->step;
-    event[1] = net->populations.{{ projection.source }}.known_id[source];
-    event[2] = net->populations.{{ projection.target }}.global_id[target];
+    event[1] = net->population_{{ projection.source }}.known_id[source];
+    event[2] = net->population_{{ projection.target }}.global_id[target];
     event[3] = what;
 }
 
 // The place of the synapse from `source` in a row of n synapses, -1 if there is none.
 DEVICE int find_{{ projection.name }}(Network* net, const int row, const int n, const int source) {
-    const int* source_of = net->projections.{{ projection.name }}.source + row;
+    const int* source_of = net->projection_{{ projection.name }}.source + row;
     int found = -1;
     for (int k = 0; k < n; ++k) found = source_of[k] == source ? k : found;
     return found;
@@ -45,9 +45,9 @@ DEVICE int find_{{ projection.name }}(Network* net, const int row, const int n, 
 // Whether the rule may form a synapse at this distance: within its reach every rank knows every source, beyond it not.
 DEVICE bool reaches_{{ projection.name }}(Network* net, const int source, const int target) {
 //% if projection.rewiring.reach_squared
-    const auto& targets = net->populations.{{ projection.target }};
-    const int pre_id = net->populations.{{ projection.source }}.known_id[source], post_id = targets.global_id[target];
-    const int furthest = net->projections.{{ projection.name }}.rewiring_forms_within;
+    const auto& targets = net->population_{{ projection.target }};
+    const int pre_id = net->population_{{ projection.source }}.known_id[source], post_id = targets.global_id[target];
+    const int furthest = net->projection_{{ projection.name }}.rewiring_forms_within;
     return squared_distance(pre_id, post_id, targets.nx, targets.ny) <= furthest;
 //% else
     (void)net; (void)source; (void)target;
@@ -58,7 +58,7 @@ DEVICE bool reaches_{{ projection.name }}(Network* net, const int source, const 
 
 // The row's last synapse takes the place of the one that goes: rows have no holes.
 DEVICE void remove_{{ projection.name }}(Network* net, const int target, const int place, const int reason) {
-    auto& projection = net->projections.{{ projection.name }};
+    auto& projection = net->projection_{{ projection.name }};
     const int row = target << projection.row_shift, in_degree = projection.in_degree[target];
     const int at = row + place, last = row + in_degree - 1, source = projection.source[at];
     const int most = {{ projection.rewiring.reasons | length }} - 1;
@@ -82,8 +82,8 @@ DEVICE void remove_{{ projection.name }}(Network* net, const int target, const i
 }
 
 // The slot of a new synapse, its variables at their first values; -1: it was refused, -2: the run must halt for room.
-DEVICE int add_{{ projection.name }}(Network* net, const int source, const int target, const int stage) {
-    auto& projection = net->projections.{{ projection.name }};
+DEVICE int add_synapse_{{ projection.name }}(Network* net, const int source, const int target, const int stage) {
+    auto& projection = net->projection_{{ projection.name }};
     const int in_degree = projection.in_degree[target];
     if (in_degree >> projection.row_shift) {
         if (projection.rows_grow) {
@@ -115,8 +115,8 @@ DEVICE int add_{{ projection.name }}(Network* net, const int source, const int t
 
 // Each synapse of a row with the same chance, whatever their order in it: the least of a hash over sources' numbers.
 DEVICE int any_synapse_{{ projection.name }}(Network* net, const int target, const uint32 random) {
-    const auto& projection = net->projections.{{ projection.name }};
-    const int* known_id = net->populations.{{ projection.source }}.known_id;
+    const auto& projection = net->projection_{{ projection.name }};
+    const int* known_id = net->population_{{ projection.source }}.known_id;
     const int row = target << projection.row_shift;
     int chosen = -1;
     uint64 least = 0;
@@ -131,8 +131,8 @@ DEVICE int any_synapse_{{ projection.name }}(Network* net, const int target, con
 
 // The synapse of least weight in a row that is not empty; of equal ones that with the source of least number.
 DEVICE int weakest_{{ projection.name }}(Network* net, const int target) {
-    const auto& projection = net->projections.{{ projection.name }};
-    const int* known_id = net->populations.{{ projection.source }}.known_id;
+    const auto& projection = net->projection_{{ projection.name }};
+    const int* known_id = net->population_{{ projection.source }}.known_id;
     const int row = target << projection.row_shift;
     int chosen = 0;
     for (int k = 1; k < projection.in_degree[target]; ++k) {
@@ -145,17 +145,37 @@ DEVICE int weakest_{{ projection.name }}(Network* net, const int target) {
 
 {%- set rule = projection.rewiring %}
 {% import "rewiring/names.cu" as names with context %}
+{{ names.neuron_struct("Post", projection.target_state + rule.target_variables) }}
+//% if rule.shares
+{{ names.neuron_struct("Pre", projection.shared) }}
+//% endif
 
+//% for name, text in rule.initials.items()
+{{ rule.functions["initial." ~ name].head }} {
+{{ value(rule, "initial", text) }}
+}
+
+//% endfor
+//% if rule.visits_synapses or rule.select.draw
+{{ rule.functions.eliminate.head }} {
+{{ value(rule, "eliminate") }}
+}
+
+{{ rule.functions.reason.head }} {
+{{ value(rule, "reason") }}
+}
+
+//% endif
 // A new synapse as the rule wants it; false if the run must halt for room first.
-DEVICE bool form_{{ projection.name }}(Network* net, const int source, const int target, const int now,
+DEVICE bool new_synapse_{{ projection.name }}(Network* net, const int source, const int target, const int now,
                                        const int stage) {
-    const int at = add_{{ projection.name }}(net, source, target, stage);
+    const int at = add_synapse_{{ projection.name }}(net, source, target, stage);
 //% if rule.initials
     if (at < 0) return at == -1;
     Control* control = net->control;
-    auto& projection = net->projections.{{ projection.name }};
-    const auto& source_population = net->populations.{{ projection.source }};
-    const auto& target_population = net->populations.{{ projection.target }};
+    auto& projection = net->projection_{{ projection.name }};
+    const auto& source_population = net->population_{{ projection.source }};
+    const auto& target_population = net->population_{{ projection.target }};
     (void)now; (void)control; (void)source_population; (void)target_population;
     {{ names.constants() }}
     {{- names.target_names() }}
@@ -164,8 +184,8 @@ DEVICE bool form_{{ projection.name }}(Network* net, const int source, const int
     auto random = sequence_of_pair(post_id, pre_id, now, {{ projection.stream_attempts }}u | SYNAPSE_NUMBERS,
                                    key_of(control), 256u);
     (void)random;
-//% for name, text in rule.initials.items()
-    projection.synapse_{{ name }}[at] = {{ value(rule, "initial", projection.variable_types[name], text) }};
+//% for name in rule.initials
+    projection.synapse_{{ name }}[at] = {{ rule.functions["initial." ~ name].call }};
 //% endfor
     if ({{ any_not_finite("projection.synapse_", projection.variables, "at") }})
         halt(control, NOT_FINITE, 0, 0, 0);

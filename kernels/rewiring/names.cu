@@ -1,8 +1,9 @@
-{#- What a rule's snippets see, by name. Used by the kernels of an update; what a snippet does not use costs nothing. #}
+{#- What the kernels of an update have at hand under the names by which they pass it to the functions of snippets.
+    Variables, traces and sums are no names of theirs: hpcsnn/codegen/snippet_functions.py says where each one is. #}
 
 {%- macro update_begins() %}
     Control* control = net->control;
-    auto& projection = net->projections.{{ projection.name }};
+    auto& projection = net->projection_{{ projection.name }};
 //% if rule.trigger == "call"
     const int now = control->step;  // between two steps
     if (control->halt) return;
@@ -10,8 +11,8 @@
     const int now = control->step + 1;
     if (control->halt || now % projection.rewiring_every_steps) return;
 //% endif
-    const auto& source_population = net->populations.{{ projection.source }};
-    const auto& target_population = net->populations.{{ projection.target }};
+    const auto& source_population = net->population_{{ projection.source }};
+    const auto& target_population = net->population_{{ projection.target }};
     (void)source_population; (void)target_population;
     {{- constants() }}
 {%- endmacro %}
@@ -19,82 +20,55 @@
 {#- What is the same for a whole update. #}
 {%- macro constants() %}
     const float dt_ms = net->dt_ms;
-    const int step = now, n_sources = source_population.nx * source_population.ny;
+    const int n_sources = source_population.nx * source_population.ny;
     const int n_targets = target_population.nx * target_population.ny;
-    (void)dt_ms; (void)step; (void)n_sources; (void)n_targets;
-{{ bind_parameters("projection", rule, "rewiring_") }}
+    (void)dt_ms; (void)n_sources; (void)n_targets;
+{{ bound_constants("projection", rule, "of_rule_") }}
 {%- for name in rule.sums %}
-    const int64 {{ name }} = projection.sum_{{ name }}[0];
-    (void){{ name }};
+    const int64 sum_{{ name }} = projection.sum_{{ name }}[0];
+    (void)sum_{{ name }};
 {%- endfor %}
 {%- endmacro %}
 
-{#- Traces of a source as this rank has heard it, and of a target, at the end of the step. #}
-{%- macro pre_trace_names() %}
-//% for trace in projection.pre_traces
-            const float {{ trace.name }} =
-                decayed(projection.pre_{{ trace.name }}[source], now - 1, projection.decay_{{ trace.name }});
-            (void){{ trace.name }};
-//% endfor
-{%- endmacro %}
-{%- macro post_trace_names() %}
-//% for trace in projection.post_traces
-            const float {{ trace.name }} =
-                decayed(projection.post_{{ trace.name }}[target], now - 1, projection.decay_{{ trace.name }});
-            (void){{ trace.name }};
-//% endfor
-{%- endmacro %}
-
-{#- The rule's own variables of a source or target: copies, constant ones, or (`&`) the variables themselves. #}
-{%- macro rule_variables(side, const="", reference="") %}
-//% for variable in (rule.source_variables if side == "source" else rule.target_variables)
-        {{ const }}{{ variable.ctype }}{{ reference }} {{ variable.name }} =
-            projection.{{ side }}_{{ variable.name }}[{{ side }}];
-        (void){{ variable.name }};
-//% endfor
-{%- endmacro %}
-
-{#- Copies of a neuron's variables as members of one struct; `groups`: how their arrays' names begin, and which. #}
-{%- macro neuron_struct(name, index, groups) %}
-        const struct {
-//% for array, variables in groups
+{#- A struct of copies of a neuron's variables, as `post` and `pre` are. #}
+{%- macro neuron_struct(name, variables) %}
+struct {{ name }}_{{ projection.name }} {
 //% for variable in variables
-            {{ variable.ctype }} {{ variable.name }};
+    {{ variable.ctype }} {{ variable.name }};
 //% endfor
-//% endfor
-        } {{ name }} = {
+};
+{%- endmacro %}
+
+{#- One of it; `groups`: how the arrays' names begin, and which variables they hold. #}
+{%- macro neuron(variable, name, index, groups) %}
+        const {{ name }}_{{ projection.name }} {{ variable }} = {
 //% for array, variables in groups
 //% for variable in variables
             {{ array }}{{ variable.name }}[{{ index }}],
 //% endfor
 //% endfor
         };
-        (void){{ name }};
+        (void){{ variable }};
 {%- endmacro %}
 
-{#- A target: its number in the population, its variables and the rule's, its traces. #}
+{#- A target: its number in the population, its variables and the rule's. #}
 {%- macro target_names() %}
             const int post_id = target_population.global_id[target];
             (void)post_id;
-            {{- neuron_struct("post", "target", [
+            {{- neuron("post", "Post", "target", [
                 ("target_population.state_", projection.target_state),
                 ("projection.target_", rule.target_variables),
             ]) }}
-            {{- post_trace_names() }}
 {%- endmacro %}
 
 {#- A source that this rank knows. #}
 {%- macro source_names() %}
             const int pre_id = source_population.known_id[source];
-            (void)pre_id;
 //% if rule.shares
-            {{- neuron_struct("pre", "source", [("projection.shared_", projection.shared)]) }}
+            {{- neuron("pre", "Pre", "source", [("projection.shared_", projection.shared)]) }}
 //% endif
-            {{- pre_trace_names() }}
-            auto pair_random = [&](const uint32 draw) {
-                const uint32 stream = {{ projection.stream_attempts }}u | PAIR_NUMBERS;
-                return philox(post_id, draw, stream, pre_id, key_of(control)).x;
-            };
+            const PairNumbers pair_random = {(uint32)post_id, (uint32)pre_id,
+                                             {{ projection.stream_attempts }}u | PAIR_NUMBERS, key_of(control)};
             (void)pair_random;
 {%- endmacro %}
 
@@ -105,10 +79,8 @@
 //% endif
 {%- endmacro %}
 
-{#- The variables of the synapse in slot `at`. #}
-{%- macro synapse_names(const) %}
-//% for variable in projection.variables
-            {{ const }}{{ variable.ctype }} {{ variable.name }} = projection.synapse_{{ variable.name }}[at];
-            (void){{ variable.name }};
-//% endfor
+{#- Whether a synapse goes, and why. #}
+{%- macro decided(number) %}
+goes = chance({{ number }}, {{ rule.functions.eliminate.call }});
+                if (goes) why = {{ rule.functions.reason.call }};
 {%- endmacro %}

@@ -3,25 +3,24 @@
 {% import "rewiring/names.cu" as names with context %}
 
 //% if rule.update_source
+{{ names.neuron_struct("SourceState", projection.source_state) }}
+
+{{ rule.functions.update_source.head }} {
+{{ paste(rule, "update_source") }}
+}
+
 KERNEL sources_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int source = thread_first(); source < source_population.n_own; source += thread_stride()) {
         const int id = source_population.known_id[source];
         auto random = sequence_of(id, now, {{ projection.stream_attempts }}u | SOURCE_NUMBERS, key_of(control));
         (void)id; (void)random;
-        {{- names.neuron_struct("pre", "source", [("source_population.state_", projection.source_state)]) }}
-        {{- names.pre_trace_names() }}
-        {{- names.rule_variables("source") }}
+        {{- names.neuron("pre", "SourceState", "source", [("source_population.state_", projection.source_state)]) }}
 //% if rule.pairing
         const int out_degree = projection.out_degree[source];
         (void)out_degree;
 //% endif
-        {
-{{ paste(rule, "update_source") }}
-        }
-//% for variable in rule.source_variables
-        projection.source_{{ variable.name }}[source] = {{ variable.name }};
-//% endfor
+        {{ rule.functions.update_source.call }};
         if ({{ any_not_finite("projection.source_", rule.source_variables, "source") }}) {
             halt(control, NOT_FINITE, 0, 0, 0);
             return;
@@ -31,21 +30,20 @@ KERNEL sources_{{ projection.name }}(Network* net) {
 //% endif
 
 //% if rule.update_target
+{{ names.neuron_struct("TargetState", projection.target_state) }}
+
+{{ rule.functions.update_target.head }} {
+{{ paste(rule, "update_target") }}
+}
+
 KERNEL targets_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {
         const int id = target_population.global_id[target], in_degree = projection.in_degree[target];
         auto random = sequence_of(id, now, {{ projection.stream_attempts }}u | TARGET_NUMBERS, key_of(control));
         (void)id; (void)in_degree; (void)random;
-        {{- names.neuron_struct("post", "target", [("target_population.state_", projection.target_state)]) }}
-        {{- names.post_trace_names() }}
-        {{- names.rule_variables("target") }}
-        {
-{{ paste(rule, "update_target") }}
-        }
-//% for variable in rule.target_variables
-        projection.target_{{ variable.name }}[target] = {{ variable.name }};
-//% endfor
+        {{- names.neuron("post", "TargetState", "target", [("target_population.state_", projection.target_state)]) }}
+        {{ rule.functions.update_target.call }};
         if ({{ any_not_finite("projection.target_", rule.target_variables, "target") }}) {
             halt(control, NOT_FINITE, 0, 0, 0);
             return;
@@ -54,6 +52,12 @@ KERNEL targets_{{ projection.name }}(Network* net) {
 }
 //% endif
 
+//% if rule.update
+{{ rule.functions["update"].head }} {
+{{ paste(rule, "update") }}
+}
+
+//% endif
 //% if rule.visits_synapses
 // From the last synapse of a row to the first: where one goes, the last one, which has been seen, takes its place.
 KERNEL visit_synapses_{{ projection.name }}(Network* net) {
@@ -70,14 +74,8 @@ KERNEL visit_synapses_{{ projection.name }}(Network* net) {
             auto random = sequence_of_pair(post_id, pre_id, now, {{ projection.stream_attempts }}u | SYNAPSE_NUMBERS,
                                            key_of(control));
             (void)random;
-            {{- names.synapse_names("") }}
 //% if rule.update
-            {
-{{ paste(rule, "update") }}
-            }
-//% for variable in projection.variables
-            projection.synapse_{{ variable.name }}[at] = {{ variable.name }};
-//% endfor
+            {{ rule.functions["update"].call }};
             if ({{ any_not_finite("projection.synapse_", projection.variables, "at") }}) {
                 halt(control, NOT_FINITE, 0, 0, 0);
                 return;
@@ -87,11 +85,7 @@ KERNEL visit_synapses_{{ projection.name }}(Network* net) {
             const uint32 number = random();
             bool goes = false;
             int why = 0;
-            {
-                {{- names.synapse_names("const ") }}
-                goes = chance(number, {{ value(rule, "eliminate", "Probability") }});
-                if (goes) why = {{ value(rule, "reason", "int") }};
-            }
+            {{ names.decided("number") }}
             if (goes) remove_{{ projection.name }}(net, target, place, why);
 //% endif
         }

@@ -4,31 +4,19 @@
 {% import "rewiring/names.cu" as names with context %}
 
 //% if rule.per_target
-// What a hook sees of a target. Removing a synapse moves the last one into its place.
-struct Row_{{ projection.name }} {
+// A target's row of synapses, and what a hook may do with it. Removing a synapse moves the last one into its place.
+struct Places_{{ projection.name }} {
     Network* net;
     int target, now;
-    DEVICE_MEMBER int at(const int place) const {
-        return (target << net->projections.{{ projection.name }}.row_shift) + place;
-    }
-    DEVICE_MEMBER int size() const { return net->projections.{{ projection.name }}.in_degree[target]; }
-    DEVICE_MEMBER int source(const int place) const { return net->projections.{{ projection.name }}.source[at(place)]; }
+    DEVICE_MEMBER auto& projection() const { return net->projection_{{ projection.name }}; }
+    DEVICE_MEMBER int at(const int place) const { return (target << projection().row_shift) + place; }
+    DEVICE_MEMBER int size() const { return projection().in_degree[target]; }
+    DEVICE_MEMBER int source(const int place) const { return projection().source[at(place)]; }
     DEVICE_MEMBER int source_id(const int place) const {
-        return net->populations.{{ projection.source }}.known_id[source(place)];
+        return net->population_{{ projection.source }}.known_id[source(place)];
     }
-//% for variable in projection.variables
-    DEVICE_MEMBER {{ variable.ctype }}& {{ variable.name }}(const int place) {
-        return net->projections.{{ projection.name }}.synapse_{{ variable.name }}[at(place)];
-    }
-//% endfor
-//% for trace in projection.pre_traces
-    DEVICE_MEMBER float {{ trace.name }}(const int place) const {
-        const auto& projection = net->projections.{{ projection.name }};
-        return decayed(projection.pre_{{ trace.name }}[source(place)], now - 1, projection.decay_{{ trace.name }});
-    }
-//% endfor
     DEVICE_MEMBER int find(const int id) const {
-        const auto& sources = net->populations.{{ projection.source }};
+        const auto& sources = net->population_{{ projection.source }};
         const int source = id < 0 || id >= sources.nx * sources.ny ? -1 : known_index(sources, id);
         return source < 0 ? -1 : find_{{ projection.name }}(net, at(0), size(), source);
     }
@@ -38,37 +26,58 @@ struct Row_{{ projection.name }} {
     }
     // False where there is one already or proposed already, and where this projection can form none.
     DEVICE_MEMBER bool propose(const int id) const {
-        auto& projection = net->projections.{{ projection.name }};
-        const auto& sources = net->populations.{{ projection.source }};
+        const auto& sources = net->population_{{ projection.source }};
         if (id < 0 || id >= sources.nx * sources.ny) return false;
-        if (projection.n_proposed[target] == {{ rule.proposals }}) return false;
+        if (projection().n_proposed[target] == {{ rule.proposals }}) return false;
         const int source = known_index(sources, id);
         if (source < 0 || find(id) >= 0 || !reaches_{{ projection.name }}(net, source, target)) return false;
-        int* proposed = projection.hook_proposed + (int64)target * {{ rule.proposals }};
-        for (int n = 0; n < projection.n_proposed[target]; ++n)
+        int* proposed = projection().hook_proposed + (int64)target * {{ rule.proposals }};
+        for (int n = 0; n < projection().n_proposed[target]; ++n)
             if (proposed[n] == source) return false;
-        proposed[projection.n_proposed[target]++] = source;
+        proposed[projection().n_proposed[target]++] = source;
         return true;
     }
 };
 
+// The same as the hook sees it: with its variables and traces by their names, and without what is for kernels alone.
+class hpcsnn_Row_{{ projection.name }} : Places_{{ projection.name }} {
+  public:
+    DEVICE_MEMBER hpcsnn_Row_{{ projection.name }}(const Places_{{ projection.name }}& places)
+        : Places_{{ projection.name }}(places) {}
+    using Places_{{ projection.name }}::size;
+    using Places_{{ projection.name }}::source_id;
+    using Places_{{ projection.name }}::find;
+    using Places_{{ projection.name }}::remove;
+    using Places_{{ projection.name }}::propose;
+//% set places = "Places_" ~ projection.name
+//% for variable in projection.variables
+    DEVICE_MEMBER {{ variable.ctype }}& {{ variable.name }}(const int hpcsnn_place) {
+        return {{ places }}::projection().synapse_{{ variable.name }}[{{ places }}::at(hpcsnn_place)];
+    }
+//% endfor
+//% for trace in projection.pre_traces
+    DEVICE_MEMBER float {{ trace.name }}(const int hpcsnn_place) const {
+        return ::decayed({{ places }}::projection().pre_{{ trace.name }}[{{ places }}::source(hpcsnn_place)],
+                         {{ places }}::now - 1, {{ places }}::projection().decay_{{ trace.name }});
+    }
+//% endfor
+};
+
+{{ rule.functions.per_target.head }} {
+{{ paste(rule, "per_target") }}
+}
+
 KERNEL per_target_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {
-        Row_{{ projection.name }} row = {net, target, now};
+        const Places_{{ projection.name }} places = {net, target, now};
+        hpcsnn_Row_{{ projection.name }} row(places);
         {{- names.target_names() }}
         auto random = sequence_of(post_id, now, {{ projection.stream_attempts }}u | HOOK_NUMBERS, key_of(control));
-        (void)random;
-//% for variable in rule.target_variables
-        {{ variable.ctype }}& own_{{ variable.name }} = projection.target_{{ variable.name }}[target];
-        (void)own_{{ variable.name }};
-//% endfor
         projection.n_proposed[target] = 0;
-        {
-{{ paste(rule, "per_target") }}
-        }
+        {{ rule.functions.per_target.call }};
         bool wrong = {{ any_not_finite("projection.target_", rule.target_variables, "target") }};
-        for (int at = row.at(0); at < row.at(row.size()); ++at)
+        for (int at = places.at(0); at < places.at(places.size()); ++at)
             wrong |= {{ any_not_finite("projection.synapse_", projection.variables, "at") }};
         if (wrong) {
             halt(control, NOT_FINITE, 0, 0, 0);
@@ -83,7 +92,9 @@ KERNEL form_hooked_{{ projection.name }}(Network* net) {
         for (; projection.n_proposed[target] > 0; --projection.n_proposed[target]) {
             const int64 last = (int64)target * {{ rule.proposals }} + projection.n_proposed[target] - 1;
             const int source = projection.hook_proposed[last];
-            if (!form_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.form_hooked }})) break;
+            const bool went_on =
+                new_synapse_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.form_hooked }});
+            if (!went_on) break;
         }
 }
 //% endif
@@ -114,7 +125,7 @@ KERNEL replace_{{ projection.name }}(Network* net) {
             const int in_degree = projection.in_degree[target];
             if (source < 0 || !reaches_{{ projection.name }}(net, source, target)) continue;
             if (find_{{ projection.name }}(net, target << projection.row_shift, in_degree, source) >= 0) continue;
-            if (!form_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.replace }})) return;
+            if (!new_synapse_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.replace }})) return;
             projection.target_owed[target] -= projection.in_degree[target] - in_degree;
         }
     }
@@ -124,9 +135,9 @@ KERNEL replace_{{ projection.name }}(Network* net) {
 //% if rule.replace == "projection"
 // Where what went from anywhere may come back: candidate n of a round, for as many as are owed by all ranks together.
 KERNEL draw_candidates_{{ projection.name }}(Network* net) {
-    auto& projection = net->projections.{{ projection.name }};
-    const auto& source_population = net->populations.{{ projection.source }};
-    const auto& target_population = net->populations.{{ projection.target }};
+    auto& projection = net->projection_{{ projection.name }};
+    const auto& source_population = net->population_{{ projection.source }};
+    const auto& target_population = net->population_{{ projection.target }};
     const uint32 n_sources = (uint32)(source_population.nx * source_population.ny);
     const uint32 n_targets = (uint32)(target_population.nx * target_population.ny);
     const uint32 stream = {{ projection.stream_attempts }}u | CANDIDATE_NUMBERS;
@@ -152,7 +163,9 @@ KERNEL form_proposed_{{ projection.name }}(Network* net) {
             const int source = projection.proposed[n], in_degree = projection.in_degree[target];
             if (source < 0 || !reaches_{{ projection.name }}(net, source, target)) continue;
             if (find_{{ projection.name }}(net, row, in_degree, source) >= 0) continue;
-            if (!form_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.form_proposed }})) return;
+            const bool went_on =
+                new_synapse_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.form_proposed }});
+            if (!went_on) return;
             // None if it was refused.
             atomic_add(projection.n_formed, (int64)(projection.in_degree[target] - in_degree));
         }
@@ -161,14 +174,25 @@ KERNEL form_proposed_{{ projection.name }}(Network* net) {
 //% endif
 
 //% if rule.pairing
+//% for part in ("offers", "demands")
+{{ rule.functions["pairing." ~ part].head }} {
+{{ value(rule, "pairing." ~ part, rule.pairing[part]) }}
+}
+
+//% endfor
+//% for part in ("after_source", "after_target")
+{{ rule.functions["pairing." ~ part].head }} {
+{{ paste(rule, "pairing." ~ part, rule.pairing[part]) }}
+}
+
+//% endfor
 // What sources offer and targets demand as things stand.
 KERNEL offers_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int source = thread_first(); source < source_population.n_own; source += thread_stride()) {
         const int id = source_population.known_id[source], out_degree = projection.out_degree[source];
         (void)id; (void)out_degree;
-        {{- names.rule_variables("source", const="const ") }}
-        projection.offers[source] = {{ value(rule, "pairing.offers", "int", rule.pairing.offers) }};
+        projection.offers[source] = {{ rule.functions["pairing.offers"].call }};
     }
 }
 
@@ -177,13 +201,12 @@ KERNEL demands_{{ projection.name }}(Network* net) {
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {
         const int id = target_population.global_id[target], in_degree = projection.in_degree[target];
         (void)id; (void)in_degree;
-        {{- names.rule_variables("target", const="const ") }}
-        projection.demands[target] = {{ value(rule, "pairing.demands", "int", rule.pairing.demands) }};
+        projection.demands[target] = {{ rule.functions["pairing.demands"].call }};
     }
 }
 
 // Targets with too many synapses lose some at random.
-KERNEL remove_surplus_{{ projection.name }}(Network* net) {
+KERNEL drop_surplus_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {
         const uint32 id = target_population.global_id[target];
@@ -214,10 +237,7 @@ KERNEL settle_{{ projection.name }}(Network* net) {
         const int id = source_population.known_id[source], out_degree = projection.out_degree[source];
         const int vacant = projection.offers[source];
         (void)id; (void)out_degree; (void)vacant;
-        {{- names.rule_variables("source", reference="&") }}
-        {
-{{ paste(rule, "pairing.after_source", rule.pairing.after_source) }}
-        }
+        {{ rule.functions["pairing.after_source"].call }};
         if ({{ any_not_finite("projection.source_", rule.source_variables, "source") }}) {
             halt(control, NOT_FINITE, 0, 0, 0);
             return;
@@ -227,10 +247,7 @@ KERNEL settle_{{ projection.name }}(Network* net) {
         const int id = target_population.global_id[target], in_degree = projection.in_degree[target];
         const int vacant = projection.demands[target];
         (void)id; (void)in_degree; (void)vacant;
-        {{- names.rule_variables("target", reference="&") }}
-        {
-{{ paste(rule, "pairing.after_target", rule.pairing.after_target) }}
-        }
+        {{ rule.functions["pairing.after_target"].call }};
         if ({{ any_not_finite("projection.target_", rule.target_variables, "target") }}) {
             halt(control, NOT_FINITE, 0, 0, 0);
             return;
@@ -240,8 +257,8 @@ KERNEL settle_{{ projection.name }}(Network* net) {
 
 // Synapses of each source that this rank has, for the owners to add up. Expects zeros.
 KERNEL count_out_degree_{{ projection.name }}(Network* net) {
-    auto& projection = net->projections.{{ projection.name }};
-    const int n_targets = net->populations.{{ projection.target }}.n_own;
+    auto& projection = net->projection_{{ projection.name }};
+    const int n_targets = net->population_{{ projection.target }}.n_own;
     for (int target = thread_first(); target < n_targets; target += thread_stride())
         for (int k = 0; k < projection.in_degree[target]; ++k)
             atomic_add(&projection.local_out_degree[projection.source[(target << projection.row_shift) + k]], 1);
@@ -249,13 +266,17 @@ KERNEL count_out_degree_{{ projection.name }}(Network* net) {
 //% endif
 
 //% for name, text in rule.sums.items()
-KERNEL sum_{{ name }}_{{ projection.name }}(Network* net) {
+{{ rule.functions["sums." ~ name].head }} {
+{{ value(rule, "sums." ~ name, text) }}
+}
+
+KERNEL sum_{{ loop.index0 }}_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {
         const int in_degree = projection.in_degree[target];
         (void)in_degree;
         {{- names.target_names() }}
-        atomic_add(projection.partial_{{ name }}, (int64)({{ value(rule, "sums." ~ name, "int64", text) }}));
+        atomic_add(projection.partial_{{ name }}, {{ rule.functions["sums." ~ name].call }});
     }
 }
 //% endfor
@@ -266,7 +287,7 @@ KERNEL sum_{{ name }}_{{ projection.name }}(Network* net) {
 KERNEL {{ place }}_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
 //% if place == "meet" and rule.only_pairs and rule.trigger != "call"
-    if (now / projection.rewiring_every_steps % {{ rule.pairing.every }}) return;
+    if (now / projection.rewiring_every_steps % constant_{{ rule.pairing.every }}) return;
 //% endif
     if (thread_first() != 0) return;
     meet(control, {{ projection.stage_of[place] }}, {{ projection.index }}, {{ place | upper }});

@@ -6,9 +6,9 @@
 //% if projection.delays
 // The delay of a synapse in steps: whoever makes it, and whenever, its two neurons alone decide.
 DEVICE int delay_of_{{ projection.name }}(Network* net, const int source, const int target) {
-    const auto& projection = net->projections.{{ projection.name }};
-    const uint32 pre = (uint32)net->populations.{{ projection.source }}.known_id[source];
-    const uint32 post = (uint32)net->populations.{{ projection.target }}.global_id[target];
+    const auto& projection = net->projection_{{ projection.name }};
+    const uint32 pre = (uint32)net->population_{{ projection.source }}.known_id[source];
+    const uint32 post = (uint32)net->population_{{ projection.target }}.global_id[target];
     const Random4 random = philox(post, 1u + pre, {{ projection.stream_connect }}u, 0u, key_of(net->control));
     const uint64 word = ((uint64)random.x << 32) | random.y;
     int reached = 0;
@@ -29,17 +29,17 @@ struct Connect_{{ projection.name }} {
     int n;
     bool writes;
     DEVICE_MEMBER void operator()(const int source_id) {
-        (*this)(source_id, net->projections.{{ projection.name }}.initial_weight);
+        (*this)(source_id, net->projection_{{ projection.name }}.initial_weight);
     }
     DEVICE_MEMBER void operator()(const int source_id, const float weight) {
-        add(known_index(net->populations.{{ projection.source }}, source_id), weight);
+        add(known_index(net->population_{{ projection.source }}, source_id), weight);
     }
     DEVICE_MEMBER void at(const int x, const int y) {
-        const int source = known_index(net->populations.{{ projection.source }}, x, y);
-        add(source, net->projections.{{ projection.name }}.initial_weight);
+        const int source = known_index(net->population_{{ projection.source }}, x, y);
+        add(source, net->projection_{{ projection.name }}.initial_weight);
     }
     DEVICE_MEMBER void add(const int source, const float weight) {
-        auto& projection = net->projections.{{ projection.name }};
+        auto& projection = net->projection_{{ projection.name }};
         if (writes) {
             if (n >> projection.row_shift) {
                 atomic_add(projection.refused, (uint64)1);
@@ -62,38 +62,41 @@ struct Connect_{{ projection.name }} {
     }
 };
 
-DEVICE int connect_row_{{ projection.name }}(Network* net, const int target, const bool writes) {
-    auto& projection = net->projections.{{ projection.name }};
-    auto& source_population = net->populations.{{ projection.source }};
-    auto& target_population = net->populations.{{ projection.target }};
+{{ projection.connector.functions.connect.head }} {
+{{ paste(projection.connector, "connect") }}
+}
+
+DEVICE int row_sources_{{ projection.name }}(Network* net, const int target, const bool writes) {
+    auto& projection = net->projection_{{ projection.name }};
+    auto& source_population = net->population_{{ projection.source }};
+    auto& target_population = net->population_{{ projection.target }};
     const int nx = source_population.nx, ny = source_population.ny, n_sources = nx * ny;
     const int id = target_population.global_id[target];
     const int y = id / target_population.nx, x = id - y * target_population.nx;
     auto random = sequence_of(id, 0u, {{ projection.stream_connect }}u, key_of(net->control));
     Connect_{{ projection.name }} connect = {net, target, 0, writes};
-    (void)n_sources; (void)x; (void)random;
-{{ bind_parameters("projection", projection.connector, "connector_") }}
-{{ paste(projection.connector, "connect") }}
+{{ bound_constants("projection", projection.connector, "of_connector_") }}
+    {{ projection.connector.functions.connect.call }};
     return connect.n;
 }
 
-KERNEL count_{{ projection.name }}(Network* net) {
-    auto& projection = net->projections.{{ projection.name }};
-    const int n_targets = net->populations.{{ projection.target }}.n_own;
+KERNEL count_sources_{{ projection.name }}(Network* net) {
+    auto& projection = net->projection_{{ projection.name }};
+    const int n_targets = net->population_{{ projection.target }}.n_own;
     for (int target = thread_first(); target < n_targets; target += thread_stride())
-        projection.in_degree[target] = connect_row_{{ projection.name }}(net, target, false);
+        projection.in_degree[target] = row_sources_{{ projection.name }}(net, target, false);
 }
 
 KERNEL connect_{{ projection.name }}(Network* net) {
-    auto& projection = net->projections.{{ projection.name }};
-    const int n_targets = net->populations.{{ projection.target }}.n_own;
+    auto& projection = net->projection_{{ projection.name }};
+    const int n_targets = net->population_{{ projection.target }}.n_own;
     for (int target = thread_first(); target < n_targets; target += thread_stride())
-        projection.in_degree[target] = connect_row_{{ projection.name }}(net, target, true);
+        projection.in_degree[target] = row_sources_{{ projection.name }}(net, target, true);
 }
 
 KERNEL count_outgoing_{{ projection.name }}(Network* net) {
-    auto& projection = net->projections.{{ projection.name }};
-    const int n_targets = net->populations.{{ projection.target }}.n_own;
+    auto& projection = net->projection_{{ projection.name }};
+    const int n_targets = net->population_{{ projection.target }}.n_own;
     for (int target = thread_first(); target < n_targets; target += thread_stride())
         for (int k = 0; k < projection.in_degree[target]; ++k)
             atomic_add(&projection.outgoing_count[projection.source[((int64)target << projection.row_shift) + k]], 1);
@@ -101,8 +104,8 @@ KERNEL count_outgoing_{{ projection.name }}(Network* net) {
 
 // Expects the counts at zero and lists long enough.
 KERNEL list_outgoing_{{ projection.name }}(Network* net) {
-    auto& projection = net->projections.{{ projection.name }};
-    const int n_targets = net->populations.{{ projection.target }}.n_own;
+    auto& projection = net->projection_{{ projection.name }};
+    const int n_targets = net->population_{{ projection.target }}.n_own;
     for (int target = thread_first(); target < n_targets; target += thread_stride())
         for (int k = 0; k < projection.in_degree[target]; ++k) {
             const int at = (target << projection.row_shift) + k;

@@ -1,39 +1,50 @@
 // One step of a neuron population: synaptic input, the model's update, threshold and reset; then its spikes.
 {%- set population = neuron_population %}
 {%- set model = population.model %}
-{%- set draws = "random" in (model.update ~ model.threshold ~ model.reset) %}
+{%- set step = model.functions.step %}
+
+//% for projection in population.incoming
+{{ projection.receptor.functions["update"].head }} {
+{{ paste(projection.receptor, "update") }}
+}
+
+//% endfor
+// Whether the neuron spikes. Threshold and reset see what the update declares.
+{{ step.head }} {
+{{ paste(model, "update") }}
+    if (!(
+{{ paste(model, "threshold") }}
+    )) return false;
+{{ paste(model, "reset") }}
+    return true;
+}
 
 KERNEL update_{{ population.name }}(Network* net) {
     if (net->control->halt) return;
-    auto& population = net->populations.{{ population.name }};
+    auto& population = net->population_{{ population.name }};
     const int n_neurons = population.n_own, step = net->control->step;
     const float dt_ms = net->dt_ms;
     (void)dt_ms;
-//% if draws
+//% if model.draws
     const RandomKey random_key = key_of(net->control);
     const int* id_of = population.global_id;
 //% endif
-{{ bind_parameters("population", population.model, "model_") }}
-//% for variable in population.model.state
-    {{ variable.ctype }}* {{ variable.name }}_of = population.state_{{ variable.name }};
-//% endfor
-//% for name, ctype in population.model.arrays
-    const {{ ctype }}* {{ name }}_of = population.model_{{ name }};
+{{ bound_constants("population", model, "model_") }}
+//% for variable in model.state
+    {{ variable.ctype }}* all_{{ variable.name }} = population.state_{{ variable.name }};
 //% endfor
 //% for projection in population.incoming
-    {{ projection.input_type }}* {{ projection.name }}_input_of = net->projections.{{ projection.name }}.input;
+{%- set part = "net->projection_" ~ projection.name %}
+{%- set receptor = "receptor" ~ projection.index %}
+    {{ projection.input_type }}* {{ receptor }}_input_of = {{ part }}.input;
 //% if projection.input_ring
-    {{ projection.name }}_input_of +=
-        (int64)((uint32)step & net->projections.{{ projection.name }}.input_mask) * n_neurons;
+    {{ receptor }}_input_of += (int64)((uint32)step & {{ part }}.input_mask) * n_neurons;
 //% endif
-    const float {{ projection.name }}_unit = net->projections.{{ projection.name }}.input_unit;
+    const float {{ receptor }}_unit = {{ part }}.input_unit;
 //% for variable in projection.receptor.state
-    {{ variable.ctype }}* {{ projection.name }}_{{ variable.name }}_of =
-        net->projections.{{ projection.name }}.receptor_state_{{ variable.name }};
+    {{ variable.ctype }}* {{ receptor }}_all_{{ variable.name }} = {{ part }}.receptor_state_{{ variable.name }};
 //% endfor
-//% for name, ctype in projection.receptor.constants
-    const {{ ctype }} {{ projection.name }}_{{ name }} = net->projections.{{ projection.name }}.receptor_{{ name }};
-//% endfor
+{{ bound_constants(part, projection.receptor, "of_receptor_", receptor ~ "_") }}
 //% endfor
     // A block at a time, so that what happened in it is still at hand when its spikes are looked for.
     for (int first = thread_first() * BLOCK; first < n_neurons; first += thread_stride() * BLOCK) {
@@ -42,44 +53,34 @@ KERNEL update_{{ population.name }}(Network* net) {
         INDEPENDENT_ITERATIONS
         for (int k = 0; k < n; ++k) {
             const int neuron = first + k;
-//% for variable in population.model.state
-            {{ variable.ctype }} {{ variable.name }} = {{ variable.name }}_of[neuron];
+//% for variable in model.state
+            {{ variable.ctype }} now_{{ variable.name }} = all_{{ variable.name }}[neuron];
 //% endfor
-//% for name, ctype in population.model.arrays
-            const {{ ctype }} {{ name }} = {{ name }}_of[neuron];
-//% endfor
-//% if draws
+//% if model.draws
             auto random = sequence_of(id_of[neuron], step, {{ population.stream_spikes }}u, random_key);
 //% endif
             float input_current = 0.0f;
             float finite = 0.0f;
 //% for projection in population.incoming
+{%- set receptor = "receptor" ~ projection.index %}
             {   // {{ projection.name }}: {{ projection.receptor.name }}
-//% for name, ctype in projection.receptor.constants
-                const {{ ctype }} {{ name }} = {{ projection.name }}_{{ name }};
-//% endfor
 //% for variable in projection.receptor.state
-                {{ variable.ctype }} {{ variable.name }} = {{ projection.name }}_{{ variable.name }}_of[neuron];
+                {{ variable.ctype }} {{ receptor }}_now_{{ variable.name }} =
+                    {{ receptor }}_all_{{ variable.name }}[neuron];
 //% endfor
-                const float input = (float){{ projection.name }}_input_of[neuron] * {{ projection.name }}_unit;
-                {{ projection.name }}_input_of[neuron] = 0;
-{{ paste(projection.receptor, "update") }}
+                const float input = (float){{ receptor }}_input_of[neuron] * {{ receptor }}_unit;
+                {{ receptor }}_input_of[neuron] = 0;
+                {{ projection.receptor.functions["update"].call }};
 //% for variable in projection.receptor.state
-                {{ projection.name }}_{{ variable.name }}_of[neuron] = {{ variable.name }};
-                finite += (float){{ variable.name }} - (float){{ variable.name }};
+                {{ receptor }}_all_{{ variable.name }}[neuron] = {{ receptor }}_now_{{ variable.name }};
+                finite += (float){{ receptor }}_now_{{ variable.name }} - (float){{ receptor }}_now_{{ variable.name }};
 //% endfor
             }
 //% endfor
-{{ paste(population.model, "update") }}
-            const bool spikes =
-{{ paste(population.model, "threshold") }}
-            ;
-            if (spikes) {
-{{ paste(population.model, "reset") }}
-            }
-//% for variable in population.model.state
-            {{ variable.name }}_of[neuron] = {{ variable.name }};
-            finite += (float){{ variable.name }} - (float){{ variable.name }};
+            const bool spikes = {{ step.call }};
+//% for variable in model.state
+            all_{{ variable.name }}[neuron] = now_{{ variable.name }};
+            finite += (float)now_{{ variable.name }} - (float)now_{{ variable.name }};
 //% endfor
             // Not a number and infinity are the only ones whose difference to themselves is not 0.
             event[k] = (spikes ? 1 : 0) | (finite == 0.0f ? 0 : 2);
@@ -100,7 +101,7 @@ KERNEL update_{{ population.name }}(Network* net) {
 //% for projection in population.incoming
 //% for trace in projection.post_traces if trace not in projection.late_post_traces
                 {
-                    auto& projection = net->projections.{{ projection.name }};
+                    auto& projection = net->projection_{{ projection.name }};
                     Trace& trace = projection.post_{{ trace.name }}[neuron];
                     trace.value = decayed(trace, step, projection.decay_{{ trace.name }}) + 1.0f;
                     trace.last = step;

@@ -45,7 +45,7 @@ DEVICE void accept(Network* net, const uint32 message, const int first_step) {
     const uint32 id = message - offset * net->exchange.n_ids;
 //% for population in populations
     {
-        auto& population = net->populations.{{ population.name }};
+        auto& population = net->population_{{ population.name }};
         if (id >= population.first_id && id < population.first_id + (uint32)(population.nx * population.ny)) {
             const int index = known_index(population, (int)(id - population.first_id));
             if (index < 0) return;
@@ -89,7 +89,7 @@ KERNEL begin_step(Network* net) {
     if (net->control->halt || thread_first() != 0) return;
 //% for population in populations
     {
-        const auto& population = net->populations.{{ population.name }};
+        const auto& population = net->population_{{ population.name }};
         if (population.log_size > 0 && population.log_size - *population.log_count < population.n_own) {
             halt(net->control, LOG_FULL, 0, 0, 0);
             return;
@@ -97,7 +97,7 @@ KERNEL begin_step(Network* net) {
     }
 //% for projection in population.incoming if projection.rewiring
     {
-        const auto& projection = net->projections.{{ projection.name }};
+        const auto& projection = net->projection_{{ projection.name }};
         const int room = projection.event_log_size - *projection.event_log_count;
         if (projection.event_log_size > 0 && room < projection.most_events) {
             halt(net->control, LOG_FULL, 0, 0, 0);
@@ -108,7 +108,7 @@ KERNEL begin_step(Network* net) {
 //% endfor
 //% for population in populations
     {
-        const auto& population = net->populations.{{ population.name }};
+        const auto& population = net->population_{{ population.name }};
         population.own_count[net->control->step & population.ring_mask] = 0;
         population.remote_count[net->control->step & population.ring_mask] = 0;
     }

@@ -1,11 +1,28 @@
 // Spikes at a projection's synapses: forward along each source's outgoing list, backward along each target's row.
 {%- set synapse = projection.synapse %}
 {%- set variables = synapse.variables %}  {#- the rule's own are none of a spike's business #}
+{%- set functions = synapse.functions %}
 
+{{ functions.deliver.head }} {
+{{ value(synapse, "deliver") }}
+}
+
+//% if synapse.on_pre_spike
+{{ functions.on_pre_spike.head }} {
+{{ paste(synapse, "on_pre_spike") }}
+}
+
+//% endif
+//% if synapse.on_post_spike
+{{ functions.on_post_spike.head }} {
+{{ paste(synapse, "on_post_spike") }}
+}
+
+//% endif
 KERNEL deliver_{{ projection.name }}(Network* net) {
     if (net->control->halt) return;
-    auto& projection = net->projections.{{ projection.name }};
-    auto& source_population = net->populations.{{ projection.source }};
+    auto& projection = net->projection_{{ projection.name }};
+    auto& source_population = net->population_{{ projection.source }};
     const int slot = (net->control->step - projection.delay_steps) & source_population.ring_mask;
     const int n_spikes = source_population.own_count[slot] + source_population.remote_count[slot];
     if (n_spikes == 0) return;
@@ -23,21 +40,21 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
     const uint32 first_arrival = (uint32)(net->control->step - projection.delay_steps);
 //% endif
     const uint32 input_mask = projection.input_mask;
-    const int64 n_targets = net->populations.{{ projection.target }}.n_own;
+    const int64 n_targets = net->population_{{ projection.target }}.n_own;
     const int* delay_steps_of = projection.synapse_delay_steps;
 //% elif projection.dendritic
     // All of it arrives in one step.
     const uint32 arrival = (uint32)net->control->step + (uint32)projection.dendritic_steps;
-    input += (int64)(arrival & projection.input_mask) * net->populations.{{ projection.target }}.n_own;
+    input += (int64)(arrival & projection.input_mask) * net->population_{{ projection.target }}.n_own;
 //% endif
 //% for variable in variables
-    {{ variable.ctype }}* {{ variable.name }}_of = projection.synapse_{{ variable.name }};
+    {{ variable.ctype }}* all_{{ variable.name }} = projection.synapse_{{ variable.name }};
 //% endfor
 //% for trace in synapse.post_traces
-    const Trace* post_{{ trace.name }}_of = projection.post_{{ trace.name }};
+    const Trace* traces_{{ trace.name }} = projection.post_{{ trace.name }};
     const DecayTable decay_{{ trace.name }} = projection.decay_{{ trace.name }};
 //% endfor
-{{ bind_parameters("projection", synapse, "synapse_") }}
+{{ bound_constants("projection", synapse, "of_synapse_") }}
     for (int spike = team_first(); spike < n_spikes; spike += team_stride()) {
         // In a large network every synapse is a cache miss or three: ask for the lists of spikes to come, then for what
         // they name. (Not in functions of their own: GCC finds those without effect and drops them.)
@@ -51,10 +68,10 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
             const int* named = outgoing_of + ((int64)next << projection.outgoing_shift);
             for (int entry = 0; entry < projection.outgoing_count[next]; ++entry) {
                 const int at = named[entry] < 0 ? 0 : named[entry];
-                PREFETCH(&{{ variables[0].name }}_of[at]);
+                PREFETCH(&all_{{ variables[0].name }}[at]);
                 PREFETCH(&{{ "delay_steps_of[at" if projection.delays else "input[at >> row_shift" }}]);
 //% for trace in synapse.post_traces
-                PREFETCH(&post_{{ trace.name }}_of[at >> row_shift]);
+                PREFETCH(&traces_{{ trace.name }}[at >> row_shift]);
 //% endfor
             }
 //% for trace in projection.pre_traces
@@ -81,11 +98,9 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
             if (at < 0) continue;
             const int target = at >> row_shift;
 //% for variable in variables
-            {{ variable.ctype }} {{ variable.name }} = {{ variable.name }}_of[at];
+            {{ variable.ctype }} now_{{ variable.name }} = all_{{ variable.name }}[at];
 //% endfor
-            const float delivered =
-{{ paste(synapse, "deliver") }}
-            ;
+            const float delivered = {{ functions.deliver.call }};
 //% if projection.delays
             const int64 arrival = (first_arrival + (uint32)delay_steps_of[at]) & input_mask;
             add_input(&input[arrival * n_targets + target], delivered, input_scale);
@@ -94,19 +109,19 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
 //% endif
 //% if synapse.on_pre_spike
 //% for trace in synapse.post_traces
-            const Trace {{ trace.name }}_now = post_{{ trace.name }}_of[target];
-            const float {{ trace.name }} = decayed({{ trace.name }}_now, seen, decay_{{ trace.name }});
+            const Trace last_{{ trace.name }} = traces_{{ trace.name }}[target];
+            const float trace_{{ trace.name }} = decayed(last_{{ trace.name }}, seen, decay_{{ trace.name }});
 //% if loop.first
-            const bool coincident = {{ trace.name }}_now.last == seen;
+            const bool coincident = last_{{ trace.name }}.last == seen;
 //% endif
 //% endfor
 //% for trace in projection.own_pre_traces
-            const float {{ trace.name }} =
+            const float trace_{{ trace.name }} =
                 decayed(projection.pre_{{ trace.name }}[source], seen, projection.decay_{{ trace.name }});
 //% endfor
-{{ paste(synapse, "on_pre_spike") }}
+            {{ functions.on_pre_spike.call }};
 //% for variable in variables
-            {{ variable.name }}_of[at] = {{ variable.name }};
+            all_{{ variable.name }}[at] = now_{{ variable.name }};
 //% endfor
             if ({{ any_not_finite("projection.synapse_", variables, "at") }}) {
                 halt(net->control, NOT_FINITE, 0, 0, 0);
@@ -130,8 +145,8 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
 // The rule sees pre traces before the spike: they go up when no lane reads them any more.
 KERNEL trace_{{ projection.name }}(Network* net) {
     if (net->control->halt) return;
-    auto& projection = net->projections.{{ projection.name }};
-    auto& source_population = net->populations.{{ projection.source }};
+    auto& projection = net->projection_{{ projection.name }};
+    auto& source_population = net->population_{{ projection.source }};
     const int slot = (net->control->step - projection.delay_steps) & source_population.ring_mask;
     const int n_spikes = source_population.own_count[slot] + source_population.remote_count[slot];
     const int seen = net->control->step - 1;
@@ -151,8 +166,8 @@ KERNEL trace_{{ projection.name }}(Network* net) {
 //% if synapse.on_post_spike
 KERNEL postsynaptic_{{ projection.name }}(Network* net) {
     if (net->control->halt || net->control->step == 0) return;
-    auto& projection = net->projections.{{ projection.name }};
-    auto& target_population = net->populations.{{ projection.target }};
+    auto& projection = net->projection_{{ projection.name }};
+    auto& target_population = net->population_{{ projection.target }};
     const int seen = net->control->step - 1;
 //% if projection.dendritic
     // The spikes that are back at the synapses by then.
@@ -164,19 +179,19 @@ KERNEL postsynaptic_{{ projection.name }}(Network* net) {
     const int row_shift = projection.row_shift;
     const int* source_of = projection.source;
 //% for variable in variables
-    {{ variable.ctype }}* {{ variable.name }}_of = projection.synapse_{{ variable.name }};
+    {{ variable.ctype }}* all_{{ variable.name }} = projection.synapse_{{ variable.name }};
 //% endfor
 //% for trace in synapse.pre_traces
-    const Trace* pre_{{ trace.name }}_of = projection.pre_{{ trace.name }};
+    const Trace* traces_{{ trace.name }} = projection.pre_{{ trace.name }};
     const DecayTable decay_{{ trace.name }} = projection.decay_{{ trace.name }};
 //% endfor
-{{ bind_parameters("projection", synapse, "synapse_") }}
+{{ bound_constants("projection", synapse, "of_synapse_") }}
     for (int spike = team_first(); spike < n_spikes; spike += team_stride()) {
         const int* spiking_here = target_population.ring + (int64)slot * target_population.n_known;
         if (spike + 4 < n_spikes) {
             const int64 later = (int64)spiking_here[spike + 4] << row_shift;
             PREFETCH(&source_of[later]);
-            PREFETCH(&{{ variables[0].name }}_of[later]);
+            PREFETCH(&all_{{ variables[0].name }}[later]);
             PREFETCH(&projection.in_degree[spiking_here[spike + 4]]);
         }
 //% if synapse.pre_traces
@@ -184,7 +199,7 @@ KERNEL postsynaptic_{{ projection.name }}(Network* net) {
             const int64 next = (int64)spiking_here[spike + 2] << row_shift;
             for (int k = 0; k < projection.in_degree[spiking_here[spike + 2]]; ++k) {
 //% for trace in synapse.pre_traces
-                PREFETCH(&pre_{{ trace.name }}_of[source_of[next + k]]);
+                PREFETCH(&traces_{{ trace.name }}[source_of[next + k]]);
 //% endfor
             }
         }
@@ -194,25 +209,25 @@ KERNEL postsynaptic_{{ projection.name }}(Network* net) {
         const int in_degree = projection.in_degree[target];
 //% for trace in projection.own_post_traces
         // The spike itself is in its neuron's trace already; what is left is as fine as float32 near the trace's value.
-        const float {{ trace.name }} =
+        const float trace_{{ trace.name }} =
             decayed(projection.post_{{ trace.name }}[target], seen, projection.decay_{{ trace.name }}) - 1.0f;
 //% endfor
         INDEPENDENT_ITERATIONS
         for (int k = lane(); k < in_degree; k += LANES) {
             const int source = source_of[row + k];
 //% for variable in variables
-            {{ variable.ctype }} {{ variable.name }} = {{ variable.name }}_of[row + k];
+            {{ variable.ctype }} now_{{ variable.name }} = all_{{ variable.name }}[row + k];
 //% endfor
 //% for trace in synapse.pre_traces
-            const Trace {{ trace.name }}_now = pre_{{ trace.name }}_of[source];
-            const float {{ trace.name }} = decayed({{ trace.name }}_now, seen, decay_{{ trace.name }});
+            const Trace last_{{ trace.name }} = traces_{{ trace.name }}[source];
+            const float trace_{{ trace.name }} = decayed(last_{{ trace.name }}, seen, decay_{{ trace.name }});
 //% if loop.first
-            const bool coincident = {{ trace.name }}_now.last == seen;
+            const bool coincident = last_{{ trace.name }}.last == seen;
 //% endif
 //% endfor
-{{ paste(synapse, "on_post_spike") }}
+            {{ functions.on_post_spike.call }};
 //% for variable in variables
-            {{ variable.name }}_of[row + k] = {{ variable.name }};
+            all_{{ variable.name }}[row + k] = now_{{ variable.name }};
 //% endfor
         }
         int wrong = 0;
@@ -230,8 +245,8 @@ KERNEL postsynaptic_{{ projection.name }}(Network* net) {
 // Post traces are the synapse's view: they go up when a spike is back at the synapses, one step before these handle it.
 KERNEL backpropagate_{{ projection.name }}(Network* net) {
     if (net->control->halt) return;
-    auto& projection = net->projections.{{ projection.name }};
-    const auto& target_population = net->populations.{{ projection.target }};
+    auto& projection = net->projection_{{ projection.name }};
+    const auto& target_population = net->population_{{ projection.target }};
     const int step = net->control->step, slot = (step - projection.dendritic_steps) & target_population.ring_mask;
     const int n_spikes = target_population.own_count[slot];
     for (int spike = thread_first(); spike < n_spikes; spike += thread_stride()) {

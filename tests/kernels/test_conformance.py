@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from hpcsnn import DeviceError
 from hpcsnn.errors import SimulationError
 from hpcsnn.models import RewiringRule
 from hpcsnn.testing.conformance import RuleConformance
@@ -24,14 +25,26 @@ def test_a_rule_that_depends_on_the_order_of_rows_is_caught():
     by_place.test_tiles_do_not_matter()
     with pytest.raises(AssertionError):
         by_place.test_a_restart_does_not_matter()
-    by_number = conformance(COMES + "if (row.size() > 0 && projection.source[row.at(0)] & 1) row.remove(0);")
-    with pytest.raises(AssertionError):
-        by_number.test_tiles_do_not_matter()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "if (projection.source[0] & 1) row.remove(0);",
+        "row.remove(row.source(0));",
+        "row.remove(row.at(0));",
+        "if (target & 1) row.remove(0);",
+        "if (row.target & 1) row.remove(0);",
+    ],
+)
+def test_places_in_a_ranks_memory_are_not_seen(text):
+    with pytest.raises(DeviceError, match="rewiring rule bad, per_target, line 1, column"):
+        conformance(COMES + text).test_tiles_do_not_matter()
 
 
 def test_a_rule_that_reads_what_other_threads_write_or_what_no_one_has_written_is_caught():
-    others = "const int other = target + 1 < target_population.n_own ? target + 1 : 0;"
-    racing = conformance(COMES + others + "if (projection.in_degree[other] & 1) row.propose(other);")
+    others = "static int last = 0; const int other = last; last = post_id + row.size();"
+    racing = conformance(COMES + others + "if (other & 1) row.propose(other);")
     with pytest.raises(AssertionError):
         racing.test_tiles_do_not_matter()
     kept = dataclasses.replace(racing.rule.model, replace="target", per_target="if (row.size()) row.propose(5);")

@@ -237,5 +237,5 @@ class TestNarrow(RuleConformance):
         return network
 
     def check_end(self, simulation):
-        within = simulation.state.struct.projections.rewired.n_within
+        within = simulation.state.struct.projection_rewired.n_within
         assert 0 < within < 128

@@ -3,31 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError, Grid, Network, models
 from hpcsnn.models import Parameter, RewiringRule, Variable
 from hpcsnn.network.checks import check_name
-
-# ISO/IEC 14882:2020, tables 5 and 6: those that a name in lower case could be.
-KEYWORDS = [
-    *("alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch"),
-    *("char", "char16_t", "char32_t", "char8_t", "class", "co_await", "co_return", "co_yield", "compl", "concept"),
-    *("const", "const_cast", "consteval", "constexpr", "constinit", "continue", "decltype", "default", "delete"),
-    *("do", "double", "dynamic_cast", "else", "enum", "explicit", "export", "extern", "false", "float", "for"),
-    *("friend", "goto", "if", "inline", "int", "long", "mutable", "namespace", "new", "noexcept", "not", "not_eq"),
-    *("nullptr", "operator", "or", "or_eq", "private", "protected", "public", "register", "reinterpret_cast"),
-    *("requires", "return", "short", "signed", "sizeof", "static", "static_assert", "static_cast", "struct"),
-    *("switch", "template", "this", "thread_local", "throw", "true", "try", "typedef", "typeid", "typename", "union"),
-    *("unsigned", "using", "virtual", "void", "volatile", "wchar_t", "while", "xor", "xor_eq"),
-]
-
-
-@pytest.mark.parametrize("name", KEYWORDS)
-def test_no_keyword_is_a_name(name):
-    with pytest.raises(ConfigurationError, match=rf"^populations: name '{name}' is not allowed; "):
-        check_name("populations", name, ())
 
 
 @pytest.mark.parametrize("name", ["", "A", "aB", "1a", "_a", "a-b", "a b", "a.b", "ä", "a\n", "a/b", None, 3])
@@ -37,8 +18,10 @@ def test_names_are_identifiers_in_lower_case(name):
 
 
 @settings(max_examples=25)
-@given(st.from_regex(r"[a-z][a-z0-9_]{0,12}", fullmatch=True).filter(lambda name: name not in KEYWORDS))
-def test_any_other_identifier_is_a_name_once(name):
+@example("and")
+@example("int")
+@given(st.from_regex(r"[a-z][a-z0-9_]{0,12}", fullmatch=True))
+def test_any_such_name_is_taken_once(name):
     check_name("populations", name, {f"{name}2"})
     with pytest.raises(ConfigurationError, match=f"^populations: name '{name}' is used twice$"):
         check_name("populations", name, {name: 1})

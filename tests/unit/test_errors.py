@@ -274,8 +274,8 @@ DECLARATIONS = [
     (lambda: Grid(True, 2), "grid.nx: True is not allowed; must be a whole number >= 1"),
     (lambda: Network().add_population("A", 3, models.LIF()), "populations: name 'A' is not allowed; use lower-case"),
     (
-        lambda: Network().add_population("float", 3, models.LIF()),
-        "populations: name 'float' is not allowed; .*C++ keyword",
+        lambda: models.NeuronModel("mine", "", state=(models.Variable("float"),)),
+        "mine: the state variable 'float' is not allowed; it is a keyword of C++",
     ),
     (lambda: Network().add_population("a", 3, models.LIF), "populations.a.model: .* is not a neuron or source model"),
     (lambda: declare(connector=models.Static()), "projections.ab.connector: .* is not a Connector"),

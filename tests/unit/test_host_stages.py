@@ -74,8 +74,8 @@ def test_sums_are_made_anew_at_each_meeting_one_after_the_other():
 
         return add
 
-    ran = attended(state, sum_likes=adding("likes", 2**40), sum_dislikes=adding("dislikes", -3))
-    assert ran == ["sum_likes_ab", "sum_dislikes_ab"]
+    ran = attended(state, sum_0=adding("likes", 2**40), sum_1=adding("dislikes", -3))
+    assert ran == ["sum_0_ab", "sum_1_ab"]
     assert (state.read("ab.sum_likes")[0], state.read("ab.sum_dislikes")[0]) == (2**40, -3)
 
 

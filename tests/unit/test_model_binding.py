@@ -67,8 +67,8 @@ def test_constants_that_are_one_number_are_in_the_struct_of_their_owner():
     cells, synapses = state.population_part("b"), state.projection_part("ab")
     assert cells.model_decay == np.float32(math.exp(-DT_MS / 15))
     assert cells.model_refractory_steps == 25
-    assert synapses.synapse_a_plus == np.float32(0.013)
-    assert synapses.receptor_decay == np.float32(math.exp(-DT_MS / 3))
+    assert synapses.of_synapse_a_plus == np.float32(0.013)
+    assert synapses.of_receptor_decay == np.float32(math.exp(-DT_MS / 3))
 
 
 @pytest.mark.parametrize("n_ranks", [1, 2])
@@ -79,9 +79,11 @@ def test_tables_are_this_ranks_and_their_lengths_are_known(n_ranks):
     for rank in range(n_ranks):
         state = rank_state(network, rank, n_ranks)
         part, ids = state.projection_part("ab"), state.placements["b"].global_id.tolist()
-        first, pre, weight = (state.read(f"ab.connector_{name}") for name in ("first", "listed_pre", "listed_weight"))
-        assert (part.n_connector_first, part.n_connector_listed_pre) == (len(ids) + 1, len(pre))
-        entries = (ctypes.c_int32 * len(first)).from_address(part.connector_first)
+        first, pre, weight = (
+            state.read(f"ab.of_connector_{name}") for name in ("first", "listed_pre", "listed_weight")
+        )
+        assert (part.n_of_connector_first, part.n_of_connector_listed_pre) == (len(ids) + 1, len(pre))
+        entries = (ctypes.c_int32 * len(first)).from_address(part.of_connector_first)
         assert list(entries) == first.tolist()
         for row, post in enumerate(ids):
             here = slice(first[row], first[row + 1])

@@ -44,6 +44,16 @@ def test_what_would_never_run_is_refused(slots, message):
         rule(**slots)
 
 
+def with_synapse_variable(name, **slots):
+    """A projection whose synapses have a variable of this name, with a rule of these slots."""
+    among = network()
+    synapse = models.SynapseModel("mine", "", variables=(Variable("weight"), Variable(name)))()
+    among.projections.clear()
+    return among.add_projection(
+        "ab", "a", "b", models.OneToOne(), models.DeltaCurrent(), 0.1, synapse, rewiring=rule(**slots)
+    )
+
+
 UNFIT = [
     (
         lambda: network(rewiring.LocalProposals(block_side=16), side=8),
@@ -59,7 +69,20 @@ UNFIT = [
     ),
     (
         lambda: network(rule(sums={"most": "1"})),
-        f"{WHERE}: the name 'most' is used twice among variables",
+        "mine: the name 'most' is given twice, to a parameter and a sum",
+    ),
+    (
+        lambda: network(rule(sums={"pre_trace": "1"})),
+        f"{WHERE}: the name 'pre_trace' is used twice among variables",
+    ),
+    (
+        lambda: with_synapse_variable("pair_random"),
+        f"{WHERE}: does not go with the synapse mine, whose 'pair_random' has a name by which snippets of rules see "
+        "something else: any_synapse, distance_squared, dt_ms, ",
+    ),
+    (
+        lambda: with_synapse_variable("size", per_target="row.remove(0);"),
+        f"{WHERE}: does not go with the synapse mine, whose 'size' has a name by which snippets of rules see something",
     ),
     (
         lambda: network(rule(target_variables=(Variable("V_mV"),))),

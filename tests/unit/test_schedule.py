@@ -18,7 +18,7 @@ from support.rules import Tended, Wanderer
 
 # One step, as ARCHITECTURE.md has it, and an update of a rule, as `RewiringRule` has it.
 STEP = (
-    *("begin_step", "window", "deliver", "postsynaptic", "backpropagate", "update", "spike"),
+    *("begin_step", "window", "deliver", "postsynaptic", "backpropagate", "update", "spikes"),
     *(EXCHANGE, "rewiring", "end_step"),
 )
 UPDATE = (
@@ -63,7 +63,7 @@ def test_everyone_has_the_stages_that_its_model_needs(network, n_ranks):
     if n_ranks > 1:
         expected.add((EXCHANGE, None))
     for name, population in network.populations.items():
-        expected |= {("window", name), ("spike", name)} if population.is_source else {("update", name)}
+        expected |= {("window", name), ("spikes", name)} if population.is_source else {("update", name)}
     for name, projection in network.projections.items():
         expected.add(("deliver", name))
         if projection.synapse.name == "triplet_stdp":  # the one that reads, at a spike, the traces of the same side
@@ -102,7 +102,7 @@ def test_triggers_and_phases(network, n_ranks):
     phases = {"window": "neurons", "deliver": "delivery", "postsynaptic": "plasticity", "update": "neurons"}
     phases |= {
         "backpropagate": "plasticity",
-        "spike": "neurons",
+        "spikes": "neurons",
         EXCHANGE: "exchange",
         "rewiring": "rewiring",
         "begin_step": "neurons",
@@ -125,7 +125,7 @@ def test_the_map_on_one_rank_and_on_several():
     alone = [stage.kernel for stage in schedule(network, 1)]
     together = [stage.kernel for stage in schedule(network, 2)]
     assert [kernel for kernel in together if kernel != EXCHANGE] == alone
-    assert together[together.index(EXCHANGE) - 1] == "spike_source"
+    assert together[together.index(EXCHANGE) - 1] == "spikes_source"
     assert together[together.index(EXCHANGE) + 1 :] == [
         *(f"{kernel}_{name}" for name in ("ff", "lat") for kernel in ("draw_attempts", "rewire")),
         "end_step",
@@ -202,14 +202,14 @@ def test_a_rule_that_waits_for_a_stimulus_is_in_the_step():
 
 def test_hosts_run_what_their_meeting_needs():
     """Sums for each sum, candidates where any pair may come, lists where synapses form from them, all of pairing."""
-    pairing = {"offers", "demands", "remove_surplus", "retract", "count_out_degree", "settle"}
+    pairing = {"offers", "demands", "drop_surplus", "retract", "count_out_degree", "settle"}
     expected = {
         "bamford": set(),
         "deep_r": {"draw_candidates", "form_proposed"},
         "homeostatic": {"form_proposed", *pairing},
         "patch_swaps": set(),
         "wanderer": set(),
-        "tended": {"sum_total"},
+        "tended": {"sum_0"},
     }
     for rule, *_ in PARTS:
         kernels = host_stage_kernels(rule.model)

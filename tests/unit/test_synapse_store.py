@@ -48,7 +48,7 @@ class PlainKernels:
             for place in range(n):
                 yield target, place, (target << self._part.row_shift) + place
 
-    def _count(self):
+    def _count_sources(self):
         self._array("in_degree")[:] = [len(row) for row in self._wiring]
 
     def _connect(self):
@@ -74,20 +74,28 @@ class PlainKernels:
             self._array("outgoing_count")[source] += 1
 
     def _packed(self, name, kind, n):
-        return np.ctypeslib.as_array((kind * n).from_address(getattr(self._part, f"packed_{name}"))) if n else []
+        return np.ctypeslib.as_array((kind * n).from_address(getattr(self._part, name))) if n else []
 
     def _pack(self):
         n = int(self._array("in_degree").sum())
-        start = self._packed("start", ctypes.c_int32, N_TARGETS)
-        source, weight = self._packed("source", ctypes.c_int32, n), self._packed("weight", ctypes.c_float, n)
+        start = self._packed("packing_start", ctypes.c_int32, N_TARGETS)
+        source, weight = (
+            self._packed("packed_source", ctypes.c_int32, n),
+            self._packed("packed_weight", ctypes.c_float, n),
+        )
         for target, place, slot in self._slots():
             source[start[target] + place] = self._array("source")[slot]
             weight[start[target] + place] = self._array("synapse_weight")[slot]
 
     def _order(self):
-        start, in_degree = (self._packed(name, ctypes.c_int32, N_TARGETS) for name in ("start", "in_degree"))
+        start, in_degree = (
+            self._packed(name, ctypes.c_int32, N_TARGETS) for name in ("packing_start", "packing_in_degree")
+        )
         n = int(in_degree.sum())
-        source, weight = self._packed("source", ctypes.c_int32, n), self._packed("weight", ctypes.c_float, n)
+        source, weight = (
+            self._packed("packed_source", ctypes.c_int32, n),
+            self._packed("packed_weight", ctypes.c_float, n),
+        )
         known_id = self._state.placements["a"].known_id
         for target in range(N_TARGETS):
             row = slice(start[target], start[target] + in_degree[target])

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hpcsnn import Grid, Network, models
 from hpcsnn.codegen.random_streams import Purpose, stream
 from hpcsnn.codegen.schedule import EXCHANGE, PHASES, schedule
+from hpcsnn.codegen.snippet_functions import bound_constants
 from hpcsnn.codegen.structs import population_struct, projection_struct
-from hpcsnn.codegen.views import bind_parameters, population_view, stage_views
+from hpcsnn.codegen.views import population_view, stage_views
 from support.random_networks import networks
 from support.rules import Tended
 
@@ -74,8 +75,9 @@ def test_populations_and_projections_are_seen_as_they_were_declared(network, n_r
 
 
 def bound_names(text):
-    """Names that lines of C++ declare, and the members that they are given."""
-    return dict(re.findall(r"const [\w*]+ (\w+) = owner\.(\w+);", text))
+    """What lines of C++ declare (a constant, a table, its length, a value of each neuron), and the member of each."""
+    found = re.findall(r"const [\w*]+ (constant|each|table|length)_(\w+) = owner\.(\w+);", text)
+    return {(what, name): member for what, name, member in found}
 
 
 @settings(max_examples=40)
@@ -90,25 +92,26 @@ def test_a_models_names_are_bound_to_members_of_its_struct(network):
             struct = projection_struct(projection)
             for part in ("synapse", "receptor", "connector", "rewiring"):
                 if getattr(projection, part) is not None:
-                    check_bound(getattr(one, part), f"{part}_", getattr(projection, part), struct)
+                    prefix = {"rewiring": "of_rule_"}.get(part, f"of_{part}_")
+                    check_bound(getattr(one, part), prefix, getattr(projection, part), struct)
 
 
 def check_bound(view, prefix, configured, struct):
-    """Each constant that is one number, each table and its length, under its own name and with the member's type."""
+    """Each constant, each table and its length, with the member's type, under names that nothing else begins with."""
     members = dict(struct.fields)
-    text = bind_parameters("owner", view, prefix)
+    text = bound_constants("owner", view, prefix)
     bound = bound_names(text)
-    one_number = [name for name, _ in configured.constant_types()]
-    tables = configured.model.tables
-    assert set(bound) == {*one_number, *tables, *(f"n_{name}" for name in tables)}
-    for name, member in bound.items():
-        length = name.removeprefix("n_")
-        assert member == (f"n_{prefix}{length}" if name not in one_number and name not in tables else prefix + name)
-        kind = members[member]
-        assert re.search(rf"const {re.escape(kind.removeprefix('const '))} {name} = ", text), f"{name} has another type"
-    # What differs between neurons is no member that is one number.
-    assert not set(configured.arrays) & set(bound)
-    assert [name for name, _ in view.arrays] == [name for name, _ in configured.array_types()]
+    expected = {("constant", name) for name, _ in configured.constant_types()}
+    expected |= {("each", name) for name, _ in configured.array_types()}
+    expected |= {(what, name) for name in configured.model.tables for what in ("table", "length")}
+    assert set(bound) == expected
+    for (what, name), member in bound.items():
+        assert member == f"n_{prefix}{name}" if what == "length" else prefix + name
+        kind = members[member].removeprefix("const ")
+        assert re.search(rf"const {re.escape(kind)} {what}_{name} = ", text), f"{name} has another type"
+    assert bound_constants("owner", view, prefix, "here_") == re.sub(
+        r"\b(constant|each|table|length)_", r"here_\1_", text
+    )
 
 
 @settings(max_examples=40)

@@ -43,8 +43,8 @@ def test_a_member_refuses_what_it_cannot_hold(kind, value, most):
 def test_members_hold_what_they_can():
     part = network_struct(topographic_map()).ctype()()
     for value in (0, 2**31 - 1, -(2**31)):
-        part.populations.source.log_size = value
-        assert part.populations.source.log_size == value
+        part.population_source.log_size = value
+        assert part.population_source.log_size == value
     part.exchange.n_ids = 2**32 - 1
     assert part.exchange.n_ids == 2**32 - 1
 

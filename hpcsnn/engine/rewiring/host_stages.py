@@ -76,10 +76,10 @@ class HostStages:
             self._replace(projection)
         if rule.pairing is not None and self._pairs_now(projection, rule):
             self._pair(projection)
-        for name in rule.sums:
+        for number, name in enumerate(rule.sums):
             partial = f"{projection.name}.partial_{name}"
             self._state.write(partial, np.zeros(1, dtype=np.int64))
-            self._run(f"sum_{name}", projection)
+            self._run(f"sum_{number}", projection)
             total = self._total(int(self._state.read(partial)[0]))
             self._state.write(f"{projection.name}.sum_{name}", np.array([total], dtype=np.int64))
 
@@ -156,7 +156,7 @@ class HostStages:
         self._run("offers", projection)
         self._retract(projection)
         self._run("demands", projection)
-        self._run("remove_surplus", projection)
+        self._run("drop_surplus", projection)
         self._count_out_degree(projection)
         self._run("offers", projection)
         self._run("demands", projection)

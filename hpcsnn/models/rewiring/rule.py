@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Derived, Model, Table, Variable
 from hpcsnn.models.parameters import Parameter
+from hpcsnn.models.rewiring.promised_names import ANY_SLOT, ROW
 from hpcsnn.models.snippet_text import without_comments
-from hpcsnn.models.synapses import SpikeTrace
+from hpcsnn.models.synapses import NEURONS_OF_A_SYNAPSE, SpikeTrace
 
 EVERY_MS = Parameter(1.0, "ms", "time between updates", above=0.0, in_steps=True)
 
@@ -123,6 +124,15 @@ class RewiringRule(Model):
     """
 
     KIND: ClassVar[str] = "rewiring rule"
+    SEES: ClassVar[tuple[str, ...]] = ANY_SLOT
+    KEPT: ClassVar[Mapping[tuple[str, str], str]] = {
+        **{("synapse variable", name): NEURONS_OF_A_SYNAPSE for name in ("pre", "post", "source")},
+        **{
+            (what, name): f"row.{name} is something else"
+            for what in ("synapse variable", "source trace")
+            for name in ROW
+        },
+    }
 
     select: Selection = NOBODY
     eliminate: str = "false"
@@ -165,6 +175,7 @@ class RewiringRule(Model):
             object.__setattr__(self, name, {**extra, **getattr(self, name)})
         if self.pairing is not None and len(self.reasons) < 2:
             object.__setattr__(self, "reasons", ("target", "source"))
+        super().__post_init__()
 
     def _check(self) -> None:
         """Refuse what would never run, and names that lead nowhere.

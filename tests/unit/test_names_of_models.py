@@ -1,0 +1,223 @@
+"""Names that a model may give to what it has, and what is said of those that it may not; names of kernels."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import pytest
+
+from hpcsnn import ConfigurationError, Grid, Network, models
+from hpcsnn.codegen.program import generate
+from hpcsnn.codegen.structs import network_struct
+from hpcsnn.models import (
+    Connector,
+    Derived,
+    NeuronModel,
+    Parameter,
+    ReceptorModel,
+    RewiringRule,
+    SourceModel,
+    SpikeTrace,
+    SynapseModel,
+    Table,
+    Variable,
+)
+from hpcsnn.models.snippet_text import FUNCTIONS, TYPES
+from hpcsnn.shipped_files import kernel_folder
+from support.messages import as_pattern
+from support.networks import every_rule, everything
+
+NUMBER, TABLE = Parameter(0.0, "", ""), Table("int", lambda context: context.x)
+KINDS = (NeuronModel, SourceModel, Connector, ReceptorModel, SynapseModel, RewiringRule)
+REFUSED = [
+    (
+        lambda: NeuronModel("mine", "", parameters={"step": NUMBER}),
+        "mine: the parameter 'step' is not allowed; what snippets of a neuron see by these names is something else: "
+        "chance, choose, dt_ms, exponential, flushed, input_current, logarithm, neuron, ",
+    ),
+    (lambda: NeuronModel("mine", "", state=(Variable("u", 0.0), Variable("u"))), "mine: the name 'u' is given twice"),
+    (
+        lambda: SynapseModel("mine", "", parameters={"weight": NUMBER}),
+        "mine: the name 'weight' is given twice, to a parameter and a variable",
+    ),
+    (
+        lambda: Connector("mine", "", parameters={"n_near": NUMBER}, tables={"near": TABLE}),
+        "mine: the name 'n_near' is given twice, to a parameter and a table's length",
+    ),
+    (
+        lambda: RewiringRule("mine", "", parameters={"own_u": NUMBER}, target_variables=(Variable("u"),)),
+        "mine: the name 'own_u' is given twice, to a parameter and a target variable in per_target",
+    ),
+    (
+        lambda: ReceptorModel("mine", "", derived={"int": Derived("1")}),
+        "mine: the derived constant 'int' is not allowed; it is a keyword of C++",
+    ),
+    (
+        lambda: SourceModel("mine", "", tables={"uint32": TABLE}),
+        "mine: the table 'uint32' is not allowed; hpcsnn has types and macros that are called DEVICE, ",
+    ),
+    (
+        lambda: SynapseModel("mine", "", parameters={"hpcsnn_x": NUMBER}),
+        "mine: the parameter 'hpcsnn_x' is not allowed; names that begin with hpcsnn_ are hpcsnn's own",
+    ),
+    (
+        lambda: RewiringRule("mine", "", sums={"a__b": "1"}),
+        "mine: the sum 'a__b' is not allowed; C++ keeps names with __ for compilers",
+    ),
+    (
+        lambda: NeuronModel("mine", "", parameters={"tau-m": NUMBER}),
+        "mine: the parameter 'tau-m' is not allowed; snippets are C++: use letters, digits and _",
+    ),
+    (
+        lambda: SynapseModel("mine", "", variables=(Variable("weight"), Variable("source"))),
+        "mine: the variable 'source' is not allowed; stored synapses have their neurons by pre, post and source",
+    ),
+    (
+        lambda: SynapseModel("mine", "", parameters={"initial_weight": NUMBER}),
+        "mine: the parameter 'initial_weight' is not allowed; `bound` has the weight of a new synapse by it",
+    ),
+    (
+        lambda: RewiringRule("mine", "", parameters={"t": NUMBER}, source_traces=(SpikeTrace("find", "t"),)),
+        "mine: the source trace 'find' is not allowed; row.find is something else",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), REFUSED, ids=[message[:50] for _, message in REFUSED])
+def test_a_name_that_a_snippet_could_not_use_is_refused(make, message):
+    with pytest.raises(ConfigurationError, match="^" + as_pattern(message)):
+        make()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.KIND)
+def test_what_is_promised_to_a_kind_is_not_its_to_name_and_what_is_promised_to_others_is(kind):
+    promised = {*kind.SEES, *FUNCTIONS, "dt_ms"}
+    for name in promised:
+        with pytest.raises(ConfigurationError, match=f"the parameter '{name}' is not allowed; what snippets of a"):
+            kind("mine", "", parameters={name: NUMBER})
+    for other in KINDS:
+        for name in {*other.SEES} - promised:
+            assert name in kind("mine", "", parameters={name: NUMBER}).parameters
+
+
+def guide(name):
+    return (kernel_folder().parent / "docs" / name).read_text()
+
+
+def test_the_guide_has_what_each_kind_sees():
+    section = guide("models.md").split("## Names\n")[1].split("\n## ")[0]
+    rows = dict(re.findall(r"^\| ([\w ]+) \| (.*) \|$", section, re.M))
+    for kind in KINDS:
+        names = re.findall(r"`(\w+)`", rows[kind.KIND])
+        assert names == ([] if kind is RewiringRule else list(kind.SEES)), kind.KIND
+    assert sorted(re.findall(r"`(\w+)`", rows["all of them"])) == sorted((*FUNCTIONS, *TYPES))
+
+
+def test_the_guide_has_what_snippets_of_rules_see():
+    words = set(re.findall(r"`[^`]*`", guide("slots.md")))
+    named = {name for word in words for name in re.findall(r"\w+", word)}
+    assert set(RewiringRule.SEES) <= named
+
+
+def owners():
+    """Names of populations and projections that come close to each other, to kernels and to C++."""
+    return [
+        *(
+            "a",
+            "b",
+            "a_b",
+            "and",
+            "int",
+            "hash",
+            "input",
+            "row_x",
+            "outgoing_x",
+            "x",
+            "surplus_x",
+            "new",
+            "step",
+            "own",
+        ),
+        *("words", "attempts_x", "hooked_x", "proposed_x", "synapse_x", "of_x", "out_degree_x", "source_x", "target"),
+    ]
+
+
+def test_kernels_and_structs_have_one_name_each():
+    network = Network(seed=1)
+    names = owners()
+    for name in names[:4]:
+        network.add_population(name, Grid(4, 4), models.LIF())
+    for name in names[4:]:
+        network.add_projection(
+            name, "a", "and", models.OneToOne(), models.DeltaCurrent(), 0.1, rewiring=models.Homeostatic()
+        )
+    program = generate(network, 2)
+    found = re.findall(r"^(?:template <[^>]*> )?(?:KERNEL|DEVICE (?:const )?[\w*]+) (\w+)\(", program.kernels, re.M)
+    once = [name for name in found if name not in TAKING_SEVERAL_TYPES]
+    assert sorted(once) == sorted(set(once))
+    kernels = [*(stage.kernel for stage in program.stages), *program.setup_kernels]
+    assert len(kernels) == len(set(kernels))
+    for struct in structs_in(network_struct(network)):
+        members = [name for name, _ in struct.fields]
+        assert len(members) == len(set(members)), struct.name
+
+
+# Functions that C++ tells apart by what they are given.
+TAKING_SEVERAL_TYPES = {
+    *("add_input", "known_index", "atomic_add", "atomic_exchange", "atomic_swap_if", "thread_first", "thread_stride"),
+    *("bits_of", "float_of", "not_finite"),
+}
+
+
+def structs_in(struct):
+    yield struct
+    for _, kind in struct.fields:
+        if not isinstance(kind, str):
+            yield from structs_in(kind)
+
+
+def test_no_kind_of_kernel_begins_another():
+    """Else two names of owners could make one of two kinds, as ``outgoing_x`` and ``x`` of count and count_outgoing."""
+    texts = [file.read_text() for file in kernel_folder().rglob("*.cu")]
+    kinds = {kind for text in texts for kind in re.findall(r"\b(\w+)_\{\{ (?:projection|population)\.name", text)}
+    assert {"deliver", "update", "count_outgoing", "new_synapse", "Row" if "Row" in kinds else "Connect"} <= kinds
+    for one, other in itertools.permutations(kinds, 2):
+        assert not other.startswith(f"{one}_"), (one, other)
+    plain = {word for file in kernel_folder().rglob("*.cuh") for word in re.findall(r"\b(\w+)\(", file.read_text())}
+    for kind, word in itertools.product(kinds, plain):
+        assert not word.startswith(f"{kind}_"), (kind, word)
+
+
+@pytest.mark.parametrize("make", [everything, every_rule])
+def test_members_of_structs_are_there_once(make):
+    for struct in structs_in(network_struct(make())):
+        members = [name for name, _ in struct.fields]
+        assert len(members) == len(set(members)), struct.name
+
+
+def test_names_of_members_do_not_meet():
+    """A constant like a variable of another model, a constant ``state_x`` beside the state ``x`` of a receptor ..."""
+    network = Network(seed=1)
+    network.add_population("a", Grid(4, 4), models.LIF())
+    receptor = ReceptorModel("r", "", parameters={"state_x": NUMBER}, state=(Variable("x"),))
+    synapse = SynapseModel(
+        "s", "", parameters={"w_max": NUMBER, "delay_steps": NUMBER, "t": Parameter(1.0, "", "")},
+        variables=(Variable("weight"), Variable("start"), Variable("in_degree_"), Variable("post_x"), Variable("x")),
+        pre_traces=(SpikeTrace("pre_x", "t"),), post_traces=(SpikeTrace("x_of", "t"),),
+    )  # fmt: skip
+    rule = RewiringRule(
+        "mine", "", parameters={"interval": NUMBER, "every_steps": NUMBER, "reach_squared": NUMBER},
+        synapse_variables=(Variable("model_w_max"), Variable("state_x")), select=models.BY_SPIKE,
+    )  # fmt: skip
+    with pytest.raises(ConfigurationError, match="whose 'x' has a name by which"):
+        network.add_projection(
+            "x", "a", "a", models.OneToOne(), receptor(), 0.1, synapse(), rewiring=rule(block_side=4)
+        )
+    synapse = SynapseModel("s", "", synapse.parameters, variables=synapse.variables[:-1])
+    network.add_projection(
+        "aa", "a", "a", models.OneToOne(), receptor(), 0.1, synapse(), models.Uniform(1.0, 2.0), rule(block_side=4)
+    )
+    for struct in structs_in(network_struct(network)):
+        members = [name for name, _ in struct.fields]
+        assert len(members) == len(set(members)), struct.name
