@@ -61,7 +61,8 @@ KERNEL update_{{ population.name }}(Network* net) {
 //% for variable in projection.receptor.state
                 {{ variable.ctype }} {{ variable.name }} = {{ projection.name }}_{{ variable.name }}_of[neuron];
 //% endfor
-                const float input = (float){{ projection.name }}_input_of[neuron] * {{ projection.name }}_unit;
+                const float input = {{ projection.name }}_unit *
+                                    {{ projection.float_of_input }}({{ projection.name }}_input_of[neuron]);
                 {{ projection.name }}_input_of[neuron] = 0;
 {{ paste(projection.receptor, "update") }}
 //% for variable in projection.receptor.state
