@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hpcsnn.configuration.files import parse_value
-from hpcsnn.errors import ConfigurationError, unknown_name
+from hpcsnn.errors import ConfigurationError, SimulationError, unknown_name
 from hpcsnn.models.base import Model
 from hpcsnn.models.registry import KINDS, registered
 from hpcsnn.models.rewiring import Pairing, RewiringRule, Selection
@@ -172,7 +172,7 @@ def _passes(tested: Any) -> bool:
         with console.status(name.removeprefix("test_").replace("_", " ")):
             try:
                 getattr(tests, name)()
-            except AssertionError as error:
+            except (AssertionError, SimulationError) as error:
                 complaint = str(error) or "the assertion fails"
         passed += not complaint
         mark = "[red]fails[/red]" if complaint else "[green]ok[/green]"
@@ -180,5 +180,7 @@ def _passes(tested: Any) -> bool:
         console.print(f"  {mark}  {name.removeprefix('test_').replace('_', ' ')}  [dim]{seconds:.1f} s[/dim]")
         if complaint:
             console.print("        " + escape(complaint).strip().replace("\n", "\n        "), soft_wrap=True)
+    for note in tests.notes():
+        console.print(f"  [yellow]note[/yellow]  {escape(note)}", soft_wrap=True)
     console.print(f"{passed} of {len(names)} tests pass")
     return passed == len(names)

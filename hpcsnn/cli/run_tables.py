@@ -89,7 +89,8 @@ def print_sizes(configuration: Configuration, ranks: int) -> None:
         model = population.model.name
         populations.add_row(name, f"{grid.nx} x {grid.ny}", f"{grid.size:,}", model, f"{most:,}", f"{known:,}")
     console.print(populations)
-    projections = Table("projection", "from", "to", "synapses", "in-degree", "delay (ms)", "rewiring", **_PLAIN)
+    columns = ("from", "to", "synapses", "in-degree", "delay (ms)", "input", "rewiring")
+    projections = Table("projection", *columns, **_PLAIN)
     for name, projection in network.projections.items():
         degree = projection.expected_in_degree
         ends = (projection.source.name, projection.target.name)
@@ -98,8 +99,18 @@ def print_sizes(configuration: Configuration, ranks: int) -> None:
         ends_steps = [projection.delay_steps, *([projection.delays.last_steps] if projection.delays else [])]
         delays_ms = " .. ".join(f"{steps * network.dt_ms:g}" for steps in ends_steps)
         delays_ms += f" + {projection.dendritic_delay_ms:g} dendritic" if projection.dendritic_steps else ""
-        projections.add_row(name, *ends, synapses, f"{degree:.2f}", delays_ms, rule)
+        input_in = f"{projection.input_format.n_bits} bits"
+        projections.add_row(name, *ends, synapses, f"{degree:.2f}", delays_ms, input_in, rule)
     console.print(projections)
+    for name, projection in network.projections.items():
+        if not projection.input_format.vectorised:
+            console.print(
+                f"note: projections.{name}: weights from {projection.input_format.smallest:g} up to "
+                f"{projection.weight_bound:g} take sums of input beyond 2^51 of their unit, which make the update of "
+                f"{projection.target.name} slow where the processor has no AVX-512",
+                style="yellow",
+                soft_wrap=True,
+            )
     console.print(
         f"{ranks} rank{'s' if ranks > 1 else ''}, "
         f"spikes exchanged every {network.min_delay_steps() * network.dt_ms:g} ms; "

@@ -23,6 +23,8 @@ class HaltReason(IntEnum):
     MEETING = 6
     VALUES_CHANGED = 7
     TRAPPED = 8
+    OUTGROWN = 9
+    """A spike brings more than its projection's bound says."""
 
 
 # A kernel that halts for one of these goes on once there is room.
@@ -58,12 +60,14 @@ class Control(ctypes.Structure):
     can mend the cause and go on at (step, stage), whether the steps ran in a loop or in a CUDA graph.
 
     ``owner`` is the number of the population or projection that halted, ``neuron`` its neuron, ``place`` the place of a
-    meeting.
+    meeting. Where an amount is too large, ``neuron`` is the synapse's target and ``place`` its source, both by id,
+    and ``amount_bits`` the bits of the float32.
     """
 
     _fields_ = [
         *((name, ctypes.c_int32) for name in ("step", "halt", "stage", "owner", "neuron", "place", "bin_steps")),
         *((name, ctypes.c_uint32) for name in ("seed0", "seed1")),
+        ("amount_bits", ctypes.c_int32),
     ]
 
 

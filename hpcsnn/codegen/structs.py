@@ -108,7 +108,7 @@ def projection_struct(projection: Projection) -> Struct:
     """A projection on a rank: rows by target, outgoing lists by source, traces, rules."""
     members: Members = [
         *_each("int", "delay_steps", "row_shift", "outgoing_shift", "rows_grow"),
-        *_each("float", "input_scale", "input_unit"),
+        *_each("float", "input_scale", "input_unit", "input_limit"),
         *((f"initial_{variable.name}", variable.ctype) for variable in projection.synapse_variables),
         *((f"decay_{trace.name}", "DecayTable") for trace in (*projection.pre_traces, *projection.post_traces)),
         *_pointers(projection_fields(projection)),

@@ -127,7 +127,8 @@ class Simulation:
 
         Raises:
             ConfigurationError: a duration that is no whole number of steps, or that ends beyond step 2^31 - 1.
-            SimulationError: a variable of a neuron or synapse is not finite, or an exchange failed.
+            SimulationError: a variable of a neuron or synapse is not finite, a weight has outgrown its bound, or an
+                exchange failed.
         """
         start = time.perf_counter()
         # Whoever runs up to a time gives a difference of times, which lacks the last digits of both.
@@ -189,6 +190,8 @@ class Simulation:
         match reason:
             case HaltReason.NOT_FINITE:
                 raise SimulationError(self._not_finite())
+            case HaltReason.OUTGROWN:
+                raise SimulationError(self._outgrown())
             case HaltReason.VALUES_CHANGED:
                 raise DeviceError(changed_values(self.state.control("neuron"), self.device))
             case HaltReason.TRAPPED:
@@ -208,6 +211,20 @@ class Simulation:
         return (
             f"{found} is not finite after step {self.step} ({self.time_ms:g} ms); "
             "a time constant that is too short for dt_ms, or input without bound, does this"
+        )
+
+    def _outgrown(self) -> str:
+        projection = list(self.network.projections.values())[self.state.control("owner")]
+        pre, post = self.state.control("place"), self.state.control("neuron")
+        amount = np.int32(self.state.control("amount_bits")).view(np.float32)
+        brings = "has a weight of" if projection.synapse.model.deliver.strip() == "weight" else "brings"
+        bounds = [f"synapse {projection.synapse.name}: {projection.synapse.model.bound}"]
+        if projection.rewiring is not None:
+            bounds.append(f"rule {projection.rewiring.name}: {projection.rewiring.model.bound}")
+        return (
+            f"projections.{projection.name}: the synapse from {pre} to {post} {brings} {amount:.9g} in step "
+            f"{self.step} ({self.time_ms:g} ms), beyond its bound of {projection.weight_bound:.9g}, up to which input "
+            f"cannot overflow; raise the bound ({', '.join(bounds)}), or let weights keep to it"
         )
 
     def _state_arrays(self, population: str) -> dict[str, NDArray[Any]]:

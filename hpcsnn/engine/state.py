@@ -176,10 +176,10 @@ class RankState(RankArrays):
     def _bind_projection(self, projection: Projection) -> None:
         part, name = self.projection_part(projection.name), projection.name
         target, source = self.placements[projection.target.name], self.placements[projection.source.name]
-        _, scale = projection.input_scale()
+        arriving = projection.input_format
         part.delay_steps = projection.delay_steps
         part.rows_grow = int(projection.rows_grow)
-        part.input_scale, part.input_unit = scale, 1.0 / scale
+        part.input_scale, part.input_unit, part.input_limit = arriving.scale, 1.0 / arriving.scale, arriving.limit
         for variable in projection.synapse_variables:
             initial = projection.weight if variable.name == "weight" else variable.initial
             setattr(part, f"initial_{variable.name}", initial)

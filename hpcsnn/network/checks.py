@@ -102,6 +102,7 @@ def check_projection(where: str, projection: Projection, dt_ms: float) -> None:
         for time in ("every_ms" if rule.trigger == "every_ms" else None, rule.select.looks_back_ms):
             if time is not None:
                 whole_steps(f"{name}.{time}", projection.rewiring.values[time], dt_ms, least=1)
+    projection.input_format  # noqa: B018 (refuses what its input cannot hold)
 
 
 def _check_delay_name(where: str, projection: Projection) -> None:
@@ -215,12 +216,6 @@ def _check_rule(where: str, projection: Projection) -> None:
             f"{where}: updates at a change of the stimulus need a source population with a stimulus that changes; "
             f"{projection.source.name} has the model {model.name}"
         )
-    try:
-        projection.weight_bound  # noqa: B018 (evaluates an expression of the user's)
-    except NameError as error:
-        raise ConfigurationError(
-            f"{where}.bound: {rule.bound!r} is not allowed; {error}, and it may use the rule's parameters only"
-        ) from None
 
 
 def _check_neurons(where: str, projection: Projection) -> None:

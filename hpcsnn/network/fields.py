@@ -220,7 +220,7 @@ def _neuron_fields(projection: Projection) -> tuple[Field, ...]:
     return (
         Field(
             "input",
-            projection.input_scale()[0],
+            projection.input_format.ctype,
             lambda room: room.n_targets * slots,
             neurons=Neurons.TARGET,
             disk="input_in_flight" if ring else "",

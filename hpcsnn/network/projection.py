@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,12 +15,9 @@ from hpcsnn.models.parameters import Distribution
 from hpcsnn.models.rewiring.rule import RewiringRule
 from hpcsnn.models.synapses import ReceptorModel, SpikeTrace, SynapseModel
 from hpcsnn.network.delays import DELAY_STEPS, DrawnDelays, InputRing
+from hpcsnn.network.input_scale import InputFormat, input_format, weight_bound
 from hpcsnn.network.population import Population
 
-# Fixed-point input keeps at least this many bits below the largest weight, else it is 64 bits wide.
-INPUT_RESOLUTION_BITS = 20
-# No finer than this, unless weights are so small that they need it to keep those bits.
-_MOST_INPUT_BITS = 60
 _OWED = Variable("owed", 0, "synapses", "int", "synapses that are still to be replaced")
 _PREFIXES = {
     "synapse": "of_synapse_",
@@ -91,11 +87,7 @@ class Projection:
     @property
     def weight_bound(self) -> float:
         """Largest absolute amount that one spike brings to a target."""
-        names = {"__builtins__": {}, "abs": abs, "max": max}
-        bound = float(eval(self.synapse.model.bound, names, {**self.synapse.values, "initial_weight": self.weight}))
-        if self.rewiring is not None:
-            bound = max(bound, float(eval(self.rewiring.model.bound, names, dict(self.rewiring.values))))
-        return max(bound, float(np.abs(self.listed_weights).max(initial=0.0)), 1e-30)
+        return weight_bound(self)
 
     @property
     def listed_weights(self) -> NDArray[np.float64]:
@@ -120,18 +112,14 @@ class Projection:
         radius = int(np.sqrt(max(self.reach_squared, 0)))
         return max(1, min(n_sources, (2 * radius + 1) ** 2))
 
+    @cached_property
+    def input_format(self) -> InputFormat:
+        """How its input adds up; see `hpcsnn.network.input_scale`."""
+        return input_format(self)
+
     def input_scale(self) -> tuple[str, float]:
         """C++ type and scale (a power of two) of the fixed-point input, which cannot overflow."""
-        bound, n_sources = self.weight_bound, self.largest_in_degree
-        finest = max(_MOST_INPUT_BITS, math.ceil(INPUT_RESOLUTION_BITS - math.log2(bound)))
-        bits = min(math.floor(math.log2((2.0**31 - 1) / (bound * n_sources))), finest)
-        while n_sources * _whole_amount(bound, bits) >= 2**31:  # each amount may have been rounded up
-            bits -= 1
-        if 2.0**bits * bound >= 2.0**INPUT_RESOLUTION_BITS:
-            return "int", 2.0**bits
-        # Products beyond 2^24 are whole already in float32; 40 bits below the bound leave room for 2^22 sources.
-        bits = math.floor(math.log2(2.0 ** (62 - math.ceil(math.log2(n_sources + 1))) / bound))
-        return "int64", 2.0 ** min(bits, finest)
+        return self.input_format.ctype, self.input_format.scale
 
     # -- what its synapses and neurons carry: of its synapse model and of its rule -------------------------------------
 
@@ -191,8 +179,3 @@ class Projection:
         """Steps whose postsynaptic spikes its synapses have yet to see."""
         model = self.synapse.model
         return 1 + self.dendritic_steps if model.on_post_spike or model.post_traces else 0
-
-
-def _whole_amount(weight: float, bits: int) -> int:
-    """What a spike adds to fixed-point input: as ``add_input`` of kernels/base/network.cuh rounds it."""
-    return int(np.float32(weight) * np.float32(2.0**bits) + np.float32(0.5))

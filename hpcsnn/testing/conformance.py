@@ -27,8 +27,10 @@ import cloudpickle
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.codegen.program import generate
 from hpcsnn.devices.base import Device
 from hpcsnn.devices.host import HostDevice
+from hpcsnn.devices.vectorisation import not_vectorised
 from hpcsnn.engine.digest import simulation_digest
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.models import (
@@ -89,6 +91,15 @@ class RuleConformance:
 
     def check_end(self, simulation: Simulation) -> None:
         """More that must be true after ``duration_ms`` on one rank; raise AssertionError if it is not."""
+
+    def notes(self) -> list[str]:
+        """What a rule's author may want to know of the network, though no promise is broken."""
+        network = self.network()
+        names = [name for name, population in network.populations.items() if not population.is_source]
+        return [
+            f"update loop of neuron {network.populations[name].model.name} (population {name}) is not vectorised: {why}"
+            for name, why in not_vectorised(generate(network, n_ranks=1), names).items()
+        ]
 
     # -- the tests -----------------------------------------------------------------------------------------------------
 

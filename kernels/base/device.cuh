@@ -29,6 +29,7 @@ DEVICE int atomic_exchange(int* at, int value) { return atomicExch(at, value); }
 DEVICE int atomic_swap_if(int* at, int expected, int value) { return atomicCAS(at, expected, value); }
 DEVICE int bits_of(const float x) { return __float_as_int(x); }
 DEVICE float float_of(const int bits) { return __int_as_float(bits); }
+DEVICE double double_of(const int64 bits) { return __longlong_as_double(bits); }
 
 #else
 
@@ -52,6 +53,11 @@ DEVICE int bits_of(const float x) {
 }
 DEVICE float float_of(const int bits) {
     float x;
+    __builtin_memcpy(&x, &bits, sizeof x);
+    return x;
+}
+DEVICE double double_of(const int64 bits) {
+    double x;
     __builtin_memcpy(&x, &bits, sizeof x);
     return x;
 }

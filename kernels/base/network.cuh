@@ -26,15 +26,32 @@ constexpr int REPLACEMENT_TRIES = 1024;
 // Exponential decay reaches numbers so small that processors stop to handle them; nothing here depends on those.
 DEVICE float flushed(const float x) { return (x < 1e-30f && x > -1e-30f) ? 0.0f : x; }
 
-// Synaptic input adds up in fixed point, so that its order does not matter.
-DEVICE void add_input(int* at, const float amount, const float scale) {
+// Synaptic input adds up in fixed point, so that its order does not matter. hpcsnn/network/input_scale.py chooses type
+// and scale so that no sum can overflow.
+
+// An amount in units, rounded to nearest, halves away from zero. The scale is a power of two: the product is exact (or
+// so small that it rounds to 0). Adding the largest float below a half, not a half itself, is right for every float: up
+// to 2^22 only what lies at a half or beyond reaches the next whole number, and what is whole already, as all is beyond
+// 2^23, stays (a half added to an odd number between 2^23 and 2^24 would round to the even one above).
+DEVICE float whole_amount(const float amount, const float scale) {
     const float scaled = amount * scale;
-    atomic_add(at, (int)(scaled + (scaled < 0.0f ? -0.5f : 0.5f)));
+    return scaled + (scaled < 0.0f ? -0.49999997f : 0.49999997f);  // towards zero is what a cast does
+}
+DEVICE void add_input(int* at, const float amount, const float scale) {
+    atomic_add(at, (int)whole_amount(amount, scale));
 }
 DEVICE void add_input(int64* at, const float amount, const float scale) {
-    const float scaled = amount * scale;
-    atomic_add(at, (int64)(scaled + (scaled < 0.0f ? -0.5f : 0.5f)));
+    atomic_add(at, (int64)whole_amount(amount, scale));
 }
+
+// The nearest float of a sum, an even one of two. A sum within 2^51 of zero, added to the bits of 1.5 * 2^52, gives
+// those of the double 1.5 * 2^52 + sum, since doubles from 2^52 to 2^53 are the whole numbers: exact, by vector
+// instructions that every processor has, where converting from 64 bits takes AVX-512.
+DEVICE float float_of_sum(const int sum) { return (float)sum; }
+DEVICE float float_of_sum(const int64 sum) {
+    return (float)(double_of(sum + 0x4338000000000000ll) - 6755399441055744.0);
+}
+DEVICE float float_of_wide_sum(const int64 sum) { return (float)sum; }
 
 // A place along a torus's side from one that is less than a side off.
 DEVICE int torus_place(const int place, const int side) {

@@ -68,7 +68,8 @@ KERNEL update_{{ population.name }}(Network* net) {
                 {{ variable.ctype }} {{ receptor }}_now_{{ variable.name }} =
                     {{ receptor }}_all_{{ variable.name }}[neuron];
 //% endfor
-                const float input = (float){{ receptor }}_input_of[neuron] * {{ receptor }}_unit;
+                const float input =
+                    {{ receptor }}_unit * {{ projection.float_of_input }}({{ receptor }}_input_of[neuron]);
                 {{ receptor }}_input_of[neuron] = 0;
                 {{ projection.receptor.functions["update"].call }};
 //% for variable in projection.receptor.state

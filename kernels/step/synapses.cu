@@ -29,6 +29,9 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
     const int seen = net->control->step - 1;  // the step whose end the synapse sees
     const int row_shift = projection.row_shift;
     const float input_scale = projection.input_scale;
+//% if projection.checks_amounts
+    const float input_limit = projection.input_limit;
+//% endif
     const int* outgoing_of = projection.outgoing;
     {{ projection.input_type }}* input = projection.input;
 //% if projection.delays
@@ -101,6 +104,16 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
             {{ variable.ctype }} now_{{ variable.name }} = all_{{ variable.name }}[at];
 //% endfor
             const float delivered = {{ functions.deliver.call }};
+//% if projection.checks_amounts
+            if (!(delivered <= input_limit && delivered >= -input_limit)) {  // not a number is neither
+                const int post_id = net->population_{{ projection.target }}.global_id[target];
+                if (halt(net->control, OUTGROWN, {{ projection.stage_of.deliver }}, {{ projection.index }}, post_id)) {
+                    net->control->place = source_population.known_id[source];
+                    net->control->amount_bits = bits_of(delivered);
+                }
+                continue;
+            }
+//% endif
 //% if projection.delays
             const int64 arrival = (first_arrival + (uint32)delay_steps_of[at]) & input_mask;
             add_input(&input[arrival * n_targets + target], delivered, input_scale);

@@ -51,5 +51,5 @@ def test_a_rule_that_reads_what_other_threads_write_or_what_no_one_has_written_i
     with pytest.raises(AssertionError):
         type("Tested", (RuleConformance,), {"rule": kept()})().test_numbers_are_kept()
     infinite = dataclasses.replace(racing.rule.model, initial="1e38f * 1e10f", per_target=COMES, bound="1")
-    with pytest.raises(SimulationError, match=r"weight = inf of the synapse from \d+ to \d+ is not finite"):
+    with pytest.raises(SimulationError, match=r"weight = inf of the synapse from \d+ to \d+ is not finite after step"):
         type("Tested", (RuleConformance,), {"rule": infinite(), "duration_ms": 2.0})().test_values_are_finite()

@@ -43,7 +43,7 @@ def test_all_to_all():
 def test_a_list_is_what_was_listed(data):
     pairs = data.draw(st.sets(st.tuples(st.integers(0, 11), st.integers(0, 14)), max_size=60))
     pairs = data.draw(st.permutations(sorted(pairs)))
-    weights = [data.draw(st.floats(-1, 1, width=32, allow_subnormal=False)) for _ in pairs]
+    weights = [data.draw(st.integers(-(2**20), 2**20)) / 2**20 for _ in pairs]
     listed = models.ExplicitList(pre=[a for a, _ in pairs], post=[b for _, b in pairs], weight=weights)
     synapses = wired(listed, 12, Grid(5, 3), tile=2)
     found = {(a, b): w for a, b, w in zip(*(synapses[k].tolist() for k in ("pre", "post", "weight")), strict=True)}

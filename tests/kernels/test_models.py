@@ -108,6 +108,7 @@ Ring = RewiringRule(
     eliminate="distance_squared != 1",
     form="distance_squared == 1",
     initial="0.75f",
+    bound="0.75",
     reach_squared=lambda values: 1,
 )
 

@@ -110,7 +110,7 @@ def connectors(draw, n_sources, n_targets, one_grid):
         pairs = sorted(
             draw(st.sets(st.tuples(st.integers(0, n_sources - 1), st.integers(0, n_targets - 1)), max_size=30))
         )
-        weights = [draw(WEIGHTS_PLASTIC) for _ in pairs]
+        weights = [float(np.float32(draw(st.just(0.0) | st.floats(1e-6, 0.199)))) for _ in pairs]
         return models.ExplicitList(pre=[a for a, _ in pairs], post=[b for _, b in pairs], weight=weights)
     return models.OneToOne() if kind == "one" else models.AllToAll()
 
@@ -141,7 +141,7 @@ def networks(draw):
             )  # fmt: skip
         network.add_projection(
             name, source, "cells", draw(connectors(network.populations[source].size, grid.size, on_grid)), receptor,
-            draw(WEIGHTS_PLASTIC if plastic else WEIGHTS),
+            round(draw(st.floats(0, 0.2) if plastic else st.floats(-1, 1)), 5),
             models.AdditiveSTDP() if plastic else models.Static(),
             delay_ms=draw(DELAYS), rewiring=rule, capacity=draw(st.sampled_from([None, 1, 3])),
             dendritic_delay_ms=draw(DENDRITIC_DELAYS),

@@ -225,7 +225,7 @@ class Oracle:
                 arrival = self.step - projection.delay_steps + self.delay_steps(index, projection, pre, post)
                 arrival += self.dendritic_steps(projection)
                 amounts = self.input[name].setdefault(arrival, [0] * projection.target.size)
-                amounts[post] += int(scaled + F(-0.5 if scaled < 0 else 0.5))
+                amounts[post] += int(math.copysign(math.floor(abs(float(scaled)) + 0.5), scaled))
                 if name in self.post and self.post[name].last[post] != seen:
                     a_minus = F(projection.synapse.values["a_minus"])
                     weights[pre, post] = max(weights[pre, post] - a_minus * self.post[name].at(post, seen), F(0))

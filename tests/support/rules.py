@@ -45,6 +45,7 @@ weight = weight * ((pair_random(3) & 1u) ? 0.5f : 0.75f) + 0.015625f * random.un
     reason="return age > most_age ? 1 : 0;",
     reasons=("small", "old"),
     initial={"weight": "0.125f + 0.0625f * random.uniform()", "age": "-(int)(random() >> 31)"},
+    bound="0.1875",
     replace="target",
 )
 

@@ -166,7 +166,7 @@ def test_kernels_and_structs_have_one_name_each():
 # Functions that C++ tells apart by what they are given.
 TAKING_SEVERAL_TYPES = {
     *("add_input", "known_index", "atomic_add", "atomic_exchange", "atomic_swap_if", "thread_first", "thread_stride"),
-    *("bits_of", "float_of", "not_finite"),
+    *("bits_of", "float_of", "double_of", "float_of_sum", "not_finite"),
 }
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hpcsnn import Grid, Network, models
 from hpcsnn.models import Connector
-from hpcsnn.network.projection import INPUT_RESOLUTION_BITS
+from hpcsnn.network.input_scale import INPUT_RESOLUTION_BITS
 
 F = np.float32
 
@@ -25,9 +25,9 @@ def declared(source=5, target=5, weight=1.0, connector=None, synapse=None, **mor
 
 
 def amount(weight, scale):
-    """What one spike adds to the input, as kernels round it: in float32, half away from zero."""
-    scaled = F(weight) * F(scale)
-    return int(scaled + (F(-0.5) if scaled < 0 else F(0.5)))
+    """What one spike adds to the input: the nearest whole number, halves away from zero."""
+    scaled = float(F(weight) * F(scale))
+    return int(math.copysign(math.floor(abs(scaled) + 0.5), scaled))
 
 
 WEIGHTS = st.floats(1e-28, 1e28).flatmap(lambda size: st.sampled_from([size, -size]))

@@ -81,7 +81,7 @@ def test_text_and_ctypes_have_the_same_members_in_the_same_order(network):
 
 def test_a_network_of_other_sizes_and_numbers_has_the_same_text():
     """Sizes, parameters and seed are data: a sweep compiles once."""
-    other = {"seed": 7, "scale": 3, "dt_ms": 0.05, "projections.ff.weight": 0.1}
+    other = {"seed": 7, "scale": 3, "dt_ms": 0.05, "projections.ff.weight": 0.19}
     other |= {"projections.ff.rewiring.bamford.attempts": 40, "populations.target.model.lif.tau_m_ms": 11}
     assert network_struct(topographic_map(**other)).text() == network_struct(topographic_map()).text()
     # But a parameter with a value per neuron is an array, and so are delays that differ.
