@@ -30,8 +30,6 @@ EXCITATORY, INHIBITORY = 400, 100
 # The network is looked at so often, and has settled by this look, as NEST's.
 EVERY_S, SETTLED = 2.0, 21
 _DT_MS, _TAU_SYNAPSE_MS, _TAU_M_MS, _C_PF = 0.1, 0.5, 10.0, 250.0
-# A current of one step's length a decay, where NEST's decays within the step too: the same charge.
-_CHARGE = _TAU_SYNAPSE_MS / _DT_MS * (1 - math.exp(-_DT_MS / _TAU_SYNAPSE_MS))
 
 
 def _by_kind(side: str, faster: str) -> str:
@@ -85,7 +83,7 @@ def network(seed: int) -> Network:
     cells = LIFBackground(
         tau_m_ms=_TAU_M_MS, V_rest_mV=-65.0, V_reset_mV=-65.0, V_threshold_mV=-50.0, resistance=per_pA,
         refractory_ms=2.0,
-        background_hz=10_000.0, background_weight=64.0 * _CHARGE, background_tau_ms=_TAU_SYNAPSE_MS,
+        background_hz=10_000.0, background_weight=64.0, background_tau_ms=_TAU_SYNAPSE_MS,
     )  # fmt: skip
     net.add_population("cells", EXCITATORY + INHIBITORY, cells, {"V_mV": -65.0})
     nobody = ExplicitList(pre=[], post=[], weight=[])
@@ -94,7 +92,7 @@ def network(seed: int) -> Network:
         ("inh", -585.0, _two_kinds("growth_inhibitory", "id >= n_excitatory", 1.0)),
     ):
         receptor = ExponentialCurrent(tau_ms=_TAU_SYNAPSE_MS)
-        net.add_projection(name, "cells", "cells", nobody, receptor, weight * _CHARGE, delay_ms=1.0, rewiring=rule)
+        net.add_projection(name, "cells", "cells", nobody, receptor, weight, delay_ms=1.0, rewiring=rule)
     return net
 
 

@@ -29,7 +29,8 @@ from hpcsnn.models.parameters import Data, Normal, Parameter, Uniform, described
 from hpcsnn.models.snippet_text import FUNCTIONS, check_snippet_names, given_names
 
 _CHANCE = Limits(minimum=0.0, maximum=1.0, in_kernels=False)
-_MATH: dict[str, Any] = {name: getattr(math, name) for name in ("exp", "log", "sqrt", "floor", "ceil", "pi")} | {
+_MATH: dict[str, Any] = {
+    **{name: getattr(math, name) for name in ("exp", "expm1", "log", "sqrt", "floor", "ceil", "pi")},
     "round": round,
     "min": min,
     "max": max,

@@ -117,7 +117,11 @@ LIFBackground = NeuronModel(
         "background_weight": Parameter(0.5, "units of current", "jump of the current per background spike"),
         "background_tau_ms": Parameter(5.0, "ms", "decay time constant of the current", above=0.0),
     },
-    derived={**LIF.derived, "background_decay": Derived("exp(-dt_ms / background_tau_ms)", vanishes=True)},
+    derived={
+        **LIF.derived,
+        "background_decay": Derived("exp(-dt_ms / background_tau_ms)", vanishes=True),
+        "background_mean": Derived("-expm1(-dt_ms / background_tau_ms) * background_tau_ms / dt_ms"),
+    },
     tables={
         "events": Table("uint32", lambda context: poisson_table(context.values["background_hz"] * context.dt_ms * 1e-3))
     },
@@ -125,11 +129,11 @@ LIFBackground = NeuronModel(
     check=_threshold_above_reset,
     check_population=_few_background_spikes,
     # The number of a step's spikes is Poisson distributed, each probability to 2^-32. They act as spikes that arrive in
-    # this step at an `exponential_current` receptor: the current jumps at the step's start, is held over the step and
-    # then decays, in a refractory neuron too.
+    # this step at an `exponential_current` receptor: the current jumps at the step's start and decays, in a refractory
+    # neuron too, and the step sees its mean.
     update=f"""
 background_current += background_weight * (float)poisson_events(events, random.next());
-input_current += background_current;
+input_current += background_current * background_mean;
 background_current = flushed(background_current * background_decay);
 {LIF.update.strip()}
 """,

@@ -75,9 +75,16 @@ class SynapseModel(Model):
         return tuple(trace for trace in self.post_traces if re.search(rf"\b{trace.name}\b", self.on_post_spike))
 
 
+# The mean over a step of exp(-t / tau), t from the step's start. What decays within the step brings its charge where
+# the step sees this; held at its start, it would bring dt / (2 tau) too much.
+_STEP_MEAN = Derived("-expm1(-dt_ms / tau_ms) * tau_ms / dt_ms")
+
+
 ExponentialConductance = ReceptorModel(
     "exponential_conductance",
-    "A conductance that jumps by the weight and decays exponentially.",
+    "A conductance that jumps by the weight and decays exponentially. A step sees its value at the step's start, as "
+    "with GeNN's ExpCond: a spike brings weight * tau times (dt / tau) / (1 - exp(-dt / tau)), which is 1.01 for "
+    "dt 0.1 ms and tau 5 ms.",
     parameters={
         "tau_ms": Parameter(5.0, "ms", "decay time constant", above=0.0),
         "reversal_mV": Parameter(0.0, "mV", "reversal potential"),
@@ -94,15 +101,17 @@ g = flushed(g * decay);
 
 ExponentialCurrent = ReceptorModel(
     "exponential_current",
-    "A current that jumps by the weight and decays exponentially.",
+    "A current that jumps by the weight and decays exponentially; a step sees its mean, so that a spike brings the "
+    "charge weight * tau at any step.",
     parameters={"tau_ms": Parameter(5.0, "ms", "decay time constant", above=0.0)},
-    derived={"decay": Derived("exp(-dt_ms / tau_ms)", vanishes=True)},
+    derived={"decay": Derived("exp(-dt_ms / tau_ms)", vanishes=True), "step_mean": _STEP_MEAN},
     state=(Variable("current", 0.0, "current", doc="synaptic current"),),
     update="""
 current += input;
-input_current += current;
+input_current += current * step_mean;
 current = flushed(current * decay);
 """,
+    source="exact integration: Rotter & Diesmann 1999, Biol. Cybern. 81:381; GeNN's ExpCurr",
 )
 
 DeltaCurrent = ReceptorModel(
@@ -113,21 +122,25 @@ DeltaCurrent = ReceptorModel(
 
 AlphaCurrent = ReceptorModel(
     "alpha_current",
-    "A current weight * (t / tau) * exp(1 - t / tau): it rises to the weight at tau_ms after the spike's arrival.",
+    "A current weight * (t / tau) * exp(1 - t / tau): it rises to the weight at tau_ms after the spike's arrival. A "
+    "step sees its mean, so that a spike brings the charge e * weight * tau at any step.",
     parameters={"tau_ms": Parameter(2.0, "ms", "time to the peak", above=0.0)},
     derived={
         "decay": Derived("exp(-dt_ms / tau_ms)", vanishes=True),
         "jump": Derived("exp(1) / tau_ms"),
         "gain": Derived("dt_ms * exp(-dt_ms / tau_ms)", vanishes=True),
+        "step_mean": _STEP_MEAN,
+        # What a rise at the step's start adds to the current, as a mean over the step.
+        "step_mean_of_rise": Derived("tau_ms * (step_mean - exp(-dt_ms / tau_ms))"),
     },
     state=(
         Variable("current", 0.0, "current", doc="synaptic current"),
         Variable("rise", 0.0, "current/ms", doc="exponential that drives the current"),
     ),
-    # The step sees the current at its start, and both are carried over it exactly.
+    # Both are carried over the step exactly.
     update="""
 rise += input * jump;
-input_current += current;
+input_current += current * step_mean + rise * step_mean_of_rise;
 current = flushed(current * decay + rise * gain);
 rise = flushed(rise * decay);
 """,

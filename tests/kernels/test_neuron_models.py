@@ -81,8 +81,9 @@ def background_events(step, mean):
 def step_background(state, current, values, step):
     events = background_events(step, values["background_hz"] * DT * 1e-3)
     level = state["background_current"] + F(values["background_weight"]) * events.astype(F)
-    free = membrane(state, current + level, values)
-    state["background_current"] = flushed(level * F(math.exp(-DT / values["background_tau_ms"])))
+    tau_ms = values["background_tau_ms"]
+    free = membrane(state, current + level * F(-math.expm1(-DT / tau_ms) * tau_ms / DT), values)
+    state["background_current"] = flushed(level * F(math.exp(-DT / tau_ms)))
     fired = free & (state["V_mV"] >= F(values["V_threshold_mV"]))
     reset(state, fired, values)
     return fired
@@ -204,10 +205,11 @@ def test_the_rate_under_background_is_that_of_a_plain_simulation():
     rates = simulation.rates_hz("cells").mean()
     generator = np.random.default_rng(2)
     v, current, wait, spikes = np.full(n, -70.0), np.zeros(n), np.zeros(n, int), np.zeros(n)
+    # The potential at a step's end under a current that is 1 at its start and decays within it.
+    propagated = 5.0 / (20.0 - 5.0) * (math.exp(-0.1 / 20) - math.exp(-0.1 / 5))
     for _ in range(n_steps):
         current += 0.55 * generator.poisson(0.6, n)
-        towards = current - 70.0
-        v = np.where(wait > 0, v, towards - math.exp(-0.1 / 20) * (towards - v))
+        v = np.where(wait > 0, v, -70.0 + math.exp(-0.1 / 20) * (v + 70.0) + propagated * current)
         current *= math.exp(-0.1 / 5)
         wait = np.maximum(wait - 1, 0)
         fired = v >= -54.0

@@ -256,7 +256,8 @@ class Oracle:
             if receptor.model.name == "exponential_conductance":
                 current = current + level * (F(receptor.values["reversal_mV"]) - v)
             else:
-                current = current + level
+                tau_ms = receptor.values["tau_ms"]
+                current = current + level * F(-math.expm1(-self.dt / tau_ms) * tau_ms / self.dt)
             level = level * decay
             self.receptor[name] = np.where(np.abs(level) < F(1e-30), F(0), level)
         frozen = state["frozen_steps"] > 0

@@ -59,6 +59,8 @@ def test_decays_are_those_of_exact_integration(dt_ms, tau_ms, other_ms):
     assert (alif["decay"], alif["adaptation_decay"]) == (math.exp(-dt_ms / tau_ms), math.exp(-dt_ms / other_ms))
     background = LIFBackground(tau_m_ms=tau_ms, background_tau_ms=other_ms).constants(dt_ms)
     assert background["background_decay"] == math.exp(-dt_ms / other_ms)
+    all_steps = background["background_mean"] * dt_ms / (1 - math.exp(-dt_ms / other_ms))
+    assert all_steps == pytest.approx(other_ms, rel=1e-9), "the charge of a spike is weight * tau"
     adex = AdEx(C_pF=tau_ms * 30.0, tau_w_ms=other_ms).constants(dt_ms)
     assert adex["decay"] == pytest.approx(math.exp(-dt_ms / tau_ms), rel=1e-14), "tau is C / g"
     assert adex["decay_w"] == math.exp(-dt_ms / other_ms)

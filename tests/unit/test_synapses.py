@@ -44,6 +44,8 @@ def test_currents_decay_and_peak_as_their_closed_forms(tau_ms, dt_ms):
     decay = math.exp(-dt_ms / tau_ms)
     for model in (ExponentialCurrent, ExponentialConductance):
         assert model(tau_ms=tau_ms).constants(dt_ms)["decay"] == decay
+    mean = ExponentialCurrent(tau_ms=tau_ms).constants(dt_ms)["step_mean"]
+    assert mean * dt_ms / (1 - decay) == pytest.approx(tau_ms, rel=1e-9), "the charge of all steps is tau"
     alpha = AlphaCurrent(tau_ms=tau_ms).constants(dt_ms)
     current, rise = 0.0, alpha["jump"]
     for n in range(1, 30):
