@@ -42,7 +42,8 @@ class SynapseModel(Model):
 
     ``deliver`` is the amount that a presynaptic spike brings. ``on_pre_spike`` runs after it, when the spike arrives;
     it sees the variables, the post traces and ``coincident`` (the target spiked in the step that the synapse sees).
-    ``on_post_spike`` runs for every incoming synapse of a neuron that spiked; it sees the pre traces. Each may also
+    ``on_post_spike`` runs for every incoming synapse of a neuron that spiked; it sees the pre traces, and
+    ``coincident`` where the source did too. Then the traces hold the other side's spike: exactly 1. Each may also
     name the traces of its own side, which are then those just before the spike. ``bound`` is an
     expression over the parameters and ``initial_weight`` for the largest absolute amount one spike can bring;
     ``weight_range`` gives the weights that the rule keeps to, where it does.
@@ -149,6 +150,8 @@ rise = flushed(rise * decay);
 
 Static = SynapseModel("static", "A weight that does not change.")
 
+# Two spikes that coincide are no pair: neither came first. All older pairs of both count, so a rule reads the trace of
+# the other side without the coincident spike, which has added exactly 1 to it.
 
 AdditiveSTDP = SynapseModel(
     "additive_stdp",
@@ -159,20 +162,23 @@ AdditiveSTDP = SynapseModel(
         "a_plus": Parameter(0.02, "weight", "potentiation per pair", minimum=0.0),
         "a_minus": Parameter(0.0075, "weight", "depression per pair", minimum=0.0),
         "w_max": Parameter(0.2, "weight", "upper bound of the weight", above=0.0),
+        "drop_older_pairs": Parameter(
+            0, "", "1: a coincident pair takes its spikes' older pairs with it, as GeNN 5 does", "int", 0, maximum=1
+        ),
     },
     pre_traces=(SpikeTrace("pre_trace", "tau_plus_ms"),),
     post_traces=(SpikeTrace("post_trace", "tau_minus_ms"),),
     on_pre_spike="""
-const float depressed = weight - a_minus * post_trace;
-weight = coincident ? weight : (depressed < 0.0f ? 0.0f : depressed);
+const float depressed = weight - a_minus * (coincident ? post_trace - 1.0f : post_trace);
+weight = coincident && drop_older_pairs == 1 ? weight : (depressed < 0.0f ? 0.0f : depressed);
 """,
     on_post_spike="""
-const float potentiated = weight + a_plus * pre_trace;
-weight = coincident ? weight : (potentiated > w_max ? w_max : potentiated);
+const float potentiated = weight + a_plus * (coincident ? pre_trace - 1.0f : pre_trace);
+weight = coincident && drop_older_pairs == 1 ? weight : (potentiated > w_max ? w_max : potentiated);
 """,
     bound="w_max",
     weight_range=lambda values: (0.0, values["w_max"]),
-    source="Song, Miller & Abbott 2000; Bamford, Murray & Willshaw 2010; coincident pairs as in GeNN 5",
+    source="Song, Miller & Abbott 2000; Bamford, Murray & Willshaw 2010",
 )
 
 MultiplicativeSTDP = SynapseModel(
@@ -190,12 +196,12 @@ MultiplicativeSTDP = SynapseModel(
     # Guetig's exponent mu is 1 here and 0 in `additive_stdp`; powers in between are no float32 + - * /. Traces of many
     # spikes may exceed 1 / a, hence the bounds.
     on_pre_spike="""
-const float depressed = weight - a_minus * weight * post_trace;
-weight = coincident ? weight : (depressed < 0.0f ? 0.0f : depressed);
+const float depressed = weight - a_minus * weight * (coincident ? post_trace - 1.0f : post_trace);
+weight = depressed < 0.0f ? 0.0f : depressed;
 """,
     on_post_spike="""
-const float potentiated = weight + a_plus * (w_max - weight) * pre_trace;
-weight = coincident ? weight : (potentiated > w_max ? w_max : potentiated);
+const float potentiated = weight + a_plus * (w_max - weight) * (coincident ? pre_trace - 1.0f : pre_trace);
+weight = potentiated > w_max ? w_max : potentiated;
 """,
     bound="w_max",
     weight_range=lambda values: (0.0, values["w_max"]),
@@ -220,12 +226,12 @@ TripletSTDP = SynapseModel(
     pre_traces=(SpikeTrace("r1", "tau_plus_ms"), SpikeTrace("r2", "tau_x_ms")),
     post_traces=(SpikeTrace("o1", "tau_minus_ms"), SpikeTrace("o2", "tau_y_ms")),
     on_pre_spike="""
-const float depressed = weight - o1 * (a2_minus + a3_minus * r2);
-weight = coincident ? weight : (depressed < 0.0f ? 0.0f : depressed);
+const float depressed = weight - (coincident ? o1 - 1.0f : o1) * (a2_minus + a3_minus * r2);
+weight = depressed < 0.0f ? 0.0f : depressed;
 """,
     on_post_spike="""
-const float potentiated = weight + r1 * (a2_plus + a3_plus * o2);
-weight = coincident ? weight : (potentiated > w_max ? w_max : potentiated);
+const float potentiated = weight + (coincident ? r1 - 1.0f : r1) * (a2_plus + a3_plus * o2);
+weight = potentiated > w_max ? w_max : potentiated;
 """,
     bound="w_max",
     weight_range=lambda values: (0.0, values["w_max"]),

@@ -142,7 +142,7 @@ def networks(draw):
         network.add_projection(
             name, source, "cells", draw(connectors(network.populations[source].size, grid.size, on_grid)), receptor,
             round(draw(st.floats(0, 0.2) if plastic else st.floats(-1, 1)), 5),
-            models.AdditiveSTDP() if plastic else models.Static(),
+            models.AdditiveSTDP(drop_older_pairs=draw(st.integers(0, 1))) if plastic else models.Static(),
             delay_ms=draw(DELAYS), rewiring=rule, capacity=draw(st.sampled_from([None, 1, 3])),
             dendritic_delay_ms=draw(DENDRITIC_DELAYS),
         )  # fmt: skip

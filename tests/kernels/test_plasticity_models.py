@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hpcsnn import ConfigurationError, Network, Simulation, models
-from support.oracle import Trace
+from support.spike_traces import Trace
 
 F = np.float32
 DT = 1.0
@@ -76,18 +76,18 @@ def test_rules_follow_their_formulas_to_the_bit():
             for trace in (y, o1, o2):
                 trace.spike(j, seen)
         for i in np.flatnonzero(fired["pre"][seen]):
-            for j in np.flatnonzero(~fired["post"][seen]):
-                w[i, j] = max(w[i, j] - s["a_minus"] * w[i, j] * y.at(j, seen), F(0))
-                v[i, j] = max(v[i, j] - o1.at(j, seen) * (t["a2_minus"] + t["a3_minus"] * r2.at(i, seen)), F(0))
+            for j in range(n):
+                w[i, j] = max(w[i, j] - s["a_minus"] * w[i, j] * y.before(j, seen), F(0))
+                v[i, j] = max(v[i, j] - o1.before(j, seen) * (t["a2_minus"] + t["a3_minus"] * r2.at(i, seen)), F(0))
                 bounded += (w[i, j] == 0) + (v[i, j] == 0)
         for i in np.flatnonzero(fired["pre"][seen]):
             for trace in (x, r1, r2):
                 trace.spike(i, seen)
         for j in np.flatnonzero(fired["post"][seen]):
-            before = o2.at(j, seen) - F(1)
-            for i in np.flatnonzero(~fired["pre"][seen]):
-                w[i, j] = min(w[i, j] + s["a_plus"] * (s["w_max"] - w[i, j]) * x.at(i, seen), s["w_max"])
-                v[i, j] = min(v[i, j] + r1.at(i, seen) * (t["a2_plus"] + t["a3_plus"] * before), t["w_max"])
+            for i in range(n):
+                w[i, j] = min(w[i, j] + s["a_plus"] * (s["w_max"] - w[i, j]) * x.before(i, seen), s["w_max"])
+                triplets = t["a2_plus"] + t["a3_plus"] * o2.before(j, seen)
+                v[i, j] = min(v[i, j] + r1.before(i, seen) * triplets, t["w_max"])
                 bounded += v[i, j] == t["w_max"]
     np.testing.assert_array_equal(weights(simulation, "soft"), w)
     np.testing.assert_array_equal(weights(simulation, "triplet"), v)

@@ -28,7 +28,7 @@ def single_synapse(case, delay_ms=0.1):
     network.add_population("target", 1, reference, {"V_mV": CASES[case]["V0"]}, record_spikes=True)
     network.add_projection(
         "synapse", "source", "target", models.OneToOne(), models.ExponentialConductance(), CASES[case]["g0"],
-        models.AdditiveSTDP(), delay_ms=delay_ms,
+        models.AdditiveSTDP(drop_older_pairs=1), delay_ms=delay_ms,
     )  # fmt: skip
     return network
 

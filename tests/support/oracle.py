@@ -31,32 +31,13 @@ from support.draws import (
     two_choices,
     waiting,
 )
+from support.spike_traces import Trace
 
-LONG_AGO = -(2**30)
 NEVER = 2**31 - 1
 
 
 def folded(difference: int, side: int) -> int:
     return min(abs(difference), side - abs(difference))
-
-
-class Trace:
-    """Exponential traces of n neurons, each kept as its value at its last spike."""
-
-    def __init__(self, n: int, dt_ms: float, tau_ms: float) -> None:
-        self.value, self.last = np.zeros(n, F), np.full(n, LONG_AGO)
-        self.rate = dt_ms / tau_ms
-        # Beyond this many times 256 steps a trace has fallen below 1e-30.
-        self.n_coarse = math.ceil(math.log(1e30) / self.rate / 256) + 1
-
-    def at(self, neuron: int, step: int) -> F:
-        coarse, fine = divmod(step - self.last[neuron], 256)
-        if coarse >= self.n_coarse:
-            return F(0)
-        return self.value[neuron] * (F(np.exp(-self.rate * 256 * coarse)) * F(np.exp(-self.rate * fine)))
-
-    def spike(self, neuron: int, step: int) -> None:
-        self.value[neuron], self.last[neuron] = self.at(neuron, step) + F(1), step
 
 
 class Oracle:
@@ -226,9 +207,10 @@ class Oracle:
                 arrival += self.dendritic_steps(projection)
                 amounts = self.input[name].setdefault(arrival, [0] * projection.target.size)
                 amounts[post] += int(math.copysign(math.floor(abs(float(scaled)) + 0.5), scaled))
-                if name in self.post and self.post[name].last[post] != seen:
+                if name in self.post:
                     a_minus = F(projection.synapse.values["a_minus"])
-                    weights[pre, post] = max(weights[pre, post] - a_minus * self.post[name].at(post, seen), F(0))
+                    earlier = self.post[name].before(post, seen, projection.synapse.values["drop_older_pairs"])
+                    weights[pre, post] = max(weights[pre, post] - a_minus * earlier, F(0))
             if name in self.pre:
                 self.pre[name].spike(pre, seen)
 
@@ -239,8 +221,9 @@ class Oracle:
         a_plus, w_max = F(projection.synapse.values["a_plus"]), F(projection.synapse.values["w_max"])
         for post in self._spiked(projection.target.name, seen - self.dendritic_steps(projection)):
             for pre, its_post in list(weights):
-                if its_post == post and self.pre[name].last[pre] != seen:
-                    weights[pre, post] = min(weights[pre, post] + a_plus * self.pre[name].at(pre, seen), w_max)
+                if its_post == post:
+                    earlier = self.pre[name].before(pre, seen, projection.synapse.values["drop_older_pairs"])
+                    weights[pre, post] = min(weights[pre, post] + a_plus * earlier, w_max)
 
     def _update(self, population: Any) -> None:
         state, drawn = self.state[population.name], self.parameters[population.name]

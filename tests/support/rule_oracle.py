@@ -25,7 +25,8 @@ from support.draws import (
     uniform,
 )
 from support.formulas import exponential
-from support.oracle import Oracle, Trace, folded
+from support.oracle import Oracle, folded
+from support.spike_traces import Trace
 
 PAIR, SYNAPSE, TARGET, SOURCE, HOOK, CANDIDATE, SURPLUS, OFFER, DEMAND = (tag << 24 for tag in range(1, 10))
 CERTAIN = 2**32
