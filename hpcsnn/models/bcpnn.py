@@ -28,8 +28,9 @@ BCPNN = SynapseModel(
     pre_traces=(SpikeTrace("pre_z", "tau_z_ms"), SpikeTrace("pre_p", "tau_p_ms")),
     post_traces=(SpikeTrace("post_z", "tau_z_ms"), SpikeTrace("post_p", "tau_p_ms")),
     deliver="active * weight",
+    # The integral of z_i z_j is a sum over pairs, each counted at its later spike; two of one step at the source's.
     on_pre_spike="p_joint += coincidence * post_z;",
-    on_post_spike="p_joint += coincidence * pre_z;",
+    on_post_spike="p_joint += coincidence * (coincident ? pre_z - 1.0f : pre_z);",
     bound="w_max",
     source="Tully, Hennig & Lansner 2014, doi 10.3389/fnsyn.2014.00008; Ravichandran, Lansner & Herman 2025",
 )

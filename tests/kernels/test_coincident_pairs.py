@@ -104,3 +104,35 @@ def test_older_pairs_are_dropped_where_that_is_asked_for():
         match=r"^additive_stdp\.drop_older_pairs: 2 is not allowed; must be a whole number >= 0 and <= 1$",
     ):
         models.AdditiveSTDP(drop_older_pairs=2)
+
+
+def joint_integral(pre_ms, post_ms, tau_ms, dt_ms=0.01, tail_ms=400.0):
+    """The integral of z_i z_j over time, in units of a coincidence's (tau / 2), by a sum over steps."""
+    t = np.arange(0.0, max(*pre_ms, *post_ms) + tail_ms, dt_ms) + dt_ms / 2
+    z_i, z_j = (sum(np.where(t > at, np.exp((at - t) / tau_ms), 0.0) for at in times) for times in (pre_ms, post_ms))
+    return (z_i * z_j).sum() * dt_ms / (tau_ms / 2)
+
+
+@pytest.mark.parametrize(
+    ("pre_ms", "post_ms"),
+    [
+        ([100.0], [100.0]),
+        ([100.0], [90.0]),
+        ([90.0], [100.0]),
+        ([90.0, 100.0], [90.0, 100.0]),
+        ([50.0, 60.0, 83.0, 90.0], [45.0, 60.0, 61.0, 90.0, 99.0]),
+    ],
+)
+def test_bcpnn_counts_each_pair_once(pre_ms, post_ms):
+    rule = models.BCPNN(tau_z_ms=20.0)
+    counted = synapse_after(rule, pre_ms, post_ms)["p_joint"] / rule.constants(DT)["coincidence"]
+    assert counted == pytest.approx(joint_integral(pre_ms, post_ms, 20.0), rel=1e-4)
+    assert counted == pytest.approx(sum(math.exp(-abs(a - b) / 20) for a in pre_ms for b in post_ms), rel=1e-5)
+
+
+def test_bcpnn_of_synchronous_neurons_is_that_of_one_neuron_with_itself():
+    """Regular spikes every 50 ms, tau_z 10 ms: pairs of one step and hardly any others."""
+    times = [50.0 * k for k in range(1, 41)]
+    rule = models.BCPNN(tau_z_ms=10.0)
+    counted = synapse_after(rule, times, times)["p_joint"] / rule.constants(DT)["coincidence"]
+    assert counted == pytest.approx(40 + 2 * 39 * math.exp(-5), rel=1e-3)
