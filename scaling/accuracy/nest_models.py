@@ -1,0 +1,128 @@
+"""The same protocols in NEST, where it has the model; importing this needs `nest-simulator`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import nest
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Times = Sequence[float]
+
+
+def _fresh(dt_ms: float) -> None:
+    nest.verbosity = nest.VerbosityLevel.ERROR
+    nest.ResetKernel()
+    nest.resolution = dt_ms
+    nest.rng_seed = 7
+
+
+def spikes_ms(model: str, each: Sequence[Mapping[str, Any]], dt_ms: float, until_ms: float) -> list[Floats]:
+    """Spike times of one neuron for each set of parameters."""
+    _fresh(dt_ms)
+    cells = nest.Create(model, len(each))
+    for cell, parameters in zip(cells, each, strict=True):
+        cell.set(dict(parameters))
+    recorder = nest.Create("spike_recorder")
+    nest.Connect(cells, recorder, syn_spec={"delay": dt_ms})
+    nest.Simulate(until_ms + 2 * dt_ms)
+    times, senders = recorder.events["times"], recorder.events["senders"]
+    return [np.sort(times[senders == cell.global_id]) for cell in cells]
+
+
+def lif(p: Mapping[str, float], refractory_ms: float, **others: float) -> dict[str, float]:
+    """Parameters of iaf_psc_exp, iaf_psc_alpha for those of a `lif` whose resistance is 1."""
+    return {
+        "tau_m": p["tau_m_ms"], "C_m": p["tau_m_ms"] / p["resistance"], "E_L": p["V_rest_mV"],
+        "V_reset": p["V_reset_mV"], "V_th": p["V_threshold_mV"], "V_m": p["V_rest_mV"], "t_ref": refractory_ms,
+        **others,
+    }  # fmt: skip
+
+
+def adex(p: Mapping[str, float], current: float) -> dict[str, float]:
+    """Parameters of aeif_psc_exp for those of an `adex`."""
+    return {
+        "C_m": p["C_pF"], "g_L": p["g_leak_nS"], "E_L": p["V_rest_mV"], "V_th": p["V_threshold_mV"],
+        "Delta_T": p["slope_mV"], "tau_w": p["tau_w_ms"], "a": p["a_nS"], "b": p["b_pA"], "V_reset": p["V_reset_mV"],
+        "V_peak": p["V_peak_mV"], "t_ref": 0.0, "I_e": current, "V_m": p["V_rest_mV"], "w": 0.0,
+        "gsl_error_tol": 1e-9,
+    }  # fmt: skip
+
+
+def izhikevich(p: Mapping[str, float], current: float) -> dict[str, Any]:
+    """Parameters of izhikevich for those of ours, stepped as published."""
+    return {
+        "a": p["a"], "b": p["b"], "c": p["c"], "d": p["d"], "V_th": p["V_peak_mV"], "I_e": current,
+        "V_m": -65.0, "U_m": -13.0, "consistent_integration": False,
+    }  # fmt: skip
+
+
+def psp_mV(model: str, parameters: Mapping[str, Any], weight: float, dt_ms: float, until_ms: float) -> Floats:
+    """Rise of the potential above -70 mV, dt_ms, 2 dt_ms, ... after a spike's arrival."""
+    _fresh(dt_ms)
+    cell, spike = (
+        nest.Create(model, params=dict(parameters)),
+        nest.Create("spike_generator", params={"spike_times": [1.0]}),
+    )
+    meter = nest.Create("multimeter", params={"record_from": ["V_m"], "interval": dt_ms})
+    nest.Connect(spike, cell, syn_spec={"weight": weight, "delay": 1.0})
+    nest.Connect(meter, cell)
+    nest.Simulate(2.0 + until_ms + 3 * dt_ms)
+    times, potentials = meter.events["times"], meter.events["V_m"]
+    return potentials[times > 2.0 + dt_ms / 2][: round(until_ms / dt_ms)] + 70.0
+
+
+def weights_after(
+    rule: str,
+    p: Mapping[str, float],
+    pre_ms: Sequence[Sequence[float]],
+    post_ms: Sequence[Sequence[float]],
+    weight: float,
+) -> Floats:
+    """Weights of one synapse a pair of trains. Its delay is dendritic: the target spikes 0.1 ms before it is seen."""
+    dt_ms, last = 0.1, max(max(train) for train in (*pre_ms, *post_ms)) + 5000.0
+    _fresh(dt_ms)
+    if rule == "triplet_stdp":
+        model, post = "stdp_triplet_synapse", {"tau_minus": p["tau_minus_ms"], "tau_minus_triplet": p["tau_y_ms"]}
+        synapse = {
+            "tau_plus": p["tau_plus_ms"], "tau_plus_triplet": p["tau_x_ms"],
+            "Aplus": p["a2_plus"], "Aminus": p["a2_minus"],
+            "Aplus_triplet": p["a3_plus"], "Aminus_triplet": p["a3_minus"], "Wmax": p["w_max"],
+        }  # fmt: skip
+    else:
+        power = 1.0 if rule == "multiplicative_stdp" else 0.0
+        model, post = "stdp_synapse", {"tau_minus": p["tau_minus_ms"]}
+        # NEST's amounts are shares of Wmax; those of `additive_stdp` are weights.
+        share = 1.0 if power else p["w_max"]
+        synapse = {
+            "tau_plus": p["tau_plus_ms"], "lambda": p["a_plus"] / share, "alpha": p["a_minus"] / p["a_plus"],
+            "mu_plus": power, "mu_minus": power, "Wmax": p["w_max"],
+        }  # fmt: skip
+    pairs = []
+    for pre, posts in zip(pre_ms, post_ms, strict=True):
+        sides = nest.Create("parrot_neuron"), nest.Create("parrot_neuron", params=post)
+        # A spike long after all brings the weight up to date; traces have gone by then.
+        for cell, times in zip(sides, ([*pre, last], [at - dt_ms for at in posts]), strict=True):
+            made = nest.Create("spike_generator", params={"spike_times": [round(at - dt_ms, 6) for at in times]})
+            nest.Connect(made, cell, syn_spec={"delay": dt_ms})
+        spec = {"synapse_model": model, "weight": weight, "delay": dt_ms, "receptor_type": 1, **synapse}
+        nest.Connect(*sides, syn_spec=spec)
+        pairs.append(sides)
+    nest.Simulate(last + 20.0)
+    return np.array([nest.GetConnections(*sides).weight for sides in pairs], float)
+
+
+def background_rate_hz(p: Mapping[str, float], refractory_ms: float, n: int, from_ms: float, until_ms: float) -> Floats:
+    """Each neuron's rate under a poisson_generator, as `lif_background`."""
+    _fresh(0.1)
+    cells = nest.Create("iaf_psc_exp", n, lif(p, refractory_ms, tau_syn_ex=p["background_tau_ms"]))
+    noise = nest.Create("poisson_generator", params={"rate": p["background_hz"]})
+    recorder = nest.Create("spike_recorder", params={"start": from_ms})
+    nest.Connect(noise, cells, syn_spec={"weight": p["background_weight"], "delay": 0.1})
+    nest.Connect(cells, recorder, syn_spec={"delay": 0.1})
+    nest.Simulate(until_ms)
+    counts = np.bincount(recorder.events["senders"], minlength=max(cells.tolist()) + 1)[cells.tolist()]
+    return counts / ((until_ms - from_ms) * 1e-3)
