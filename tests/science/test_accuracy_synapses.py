@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hpcsnn.models.registry import registered
 from scaling.accuracy import protocols
 
 RULES, RECEPTORS = list(protocols.RULES), list(protocols.RECEPTORS)
+
+
+def test_the_page_has_every_model_that_ships():
+    page = (Path(__file__).parents[2] / "docs" / "accuracy.md").read_text()
+    shipped = {name for kind in ("model", "receptor", "synapse") for name in registered(kind)}
+    assert {name for name in shipped if f"| `{name}` |" not in page} == {"static"}
 
 
 @pytest.fixture(scope="module")
