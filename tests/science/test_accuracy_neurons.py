@@ -14,7 +14,7 @@ DT_MS = 0.1
 
 @pytest.fixture(scope="module")
 def nest():
-    pytest.importorskip("nest", reason="NEST is not installed here; pip install nest-simulator")
+    pytest.importorskip("nest", reason="NEST does not import: pip install nest-simulator", exc_type=ImportError)
     return importlib.import_module("scaling.accuracy.nest_models")
 
 

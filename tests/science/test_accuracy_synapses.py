@@ -22,7 +22,7 @@ def test_the_page_has_every_model_that_ships():
 
 @pytest.fixture(scope="module")
 def nest():
-    pytest.importorskip("nest", reason="NEST is not installed here; pip install nest-simulator")
+    pytest.importorskip("nest", reason="NEST does not import: pip install nest-simulator", exc_type=ImportError)
     return importlib.import_module("scaling.accuracy.nest_models")
 
 
