@@ -50,7 +50,7 @@ def psp_mV(receptor: Configured[Any], weight: float, dt_ms: float, until_ms: flo
     """Rise of a LIF's potential above rest after one spike, dt_ms, 2 dt_ms, ... after its arrival."""
     network = Network(seed=1, dt_ms=dt_ms)
     network.add_population("input", 1, models.SpikeArray(neurons=[0], times_ms=[0.0]))
-    network.add_population("cells", 1, models.LIF(V_threshold_mV=1e3), {"V_mV": -70.0})
+    network.add_population("cells", 1, models.LIF(V_threshold_mV=1e3, refractory_ms=0.0), {"V_mV": -70.0})
     network.add_projection("p", "input", "cells", models.OneToOne(), receptor, weight, delay_ms=dt_ms)
     simulation, found = Simulation(network, device="cpu"), []
     simulation.run(dt_ms)

@@ -238,7 +238,7 @@ def stimulus(name: str) -> Results:
 
 # -- convergence -------------------------------------------------------------------------------------------------------
 
-PSP_STEPS_MS, SPIKE_STEPS_MS = (2.0, 1.0, 0.5, 0.25), (0.4, 0.2, 0.1, 0.05, 0.025)
+PSP_STEPS_MS, SPIKE_STEPS_MS = (2.0, 1.0, 0.5, 0.25), (0.5, 0.25, 0.1, 0.05, 0.025)
 # Several, so that where in its step a spike falls averages out.
 DRIVE = {
     "lif": np.linspace(18, 30, 25), "alif": np.linspace(18, 30, 25),

