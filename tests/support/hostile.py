@@ -53,7 +53,7 @@ OTHERS: tuple[Any, ...] = (
 VALUES = (*NUMBERS, *TEXTS, *OTHERS)
 
 # What a message says where there is no value to be shown.
-_ABSENT = (
+ABSENT = (
     *("missing", "give either", "unknown name", "used twice", "does not fit", "the network has none", "extends itself"),
     *("no such file", "must be a mapping"),
 )
@@ -89,4 +89,4 @@ def says(message: str, field: str, value: Any) -> bool:
     """Whether the message names the field, and its value or what is missing."""
     if not re.search(rf"(?<![\w.]){re.escape(field)}(?![\w.])|\.{re.escape(field)}:", message):
         return False
-    return shown(value, message) or any(words in message for words in _ABSENT)
+    return shown(value, message) or any(words in message for words in ABSENT)

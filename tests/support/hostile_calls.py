@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,8 +21,8 @@ from hpcsnn.engine.digest import simulation_digest
 from hpcsnn.models.registry import KINDS, registered
 from hpcsnn.planning.memory import estimate
 from support.forked import Forks
+from support.hostile import ABSENT, OTHERS, TEXTS, leaves, shown
 from support.hostile import NUMBERS as PLAIN_NUMBERS
-from support.hostile import OTHERS, TEXTS, shown
 from support.mutations import MOST_BYTES, MOST_WORK, fault
 
 SIZE = 16
@@ -260,9 +261,11 @@ def plain_value(value: Any) -> Any:
     """Python's own number or list of them; None where there is none."""
     if isinstance(value, np.ndarray):
         return value.tolist()
+    if isinstance(value, range):
+        return list(value)
     if isinstance(value, Series):
         return value.values.tolist()
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+    if isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64)):
         return int(value)
     if isinstance(value, np.floating) and value.dtype.itemsize < 8:
         return float(str(value))  # a narrow number is the decimal that it prints as
@@ -331,11 +334,21 @@ def trouble(forks: Forks, call: Call) -> str | None:
     what, said = results[0]
     if any(result != results[0] for result in results):
         return f"differs from time to time, or from Python's own number: {results}"
-    if what == "refused" and not (call.argument in said and _value_shown(value, said)):
+    if what == "refused" and not named(call, said):
         return f"names not both argument and value: {said[:300]}"
     return None
 
 
-def _value_shown(value: Any, said: str) -> bool:
-    shape = getattr(value, "shape", None)
-    return shown(value, said) or "missing" in said or (shape is not None and str(shape) in said)
+def named(call: Call, said: str) -> bool:
+    """Whether a message names the argument with its value, or with how many it has; else what it is too large for."""
+    value = values()[call.index]
+    counted = re.search(r"\b(has \d+|shape \()", said) is not None and hasattr(value, "__len__")
+    given = any(shown(one, said) for one in (value, *_entries(value)))
+    if call.argument in said:
+        return counted or given or any(words in said for words in ABSENT)
+    return given and re.search(r"^(populations|projections)\.\w+", said) is not None
+
+
+def _entries(value: Any) -> list[Any]:
+    plain = plain_value(value)
+    return [] if plain is None else list(leaves(plain))

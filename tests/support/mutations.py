@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from copy import deepcopy
@@ -248,9 +249,12 @@ def unclear(message: str, path: Path, text: bytes) -> str | None:
     if not isinstance(data, dict):
         return f"says nothing of the file: {words[:300]}"
     fields = {".".join(map(str, place)): at(data, place) for place in places(data)}
-    fields |= {str(path[-1]): at(data, path) for path in places(data)}
+    about = r"(\.\w+: missing|: has (\d+ values|shape \())"
+    if any(re.search(re.escape(field) + about, words) for field in fields):
+        return None
     top = dict.fromkeys(("configuration", "populations", "projections", "grid", "checkpoint_every"), data)
-    if any(says(words, field, value) for field, value in ({**top, **fields}).items() if field):
+    last = {field.rpartition(".")[2]: value for field, value in fields.items()}
+    if any(says(words, field, value) for field, value in (*top.items(), *last.items(), *fields.items()) if field):
         return None
     return f"names no field with its value: {words[:300]}"
 
