@@ -132,7 +132,9 @@ def test_messages_are_no_faults(code):
         ("error: -5 is not allowed", False),
         ("populations.cells.size: -5 is not allowed", False),
         ("error: projections: missing", True),
-        ("error: mutated.yaml: not YAML: line 3", True),
+        ("error: mutated.yaml: not YAML: a tab (line 3)", True),
+        ("error: seed: is given twice; a key may stand once (a/mutated.yaml, lines 1 and 2)", True),
+        ("error: seed: is odd (a/mutated.yaml, line 1)", False),
         ("error: something went wrong", False),
     ],
 )

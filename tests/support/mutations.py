@@ -36,6 +36,7 @@ _RAW = (
     *("&a [*a]", "&a {b: *a}", "*nowhere", "'unclosed", "[1, 2", "{a: 1, a: 2}", "!unknown 1", "|\n  text", "? a"),
     *("{? [1, 2] : 3}", "{<<: 1}", "{<<: {a: 1}}", "@", "%", "`", "a: b: c", "# nothing", "!!timestamp x", "=", "\\x"),
 )
+_OF_YAML = ("not YAML", "must be a mapping", "given twice", "alias", "second document", "tag", "a key must be", "%YAML")
 _DAMAGE = st.sampled_from(["none"] * 30 + ["flip", "cut", "drop", "repeat", "tab", "insert", "swap", "indent"])
 _KINDS = st.sampled_from(
     ["number"] * 8 + ["scale"] * 4 + ["value"] * 3 + ["raw", "remove", "rename", "move", "swap", "add", "into a list"]
@@ -240,7 +241,8 @@ def unclear(message: str, path: Path, text: bytes) -> str | None:
     words = " ".join(message.split())
     if not words.startswith("error: "):
         return f"is no message: {words[:300]}"
-    if f"{path.name}: " in words and any(part in words for part in ("not YAML", "must be a mapping", "line ")):
+    # What is wrong with the text itself is told with its line, and what it is of YAML.
+    if re.search(rf"{re.escape(path.name)}(: |, lines? \d)", words) and any(part in words for part in _OF_YAML):
         return None
     try:
         data = yaml.safe_load(text)
