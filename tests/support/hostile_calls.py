@@ -342,13 +342,16 @@ def trouble(forks: Forks, call: Call) -> str | None:
 def named(call: Call, said: str) -> bool:
     """Whether a message names the argument with its value, or with how many it has; else what it is too large for."""
     value = values()[call.index]
-    counted = re.search(r"\b(has \d+|shape \()", said) is not None and hasattr(value, "__len__")
+    counted = re.search(r"\b(has \d+|shape \(|one value per)", said) is not None and not np.isscalar(value)
     given = any(shown(one, said) for one in (value, *_entries(value)))
     if call.argument in said:
         return counted or given or any(words in said for words in ABSENT)
-    return given and re.search(r"^(populations|projections)\.\w+", said) is not None
+    return given and re.search(r"^(grid|populations\.\w+|projections\.\w+)", said) is not None
+
+
+_TIMES = [np.dtype("M8[ms]")]
 
 
 def _entries(value: Any) -> list[Any]:
-    plain = plain_value(value)
+    plain = value.astype(str).tolist() if getattr(value, "dtype", None) in _TIMES else plain_value(value)
     return [] if plain is None else list(leaves(plain))
