@@ -166,6 +166,7 @@ _OF_PYTHON: dict[str, dict[str, Any]] = {
         "capacity": 8,
         "rows_grow": True,
         "record_events": True,
+        "dendritic_delay_ms": 0.1,
     },
     "Simulation": {
         "network": None,

@@ -98,6 +98,7 @@ projections:
     target: cells
     weight: 2
     delay_ms: {uniform: {low: 0.3, high: 2}}
+    dendritic_delay_ms: 0.4
     connector: {gaussian: {p_max: 0.8, sigma: 1.5}}
     receptor: {exponential_current: {tau_ms: 2}}
     rewiring: {local_proposals: {attempts: 20, block_side: 4, sigma: 1, p_form: 0.5, p_eliminate: 0.2}}
