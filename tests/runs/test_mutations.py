@@ -49,7 +49,7 @@ def tried(number, n_cases, cases, trouble):
 
 def test_configurations_sampled(forks, tmp_path):
     cases = st.sampled_from(NAMES).flatmap(mutated)
-    tried(0, 40, cases, lambda case: mutations.trouble(forks, case.text, tmp_path))
+    tried(0, 24, cases, lambda case: mutations.trouble(forks, case.text, tmp_path))
 
 
 @pytest.mark.slow
@@ -60,7 +60,7 @@ def test_configurations(name, batch, forks, tmp_path):
 
 
 def test_calls_sampled(forks):
-    tried(0, 20, hostile_calls.calls(), lambda case: hostile_calls.trouble(forks, case))
+    tried(0, 12, hostile_calls.calls(), lambda case: hostile_calls.trouble(forks, case))
 
 
 @pytest.mark.slow

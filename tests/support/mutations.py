@@ -15,6 +15,8 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
+from hpcsnn.configuration.yaml_text import read_yaml
+from hpcsnn.errors import ConfigurationError
 from support.forked import Ended, Forks
 from support.hostile import NUMBERS, VALUES, says
 from support.small_configurations import small_configuration
@@ -245,8 +247,8 @@ def unclear(message: str, path: Path, text: bytes) -> str | None:
     if re.search(rf"{re.escape(path.name)}(: |, lines? \d)", words) and any(part in words for part in _OF_YAML):
         return None
     try:
-        data = yaml.safe_load(text)
-    except Exception:  # what hpcsnn read in it, it knows better
+        data, _ = read_yaml("", text.decode())
+    except (ConfigurationError, UnicodeDecodeError):  # then the message is about the text, and judged above
         data = {}
     if not isinstance(data, dict):
         return f"says nothing of the file: {words[:300]}"
@@ -277,7 +279,7 @@ def trouble(forks: Forks, text: bytes, folder: Path) -> str | None:
         return None
     dt_ms = None
     if steps > STEPS:
-        dt_ms = yaml.safe_load(text).get("dt_ms", 0.1)
+        dt_ms = read_yaml("", text.decode())[0].get("dt_ms", 0.1)
     results = []
     for _ in range(2):
         ended = forks.call("support.mutations:run", path, out, dt_ms)
