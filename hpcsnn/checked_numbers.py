@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NoReturn
 
@@ -201,7 +202,7 @@ def whole_steps(
     exact = Fraction(given_ms) / Fraction(dt_ms)
     steps = round(exact)
     if steps > LAST_STEP:
-        count = f"{steps}" if steps < 10**16 else f"{float(steps):g}"
+        count = f"{steps}" if steps < 10**16 else f"{float(steps):g}" if steps < 10**308 else f"{Decimal(steps):.0e}"
         most = f"at most 2^31 - 1, which are {shown_time(LAST_STEP * dt_ms)} ms"
         raise ConfigurationError(f"{where}: {shown(time_ms)}{whose} is {count} steps of {shown_time(dt_ms)} ms; {most}")
     allowed = min(_STEPS_RELATIVE * abs(exact), _STEPS_ABSOLUTE)

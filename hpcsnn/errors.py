@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+
+# Of a name that is none: it may be anything, of any length.
+_MOST_CHARACTERS = 60
 
 
 class HpcsnnError(Exception):
@@ -35,4 +38,18 @@ def unknown_name(what: str, name: object, allowed: Iterable[str]) -> str:
     choices = sorted(allowed)
     near = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"{what}: unknown name {name!r}; allowed: {', '.join(choices) or '(none)'}.{hint}"
+    given = " ".join(repr(name).split())
+    if len(given) > _MOST_CHARACTERS:
+        given = f"{given[: _MOST_CHARACTERS - 3]}..."
+    return f"{what}: unknown name {given}; allowed: {', '.join(choices) or '(none)'}.{hint}"
+
+
+def check_known(what: str, name: object, allowed: Collection[str]) -> str:
+    """`name`, once it is one of `allowed`; whatever else it is, a name or not.
+
+    Raises:
+        ConfigurationError: as `unknown_name` says it.
+    """
+    if not isinstance(name, str) or name not in allowed:
+        raise ConfigurationError(unknown_name(what, name, allowed))
+    return name

@@ -195,7 +195,7 @@ def configured(kind: str, where: str, spec: ModelSpec) -> Configured[Any]:
     if isinstance(spec, str):
         spec = {spec: None}
     if not isinstance(spec, dict) or len(spec) != 1:
-        given = sorted(map(str, spec)) if isinstance(spec, dict) else spec
+        given = sorted(map(str, spec)) if isinstance(spec, dict) and spec else spec
         raise ConfigurationError(f"{where}: {given!r} is not allowed; give one model, with its parameters below it")
     ((name, values),) = spec.items()
     if not isinstance(name, str):

@@ -26,8 +26,8 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'hpcsnn.devices' has no attribute {name!r}")
 
 
-def choose_device(choice: str, communicator: Communicator | None = None) -> Device:
-    """The device for this rank; a collective call.
+def choose_device(choice: str | Device, communicator: Communicator | None = None) -> Device:
+    """The device for this rank, or the one that is given; a collective call.
 
     ``auto`` takes one GPU for each rank of a node, if there are as many, else the CPU core; ``gpu`` insists (ranks may
     then share a GPU).
@@ -36,8 +36,10 @@ def choose_device(choice: str, communicator: Communicator | None = None) -> Devi
         ConfigurationError: a choice that is not one.
         DeviceError: ``gpu`` without CuPy or without a GPU.
     """
-    if choice not in CHOICES:
-        raise ConfigurationError(f"device: {choice!r} is not allowed; must be one of {', '.join(CHOICES)}")
+    if not isinstance(choice, (str, type)) and hasattr(choice, "upload") and hasattr(choice, "load"):
+        return choice
+    if not isinstance(choice, str) or choice not in CHOICES:
+        raise ConfigurationError(f"device: {choice!r} is not allowed; must be one of {', '.join(CHOICES)}, or a Device")
     from hpcsnn.devices.host import HostDevice
 
     if choice == "cpu":

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.engine.state import RankState
-from hpcsnn.errors import ConfigurationError, unknown_name
+from hpcsnn.errors import check_known
 from hpcsnn.network import Network
 
 Tables = dict[str, NDArray[np.int32]]
@@ -34,16 +34,14 @@ class Recorded:
 
     def spikes(self, population: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """See `Simulation.spikes`."""
-        if population not in self._spikes:
-            raise ConfigurationError(unknown_name("population with record_spikes", population, self._spikes))
+        check_known("population with record_spikes", population, self._spikes)
         log = _joined(self._spikes[population], 2)
         order = np.lexsort((log[:, 1], log[:, 0]))
         return log[order, 0], log[order, 1]
 
     def events(self, projection: str) -> NDArray[np.int32]:
         """See `Simulation.events`."""
-        if projection not in self._events:
-            raise ConfigurationError(unknown_name("projection with record_events", projection, self._events))
+        check_known("projection with record_events", projection, self._events)
         log = _joined(self._events[projection], 4)
         return log[np.lexsort((log[:, 1], log[:, 2], log[:, 0]))]
 

@@ -21,7 +21,7 @@ from hpcsnn.engine.finiteness import not_finite
 from hpcsnn.engine.recording import Recorded
 from hpcsnn.engine.rewiring.host_stages import HostStages
 from hpcsnn.engine.state import LOG_ENTRIES, RankState
-from hpcsnn.errors import ConfigurationError, DeviceError, SimulationError, unknown_name
+from hpcsnn.errors import ConfigurationError, DeviceError, SimulationError, check_known
 from hpcsnn.network import Network
 from hpcsnn.network.neuron_arrays import column_of, neuron_arrays
 from hpcsnn.ranks.communicator import communicator
@@ -70,6 +70,8 @@ class Simulation:
         log_entries: int = LOG_ENTRIES,
     ) -> None:
         start = time.perf_counter()
+        if not isinstance(network, Network):
+            raise ConfigurationError(f"network: {shown(network)} is not allowed; must be a Network")
         self.halts: Counter[HaltReason] = Counter()
         network = network.copy()  # what is added to the user's from now on is not simulated
         tile = check_tile_side(tile)
@@ -82,7 +84,7 @@ class Simulation:
         if not network.populations:
             raise ConfigurationError("populations: the network has none")
         self.placements = place_network(network, tile, self.rank, self.n_ranks)
-        self.device = choose_device(device, self.communicator) if isinstance(device, str) else device
+        self.device = choose_device(device, self.communicator)
         try:
             self.state = RankState(
                 network, self.placements, self.device, self.communicator, exchange_block, log_entries
@@ -131,6 +133,8 @@ class Simulation:
                 exchange failed.
         """
         start = time.perf_counter()
+        if observe is not None and not callable(observe):
+            raise ConfigurationError(f"observe: {shown(observe)} is not allowed; must be a function of the simulation")
         # Whoever runs up to a time gives a difference of times, which lacks the last digits of both.
         n_steps = whole_steps("duration_ms", duration_ms, self.network.dt_ms, after_ms=self.time_ms)
         observe_every_s = real_number("observe_every_s", observe_every_s, Limits("s", minimum=0.0, in_kernels=False))
@@ -169,8 +173,7 @@ class Simulation:
         Raises:
             ConfigurationError: no such projection, or the second call in one step: it would draw the same numbers.
         """
-        if projection not in self.program.on_call:
-            raise ConfigurationError(unknown_name("projection with a rule on call", projection, self.program.on_call))
+        check_known("projection with a rule on call", projection, self.program.on_call)
         if self._rewired_at.get(projection) == self.step:
             raise ConfigurationError(f"projections.{projection}: rewired in step {self.step} already; advance first")
         self._rewired_at[projection] = self.step
@@ -246,8 +249,7 @@ class Simulation:
         Raises:
             ConfigurationError: no population of this name.
         """
-        if population not in self.network.populations:
-            raise ConfigurationError(unknown_name("population", population, self.network.populations))
+        check_known("population", population, self.network.populations)
         ids = self.placements[population].global_id
         order = np.argsort(ids, kind="stable")
         return {"id": ids[order], **{name: array[order] for name, array in self._state_arrays(population).items()}}
@@ -261,8 +263,7 @@ class Simulation:
         Raises:
             ConfigurationError: no projection of this name.
         """
-        if projection not in self.network.projections:
-            raise ConfigurationError(unknown_name("projection", projection, self.network.projections))
+        check_known("projection", projection, self.network.projections)
         declared = self.network.projections[projection]
         ids = self.placements[declared.target.name].global_id
         order = np.argsort(ids, kind="stable")
@@ -302,8 +303,7 @@ class Simulation:
         Raises:
             ConfigurationError: no population of this name.
         """
-        if population not in self.network.populations:
-            raise ConfigurationError(unknown_name("population", population, self.network.populations))
+        check_known("population", population, self.network.populations)
         counts = self.state.read(f"{population}.spikes_per_bin")[: self.step // self.state.bin_steps].astype(np.float64)
         counts = self.sum_over_ranks(counts)
         seconds = self.state.bin_steps * self.network.dt_ms * 1e-3

@@ -158,10 +158,9 @@ class Model:
             elif self.OF_NEURONS:
                 complete[name] = parameter.checked_of_neurons(f"{where}.{name}", value)
             else:
-                given = shown(value) if isinstance(value, (dict, Normal, Uniform)) else "a list"
                 raise ConfigurationError(
-                    f"{where}.{name}: {given} is not allowed; a parameter of this kind of model must be one number: "
-                    f"{parameter.allowed()}"
+                    f"{where}.{name}: {shown(value)} is not allowed; a parameter of this kind of model must be one "
+                    f"number: {parameter.allowed()}"
                 )
         for name, data in self.data.items():
             if not isinstance(data, Data):

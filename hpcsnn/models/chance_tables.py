@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 # Expected events per step that `poisson_table` is long enough for: more than 254 are then rarer than 2^-32.
 MOST_POISSON_EVENTS = 128.0
+# Entries of a table of waiting times, and of those that are worked out together: in float64, several times.
+MOST_WAITS = 2**28
+_AT_ONCE = 2**22
 
 
 def threshold64(probability: float) -> int:
@@ -38,5 +41,9 @@ def survival_table(success: NDArray[np.float64], length: int) -> NDArray[np.uint
     Shapes: `success` (n,) chances per trial below 1; result (n, length), uint32.
     """
     k = np.arange(1, length + 1)
-    chance = np.exp(np.log1p(-success)[:, None] * k[None, :])
-    return np.clip(np.rint(chance * 2.0**32) - 1.0, 0.0, 2.0**32 - 1.0).astype(np.uint32)
+    table = np.empty((len(success), length), dtype=np.uint32)
+    rows = max(1, _AT_ONCE // length)
+    for first in range(0, len(success), rows):
+        chance = np.exp(np.log1p(-success[first : first + rows])[:, None] * k[None, :])
+        table[first : first + rows] = np.clip(np.rint(chance * 2.0**32) - 1.0, 0.0, 2.0**32 - 1.0)
+    return table

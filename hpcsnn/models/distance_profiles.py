@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 # Chances are compared with 32-bit random numbers, so smaller ones are zero.
 SMALLEST_PROBABILITY = 2.0**-32
+# The largest squared distance: a profile has an entry for each up to its reach, in a network of any size.
+MOST_SQUARED = 2**25
 
 
 def gaussian_reach_squared(p_max: float, sigma: float) -> int:

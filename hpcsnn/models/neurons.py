@@ -183,7 +183,8 @@ def _check_adex(where: str, values: Mapping[str, Any]) -> None:
     if values["V_peak_mV"] > highest:
         raise ConfigurationError(
             f"{where}.V_peak_mV: {values['V_peak_mV']} is not allowed; must be <= V_threshold_mV + "
-            f"{_MOST_UPSTROKE:g} slope_mV ({highest:g}), or the exponential overflows"
+            f"{_MOST_UPSTROKE:g} slope_mV ({values['V_threshold_mV']:g} + {_MOST_UPSTROKE:g} * "
+            f"{values['slope_mV']:g} = {highest:g}), or the exponential overflows"
         )
 
 

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.checked_numbers import LARGEST_WHOLE, LAST_STEP
+from hpcsnn.checked_numbers import LAST_STEP
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.base import Derived, PlacementContext, PopulationModel, Table, Variable
-from hpcsnn.models.chance_tables import survival_table
+from hpcsnn.models.chance_tables import MOST_WAITS, survival_table
 from hpcsnn.models.parameters import Data, Parameter
 
 
@@ -72,13 +72,14 @@ def _check_rate(where: str, rate_hz: float, dt_ms: float) -> None:
 
 
 def _check_moving_in_steps(where: str, values: Mapping[str, Any], n_neurons: int, dt_ms: float) -> None:
-    _check_rate(f"{where}.base_hz + peak_hz", values["base_hz"] + values["peak_hz"], dt_ms)
+    both = f"base_hz {values['base_hz']:g} + peak_hz {values['peak_hz']:g}"
+    _check_rate(f"{where}.{both}", values["base_hz"] + values["peak_hz"], dt_ms)
     # The table of waiting times has a row for each squared distance.
     n_rates, steps = _n_distances(values), round(values["dwell_ms"] / dt_ms)
-    if n_rates * steps > LARGEST_WHOLE:
+    if n_rates * steps > MOST_WAITS:
         raise ConfigurationError(
             f"{where}.dwell_ms: {values['dwell_ms']} is not allowed; {steps} steps and {n_rates} distances on the "
-            f"field make a table of {n_rates * steps} entries, at most 2^31 - 1"
+            f"field (field_side {values['field_side']}) make a table of {n_rates * steps} entries, at most 2^28"
         )
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from hpcsnn.checked_numbers import LARGEST_NUMBER, LARGEST_WHOLE, real_numbers, whole_numbers, whole_steps
+from hpcsnn.checked_numbers import LARGEST_NUMBER, LARGEST_WHOLE, real_numbers, shown, whole_numbers, whole_steps
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Configured, Variable
+from hpcsnn.models.distance_profiles import MOST_SQUARED
 from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.parameters import Normal, Uniform, parse_distribution
 from hpcsnn.models.rewiring.promised_names import ANY_SLOT, ROW
@@ -147,9 +148,13 @@ def _check_reach(where: str, projection: Projection) -> None:
     reach_squared = projection.connector.model.reach_squared
     connected = None if reach_squared is None else reach_squared(projection.connector.values)
     for part, reach in (("connector", connected), ("rewiring", projection.rewiring_reach_squared)):
-        if reach is not None and reach > LARGEST_WHOLE:
+        if reach is not None and reach > MOST_SQUARED:
             name = f"{where}.{part}.{projection.parts[part].name}"
-            raise ConfigurationError(f"{name}: squared distances up to {reach:g} are not allowed; at most 2^31 - 1")
+            of = ", ".join(f"{key} {shown(value)}" for key, value in projection.parts[part].values.items())
+            raise ConfigurationError(
+                f"{name}: squared distances up to {reach:g} are not allowed ({of}); at most 2^25, as there is a chance "
+                "for each"
+            )
 
 
 def _check_rule(where: str, projection: Projection) -> None:

@@ -28,7 +28,7 @@ DELAY_STEPS = Variable(
 # Where a normal distribution ends unless the user says so: beyond is a chance of 3e-5 a side.
 _NORMAL_ENDS_STD = 4.0
 # Input for every step from the smallest to the largest delay, and of the dendritic one, has a place at each neuron.
-_MOST_STEPS_AHEAD = 2**16
+MOST_STEPS_AHEAD = 2**16
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,10 +83,10 @@ def input_ring(where: str, delays: DrawnDelays | None, dendritic_steps: int) -> 
     if delays is None and dendritic_steps == 0:
         return None
     spread = 0 if delays is None else delays.last_steps - delays.first_steps
-    if dendritic_steps + spread > _MOST_STEPS_AHEAD:
+    if dendritic_steps + spread > MOST_STEPS_AHEAD:
         raise ConfigurationError(
             f"{where}.dendritic_delay_ms: {dendritic_steps} steps are not allowed beside the {spread} from the "
-            f"smallest to the largest delay_ms; at most {_MOST_STEPS_AHEAD} together"
+            f"smallest to the largest delay_ms; at most {MOST_STEPS_AHEAD} together"
         )
     return InputRing(dendritic_steps + spread)
 
@@ -100,6 +100,8 @@ def drawn_delays(where: str, distribution: Distribution, dt_ms: float) -> DrawnD
         ConfigurationError: an end below one step, ends too far apart; names `where`, the value and what is allowed.
     """
     low_ms, high_ms = distribution.low, distribution.high
+    from_std = "low" if low_ms is None else None, "high" if high_ms is None else None
+    given = f"mean {distribution.mean:g}, std {distribution.std:g}" if isinstance(distribution, Normal) else ""
     kind = "normal" if isinstance(distribution, Normal) else "uniform"
     if isinstance(distribution, Normal):
         reach_ms = _NORMAL_ENDS_STD * distribution.std
@@ -111,14 +113,15 @@ def drawn_delays(where: str, distribution: Distribution, dt_ms: float) -> DrawnD
     assert low_ms is not None and high_ms is not None
     for name, end_ms in (("high", high_ms), ("low", low_ms)):
         if not 1 <= round(end_ms / dt_ms) < 2**31:
+            field = f"{kind}: {given}, so an end at" if name in from_std else f"{kind}.{name}:"
             raise ConfigurationError(
-                f"{where}.{kind}.{name}: {end_ms:g} is not allowed; "
-                f"must be a number in ms of at least one step (dt_ms {dt_ms:g})"
+                f"{where}.{field} {end_ms:g} is not allowed; must be a number in ms of at least one step (dt_ms "
+                f"{dt_ms:g}) and at most 2^31 - 1 of them"
             )
     first, last = round(low_ms / dt_ms), round(high_ms / dt_ms)
-    if last - first > _MOST_STEPS_AHEAD:
+    if last - first > MOST_STEPS_AHEAD:
         raise ConfigurationError(
-            f"{where}.{kind}: {low_ms:g} .. {high_ms:g} ms are {last - first} steps; at most {_MOST_STEPS_AHEAD}"
+            f"{where}.{kind}: {low_ms:g} .. {high_ms:g} ms are {last - first} steps; at most {MOST_STEPS_AHEAD}"
         )
     halves_ms = (np.arange(first, last, dtype=np.float64) + 0.5) * np.float64(dt_ms)
     thresholds = [min(int(chance * 2.0**64), 2**64 - 1) for chance in _cumulative(distribution, halves_ms).tolist()]

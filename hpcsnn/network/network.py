@@ -13,7 +13,7 @@ from hpcsnn.checked_numbers import (
     whole_number,
     whole_steps,
 )
-from hpcsnn.errors import ConfigurationError, unknown_name
+from hpcsnn.errors import ConfigurationError, check_known, unknown_name
 from hpcsnn.models.base import Configured
 from hpcsnn.models.connectors import Connector
 from hpcsnn.models.neurons import NeuronModel
@@ -81,6 +81,8 @@ class Network:
         if not isinstance(model, Configured) or not isinstance(model.model, (NeuronModel, SourceModel)):
             raise ConfigurationError(f"{where}.model: {shown(model)} is not a neuron or source model")
         states = {variable.name: variable for variable in model.model.state}
+        if initial is not None and not isinstance(initial, Mapping):
+            raise ConfigurationError(f"{where}.initial: {shown(initial)} is not allowed; must be values by variable")
         begins = {}
         for variable, value in (initial or {}).items():
             if variable not in states:
@@ -140,8 +142,7 @@ class Network:
         ends = {}
         for end, population in (("source", source), ("target", target)):
             key = population.name if isinstance(population, Population) else population
-            if not isinstance(key, str) or key not in self.populations:
-                raise ConfigurationError(unknown_name(f"{where}.{end}", key, self.populations))
+            key = check_known(f"{where}.{end}", key, self.populations)
             if isinstance(population, Population) and population is not self.populations[key]:
                 raise ConfigurationError(
                     f"{where}.{end}: {key!r} is a population of another network; must be one of this network's"

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from hpcsnn.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -138,10 +140,19 @@ class Mpi:
 
 
 def communicator(comm: Any = None) -> Communicator:
-    """What users pass as `comm`: None (alone), an mpi4py communicator, or a `Communicator` as it is."""
+    """What users pass as `comm`: None (alone), an mpi4py communicator, or a `Communicator` as it is.
+
+    Raises:
+        ConfigurationError: none of these.
+    """
     if comm is None:
         return Alone()
     if not hasattr(comm, "Get_rank"):
+        if not (hasattr(comm, "gather_blocks") and hasattr(comm, "rank")):
+            raise ConfigurationError(
+                f"comm: {comm!r} is not allowed; must be None, an mpi4py communicator, or one of "
+                "hpcsnn.ranks.communicator"
+            )
         own: Communicator = comm
         return own
     return Alone() if comm.Get_size() == 1 else Mpi(comm)

@@ -164,9 +164,7 @@ def test_what_must_be_given_and_what_is_not_known():
         Derivative()
     with pytest.raises(ConfigurationError, match=r"^derivative: unknown name 'c'; allowed: a, b, p"):
         Derivative(b=1, c=2)
-    with pytest.raises(
-        ConfigurationError, match=r"^derivative\.b: a list is not allowed; a parameter of this kind of m"
-    ):
+    with pytest.raises(ConfigurationError, match=r"^derivative\.b: .* is not allowed; a parameter of this kind of m"):
         Derivative(b=[1, 2])
 
 

@@ -72,3 +72,10 @@ def test_counts_are_poisson(mean):
 
 def test_no_events_are_expected_where_there_is_no_mean():
     assert (poisson_table(0.0) == WORDS - 1).all()
+
+
+def test_a_table_of_waiting_times_is_the_same_however_much_of_it_is_worked_out_at_once():
+    success, length = np.linspace(0.0, 0.9, 2**13), 600  # more than goes at once
+    table = survival_table(success, length)
+    for row in (0, 1, 4000, len(success) - 1):
+        np.testing.assert_array_equal(table[row], survival_table(success[row : row + 1], length)[0])

@@ -54,7 +54,10 @@ REFUSED = [
         "{normal: {mean: 1, std: 0.1, low: 0.01}}",
         "normal.low: 0.01 is not allowed; must be a number in ms of at least one",
     ),
-    ("{normal: {mean: -3, std: 0.1}}", "normal.high: -2.6 is not allowed; must be a number in ms of at least one step"),
+    (
+        "{normal: {mean: -3, std: 0.1}}",
+        "normal: mean -3, std 0.1, so an end at -2.6 is not allowed; must be a number in ms of at least one step",
+    ),
     (
         "{normal: {mean: 1}}",
         "normal: {'mean': 1} is not allowed; must have numbers mean, std (and low, high, if it is to",

@@ -64,7 +64,10 @@ OVERRIDES = [
         f"{BAMFORD}.every_ms=1.05",
         f"{BAMFORD}.every_ms: 1.05 is not allowed; must be a whole number of steps of 0.1 ms, at least one: 1 or 1.1",
     ),
-    (f"{BAMFORD}.sigma=1e30", f"{BAMFORD}: squared distances up to 4.06963e+61 are not allowed; at most 2^31 - 1"),
+    (
+        f"{BAMFORD}.sigma=1e30",
+        f"{BAMFORD}: squared distances up to 4.06963e+61 are not allowed (.*sigma 1e+30.*); at most 2^25",
+    ),
     (
         f"{FF}.delay_ms=1 ms",
         f"{FF}.delay_ms: '1 ms' is not allowed; must be a finite number (a number of milliseconds)",
@@ -134,7 +137,7 @@ OVERRIDES = [
     (f"{FF}.rows_grow=maybe", f"{FF}.rows_grow: 'maybe' is not allowed; must be true or false"),
     (
         f"{FIELD}.peak_hz=1e5",
-        f"{FIELD}.base_hz + peak_hz: 100005 Hz is not allowed; with dt_ms 0.1 it must be < 10000 Hz",
+        f"{FIELD}.base_hz 5 + peak_hz 100000: 100005 Hz is not allowed; with dt_ms 0.1 it must be < 10000 Hz",
     ),
     (
         f"{FIELD}.dwell_ms=0.01",
@@ -181,6 +184,9 @@ OVERRIDES = [
         "populations.target.initial.V_mV={normal: 3}",
         "populations.target.initial.V_mV.normal: 3 is not allowed; must have numbers",
     ),
+    (f"{FF}.connector={{}}", f"{FF}.connector: {{}} is not allowed; give one model, with its parameters below it"),
+    (f"{BAMFORD}.sigma=3000", f"{BAMFORD}: squared distances up to 3.66266e+08 are not allowed (.*sigma 3000.0.*)"),
+    (f"{FIELD}.field_side=5000", f"{FIELD}.dwell_ms: 20.0 is not allowed; .*(field_side 5000) .*at most 2^28"),
     (
         "populations.target.model.lif=3",
         "populations.target.model.lif: 3 is not allowed; give parameters as name: value",
@@ -335,6 +341,7 @@ DECLARATIONS = [
         ),
         "projections.ab.connector.explicit_list.weight: 0.3 is not allowed; must be in [0, 0.2]",
     ),
+    (lambda: Network().steps(1.7e308), "duration_ms: 1.7e+308 is 2e+309 steps of 0.1 ms; at most 2^31 - 1"),
     (lambda: Network().steps(-1.0), "duration_ms: -1.0 is not allowed; must be a whole number of steps of 0.1 ms: 0"),
     (lambda: Simulation(declare(), device="tpu"), "device: 'tpu' is not allowed; must be one of auto, cpu, gpu"),
 ]

@@ -98,7 +98,7 @@ def test_names_become_models_and_models_names():
     [
         ("model", {"lif": {}, "alif": {}}, "here: ['alif', 'lif'] is not allowed; give one model, with its parameters"),
         ("model", 3, "here: 3 is not allowed; give one model"),
-        ("model", {}, "here: [] is not allowed; give one model"),
+        ("model", {}, "here: {} is not allowed; give one model"),
         ("model", {"lif": [1]}, "here.lif: [1] is not allowed; give parameters as name: value"),
         ("model", "static", "here: unknown name 'static'; allowed: adex, alif, "),
         ("synapse", "lif", "here: unknown name 'lif'; allowed: additive_stdp, bcpnn, "),

@@ -61,7 +61,10 @@ def test_a_poisson_neuron_waits_by_its_rate(rate_hz):
     ("model", "message"),
     [
         (Poisson(rate_hz=2000.0), r"poisson\.rate_hz: 2000 Hz is not allowed; with dt_ms 0\.5 it must be < 2000 Hz"),
-        (MovingGaussianPoisson(peak_hz=1995.0), r"moving_gaussian_poisson\.base_hz \+ peak_hz: 2000 Hz is not allowed"),
+        (
+            MovingGaussianPoisson(peak_hz=1995.0),
+            r"moving_gaussian_poisson\.base_hz 5 \+ peak_hz 1995: 2000 Hz is not allowed",
+        ),
         (
             MovingGaussianPoisson(dwell_ms=0.2),
             r"moving_gaussian_poisson\.dwell_ms: 0\.2 is not allowed; must be a whole number of .* at least one: 0\.5$",

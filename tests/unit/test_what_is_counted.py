@@ -91,7 +91,7 @@ def test_attempts_have_a_number_each():
 def test_tables_of_waiting_times_can_be_indexed():
     said = (
         "populations.field.model.moving_gaussian_poisson.dwell_ms: 2000000.0 is not allowed; 20000000 steps and 129 "
-        "distances on the field make a table of 2580000000 entries, at most 2^31 - 1"
+        "distances on the field (field_side 16) make a table of 2580000000 entries, at most 2^28"
     )
     with pytest.raises(ConfigurationError, match=as_pattern(said)):
         Network().add_population("field", Grid(16, 16), models.MovingGaussianPoisson(dwell_ms=2e6))
