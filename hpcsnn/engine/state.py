@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.checked_numbers import LARGEST_WHOLE
 from hpcsnn.codegen.constants import Control, HaltReason
 from hpcsnn.devices.base import Device, Executable
 from hpcsnn.engine.arrays import RankArrays
@@ -16,7 +15,7 @@ from hpcsnn.engine.model_binding import bind_decays, bind_model
 from hpcsnn.engine.rewiring.arrays import bind_rewiring, fit_event_log
 from hpcsnn.engine.spike_ring import ring_slots
 from hpcsnn.engine.synapse_store import SynapseStore
-from hpcsnn.errors import ConfigurationError, SimulationError
+from hpcsnn.errors import SimulationError
 from hpcsnn.network import Network, Population, Projection
 from hpcsnn.network.fields import (
     ExchangeRoom,
@@ -37,19 +36,9 @@ LOG_ENTRIES = 1 << 18
 
 
 def population_room(network: Network, population: Population, placement: Placement, log_entries: int) -> PopulationRoom:
-    """How much a rank holds of a population at the start.
-
-    Raises:
-        ConfigurationError: spikes are kept for too many steps to be numbered; names the population and the numbers.
-    """
+    """How much a rank holds of a population at the start."""
     logged = log_entries + placement.n_own if population.record_spikes else 0
     slots = ring_slots(network, population)
-    if slots * placement.n_known > LARGEST_WHOLE:
-        kept = f"for {network.steps_kept(population)} steps (the longest delay from here, and what rules look back)"
-        raise ConfigurationError(
-            f"populations.{population.name}: spikes are kept {kept}, which takes {slots} places for each of "
-            f"{placement.n_known} neurons; a rank numbers 2^31 - 1: use shorter delays or more ranks"
-        )
     return PopulationRoom(placement.n_own, placement.n_known, len(placement.tile_base), slots, logged)
 
 

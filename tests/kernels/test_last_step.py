@@ -82,16 +82,6 @@ def test_options_of_a_simulation_are_whole_numbers(options, message):
     assert Simulation(declared(), device=QUICK, **numbers).tile == 8
 
 
-def test_a_delay_that_takes_more_places_than_there_are_numbers_is_refused():
-    with pytest.raises(ConfigurationError) as error:
-        Simulation(declared(delay_ms=1e8), device=QUICK)
-    assert str(error.value) == (
-        "populations.s: spikes are kept for 1000000000 steps (the longest delay from here, and what rules look back), "
-        "which takes 1073741824 places for each of 20 neurons; a rank numbers 2^31 - 1: use shorter delays or more "
-        "ranks"
-    )
-
-
 def test_wall_seconds_between_visits_are_a_number():
     simulation = Simulation(declared(), device=QUICK)
     for wrong in ("x", -1, True, float("nan")):
