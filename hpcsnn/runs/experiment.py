@@ -76,6 +76,8 @@ def resume_experiment(
     Raises:
         HpcsnnError: nothing to go on from, a change of the configuration that is not allowed, and all that
             `run_experiment` raises.
+
+    Nothing is removed before there is a new checkpoint. A run that is at its end stays as it is.
     """
     directory = RunDirectory(run)
     with ExitStack() as stack:
@@ -86,10 +88,15 @@ def resume_experiment(
         if setting.ranks.rank == 0:
             for warning in plan.warnings:
                 _console(setting).print(f"warning: {warning}", style="yellow", soft_wrap=True, highlight=False)
+        if plan.summary is not None:
+            _say(
+                setting, f"{directory.path}: complete at {plan.summary['model_s']:g} s: nothing to do; --until goes on"
+            )
+            on_first_rank(setting.ranks, lambda: directory.write_configuration(configuration))
+            return plan.summary
         simulation = _simulation(configuration, setting)
         restore(simulation, plan.checkpoint.network())
         _announce(simulation, directory, setting, f"from {simulation.time_ms * 1e-3:g} s, ")
-        on_first_rank(setting.ranks, directory.forget_summary)
         on_first_rank(setting.ranks, lambda: directory.write_configuration(configuration))
         checkpointer = Checkpointer(
             simulation,
@@ -98,6 +105,9 @@ def resume_experiment(
             configuration.checkpoint_keep,
             plan.manifest["segments"],
             plan.manifest["record_files"],
+            plan.checkpoint,
+            plan.unreadable,
+            plan.replaced,
         )
         return _carry_out(simulation, directory, configuration, checkpointer, setting)
 
@@ -132,8 +142,12 @@ def _lock(stack: ExitStack, directory: RunDirectory, setting: Setting) -> None:
 def _announce(simulation: Simulation, directory: RunDirectory, setting: Setting, where: str) -> None:
     if simulation.rank == 0:
         ranks = f"{simulation.n_ranks} rank{'s' if simulation.n_ranks > 1 else ''}"
-        said = f"{directory.path}: {where}{ranks}, each on {simulation.device.name}"
-        _console(setting).print(said, highlight=False, soft_wrap=True)
+        _say(setting, f"{directory.path}: {where}{ranks}, each on {simulation.device.name}")
+
+
+def _say(setting: Setting, words: str) -> None:
+    if setting.ranks.rank == 0:
+        _console(setting).print(words, highlight=False, soft_wrap=True)
 
 
 def _begin(directory: RunDirectory, configuration: Configuration, maps: dict[str, DisplacementMap]) -> None:
@@ -158,6 +172,7 @@ def _carry_out(
     advance_s, stall_s = simulation.advance_s, checkpointer.stall_s
     checkpointer.begin()
     checkpointer.poll(wait=True)
+    on_first_rank(setting.ranks, checkpointer.finish)
     maps = displacement_maps(simulation)
     summary = {
         **summarised(simulation),
