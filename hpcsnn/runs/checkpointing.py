@@ -230,8 +230,7 @@ class Checkpointer:
         for checkpoint in reversed(others):
             checkpoint.remove()
         self._took_over = True
-        if self._replaced:
-            remove_leftovers(self._run.path)
+        remove_leftovers(self._run.path)
 
     def _way_out(self) -> str:
         there = committed(self._run.path)

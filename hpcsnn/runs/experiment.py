@@ -22,6 +22,7 @@ from hpcsnn.runs.progress import Progress
 from hpcsnn.runs.resuming import prepare_resume
 from hpcsnn.runs.stopping import StopSignals
 from hpcsnn.runs.summary import displacement_maps, summarised
+from hpcsnn.storage.leftovers import remove_leftovers
 from hpcsnn.storage.restore import restore
 from hpcsnn.storage.run_directory import RunDirectory
 
@@ -93,6 +94,7 @@ def resume_experiment(
                 setting, f"{directory.path}: complete at {plan.summary['model_s']:g} s: nothing to do; --until goes on"
             )
             on_first_rank(setting.ranks, lambda: directory.write_configuration(configuration))
+            on_first_rank(setting.ranks, lambda: remove_leftovers(directory.path))
             return plan.summary
         simulation = _simulation(configuration, setting)
         restore(simulation, plan.checkpoint.network())

@@ -77,7 +77,7 @@ class Killed:
         self.before = self.manifests()
 
     def manifests(self):
-        """By step; of a step whose checkpoint is just being replaced by another, the old one, which `resume` puts back."""
+        """By step; of a step whose checkpoint is just being replaced, the old one, which `resume` puts back."""
         replaced = (self.run / "checkpoints").glob("*.replaced.json")
         between = {int(path.name.split(".")[0]): path.read_bytes() for path in replaced}
         return between | {one.step: one.manifest_path.read_bytes() for one in committed(self.run)}
