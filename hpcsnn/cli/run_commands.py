@@ -70,7 +70,8 @@ def resume(
         str | None, typer.Option(help="New end in model time, such as 120s. Default: as configured.")
     ] = None,
     from_step: Annotated[
-        int | None, typer.Option("--from", metavar="STEP", help="Go on from this checkpoint; later ones go.")
+        int | None,
+        typer.Option("--from", metavar="STEP", help="Go on from this checkpoint; the next one replaces later ones."),
     ] = None,
     figures: FigureChoice = True,
 ) -> None:
