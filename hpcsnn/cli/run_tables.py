@@ -143,9 +143,12 @@ def print_checkpoints(run: Path) -> None:
     console = Console()
     state = "unfinished (no summary)"
     if directory.summary.is_file():
-        summary = directory.read_summary()
-        done = "completed" if summary["completed"] else f"stopped by {summary['stopped_by']}"
-        state = f"{done} at {summary['model_s']:g} s, {summary['ranks']} ranks, digest {summary['digest'][:16]}…"
+        try:
+            summary = directory.read_summary()
+            done = "completed" if summary["completed"] else f"stopped by {summary['stopped_by']}"
+            state = f"{done} at {summary['model_s']:g} s, {summary['ranks']} ranks, digest {summary['digest'][:16]}…"
+        except (StorageError, KeyError, TypeError, ValueError):  # a file that anybody may have changed
+            state = "unfinished (no summary that can be read)"
     console.print(f"{run}: {state}", highlight=False)
     table = Table("checkpoint (step)", "model time (s)", "files", "size", "record segments", "configuration", **_PLAIN)
     for checkpoint in there:

@@ -229,7 +229,7 @@ class RunDirectory:
             raise StorageError(f"{self.path}: {what} (there is no {self.summary.name})") from None
         except (OSError, ValueError, RecursionError) as error:
             raise StorageError(f"{self.summary}: cannot be read: {error}") from None
-        if not isinstance(summary, dict):
+        if not isinstance(summary, dict) or not summary.keys() & {"digest", "completed"}:
             raise StorageError(f"{self.summary}: cannot be read: is no summary")
         return summary
 

@@ -152,8 +152,8 @@ def test_verify_lets_the_network_name_the_newest_again(run):
     (run / "network.zarr").symlink_to(f"checkpoints/{OLD:010d}.zarr")
     done = hpcsnn("digest", run)
     assert done.stderr == (
-        f"error: {run}: the stored network is of step {OLD}, its summary of step {NEW}: hpcsnn resume {run} brings them "
-        "together\n"
+        f"error: {run}: the stored network is of step {OLD}, its summary of step {NEW}: hpcsnn resume {run} brings "
+        "them together\n"
     )
     said = f"{run}/network.zarr: names the newest checkpoint again, checkpoints/{NEW:010d}.zarr"
     assert said in succeeds("verify", run).stdout

@@ -133,7 +133,7 @@ def test_a_resume_that_has_nothing_to_do_or_nothing_to_go_on_from(tmp_path):
     succeeds("run", "topomap", "--set", "duration_ms=100", *PLAIN, "--out", run)
     summary = (run / "summary.json").read_bytes()
     done = succeeds("resume", run, *PLAIN)
-    assert done.stdout.startswith(f"{run}: complete at 0.1 s: nothing to do; --until goes on")
+    assert done.stdout == (f"{run}: complete at 0.1 s: nothing to do; --until goes on\n")
     assert (run / "summary.json").read_bytes() == summary
     (run / "summary.json").unlink()
     done = succeeds("resume", run, *PLAIN)
