@@ -96,7 +96,7 @@ def resume(
         until_ms = None if until is None else parse_time_ms("--until", until)
         setting = Setting(ranks, asked.device, Console(quiet=ranks.rank != 0), figures)
         summary = resume_experiment(run, setting, until_ms, from_step)
-        if ranks.rank == 0:
+        if ranks.rank == 0 and not summary.get("nothing_to_do"):
             print_summary(run, summary)
 
 

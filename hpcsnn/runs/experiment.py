@@ -72,7 +72,7 @@ def resume_experiment(
         from_step: the checkpoint's step; None: the newest good one.
 
     Returns:
-        The summary, on every rank.
+        The summary, on every rank; of a run that was at its end already as it is there, with ``nothing_to_do``.
 
     Raises:
         HpcsnnError: nothing to go on from, a change of the configuration that is not allowed, and all that
@@ -90,12 +90,11 @@ def resume_experiment(
             for warning in plan.warnings:
                 _console(setting).print(f"warning: {warning}", style="yellow", soft_wrap=True, highlight=False)
         if plan.summary is not None:
-            _say(
-                setting, f"{directory.path}: complete at {plan.summary['model_s']:g} s: nothing to do; --until goes on"
-            )
+            end_s = plan.checkpoint.step * configuration.dt_ms * 1e-3
+            _say(setting, f"{directory.path}: complete at {end_s:g} s: nothing to do; --until goes on")
             on_first_rank(setting.ranks, lambda: directory.write_configuration(configuration))
             on_first_rank(setting.ranks, lambda: remove_leftovers(directory.path))
-            return plan.summary
+            return {**plan.summary, "nothing_to_do": True}
         simulation = _simulation(configuration, setting)
         restore(simulation, plan.checkpoint.network())
         _announce(simulation, directory, setting, f"from {simulation.time_ms * 1e-3:g} s, ")
