@@ -29,6 +29,10 @@ class StorageError(HpcsnnError, OSError):
     """A run directory that cannot be written or read."""
 
 
+class DamageError(StorageError):
+    """Something stored that is missing, cut short, changed, or another version's: reading it again will not help."""
+
+
 class RunBusyError(StorageError):
     """A run directory that another job writes to, or one that ended a moment ago."""
 

@@ -20,6 +20,7 @@ from hpcsnn.analysis.evolution_figures import evolution_figures
 from hpcsnn.analysis.figures import rates_figure, save
 from hpcsnn.analysis.style import STYLE
 from hpcsnn.configuration.yaml_text import write_yaml
+from hpcsnn.errors import StorageError
 from hpcsnn.storage.run_directory import RunDirectory
 
 # What each figure shows, as the page says below it.
@@ -90,13 +91,16 @@ def _facts(evolution: Evolution, run: Path) -> dict[str, str]:
 
 def _outcome(directory: RunDirectory, last_step: int) -> dict[str, str]:
     """What the summary says, if it is of the last checkpoint."""
-    if not directory.summary.is_file() or (summary := directory.read_summary())["steps"] != last_step:
-        return {"state": "unfinished"}
-    state = "completed" if summary["completed"] else f"stopped by {summary['stopped_by']}"
-    return {
-        "state": f"{state}, {summary['ranks']} rank{'s' if summary['ranks'] > 1 else ''}",
-        "digest": summary["digest"],
-    }
+    try:
+        if not directory.summary.is_file() or (summary := directory.read_summary())["steps"] != last_step:
+            return {"state": "unfinished"}
+        state = "completed" if summary["completed"] else f"stopped by {summary['stopped_by']}"
+        return {
+            "state": f"{state}, {summary['ranks']} rank{'s' if summary['ranks'] > 1 else ''}",
+            "digest": summary["digest"],
+        }
+    except (StorageError, KeyError, TypeError):  # a file that anybody may have changed
+        return {"state": "unfinished (no summary that can be read)"}
 
 
 def _section(evolution: Evolution, name: str, folder: Path) -> dict[str, Any]:

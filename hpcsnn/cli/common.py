@@ -1,5 +1,6 @@
 """What commands share: their arguments, how to launch, the ranks they run on, and errors as one message."""
 
+import errno
 import inspect
 import sys
 import time
@@ -46,6 +47,8 @@ DeviceChoice = Annotated[
 # Exit codes: 1 something failed on the way and was told in words, 2 the request itself cannot be carried out, 3 a fault
 # that nobody foresaw, or another job at the same run, after which another try may succeed.
 FAILED, REFUSED, FAULT = 1, 2, 3
+# What the system refuses wherever a file is touched, and its user can mend.
+_TOLD = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 # An abort ends mpiexec's own processes too: what a rank has just said must have passed through them.
 _OUTPUT_PASSES_S = 0.3
 
@@ -135,6 +138,12 @@ def reported(ranks: Communicator | None = None) -> Iterator[None]:
     except HpcsnnError as error:
         _complain(f"rank {ranks.rank}: {error}" if ranks.size > 1 else str(error))
         _stop(ranks, FAILED)
+    except OSError as error:
+        if error.errno not in _TOLD:
+            traceback.print_exc()
+            _stop(ranks, FAULT)
+        _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        _stop(ranks, REFUSED)
     except KeyboardInterrupt:
         _complain("interrupted")
         _stop(ranks, 130)

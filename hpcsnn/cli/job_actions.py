@@ -21,6 +21,7 @@ from hpcsnn.jobs.sweeps import Sweep, parse_vary
 from hpcsnn.planning.request import Request, make_request
 from hpcsnn.planning.site_profiles import SiteProfile, load_profile
 from hpcsnn.runs.resuming import prepare_resume
+from hpcsnn.storage.checkpoints import beyond
 from hpcsnn.storage.run_directory import RunDirectory
 
 # How often to look whether a job is over.
@@ -37,8 +38,10 @@ def submit_run(configuration: Configuration, out: Path | None, name: str, asked:
         typer.echo(sbatch_script(request, profile, logs, name) if cluster == "slurm" else f"cluster: {cluster}")
         return
     RunDirectory(run).check_free(overwrite=False)
-    if (run / "job").exists():
-        raise StorageError(f"{run}: a job was submitted here already; give another --out, or hpcsnn resume {run}")
+    if JobFiles(run).plan_file.exists():
+        raise StorageError(
+            f"{run}: a job was submitted here already; give another --out, or hpcsnn resume {run} --cluster {cluster}"
+        )
     prepare(run, configuration, _plan(asked, cluster, profile, request, logs))
     (job,) = submit(cluster, [run], request, profile, logs, name=name)
     typer.echo(f"{job}  {run}")
@@ -61,13 +64,16 @@ def resume_run(run: Path, until_ms: float | None, from_step: int | None, asked: 
         directory.check_run()
     configuration = load_configuration(there, [] if until_ms is None else [f"duration_ms={until_ms!r}"])
     cluster, profile, request = _launch_setting(configuration, asked)
+    replaces: list[list[int]] = []
     if from_step is not None:
-        with directory.lock():
+        with directory.lock():  # to see whether it can be done; the job does it
             prepare_resume(directory, until_ms, from_step)
+            replaces = beyond(run, from_step)
     if directory.configuration.is_file():
         directory.write_configuration(configuration)
     logs = (run / "job" / "logs").resolve()
-    prepare(run, configuration, _plan(asked, cluster, profile, request, logs))
+    plan = replace(_plan(asked, cluster, profile, request, logs), from_step=from_step, replaces=replaces)
+    prepare(run, configuration, plan)
     (job,) = submit(cluster, [run], request, profile, logs, name=run.name)
     typer.echo(f"{job}  {run}")
 

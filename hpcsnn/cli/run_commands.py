@@ -70,7 +70,8 @@ def resume(
         str | None, typer.Option(help="New end in model time, such as 120s. Default: as configured.")
     ] = None,
     from_step: Annotated[
-        int | None, typer.Option("--from", metavar="STEP", help="Go on from this checkpoint; later ones go.")
+        int | None,
+        typer.Option("--from", metavar="STEP", help="Go on from this checkpoint; the next one replaces later ones."),
     ] = None,
     figures: FigureChoice = True,
 ) -> None:
@@ -95,7 +96,7 @@ def resume(
         until_ms = None if until is None else parse_time_ms("--until", until)
         setting = Setting(ranks, asked.device, Console(quiet=ranks.rank != 0), figures)
         summary = resume_experiment(run, setting, until_ms, from_step)
-        if ranks.rank == 0:
+        if ranks.rank == 0 and not summary.get("nothing_to_do"):
             print_summary(run, summary)
 
 

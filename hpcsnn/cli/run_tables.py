@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from rich.table import Table
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import StorageError
 from hpcsnn.planning.memory import estimate
-from hpcsnn.storage.checkpoints import committed
+from hpcsnn.storage.checkpoints import committed, manifests_aside
 from hpcsnn.storage.run_directory import RunDirectory
 
 # How tables look, and which statistics of a projection the terminal shows.
@@ -34,9 +33,12 @@ def print_summary(folder: Path, summary: dict[str, Any]) -> None:
     """What a run gave: speed, digest, rates and the main statistics of each projection; warnings."""
     console = Console()
     speed = summary["wall_per_model_s"]
+    steps, before = summary["steps"], summary["resumed_from_step"]
+    simulated_s = summary["model_s"] * (steps - before) / max(steps, 1)
     console.print(
-        f"{summary['model_s']:g} s of model time in {summary['wall_s']:.2f} s"
+        f"{simulated_s:g} s of model time in {summary['wall_s']:.2f} s"
         + (f" ({speed:.3g} s per second)" if speed is not None else "")
+        + (f", to {summary['model_s']:g} s" if before else "")
         + f"; digest {summary['digest'][:16]}…; results in {folder}",
         highlight=False,
     )
@@ -141,9 +143,12 @@ def print_checkpoints(run: Path) -> None:
     console = Console()
     state = "unfinished (no summary)"
     if directory.summary.is_file():
-        summary = json.loads(directory.summary.read_text())
-        done = "completed" if summary["completed"] else f"stopped by {summary['stopped_by']}"
-        state = f"{done} at {summary['model_s']:g} s, {summary['ranks']} ranks, digest {summary['digest'][:16]}…"
+        try:
+            summary = directory.read_summary()
+            done = "completed" if summary["completed"] else f"stopped by {summary['stopped_by']}"
+            state = f"{done} at {summary['model_s']:g} s, {summary['ranks']} ranks, digest {summary['digest'][:16]}…"
+        except (StorageError, KeyError, TypeError, ValueError):  # a file that anybody may have changed
+            state = "unfinished (no summary that can be read)"
     console.print(f"{run}: {state}", highlight=False)
     table = Table("checkpoint (step)", "model time (s)", "files", "size", "record segments", "configuration", **_PLAIN)
     for checkpoint in there:
@@ -158,6 +163,8 @@ def print_checkpoints(run: Path) -> None:
         segments, configuration = str(len(manifest["segments"])), manifest["configuration_sha256"][:8]
         table.add_row(str(checkpoint.step), f"{seconds:g}", files, _bytes(size), segments, configuration)
     console.print(table)
+    for left in manifests_aside(run):
+        console.print(f"set aside, since it could not be read: {left}", highlight=False, soft_wrap=True)
 
 
 def print_differences(one: Path, other: Path) -> bool:

@@ -1,5 +1,6 @@
 """The commands that read what a run has left: digest, info, verify, diff, plot, analyze."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -22,8 +23,13 @@ def digest(
 
         for path in runs:
             directory = RunDirectory(path)
-            said = directory.read_summary()["digest"]
-            found = StoredNetwork(directory.network).digest()
+            summary, network = directory.read_summary(), StoredNetwork(directory.network)
+            if summary.get("steps") != network.step:
+                raise StorageError(
+                    f"{path}: the stored network is of step {network.step}, its summary of step "
+                    f"{summary.get('steps')}: hpcsnn resume {path} brings them together"
+                )
+            found, said = network.digest(), summary.get("digest")
             if found != said:
                 raise StorageError(
                     f"{path}: the stored network has digest {found}, its summary says {said}: one of them was changed"
@@ -42,9 +48,11 @@ def info(run: RunPath) -> None:
 
 @commands.command()
 def verify(run: RunPath) -> None:
-    """Compare every file of every checkpoint with its manifest."""
+    """Compare every file of every checkpoint with its manifest; network.zarr is mended if it names another one."""
     with reported():
+        from hpcsnn.errors import DamageError, RunBusyError
         from hpcsnn.storage.checkpoints import committed
+        from hpcsnn.storage.run_directory import RunDirectory
 
         there = committed(run)
         if not there:
@@ -53,13 +61,19 @@ def verify(run: RunPath) -> None:
         for checkpoint in there:
             try:
                 typer.echo(f"step {checkpoint.step}: {checkpoint.verify()} files as written")
-            except StorageError as error:
+            except DamageError as error:
+                if not checkpoint.manifest_path.exists():  # a run that goes on has just removed it
+                    continue
                 damaged.append(checkpoint.step)
                 typer.echo(f"step {checkpoint.step}: {error}")
         if damaged:
             good = [str(checkpoint.step) for checkpoint in there if checkpoint.step not in damaged]
             way_out = f"resume --from {good[-1]}" if good else "no other checkpoint is whole: start the run again"
             raise StorageError(f"{run}: {len(damaged)} of {len(there)} checkpoints damaged; {way_out}")
+        directory = RunDirectory(run)
+        if not directory.names_newest():
+            with suppress(RunBusyError), directory.lock():  # whoever writes there sees to it
+                typer.echo(directory.repair_network())
 
 
 @commands.command()

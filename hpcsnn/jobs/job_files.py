@@ -44,6 +44,8 @@ class JobPlan:
 
     ``launch`` is how ranks are started (``srun`` or ``mpiexec``); ``time_min`` the limit of one start; ``logs`` the
     folder of standard output and errors, ``job_id`` the scheduler's (``123_4`` in an array, a process number locally).
+    ``from_step`` is where the run goes on, as long as the checkpoints beyond it are those that are to be replaced
+    (``replaces``: step and CRC32C of the manifest of each).
     """
 
     cluster: str
@@ -58,6 +60,8 @@ class JobPlan:
     submitted: float
     gpus_per_node: int = 0
     job_id: str = ""
+    from_step: int | None = None
+    replaces: list[list[int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,8 @@ class RunEntry:
         if self.status is not None:
             return "lost" if self.status.lost or self.forgotten else str(self.status.state)
         if self.summary:
+            if self.progress.get("step", self.summary.get("steps")) != self.summary.get("steps"):
+                return "unfinished"  # a summary stays until a run that goes on has come to its next checkpoint
             return str(State.COMPLETED if self.summary.get("completed") else State.STOPPED)
         return "unfinished"
 
@@ -114,7 +116,10 @@ def read_run(path: Path) -> RunEntry:
         plan, status = (files.plan(), files.status()) if files.plan_file.is_file() else (None, None)
     except StorageError:
         plan, status = None, None
-    steps = [checkpoint.step for checkpoint in committed(path)]
+    try:
+        steps = [checkpoint.step for checkpoint in committed(path)]
+    except StorageError:
+        steps = []
     progress, summary = _json(path / "progress.json"), _json(path / "summary.json")
     return RunEntry(path, plan, status, progress, summary, max(steps, default=None))
 

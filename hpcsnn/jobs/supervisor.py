@@ -22,7 +22,7 @@ from submitit.helpers import DelayedSubmission
 from hpcsnn.errors import HpcsnnError, StorageError
 from hpcsnn.jobs.job_files import HEARTBEAT_S, JobFiles, JobPlan, State, Status
 from hpcsnn.jobs.rank_processes import RankProcesses
-from hpcsnn.storage.checkpoints import committed
+from hpcsnn.storage.checkpoints import beyond, committed
 from hpcsnn.storage.run_directory import RunDirectory
 
 _POLL_S = 0.1
@@ -30,6 +30,7 @@ _REPEAT_S = 1.0
 _LONGEST_PAUSE_S = 60.0
 # Exit codes of `hpcsnn run` and `resume` that another try would only repeat: an error that is told in words.
 _DETERMINISTIC = (1, 2)
+_FAULT = 3
 # Slurm ends a job whose node was lost as it ends one that was cancelled, and then starts it again.
 _FROM_OUTSIDE = "ended from outside; if a node was lost, it starts again by itself"
 
@@ -45,6 +46,7 @@ class Supervisor:
         self.run = run
         self._ranks: RankProcesses | None = None
         self._told_to_end = False
+        self._beat = 0.0
 
     def __getstate__(self) -> dict[str, Path]:
         return {"run": self.run}
@@ -83,11 +85,14 @@ class Supervisor:
                 self._write_ended_from_outside()
                 return str(self._status.state)
             self._write(State.RUNNING)
-            code = self._run_once(plan)
+            try:
+                code = self._run_once(plan)
+                reason = f"the ranks ended with exit code {code}: {self._complaint()}"
+            except StorageError as error:  # what may be there cannot be read now: it is not taken for nothing
+                code, reason = _FAULT, str(error)
             if self._over(code):
                 return str(self._status.state)
             self._status = replace(self._status, restarts=self._status.restarts + 1)
-            reason = f"the ranks ended with exit code {code}: {self._complaint()}"
             if self._status.restarts > plan.max_restarts:
                 self._fail(f"{reason}; restarted {plan.max_restarts} times already (--max-restarts)")
             self._write(State.RESTARTING, reason)
@@ -109,12 +114,7 @@ class Supervisor:
 
     def _run_once(self, plan: JobPlan) -> int:
         """Start the ranks and wait for their end; the exit code."""
-        options = ["--device", plan.device]
-        if committed(self.run):
-            arguments = ["resume", str(self.run), *options]
-        else:
-            arguments = ["run", str(self._files.configuration), "--out", str(self.run), "--overwrite", *options]
-        self._ranks = RankProcesses(plan, arguments)
+        self._ranks = RankProcesses(plan, self._arguments(plan))
         while (code := self._ranks.ended()) is None:
             time.sleep(_POLL_S)
             self._heartbeat()
@@ -123,6 +123,15 @@ class Supervisor:
                     self._write(State.CANCELLED, _FROM_OUTSIDE)  # at once: there may be no time after the ranks' end
                 return self._stop_ranks()
         return code
+
+    def _arguments(self, plan: JobPlan) -> list[str]:
+        options = ["--device", plan.device]
+        if not committed(self.run):
+            return ["run", str(self._files.configuration), "--out", str(self.run), "--overwrite", *options]
+        # Once there is a new checkpoint, those beyond are others, and the newest is the one to go on from.
+        if plan.from_step is not None and beyond(self.run, plan.from_step) == plan.replaces:
+            options = ["--from", str(plan.from_step), *options]
+        return ["resume", str(self.run), *options]
 
     def _stop_ranks(self) -> int:
         if self._ranks is None:
@@ -200,11 +209,13 @@ class Supervisor:
 
     def _write(self, state: State, reason: str = "") -> None:
         self._status = self._files.write_status(replace(self._status, state=state, reason=reason))
+        self._beat = time.monotonic()
 
     def _heartbeat(self) -> None:
-        if time.time() - self._status.updated > HEARTBEAT_S:
+        if time.monotonic() - self._beat > HEARTBEAT_S:  # whatever becomes of the time of day
             with suppress(StorageError):  # a moment's trouble with the file system is no reason to end a run
                 self._status = self._files.write_status(self._status)
+                self._beat = time.monotonic()
 
 
 def _still_runs_in_slurm() -> bool:

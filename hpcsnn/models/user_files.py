@@ -26,6 +26,15 @@ _REFERENCE = re.compile(r"(?P<path>.+\.py):(?P<name>[A-Za-z_]\w*)")
 _HASHED = re.compile(r"(?P<stem>.+)@(?P<hash>[0-9a-f]{8})")
 
 
+# The same, or a half of one on its way there.
+_COPY = re.compile(r"\.?.+@[0-9a-f]{8}\.py(\..*)?")
+
+
+def is_copy(name: str) -> bool:
+    """Whether a file's name is that of a run's copy of somebody's models, or of a half-written one."""
+    return _COPY.fullmatch(name) is not None
+
+
 @dataclass(frozen=True)
 class UserFile:
     """A Python file with models, as it was read."""

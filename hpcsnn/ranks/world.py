@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from hpcsnn._version import __version__
-from hpcsnn.errors import DeviceError, HpcsnnError
+from hpcsnn.errors import DeviceError, HpcsnnError, StorageError
 from hpcsnn.ranks.communicator import Communicator, communicator
 
 # Launchers set this to the number of ranks that they start: some make many worlds of one rank instead, without a word.
@@ -48,7 +48,12 @@ def find_world() -> Communicator:
 
 
 def on_first_rank(ranks: Communicator, work: Callable[[], _Result]) -> _Result:
-    """Do `work` on rank 0 and hand its result, or its error, to all ranks; a collective call."""
+    """Do `work` on rank 0 and hand its result, or its error, to all ranks; a collective call.
+
+    Raises:
+        HpcsnnError: what `work` raises.
+        StorageError: what the system refuses it, with the file's name: ranks that wait would wait for ever.
+    """
     result: _Result | None = None
     error: HpcsnnError | None = None
     if ranks.rank == 0:
@@ -56,6 +61,9 @@ def on_first_rank(ranks: Communicator, work: Callable[[], _Result]) -> _Result:
             result = work()
         except HpcsnnError as caught:
             error = caught
+        except OSError as caught:
+            where = f"{caught.filename}: " if caught.filename else ""
+            error = StorageError(f"{where}{caught.strerror or caught}")
     result, error = ranks.broadcast((result, error))
     if error is not None:
         raise error

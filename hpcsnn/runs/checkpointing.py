@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
@@ -14,9 +13,10 @@ from typing import Any
 
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.errors import SimulationError, StorageError
-from hpcsnn.storage.checkpoints import FileTable, checksums, commit, committed
+from hpcsnn.storage.checkpoints import Checkpoint, FileTable, checksums, commit, committed
+from hpcsnn.storage.leftovers import remove_leftovers
 from hpcsnn.storage.network_store import create_group, write_shards
-from hpcsnn.storage.records import Recorded, segment_name, write_segment
+from hpcsnn.storage.records import Recorded, make_segment, write_segment
 from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.storage.snapshot import Snapshot, WritingPlan, take_snapshot
 
@@ -58,8 +58,9 @@ class _UnderWay:
     snapshot: Snapshot
     recorded: Recorded
     folder: Path  # until it is renamed
-    segment: Path
+    segment_start: int
     work: _Work | None
+    segment: Path = Path()  # once it is prepared
     stage: _Stage = _Stage.PREPARING
     seconds: float = 0.0
 
@@ -73,6 +74,9 @@ class Checkpointer:
         keep: how many of the newest stay.
         record_files: files of the record segments that are valid so far, with their checksums.
         segments: names of those segments, if the run goes on from a checkpoint.
+        start: that checkpoint.
+        unreadable: checkpoints beyond it that cannot be read: set aside when the first new one is committed.
+        replaced: whole checkpoints beyond it that are not wanted any more: removed once the first new one is committed.
     """
 
     def __init__(
@@ -83,10 +87,15 @@ class Checkpointer:
         keep: int,
         segments: list[str] | None = None,
         record_files: FileTable | None = None,
+        start: Checkpoint | None = None,
+        unreadable: Sequence[Checkpoint] = (),
+        replaced: Sequence[Checkpoint] = (),
     ) -> None:
         self._simulation, self._run, self._configuration, self._keep = simulation, run, configuration, keep
         self.segments = list(segments or [])
         self._record_files = dict(record_files or {})
+        self._start, self._unreadable, self._replaced = start, unreadable, replaced
+        self._took_over = False
         self._last_step = simulation.step if segments is not None else -1
         self._segment_start = simulation.step
         self._plan = WritingPlan(simulation)
@@ -108,9 +117,9 @@ class Checkpointer:
             return
         snapshot = take_snapshot(simulation, self._plan, self._spare)
         folder = self._run.checkpoints / f"{step:010d}.zarr.partial"
-        segment = self._run.records / segment_name(self._segment_start, step)
-        work = self._on_first_rank(folder, partial(_prepare, folder, segment, snapshot))
-        self._under_way = _UnderWay(snapshot, simulation.take_recorded(), folder, segment, work)
+        first = self._segment_start
+        work = self._on_first_rank(folder, partial(self._prepare, folder, first, snapshot))
+        self._under_way = _UnderWay(snapshot, simulation.take_recorded(), folder, first, work)
         self._spare = None
         self._segment_start = self._last_step = step
         self.stall_s += time.perf_counter() - start
@@ -127,6 +136,7 @@ class Checkpointer:
             match now.stage:
                 case _Stage.PREPARING:
                     now.stage = _Stage.WRITING
+                    now.segment = self._gather(now.work.result if now.work else None)[0]
                     now.work = _Work(now.folder, partial(_write, now, self._simulation.rank))
                 case _Stage.WRITING:
                     assert now.work is not None
@@ -181,12 +191,46 @@ class Checkpointer:
         """``written``, and of this rank the ``bytes`` copied and the seconds that writing them took (``write_s``)."""
         return {"written": self.written, "bytes": self.n_bytes, "write_s": self.write_s}
 
+    def finish(self) -> None:
+        """Let the checkpoint that the run went on from be its newest, where it came no further; one rank calls."""
+        if self._start is not None and not self._took_over:
+            self._set_aside()
+            self._take_over(self._start)
+
+    def _prepare(self, folder: Path, first: int, snapshot: Snapshot) -> Path:
+        """Make room and the empty arrays; the folder of the segment."""
+        folder.parent.mkdir(exist_ok=True)
+        if not self._took_over:
+            remove_leftovers(self._run.path)
+        segment = make_segment(self._run.records, first, snapshot.step)
+        create_group(folder, snapshot)
+        return segment
+
     def _commit(self, done: _UnderWay, files: FileTable) -> None:
         step, folder = done.snapshot.step, done.folder
+        if not self._took_over:
+            self._set_aside()
         checkpoint = commit(self._run.path, step, folder, files, self._configuration, self.segments, self._record_files)
-        self._run.link_network(checkpoint.network_path)
+        if self._took_over:
+            self._run.link_network(checkpoint.network_path)
+        else:
+            self._run.forget_summary()
+            self._take_over(checkpoint)
         for old in committed(self._run.path)[: -self._keep]:
             old.remove()
+
+    def _set_aside(self) -> None:
+        for checkpoint in self._unreadable:
+            checkpoint.set_aside()
+
+    def _take_over(self, newest: Checkpoint) -> None:
+        """Only now go the checkpoints that are not wanted any more."""
+        self._run.link_network(newest.network_path)
+        others = [checkpoint for checkpoint in self._replaced if checkpoint.step != newest.step]
+        for checkpoint in reversed(others):
+            checkpoint.remove()
+        self._took_over = True
+        remove_leftovers(self._run.path)
 
     def _way_out(self) -> str:
         there = committed(self._run.path)
@@ -196,16 +240,6 @@ class Checkpointer:
 
     def _gather(self, value: Any) -> list[Any]:
         return self._simulation.communicator.gather(value)
-
-
-def _prepare(folder: Path, segment: Path, snapshot: Snapshot) -> None:
-    folder.parent.mkdir(exist_ok=True)
-    for left in folder.parent.glob("*.partial"):  # of a run that ended while it wrote
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
-    if segment.exists():
-        shutil.rmtree(segment)
-    segment.mkdir(parents=True)
-    create_group(folder, snapshot)
 
 
 def _write(now: _UnderWay, rank: int) -> tuple[FileTable, FileTable]:

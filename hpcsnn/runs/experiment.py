@@ -22,6 +22,7 @@ from hpcsnn.runs.progress import Progress
 from hpcsnn.runs.resuming import prepare_resume
 from hpcsnn.runs.stopping import StopSignals
 from hpcsnn.runs.summary import displacement_maps, summarised
+from hpcsnn.storage.leftovers import remove_leftovers
 from hpcsnn.storage.restore import restore
 from hpcsnn.storage.run_directory import RunDirectory
 
@@ -71,11 +72,13 @@ def resume_experiment(
         from_step: the checkpoint's step; None: the newest good one.
 
     Returns:
-        The summary, on every rank.
+        The summary, on every rank; of a run that was at its end already as it is there, with ``nothing_to_do``.
 
     Raises:
         HpcsnnError: nothing to go on from, a change of the configuration that is not allowed, and all that
             `run_experiment` raises.
+
+    Nothing is removed before there is a new checkpoint. A run that is at its end stays as it is.
     """
     directory = RunDirectory(run)
     with ExitStack() as stack:
@@ -86,10 +89,15 @@ def resume_experiment(
         if setting.ranks.rank == 0:
             for warning in plan.warnings:
                 _console(setting).print(f"warning: {warning}", style="yellow", soft_wrap=True, highlight=False)
+        if plan.summary is not None:
+            end_s = plan.checkpoint.step * configuration.dt_ms * 1e-3
+            _say(setting, f"{directory.path}: complete at {end_s:g} s: nothing to do; --until goes on")
+            on_first_rank(setting.ranks, lambda: directory.write_configuration(configuration))
+            on_first_rank(setting.ranks, lambda: remove_leftovers(directory.path))
+            return {**plan.summary, "nothing_to_do": True}
         simulation = _simulation(configuration, setting)
         restore(simulation, plan.checkpoint.network())
         _announce(simulation, directory, setting, f"from {simulation.time_ms * 1e-3:g} s, ")
-        on_first_rank(setting.ranks, directory.forget_summary)
         on_first_rank(setting.ranks, lambda: directory.write_configuration(configuration))
         checkpointer = Checkpointer(
             simulation,
@@ -98,6 +106,9 @@ def resume_experiment(
             configuration.checkpoint_keep,
             plan.manifest["segments"],
             plan.manifest["record_files"],
+            plan.checkpoint,
+            plan.unreadable,
+            plan.replaced,
         )
         return _carry_out(simulation, directory, configuration, checkpointer, setting)
 
@@ -132,8 +143,12 @@ def _lock(stack: ExitStack, directory: RunDirectory, setting: Setting) -> None:
 def _announce(simulation: Simulation, directory: RunDirectory, setting: Setting, where: str) -> None:
     if simulation.rank == 0:
         ranks = f"{simulation.n_ranks} rank{'s' if simulation.n_ranks > 1 else ''}"
-        said = f"{directory.path}: {where}{ranks}, each on {simulation.device.name}"
-        _console(setting).print(said, highlight=False, soft_wrap=True)
+        _say(setting, f"{directory.path}: {where}{ranks}, each on {simulation.device.name}")
+
+
+def _say(setting: Setting, words: str) -> None:
+    if setting.ranks.rank == 0:
+        _console(setting).print(words, highlight=False, soft_wrap=True)
 
 
 def _begin(directory: RunDirectory, configuration: Configuration, maps: dict[str, DisplacementMap]) -> None:
@@ -158,6 +173,7 @@ def _carry_out(
     advance_s, stall_s = simulation.advance_s, checkpointer.stall_s
     checkpointer.begin()
     checkpointer.poll(wait=True)
+    on_first_rank(setting.ranks, checkpointer.finish)
     maps = displacement_maps(simulation)
     summary = {
         **summarised(simulation),

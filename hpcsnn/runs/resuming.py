@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hpcsnn.configuration.files import load_configuration, parse_configuration
 from hpcsnn.configuration.schema import Configuration
-from hpcsnn.errors import ConfigurationError, StorageError
-from hpcsnn.storage.checkpoints import Checkpoint, committed
+from hpcsnn.errors import ConfigurationError, DamageError, StorageError
+from hpcsnn.storage.checkpoints import Checkpoint, committed, end_replacements
 from hpcsnn.storage.run_directory import RunDirectory
 
 # What a resumed run may have otherwise than the run that wrote the checkpoint: where it ends, how it is carried out.
@@ -21,83 +20,119 @@ _NUMBERED = ("populations", "projections")
 
 @dataclass(frozen=True)
 class Resumption:
-    """The checkpoint to go on from, its manifest, the configuration, and what the user should know."""
+    """The checkpoint to go on from, its manifest, the configuration, and what the user should know.
+
+    Of the checkpoints beyond it, ``unreadable`` are to be set aside and ``replaced`` removed when the first new one is
+    committed, and not before. ``summary`` is that of a run which is at its end already: there is nothing to do.
+    """
 
     configuration: Configuration
     checkpoint: Checkpoint
     manifest: dict[str, Any]
-    warnings: list[str]
+    warnings: list[str] = field(default_factory=list)
+    unreadable: list[Checkpoint] = field(default_factory=list)
+    replaced: list[Checkpoint] = field(default_factory=list)
+    summary: dict[str, Any] | None = None
 
 
 def prepare_resume(directory: RunDirectory, until_ms: float | None, from_step: int | None) -> Resumption:
-    """Choose the checkpoint and check that the run may go on from it; removes what lies beyond it.
+    """Choose the checkpoint and check that the run may go on from it; removes nothing.
 
-    One rank calls. ``network.zarr`` then names this checkpoint's network.
+    One rank calls, which holds the run's lock. What a killed writer has left half done is ended or undone first, and
+    ``network.zarr`` names the newest checkpoint again if it did not.
 
     Raises:
-        StorageError: no good checkpoint.
+        StorageError: no good checkpoint, or the system does not let one be read.
         ConfigurationError: the configuration differs where it may not, or ends before the checkpoint.
     """
+    end_replacements(directory.path)
+    there = committed(directory.path)
+    if not there:
+        raise StorageError(f"{directory.path}: no checkpoint to resume from; run it again with --checkpoint-every")
+    checkpoint, manifest, damaged = _newest(there) if from_step is None else _of_step(directory, there, from_step)
     overrides = [] if until_ms is None else [f"duration_ms={until_ms!r}"]
     configuration = load_configuration(directory.configuration, overrides)
-    checkpoint, manifest, warnings = _choose(directory, from_step)
     # Keys that are newer than the checkpoint have there what they default to, and mean that there was none.
     before = parse_configuration(manifest["configuration"], directory.path).resolved()
     changed = _differences(before, configuration.resolved())
     if changed:
-        field, before, now = changed[0]
+        where, before, now = changed[0]
         raise ConfigurationError(
-            f"{field}: {before!r} in the checkpoint, {now!r} in {directory.configuration}; a resumed run may change "
+            f"{where}: {before!r} in the checkpoint, {now!r} in {directory.configuration}; a resumed run may change "
             f"only {', '.join(MAY_CHANGE)}, ranks and device: change it back, or start a new run"
         )
-    time_ms = checkpoint.step * configuration.dt_ms
-    if configuration.network().steps(configuration.duration_ms) < checkpoint.step:
+    time_ms, end = checkpoint.step * configuration.dt_ms, configuration.network().steps(configuration.duration_ms)
+    if end < checkpoint.step:
         raise ConfigurationError(
             f"duration_ms: {configuration.duration_ms:g} is not allowed; the checkpoint is at {time_ms:g} ms already: "
             "give a later --until, or --from an earlier checkpoint"
         )
-    for later in committed(directory.path):
-        if later.step > checkpoint.step:
-            later.remove()
-    directory.link_network(checkpoint.network_path)  # the newest there is, which may be an older one than before
-    for segment in directory.records.glob("*"):
-        if segment.is_dir() and segment.name not in manifest["segments"]:
-            shutil.rmtree(segment)
-    return Resumption(configuration, checkpoint, manifest, warnings)
+    later = [one for one in there if one.step > checkpoint.step]
+    unreadable = [one for one in later if from_step is None or not _has_manifest(one)]
+    replaced = [one for one in later if one not in unreadable]
+    warnings = [
+        f"{said}; going on from step {checkpoint.step} instead; once there is a new checkpoint, this one is set aside "
+        f"as {one.manifest_path.with_suffix('.unreadable.*')}"
+        for one, said in damaged
+    ]
+    if replaced:
+        steps = ", ".join(str(one.step) for one in replaced)
+        warnings.append(
+            f"--from {checkpoint.step}: checkpoints of later steps ({steps}) stay until there is a new one, which "
+            "replaces them"
+        )
+    if not later:
+        warnings += filter(None, [directory.repair_network()])
+    at_end = checkpoint.step == end and not later
+    summary = _summary_of(directory, end) if at_end else None
+    return Resumption(configuration, checkpoint, manifest, warnings, unreadable, replaced, summary)
 
 
-def _choose(directory: RunDirectory, from_step: int | None) -> tuple[Checkpoint, dict[str, Any], list[str]]:
-    there = committed(directory.path)
-    if not there:
-        raise StorageError(f"{directory.path}: no checkpoint to resume from; run it again with --checkpoint-every")
-    if from_step is not None:
-        return _choose_step(directory, there, from_step)
-    damaged: list[str] = []
+def _newest(there: list[Checkpoint]) -> tuple[Checkpoint, dict[str, Any], list[tuple[Checkpoint, str]]]:
+    """The newest that is whole, its manifest, and the damaged ones beyond it with what is wrong."""
+    damaged: list[tuple[Checkpoint, str]] = []
     for checkpoint in reversed(there):
         try:
             manifest = checkpoint.manifest()
             checkpoint.verify()
-        except StorageError as error:
-            damaged.append(str(error))
+        except DamageError as error:
+            damaged.append((checkpoint, str(error)))
             continue
-        return checkpoint, manifest, [f"{said}; going on from step {checkpoint.step} instead" for said in damaged]
-    raise StorageError(f"{damaged[0]}; no checkpoint of this run is whole: start it again")
+        return checkpoint, manifest, damaged
+    raise StorageError(f"{damaged[0][1]}; no checkpoint of this run is whole: start it again")
 
 
-def _choose_step(
+def _of_step(
     directory: RunDirectory, there: list[Checkpoint], from_step: int
-) -> tuple[Checkpoint, dict[str, Any], list[str]]:
+) -> tuple[Checkpoint, dict[str, Any], list[tuple[Checkpoint, str]]]:
     steps = {checkpoint.step: checkpoint for checkpoint in there}
     if from_step not in steps:
         raise StorageError(f"{directory.path}: no checkpoint of step {from_step}; there: {', '.join(map(str, steps))}")
     try:
         manifest = steps[from_step].manifest()
         steps[from_step].verify()
-    except StorageError as error:
+    except DamageError as error:
         older = " or ".join(f"--from {step}" for step in steps if step < from_step)
         way_out = f"an older checkpoint may serve: {older}" if older else "no older checkpoint is kept"
         raise StorageError(f"{error}; {way_out}") from None
     return steps[from_step], manifest, []
+
+
+def _has_manifest(checkpoint: Checkpoint) -> bool:
+    try:
+        checkpoint.manifest()
+    except DamageError:
+        return False
+    return True
+
+
+def _summary_of(directory: RunDirectory, end: int) -> dict[str, Any] | None:
+    """The summary of a run that came to this end; None if it is of another state, or none that can be read."""
+    try:
+        summary = directory.read_summary()
+    except StorageError:
+        return None
+    return summary if summary.get("completed") and summary.get("steps") == end else None
 
 
 def _differences(before: Any, now: Any, where: str = "") -> list[tuple[str, Any, Any]]:

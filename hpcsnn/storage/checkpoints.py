@@ -3,13 +3,18 @@
 A checkpoint is written beside (``STEP.zarr.partial``), brought to disk, renamed, and committed by the rename of its
 manifest: without a manifest there is no checkpoint. The manifest lists every file with its size and CRC32C, those of
 the record segments up to here included, and the configuration of the run with its SHA-256.
+
+What a checkpoint takes the place of goes only after it is there. One of the same step is ``STEP.replaced.*`` for the
+moment between; one that cannot be read is set aside as ``STEP.unreadable.*`` and stays.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import google_crc32c
 
-from hpcsnn.errors import StorageError
+from hpcsnn.errors import DamageError, StorageError
 
 if TYPE_CHECKING:
     from hpcsnn.storage.network_store import StoredNetwork
@@ -27,6 +32,13 @@ FORMAT, VERSION = "hpcsnn-checkpoint", 1
 
 # Threads that wait for the disk.
 _WAITERS = 8
+
+# What is not there, or is something else than it should be. All other errors are the system's, and may pass.
+_DAMAGE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
+
+_MANIFEST = re.compile(r"([0-9]{10,})\.json")
+_REPLACED = re.compile(r"([0-9]{10,})\.replaced\.json")
+_UNREADABLE = re.compile(r"[0-9]{10,}\.unreadable(-[0-9]+)?\.json")
 
 FileTable = dict[str, tuple[int, int]]
 
@@ -71,40 +83,41 @@ class Checkpoint:
         """The manifest.
 
         Raises:
-            StorageError: unreadable, or of a version that this hpcsnn does not read.
+            DamageError: damaged, or of a version that this hpcsnn does not read.
+            StorageError: the system does not let it be read.
         """
         try:
-            manifest: dict[str, Any] = json.loads(self.manifest_path.read_text())
+            manifest: dict[str, Any] = json.loads(_read(self.manifest_path))
             version = (manifest["format"], manifest["version"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StorageError(f"{self.manifest_path}: damaged manifest ({error})") from None
+        except (DamageError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise DamageError(f"{self.manifest_path}: damaged manifest ({error})") from None
         if version != (FORMAT, VERSION):
-            raise StorageError(
+            raise DamageError(
                 f"{self.manifest_path}: is {version[0]} version {version[1]}, this hpcsnn reads {FORMAT} "
                 f"version {VERSION}; use the hpcsnn that wrote it, or a newer one"
             )
         body = {key: value for key, value in manifest.items() if key != "crc32c"}
         if manifest.get("crc32c") != _own_checksum(body):
-            raise StorageError(f"{self.manifest_path}: damaged manifest (its checksum does not fit)")
+            raise DamageError(f"{self.manifest_path}: damaged manifest (its checksum does not fit)")
+        if manifest.get("step") != self.step:
+            raise DamageError(f"{self.manifest_path}: damaged manifest (is of step {manifest.get('step')})")
         return manifest
 
     def verify(self) -> int:
         """Compare every file with the manifest; the number of files.
 
         Raises:
-            StorageError: the first file that is missing, cut short or changed.
+            DamageError: the first file that is missing, cut short or changed.
+            StorageError: the system does not let one be read.
         """
         manifest = self.manifest()
         for base, table in ((self.network_path, manifest["files"]), (self.run / "records", manifest["record_files"])):
             for name, (size, checksum) in table.items():
-                try:
-                    data = (base / name).read_bytes()
-                except OSError as error:
-                    raise StorageError(f"{base / name}: {error.strerror or error}") from None
+                data = _read(base / name)
                 if len(data) != size:
-                    raise StorageError(f"{base / name}: has {len(data)} bytes, should have {size}")
+                    raise DamageError(f"{base / name}: has {len(data)} bytes, should have {size}")
                 if google_crc32c.value(data) != checksum:
-                    raise StorageError(f"{base / name}: has changed since it was written (CRC32C does not fit)")
+                    raise DamageError(f"{base / name}: has changed since it was written (CRC32C does not fit)")
         return len(manifest["files"]) + len(manifest["record_files"])
 
     def network(self) -> StoredNetwork:
@@ -118,11 +131,107 @@ class Checkpoint:
         self.manifest_path.unlink(missing_ok=True)
         shutil.rmtree(self.network_path, ignore_errors=True)
 
+    def set_aside(self) -> None:
+        """Rename what cannot be read to ``STEP.unreadable.*``: it is no checkpoint any more, but it stays."""
+        numbers = ("unreadable", *(f"unreadable-{number}" for number in range(2, 1_000_000)))
+        manifest, network = next(names for names in map(self._named, numbers) if self._are_free(*names))
+        # The manifest last: whoever goes on after a kill between the two finds it, and brings them together again.
+        if os.path.lexists(self.network_path):
+            self.network_path.rename(network)
+        if os.path.lexists(self.manifest_path):
+            self.manifest_path.rename(manifest)
+
+    def _named(self, what: str) -> tuple[Path, Path]:
+        """Manifest and network of this step under another name."""
+        folder = self.manifest_path.parent
+        return folder / f"{self.step:010d}.{what}.json", folder / f"{self.step:010d}.{what}.zarr"
+
+    def _are_free(self, manifest: Path, network: Path) -> bool:
+        return not os.path.lexists(manifest) and not (os.path.lexists(self.network_path) and os.path.lexists(network))
+
+    def make_way(self) -> None:
+        """Let a new one of this step into this one's place; `end_replacement` ends what begins here."""
+        manifest, network = self._named("replaced")
+        is_checkpoint = self.manifest_path.exists()
+        if is_checkpoint:
+            self.manifest_path.rename(manifest)
+        if self.network_path.exists():
+            # Without its manifest it never was a checkpoint, but half of one.
+            self.network_path.rename(network) if is_checkpoint else shutil.rmtree(self.network_path)
+
+    def end_replacement(self) -> None:
+        """Remove the one that was replaced if the new one is committed, else put it back."""
+        manifest, network = self._named("replaced")
+        if self.manifest_path.exists():
+            shutil.rmtree(network, ignore_errors=True)
+            manifest.unlink(missing_ok=True)
+        elif manifest.exists():
+            if network.exists():
+                shutil.rmtree(self.network_path, ignore_errors=True)
+                network.rename(self.network_path)
+            manifest.rename(self.manifest_path)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        if error.errno in _DAMAGE:
+            raise DamageError(f"{path}: {error.strerror}") from None
+        raise _not_now(path, error.strerror) from None
+    except MemoryError:
+        raise _not_now(path, "not enough memory") from None
+
+
+def _not_now(path: Path, why: str | None) -> StorageError:
+    return StorageError(
+        f"{path}: the system cannot read it now ({why}), which says nothing of what is stored: try again"
+    )
+
+
+def _names(folder: Path) -> list[str]:
+    """Names in a folder; none if it is not there. What cannot be listed is not taken for empty."""
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise _not_now(folder, error.strerror) from None
+
 
 def committed(run: Path) -> list[Checkpoint]:
-    """The checkpoints of a run directory, oldest first."""
-    steps = sorted(int(path.stem) for path in (run / "checkpoints").glob("*.json") if path.stem.isdigit())
-    return [Checkpoint(run, step) for step in steps]
+    """The checkpoints of a run directory, oldest first.
+
+    Raises:
+        StorageError: the system does not let them be listed.
+    """
+    matches = (_MANIFEST.fullmatch(name) for name in _names(run / "checkpoints"))
+    checkpoints = [Checkpoint(run, int(match[1])) for match in matches if match]
+    there = [one for one in checkpoints if one.manifest_path.is_file()]
+    return sorted(there, key=lambda one: one.step)
+
+
+def beyond(run: Path, step: int) -> list[list[int]]:
+    """Step and CRC32C of the manifest of each checkpoint beyond a step: whether they are still the same ones.
+
+    Raises:
+        StorageError: the system does not let one be read.
+    """
+    later = (checkpoint for checkpoint in committed(run) if checkpoint.step > step)
+    return [[one.step, int(google_crc32c.value(_read(one.manifest_path)))] for one in later]
+
+
+def manifests_aside(run: Path) -> list[Path]:
+    """Manifests of what could not be read and was set aside."""
+    folder = run / "checkpoints"
+    return [folder / name for name in _names(folder) if _UNREADABLE.fullmatch(name)]
+
+
+def end_replacements(run: Path) -> None:
+    """End what a killed `commit` left half done; only whoever holds the run's lock may call."""
+    for match in (_REPLACED.fullmatch(name) for name in _names(run / "checkpoints")):
+        if match:
+            Checkpoint(run, int(match[1])).end_replacement()
 
 
 def commit(
@@ -145,10 +254,10 @@ def commit(
     checkpoint = Checkpoint(run, step)
     rest = [file for file in files_below(partial) if file.as_posix() not in network_files]
     files = {**network_files, **checksums(partial, rest)}
+    written_folders = [partial, *(run / "records" / name for name in segments[-1:])]
+    below = [path for folder in written_folders for path in folder.rglob("*") if path.is_dir()]
     with ThreadPoolExecutor(_WAITERS) as waiters:
-        list(waiters.map(sync_folder, [partial, *(path for path in partial.rglob("*") if path.is_dir())]))
-    checkpoint.remove()  # an earlier one of this step, on a resumed run
-    partial.rename(checkpoint.network_path)
+        list(waiters.map(sync_folder, [*written_folders, *below]))
     body = {
         "format": FORMAT,
         "version": VERSION,
@@ -165,8 +274,16 @@ def commit(
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())
-    written.rename(checkpoint.manifest_path)
-    sync_folder(checkpoint.manifest_path.parent)
+    try:
+        checkpoint.make_way()  # an earlier one of this step, on a resumed run
+        partial.rename(checkpoint.network_path)
+        written.rename(checkpoint.manifest_path)
+        sync_folder(checkpoint.manifest_path.parent)
+    except BaseException:
+        if not checkpoint.manifest_path.exists():
+            checkpoint.end_replacement()
+        raise
+    checkpoint.end_replacement()
     return checkpoint
 
 

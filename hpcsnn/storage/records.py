@@ -3,11 +3,14 @@
 ``records/STEPS/rank_R.zarr`` is one Zarr group a rank and segment (STEPS is first-last, the last not included), with
 arrays ``spikes/POPULATION`` (n, 2: step, id) and ``events/PROJECTION`` (n, 4: step, pre, post, what), int32. A segment
 is written before the checkpoint that ends it is committed, and belongs to the run once that checkpoint's manifest, or a
-later one's, lists it: whatever else lies there was lost with the run that wrote it.
+later one's, lists it: whatever else lies there was lost with the run that wrote it. A segment never takes the place of
+another: where its name is taken it has a number behind it (``STEPS.2``), and manifests say which is whose.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from pathlib import Path
 
@@ -19,11 +22,22 @@ from hpcsnn.storage.codecs import CODECS, FAST
 
 Recorded = tuple[dict[str, NDArray[np.int32]], dict[str, NDArray[np.int32]]]
 _CHUNK = 1 << 18
+# Names of segments, as a pattern.
+SEGMENT = re.compile(r"[0-9]{10,}-[0-9]{10,}(\.[0-9]+)?")
 
 
 def segment_name(first: int, last: int) -> str:
     """Name of the segment of steps first .. last - 1."""
     return f"{first:010d}-{last:010d}"
+
+
+def make_segment(records: Path, first: int, last: int) -> Path:
+    """Make the empty folder of a new segment, below ``records/``; its path."""
+    name = segment_name(first, last)
+    numbered = (name, *(f"{name}.{number}" for number in range(2, 1_000_000)))
+    folder = next(records / one for one in numbered if not os.path.lexists(records / one))
+    folder.mkdir(parents=True)
+    return folder
 
 
 def write_segment(folder: Path, rank: int, recorded: Recorded) -> list[Path]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,11 +21,14 @@ from hpcsnn.atomic_files import replace_file
 from hpcsnn.configuration.files import write_configuration
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import RunBusyError, StorageError
-from hpcsnn.models.user_files import FOLDER
+from hpcsnn.models.user_files import FOLDER, is_copy
+from hpcsnn.storage.checkpoints import committed
 
 _LOCK = ".lock"
 # What is there before a run is: the job that will carry it out.
 _JOB = "job"
+# What becomes of ``network.zarr`` where it is a folder.
+_COPIED = "network.copied.zarr"
 
 
 class RunDirectory:
@@ -53,13 +57,26 @@ class RunDirectory:
         """
         if self.path.exists() and not self.path.is_dir():
             raise StorageError(f"{self.path}: is a file; give another --out")
-        if self.path.is_dir() and any(entry.name not in (_LOCK, _JOB) for entry in self.path.iterdir()):
+        if self.path.is_dir() and not all(self._before_a_run(entry) for entry in self._entries(self.path)):
             if not self.configuration.is_file():
                 raise StorageError(f"{self.path}: is not empty and not a run of hpcsnn; give another --out")
             if not overwrite:
                 raise StorageError(
                     f"{self.path}: holds a run already, which is kept; give another --out, or --overwrite"
                 )
+
+    def _before_a_run(self, entry: Path) -> bool:
+        """Whether it may be there without ``config.yaml``: the job's, or what a start that was killed has left."""
+        if entry == self.models and entry.is_dir() and not entry.is_symlink():
+            return all(is_copy(file.name) for file in self._entries(entry))
+        return entry.name in (_LOCK, _JOB) or entry.name.startswith(f".{self.configuration.name}.")
+
+    @staticmethod
+    def _entries(folder: Path) -> list[Path]:
+        try:
+            return list(folder.iterdir())
+        except OSError as error:
+            raise StorageError(f"{folder}: cannot be read: {error.strerror}") from None
 
     def check_run(self) -> None:
         """See that there is a run here.
@@ -73,23 +90,59 @@ class RunDirectory:
     def clear(self, overwrite: bool) -> None:
         """Remove what an earlier run left, and nothing else that someone may have put there.
 
+        ``config.yaml`` and the models that it names stay until `write_configuration` replaces them, so that at no
+        moment this is not a run, which the next command can take.
+
         Raises:
-            StorageError: as `check_free`, asked again by the one who holds the lock.
+            StorageError: as `check_free`, asked again by the one who holds the lock; or something cannot be removed.
         """
         self.check_free(overwrite)
-        for file in (self.summary, self.network, self.configuration, self.report, self.progress):
-            file.unlink(missing_ok=True)
-        folders = (
-            self.checkpoints,
-            self.records,
-            self.displacement,
-            self.figures,
-            self.models,
-            self.analysis,
-            self.analysis_partial,
+        with _told(self.path, "removed"):
+            for checkpoint in committed(self.path):
+                checkpoint.remove()  # each as a whole: a kill between them leaves the others
+            for left in (
+                self.summary,
+                self.network,
+                self.checkpoints,
+                self.records,
+                self.displacement,
+                self.figures,
+                self.analysis,
+                self.analysis_partial,
+                self.report,
+                self.progress,
+            ):
+                if left.is_dir() and not left.is_symlink():
+                    shutil.rmtree(left)
+                else:
+                    left.unlink(missing_ok=True)
+
+    def names_newest(self) -> bool:
+        """Whether ``network.zarr`` is a link to the newest checkpoint's network, if there is one."""
+        there = committed(self.path)
+        newest = there[-1].network_path.relative_to(self.path) if there else None
+        return newest is None or (self.network.is_symlink() and self.network.readlink() == newest)
+
+    def repair_network(self) -> str | None:
+        """Let ``network.zarr`` name the newest checkpoint again where it does not; what was done, in words.
+
+        Whoever calls holds the lock.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        if self.names_newest():
+            return None
+        newest = committed(self.path)[-1].network_path
+        copied = self.network.is_dir() and not self.network.is_symlink()
+        self.link_network(newest)
+        said = f"{self.network}: names the newest checkpoint again, {newest.relative_to(self.path)}"
+        if not copied:
+            return said
+        return (
+            f"{said}; it was a folder, as copies that follow links make it, which is set aside as {_COPIED}: remove it "
+            "if nobody wants it"
         )
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
     def lock(self, first: bool = True) -> Iterator[None]:
@@ -117,18 +170,34 @@ class RunDirectory:
             yield
 
     def link_network(self, network: Path) -> None:
-        """Let ``network.zarr`` name a checkpoint's network, in one step."""
+        """Let ``network.zarr`` name a checkpoint's network, in one step; a folder of this name is set aside.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
         link = self.path / ".network.link"
-        link.unlink(missing_ok=True)
-        link.symlink_to(network.relative_to(self.path))
-        link.replace(self.network)
+        with _told(self.network):
+            if self.network.is_dir() and not self.network.is_symlink():
+                numbered = (self.path / f"{_COPIED}{end}" for end in ("", *(f"-{n}" for n in range(2, 1_000_000))))
+                self.network.rename(next(path for path in numbered if not os.path.lexists(path)))
+            link.unlink(missing_ok=True)
+            link.symlink_to(network.relative_to(self.path))
+            link.replace(self.network)
 
     def write_configuration(self, configuration: Configuration) -> None:
-        """Write the configuration with all defaults; running it again gives the same run."""
-        try:
+        """Write the configuration with all defaults; running it again gives the same run.
+
+        Copies of models that it does not name, which are of a run that was here before, go after it is there.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        with _told(self.configuration):
             write_configuration(self.configuration, configuration)
-        except OSError as error:
-            raise StorageError(f"{self.configuration}: cannot be written: {error.strerror}") from None
+            named = {file.name for file in configuration.user_files()}
+            for copy in self._entries(self.models) if self.models.is_dir() else []:
+                if is_copy(copy.name) and copy.name not in named:
+                    copy.unlink()
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write the summary, whole or not at all."""
@@ -144,7 +213,8 @@ class RunDirectory:
 
     def forget_summary(self) -> None:
         """Remove the summary of a run that goes on."""
-        self.summary.unlink(missing_ok=True)
+        with _told(self.summary, "removed"):
+            self.summary.unlink(missing_ok=True)
 
     def read_summary(self) -> dict[str, Any]:
         """The summary.
@@ -153,16 +223,28 @@ class RunDirectory:
             StorageError: no finished run here.
         """
         try:
-            summary: dict[str, Any] = json.loads(self.summary.read_text())
+            summary = json.loads(self.summary.read_text())
         except FileNotFoundError:
             what = "an unfinished run" if self.configuration.is_file() else "no run"
             raise StorageError(f"{self.path}: {what} (there is no {self.summary.name})") from None
-        except (OSError, json.JSONDecodeError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise StorageError(f"{self.summary}: cannot be read: {error}") from None
+        if not isinstance(summary, dict) or not summary.keys() & {"digest", "completed"}:
+            raise StorageError(f"{self.summary}: cannot be read: is no summary")
         return summary
 
     def _write(self, path: Path, text: str) -> None:
-        try:
+        with _told(path):
             replace_file(path, text)
-        except OSError as error:
-            raise StorageError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+@contextmanager
+def _told(path: Path, done: str = "written") -> Iterator[None]:
+    """What the system refuses, as a message."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        where = error.filename if path.is_dir() else path  # which of the many things in it
+        raise StorageError(f"{where or path}: cannot be {done}: {error.strerror or error}") from None

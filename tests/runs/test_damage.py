@@ -131,6 +131,33 @@ def test_damage_is_named_and_an_older_checkpoint_goes_on(damage, run, original):
     assert f"going on from step {OLD} instead" in done.stdout
     assert_same_run(original, run)
     assert hpcsnn("verify", run).returncode == 0
+    aside = run / "checkpoints" / f"{NEW:010d}.unreadable.json"
+    assert aside.is_file()
+    assert aside.with_suffix(".zarr").is_dir()
+    assert f"set aside, since it could not be read: {aside}" in succeeds("info", run).stdout
+
+
+def test_going_back_removes_nothing_where_it_cannot_run(run, monkeypatch):
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    done = hpcsnn("resume", run, "--from", OLD, *PLAIN)
+    assert done.returncode == 1
+    assert "no-such-compiler" in done.stderr
+    assert f"checkpoints of later steps ({NEW}) stay until there is a new one, which replaces them" in done.stdout
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_verify_lets_the_network_name_the_newest_again(run):
+    (run / "network.zarr").unlink()
+    (run / "network.zarr").symlink_to(f"checkpoints/{OLD:010d}.zarr")
+    done = hpcsnn("digest", run)
+    assert done.stderr == (
+        f"error: {run}: the stored network is of step {OLD}, its summary of step {NEW}: hpcsnn resume {run} brings "
+        "them together\n"
+    )
+    said = f"{run}/network.zarr: names the newest checkpoint again, checkpoints/{NEW:010d}.zarr"
+    assert said in succeeds("verify", run).stdout
+    succeeds("digest", run)
 
 
 def test_when_every_checkpoint_is_damaged(run):
@@ -227,6 +254,18 @@ def test_no_space_left(ranks, small_disk, tmp_path):
     succeeds("resume", moved, "--until", f"{end_ms}ms", *PLAIN)
     succeeds("run", "topomap", "--set", f"duration_ms={end_ms}", "--set", "scale=2", *PLAIN, "--out", straight)
     np.testing.assert_equal(*(json.loads((path / "summary.json").read_text())["digest"] for path in (moved, straight)))
+
+
+def test_no_space_for_what_comes_before_the_first_step(small_disk):
+    with pytest.raises(OSError, match="No space left"):
+        (small_disk / "ballast").write_bytes(bytes(4_000_000))
+    os.truncate(small_disk / "ballast", (small_disk / "ballast").stat().st_size - 16_384)  # room for config.yaml alone
+    done = hpcsnn("run", "topomap", "--set", "duration_ms=10", *PLAIN, "--out", small_disk / "run")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {small_disk / 'run'}/")
+    assert done.stderr.endswith(": No space left on device\n")
+    (small_disk / "ballast").unlink()
+    succeeds("run", "topomap", "--set", "duration_ms=10", *PLAIN, "--out", small_disk / "run", "--overwrite")
 
 
 def test_no_space_for_the_first_checkpoint(small_disk):

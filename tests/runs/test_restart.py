@@ -131,9 +131,14 @@ def test_a_resume_that_has_nothing_to_do_or_nothing_to_go_on_from(tmp_path):
     assert (done.returncode, done.stderr) == (2, f"error: {run}: no run here (there is no config.yaml)\n")
     assert not run.exists()
     succeeds("run", "topomap", "--set", "duration_ms=100", *PLAIN, "--out", run)
-    digest = json.loads((run / "summary.json").read_text())["digest"]
-    succeeds("resume", run, *PLAIN)
-    assert json.loads((run / "summary.json").read_text())["digest"] == digest, "already at its end"
+    summary = (run / "summary.json").read_bytes()
+    done = succeeds("resume", run, *PLAIN)
+    assert done.stdout == (f"{run}: complete at 0.1 s: nothing to do; --until goes on\n")
+    assert (run / "summary.json").read_bytes() == summary
+    (run / "summary.json").unlink()
+    done = succeeds("resume", run, *PLAIN)
+    assert "\n0 s of model time in 0.00 s, to 0.1 s; digest " in done.stdout
+    assert json.loads((run / "summary.json").read_text())["digest"] == json.loads(summary)["digest"]
     done = hpcsnn("resume", run, "--until", "50ms", *PLAIN)
     assert done.returncode == 2
     assert done.stderr.startswith("error: duration_ms: 50 is not allowed; the checkpoint is at 100 ms already: ")

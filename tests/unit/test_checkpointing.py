@@ -173,6 +173,90 @@ def test_earlier_checkpoints_stay_when_one_fails(run, monkeypatch):
     assert (run.network / "state").read_text() == "at 10"
 
 
+def going_on(run, step, unreadable=(), replaced=(), keep=9):
+    """A run resumed from a checkpoint of three, at 10, 20 and 30."""
+    there = {one.step: one for one in committed(run.path)}
+    manifest = there[step].manifest()
+    simulation = StandIn()
+    simulation.step = simulation.taken = step
+    later = {"unreadable": [there[one] for one in unreadable], "replaced": [there[one] for one in replaced]}
+    writer = checkpointer(
+        run, simulation, keep, segments=manifest["segments"], record_files=manifest["record_files"], start=there[step],
+        **later,
+    )  # fmt: skip
+    return simulation, writer
+
+
+@pytest.fixture
+def three(run):
+    written_at(run, StandIn(), 10, 20, 30, keep=9)
+    run.write_summary({"steps": 30})
+    return run
+
+
+@pytest.mark.parametrize("at", [(20,), (15,), (15, 20, 25), (20, 30, 40)])
+def test_what_is_replaced_stays_until_there_is_a_new_one(at, three):
+    simulation, writer = going_on(three, 10, replaced=[20, 30])
+    for number, step in enumerate(at):
+        simulation.step = step
+        writer.begin()
+        if number == 0:
+            assert three.summary.exists()
+        writer.poll(wait=True)
+    writer.finish()
+    assert steps_of(three) == [10, *at]
+    for checkpoint in committed(three.path):
+        checkpoint.verify()
+        spikes = Records(three.records, checkpoint.manifest()["segments"]).spikes("a")
+        assert spikes[:, 0].tolist() == list(range(checkpoint.step)), "each spike once"
+    assert (three.network / "state").read_text() == f"at {at[-1]}"
+    assert not three.summary.exists()
+    listed = committed(three.path)[-1].manifest()["segments"]
+    assert {path.name for path in three.records.iterdir()} == set(listed), "what only the replaced ones had is gone"
+
+
+def test_what_cannot_be_written_replaces_nothing(three, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device", "/disk/file")
+
+    before = {path: path.read_bytes() for path in three.path.rglob("*") if path.is_file()}
+    for where in ("create_group", "write_shards", "commit"):
+        with monkeypatch.context() as broken:
+            broken.setattr(checkpointing, where, full)
+            simulation, writer = going_on(three, 10, replaced=[20, 30])
+            simulation.step = 20
+            writer.begin()
+            with pytest.raises(StorageError, match="No space left on device; the checkpoint of step 30 is whole"):
+                writer.poll(wait=True)
+    assert {path: path.read_bytes() for path in before} == before
+    for checkpoint in committed(three.path):
+        checkpoint.verify()
+
+
+def test_what_cannot_be_read_is_set_aside_with_its_records(three):
+    newest = committed(three.path)[-1]
+    newest.manifest_path.write_text("{}")
+    simulation, writer = going_on(three, 20, unreadable=[30])
+    simulation.step = 30
+    writer.begin()
+    writer.poll(wait=True)
+    assert steps_of(three) == [10, 20, 30]
+    committed(three.path)[-1].verify()
+    assert (three.checkpoints / "0000000030.unreadable.json").read_text() == "{}"
+    assert (three.checkpoints / "0000000030.unreadable.zarr" / "state").read_text() == "at 30"
+    assert len(list(three.records.iterdir())) == 4, "the segment that it may list stays, beside the new one"
+
+
+def test_a_run_that_comes_no_further_ends_where_it_began(three):
+    _, writer = going_on(three, 10, replaced=[20, 30])
+    writer.begin()
+    writer.poll(wait=True)
+    assert steps_of(three) == [10, 20, 30]
+    writer.finish()
+    assert steps_of(three) == [10]
+    assert (three.network / "state").read_text() == "at 10"
+
+
 def test_what_an_earlier_run_left_half_written_is_cleared_away(run):
     run.checkpoints.mkdir()
     (run.checkpoints / "0000000007.zarr.partial").mkdir()

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import google_crc32c
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcsnn.errors import StorageError
-from hpcsnn.storage.checkpoints import Checkpoint, checksums, commit, committed, files_below
+from hpcsnn.errors import DamageError, StorageError
+from hpcsnn.storage.checkpoints import (
+    Checkpoint,
+    beyond,
+    checksums,
+    commit,
+    committed,
+    end_replacements,
+    files_below,
+    manifests_aside,
+)
 
 CONFIGURATION = {"seed": 1, "dt_ms": 0.1, "populations": {"a": {"size": 3}}}
 NETWORK = {"zarr.json": b"{}", "populations/a/state/V/c/0/0": b"\x00\x01\x02", "projections/p/zarr.json": b"{ }"}
@@ -68,6 +78,8 @@ def test_checkpoints_are_listed_by_step_and_only_with_a_manifest(tmp_path):
     committed_run(tmp_path, 40).manifest_path.unlink()
     (tmp_path / "checkpoints" / "notes.json").write_text("{}")
     (tmp_path / "checkpoints" / "0000000050.json.partial").write_text("{}")
+    (tmp_path / "checkpoints" / "000000000\u00b2\u00b3.json").write_text("{}")  # digits, and no number
+    (tmp_path / "checkpoints" / "0000000060.json").mkdir()
     assert [checkpoint.step for checkpoint in committed(tmp_path)] == [20, 300, 10_000_000_000]
 
 
@@ -77,6 +89,102 @@ def test_a_second_commit_of_a_step_takes_the_place_of_the_first(tmp_path):
     assert set(again.manifest()["files"]) == {"zarr.json", "other"}
     assert not (again.network_path / "populations").exists()
     assert again.verify() == 2 + len(SEGMENTS)
+
+
+class Killed(BaseException):
+    pass
+
+
+def killed_before(monkeypatch, number):
+    """Renames as they are, but for one before which the process ends: nothing after it is done."""
+    rename, calls = Path.rename, []
+
+    def counted(path, target):
+        calls.append(path.name)
+        if len(calls) >= number:
+            raise Killed
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", counted)
+    return calls
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_a_commit_that_is_interrupted_leaves_the_one_before_it(number, tmp_path, monkeypatch):
+    committed_run(tmp_path)
+    killed_before(monkeypatch, number)
+    with pytest.raises(Killed):
+        committed_run(tmp_path, network={"zarr.json": b"new"})
+    monkeypatch.undo()
+    end_replacements(tmp_path)
+    (there,) = committed(tmp_path)
+    assert there.verify() == len(NETWORK) + len(SEGMENTS)
+    assert set(there.manifest()["files"]) == set(NETWORK), "the one that was there"
+    again = committed_run(tmp_path, network={"other": b"new"})
+    assert "other" in again.manifest()["files"]
+
+
+def test_a_replacement_ends_once_the_new_one_is_committed(tmp_path):
+    checkpoint = committed_run(tmp_path)
+    checkpoint.make_way()
+    assert committed(tmp_path) == []
+    (tmp_path / "checkpoints" / "0000000010.replaced.zarr" / "of the old").touch()
+    for path in list((tmp_path / "checkpoints").iterdir()):  # as if another had been committed
+        new = path.with_name(path.name.replace(".replaced", ""))
+        shutil.copytree(path, new) if path.is_dir() else shutil.copy(path, new)
+    end_replacements(tmp_path)
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["0000000010.json", "0000000010.zarr"]
+
+
+def test_a_half_without_a_manifest_makes_way(tmp_path):
+    committed_run(tmp_path).manifest_path.unlink()
+    again = committed_run(tmp_path, network={"other": b"new"})
+    assert again.verify() == 1 + len(SEGMENTS)
+
+
+def test_what_is_set_aside_is_no_checkpoint_and_stays(tmp_path):
+    for data in (b"1", b"2", b"3"):
+        committed_run(tmp_path, network={"file": data}).set_aside()
+    assert committed(tmp_path) == []
+    folder = tmp_path / "checkpoints"
+    names = ["0000000010.unreadable", "0000000010.unreadable-2", "0000000010.unreadable-3"]
+    assert [(folder / f"{name}.zarr/file").read_bytes() for name in names] == [b"1", b"2", b"3"]
+    assert manifests_aside(tmp_path) == sorted(folder / f"{name}.json" for name in names)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_setting_aside_goes_on_where_it_was_interrupted(number, tmp_path, monkeypatch):
+    checkpoint = committed_run(tmp_path)
+    killed_before(monkeypatch, number)
+    with pytest.raises(Killed):
+        checkpoint.set_aside()
+    monkeypatch.undo()
+    assert committed(tmp_path) == [] or committed(tmp_path)[0].step == 10
+    Checkpoint(tmp_path, 10).set_aside()
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [
+        "0000000010.unreadable.json", "0000000010.unreadable.zarr"
+    ]  # fmt: skip
+
+
+def test_what_lies_beyond_a_step_is_known_again(tmp_path):
+    for step in (10, 20, 30):
+        committed_run(tmp_path, step)
+    before = beyond(tmp_path, 10)
+    assert [step for step, _ in before] == [20, 30]
+    assert beyond(tmp_path, 10) == before
+    assert beyond(tmp_path, 30) == []
+    committed_run(tmp_path, 30, network={"other": b"new"})
+    assert beyond(tmp_path, 10) != before
+
+
+def test_a_manifest_under_another_step_is_damaged(tmp_path):
+    """Files and manifest together, so that all checksums fit."""
+    old = committed_run(tmp_path, 10)
+    new = Checkpoint(tmp_path, 20)
+    old.network_path.rename(new.network_path)
+    old.manifest_path.rename(new.manifest_path)
+    with pytest.raises(DamageError, match=r"0000000020\.json: damaged manifest \(is of step 10\)$"):
+        new.verify()
 
 
 def test_a_removed_checkpoint_is_no_moment_half_there(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcsnn.storage.records import Records, segment_name, write_segment
+from hpcsnn.storage.records import SEGMENT, Records, make_segment, segment_name, write_segment
 
 
 def table(rows, width):
@@ -68,6 +68,15 @@ def test_names_are_those_of_any_rank_and_what_is_not_there_is_empty(tmp_path):
     records = Records(tmp_path, [segment_name(0, 10)])
     assert (records.names("spikes"), records.names("events"), records.names("fields")) == (["a"], ["ab"], [])
     assert records.events("cd").shape == (0, 4)
+
+
+def test_a_segment_never_takes_the_place_of_another(tmp_path):
+    made = [make_segment(tmp_path / "records", 0, 10) for _ in range(3)]
+    name = segment_name(0, 10)
+    assert [folder.name for folder in made] == [name, f"{name}.2", f"{name}.3"]
+    assert all(folder.is_dir() and SEGMENT.fullmatch(folder.name) for folder in made)
+    for other in ("notes", ".DS_Store", f"{name}.zarr", "10-20"):
+        assert not SEGMENT.fullmatch(other)
 
 
 @pytest.mark.parametrize("steps", [(0, 10), (99, 1000), (2**31 - 2, 2**31 - 1)])

@@ -1,6 +1,11 @@
-"""From which checkpoint a run goes on, what may have changed since, and what is cleared away beyond it."""
+"""From which checkpoint a run goes on, what may have changed since, and that choosing it removes nothing."""
 
 from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
 
 import pytest
 import yaml
@@ -82,24 +87,111 @@ def test_damaged_ones_are_passed_over_with_a_word_for_each(run):
     assert len(plan.warnings) == 2
     for step, warning in zip((300, 200), plan.warnings, strict=True):
         assert f"{step:010d}.zarr" in warning
-        assert warning.endswith("; going on from step 100 instead")
-    assert [one.step for one in committed(run.path)] == [100], "what lies beyond is of another future"
+        assert "; going on from step 100 instead; once there is a new checkpoint, this one is set aside as " in warning
+        assert warning.endswith(f"{step:010d}.unreadable.*")
+    assert [one.step for one in plan.unreadable] == [200, 300]
+    assert plan.replaced == []
+    assert [one.step for one in committed(run.path)] == list(STEPS), "nothing goes before there is a new one"
+    assert (run.network / "state").read_text() == "no", "nor is another one the newest"
     damage(run, 100)
     with pytest.raises(StorageError, match="no checkpoint of this run is whole: start it again"):
         prepare_resume(run, None, None)
 
 
-def test_what_lies_beyond_the_checkpoint_is_removed(run):
+def contents(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def test_what_lies_beyond_the_checkpoint_is_named_and_stays(run):
     (run.records / segment_name(300, 400)).mkdir()  # written, but never committed
-    (run.records / "notes.txt").write_text("mine")
-    plan = prepare_resume(run, None, 200)
-    assert (plan.checkpoint.step, plan.warnings) == (200, [])
+    before = contents(run.path)
+    plan = prepare_resume(run, None, 100)
+    assert plan.checkpoint.step == 100
+    assert plan.warnings == [
+        "--from 100: checkpoints of later steps (200, 300) stay until there is a new one, which replaces them"
+    ]
+    assert [one.step for one in plan.replaced] == [200, 300]
+    assert plan.unreadable == []
+    assert contents(run.path) == before
+    assert (run.network / "state").read_text() == "at 300"
+
+
+def test_of_what_lies_beyond_only_what_can_be_read_is_replaced(run):
+    for one in committed(run.path)[1:]:
+        one.manifest_path.write_text(one.manifest_path.read_text().replace('"version": 1', f'"version": {one.step}'))
+    damage(run, 200)
+    plan = prepare_resume(run, None, 100)
+    assert ([one.step for one in plan.unreadable], plan.replaced) == ([200, 300], [])
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.EMFILE, errno.ENOMEM, errno.ESTALE])
+@pytest.mark.parametrize("name", ["0000000300.json", "state", "spikes", "checkpoints"])
+def test_an_error_of_the_system_is_no_damage(name, number, run, monkeypatch):
+    before = contents(run.path)
+    read, listed = Path.read_bytes, Path.iterdir
+
+    def refused(call):
+        def tried(path):
+            if path.name == name:
+                raise OSError(number, os.strerror(number), str(path))
+            return call(path)
+
+        return tried
+
+    monkeypatch.setattr(Path, "read_bytes", refused(read))
+    monkeypatch.setattr(Path, "iterdir", refused(listed))
+    for from_step in (None, 300):
+        with pytest.raises(StorageError) as error:
+            prepare_resume(run, None, from_step)
+        assert f"{name}: the system cannot read it now ({os.strerror(number)}), which says nothing of what" in str(
+            error.value
+        )
+    monkeypatch.undo()
+    assert contents(run.path) == before
+
+
+@pytest.mark.parametrize("link", [None, "checkpoints/0000000200.zarr", "/elsewhere/checkpoints/0000000300.zarr"])
+def test_the_network_names_the_newest_again(link, run):
+    run.network.unlink()
+    if link is not None:
+        run.network.symlink_to(link)
+    plan = prepare_resume(run, None, None)
+    assert plan.warnings == [f"{run.network}: names the newest checkpoint again, checkpoints/0000000300.zarr"]
+    assert (run.network / "state").read_text() == "at 300"
+    assert prepare_resume(run, None, None).warnings == []
+
+
+def test_a_copy_that_followed_links_is_mended_at_the_start(run):
+    for end in ("", "-2"):
+        run.network.unlink()
+        run.network.mkdir()
+        (run.network / "state").write_text("copied")
+        (warning,) = prepare_resume(run, None, None).warnings
+        assert (
+            "; it was a folder, as copies that follow links make it, which is set aside as network.copied.zarr: "
+            in (warning)
+        )
+        assert (run.path / f"network.copied.zarr{end}" / "state").read_text() == "copied"
+        assert (run.network / "state").read_text() == "at 300"
+
+
+def test_a_run_at_its_end_has_nothing_to_do(run):
+    summary = {"completed": True, "steps": 300, "digest": "x"}
+    run.write_summary(summary)
+    assert prepare_resume(run, 30.0, None).summary == summary
+    assert prepare_resume(run, None, None).summary is None, "its end is later"
+    assert prepare_resume(run, 20.0, 200).summary is None, "there are later ones, which are not wanted"
+    for other in ({**summary, "steps": 200}, {**summary, "completed": False}, [], {}):
+        run.summary.write_text(json.dumps(other))
+        assert prepare_resume(run, 30.0, None).summary is None
+    run.summary.write_text("{")
+    assert prepare_resume(run, 30.0, None).summary is None
+
+
+def test_a_replacement_that_was_not_finished_is_undone_first(run):
+    committed(run.path)[-1].make_way()
     assert [one.step for one in committed(run.path)] == [100, 200]
-    assert {path.name for path in run.records.iterdir()} == {
-        segment_name(0, 100), segment_name(100, 200), "notes.txt"
-    }  # fmt: skip
-    plan.checkpoint.verify()
-    assert (run.network / "state").read_text() == "at 200", "what the run's network is until the next checkpoint"
+    assert prepare_resume(run, None, None).checkpoint.step == 300
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -69,9 +70,49 @@ def test_a_run_is_kept_unless_told_otherwise(used):
         used.clear(overwrite=False)
     assert entries(used.path) == before
     used.clear(overwrite=True)
-    assert entries(used.path) == ["job", "notes.txt", "plots"]
+    assert entries(used.path) == ["config.yaml", "job", "models", "notes.txt", "plots"], "until there is a new config"
     assert (used.path / "plots" / "one.png").read_text() == "mine"
     assert (used.path / "job" / "inside").exists(), "the job is the one that carries this run out"
+
+
+def test_what_a_killed_start_leaves_is_free(directory):
+    directory.path.mkdir()
+    directory.models.mkdir()
+    for name in (".lock", ".config.yaml.part", "models/my@0123abcd.py", "models/.my@0123abcd.py.part"):
+        (directory.path / name).write_text("")
+    directory.check_free(overwrite=False)
+    (directory.models / "mine.py").write_text("")
+    with pytest.raises(StorageError, match="is not empty and not a run of hpcsnn"):
+        directory.check_free(overwrite=True)
+
+
+def test_models_of_the_run_before_go_when_its_configuration_is_replaced(used):
+    for name in ("my@0123abcd.py", "mine.py"):
+        (used.models / name).write_text("")
+    used.clear(overwrite=True)
+    assert (used.models / "my@0123abcd.py").exists(), "config.yaml names it still"
+    used.write_configuration(load_configuration("topomap"))
+    assert entries(used.models) == ["inside", "mine.py"]
+
+
+def test_what_cannot_be_removed_is_told(used, monkeypatch):
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied", str(used.records / "inside"))
+
+    monkeypatch.setattr(shutil, "rmtree", refused)
+    with pytest.raises(StorageError, match=r"records/inside: cannot be removed: Permission denied$"):
+        used.clear(overwrite=True)
+
+
+def test_links_in_place_of_folders_go_alone(used, tmp_path):
+    thesis = tmp_path / "thesis"
+    thesis.mkdir()
+    (thesis / "chapter").write_text("years of work")
+    shutil.rmtree(used.records)
+    used.records.symlink_to(thesis)
+    used.clear(overwrite=True)
+    assert not used.records.is_symlink()
+    assert entries(thesis) == ["chapter"]
 
 
 def test_a_second_writer_is_kept_out_until_the_first_has_gone(directory):

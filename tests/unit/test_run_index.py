@@ -65,6 +65,14 @@ def test_a_run_stands_as_its_job_says_or_else_its_files(status, summary, state, 
     assert look_up(tmp_path / "run") == entry
 
 
+def test_a_summary_of_another_step_than_the_run_is_at_ends_nothing(tmp_path):
+    summary = {"completed": True, "steps": 30}
+    for step, state in ((30, "completed"), (20, "unfinished"), (40, "unfinished")):
+        run = a_run(tmp_path / str(step), summary=summary, progress={"step": step}, steps=(30,))
+        assert read_run(run).state == state
+    assert read_run(a_run(tmp_path / "without", summary=summary)).state == "completed"
+
+
 def test_checkpoints_progress_and_summary_are_those_of_the_files(tmp_path):
     run = a_run(tmp_path / "run", summary={"digest": "x"}, progress={"step": 5}, steps=(10, 200, 30))
     entry = read_run(run)

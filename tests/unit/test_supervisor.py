@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pickle
 import signal
@@ -9,9 +10,11 @@ import time
 
 import pytest
 
+from hpcsnn.errors import StorageError
 from hpcsnn.jobs import supervisor
 from hpcsnn.jobs.job_files import JobFiles, JobPlan, State, Status
 from hpcsnn.jobs.supervisor import JobFailedError, Supervisor
+from hpcsnn.storage.checkpoints import beyond
 
 PLAN = JobPlan("local", 2, 1, "mpiexec", "pmi2", "gpu", 60.0, 2, "logs", 0.0)
 
@@ -34,11 +37,12 @@ class Clock:
 class Ranks:
     """Starts of the ranks, one after the other: each runs for so many looks, does something, and ends with a code."""
 
-    def __init__(self, *starts):
+    def __init__(self, *starts, plan=PLAN):
+        self.plan = plan
         self.starts, self.arguments, self.asked, self.killed = list(starts), [], 0, 0
 
     def __call__(self, plan, arguments):
-        assert plan == PLAN
+        assert plan == self.plan
         self.arguments.append(arguments)
         (self.looks, self.does, self.code, self.error), *self.starts = self.starts
         return self
@@ -77,8 +81,8 @@ def run(tmp_path, monkeypatch):
         signal.signal(number, handler)
 
 
-def carried_out(run, monkeypatch, *starts):
-    ranks = Ranks(*starts)
+def carried_out(run, monkeypatch, *starts, plan=PLAN):
+    ranks = Ranks(*starts, plan=plan)
     monkeypatch.setattr(supervisor, "RankProcesses", ranks)
     job = Supervisor(run.run)
     return job, ranks
@@ -102,6 +106,39 @@ def test_a_run_that_completes_is_over(run, monkeypatch):
     status = run.status()
     assert (status.state, status.restarts, status.requeues) == (State.COMPLETED, 0, 0)
     assert ranks.arguments == [["run", str(run.configuration), "--out", str(run.run), "--overwrite", "--device", "gpu"]]
+
+
+def test_what_cannot_be_listed_is_not_overwritten(run, monkeypatch):
+    there, looks = supervisor.committed, []
+
+    def listed(path):
+        looks.append(path)
+        if len(looks) == 1:
+            raise StorageError("checkpoints: the system cannot read it now")
+        return there(path)
+
+    checkpoints(run)()
+    monkeypatch.setattr(supervisor, "committed", listed)
+    job, ranks = carried_out(run, monkeypatch, (3, completes(run), 0, ""))
+    assert job() == "completed"
+    assert ranks.arguments == [["resume", str(run.run), "--device", "gpu"]]
+    assert run.status().restarts == 1
+
+
+def test_a_job_goes_on_from_a_step_until_there_is_a_checkpoint_of_its_own(run, monkeypatch):
+    checkpoints(run)()
+    plan = dataclasses.replace(PLAN, from_step=5, replaces=beyond(run.run, 5))
+    run.write_plan(plan)
+
+    def replaces():
+        (run.run / "checkpoints" / "0000000010.json").write_text("{ }")
+
+    job, ranks = carried_out(
+        run, monkeypatch, (3, None, 137, ""), (3, replaces, 137, ""), (3, completes(run), 0, ""), plan=plan
+    )
+    assert job() == "completed"
+    resume, options = ["resume", str(run.run)], ["--device", "gpu"]
+    assert ranks.arguments == [*2 * [[*resume, "--from", "5", *options]], [*resume, *options]]
 
 
 def test_a_lost_rank_is_made_good_from_the_last_checkpoint(run, monkeypatch):
