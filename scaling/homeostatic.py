@@ -58,7 +58,6 @@ def _two_kinds(name: str, has_axon: str, inhibitory_dendrites: float) -> Configu
             "inhibitory_dendrites": Parameter(1.0, "", "how much faster their dendritic elements grow"),
         },
         derived={
-            **Homeostatic.derived,
             "growth_step": Homeostatic.derived["growth_step_axon"],
             **{f"{kind}_middle": Derived(middle.format(kind=kind)) for kind in ("excitatory", "inhibitory")},
             **{f"{kind}_width": Derived(width.format(kind=kind)) for kind in ("excitatory", "inhibitory")},

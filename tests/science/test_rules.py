@@ -98,7 +98,7 @@ def test_last_to_fire_takes_those_that_just_fired_in_proportion_to_their_rates()
     spiked = generator.random((n_steps, 256)) < rate
     steps, neurons = np.nonzero(spiked)
     source = models.SpikeArray(neurons=neurons.tolist(), times_ms=steps.astype(float).tolist())
-    rule = rewiring.LastToFire(p_max=1.0, sigma=1e3, recent_ms=float(recent), max_in_degree=10**6, attempts=2)
+    rule = rewiring.LastToFire(p_max=1.0, sigma=800.0, recent_ms=float(recent), max_in_degree=10**6, attempts=2)
     # A first wiring without bounds makes spikes of the whole network candidates, and so does the rule's reach.
     simulation = rewired(rule, source=source, p=1e-9)
     simulation.run(n_steps)
