@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hpcsnn.analysis.topography import torus_displacement
 from hpcsnn.engine.simulation import Simulation
+from hpcsnn.errors import StorageError
 from hpcsnn.network import Grid
 
 # Maps show at most this far in each direction.
@@ -63,11 +64,18 @@ def displacement_map(simulation: Simulation, name: str) -> DisplacementMap | Non
 
 
 def write_displacement(path: Path, projection: str, when: str, displacement: DisplacementMap) -> None:
-    """Put a displacement map (``start`` or ``end``) into the group ``displacement.zarr`` at `path`; one rank calls."""
-    group = zarr.open_group(path, mode="a", zarr_format=3).require_group(f"{projection}/{when}")
-    group.attrs.update({"dx": displacement.dx.tolist(), "dy": displacement.dy.tolist()})
-    group.create_array("count", data=displacement.count, overwrite=True)
-    group.create_array("weight_sum", data=displacement.weight_sum, overwrite=True)
+    """Put a displacement map (``start`` or ``end``) into the group ``displacement.zarr`` at `path`; one rank calls.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    try:
+        group = zarr.open_group(path, mode="a", zarr_format=3).require_group(f"{projection}/{when}")
+        group.attrs.update({"dx": displacement.dx.tolist(), "dy": displacement.dy.tolist()})
+        group.create_array("count", data=displacement.count, overwrite=True)
+        group.create_array("weight_sum", data=displacement.weight_sum, overwrite=True)
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 def read_displacement(path: Path, projection: str, when: str) -> DisplacementMap | None:
