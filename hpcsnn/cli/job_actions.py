@@ -19,7 +19,7 @@ from hpcsnn.jobs.job_files import JobFiles, JobPlan, State
 from hpcsnn.jobs.run_index import RunEntry, look_up, read_run, without_forgotten
 from hpcsnn.jobs.sweeps import Sweep, parse_vary
 from hpcsnn.planning.request import Request, make_request
-from hpcsnn.planning.site_profiles import SiteProfile, load_profile
+from hpcsnn.planning.site_profiles import SiteProfile, load_profile, with_flags
 from hpcsnn.runs.resuming import prepare_resume
 from hpcsnn.storage.checkpoints import beyond
 from hpcsnn.storage.run_directory import RunDirectory
@@ -130,8 +130,7 @@ def _largest(configurations: list[Configuration]) -> Configuration:
 def _launch_setting(configuration: Configuration, asked: Asked) -> tuple[Cluster, SiteProfile, Request]:
     """Cluster, profile and request that flags and profile come to."""
     profile = load_profile(asked.profile)
-    given = {"partition": asked.partition, "account": asked.account}
-    profile = profile.model_copy(update={key: value for key, value in given.items() if value is not None})
+    profile = with_flags(profile, partition=asked.partition, account=asked.account)
     request = make_request(
         configuration,
         profile,

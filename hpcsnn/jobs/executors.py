@@ -25,7 +25,7 @@ from hpcsnn.jobs.local_controller import LocalExecutor
 from hpcsnn.jobs.rank_processes import choose_launch
 from hpcsnn.jobs.supervisor import JobFailedError, Supervisor
 from hpcsnn.planning.request import Request
-from hpcsnn.planning.site_profiles import SiteProfile
+from hpcsnn.planning.site_profiles import ONE_LINE, SiteProfile
 
 Cluster = Literal["slurm", "local", "debug"]
 CLUSTERS: tuple[Cluster, ...] = ("slurm", "local", "debug")
@@ -56,7 +56,13 @@ def prepare(run: Path, configuration: Configuration, plan: JobPlan) -> None:
 
 
 def make_plan(cluster: Cluster, request: Request, profile: SiteProfile, logs: Path, **how: Any) -> JobPlan:
-    """The plan that a request and a profile come to; `how` holds the rest of `JobPlan`'s fields."""
+    """The plan that a request and a profile come to; `how` holds the rest of `JobPlan`'s fields.
+
+    Raises:
+        ConfigurationError: ranks that cannot be started so, or a folder that no batch script can name.
+    """
+    if cluster == "slurm":
+        _check_line("--out", logs)
     return JobPlan(
         cluster=cluster,
         ranks=request.ranks,
@@ -154,11 +160,12 @@ def _executor(cluster: Cluster, request: Request, profile: SiteProfile, logs: Pa
             timeout_min=request.time_min, signal_delay_s=request.grace_s, setup=_setup(profile) or None
         )
         return local
+    _check_line("--out", logs)
     executor = submitit.SlurmExecutor(folder=logs, max_num_timeout=_REQUEUES)
     names = ("partition", "account", "qos", "constraint")
     options: dict[str, Any] = {name: getattr(profile, name) for name in names} | {"setup": _setup(profile) or None}
     executor.update_parameters(
-        job_name=how.get("name", "hpcsnn"),
+        job_name=_label(how.get("name", "hpcsnn")),
         time=math.ceil(request.time_min),
         nodes=request.nodes,
         ntasks_per_node=request.ranks_per_node,
@@ -173,6 +180,17 @@ def _executor(cluster: Cluster, request: Request, profile: SiteProfile, logs: Pa
         **{key: value for key, value in options.items() if value is not None},
     )
     return executor
+
+
+def _check_line(where: str, path: Path) -> None:
+    """Refuse a path that would end its line of the script: what follows would be a command."""
+    if not str(path).isprintable():
+        raise ConfigurationError(f"{where}: {str(path)!r} is not allowed; {ONE_LINE}")
+
+
+def _label(name: str) -> str:
+    """A job's name: it names nothing but the job, so what no line can hold may go."""
+    return "".join(sign if sign.isprintable() else "_" for sign in name)
 
 
 def _setup(profile: SiteProfile) -> list[str]:
