@@ -61,6 +61,7 @@ def analyse(run: Path, console: Console, scheduler: str | None = None) -> Evolut
     """
     directory = RunDirectory(run)
     directory.check_run()
+    directory.check_own()
     there = committed(run)
     if not there:
         raise StorageError(f"{run}: no checkpoint to analyse; run it again with --checkpoint-every")

@@ -32,7 +32,7 @@ def submit_run(configuration: Configuration, out: Path | None, name: str, asked:
     """Submit one new run."""
     cluster, profile, request = _launch_setting(configuration, asked)
     run = out or _free_folder((profile.scratch or Path("runs")) / name)
-    logs = (run / "job" / "logs").resolve()
+    logs = run.resolve() / "job" / "logs"
     if dry_run:
         typer.echo(f"{run}: {request.ranks} ranks on {request.nodes} nodes, {request.memory_gb} GB per node")
         typer.echo(sbatch_script(request, profile, logs, name) if cluster == "slurm" else f"cluster: {cluster}")
@@ -71,7 +71,7 @@ def resume_run(run: Path, until_ms: float | None, from_step: int | None, asked: 
             replaces = beyond(run, from_step)
     if directory.configuration.is_file():
         directory.write_configuration(configuration)
-    logs = (run / "job" / "logs").resolve()
+    logs = run.resolve() / "job" / "logs"
     plan = replace(_plan(asked, cluster, profile, request, logs), from_step=from_step, replaces=replaces)
     prepare(run, configuration, plan)
     (job,) = submit(cluster, [run], request, profile, logs, name=run.name)
@@ -91,7 +91,7 @@ def submit_sweep(
     typer.echo(f"{folder}: {len(configurations)} runs, {len(configurations) - len(missing)} finished or under way")
     if not missing:
         return
-    logs = (folder / "job" / "logs").resolve()
+    logs = folder.resolve() / "job" / "logs"
 
     def prepared(run: Path) -> Path:
         prepare(run, configurations[run], _plan(asked, cluster, profile, request, logs))

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hpcsnn.atomic_files import replace_file
+from hpcsnn.atomic_files import refuse_link, replace_file
 from hpcsnn.configuration.messages import explained
 from hpcsnn.configuration.places import Places
 from hpcsnn.configuration.schema import Configuration
@@ -54,8 +54,10 @@ def write_configuration(path: Path, configuration: Configuration) -> None:
     """Write a configuration with all defaults, and beside it the users' files that it names; whole or not at all.
 
     Raises:
+        StorageError: the folder of these files is a link.
         OSError: it cannot be written.
     """
+    refuse_link(path.parent / FOLDER)
     for file in configuration.user_files():
         (path.parent / FOLDER).mkdir(exist_ok=True)
         replace_file(path.parent / FOLDER / file.name, file.text)

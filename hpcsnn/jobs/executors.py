@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import submitit
 
+from hpcsnn.atomic_files import refuse_link
 from hpcsnn.configuration.files import write_configuration
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import ConfigurationError, SimulationError
@@ -48,6 +49,7 @@ def check_cluster(cluster: str | None) -> Cluster:
 def prepare(run: Path, configuration: Configuration, plan: JobPlan) -> None:
     """Write what a job's supervisor will read: the configuration and the plan."""
     files = JobFiles(run)
+    refuse_link(files.folder)
     files.folder.mkdir(parents=True, exist_ok=True)
     files.cancel_file.unlink(missing_ok=True)
     write_configuration(files.configuration, configuration)
@@ -60,7 +62,10 @@ def make_plan(cluster: Cluster, request: Request, profile: SiteProfile, logs: Pa
 
     Raises:
         ConfigurationError: ranks that cannot be started so, or a folder that no batch script can name.
+        StorageError: the folder of logs, or the one it is in, is a link.
     """
+    for folder in (logs.parent, logs):
+        refuse_link(folder)
     if cluster == "slurm":
         _check_line("--out", logs)
     return JobPlan(
