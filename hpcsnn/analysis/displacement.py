@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hpcsnn.analysis.topography import torus_displacement
 from hpcsnn.engine.simulation import Simulation
+from hpcsnn.errors import StorageError
 from hpcsnn.network import Grid
 
 # Maps show at most this far in each direction.
@@ -71,10 +72,20 @@ def write_displacement(path: Path, projection: str, when: str, displacement: Dis
 
 
 def read_displacement(path: Path, projection: str, when: str) -> DisplacementMap | None:
-    """The map that `write_displacement` put there; None if there is none."""
-    if not (path / projection / when).is_dir():
+    """The map that `write_displacement` put there; None if there is none.
+
+    Raises:
+        StorageError: it is damaged.
+    """
+    folder = path / projection / when
+    if not folder.is_dir():
         return None
-    group = zarr.open_group(path / projection / when, mode="r", zarr_format=3)
-    attributes: Any = group.attrs
-    axes = (np.asarray(attributes["dx"], dtype=np.int64), np.asarray(attributes["dy"], dtype=np.int64))
-    return DisplacementMap(*axes, *(np.asarray(group[name][...]) for name in ("count", "weight_sum")))  # type: ignore[index]
+    try:
+        group: Any = zarr.open_group(folder, mode="r", zarr_format=3)
+        dx, dy = (np.asarray(group.attrs[name], dtype=np.int64) for name in ("dx", "dy"))
+        arrays = [group[name] for name in ("count", "weight_sum")]
+        if any(array.shape != (len(dy), len(dx)) for array in arrays):  # before it is allocated
+            raise ValueError(f"arrays of {[array.shape for array in arrays]} over {len(dy)} x {len(dx)} displacements")
+        return DisplacementMap(dx, dy, *(np.asarray(array[...]) for array in arrays))
+    except Exception as error:  # whatever Zarr makes of metadata that are none
+        raise StorageError(f"{folder}: cannot be read: {error}") from error

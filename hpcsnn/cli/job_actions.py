@@ -7,9 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import typer
-
-from hpcsnn.cli.common import Asked
+from hpcsnn.cli.common import Asked, say
 from hpcsnn.configuration.files import load_configuration
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.configuration.times import parse_time_ms
@@ -34,8 +32,8 @@ def submit_run(configuration: Configuration, out: Path | None, name: str, asked:
     run = out or _free_folder((profile.scratch or Path("runs")) / name)
     logs = run.resolve() / "job" / "logs"
     if dry_run:
-        typer.echo(f"{run}: {request.ranks} ranks on {request.nodes} nodes, {request.memory_gb} GB per node")
-        typer.echo(sbatch_script(request, profile, logs, name) if cluster == "slurm" else f"cluster: {cluster}")
+        say(f"{run}: {request.ranks} ranks on {request.nodes} nodes, {request.memory_gb} GB per node")
+        say(sbatch_script(request, profile, logs, name) if cluster == "slurm" else f"cluster: {cluster}")
         return
     RunDirectory(run).check_free(overwrite=False)
     if JobFiles(run).plan_file.exists():
@@ -44,7 +42,7 @@ def submit_run(configuration: Configuration, out: Path | None, name: str, asked:
         )
     prepare(run, configuration, _plan(asked, cluster, profile, request, logs))
     (job,) = submit(cluster, [run], request, profile, logs, name=name)
-    typer.echo(f"{job}  {run}")
+    say(f"{job}  {run}")
 
 
 def _free_folder(wanted: Path) -> Path:
@@ -75,7 +73,7 @@ def resume_run(run: Path, until_ms: float | None, from_step: int | None, asked: 
     plan = replace(_plan(asked, cluster, profile, request, logs), from_step=from_step, replaces=replaces)
     prepare(run, configuration, plan)
     (job,) = submit(cluster, [run], request, profile, logs, name=run.name)
-    typer.echo(f"{job}  {run}")
+    say(f"{job}  {run}")
 
 
 def submit_sweep(
@@ -88,7 +86,7 @@ def submit_sweep(
     missing = [entry.path for entry in entries if _missing(entry)]
     cluster, profile, request = _launch_setting(_largest(list(configurations.values())), asked)
     sweep.write()
-    typer.echo(f"{folder}: {len(configurations)} runs, {len(configurations) - len(missing)} finished or under way")
+    say(f"{folder}: {len(configurations)} runs, {len(configurations) - len(missing)} finished or under way")
     if not missing:
         return
     logs = folder.resolve() / "job" / "logs"
@@ -101,13 +99,13 @@ def submit_sweep(
         for run in missing:
             prepared(run)
         ids = submit(cluster, missing, request, profile, logs, name=folder.name, max_parallel=max_parallel)
-        typer.echo(f"{ids[0].partition('_')[0]}  {len(missing)} runs as one array; hpcsnn jobs {folder}")
+        say(f"{ids[0].partition('_')[0]}  {len(missing)} runs as one array; hpcsnn jobs {folder}")
         return
     for started, run in enumerate(missing):
         while started - sum(_over(one) for one in missing[:started]) >= (max_parallel or 1):
             time.sleep(_LOOK_EVERY_S)
         (job,) = submit(cluster, [prepared(run)], request, profile, logs)
-        typer.echo(f"{job}  {run}")
+        say(f"{job}  {run}")
 
 
 def _missing(entry: RunEntry) -> bool:
@@ -160,7 +158,7 @@ def print_logs(run: Path, errors: bool, follow: bool) -> None:
         if path.is_file():
             with path.open(errors="replace") as stream:
                 stream.seek(place)
-                typer.echo(stream.read(), nl=False)
+                say(stream.read(), nl=False)
                 place = stream.tell()
         if not follow or _over(run):
             return

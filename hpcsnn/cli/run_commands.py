@@ -9,6 +9,7 @@ import typer
 from hpcsnn.cli.common import Asked, ConfigPath, DeviceChoice, Overrides, RunPath, launches, reported, world
 from hpcsnn.configuration.times import parse_time_ms
 from hpcsnn.shipped_files import shipped_configurations
+from hpcsnn.terminal import terminal
 
 commands = typer.Typer()
 
@@ -40,8 +41,6 @@ def run(
     """
     ranks = world()
     with reported(ranks):
-        from rich.console import Console
-
         from hpcsnn.cli.run_tables import print_summary
         from hpcsnn.configuration.files import load_configuration
         from hpcsnn.runs.experiment import Setting, run_experiment
@@ -52,7 +51,7 @@ def run(
             overrides = [*overrides, f"checkpoint_keep={keep}"]
         configuration = load_configuration(config, overrides)
         folder = out or Path("runs") / Path(config).stem
-        setting = Setting(ranks, device, Console(quiet=ranks.rank != 0), figures)
+        setting = Setting(ranks, device, terminal(quiet=ranks.rank != 0), figures)
         summary = run_experiment(configuration, folder, setting, overwrite)
         if ranks.rank == 0:
             print_summary(folder, summary)
@@ -88,13 +87,11 @@ def resume(
             return
     ranks = world()
     with reported(ranks):
-        from rich.console import Console
-
         from hpcsnn.cli.run_tables import print_summary
         from hpcsnn.runs.experiment import Setting, resume_experiment
 
         until_ms = None if until is None else parse_time_ms("--until", until)
-        setting = Setting(ranks, asked.device, Console(quiet=ranks.rank != 0), figures)
+        setting = Setting(ranks, asked.device, terminal(quiet=ranks.rank != 0), figures)
         summary = resume_experiment(run, setting, until_ms, from_step)
         if ranks.rank == 0 and not summary.get("nothing_to_do"):
             print_summary(run, summary)
@@ -120,7 +117,6 @@ def check(
 def configs() -> None:
     """List the configurations that ship with hpcsnn."""
     with reported():
-        from rich.console import Console
         from rich.table import Table
 
         from hpcsnn.configuration.files import load_configuration
@@ -128,4 +124,4 @@ def configs() -> None:
         table = Table(box=None, show_header=False)
         for name in shipped_configurations():
             table.add_row(name, load_configuration(name).description)
-        Console().print(table)
+        terminal().print(table)
