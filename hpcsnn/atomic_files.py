@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -73,6 +74,20 @@ def open_own(path: Path) -> IO[Any]:
         OSError: it cannot be opened for writing, or is a link.
     """
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+")
+
+
+def read_own(path: Path) -> bytes:
+    """What a file holds that nobody but this user can have written.
+
+    Raises:
+        OSError: it cannot be read or is a link; PermissionError where it is somebody else's, or others can write to it.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:
+        there = os.fstat(stream.fileno())
+        others_write = there.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        if not stat.S_ISREG(there.st_mode) or there.st_uid != os.geteuid() or others_write:
+            raise PermissionError(f"{path} is not this user's alone")
+        return stream.read()
 
 
 def refuse_link(path: Path, below: bool = False) -> None:

@@ -37,6 +37,10 @@ Overrides = Annotated[
         help="Override a value of the configuration: scale=4, projections.ff.delay_ms=1. Repeat.",
     ),
 ]
+TrustChoice = Annotated[
+    bool,
+    typer.Option("--trust", help="Execute the Python files that a run directory of somebody else's names."),
+]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 
 _DEVICES = "|".join(CHOICES)

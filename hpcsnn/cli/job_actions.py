@@ -51,7 +51,7 @@ def _free_folder(wanted: Path) -> Path:
     return next(path for path in names if not path.exists())
 
 
-def resume_run(run: Path, until_ms: float | None, from_step: int | None, asked: Asked) -> None:
+def resume_run(run: Path, until_ms: float | None, from_step: int | None, asked: Asked, trust: bool = False) -> None:
     """Submit a job that goes on with a run, from its newest good checkpoint or from that of a step."""
     directory, files = RunDirectory(run), JobFiles(run)
     entry = look_up(run)
@@ -60,12 +60,14 @@ def resume_run(run: Path, until_ms: float | None, from_step: int | None, asked: 
     there = directory.configuration if directory.configuration.is_file() else files.configuration
     if not there.is_file():
         directory.check_run()
-    configuration = load_configuration(there, [] if until_ms is None else [f"duration_ms={until_ms!r}"])
+    configuration = load_configuration(
+        there, [] if until_ms is None else [f"duration_ms={until_ms!r}"], trust=trust, of_run=True
+    )
     cluster, profile, request = _launch_setting(configuration, asked)
     replaces: list[list[int]] = []
     if from_step is not None:
         with directory.lock():  # to see whether it can be done; the job does it
-            prepare_resume(directory, until_ms, from_step)
+            prepare_resume(directory, until_ms, from_step, trust)
             replaces = beyond(run, from_step)
     if directory.configuration.is_file():
         directory.write_configuration(configuration)
@@ -77,11 +79,17 @@ def resume_run(run: Path, until_ms: float | None, from_step: int | None, asked: 
 
 
 def submit_sweep(
-    config: str, overrides: list[str], vary: list[str], folder: Path, max_parallel: int | None, asked: Asked
+    config: str,
+    overrides: list[str],
+    vary: list[str],
+    folder: Path,
+    max_parallel: int | None,
+    asked: Asked,
+    trust: bool = False,
 ) -> None:
     """Submit every member that is neither finished nor under way."""
     sweep = Sweep(folder, config, overrides, dict(parse_vary(text) for text in vary))
-    configurations = {run: sweep.configuration(settings) for run, settings in sweep.members()}
+    configurations = {run: sweep.configuration(settings, trust) for run, settings in sweep.members()}
     entries = without_forgotten([read_run(run) for run in configurations])
     missing = [entry.path for entry in entries if _missing(entry)]
     cluster, profile, request = _launch_setting(_largest(list(configurations.values())), asked)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hpcsnn.cli.common import FAILED, Asked, RunPath, launches, reported, say
+from hpcsnn.cli.common import FAILED, Asked, RunPath, TrustChoice, launches, reported, say
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.shipped_files import shipped_configurations
 from hpcsnn.terminal import terminal
@@ -36,15 +36,18 @@ def submit(
     overrides: Overrides = [],  # noqa: B006 (typer wants a list)
     out: Annotated[Path | None, typer.Option(help="Run directory. Default: runs/ and a free name.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the job and submit nothing.")] = False,
+    trust: TrustChoice = False,
 ) -> None:
     """Submit a run as a job, which is requeued and restarted until it is done; prints job and run directory."""
     with reported():
         from hpcsnn.cli.job_actions import submit_run
         from hpcsnn.configuration.files import load_configuration
 
-        configuration = load_configuration(config, overrides)
+        configuration = load_configuration(config, overrides, trust=trust)
         if configuration.checkpoint_every is None:
-            configuration = load_configuration(config, [*overrides, f"checkpoint_every={_CHECKPOINT_EVERY}"])
+            configuration = load_configuration(
+                config, [*overrides, f"checkpoint_every={_CHECKPOINT_EVERY}"], trust=trust
+            )
         submit_run(configuration, out, Path(config).stem, asked, dry_run)
 
 
@@ -68,6 +71,7 @@ def sweep(
         Path | None, typer.Option(metavar="FOLDER", help="Show the results of a sweep; submit nothing.")
     ] = None,
     max_parallel: Annotated[int | None, typer.Option(min=1, help="Runs at a time. Default: 256; locally 1.")] = None,
+    trust: TrustChoice = False,
 ) -> None:
     """Submit a run for each combination of values, as one job array, but for those finished or under way."""
     with reported():
@@ -83,7 +87,7 @@ def sweep(
         from hpcsnn.cli.job_actions import submit_sweep
 
         folder = out or Path("runs") / f"{Path(config).stem}-sweep"
-        submit_sweep(config, overrides, vary, folder, max_parallel, asked)
+        submit_sweep(config, overrides, vary, folder, max_parallel, asked, trust)
 
 
 @commands.command()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hpcsnn.cli.common import FAILED, RunPath, reported, say
+from hpcsnn.cli.common import FAILED, RunPath, TrustChoice, reported, say
 from hpcsnn.errors import StorageError
 from hpcsnn.terminal import terminal
 
@@ -115,6 +115,7 @@ def analyze(
             help="Dask scheduler whose workers see the run directory. Default: the threads of this process.",
         ),
     ] = None,
+    trust: TrustChoice = False,
 ) -> None:
     """Analyse every checkpoint and rewiring event of a run; leaves report.html, analysis.zarr and figures.
 
@@ -124,4 +125,4 @@ def analyze(
     with reported():
         from hpcsnn.analysis.report import write_report
 
-        say(str(write_report(run, terminal(), scheduler)))
+        say(str(write_report(run, terminal(), scheduler, trust)))

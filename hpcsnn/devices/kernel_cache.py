@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from hpcsnn.atomic_files import read_own
 from hpcsnn.errors import DeviceError
 
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -92,7 +93,7 @@ def _own(folder: Path) -> Path:
 def _whole(made: Path) -> bool:
     """Whether a kernel is there, this user's alone, and as its checksum says."""
     try:
-        return _checksum(made) == _read(_beside(made)).decode("ascii", "replace")
+        return _checksum(made) == read_own(_beside(made)).decode("ascii", "replace")
     except OSError:
         return False
 
@@ -121,20 +122,7 @@ def _beside(made: Path) -> Path:
 
 def _checksum(path: Path, name: str | None = None) -> str:
     """Of the file's name too, so that no other kernel passes for it."""
-    return hashlib.sha256((name or path.name).encode() + b"\0" + _read(path)).hexdigest()
-
-
-def _read(path: Path) -> bytes:
-    """A file that nobody but this user can have written.
-
-    Raises:
-        OSError: it is a link, somebody else's, or others can write to it.
-    """
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:
-        there = os.fstat(stream.fileno())
-        if not stat.S_ISREG(there.st_mode) or there.st_uid != os.geteuid() or there.st_mode & _OTHERS_WRITE:
-            raise PermissionError(f"{path} is not this user's alone")
-        return stream.read()
+    return hashlib.sha256((name or path.name).encode() + b"\0" + read_own(path)).hexdigest()
 
 
 def _sync(path: Path) -> None:

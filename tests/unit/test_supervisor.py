@@ -105,7 +105,8 @@ def test_a_run_that_completes_is_over(run, monkeypatch):
     assert job() == "completed"
     status = run.status()
     assert (status.state, status.restarts, status.requeues) == (State.COMPLETED, 0, 0)
-    assert ranks.arguments == [["run", str(run.configuration), "--out", str(run.run), "--overwrite", "--device", "gpu"]]
+    options = ["--device", "gpu", "--trust"]
+    assert ranks.arguments == [["run", str(run.configuration), "--out", str(run.run), "--overwrite", *options]]
 
 
 def test_what_cannot_be_listed_is_not_overwritten(run, monkeypatch):
@@ -148,7 +149,7 @@ def test_a_lost_rank_is_made_good_from_the_last_checkpoint(run, monkeypatch):
     assert job() == "completed"
     assert run.status().restarts == 2
     assert [arguments[0] for arguments in ranks.arguments] == ["run", "resume", "resume"]
-    assert ranks.arguments[1] == ["resume", str(run.run), "--device", "gpu"]
+    assert ranks.arguments[1] == ["resume", str(run.run), "--device", "gpu", "--trust"]
 
 
 def test_it_gives_up_after_so_many_restarts(run, monkeypatch):
