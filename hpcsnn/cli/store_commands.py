@@ -74,7 +74,7 @@ def verify(run: RunPath) -> None:
         directory = RunDirectory(run)
         if not directory.names_newest():
             with suppress(RunBusyError), directory.lock():  # whoever writes there sees to it
-                say(directory.repair_network())
+                say(directory.repair_network() or f"{directory.network}: names the newest checkpoint already")
 
 
 @commands.command()

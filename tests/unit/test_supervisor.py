@@ -122,7 +122,7 @@ def test_what_cannot_be_listed_is_not_overwritten(run, monkeypatch):
     monkeypatch.setattr(supervisor, "committed", listed)
     job, ranks = carried_out(run, monkeypatch, (3, completes(run), 0, ""))
     assert job() == "completed"
-    assert ranks.arguments == [["resume", str(run.run), "--device", "gpu"]]
+    assert ranks.arguments == [["resume", str(run.run), "--device", "gpu", "--trust"]]
     assert run.status().restarts == 1
 
 
@@ -138,7 +138,7 @@ def test_a_job_goes_on_from_a_step_until_there_is_a_checkpoint_of_its_own(run, m
         run, monkeypatch, (3, None, 137, ""), (3, replaces, 137, ""), (3, completes(run), 0, ""), plan=plan
     )
     assert job() == "completed"
-    resume, options = ["resume", str(run.run)], ["--device", "gpu"]
+    resume, options = ["resume", str(run.run)], ["--device", "gpu", "--trust"]
     assert ranks.arguments == [*2 * [[*resume, "--from", "5", *options]], [*resume, *options]]
 
 
