@@ -32,7 +32,7 @@ def replaced(path: Path, binary: bool = True) -> Iterator[IO[Any]]:
         OSError: it cannot be written.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.{next(_NUMBERS)}.part")
-    number = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+    number = os.open(str(partial), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
     try:
         with os.fdopen(number, "wb" if binary else "w") as stream:
             yield stream
@@ -73,7 +73,7 @@ def open_own(path: Path) -> IO[Any]:
     Raises:
         OSError: it cannot be opened for writing, or is a link.
     """
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+")
+    return os.fdopen(os.open(str(path), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+")
 
 
 def read_own(path: Path) -> bytes:

@@ -18,7 +18,7 @@ from typing import Any
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 # Names of files on their way may end with numbers that are others each time.
-_NUMBERED = re.compile(r"(?<=\.json)\.[0-9]+\.[0-9]+$")
+_NUMBERED = re.compile(r"\.[0-9]+\.[0-9]+\.part$")
 # Event of the interpreter -> which of its arguments is the path that changes, and which the folder it is relative to.
 _CHANGES = {
     "os.rename": (1, 3),
