@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hpcsnn.analysis.topography import torus_displacement
 from hpcsnn.engine.simulation import Simulation
+from hpcsnn.errors import StorageError
 from hpcsnn.network import Grid
 
 # Maps show at most this far in each direction.
@@ -63,18 +64,35 @@ def displacement_map(simulation: Simulation, name: str) -> DisplacementMap | Non
 
 
 def write_displacement(path: Path, projection: str, when: str, displacement: DisplacementMap) -> None:
-    """Put a displacement map (``start`` or ``end``) into the group ``displacement.zarr`` at `path`; one rank calls."""
-    group = zarr.open_group(path, mode="a", zarr_format=3).require_group(f"{projection}/{when}")
-    group.attrs.update({"dx": displacement.dx.tolist(), "dy": displacement.dy.tolist()})
-    group.create_array("count", data=displacement.count, overwrite=True)
-    group.create_array("weight_sum", data=displacement.weight_sum, overwrite=True)
+    """Put a displacement map (``start`` or ``end``) into the group ``displacement.zarr`` at `path`; one rank calls.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    try:
+        group = zarr.open_group(path, mode="a", zarr_format=3).require_group(f"{projection}/{when}")
+        group.attrs.update({"dx": displacement.dx.tolist(), "dy": displacement.dy.tolist()})
+        group.create_array("count", data=displacement.count, overwrite=True)
+        group.create_array("weight_sum", data=displacement.weight_sum, overwrite=True)
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 def read_displacement(path: Path, projection: str, when: str) -> DisplacementMap | None:
-    """The map that `write_displacement` put there; None if there is none."""
-    if not (path / projection / when).is_dir():
+    """The map that `write_displacement` put there; None if there is none.
+
+    Raises:
+        StorageError: it is damaged.
+    """
+    folder = path / projection / when
+    if not folder.is_dir():
         return None
-    group = zarr.open_group(path / projection / when, mode="r", zarr_format=3)
-    attributes: Any = group.attrs
-    axes = (np.asarray(attributes["dx"], dtype=np.int64), np.asarray(attributes["dy"], dtype=np.int64))
-    return DisplacementMap(*axes, *(np.asarray(group[name][...]) for name in ("count", "weight_sum")))  # type: ignore[index]
+    try:
+        group: Any = zarr.open_group(folder, mode="r", zarr_format=3)
+        dx, dy = (np.asarray(group.attrs[name], dtype=np.int64) for name in ("dx", "dy"))
+        arrays = [group[name] for name in ("count", "weight_sum")]
+        if any(array.shape != (len(dy), len(dx)) for array in arrays):  # before it is allocated
+            raise ValueError(f"arrays of {[array.shape for array in arrays]} over {len(dy)} x {len(dx)} displacements")
+        return DisplacementMap(dx, dy, *(np.asarray(array[...]) for array in arrays))
+    except Exception as error:  # whatever Zarr makes of metadata that are none
+        raise StorageError(f"{folder}: cannot be read: {error}") from error

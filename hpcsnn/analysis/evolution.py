@@ -23,6 +23,7 @@ from hpcsnn.analysis.rewiring_events import EventCount, count_events, time_bins
 from hpcsnn.analysis.tasks import compute
 from hpcsnn.configuration.files import parse_configuration
 from hpcsnn.configuration.schema import Configuration
+from hpcsnn.configuration.trust import check_named
 from hpcsnn.errors import StorageError
 from hpcsnn.network import Network, Projection
 from hpcsnn.storage.checkpoints import Checkpoint, committed
@@ -49,22 +50,25 @@ class Evolution:
     populations: xr.Dataset
 
 
-def analyse(run: Path, console: Console, scheduler: str | None = None) -> Evolution:
+def analyse(run: Path, console: Console, scheduler: str | None = None, trust: bool = False) -> Evolution:
     """Analyse all checkpoints and events of a run, in place of earlier results.
 
     Args:
         scheduler: address of a Dask scheduler; None: the threads of this process.
+        trust: execute the Python files that the run names, if it is not one that this user began.
 
     Raises:
         StorageError: no checkpoint there, or a damaged one.
-        ConfigurationError: no scheduler at that address.
+        ConfigurationError: no scheduler at that address, or Python files that are not this user's to run.
     """
     directory = RunDirectory(run)
     directory.check_run()
+    directory.check_own()
     there = committed(run)
     if not there:
         raise StorageError(f"{run}: no checkpoint to analyse; run it again with --checkpoint-every")
     manifest = there[-1].manifest()
+    check_named(directory.configuration, manifest["configuration"], directory.path, trust)
     configuration = parse_configuration(manifest["configuration"], directory.path)
     network = configuration.network()
     partial = directory.analysis_partial

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hpcsnn.analysis.displacement import DisplacementMap, has_places, read_displacement
 from hpcsnn.analysis.style import COLOUR_MAP, COLOURS, ONE_COLUMN, STYLE, TWO_COLUMNS
 from hpcsnn.analysis.topography import receptive_fields, torus_displacement
+from hpcsnn.atomic_files import refuse_link, replaced
 from hpcsnn.storage.network_store import StoredNetwork
 
 _DPI = 200
@@ -44,11 +45,17 @@ def draw_figures(network_path: Path, folder: Path) -> list[Path]:
 
 
 def save(figure: Figure, folder: Path, name: str, kinds: tuple[str, ...] = ("png", "pdf")) -> list[Path]:
-    """Write a figure as files of some kinds into a folder, made if missing; the files."""
+    """Write a figure as files of some kinds into a folder, made if missing; the files.
+
+    Raises:
+        StorageError: the folder is a link.
+    """
+    refuse_link(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.{kind}" for kind in kinds]
-    for path in paths:
-        figure.savefig(path, dpi=_DPI)
+    for path, kind in zip(paths, kinds, strict=True):
+        with replaced(path) as stream:
+            figure.savefig(stream, format=kind, dpi=_DPI)
         figure.set_layout_engine("none")  # laid out by now; the search for it takes as long as drawing
     return paths
 

@@ -42,7 +42,7 @@ _QUANTITIES = {
 }
 
 
-def write_report(run: Path, console: Console, scheduler: str | None = None) -> Path:
+def write_report(run: Path, console: Console, scheduler: str | None = None, trust: bool = False) -> Path:
     """Analyse a run and write ``analysis.zarr``, figures, and ``report.html``.
 
     Returns:
@@ -51,7 +51,7 @@ def write_report(run: Path, console: Console, scheduler: str | None = None) -> P
     Raises:
         HpcsnnError: what `analyse` raises.
     """
-    evolution = analyse(run, console, scheduler)
+    evolution = analyse(run, console, scheduler, trust)
     directory = RunDirectory(run)
     with matplotlib.rc_context(STYLE), console.status("drawing figures"):
         sections = [_section(evolution, name, directory.figures) for name in evolution.projections]

@@ -30,4 +30,5 @@ STYLE: Any = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "pdf.fonttype": 42,
+    "text.parse_math": False,  # a varied value may hold dollars
 }

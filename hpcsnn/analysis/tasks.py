@@ -27,7 +27,7 @@ def compute(tasks: Sequence[Delayed], scheduler: str | None, console: Console, d
     Raises:
         ConfigurationError: no scheduler at that address.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task(doing, total=None)
         if scheduler is not None:

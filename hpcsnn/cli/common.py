@@ -19,6 +19,7 @@ from hpcsnn.errors import ConfigurationError, DeviceError, HpcsnnError, RunBusyE
 from hpcsnn.ranks.communicator import Alone, Communicator
 from hpcsnn.ranks.world import find_world
 from hpcsnn.shipped_files import shipped_configurations
+from hpcsnn.terminal import printable, terminal
 
 ConfigPath = Annotated[
     str,
@@ -35,6 +36,10 @@ Overrides = Annotated[
         metavar="KEY=VALUE",
         help="Override a value of the configuration: scale=4, projections.ff.delay_ms=1. Repeat.",
     ),
+]
+TrustChoice = Annotated[
+    bool,
+    typer.Option("--trust", help="Execute the Python files that a run directory of somebody else's names."),
 ]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 
@@ -150,7 +155,7 @@ def reported(ranks: Communicator | None = None) -> Iterator[None]:
     except (typer.Exit, SystemExit):
         raise
     except BaseException:
-        traceback.print_exc()
+        sys.stderr.write(printable(traceback.format_exc()))
         _stop(ranks, FAULT)
 
 
@@ -164,6 +169,9 @@ def _stop(ranks: Communicator, code: int) -> None:
 
 
 def _complain(message: str) -> None:
-    from rich.console import Console
+    terminal(stderr=True, soft_wrap=True).print(f"error: {message}", style="red", highlight=False)
 
-    Console(stderr=True, soft_wrap=True).print(f"error: {message}", style="red", markup=False, highlight=False)
+
+def say(text: str, nl: bool = True) -> None:
+    """Print a line for users and programs alike."""
+    typer.echo(printable(text), nl=nl)

@@ -7,9 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import typer
-
-from hpcsnn.cli.common import Asked
+from hpcsnn.cli.common import Asked, say
 from hpcsnn.configuration.files import load_configuration
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.configuration.times import parse_time_ms
@@ -19,7 +17,7 @@ from hpcsnn.jobs.job_files import JobFiles, JobPlan, State
 from hpcsnn.jobs.run_index import RunEntry, look_up, read_run, without_forgotten
 from hpcsnn.jobs.sweeps import Sweep, parse_vary
 from hpcsnn.planning.request import Request, make_request
-from hpcsnn.planning.site_profiles import SiteProfile, load_profile
+from hpcsnn.planning.site_profiles import SiteProfile, load_profile, with_flags
 from hpcsnn.runs.resuming import prepare_resume
 from hpcsnn.storage.checkpoints import beyond
 from hpcsnn.storage.run_directory import RunDirectory
@@ -32,10 +30,10 @@ def submit_run(configuration: Configuration, out: Path | None, name: str, asked:
     """Submit one new run."""
     cluster, profile, request = _launch_setting(configuration, asked)
     run = out or _free_folder((profile.scratch or Path("runs")) / name)
-    logs = (run / "job" / "logs").resolve()
+    logs = run.resolve() / "job" / "logs"
     if dry_run:
-        typer.echo(f"{run}: {request.ranks} ranks on {request.nodes} nodes, {request.memory_gb} GB per node")
-        typer.echo(sbatch_script(request, profile, logs, name) if cluster == "slurm" else f"cluster: {cluster}")
+        say(f"{run}: {request.ranks} ranks on {request.nodes} nodes, {request.memory_gb} GB per node")
+        say(sbatch_script(request, profile, logs, name) if cluster == "slurm" else f"cluster: {cluster}")
         return
     RunDirectory(run).check_free(overwrite=False)
     if JobFiles(run).plan_file.exists():
@@ -44,7 +42,7 @@ def submit_run(configuration: Configuration, out: Path | None, name: str, asked:
         )
     prepare(run, configuration, _plan(asked, cluster, profile, request, logs))
     (job,) = submit(cluster, [run], request, profile, logs, name=name)
-    typer.echo(f"{job}  {run}")
+    say(f"{job}  {run}")
 
 
 def _free_folder(wanted: Path) -> Path:
@@ -53,7 +51,7 @@ def _free_folder(wanted: Path) -> Path:
     return next(path for path in names if not path.exists())
 
 
-def resume_run(run: Path, until_ms: float | None, from_step: int | None, asked: Asked) -> None:
+def resume_run(run: Path, until_ms: float | None, from_step: int | None, asked: Asked, trust: bool = False) -> None:
     """Submit a job that goes on with a run, from its newest good checkpoint or from that of a step."""
     directory, files = RunDirectory(run), JobFiles(run)
     entry = look_up(run)
@@ -62,36 +60,44 @@ def resume_run(run: Path, until_ms: float | None, from_step: int | None, asked: 
     there = directory.configuration if directory.configuration.is_file() else files.configuration
     if not there.is_file():
         directory.check_run()
-    configuration = load_configuration(there, [] if until_ms is None else [f"duration_ms={until_ms!r}"])
+    configuration = load_configuration(
+        there, [] if until_ms is None else [f"duration_ms={until_ms!r}"], trust=trust, of_run=True
+    )
     cluster, profile, request = _launch_setting(configuration, asked)
     replaces: list[list[int]] = []
     if from_step is not None:
         with directory.lock():  # to see whether it can be done; the job does it
-            prepare_resume(directory, until_ms, from_step)
+            prepare_resume(directory, until_ms, from_step, trust)
             replaces = beyond(run, from_step)
     if directory.configuration.is_file():
         directory.write_configuration(configuration)
-    logs = (run / "job" / "logs").resolve()
+    logs = run.resolve() / "job" / "logs"
     plan = replace(_plan(asked, cluster, profile, request, logs), from_step=from_step, replaces=replaces)
     prepare(run, configuration, plan)
     (job,) = submit(cluster, [run], request, profile, logs, name=run.name)
-    typer.echo(f"{job}  {run}")
+    say(f"{job}  {run}")
 
 
 def submit_sweep(
-    config: str, overrides: list[str], vary: list[str], folder: Path, max_parallel: int | None, asked: Asked
+    config: str,
+    overrides: list[str],
+    vary: list[str],
+    folder: Path,
+    max_parallel: int | None,
+    asked: Asked,
+    trust: bool = False,
 ) -> None:
     """Submit every member that is neither finished nor under way."""
     sweep = Sweep(folder, config, overrides, dict(parse_vary(text) for text in vary))
-    configurations = {run: sweep.configuration(settings) for run, settings in sweep.members()}
+    configurations = {run: sweep.configuration(settings, trust) for run, settings in sweep.members()}
     entries = without_forgotten([read_run(run) for run in configurations])
     missing = [entry.path for entry in entries if _missing(entry)]
     cluster, profile, request = _launch_setting(_largest(list(configurations.values())), asked)
     sweep.write()
-    typer.echo(f"{folder}: {len(configurations)} runs, {len(configurations) - len(missing)} finished or under way")
+    say(f"{folder}: {len(configurations)} runs, {len(configurations) - len(missing)} finished or under way")
     if not missing:
         return
-    logs = (folder / "job" / "logs").resolve()
+    logs = folder.resolve() / "job" / "logs"
 
     def prepared(run: Path) -> Path:
         prepare(run, configurations[run], _plan(asked, cluster, profile, request, logs))
@@ -101,13 +107,13 @@ def submit_sweep(
         for run in missing:
             prepared(run)
         ids = submit(cluster, missing, request, profile, logs, name=folder.name, max_parallel=max_parallel)
-        typer.echo(f"{ids[0].partition('_')[0]}  {len(missing)} runs as one array; hpcsnn jobs {folder}")
+        say(f"{ids[0].partition('_')[0]}  {len(missing)} runs as one array; hpcsnn jobs {folder}")
         return
     for started, run in enumerate(missing):
         while started - sum(_over(one) for one in missing[:started]) >= (max_parallel or 1):
             time.sleep(_LOOK_EVERY_S)
         (job,) = submit(cluster, [prepared(run)], request, profile, logs)
-        typer.echo(f"{job}  {run}")
+        say(f"{job}  {run}")
 
 
 def _missing(entry: RunEntry) -> bool:
@@ -130,8 +136,7 @@ def _largest(configurations: list[Configuration]) -> Configuration:
 def _launch_setting(configuration: Configuration, asked: Asked) -> tuple[Cluster, SiteProfile, Request]:
     """Cluster, profile and request that flags and profile come to."""
     profile = load_profile(asked.profile)
-    given = {"partition": asked.partition, "account": asked.account}
-    profile = profile.model_copy(update={key: value for key, value in given.items() if value is not None})
+    profile = with_flags(profile, partition=asked.partition, account=asked.account)
     request = make_request(
         configuration,
         profile,
@@ -161,7 +166,7 @@ def print_logs(run: Path, errors: bool, follow: bool) -> None:
         if path.is_file():
             with path.open(errors="replace") as stream:
                 stream.seek(place)
-                typer.echo(stream.read(), nl=False)
+                say(stream.read(), nl=False)
                 place = stream.tell()
         if not follow or _over(run):
             return

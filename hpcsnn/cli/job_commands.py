@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hpcsnn.cli.common import FAILED, Asked, RunPath, launches, reported
+from hpcsnn.cli.common import FAILED, Asked, RunPath, TrustChoice, launches, reported, say
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.shipped_files import shipped_configurations
+from hpcsnn.terminal import terminal
 
 if TYPE_CHECKING:
     from hpcsnn.jobs.run_index import RunEntry
@@ -35,15 +36,18 @@ def submit(
     overrides: Overrides = [],  # noqa: B006 (typer wants a list)
     out: Annotated[Path | None, typer.Option(help="Run directory. Default: runs/ and a free name.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the job and submit nothing.")] = False,
+    trust: TrustChoice = False,
 ) -> None:
     """Submit a run as a job, which is requeued and restarted until it is done; prints job and run directory."""
     with reported():
         from hpcsnn.cli.job_actions import submit_run
         from hpcsnn.configuration.files import load_configuration
 
-        configuration = load_configuration(config, overrides)
+        configuration = load_configuration(config, overrides, trust=trust)
         if configuration.checkpoint_every is None:
-            configuration = load_configuration(config, [*overrides, f"checkpoint_every={_CHECKPOINT_EVERY}"])
+            configuration = load_configuration(
+                config, [*overrides, f"checkpoint_every={_CHECKPOINT_EVERY}"], trust=trust
+            )
         submit_run(configuration, out, Path(config).stem, asked, dry_run)
 
 
@@ -67,15 +71,14 @@ def sweep(
         Path | None, typer.Option(metavar="FOLDER", help="Show the results of a sweep; submit nothing.")
     ] = None,
     max_parallel: Annotated[int | None, typer.Option(min=1, help="Runs at a time. Default: 256; locally 1.")] = None,
+    trust: TrustChoice = False,
 ) -> None:
     """Submit a run for each combination of values, as one job array, but for those finished or under way."""
     with reported():
         if report is not None:
-            from rich.console import Console
-
             from hpcsnn.cli.job_tables import report_sweep
 
-            report_sweep(report, Console())
+            report_sweep(report, terminal())
             return
         if config is None or not vary:
             raise ConfigurationError("sweep: give a CONFIG and what to --vary, or --report FOLDER")
@@ -84,7 +87,7 @@ def sweep(
         from hpcsnn.cli.job_actions import submit_sweep
 
         folder = out or Path("runs") / f"{Path(config).stem}-sweep"
-        submit_sweep(config, overrides, vary, folder, max_parallel, asked)
+        submit_sweep(config, overrides, vary, folder, max_parallel, asked, trust)
 
 
 @commands.command()
@@ -98,28 +101,24 @@ def jobs(
 
         entries = find_runs(root)
         if as_json:
-            typer.echo(json.dumps([_as_plain(entry) for entry in entries], indent=1))
+            say(json.dumps([_as_plain(entry) for entry in entries], indent=1))
         elif entries:
-            from rich.console import Console
-
             from hpcsnn.cli.job_tables import jobs_table
 
-            Console().print(jobs_table(entries, root))
+            terminal().print(jobs_table(entries, root))
         else:
-            typer.echo(f"{root}: no runs")
+            say(f"{root}: no runs")
 
 
 @commands.command()
 def watch(run: RunPath) -> None:
     """Follow a run, from anywhere that sees its files, until its job is over."""
     with reported():
-        from rich.console import Console
-
         from hpcsnn.cli.job_tables import watch_run
         from hpcsnn.jobs.job_files import State
 
         _check_run(run)
-        entry = watch_run(run, Console())
+        entry = watch_run(run, terminal())
         if entry.state not in (State.COMPLETED, State.STOPPED):
             raise typer.Exit(FAILED)
 
@@ -143,7 +142,7 @@ def cancel(run: RunPath) -> None:
     with reported():
         from hpcsnn.cli.job_actions import cancel_run
 
-        typer.echo(cancel_run(run))
+        say(cancel_run(run))
 
 
 def _check_run(run: Path) -> None:

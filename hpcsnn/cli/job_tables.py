@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from hpcsnn.atomic_files import refuse_link
 from hpcsnn.jobs.job_files import State
 from hpcsnn.jobs.run_index import RunEntry, look_up, read_run, without_forgotten
 from hpcsnn.runs.progress import clock
@@ -161,6 +162,7 @@ def report_sweep(folder: Path, console: Console) -> None:
     console.print(_results_table(mean, [str(key) for key in sweep.vary if key in mean.dims]))
     if not results.data_vars:
         return
+    refuse_link(folder / "results.zarr")
     results.to_zarr(folder / "results.zarr", mode="w", consolidated=False)
     with matplotlib.rc_context(STYLE):
         figure = sweep_figure(results)

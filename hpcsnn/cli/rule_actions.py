@@ -20,6 +20,7 @@ from hpcsnn.models.registry import KINDS, registered
 from hpcsnn.models.rewiring import Pairing, RewiringRule, Selection
 from hpcsnn.models.snippet_text import cleaned
 from hpcsnn.models.user_files import is_reference, models_in
+from hpcsnn.terminal import terminal
 
 # Kinds in the order in which a configuration meets them.
 _TITLES = {
@@ -35,7 +36,7 @@ _NO_SNIPPETS = ("name", "doc", "source", "trigger", "replace", "bound")
 
 def print_all_models() -> None:
     """A table of all built-in models, kind by kind."""
-    Console(highlight=False).print(_listed())
+    terminal(highlight=False, markup=True).print(_listed())
 
 
 def print_models(name: str) -> None:
@@ -44,7 +45,7 @@ def print_models(name: str) -> None:
     Raises:
         ConfigurationError: there is none of that name.
     """
-    console = Console(highlight=False)
+    console = terminal(highlight=False, markup=True)
     for model in _found(name):
         _show(console, model)
 
@@ -161,7 +162,7 @@ def _passes(tested: Any) -> bool:
     """Run the tests of one class; whether all pass."""
     from hpcsnn.testing.conformance import RuleConformance
 
-    console, tests = Console(highlight=False), tested()
+    console, tests = terminal(highlight=False, markup=True), tested()
     console.print(f"[bold]{tested.__name__}[/bold]")
     names = [name for name in dir(tested) if name.startswith("test_")]
     if tested.check_end is RuleConformance.check_end:

@@ -6,9 +6,20 @@ from typing import Annotated
 
 import typer
 
-from hpcsnn.cli.common import Asked, ConfigPath, DeviceChoice, Overrides, RunPath, launches, reported, world
+from hpcsnn.cli.common import (
+    Asked,
+    ConfigPath,
+    DeviceChoice,
+    Overrides,
+    RunPath,
+    TrustChoice,
+    launches,
+    reported,
+    world,
+)
 from hpcsnn.configuration.times import parse_time_ms
 from hpcsnn.shipped_files import shipped_configurations
+from hpcsnn.terminal import terminal
 
 commands = typer.Typer()
 
@@ -33,6 +44,7 @@ def run(
     ] = None,
     keep: Annotated[int | None, typer.Option(help="How many of the newest checkpoints stay. Default: 3.")] = None,
     figures: FigureChoice = True,
+    trust: TrustChoice = False,
 ) -> None:
     """Run an experiment; leaves config.yaml, summary.json, network.zarr and figures/ in the run directory.
 
@@ -40,8 +52,6 @@ def run(
     """
     ranks = world()
     with reported(ranks):
-        from rich.console import Console
-
         from hpcsnn.cli.run_tables import print_summary
         from hpcsnn.configuration.files import load_configuration
         from hpcsnn.runs.experiment import Setting, run_experiment
@@ -50,9 +60,9 @@ def run(
             overrides = [*overrides, f"checkpoint_every={checkpoint_every}"]
         if keep is not None:
             overrides = [*overrides, f"checkpoint_keep={keep}"]
-        configuration = load_configuration(config, overrides)
+        configuration = load_configuration(config, overrides, trust=trust)
         folder = out or Path("runs") / Path(config).stem
-        setting = Setting(ranks, device, Console(quiet=ranks.rank != 0), figures)
+        setting = Setting(ranks, device, terminal(quiet=ranks.rank != 0), figures)
         summary = run_experiment(configuration, folder, setting, overwrite)
         if ranks.rank == 0:
             print_summary(folder, summary)
@@ -74,6 +84,7 @@ def resume(
         typer.Option("--from", metavar="STEP", help="Go on from this checkpoint; the next one replaces later ones."),
     ] = None,
     figures: FigureChoice = True,
+    trust: TrustChoice = False,
 ) -> None:
     """Go on with a run from its newest good checkpoint, on any number of ranks, as if it had never stopped.
 
@@ -84,18 +95,16 @@ def resume(
             from hpcsnn.cli.job_actions import resume_run
 
             until_ms = None if until is None else parse_time_ms("--until", until)
-            resume_run(run, until_ms, from_step, asked)
+            resume_run(run, until_ms, from_step, asked, trust)
             return
     ranks = world()
     with reported(ranks):
-        from rich.console import Console
-
         from hpcsnn.cli.run_tables import print_summary
         from hpcsnn.runs.experiment import Setting, resume_experiment
 
         until_ms = None if until is None else parse_time_ms("--until", until)
-        setting = Setting(ranks, asked.device, Console(quiet=ranks.rank != 0), figures)
-        summary = resume_experiment(run, setting, until_ms, from_step)
+        setting = Setting(ranks, asked.device, terminal(quiet=ranks.rank != 0), figures)
+        summary = resume_experiment(run, setting, until_ms, from_step, trust)
         if ranks.rank == 0 and not summary.get("nothing_to_do"):
             print_summary(run, summary)
 
@@ -105,13 +114,14 @@ def check(
     config: ConfigPath,
     overrides: Overrides = [],  # noqa: B006
     ranks: Annotated[int, typer.Option(min=1, help="Number of ranks to plan for.")] = 1,
+    trust: TrustChoice = False,
 ) -> None:
     """Validate a configuration, print sizes and memory per rank, run nothing."""
     with reported():
         from hpcsnn.cli.run_tables import print_sizes
         from hpcsnn.configuration.files import load_configuration
 
-        configuration = load_configuration(config, overrides)
+        configuration = load_configuration(config, overrides, trust=trust)
         with configuration.places.told():
             print_sizes(configuration, ranks)
 
@@ -120,7 +130,6 @@ def check(
 def configs() -> None:
     """List the configurations that ship with hpcsnn."""
     with reported():
-        from rich.console import Console
         from rich.table import Table
 
         from hpcsnn.configuration.files import load_configuration
@@ -128,4 +137,4 @@ def configs() -> None:
         table = Table(box=None, show_header=False)
         for name in shipped_configurations():
             table.add_row(name, load_configuration(name).description)
-        Console().print(table)
+        terminal().print(table)

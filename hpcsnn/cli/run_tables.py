@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from hpcsnn.configuration.schema import Configuration
@@ -14,6 +13,7 @@ from hpcsnn.errors import StorageError
 from hpcsnn.planning.memory import estimate
 from hpcsnn.storage.checkpoints import committed, manifests_aside
 from hpcsnn.storage.run_directory import RunDirectory
+from hpcsnn.terminal import terminal
 
 # How tables look, and which statistics of a projection the terminal shows.
 _PLAIN: dict[str, Any] = {"box": None, "pad_edge": False}
@@ -31,7 +31,7 @@ _SHOWN = (
 
 def print_summary(folder: Path, summary: dict[str, Any]) -> None:
     """What a run gave: speed, digest, rates and the main statistics of each projection; warnings."""
-    console = Console()
+    console = terminal()
     speed = summary["wall_per_model_s"]
     steps, before = summary["steps"], summary["resumed_from_step"]
     simulated_s = summary["model_s"] * (steps - before) / max(steps, 1)
@@ -75,7 +75,7 @@ def _short(value: float | int | None) -> str:
 
 def print_sizes(configuration: Configuration, ranks: int) -> None:
     """What a configuration will need: neurons, expected synapses and memory per rank."""
-    console = Console()
+    console = terminal()
     network = configuration.network()
     steps = network.steps(configuration.duration_ms)
     sizes = [estimate(network, configuration.tile, rank, ranks) for rank in range(ranks)]
@@ -140,7 +140,7 @@ def print_checkpoints(run: Path) -> None:
     directory = RunDirectory(run)
     there = committed(run)
     directory.check_run()
-    console = Console()
+    console = terminal()
     state = "unfinished (no summary)"
     if directory.summary.is_file():
         try:
@@ -176,7 +176,7 @@ def print_differences(one: Path, other: Path) -> bool:
     from hpcsnn.storage.network_store import StoredNetwork  # Zarr, which no other table needs
 
     first, second = (StoredNetwork(RunDirectory(run).network) for run in (one, other))
-    console = Console()
+    console = terminal()
     said = []
     if first.step != second.step:
         said.append(f"step: {first.step} and {second.step}")

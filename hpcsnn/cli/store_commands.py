@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from hpcsnn.cli.common import FAILED, RunPath, reported
+from hpcsnn.cli.common import FAILED, RunPath, TrustChoice, reported, say
 from hpcsnn.errors import StorageError
+from hpcsnn.terminal import terminal
 
 commands = typer.Typer()
 
@@ -34,7 +35,7 @@ def digest(
                 raise StorageError(
                     f"{path}: the stored network has digest {found}, its summary says {said}: one of them was changed"
                 )
-            typer.echo(f"{found}  {path}")
+            say(f"{found}  {path}")
 
 
 @commands.command()
@@ -60,12 +61,12 @@ def verify(run: RunPath) -> None:
         damaged = []
         for checkpoint in there:
             try:
-                typer.echo(f"step {checkpoint.step}: {checkpoint.verify()} files as written")
+                say(f"step {checkpoint.step}: {checkpoint.verify()} files as written")
             except DamageError as error:
                 if not checkpoint.manifest_path.exists():  # a run that goes on has just removed it
                     continue
                 damaged.append(checkpoint.step)
-                typer.echo(f"step {checkpoint.step}: {error}")
+                say(f"step {checkpoint.step}: {error}")
         if damaged:
             good = [str(checkpoint.step) for checkpoint in there if checkpoint.step not in damaged]
             way_out = f"resume --from {good[-1]}" if good else "no other checkpoint is whole: start the run again"
@@ -73,7 +74,7 @@ def verify(run: RunPath) -> None:
         directory = RunDirectory(run)
         if not directory.names_newest():
             with suppress(RunBusyError), directory.lock():  # whoever writes there sees to it
-                typer.echo(directory.repair_network())
+                say(directory.repair_network() or f"{directory.network}: names the newest checkpoint already")
 
 
 @commands.command()
@@ -99,7 +100,7 @@ def plot(run: RunPath) -> None:
         directory = RunDirectory(run)
         directory.read_summary()
         for path in draw_figures(directory.network, directory.figures):
-            typer.echo(str(path))
+            say(str(path))
 
 
 @commands.command(
@@ -114,6 +115,7 @@ def analyze(
             help="Dask scheduler whose workers see the run directory. Default: the threads of this process.",
         ),
     ] = None,
+    trust: TrustChoice = False,
 ) -> None:
     """Analyse every checkpoint and rewiring event of a run; leaves report.html, analysis.zarr and figures.
 
@@ -121,8 +123,6 @@ def analyze(
     end, run with --checkpoint-every and a large --keep, and with record_events.
     """
     with reported():
-        from rich.console import Console
-
         from hpcsnn.analysis.report import write_report
 
-        typer.echo(str(write_report(run, Console(), scheduler)))
+        say(str(write_report(run, terminal(), scheduler, trust)))

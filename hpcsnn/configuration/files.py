@@ -10,11 +10,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hpcsnn.atomic_files import replace_file
+from hpcsnn.atomic_files import refuse_link, replace_file
 from hpcsnn.configuration.messages import explained
 from hpcsnn.configuration.places import Places
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.configuration.times import Every
+from hpcsnn.configuration.trust import check_named, of_a_run, remember
 from hpcsnn.configuration.yaml_text import MOST_DEPTH, read_yaml, read_yaml_file, write_yaml
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.parameters import DISTRIBUTIONS
@@ -54,24 +55,35 @@ def write_configuration(path: Path, configuration: Configuration) -> None:
     """Write a configuration with all defaults, and beside it the users' files that it names; whole or not at all.
 
     Raises:
+        StorageError: the folder of these files is a link.
         OSError: it cannot be written.
     """
-    for file in configuration.user_files():
+    refuse_link(path.parent / FOLDER)
+    files = configuration.user_files()
+    for file in files:
         (path.parent / FOLDER).mkdir(exist_ok=True)
         replace_file(path.parent / FOLDER / file.name, file.text)
     replace_file(path, write_yaml(configuration.resolved()))
+    remember(files)
 
 
-def load_configuration(path: str | Path, overrides: Iterable[str] = ()) -> Configuration:
+def load_configuration(
+    path: str | Path, overrides: Iterable[str] = (), *, trust: bool = False, of_run: bool = False
+) -> Configuration:
     """Read a YAML file, follow its ``extends``, apply ``key=value`` overrides, and check everything.
 
     A path that is not there but names a configuration that ships with hpcsnn (``topomap``, ``configs/topomap.yaml``)
     is that one.
 
+    Args:
+        trust: execute what a run directory's configuration names, whoever's it is, and remember that it may be.
+        of_run: it is a run directory's, whatever stands beside it.
+
     Raises:
-        ConfigurationError: no such file, no YAML, or a value that is not allowed.
+        ConfigurationError: no such file, no YAML, a value that is not allowed, or Python files of a run directory that
+            is not this user's.
     """
-    raw, places = _read(_find(Path(path)))
+    raw, places = _read(_find(Path(path)), trust, of_run)
     for override in overrides:
         places = _override(raw, places, override)
     return _parse(raw, Path.cwd(), places)
@@ -129,7 +141,7 @@ def _find(path: Path, named: Path | None = None, where: str = "") -> Path:
     )
 
 
-def _read(path: Path, readers: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Places]:
+def _read(path: Path, trust: bool, of_run: bool, readers: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Places]:
     raw, places = read_yaml_file(path, _KEYS)
     if not isinstance(raw, dict):
         raise ConfigurationError(f"{path}: must be a mapping of keys to values, is {type(raw).__name__}")
@@ -137,6 +149,9 @@ def _read(path: Path, readers: tuple[Path, ...] = ()) -> tuple[dict[str, Any], P
         raise ConfigurationError(f"{path}: is no configuration: it has none of {', '.join(sorted(_KEYS))}")
     with places.told():
         raw, places = _anchored(raw, path.parent), _anchored_places(places, path.parent)
+    of_run = of_run or of_a_run(path)
+    if of_run:  # and then so is what it extends
+        check_named(path, raw, path.parent, trust)
     base = raw.pop("extends", None)
     if base is None:
         return raw, places
@@ -149,7 +164,7 @@ def _read(path: Path, readers: tuple[Path, ...] = ()) -> tuple[dict[str, Any], P
         if len(readers) > MOST_EXTENDED:
             said = f"{readers[0]} extends more than {MOST_EXTENDED} files, one after the other"
             raise ConfigurationError(f"extends: {base!r} is not allowed; {said}")
-    return _merged(*_read(file, readers), raw, places)
+    return _merged(*_read(file, trust, of_run, readers), raw, places)
 
 
 def _merged(

@@ -16,7 +16,7 @@ from hpcsnn.codegen.program import Program
 from hpcsnn.codegen.schedule import Stage
 from hpcsnn.codegen.snippets import Snippet
 from hpcsnn.devices.base import KernelState
-from hpcsnn.devices.cache import cached
+from hpcsnn.devices.kernel_cache import cached
 from hpcsnn.devices.launching import Launching
 from hpcsnn.errors import DeviceError
 

@@ -24,7 +24,7 @@ from hpcsnn.codegen.program import Program
 from hpcsnn.codegen.schedule import PHASES, Phase
 from hpcsnn.codegen.snippets import Snippet
 from hpcsnn.devices.base import KernelState
-from hpcsnn.devices.cache import cached
+from hpcsnn.devices.kernel_cache import cached
 from hpcsnn.errors import DeviceError
 
 # Last of all flags, so that nothing before them changes a value: no contraction to fused multiply-add, no reordering,
@@ -169,7 +169,8 @@ def load_library(path: Path) -> ctypes.CDLL:
         return ctypes.CDLL(str(path))
     except OSError as error:
         raise DeviceError(
-            f"the compiled kernels cannot be loaded: {error}; they were compiled with {_settings()}"
+            f"the compiled kernels cannot be loaded: {error}; they were compiled with {_settings()}, and the folder "
+            f"that holds them ({path.parent}) must be one that programs may be loaded from: HPCSNN_CACHE sets another"
         ) from None
 
 

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import submitit
 
+from hpcsnn.atomic_files import refuse_link
 from hpcsnn.configuration.files import write_configuration
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import ConfigurationError, SimulationError
@@ -25,7 +26,7 @@ from hpcsnn.jobs.local_controller import LocalExecutor
 from hpcsnn.jobs.rank_processes import choose_launch
 from hpcsnn.jobs.supervisor import JobFailedError, Supervisor
 from hpcsnn.planning.request import Request
-from hpcsnn.planning.site_profiles import SiteProfile
+from hpcsnn.planning.site_profiles import ONE_LINE, SiteProfile
 
 Cluster = Literal["slurm", "local", "debug"]
 CLUSTERS: tuple[Cluster, ...] = ("slurm", "local", "debug")
@@ -48,6 +49,7 @@ def check_cluster(cluster: str | None) -> Cluster:
 def prepare(run: Path, configuration: Configuration, plan: JobPlan) -> None:
     """Write what a job's supervisor will read: the configuration and the plan."""
     files = JobFiles(run)
+    refuse_link(files.folder)
     files.folder.mkdir(parents=True, exist_ok=True)
     files.cancel_file.unlink(missing_ok=True)
     write_configuration(files.configuration, configuration)
@@ -56,7 +58,16 @@ def prepare(run: Path, configuration: Configuration, plan: JobPlan) -> None:
 
 
 def make_plan(cluster: Cluster, request: Request, profile: SiteProfile, logs: Path, **how: Any) -> JobPlan:
-    """The plan that a request and a profile come to; `how` holds the rest of `JobPlan`'s fields."""
+    """The plan that a request and a profile come to; `how` holds the rest of `JobPlan`'s fields.
+
+    Raises:
+        ConfigurationError: ranks that cannot be started so, or a folder that no batch script can name.
+        StorageError: the folder of logs, or the one it is in, is a link.
+    """
+    for folder in (logs.parent, logs):
+        refuse_link(folder)
+    if cluster == "slurm":
+        _check_line("--out", logs)
     return JobPlan(
         cluster=cluster,
         ranks=request.ranks,
@@ -154,11 +165,12 @@ def _executor(cluster: Cluster, request: Request, profile: SiteProfile, logs: Pa
             timeout_min=request.time_min, signal_delay_s=request.grace_s, setup=_setup(profile) or None
         )
         return local
+    _check_line("--out", logs)
     executor = submitit.SlurmExecutor(folder=logs, max_num_timeout=_REQUEUES)
     names = ("partition", "account", "qos", "constraint")
     options: dict[str, Any] = {name: getattr(profile, name) for name in names} | {"setup": _setup(profile) or None}
     executor.update_parameters(
-        job_name=how.get("name", "hpcsnn"),
+        job_name=_label(how.get("name", "hpcsnn")),
         time=math.ceil(request.time_min),
         nodes=request.nodes,
         ntasks_per_node=request.ranks_per_node,
@@ -173,6 +185,17 @@ def _executor(cluster: Cluster, request: Request, profile: SiteProfile, logs: Pa
         **{key: value for key, value in options.items() if value is not None},
     )
     return executor
+
+
+def _check_line(where: str, path: Path) -> None:
+    """Refuse a path that would end its line of the script: what follows would be a command."""
+    if not str(path).isprintable():
+        raise ConfigurationError(f"{where}: {str(path)!r} is not allowed; {ONE_LINE}")
+
+
+def _label(name: str) -> str:
+    """A job's name: it names nothing but the job, so what no line can hold may go."""
+    return "".join(sign if sign.isprintable() else "_" for sign in name)
 
 
 def _setup(profile: SiteProfile) -> list[str]:

@@ -7,17 +7,27 @@ and without unpickling anything.
 from __future__ import annotations
 
 import json
+import re
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
 
-from hpcsnn.atomic_files import write_json
+from hpcsnn.atomic_files import open_own, refuse_link, write_json
 from hpcsnn.errors import StorageError
 
 # A supervisor says this often that it lives, and counts as lost after this long without.
 HEARTBEAT_S = 5.0
 LOST_AFTER_S = 60.0
+# What Slurm calls a job or a member of an array; a process number locally; nothing before it is submitted. scancel
+# takes more than that, and this file may be anybody's.
+_JOB_ID = re.compile(r"(?:[1-9][0-9]*(?:_[0-9]+)?)?")
+_KINDS: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (int, float),
+    "int | None": (int, type(None)),
+}
 
 
 class State(StrEnum):
@@ -94,6 +104,7 @@ class JobFiles:
 
     def write_plan(self, plan: JobPlan) -> None:
         """Write the plan."""
+        refuse_link(self.folder)
         write_json(self.plan_file, asdict(plan))
 
     def plan(self) -> JobPlan:
@@ -103,7 +114,7 @@ class JobFiles:
             StorageError: there is none, or not one of this version.
         """
         try:
-            return JobPlan(**json.loads(self.plan_file.read_text()))
+            return _checked(JobPlan(**json.loads(self.plan_file.read_text())))
         except FileNotFoundError:
             raise StorageError(
                 f"{self.run}: no job here (there is no {self.plan_file.relative_to(self.run)})"
@@ -114,6 +125,7 @@ class JobFiles:
     def write_status(self, status: Status) -> Status:
         """Write how the job stands, with the time; what was written."""
         status = replace(status, updated=time.time())
+        refuse_link(self.folder)
         write_json(self.status_file, asdict(status))
         return status
 
@@ -132,5 +144,22 @@ class JobFiles:
             raise StorageError(f"{self.status_file}: cannot be read: {error}") from None
 
     def request_cancel(self) -> None:
-        """Ask the job's supervisor to end it."""
-        self.cancel_file.touch()
+        """Ask the job's supervisor to end it.
+
+        Raises:
+            StorageError: ``job/`` is a link.
+        """
+        refuse_link(self.folder)
+        open_own(self.cancel_file).close()
+
+
+def _checked(plan: JobPlan) -> JobPlan:
+    """Raise ValueError unless every field is of its kind: a plan is read from a folder that may be anybody's."""
+    for one in fields(JobPlan):
+        value = getattr(plan, one.name)
+        kinds = _KINDS.get(str(one.type))
+        if kinds and (not isinstance(value, kinds) or isinstance(value, bool)):
+            raise ValueError(f"{one.name}: {value!r} is not allowed; must be a {one.type}")
+    if not _JOB_ID.fullmatch(plan.job_id):
+        raise ValueError(f"job_id: {plan.job_id!r} is not allowed; must be a job's number, such as 123 or 123_4")
+    return plan

@@ -125,7 +125,8 @@ class Supervisor:
         return code
 
     def _arguments(self, plan: JobPlan) -> list[str]:
-        options = ["--device", plan.device]
+        # Whoever submitted the job was asked then; here nobody can be, and a node may see another home.
+        options = ["--device", plan.device, "--trust"]
         if not committed(self.run):
             return ["run", str(self._files.configuration), "--out", str(self.run), "--overwrite", *options]
         # Once there is a new checkpoint, those beyond are others, and the newest is the one to go on from.

@@ -34,9 +34,9 @@ class Sweep:
             settings = [f"{key}={_text(value)}" for key, value in zip(self.vary, values, strict=True)]
             yield self.folder / _as_name(",".join(settings)), settings
 
-    def configuration(self, settings: list[str]) -> Configuration:
-        """The configuration of one member."""
-        return load_configuration(self.config, [*self.overrides, *settings])
+    def configuration(self, settings: list[str], trust: bool = False) -> Configuration:
+        """The configuration of one member; `trust` as in `load_configuration`."""
+        return load_configuration(self.config, [*self.overrides, *settings], trust=trust)
 
     def write(self) -> None:
         """Keep what varies, for the report.

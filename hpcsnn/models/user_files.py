@@ -96,6 +96,12 @@ def is_reference(name: str) -> bool:
     return _REFERENCE.fullmatch(name) is not None
 
 
+def file_of(name: str) -> Path | None:
+    """The file that a model's name refers to; None if it refers to none."""
+    match = _REFERENCE.fullmatch(name)
+    return None if match is None else Path(match["path"])
+
+
 def anchored(spec: Any, folder: Path) -> Any:
     """A configuration's model, or a whole part of it, with references to files as absolute paths from `folder`.
 

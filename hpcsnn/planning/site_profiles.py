@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from hpcsnn.configuration.messages import not_allowed
 from hpcsnn.configuration.places import Places
@@ -20,6 +21,18 @@ from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.shipped_files import site_folder
 
 MpiLaunch = Literal["auto", "srun", "mpiexec"]
+ONE_LINE = "must be printable characters on one line: it becomes a line of a batch script"
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise PydanticCustomError("one_line", ONE_LINE)
+    return text
+
+
+_Line = Annotated[str, AfterValidator(_one_line)]
+# The name of an option of sbatch stands unquoted in the script.
+_Option = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 
 
 class SiteProfile(BaseModel):
@@ -27,23 +40,23 @@ class SiteProfile(BaseModel):
 
     ``mpi`` is how ranks are started inside a job (``srun`` with ``mpi_plugin``, ``mpiexec`` or ``auto``), ``modules``
     are loaded and ``setup`` lines run before the job starts, ``sbatch`` holds further options of sbatch by name,
-    ``scratch`` is where runs go that are not told otherwise.
+    ``scratch`` is where runs go that are not told otherwise. Only ``setup`` is shell: all else stays on its one line.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    partition: str | None = None
-    account: str | None = None
-    qos: str | None = None
-    constraint: str | None = None
-    modules: list[str] = Field(default_factory=list)
+    partition: _Line | None = None
+    account: _Line | None = None
+    qos: _Line | None = None
+    constraint: _Line | None = None
+    modules: list[_Line] = Field(default_factory=list)
     setup: list[str] = Field(default_factory=list)
     mpi: MpiLaunch = "auto"
-    mpi_plugin: str = "pmi2"
+    mpi_plugin: _Line = "pmi2"
     scratch: Path | None = None
     gpus_per_node: int | None = Field(default=None, ge=0)
     ranks_per_node: int | None = Field(default=None, ge=1)
-    sbatch: dict[str, str | int | bool] = Field(default_factory=dict)
+    sbatch: dict[_Option, bool | int | _Line] = Field(default_factory=dict)
 
 
 def profiles_file() -> Path:
@@ -80,6 +93,19 @@ def load_profile(name: str | None) -> SiteProfile:
     return _checked("", *_read(shipped[name]))
 
 
+def with_flags(profile: SiteProfile, **given: str | None) -> SiteProfile:
+    """The profile with what flags say in place of its own; None says nothing.
+
+    Raises:
+        ConfigurationError: a value that is not allowed; names the flag.
+    """
+    said = {key: value for key, value in given.items() if value is not None}
+    try:
+        return SiteProfile.model_validate({**profile.model_dump(), **said})
+    except ValidationError as error:
+        raise ConfigurationError("\n".join(_explained("", problem, "--") for problem in error.errors())) from None
+
+
 def _checked(name: str, profile: Any, places: Places) -> SiteProfile:
     """The profile below a name of the user's file, or that of a file of its own."""
     with places.told():
@@ -102,8 +128,8 @@ def _read(file: Path) -> tuple[dict[str, Any], Places]:
     return profiles, places
 
 
-def _explained(name: str, problem: Any) -> str:
+def _explained(name: str, problem: Any, mark: str = "") -> str:
     parts = [str(part) for part in problem["loc"]]
     if problem["type"] == "extra_forbidden":
         return unknown_name(name or "profile", parts[-1], SiteProfile.model_fields)
-    return not_allowed(f"{name}.{parts[0]}" if name else parts[0], problem)
+    return not_allowed(f"{name}.{parts[0]}" if name else f"{mark}{parts[0]}", problem)

@@ -63,13 +63,18 @@ def run_experiment(
 
 
 def resume_experiment(
-    run: Path, setting: Setting, until_ms: float | None = None, from_step: int | None = None
+    run: Path,
+    setting: Setting,
+    until_ms: float | None = None,
+    from_step: int | None = None,
+    trust: bool = False,
 ) -> dict[str, Any]:
     """Go on from a checkpoint of a run, on whatever ranks and device there are now; a collective call.
 
     Args:
         until_ms: new end of the run in model time; None: as configured.
         from_step: the checkpoint's step; None: the newest good one.
+        trust: execute the Python files that the run names, if it is not one that this user began.
 
     Returns:
         The summary, on every rank; of a run that was at its end already as it is there, with ``nothing_to_do``.
@@ -84,7 +89,7 @@ def resume_experiment(
     with ExitStack() as stack:
         on_first_rank(setting.ranks, directory.check_run)
         _lock(stack, directory, setting)
-        plan = on_first_rank(setting.ranks, lambda: prepare_resume(directory, until_ms, from_step))
+        plan = on_first_rank(setting.ranks, lambda: prepare_resume(directory, until_ms, from_step, trust))
         configuration = plan.configuration
         if setting.ranks.rank == 0:
             for warning in plan.warnings:

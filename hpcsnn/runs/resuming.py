@@ -7,6 +7,7 @@ from typing import Any
 
 from hpcsnn.configuration.files import load_configuration, parse_configuration
 from hpcsnn.configuration.schema import Configuration
+from hpcsnn.configuration.trust import check_named
 from hpcsnn.errors import ConfigurationError, DamageError, StorageError
 from hpcsnn.storage.checkpoints import Checkpoint, committed, end_replacements
 from hpcsnn.storage.run_directory import RunDirectory
@@ -35,7 +36,9 @@ class Resumption:
     summary: dict[str, Any] | None = None
 
 
-def prepare_resume(directory: RunDirectory, until_ms: float | None, from_step: int | None) -> Resumption:
+def prepare_resume(
+    directory: RunDirectory, until_ms: float | None, from_step: int | None, trust: bool = False
+) -> Resumption:
     """Choose the checkpoint and check that the run may go on from it; removes nothing.
 
     One rank calls, which holds the run's lock. What a killed writer has left half done is ended or undone first, and
@@ -51,8 +54,9 @@ def prepare_resume(directory: RunDirectory, until_ms: float | None, from_step: i
         raise StorageError(f"{directory.path}: no checkpoint to resume from; run it again with --checkpoint-every")
     checkpoint, manifest, damaged = _newest(there) if from_step is None else _of_step(directory, there, from_step)
     overrides = [] if until_ms is None else [f"duration_ms={until_ms!r}"]
-    configuration = load_configuration(directory.configuration, overrides)
+    configuration = load_configuration(directory.configuration, overrides, trust=trust, of_run=True)
     # Keys that are newer than the checkpoint have there what they default to, and mean that there was none.
+    check_named(checkpoint.manifest_path, manifest["configuration"], directory.path, trust)
     before = parse_configuration(manifest["configuration"], directory.path).resolved()
     changed = _differences(before, configuration.resolved())
     if changed:

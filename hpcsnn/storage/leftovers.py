@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -11,14 +12,20 @@ from hpcsnn.storage.checkpoints import committed, manifests_aside
 from hpcsnn.storage.records import SEGMENT
 
 _PARTIAL = re.compile(r"[0-9]{10,}\.(zarr|json)\.partial")
+# Halves of small files, with the number of the process that wrote them.
+_PART = re.compile(r"\.(?:config\.yaml|progress\.json|report\.html|summary\.json)\.([0-9]+)\.[0-9]+\.part")
 
 
 def remove_leftovers(run: Path) -> None:
-    """Remove halves of checkpoints, and segments of records that no manifest lists.
+    """Remove halves of checkpoints and small files, and segments of records that no manifest lists.
 
     No segment goes as long as there is a manifest that cannot be read, set aside or not: it may list any of them.
-    Whoever calls is the only writer, and writes nothing meanwhile.
+    Whoever calls is the only writer, and writes nothing meanwhile but small files.
     """
+    for left in _named(run, _PART):
+        writer = _PART.fullmatch(left.name)
+        if writer and int(writer[1]) != os.getpid():
+            left.unlink(missing_ok=True)
     for left in _named(run / "checkpoints", _PARTIAL):
         if left.is_symlink() or left.is_file():
             left.unlink()

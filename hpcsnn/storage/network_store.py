@@ -29,6 +29,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from hpcsnn.checked_numbers import LAST_STEP, Limits, whole_number
 from hpcsnn.engine.digest import digest_of, input_fingerprint, neuron_fingerprint, synapse_fingerprint
 from hpcsnn.engine.finiteness import in_neurons, in_synapses
 from hpcsnn.engine.simulation import Simulation
@@ -157,7 +158,7 @@ class StoredNetwork:
         self.path = path
         try:
             self._group = zarr.open_group(path, mode="r", zarr_format=3)
-        except (FileNotFoundError, ValueError, KeyError) as error:
+        except Exception as error:  # whatever Zarr makes of metadata that are none
             raise StorageError(f"{path}: no stored network here ({error})") from error
         self.attributes: dict[str, Any] = dict(self._group.attrs)
         if self.attributes.get("format") != FORMAT:
@@ -165,6 +166,15 @@ class StoredNetwork:
         if self.attributes.get("version") != VERSION:
             version = self.attributes.get("version")
             raise StorageError(f"{path}: version {version!r} of the format; this hpcsnn reads {VERSION}")
+        try:
+            self._grids = {name: Grid(nx, ny) for name, (ny, nx) in self.attributes["grids"].items()}
+            ends = [about[end] for about in self.attributes["projections"].values() for end in ("source", "target")]
+            unknown = sorted({str(name) for name in ends} - set(self._grids))
+            whole_number("step", self.attributes["step"], Limits(minimum=0, maximum=LAST_STEP))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise StorageError(f"{path}: damaged attributes ({error})") from error
+        if unknown:
+            raise StorageError(f"{path}: damaged attributes (no grid of {', '.join(unknown)})")
 
     @property
     def step(self) -> int:
@@ -188,8 +198,7 @@ class StoredNetwork:
 
     def grid(self, population: str) -> Grid:
         """Where a population's neurons are."""
-        ny, nx = self.attributes["grids"][population]
-        return Grid(int(nx), int(ny))
+        return self._grids[population]
 
     def array(self, path: str) -> NDArray[Any]:
         """An array that is small or wanted whole.
@@ -198,13 +207,51 @@ class StoredNetwork:
             StorageError: it is missing or damaged.
         """
         try:
-            return np.asarray(self._group[path][...])  # type: ignore[index]
+            return np.asarray(self._opened(path)[...])
         except Exception as error:  # whatever a codec finds wrong
             raise StorageError(f"{self.path / path}: cannot be read: {error}") from error
 
     def names(self, folder: str) -> list[str]:
-        """Names of the arrays in a folder of the group; none if there is no such folder."""
-        return sorted(self._group[folder].array_keys()) if folder in self._group else []  # type: ignore[union-attr]
+        """Names of the arrays in a folder of the group; none if there is no such folder.
+
+        Raises:
+            StorageError: the metadata of one are damaged.
+        """
+        try:
+            return sorted(self._group[folder].array_keys()) if folder in self._group else []  # type: ignore[union-attr]
+        except Exception as error:  # whatever Zarr makes of metadata that are none
+            raise StorageError(f"{self.path / folder}: cannot be read: {error}") from error
+
+    def _opened(self, path: str) -> Any:
+        """An array, if its shape is what the grids ask for: what is read is allocated first, however large.
+
+        Raises:
+            ValueError: it is another one.
+        """
+        array: Any = self._group[path]
+        expected, shape = self._shape(path), tuple(array.shape)
+        if len(shape) != len(expected) or any(side not in sides for side, sides in zip(shape, expected, strict=True)):
+            sides = " x ".join(str(sides[0]) if len(sides) == 1 else f"at most {sides[-1]}" for sides in expected)
+            raise ValueError(f"its shape is {' x '.join(map(str, shape))}, must be {sides}")
+        return array
+
+    def _shape(self, path: str) -> tuple[range, ...]:
+        """What each side of an array may be; of synapses, no pair has two."""
+        kind, owner, *folder, name = path.split("/")
+        if kind == "populations":
+            grid = self._grids[owner]
+            if name == "spikes_per_bin":
+                return (range(self.step + 2),)
+            if name == "in_flight":
+                return range(grid.size * (self.step + 1) + 1), range(2, 3)
+        else:
+            source, target = (self._grids[end] for end in self.ends(owner))
+            if folder == ["synapse"]:
+                shards = ShardGrid.of(target)
+                most = source.size * shards.shard[0] * shards.shard[1] + _SYNAPSES_A_CHUNK
+                return range(shards.n_shards, shards.n_shards + 1), range(most + 1)
+            grid = source if folder in (["pre"], ["rule", "source"]) else target
+        return range(grid.ny, grid.ny + 1), range(grid.nx, grid.nx + 1)
 
     def of_neurons(self, path: str, ids: NDArray[Any]) -> NDArray[Any]:
         """Entries of an array over a grid for some neurons, reading only the shards they are in.
@@ -213,7 +260,7 @@ class StoredNetwork:
             StorageError: it is missing or damaged.
         """
         try:
-            array: Any = self._group[path]
+            array = self._opened(path)
             shards = ShardGrid.of(Grid(array.shape[1], array.shape[0]))
             result = np.empty(len(ids), dtype=array.dtype)
             of_ids = shards.of_ids(ids)
@@ -254,15 +301,17 @@ class StoredNetwork:
         folder = f"projections/{projection}"
         try:
             arrays: dict[str, Any] = {
-                name: self._group[f"{folder}/synapse/{name}"] for name in self.variables(projection)
+                name: self._opened(f"{folder}/synapse/{name}") for name in self.variables(projection)
             }
-            in_degree: Any = self._group[f"{folder}/in_degree"]
+            in_degree, most = self._opened(f"{folder}/in_degree"), self.grid(self.ends(projection)[0]).size
             shards = ShardGrid.of(Grid(in_degree.shape[1], in_degree.shape[0]))
             parts, positions, of_ids = [], [], shards.of_ids(ids)
             for shard in np.unique(of_ids).tolist():
                 box, chosen = shards.box(shard), np.flatnonzero(of_ids == shard)
                 y, x = np.divmod(ids[chosen].astype(np.int64), shards.grid.nx)
                 degrees = in_degree[box]
+                if degrees.min() < 0 or degrees.max() > most:
+                    raise ValueError(f"in-degrees from {degrees.min()} to {degrees.max()}, must be 0 to {most}")
                 wanted = (y - box[0].start) * degrees.shape[1] + x - box[1].start
                 # Only from the first wanted neuron to the last: a shard may be larger than what is wanted of it.
                 first, last = int(wanted.min()), int(wanted.max()) + 1

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.engine.spike_ring import put_in_flight
 from hpcsnn.engine.synapse_rows import SynapseRows
+from hpcsnn.errors import StorageError
 from hpcsnn.network.fields import COUNTERS, Neurons
 from hpcsnn.network.neuron_arrays import NeuronArray, entries_on_disk, neuron_arrays
 from hpcsnn.storage.network_store import StoredNetwork
@@ -20,14 +21,27 @@ def restore(simulation: Simulation, stored: StoredNetwork) -> None:
     (spikes, formations) goes on from rank 0, since only sums over ranks are ever shown.
 
     Raises:
-        StorageError: an array is missing or damaged.
+        StorageError: an array is missing or damaged, or the network is another one.
     """
+    _check_fits(simulation, stored)
     simulation.state.reserve_bins(stored.step + 1)
     for name in simulation.network.populations:
         _restore_population(simulation, stored, name)
     for name in simulation.network.projections:
         _restore_projection(simulation, stored, name)
     simulation.state.set_control("step", stored.step)
+
+
+def _check_fits(simulation: Simulation, stored: StoredNetwork) -> None:
+    """Compare what is stored with the configuration before anything is read: its sizes are those of a file."""
+    network = simulation.network
+    there = {name: stored.grid(name) for name in stored.populations}
+    wanted = {name: population.grid for name, population in network.populations.items()}
+    ends = {name: stored.ends(name) for name in stored.projections}
+    asked = {name: (one.source.name, one.target.name) for name, one in network.projections.items()}
+    for kind, found, expected in (("populations", there, wanted), ("projections", ends, asked)):
+        if found != expected:
+            raise StorageError(f"{stored.path}: its {kind} are {found}, those of the configuration {expected}")
 
 
 def _restore_population(simulation: Simulation, stored: StoredNetwork, name: str) -> None:

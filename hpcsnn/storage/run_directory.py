@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hpcsnn.atomic_files import replace_file
+from hpcsnn.atomic_files import open_own, refuse_link, replace_file
 from hpcsnn.configuration.files import write_configuration
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import RunBusyError, StorageError
@@ -86,6 +86,24 @@ class RunDirectory:
         """
         if not self.configuration.is_file():
             raise StorageError(f"{self.path}: no run here (there is no {self.configuration.name})")
+
+    def check_own(self) -> None:
+        """See that what hpcsnn writes into is here and not beyond a link: whoever made this directory may be anybody.
+
+        Raises:
+            StorageError: a folder of its own is a link, or holds some that would be followed.
+        """
+        for folder in (
+            self.checkpoints,
+            self.records,
+            self.figures,
+            self.models,
+            self.analysis,
+            self.analysis_partial,
+            self.path / _JOB,
+        ):
+            refuse_link(folder)
+        refuse_link(self.displacement, below=True)  # the one that is written to as it stands
 
     def clear(self, overwrite: bool) -> None:
         """Remove what an earlier run left, and nothing else that someone may have put there.
@@ -158,7 +176,10 @@ class RunDirectory:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            stream = (self.path / _LOCK).open("a+")
+            self.check_own()
+            stream = open_own(self.path / _LOCK)
+        except StorageError:
+            raise
         except OSError as error:
             raise StorageError(f"{self.path}: cannot be written: {error.strerror}; give another --out") from None
         with stream:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from hpcsnn import DeviceError, Simulation
-from hpcsnn.devices.host import compile_library
+from hpcsnn.devices.host import compile_library, load_library
 from support.networks import topographic_map
 
 SOURCE = 'extern "C" int answer() { return 42; }\n'
@@ -44,13 +44,32 @@ def test_a_source_is_compiled_once_even_by_processes_that_start_together(countin
     compile_library(SOURCE, ("-O2",))
     compile_library(SOURCE + "\n", ("-O1",))
     assert counting_compiler() == 3, "other flags and other text are other libraries"
-    assert not list((tmp_path / "cache").glob("*.part"))
+    assert not list((tmp_path / "cache").rglob("*.part"))
 
 
 def test_sizes_parameters_and_seeds_need_no_new_compilation(counting_compiler):
     for settings in ({}, {"scale": 3}, {"seed": 9}, {"projections__ff__rewiring__bamford__p_eliminate": 0.5}):
         Simulation(topographic_map(**settings), device="cpu")
     assert counting_compiler() == 1
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_a_library_that_was_damaged_is_compiled_again(damage, counting_compiler):
+    """Loaded as it is, one that was cut short ends the process without a word."""
+    library = compile_library(SOURCE, ("-O1",))
+    content = library.read_bytes()
+    library.write_bytes(content[:4000] if damage == "cut" else content[:-1] + bytes([content[-1] ^ 1]))
+    assert compile_library(SOURCE, ("-O1",)) == library
+    assert counting_compiler() == 2
+    assert load_library(library).answer() == 42
+
+
+def test_a_library_that_is_not_loaded_says_where_it_lies(tmp_path):
+    (tmp_path / "cut.so").write_bytes(b"\x7fELF")
+    with pytest.raises(
+        DeviceError, match=rf"cannot be loaded: .*\({tmp_path}\) must be one that programs may be loaded"
+    ):
+        load_library(tmp_path / "cut.so")
 
 
 def test_a_cache_that_cannot_be_written_is_named(monkeypatch, tmp_path):

@@ -238,10 +238,11 @@ def test_the_page_in_a_browser(run, tmp_path):
     assert int(width[1]) <= 1280
 
 
-def test_networks_without_places_or_rewiring_are_analysed(tmp_path):
+def test_networks_without_places_or_rewiring_are_analysed_and_names_are_no_tags(tmp_path):
     (tmp_path / "odd.yaml").write_text(
         """
 duration_ms: 250
+description: "</title><script>alert(1)</script>"
 populations:
   noise: {size: 30, model: {poisson: {rate_hz: 50}}}
   cells: {grid: [5, 4], model: lif}
@@ -252,9 +253,12 @@ projections:
          weight: 1.0}
 """
     )
-    run = tmp_path / "run"
+    run = tmp_path / "<img src=x onerror=alert(1)>"
     succeeds("run", tmp_path / "odd.yaml", *PLAIN, "--out", run)
     page = write_report(run, QUIET).read_text()
+    assert "script" not in _Page(page).tags
+    assert all(address.startswith("data:") for address in _Page(page).addresses)
+    assert "&lt;/title&gt;&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "Only one checkpoint is kept" in page
     drive, none = results(run, "drive"), results(run, "none")
     assert "sigma_aff" not in drive

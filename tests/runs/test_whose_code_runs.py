@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -78,6 +80,7 @@ def hpcsnn(tmp_path_factory):
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "HPCSNN_TEST_SEEN": str(seen)}
         command = [sys.executable, "-m", "hpcsnn", *arguments]
         done = completed(command, cwd=folder, env=environment, stderr=subprocess.STDOUT)
+        run.said = done.stdout
         assert done.returncode == code, done.stdout
         return seen.exists()
 
@@ -112,6 +115,74 @@ def test_these_execute_the_file(command, hpcsnn):
 @pytest.mark.parametrize("command", said(lambda what: not executes(what)))
 def test_these_do_not(command, hpcsnn):
     assert not hpcsnn(command, *ARGUMENTS[command], code=2 if command in REFUSED else 0)
+
+
+@pytest.fixture
+def stranger(hpcsnn, tmp_path, monkeypatch):
+    """The same machine, as one sees it who has not begun that run; the message about its copy of the file."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    (copy,) = (hpcsnn.folder / THEIRS / "models").glob("told@*.py")
+    digest = hashlib.sha256(copy.read_bytes()).hexdigest()
+    user = pwd.getpwuid(copy.stat().st_uid).pw_name
+    return (
+        "/config.yaml names Python that would be executed, and that is not of a run which you began: "
+        f"{copy} (of user {user}, SHA-256 {digest}). Read it, and give --trust if it may run"
+    )
+
+
+FROM_A_RUN = {
+    "run": [f"{THEIRS}/config.yaml", "--no-figures", "--set", "duration_ms=50", "--out", "runs/from"],
+    "check": [f"{THEIRS}/config.yaml"],
+    "submit": [f"{THEIRS}/config.yaml", "--cluster", "debug", "--dry-run"],
+    "sweep": [f"{THEIRS}/config.yaml", "--vary", "seed=1", "--set", "duration_ms=50", "--cluster", "debug"],
+    "resume": ARGUMENTS["resume"],
+    "resume as a job": ["--cluster", "debug", *ARGUMENTS["resume"]],
+    "analyze": ARGUMENTS["analyze"],
+}
+
+
+@pytest.mark.parametrize("command", FROM_A_RUN)
+def test_what_a_run_of_somebody_elses_names_is_not_executed_unasked(command, hpcsnn, stranger):
+    assert not hpcsnn(command.partition(" ")[0], *FROM_A_RUN[command], code=2)
+    assert stranger in " ".join(hpcsnn.said.split())
+
+
+@pytest.mark.usefixtures("stranger")
+def test_it_is_executed_once_it_is_trusted_and_from_then_on(hpcsnn):
+    asked = ["check", f"{THEIRS}/config.yaml"]
+    assert hpcsnn(*asked, "--trust")
+    assert hpcsnn(*asked)
+    copy = next((hpcsnn.folder / THEIRS / "models").glob("told@*.py"))
+    other = hpcsnn.folder / "runs" / "other"
+    shutil.copytree(hpcsnn.folder / THEIRS, other, symlinks=True)
+    try:
+        text = (other / "config.yaml").read_text()
+        (other / "models" / "told.py").write_text(copy.read_text() + "# and more\n")
+        (other / "config.yaml").write_text(text.replace(copy.name, "told.py"))
+        assert not hpcsnn("check", str(other / "config.yaml"), code=2), "another text is another file"
+    finally:
+        shutil.rmtree(other)
+
+
+@pytest.mark.usefixtures("stranger")
+def test_what_it_extends_came_with_it(hpcsnn):
+    run, beside = hpcsnn.folder / THEIRS / "config.yaml", hpcsnn.folder / THEIRS / "beside.yaml"
+    before = run.read_text()
+    try:
+        run.rename(beside)
+        run.write_text("extends: beside.yaml\n")
+        assert not hpcsnn("check", str(run), code=2)
+        (hpcsnn.folder / "mine.yaml").write_text(f"extends: {THEIRS}/config.yaml\n")
+        assert not hpcsnn("check", "mine.yaml", code=2)
+    finally:
+        beside.unlink()
+        run.write_text(before)
+
+
+@pytest.mark.usefixtures("stranger")
+def test_a_job_goes_on_without_asking(hpcsnn):
+    assert hpcsnn("submit", *NAMED, "--cluster", "debug", "--out", "runs/job")
+    assert hpcsnn("resume", "runs/job", "--until", "120ms", "--no-figures"), "this user began it"
 
 
 def test_a_copy_that_was_changed_is_not_executed(hpcsnn):

@@ -18,7 +18,7 @@ from typing import Any
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 # Names of files on their way may end with numbers that are others each time.
-_NUMBERED = re.compile(r"(?<=\.json)\.[0-9]+\.[0-9]+$")
+_NUMBERED = re.compile(r"\.[0-9]+\.[0-9]+\.part$")
 # Event of the interpreter -> which of its arguments is the path that changes, and which the folder it is relative to.
 _CHANGES = {
     "os.rename": (1, 3),
@@ -94,6 +94,7 @@ def _command(asked: dict[str, Any], said: int, log: int) -> None:
     from hpcsnn.cli.app import app
 
     app()
+    sys.exit("a command ends by itself")
 
 
 def _serve() -> None:
@@ -102,15 +103,7 @@ def _serve() -> None:
         with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as log:
             child = os.fork()
             if child == 0:
-                try:
-                    _command(asked, said.fileno(), log.fileno())
-                except SystemExit as end:
-                    sys.stdout.flush()
-                    os._exit(end.code if isinstance(end.code, int) else 1)
-                except BaseException:
-                    sys.excepthook(*sys.exc_info())
-                    sys.stderr.flush()
-                os._exit(99)
+                _command(asked, said.fileno(), log.fileno())
             code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
             for stream in (said, log):
                 stream.seek(0)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from pathlib import Path
 
 import pytest
 
-from hpcsnn.atomic_files import replace_file, write_json
+from hpcsnn.atomic_files import open_own, refuse_link, replace_file, replaced, write_json
 from hpcsnn.errors import StorageError
+from support.small_disks import a_disk_of
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path):
@@ -19,29 +22,12 @@ def test_a_file_is_replaced_as_a_whole(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-class DiskFullError(OSError):
-    pass
-
-
-@pytest.fixture
-def full_disk(monkeypatch):
-    """Every file takes the first half of what is written to it."""
-    whole = Path.write_text
-
-    def half(self, text, *arguments, **options):
-        whole(self, text[: len(text) // 2], *arguments, **options)
-        raise DiskFullError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_text", half)
-
-
-@pytest.mark.usefixtures("full_disk")
-@pytest.mark.parametrize(("write", "error"), [(replace_file, DiskFullError), (write_json, StorageError)])
+@pytest.mark.parametrize(("write", "error"), [(replace_file, OSError), (write_json, StorageError)])
 def test_the_old_file_stays_where_the_new_one_cannot_be_written(write, error, tmp_path):
     path = tmp_path / "state.json"
     path.write_bytes(b"the old one")
-    with pytest.raises(error, match="No space left on device"):
-        write(path, "the new one")
+    with a_disk_of(100), pytest.raises(error, match="File too large"):
+        write(path, "the new one" * 10_000)
     assert path.read_bytes() == b"the old one"
     assert list(tmp_path.iterdir()) == [path], "a half would take room for good"
 
@@ -93,3 +79,74 @@ def test_json_that_cannot_be_written_names_the_file(tmp_path):
     with pytest.raises(StorageError) as error:
         write_json(path, {})
     assert str(error.value).startswith(f"{path}: cannot be written: ")
+
+
+@pytest.mark.parametrize("write", [replace_file, write_json])
+def test_a_link_is_replaced_and_not_written_through(write, tmp_path):
+    theirs, path = tmp_path / "theirs", tmp_path / "a.json"
+    theirs.write_text("kept")
+    path.symlink_to(theirs)
+    write(path, "new")
+    assert theirs.read_text() == "kept"
+    assert not path.is_symlink()
+    assert "new" in path.read_text()
+
+
+def test_no_name_that_can_be_foreseen_is_written_through(tmp_path):
+    """Links in the place of what is written beside the file lead somewhere else."""
+    theirs, path = tmp_path / "theirs", tmp_path / "a"
+    theirs.write_text("kept")
+    for name in (".a.part", ".a.partial", *(f".a.{os.getpid()}.{n}.part" for n in range(2000))):
+        (tmp_path / name).symlink_to(theirs)
+    try:
+        replace_file(path, "new")
+    except FileExistsError:
+        assert not path.exists()
+    assert theirs.read_text() == "kept"
+
+
+def test_a_stream_of_bytes_takes_the_place_at_its_end(tmp_path):
+    path = tmp_path / "map.png"
+    path.write_bytes(b"old")
+    with replaced(path) as stream:
+        stream.write(b"new")
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) & 0o111 == 0
+    with pytest.raises(KeyError), replaced(path) as stream:
+        stream.write(b"half")
+        raise KeyError
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_of_fixed_name_is_no_link(tmp_path):
+    path = tmp_path / ".lock"
+    for _ in range(2):
+        open_own(path).close()
+    path.write_text("kept")
+    open_own(path).close()
+    assert path.read_text() == "kept"
+    path.unlink()
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="Too many levels of symbolic links"):
+        open_own(path)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_folder_that_is_a_link_is_named(tmp_path):
+    inside = tmp_path / "own" / "a" / "b"
+    inside.mkdir(parents=True)
+    refuse_link(tmp_path / "own", below=True)
+    refuse_link(tmp_path / "none", below=True)
+    (tmp_path / "link").symlink_to("own")
+    (inside / "x").symlink_to("/nowhere")
+    with pytest.raises(StorageError) as error:
+        refuse_link(tmp_path / "link")
+    assert str(error.value) == (
+        f"{tmp_path / 'link'}: is a link to 'own', and hpcsnn writes and removes nothing beyond a link; put in its "
+        "place what it leads to, or remove it"
+    )
+    refuse_link(tmp_path / "own")
+    with pytest.raises(StorageError, match="a/b/x: is a link to '/nowhere', and"):
+        refuse_link(tmp_path / "own", below=True)

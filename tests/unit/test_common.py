@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 import typer
 
@@ -86,3 +89,16 @@ def test_what_ends_a_command_on_purpose_passes():
         assert passed.value is leave
     with reported():
         pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS])
+def test_what_the_system_refuses_is_told_wherever_it_happens(number, capsys):
+    assert ended_with(OSError(number, os.strerror(number), "runs/a/file")) == REFUSED
+    assert capsys.readouterr().err == f"error: runs/a/file: {os.strerror(number)}\n"
+    assert ended_with(OSError(number, os.strerror(number))) == REFUSED
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_what_nobody_foresaw_has_its_traceback(capsys):
+    assert ended_with(OSError(errno.EIO, "Input/output error", "runs/a/file")) == FAULT
+    assert "Traceback" in capsys.readouterr().err

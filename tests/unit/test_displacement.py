@@ -15,6 +15,7 @@ from hpcsnn.analysis.displacement import (
     read_displacement,
     write_displacement,
 )
+from hpcsnn.errors import StorageError
 
 
 def synapses_on(grid, random, n):
@@ -112,3 +113,12 @@ def test_a_map_of_a_simulation_is_summed_over_its_ranks():
     at = displacement.dy.tolist().index(0), displacement.dx.tolist().index(1)
     assert (displacement.count[at], displacement.weight_sum[at]) == (2.0, 1.0)
     assert displacement.count.sum() == 2.0
+
+
+def test_a_map_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    grid = Grid(2, 2)
+    displacement = DisplacementMap.of(grid, synapses_on(grid, np.random.default_rng(1), 3))
+    with pytest.raises(StorageError) as error:
+        write_displacement(tmp_path / "file/displacement.zarr", "ff", "start", displacement)
+    assert str(error.value) == f"{tmp_path}/file/displacement.zarr: cannot be written: Not a directory"

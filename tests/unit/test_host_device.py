@@ -9,8 +9,8 @@ import pytest
 
 from hpcsnn import DeviceError
 from hpcsnn.devices import HostDevice
-from hpcsnn.devices.cache import cache_folder
 from hpcsnn.devices.host import find_compiler
+from hpcsnn.devices.kernel_cache import cache_folder
 
 
 @pytest.mark.parametrize("asked", [None, "no-such-compiler"])
@@ -31,6 +31,21 @@ def test_where_the_cache_is(monkeypatch):
     assert cache_folder() == Path("/somewhere/hpcsnn")
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert cache_folder() == Path.home() / ".cache" / "hpcsnn"
+    monkeypatch.setenv("HPCSNN_CACHE", "~/kernels")
+    assert cache_folder() == Path.home() / "kernels"
+    monkeypatch.setenv("HPCSNN_CACHE", ".")
+    assert cache_folder() == Path.cwd(), "the loader looks for a name without a slash elsewhere"
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch):
+    def no_home(_path):
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("HPCSNN_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    with pytest.raises(DeviceError, match=r"^no folder for the kernel cache: .*; set HPCSNN_CACHE to a folder you can"):
+        cache_folder()
 
 
 @pytest.mark.parametrize("n", [0, 1, 1000])

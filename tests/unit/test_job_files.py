@@ -84,3 +84,21 @@ def test_a_cancel_is_asked_for_by_a_file(files):
     files.request_cancel()
     assert files.cancel_file.exists()
     assert files.cancel_file.parent == files.folder
+
+
+def test_nothing_is_written_beyond_a_link(files, tmp_path):
+    files.run.mkdir()
+    files.folder.symlink_to(tmp_path)
+    for write in (
+        lambda: files.write_plan(PLAN),
+        lambda: files.write_status(Status(State.FAILED)),
+        files.request_cancel,
+    ):
+        with pytest.raises(StorageError, match="run/job: is a link to "):
+            write()
+    files.folder.unlink()
+    files.write_plan(PLAN)
+    files.cancel_file.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="Too many levels"):
+        files.request_cancel()
+    assert not (tmp_path / "elsewhere").exists()

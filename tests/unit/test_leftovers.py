@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from hpcsnn.storage.checkpoints import checksums, commit, committed, files_below
@@ -45,6 +47,17 @@ def test_halves_go_and_the_rest_stays(run):
     ]  # fmt: skip
     for checkpoint in committed(run):
         checkpoint.verify()
+
+
+def test_halves_of_small_files_go_but_for_this_process_own(run):
+    mine, theirs = os.getpid(), os.getpid() + 1
+    for name in (f".summary.json.{theirs}.0.part", f".config.yaml.{theirs}.12.part", f".progress.json.{mine}.3.part"):
+        (run / name).touch()
+    for name in (".notes.part", f".notes.{theirs}.0.part"):
+        (run / name).touch()
+    remove_leftovers(run)
+    left = [".notes.part", f".notes.{theirs}.0.part", f".progress.json.{mine}.3.part"]
+    assert names(run) == sorted([*left, "checkpoints", "records"])
 
 
 @pytest.mark.parametrize("aside", [False, True])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 
 from hpcsnn.configuration.files import load_configuration, parse_configuration
 from hpcsnn.errors import RunBusyError, StorageError
 from hpcsnn.storage.run_directory import RunDirectory
+from support.small_disks import a_disk_of
 
 
 @pytest.fixture
@@ -181,16 +181,9 @@ def test_summaries_are_read_as_written_and_say_what_is_missing(directory):
     assert not directory.summary.exists()
 
 
-def test_a_run_that_could_not_begin_leaves_its_folder_free(directory, monkeypatch):
+def test_a_run_that_could_not_begin_leaves_its_folder_free(directory):
     directory.path.mkdir()
-    whole = Path.write_text
-
-    def half(self, text, *arguments, **options):
-        whole(self, text[: len(text) // 2], *arguments, **options)
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_text", half)
-    with pytest.raises(StorageError, match=r"config\.yaml: cannot be written: No space left on device"):
+    with a_disk_of(100), pytest.raises(StorageError, match=r"config\.yaml: cannot be written: File too large"):
         directory.write_configuration(load_configuration("topomap"))
     directory.check_free(overwrite=False)
 
@@ -211,3 +204,38 @@ def test_small_files_that_cannot_be_written_are_named(directory):
     directory.write_report("σ")
     assert directory.report.read_text() == "σ"
     assert entries(directory.path) == ["progress.json", "report.html"]
+
+
+OWN = ("checkpoints", "records", "figures", "models", "analysis.zarr", "analysis.partial", "job", "displacement.zarr")
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_nobody_writes_into_a_directory_whose_folders_lead_elsewhere(name, used, tmp_path):
+    (used.path / name).rename(tmp_path / "theirs")
+    (used.path / name).symlink_to(tmp_path / "theirs")
+    with pytest.raises(StorageError, match=rf"run/{name}: is a link to '{tmp_path}/theirs', and"), used.lock():
+        pass
+    assert entries(tmp_path / "theirs"), "all that is there stays"
+
+
+def test_a_map_is_not_written_through_links_within(used, tmp_path):
+    with used.lock():
+        pass
+    (used.displacement / "ff").symlink_to(tmp_path)
+    with pytest.raises(StorageError, match=r"displacement\.zarr/ff: is a link to "), used.lock():
+        pass
+
+
+def test_the_lock_is_no_link(directory, tmp_path):
+    directory.path.mkdir()
+    (directory.path / ".lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StorageError, match="cannot be written: Too many levels of symbolic links"), directory.lock():
+        pass
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_models_are_not_written_beyond_a_link(directory, tmp_path):
+    directory.path.mkdir()
+    directory.models.symlink_to(tmp_path)
+    with pytest.raises(StorageError, match="run/models: is a link to "):
+        directory.write_configuration(load_configuration("topomap"))

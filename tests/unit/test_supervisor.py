@@ -105,7 +105,8 @@ def test_a_run_that_completes_is_over(run, monkeypatch):
     assert job() == "completed"
     status = run.status()
     assert (status.state, status.restarts, status.requeues) == (State.COMPLETED, 0, 0)
-    assert ranks.arguments == [["run", str(run.configuration), "--out", str(run.run), "--overwrite", "--device", "gpu"]]
+    options = ["--device", "gpu", "--trust"]
+    assert ranks.arguments == [["run", str(run.configuration), "--out", str(run.run), "--overwrite", *options]]
 
 
 def test_what_cannot_be_listed_is_not_overwritten(run, monkeypatch):
@@ -121,7 +122,7 @@ def test_what_cannot_be_listed_is_not_overwritten(run, monkeypatch):
     monkeypatch.setattr(supervisor, "committed", listed)
     job, ranks = carried_out(run, monkeypatch, (3, completes(run), 0, ""))
     assert job() == "completed"
-    assert ranks.arguments == [["resume", str(run.run), "--device", "gpu"]]
+    assert ranks.arguments == [["resume", str(run.run), "--device", "gpu", "--trust"]]
     assert run.status().restarts == 1
 
 
@@ -137,7 +138,7 @@ def test_a_job_goes_on_from_a_step_until_there_is_a_checkpoint_of_its_own(run, m
         run, monkeypatch, (3, None, 137, ""), (3, replaces, 137, ""), (3, completes(run), 0, ""), plan=plan
     )
     assert job() == "completed"
-    resume, options = ["resume", str(run.run)], ["--device", "gpu"]
+    resume, options = ["resume", str(run.run)], ["--device", "gpu", "--trust"]
     assert ranks.arguments == [*2 * [[*resume, "--from", "5", *options]], [*resume, *options]]
 
 
@@ -148,7 +149,7 @@ def test_a_lost_rank_is_made_good_from_the_last_checkpoint(run, monkeypatch):
     assert job() == "completed"
     assert run.status().restarts == 2
     assert [arguments[0] for arguments in ranks.arguments] == ["run", "resume", "resume"]
-    assert ranks.arguments[1] == ["resume", str(run.run), "--device", "gpu"]
+    assert ranks.arguments[1] == ["resume", str(run.run), "--device", "gpu", "--trust"]
 
 
 def test_it_gives_up_after_so_many_restarts(run, monkeypatch):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import matplotlib
 import numpy as np
 import pytest
 
+from hpcsnn.analysis.style import STYLE
 from hpcsnn.jobs.sweep_results import averaged, collect, sweep_figure
 from hpcsnn.jobs.sweeps import Sweep
 
@@ -54,6 +56,15 @@ def test_numbers_are_where_their_member_is(sweep):
                 else:
                     assert rate == 10.0 * scale + seed + more
                     assert float(results["p.synapses"].sel(at)) == 100 * scale
+
+
+def test_a_value_with_dollars_is_drawn_as_it_stands(tmp_path):
+    sweep = Sweep(tmp_path, "topomap", [], {"seed": [1, 2], "synapse": ["$\\frac$", "b$"], "scale": [1, 2, 3]})
+    finished(sweep)
+    with matplotlib.rc_context(STYLE):
+        figure = sweep_figure(collect(sweep))
+        assert figure.axes[0].get_legend().get_texts()[0].get_text() == "synapse $\\frac$"
+        figure.savefig(tmp_path / "drawn.svg")
 
 
 def test_a_sweep_of_which_nothing_is_finished_has_no_numbers(sweep):

@@ -62,3 +62,16 @@ def test_a_bug_is_not_handed_round():
     assert met == [0]
     with pytest.raises(ZeroDivisionError):
         work(Alone())
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_what_the_system_refuses_the_first_rank_is_told_to_all(n):
+    def refused():
+        raise OSError(28, "No space left on device", "/disk/file")
+
+    def told(ranks):
+        with pytest.raises(StorageError) as error:
+            on_first_rank(ranks, refused)
+        return str(error.value)
+
+    assert on_ranks(n, told) == ["/disk/file: No space left on device"] * n
