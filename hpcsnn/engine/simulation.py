@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import time
 from collections import Counter
@@ -25,11 +26,14 @@ from hpcsnn.errors import ConfigurationError, DeviceError, SimulationError, chec
 from hpcsnn.network import Network
 from hpcsnn.network.neuron_arrays import column_of, neuron_arrays
 from hpcsnn.ranks.communicator import communicator
+from hpcsnn.ranks.interrupts import Interrupts
 from hpcsnn.ranks.partition import DEFAULT_TILE, check_tile_side, place_network
 
-# Steps before the first visit of an observer, when nothing is known yet of how long a step takes: little even in the
-# largest network, and soon many more in a small one.
-_FIRST_VISIT_STEPS = 16
+# A run is cut into pieces of about this length, between which it looks whether it was interrupted.
+_LOOKED_EVERY_S = 0.1
+# Steps before the first look, when nothing is known yet of how long a step takes: little even in the largest network,
+# and soon many more in a small one.
+_FIRST_LOOK_STEPS = 10
 
 
 class Simulation:
@@ -102,7 +106,7 @@ class Simulation:
         self._recorded = Recorded(network)
         self.startup_s = time.perf_counter() - start
         self.advance_s = 0.0
-        self._steps_a_visit = _FIRST_VISIT_STEPS
+        self._steps_a_look = _FIRST_LOOK_STEPS
 
     @property
     def step(self) -> int:
@@ -131,6 +135,8 @@ class Simulation:
             ConfigurationError: a duration that is no whole number of steps, or that ends beyond step 2^31 - 1.
             SimulationError: a variable of a neuron or synapse is not finite, a weight has outgrown its bound, or an
                 exchange failed.
+            KeyboardInterrupt: Ctrl-C on any rank, where SIGINT has Python's own handler; on all ranks, after the same
+                step, at most some tenths of a second later. The simulation is whole and can go on.
         """
         start = time.perf_counter()
         if observe is not None and not callable(observe):
@@ -146,19 +152,38 @@ class Simulation:
                 f"and steps are counted up to 2^31 - 1: must be <= {left_ms}"
             )
         self.state.reserve_bins(end + 1)
+        try:
+            with Interrupts() as interrupts:
+                self._run_to(end, interrupts, observe, observe_every_s)
+        finally:
+            self.advance_s += time.perf_counter() - start
+
+    def _run_to(
+        self,
+        end: int,
+        interrupts: Interrupts,
+        observe: Callable[[Simulation], bool | None] | None,
+        observe_every_s: float,
+    ) -> None:
+        look_s = _LOOKED_EVERY_S if observe is None else min(_LOOKED_EVERY_S, observe_every_s)
+        visited = -math.inf
         while (step := self.step) < end:
-            if observe is None:
-                self._advance_to(end)
-                break
-            # All ranks stop at the same steps; they can because the first one says where.
-            chunk = self.communicator.broadcast(self._steps_a_visit)
-            visit, until = time.perf_counter(), min(step + chunk, end)
+            looked, chunk = time.perf_counter(), self._steps_a_look
+            # Ends at multiples of a round number leave a GPU few sequences of launches, each of which is a graph.
+            until = min(end, (step // chunk + 1) * chunk)
             self._advance_to(until)
-            per_step = (time.perf_counter() - visit) / (until - step)
-            if observe(self):
-                break
-            self._steps_a_visit = max(1, min(int(observe_every_s / per_step), 4 * chunk))
-        self.advance_s += time.perf_counter() - start
+            now = time.perf_counter()
+            due = until == end or now - visited >= observe_every_s - look_s / 2
+            next_chunk = _round_number(min(look_s * (until - step) / (now - looked), 4 * chunk))
+            # All ranks look at the same steps and do the same there: the first one says what, but for interrupts.
+            looks = self.communicator.gather((interrupts.came, due, next_chunk))
+            _, due, self._steps_a_look = looks[0]
+            if any(came for came, *_ in looks):
+                raise KeyboardInterrupt
+            if observe is not None and due:
+                visited = now
+                if observe(self):
+                    break
 
     def _advance_to(self, until: int) -> None:
         while self.step < until:
@@ -318,3 +343,9 @@ class Simulation:
         """Wall seconds of this rank in each phase of the steps, and ``start_up``."""
         phases = {str(phase): seconds for phase, seconds in self.executable.phase_seconds.items()}
         return phases | {"start_up": self.startup_s}
+
+
+def _round_number(at_most: float) -> int:
+    """The largest of 1, 2, 5, 10, 20, 50, .. that is no more than this; at least 1."""
+    power = 10 ** int(math.log10(max(at_most, 1.0)))
+    return power * max(first for first in (1, 2, 5) if first == 1 or first * power <= at_most)

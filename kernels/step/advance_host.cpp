@@ -112,7 +112,7 @@ static __attribute__((noinline)) int steps(Network* net, const int until, double
 //% endif
 //% endfor
     static const double clock_cost = clock_seconds();
-    int until_sample = sampled_every;
+    int until_sample = sampled_every - control.step % sampled_every;  // however a run is cut
     while (control.step < until) {
         const bool timed = --until_sample == 0;
         double before = 0.0;
