@@ -108,6 +108,12 @@ class Simulation:
         self.advance_s = 0.0
         self._steps_a_look = _FIRST_LOOK_STEPS
 
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a Simulation cannot be pickled: it holds a device's memory; pickle its network and make one from it, or "
+            "read what is needed (neurons, synapses, spikes) and pickle that"
+        )
+
     @property
     def step(self) -> int:
         """Steps done."""
