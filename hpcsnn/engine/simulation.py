@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hpcsnn.checked_numbers import LAST_STEP, Limits, real_number, shown, shown_time, whole_number, whole_steps
 from hpcsnn.codegen.constants import HaltReason
+from hpcsnn.codegen.kernel_owners import trapped
 from hpcsnn.codegen.program import generate
 from hpcsnn.devices import choose_device
 from hpcsnn.devices.base import Device
@@ -229,10 +230,9 @@ class Simulation:
             case HaltReason.VALUES_CHANGED:
                 raise DeviceError(changed_values(self.state.control("neuron"), self.device))
             case HaltReason.TRAPPED:
-                raise SimulationError(
-                    f"rank {self.rank}: a snippet divides a whole number by zero in step {self.step} "
-                    f"({self.time_ms:g} ms): the processor stops there"
-                )
+                kernel = self.program.stages[self.state.control("stage")].kernel
+                what = trapped(self.program.owners, kernel, self.state.control("neuron"))
+                raise SimulationError(f"rank {self.rank}: {what} in step {self.step} ({self.time_ms:g} ms)")
             case HaltReason.EXCHANGE_FAILED:
                 raise SimulationError(f"rank {self.rank}: MPI_Allgather failed in step {self.step}")
             case HaltReason.MEETING:

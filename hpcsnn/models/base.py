@@ -28,7 +28,7 @@ from hpcsnn.checked_numbers import SMALLEST_NUMBER, Limits, real_number, shown, 
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.chance_tables import threshold64
 from hpcsnn.models.parameters import Data, Normal, Parameter, Uniform, described_distribution
-from hpcsnn.models.snippet_text import FUNCTIONS, check_snippet_names, given_names
+from hpcsnn.models.snippet_text import FUNCTIONS, check_expression, check_snippet_names, given_names
 
 # A module that is not imported by its name has under this one what loads it: a function without arguments that pickles.
 LOADED_BY = "_hpcsnn_loaded_by"
@@ -139,6 +139,10 @@ class Model:
     def __post_init__(self) -> None:
         promised = {*self.SEES, *FUNCTIONS, "dt_ms"}  # derived constants see dt_ms of any model
         check_snippet_names(self.name, self.KIND, given_names(self), promised, self.KEPT)
+        known = {*_MATH, "dt_ms", *self.parameters, *self.data}
+        for name, derived in self.derived.items():
+            check_expression(f"{self.name}.derived.{name}", derived.expression, known)
+            known.add(name)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickled as functions and classes are, by module and name, where a module has it; else, as in a script, by
@@ -244,7 +248,7 @@ class Configured(Generic[SomeModel]):
         """The constants that have one value per neuron: parameters, and what is derived from them."""
         arrays = self.of_neurons
         for name, derived in self.model.derived.items():
-            read = {node.id for node in ast.walk(ast.parse(derived.expression)) if isinstance(node, ast.Name)}
+            read = {node.id for node in ast.walk(ast.parse(derived.expression.strip())) if isinstance(node, ast.Name)}
             if not read.isdisjoint(arrays):
                 arrays.append(name)
         return arrays
@@ -322,7 +326,7 @@ class Configured(Generic[SomeModel]):
         where = f"{self.name}: {name}, which is {derived.expression}"
         try:
             value = eval(_compiled(derived.expression), {"__builtins__": {}}, {**_MATH, **known})
-        except (ArithmeticError, ValueError) as error:
+        except Exception as error:  # whatever a user's expression does
             raise ConfigurationError(f"{where}, comes to no number: {error}") from None
         if derived.vanishes and isinstance(value, float) and abs(value) < SMALLEST_NUMBER:
             return 0.0
@@ -357,7 +361,7 @@ class Configured(Generic[SomeModel]):
 
 @cache
 def _compiled(expression: str) -> CodeType:
-    return compile(expression, expression, "eval")
+    return compile(expression.strip(), expression, "eval")
 
 
 def _modules() -> list[ModuleType]:
