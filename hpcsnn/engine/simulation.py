@@ -227,6 +227,8 @@ class Simulation:
                 raise SimulationError(self._not_finite())
             case HaltReason.OUTGROWN:
                 raise SimulationError(self._outgrown())
+            case HaltReason.NO_CHANCE:
+                raise SimulationError(self._no_chance())
             case HaltReason.VALUES_CHANGED:
                 raise DeviceError(changed_values(self.state.control("neuron"), self.device))
             case HaltReason.TRAPPED:
@@ -259,6 +261,18 @@ class Simulation:
             f"projections.{projection.name}: the synapse from {pre} to {post} {brings} {amount:.9g} in step "
             f"{self.step} ({self.time_ms:g} ms), beyond its bound of {projection.weight_bound:.9g}, up to which input "
             f"cannot overflow; raise the bound ({', '.join(bounds)}), or let weights keep to it"
+        )
+
+    def _no_chance(self) -> str:
+        projection = list(self.network.projections.values())[self.state.control("owner")]
+        assert projection.rewiring is not None
+        slot, what = (("eliminate", "goes"), ("form", "forms"))[self.state.control("stage")]
+        pre, post = self.state.control("place"), self.state.control("neuron")
+        chance = np.int32(self.state.control("amount_bits")).view(np.float32)
+        return (
+            f"projections.{projection.name}: rule {projection.rewiring.name}, {slot}: {chance:.9g} is the chance that "
+            f"the synapse from {pre} to {post} {what} in step {self.step} ({self.time_ms:g} ms); must be in [0, 1]: "
+            "let the rule keep to it"
         )
 
     def _state_arrays(self, population: str) -> dict[str, NDArray[Any]]:
