@@ -6,7 +6,7 @@ parameters or seed: those reach the kernels through the structs of `hpcsnn.codeg
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -37,7 +37,7 @@ class Program:
     setup_kernels: tuple[str, ...]
     on_call: dict[str, tuple[Stage, ...]]
     snippets: tuple[Snippet, ...]
-    owners: dict[str, str]
+    owners: dict[str, str] = field(default_factory=dict)
 
 
 def generate(network: Network, n_ranks: int) -> Program:

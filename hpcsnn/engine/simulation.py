@@ -94,14 +94,14 @@ class Simulation:
             self.state = RankState(
                 network, self.placements, self.device, self.communicator, exchange_block, log_entries
             )
+            self.program = generate(network, self.n_ranks)
+            self.executable = self.device.load(self.program, self.state)
+            self.executable.run("check_values", 1)
+            if reason := self.state.control("halt"):
+                self._mend(HaltReason(reason))
+            self.state.start(self.executable)
         except MemoryError as error:
             raise SimulationError(f"rank {self.rank}: the network does not fit into memory: {error}") from None
-        self.program = generate(network, self.n_ranks)
-        self.executable = self.device.load(self.program, self.state)
-        self.executable.run("check_values", 1)
-        if reason := self.state.control("halt"):
-            self._mend(HaltReason(reason))
-        self.state.start(self.executable)
         self._host_stages = HostStages(self.state, self.executable)
         self._rewired_at: dict[str, int] = {}
         self._recorded = Recorded(network)
@@ -141,7 +141,7 @@ class Simulation:
         Raises:
             ConfigurationError: a duration that is no whole number of steps, or that ends beyond step 2^31 - 1.
             SimulationError: a variable of a neuron or synapse is not finite, a weight has outgrown its bound, or an
-                exchange failed.
+                exchange failed, or memory has run out.
             KeyboardInterrupt: Ctrl-C on any rank, where SIGINT has Python's own handler; on all ranks, after the same
                 step, at most some tenths of a second later. The simulation is whole and can go on.
         """
@@ -162,6 +162,12 @@ class Simulation:
         try:
             with Interrupts() as interrupts:
                 self._run_to(end, interrupts, observe, observe_every_s)
+        except MemoryError as error:
+            held = self.state.n_bytes() / 2**30
+            raise SimulationError(
+                f"rank {self.rank}: no memory in step {self.step} ({self.time_ms:g} ms), beside {held:.3g} GiB "
+                f"that the network takes: {error}"
+            ) from None
         finally:
             self.advance_s += time.perf_counter() - start
 

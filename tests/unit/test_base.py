@@ -204,3 +204,11 @@ def test_an_expression_that_fails_names_model_and_constant(expression):
     model = Model("mine", "", parameters={"tau_ms": Parameter(1.0, "", "")}, derived={"c": Derived(expression)})
     with pytest.raises(ConfigurationError, match=as_pattern(f"mine: c, which is {expression}, comes to no number: ")):
         model().constants(0.1)
+
+
+@pytest.mark.parametrize("threshold", [{}, {"threshold": "false"}, {"threshold": " "}])
+def test_a_reset_without_a_threshold_is_refused(threshold):
+    with pytest.raises(
+        ConfigurationError, match=as_pattern("mine.reset: never runs, since the model has no threshold")
+    ):
+        models.NeuronModel("mine", "", reset="V = 0.0f;", **threshold)
