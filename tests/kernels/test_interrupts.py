@@ -11,6 +11,7 @@ import pytest
 from hpcsnn import Simulation
 from hpcsnn.engine.digest import simulation_digest
 from support.networks import busy
+from support.processes import until
 
 # Far longer than any test may take.
 FOREVER_MS = 2e8
@@ -21,14 +22,19 @@ def press_ctrl_c(times=1):
         os.kill(os.getpid(), signal.SIGINT)
 
 
-def soon():
-    """Ctrl-C from outside, a moment after the run began."""
-    threading.Timer(0.05, press_ctrl_c).start()
+def press_once(begun):
+    """Ctrl-C from outside, a moment after something has begun."""
+
+    def wait():
+        until(begun)
+        press_ctrl_c()
+
+    threading.Thread(target=wait).start()
 
 
 def test_an_interrupted_run_is_whole_and_goes_on():
     simulation, straight = (Simulation(busy(), device="cpu") for _ in range(2))
-    soon()
+    press_once(lambda: simulation.step > 0)
     with pytest.raises(KeyboardInterrupt):
         simulation.run(FOREVER_MS)
     stopped_at = simulation.step
@@ -43,7 +49,7 @@ def test_an_interrupted_run_is_whole_and_goes_on():
 
 def test_an_interrupt_is_seen_however_seldom_an_observer_looks():
     simulation, visited = Simulation(busy(), device="cpu"), []
-    soon()
+    press_once(lambda: bool(visited))
     with pytest.raises(KeyboardInterrupt):
         simulation.run(FOREVER_MS, observe=lambda one: visited.append(one.step), observe_every_s=1e9)
     assert len(visited) == 1, "the first look is soon, the next one never"

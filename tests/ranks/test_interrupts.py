@@ -20,7 +20,11 @@ from support.networks import topographic_map
 
 simulation = Simulation(topographic_map(), MPI.COMM_WORLD, "cpu")
 if simulation.rank == 1:
-    threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    from support.processes import until
+    def press():
+        until(lambda: simulation.step > 0)
+        os.kill(os.getpid(), signal.SIGINT)
+    threading.Thread(target=press).start()
 try:
     simulation.run(2e8)
 except KeyboardInterrupt:
