@@ -25,6 +25,8 @@ class HaltReason(IntEnum):
     TRAPPED = 8
     OUTGROWN = 9
     """A spike brings more than its projection's bound says."""
+    NO_CHANCE = 10
+    """A rule's chance is not in [0, 1]."""
 
 
 # A kernel that halts for one of these goes on once there is room.

@@ -6,13 +6,14 @@ parameters or seed: those reach the kernels through the structs of `hpcsnn.codeg
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import jinja2
 
 from hpcsnn.codegen.constants import constants_text, structs_text
+from hpcsnn.codegen.kernel_owners import kernel_owners
 from hpcsnn.codegen.schedule import EXCHANGE, Stage, host_stage_kernels, rewiring_stages, schedule
 from hpcsnn.codegen.snippet_functions import bound_constants
 from hpcsnn.codegen.snippets import Snippet, SnippetBook, numbered
@@ -26,7 +27,8 @@ from hpcsnn.shipped_files import kernel_folder
 class Program:
     """Kernel source common to both devices, the host's schedule, the schedule itself, and the snippets in the source.
 
-    `on_call` holds, by projection, the stages of updates that happen when they are asked for.
+    `on_call` holds, by projection, the stages of updates that happen when they are asked for; `owners`, by kernel,
+    whose snippets run in it.
     """
 
     kernels: str
@@ -35,6 +37,7 @@ class Program:
     setup_kernels: tuple[str, ...]
     on_call: dict[str, tuple[Stage, ...]]
     snippets: tuple[Snippet, ...]
+    owners: dict[str, str] = field(default_factory=dict)
 
 
 def generate(network: Network, n_ranks: int) -> Program:
@@ -90,7 +93,8 @@ def generate(network: Network, n_ranks: int) -> Program:
         setup_kernels=setup,
         stage_kernels=kernels,
     )
-    return Program(numbered("\n".join(parts)), host, stages, tuple(setup), on_call, tuple(book.snippets))
+    owners = kernel_owners(network, [*setup, *kernels])
+    return Program(numbered("\n".join(parts)), host, stages, tuple(setup), on_call, tuple(book.snippets), owners)
 
 
 @cache

@@ -10,7 +10,7 @@ import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -20,12 +20,13 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from hpcsnn.codegen.diagnostics import explained
+from hpcsnn.codegen.kernel_owners import trapped
 from hpcsnn.codegen.program import Program
 from hpcsnn.codegen.schedule import PHASES, Phase
 from hpcsnn.codegen.snippets import Snippet
 from hpcsnn.devices.base import KernelState
 from hpcsnn.devices.kernel_cache import cached
-from hpcsnn.errors import DeviceError
+from hpcsnn.errors import DeviceError, SimulationError
 
 # Last of all flags, so that nothing before them changes a value: no contraction to fused multiply-add, no reordering,
 # no numbers that are none ruled out. The two at the end promise that nobody reads errno or the floating-point exception
@@ -179,12 +180,15 @@ def _settings() -> str:
 
 
 class HostExecutable:
-    """The compiled library of one rank, bound to its network struct."""
+    """The compiled library of one rank, bound to its network struct; `owners` as in `Program`.
+
+    A kernel that the processor stops raises SimulationError, which says whose snippets it runs, or halts `advance`.
+    """
 
     defers = True
 
-    def __init__(self, library: Path, struct: ctypes.Structure) -> None:
-        self._struct = struct
+    def __init__(self, library: Path, struct: ctypes.Structure, owners: Mapping[str, str]) -> None:
+        self._struct, self._owners = struct, owners
         self._library = load_library(library)
         self._advance = self._library.advance
         self._advance.restype = ctypes.c_int
@@ -209,7 +213,9 @@ class HostExecutable:
         return lambda: self._run(kernel, struct)
 
     def _run(self, kernel: str, struct: ctypes.Structure) -> None:
-        getattr(self._library, f"run_{kernel}")(ctypes.byref(struct))
+        signal_number = getattr(self._library, f"run_{kernel}")(ctypes.byref(struct))
+        if signal_number:
+            raise SimulationError(trapped(self._owners, kernel, signal_number))
 
     def advance(self, until_step: int) -> int:
         """Run the schedule; see `hpcsnn.devices.base.Executable`."""
@@ -276,5 +282,7 @@ class HostDevice:
     def load(self, program: Program, state: KernelState) -> HostExecutable:
         """Compile kernels and schedule into one library; the exchange is inside it."""
         return HostExecutable(
-            compile_library(program.kernels + program.host_schedule, self._optimisation, program.snippets), state.struct
+            compile_library(program.kernels + program.host_schedule, self._optimisation, program.snippets),
+            state.struct,
+            program.owners,
         )

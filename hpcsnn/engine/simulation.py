@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import time
 from collections import Counter
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from hpcsnn.checked_numbers import LAST_STEP, Limits, real_number, shown, shown_time, whole_number, whole_steps
 from hpcsnn.codegen.constants import HaltReason
+from hpcsnn.codegen.kernel_owners import trapped
 from hpcsnn.codegen.program import generate
 from hpcsnn.devices import choose_device
 from hpcsnn.devices.base import Device
@@ -25,11 +27,14 @@ from hpcsnn.errors import ConfigurationError, DeviceError, SimulationError, chec
 from hpcsnn.network import Network
 from hpcsnn.network.neuron_arrays import column_of, neuron_arrays
 from hpcsnn.ranks.communicator import communicator
+from hpcsnn.ranks.interrupts import Interrupts
 from hpcsnn.ranks.partition import DEFAULT_TILE, check_tile_side, place_network
 
-# Steps before the first visit of an observer, when nothing is known yet of how long a step takes: little even in the
-# largest network, and soon many more in a small one.
-_FIRST_VISIT_STEPS = 16
+# A run is cut into pieces of about this length, between which it looks whether it was interrupted.
+_LOOKED_EVERY_S = 0.1
+# Steps before the first look, when nothing is known yet of how long a step takes: little even in the largest network,
+# and soon many more in a small one.
+_FIRST_LOOK_STEPS = 10
 
 
 class Simulation:
@@ -89,20 +94,26 @@ class Simulation:
             self.state = RankState(
                 network, self.placements, self.device, self.communicator, exchange_block, log_entries
             )
+            self.program = generate(network, self.n_ranks)
+            self.executable = self.device.load(self.program, self.state)
+            self.executable.run("check_values", 1)
+            if reason := self.state.control("halt"):
+                self._mend(HaltReason(reason))
+            self.state.start(self.executable)
         except MemoryError as error:
             raise SimulationError(f"rank {self.rank}: the network does not fit into memory: {error}") from None
-        self.program = generate(network, self.n_ranks)
-        self.executable = self.device.load(self.program, self.state)
-        self.executable.run("check_values", 1)
-        if reason := self.state.control("halt"):
-            self._mend(HaltReason(reason))
-        self.state.start(self.executable)
         self._host_stages = HostStages(self.state, self.executable)
         self._rewired_at: dict[str, int] = {}
         self._recorded = Recorded(network)
         self.startup_s = time.perf_counter() - start
         self.advance_s = 0.0
-        self._steps_a_visit = _FIRST_VISIT_STEPS
+        self._steps_a_look = _FIRST_LOOK_STEPS
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a Simulation cannot be pickled: it holds a device's memory; pickle its network and make one from it, or "
+            "read what is needed (neurons, synapses, spikes) and pickle that"
+        )
 
     @property
     def step(self) -> int:
@@ -130,7 +141,9 @@ class Simulation:
         Raises:
             ConfigurationError: a duration that is no whole number of steps, or that ends beyond step 2^31 - 1.
             SimulationError: a variable of a neuron or synapse is not finite, a weight has outgrown its bound, or an
-                exchange failed.
+                exchange failed, or memory has run out.
+            KeyboardInterrupt: Ctrl-C on any rank, where SIGINT has Python's own handler; on all ranks, after the same
+                step, at most some tenths of a second later. The simulation is whole and can go on.
         """
         start = time.perf_counter()
         if observe is not None and not callable(observe):
@@ -146,19 +159,44 @@ class Simulation:
                 f"and steps are counted up to 2^31 - 1: must be <= {left_ms}"
             )
         self.state.reserve_bins(end + 1)
+        try:
+            with Interrupts() as interrupts:
+                self._run_to(end, interrupts, observe, observe_every_s)
+        except MemoryError as error:
+            held = self.state.n_bytes() / 2**30
+            raise SimulationError(
+                f"rank {self.rank}: no memory in step {self.step} ({self.time_ms:g} ms), beside {held:.3g} GiB "
+                f"that the network takes: {error}"
+            ) from None
+        finally:
+            self.advance_s += time.perf_counter() - start
+
+    def _run_to(
+        self,
+        end: int,
+        interrupts: Interrupts,
+        observe: Callable[[Simulation], bool | None] | None,
+        observe_every_s: float,
+    ) -> None:
+        look_s = _LOOKED_EVERY_S if observe is None else min(_LOOKED_EVERY_S, observe_every_s)
+        visited = -math.inf
         while (step := self.step) < end:
-            if observe is None:
-                self._advance_to(end)
-                break
-            # All ranks stop at the same steps; they can because the first one says where.
-            chunk = self.communicator.broadcast(self._steps_a_visit)
-            visit, until = time.perf_counter(), min(step + chunk, end)
+            looked, chunk = time.perf_counter(), self._steps_a_look
+            # Ends at multiples of a round number leave a GPU few sequences of launches, each of which is a graph.
+            until = min(end, (step // chunk + 1) * chunk)
             self._advance_to(until)
-            per_step = (time.perf_counter() - visit) / (until - step)
-            if observe(self):
-                break
-            self._steps_a_visit = max(1, min(int(observe_every_s / per_step), 4 * chunk))
-        self.advance_s += time.perf_counter() - start
+            now = time.perf_counter()
+            due = until == end or now - visited >= observe_every_s - look_s / 2
+            next_chunk = _round_number(min(look_s * (until - step) / (now - looked), 4 * chunk))
+            # All ranks look at the same steps and do the same there: the first one says what, but for interrupts.
+            looks = self.communicator.gather((interrupts.came, due, next_chunk))
+            _, due, self._steps_a_look = looks[0]
+            if any(came for came, *_ in looks):
+                raise KeyboardInterrupt
+            if observe is not None and due:
+                visited = now
+                if observe(self):
+                    break
 
     def _advance_to(self, until: int) -> None:
         while self.step < until:
@@ -195,13 +233,14 @@ class Simulation:
                 raise SimulationError(self._not_finite())
             case HaltReason.OUTGROWN:
                 raise SimulationError(self._outgrown())
+            case HaltReason.NO_CHANCE:
+                raise SimulationError(self._no_chance())
             case HaltReason.VALUES_CHANGED:
                 raise DeviceError(changed_values(self.state.control("neuron"), self.device))
             case HaltReason.TRAPPED:
-                raise SimulationError(
-                    f"rank {self.rank}: a snippet divides a whole number by zero in step {self.step} "
-                    f"({self.time_ms:g} ms): the processor stops there"
-                )
+                kernel = self.program.stages[self.state.control("stage")].kernel
+                what = trapped(self.program.owners, kernel, self.state.control("neuron"))
+                raise SimulationError(f"rank {self.rank}: {what} in step {self.step} ({self.time_ms:g} ms)")
             case HaltReason.EXCHANGE_FAILED:
                 raise SimulationError(f"rank {self.rank}: MPI_Allgather failed in step {self.step}")
             case HaltReason.MEETING:
@@ -228,6 +267,18 @@ class Simulation:
             f"projections.{projection.name}: the synapse from {pre} to {post} {brings} {amount:.9g} in step "
             f"{self.step} ({self.time_ms:g} ms), beyond its bound of {projection.weight_bound:.9g}, up to which input "
             f"cannot overflow; raise the bound ({', '.join(bounds)}), or let weights keep to it"
+        )
+
+    def _no_chance(self) -> str:
+        projection = list(self.network.projections.values())[self.state.control("owner")]
+        assert projection.rewiring is not None
+        slot, what = (("eliminate", "goes"), ("form", "forms"))[self.state.control("stage")]
+        pre, post = self.state.control("place"), self.state.control("neuron")
+        chance = np.int32(self.state.control("amount_bits")).view(np.float32)
+        return (
+            f"projections.{projection.name}: rule {projection.rewiring.name}, {slot}: {chance:.9g} is the chance that "
+            f"the synapse from {pre} to {post} {what} in step {self.step} ({self.time_ms:g} ms); must be in [0, 1]: "
+            "let the rule keep to it"
         )
 
     def _state_arrays(self, population: str) -> dict[str, NDArray[Any]]:
@@ -318,3 +369,9 @@ class Simulation:
         """Wall seconds of this rank in each phase of the steps, and ``start_up``."""
         phases = {str(phase): seconds for phase, seconds in self.executable.phase_seconds.items()}
         return phases | {"start_up": self.startup_s}
+
+
+def _round_number(at_most: float) -> int:
+    """The largest of 1, 2, 5, 10, 20, 50, .. that is no more than this; at least 1."""
+    power = 10 ** int(math.log10(max(at_most, 1.0)))
+    return power * max(first for first in (1, 2, 5) if first == 1 or first * power <= at_most)

@@ -12,11 +12,13 @@ changes, the functions ``exponential(x)`` and ``logarithm(x)`` of ``kernels/base
 from __future__ import annotations
 
 import ast
+import importlib
 import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
-from types import CodeType
+from functools import cache, cached_property, partial
+from types import CodeType, ModuleType
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
@@ -26,8 +28,10 @@ from hpcsnn.checked_numbers import SMALLEST_NUMBER, Limits, real_number, shown, 
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.chance_tables import threshold64
 from hpcsnn.models.parameters import Data, Normal, Parameter, Uniform, described_distribution
-from hpcsnn.models.snippet_text import FUNCTIONS, check_snippet_names, given_names
+from hpcsnn.models.snippet_text import FUNCTIONS, check_expression, check_snippet_names, given_names
 
+# A module that is not imported by its name has under this one what loads it: a function without arguments that pickles.
+LOADED_BY = "_hpcsnn_loaded_by"
 _CHANCE = Limits(minimum=0.0, maximum=1.0, in_kernels=False)
 _MATH: dict[str, Any] = {
     **{name: getattr(math, name) for name in ("exp", "expm1", "log", "sqrt", "floor", "ceil", "pi")},
@@ -135,6 +139,20 @@ class Model:
     def __post_init__(self) -> None:
         promised = {*self.SEES, *FUNCTIONS, "dt_ms"}  # derived constants see dt_ms of any model
         check_snippet_names(self.name, self.KIND, given_names(self), promised, self.KEPT)
+        known = {*_MATH, "dt_ms", *self.parameters, *self.data}
+        for name, derived in self.derived.items():
+            check_expression(f"{self.name}.derived.{name}", derived.expression, known)
+            known.add(name)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Pickled as functions and classes are, by module and name, where a module has it; else, as in a script, by
+        its fields, whose functions then need names."""
+        for module in _modules():
+            for name, value in list(vars(module).items()):
+                if value is self:
+                    load = vars(module).get(LOADED_BY) or partial(importlib.import_module, module.__name__)
+                    return _model_of, (load, name)
+        return super().__reduce_ex__(protocol)
 
     def __call__(self, **values: Any) -> Configured[Self]:
         return self.configure(self.name, values)
@@ -230,7 +248,7 @@ class Configured(Generic[SomeModel]):
         """The constants that have one value per neuron: parameters, and what is derived from them."""
         arrays = self.of_neurons
         for name, derived in self.model.derived.items():
-            read = {node.id for node in ast.walk(ast.parse(derived.expression)) if isinstance(node, ast.Name)}
+            read = {node.id for node in ast.walk(ast.parse(derived.expression.strip())) if isinstance(node, ast.Name)}
             if not read.isdisjoint(arrays):
                 arrays.append(name)
         return arrays
@@ -308,7 +326,7 @@ class Configured(Generic[SomeModel]):
         where = f"{self.name}: {name}, which is {derived.expression}"
         try:
             value = eval(_compiled(derived.expression), {"__builtins__": {}}, {**_MATH, **known})
-        except (ArithmeticError, ValueError) as error:
+        except Exception as error:  # whatever a user's expression does
             raise ConfigurationError(f"{where}, comes to no number: {error}") from None
         if derived.vanishes and isinstance(value, float) and abs(value) < SMALLEST_NUMBER:
             return 0.0
@@ -343,4 +361,19 @@ class Configured(Generic[SomeModel]):
 
 @cache
 def _compiled(expression: str) -> CodeType:
-    return compile(expression, expression, "eval")
+    return compile(expression.strip(), expression, "eval")
+
+
+def _modules() -> list[ModuleType]:
+    """The modules that another process can load, those that ship before those that import from them."""
+    modules = [module for module in list(sys.modules.values()) if isinstance(module, ModuleType)]
+    found = [
+        module
+        for module in modules
+        if module.__name__ not in ("__main__", "__mp_main__") and getattr(module, "__spec__", None) is not None
+    ]
+    return sorted(found, key=lambda module: not module.__name__.startswith("hpcsnn"))
+
+
+def _model_of(load: Callable[[], ModuleType], name: str) -> Any:
+    return getattr(load(), name)

@@ -16,6 +16,10 @@ from hpcsnn.models.distance_profiles import displacements_within, gaussian_profi
 from hpcsnn.models.parameters import Data, Parameter, probability
 
 
+def _every_source(_values: Mapping[str, Any], n_sources: int, _n_targets: int) -> float:
+    return n_sources
+
+
 @dataclass(frozen=True)
 class Connector(Model):
     """Names the sources of one target.
@@ -43,13 +47,21 @@ class Connector(Model):
     explicit_sources: Callable[[Mapping[str, Any], NDArray[np.int64]], NDArray[np.int64]] | None = None
     listed_targets: Callable[[Mapping[str, Any]], NDArray[np.int64]] | None = None
     listed_weights: Callable[[Mapping[str, Any]], NDArray[np.float64]] | None = None
-    expected_in_degree: Callable[[Mapping[str, Any], int, int], float] = lambda values, n_sources, n_targets: n_sources
+    expected_in_degree: Callable[[Mapping[str, Any], int, int], float] = _every_source
     most_sources: Callable[[Mapping[str, Any], int], int] | None = None
     check_sizes: Callable[[str, Mapping[str, Any], int, int], None] | None = None
 
 
 def _offsets_within_reach(context: PlacementContext) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
     return displacements_within(gaussian_reach(context.values), context.source_nx, context.source_ny)
+
+
+def _offset_x(context: PlacementContext) -> NDArray[np.int32]:
+    return _offsets_within_reach(context)[0]
+
+
+def _offset_y(context: PlacementContext) -> NDArray[np.int32]:
+    return _offsets_within_reach(context)[1]
 
 
 def _offset_thresholds(context: PlacementContext) -> NDArray[np.uint64]:
@@ -64,8 +76,8 @@ Gaussian = Connector(
         "sigma": Parameter(None, "grid units", "width", above=0.0),
     },
     tables={
-        "offset_x": Table("int", lambda context: _offsets_within_reach(context)[0]),
-        "offset_y": Table("int", lambda context: _offsets_within_reach(context)[1]),
+        "offset_x": Table("int", _offset_x),
+        "offset_y": Table("int", _offset_y),
         "p_offset": Table("Probability", _offset_thresholds),
     },
     needs_equal_grids=True,
@@ -82,15 +94,24 @@ for (int k = 0; k < n_p_offset; ++k) {
     source="Bamford, Murray & Willshaw 2010",
 )
 
+
+def _gaps(context: PlacementContext) -> NDArray[np.uint32]:
+    return survival_table(np.array([min(context.values["p"], 1 - 2**-32)]), 256)
+
+
+def _share_of_sources(values: Mapping[str, Any], n_sources: int, _n_targets: int) -> float:
+    return float(values["p"]) * n_sources
+
+
 FixedProbability = Connector(
     "fixed_probability",
     "Every pair independently with one probability; the gaps between sources are drawn, not the pairs.",
     parameters={"p": probability(None, "chance of a pair")},
     derived={"gap_length": Derived("256", "int")},
     tables={
-        "gap": Table("uint32", lambda context: survival_table(np.array([min(context.values["p"], 1 - 2**-32)]), 256)),
+        "gap": Table("uint32", _gaps),
     },
-    expected_in_degree=lambda values, n_sources, n_targets: values["p"] * n_sources,
+    expected_in_degree=_share_of_sources,
     connect="""
 for (int source_id = -1; source_id < n_sources;) {
     const int steps = waiting_steps(gap, gap_length, random.next());
@@ -101,12 +122,24 @@ for (int source_id = -1; source_id < n_sources;) {
 )
 
 
+def _share_with_partner(_values: Mapping[str, Any], n_sources: int, n_targets: int) -> float:
+    return min(n_sources, n_targets) / n_targets
+
+
+def _one_source(_values: Mapping[str, Any], n_sources: int) -> int:
+    return min(1, n_sources)
+
+
+def _partners(_values: Mapping[str, Any], targets: NDArray[np.int64]) -> NDArray[np.int64]:
+    return targets
+
+
 OneToOne = Connector(
     "one_to_one",
     "Neuron i to neuron i.",
-    expected_in_degree=lambda values, n_sources, n_targets: min(n_sources, n_targets) / n_targets,
-    most_sources=lambda values, n_sources: min(1, n_sources),
-    explicit_sources=lambda values, targets: targets,
+    expected_in_degree=_share_with_partner,
+    most_sources=_one_source,
+    explicit_sources=_partners,
     connect="if (id < n_sources) connect(id);",
 )
 
@@ -147,9 +180,35 @@ def _own_synapses(context: PlacementContext) -> tuple[NDArray[Any], NDArray[Any]
     return first, pre[by_row], weight[by_row]
 
 
+def _first_of_own(context: PlacementContext) -> NDArray[Any]:
+    return _own_synapses(context)[0]
+
+
+def _sources_of_own(context: PlacementContext) -> NDArray[Any]:
+    return _own_synapses(context)[1]
+
+
+def _weights_of_own(context: PlacementContext) -> NDArray[Any]:
+    return _own_synapses(context)[2]
+
+
 def _listed_sources(values: Mapping[str, Any], targets: NDArray[np.int64]) -> NDArray[np.int64]:
     sources: NDArray[np.int64] = values["pre"][np.isin(values["post"], targets)]
     return sources
+
+
+def _listed_targets(values: Mapping[str, Any]) -> NDArray[np.int64]:
+    targets: NDArray[np.int64] = values["post"]
+    return targets
+
+
+def _listed_weights(values: Mapping[str, Any]) -> NDArray[np.float64]:
+    weights: NDArray[np.float64] = values["weight"]
+    return weights
+
+
+def _mean_of_list(values: Mapping[str, Any], _n_sources: int, n_targets: int) -> float:
+    return len(values["post"]) / n_targets
 
 
 ExplicitList = Connector(
@@ -161,15 +220,15 @@ ExplicitList = Connector(
         "weight": Data("a list of weights", "synapse"),
     },
     tables={
-        "first": Table("int", lambda context: _own_synapses(context)[0]),
-        "listed_pre": Table("int", lambda context: _own_synapses(context)[1]),
-        "listed_weight": Table("float", lambda context: _own_synapses(context)[2]),
+        "first": Table("int", _first_of_own),
+        "listed_pre": Table("int", _sources_of_own),
+        "listed_weight": Table("float", _weights_of_own),
     },
     check=_check_list,
     explicit_sources=_listed_sources,
-    listed_targets=lambda values: values["post"],
-    listed_weights=lambda values: values["weight"],
-    expected_in_degree=lambda values, n_sources, n_targets: len(values["post"]) / n_targets,
+    listed_targets=_listed_targets,
+    listed_weights=_listed_weights,
+    expected_in_degree=_mean_of_list,
     check_sizes=_check_listed_ids,
     connect="for (int k = first[target]; k < first[target + 1]; ++k) connect(listed_pre[k], listed_weight[k]);",
 )

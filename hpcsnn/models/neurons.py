@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.models.base import Derived, PopulationModel, Table, Variable
+from hpcsnn.models.base import Derived, PlacementContext, PopulationModel, Table, Variable
 from hpcsnn.models.chance_tables import MOST_POISSON_EVENTS, poisson_table
 from hpcsnn.models.parameters import Parameter
 
@@ -20,6 +23,9 @@ class NeuronModel(PopulationModel):
     the receptors' currents). ``update`` advances the state, ``threshold`` is an expression, ``reset`` runs on a spike.
     Where a snippet mentions ``random``, each ``random.next()`` is a fresh 32-bit number of this neuron and step.
     A parameter may have one value per neuron; the snippets see their own neuron's, the checks each neuron's.
+
+    Raises:
+        ConfigurationError: a ``reset`` without a ``threshold``; and as any `Model`.
     """
 
     KIND: ClassVar[str] = "neuron"
@@ -29,6 +35,14 @@ class NeuronModel(PopulationModel):
     update: str = ""
     threshold: str = "false"
     reset: str = ""
+
+    def __post_init__(self) -> None:
+        if self.reset.strip() and self.threshold.strip() in ("", "false"):
+            raise ConfigurationError(
+                f"{self.name}.reset: never runs, since the model has no threshold and its neurons never spike; give a "
+                "threshold, the condition of a spike"
+            )
+        super().__post_init__()
 
 
 def _must_be_above(where: str, values: Mapping[str, Any], upper: str, lower: str) -> None:
@@ -108,6 +122,10 @@ def _few_background_spikes(where: str, values: Mapping[str, Any], n_neurons: int
         )
 
 
+def _background_events(context: PlacementContext) -> NDArray[np.uint32]:
+    return poisson_table(context.values["background_hz"] * context.dt_ms * 1e-3)
+
+
 LIFBackground = NeuronModel(
     "lif_background",
     "The LIF with a Poisson input of its own for every neuron, through a current that jumps and decays.",
@@ -122,9 +140,7 @@ LIFBackground = NeuronModel(
         "background_decay": Derived("exp(-dt_ms / background_tau_ms)", vanishes=True),
         "background_mean": Derived("-expm1(-dt_ms / background_tau_ms) * background_tau_ms / dt_ms"),
     },
-    tables={
-        "events": Table("uint32", lambda context: poisson_table(context.values["background_hz"] * context.dt_ms * 1e-3))
-    },
+    tables={"events": Table("uint32", _background_events)},
     state=(*LIF.state, Variable("background_current", 0.0, "units of current", doc="current of the background")),
     check=_threshold_above_reset,
     check_population=_few_background_spikes,
@@ -142,6 +158,11 @@ background_current = flushed(background_current * background_decay);
     source="the LIF's; the situation of NEST's iaf_psc_exp with a poisson_generator",
 )
 
+
+def _peak_above_reset(where: str, values: Mapping[str, Any]) -> None:
+    _must_be_above(where, values, "V_peak_mV", "c")
+
+
 Izhikevich = NeuronModel(
     "izhikevich",
     "Izhikevich's simple model: a quadratic potential and a recovery variable.",
@@ -158,7 +179,7 @@ Izhikevich = NeuronModel(
         Variable("V_mV", -65.0, "mV", doc="membrane potential"),
         Variable("u", -13.0, "mV/ms", doc="recovery variable"),
     ),
-    check=lambda where, values: _must_be_above(where, values, "V_peak_mV", "c"),
+    check=_peak_above_reset,
     # As published: V in two Euler steps of half the length, then u in one, from the new V. The published program looks
     # for V >= 30 at the start of the next step, this one at the end of the step: the same trajectory.
     update="""

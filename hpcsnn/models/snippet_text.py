@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import textwrap
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from hpcsnn.errors import ConfigurationError
+from hpcsnn.checked_numbers import shown
+from hpcsnn.errors import ConfigurationError, unknown_name
 
 _COMMENTS = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
@@ -123,3 +125,22 @@ def check_snippet_names(
             both = what if seen[name] == what else f"{seen[name]} and a {what}"
             raise ConfigurationError(f"{where}: the name {name!r} is given twice, to a {both}")
         seen[name] = what
+
+
+def check_expression(where: str, expression: object, known: Collection[str]) -> None:
+    """Refuse what is no Python expression, or has a name that is not `known`.
+
+    Raises:
+        ConfigurationError: names `where`, the expression and what is wrong with it.
+    """
+    if not isinstance(expression, str):
+        raise ConfigurationError(f"{where}: {shown(expression)} is not allowed; must be a Python expression as a text")
+    try:
+        nodes = list(ast.walk(ast.parse(expression.strip(), mode="eval")))
+    except (SyntaxError, ValueError) as error:
+        what = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise ConfigurationError(f"{where}: {expression!r} is not a Python expression: {what}") from None
+    own = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    for node in nodes:
+        if isinstance(node, ast.Name) and node.id not in own and node.id not in known:
+            raise ConfigurationError(unknown_name(f"{where}: {expression!r}", node.id, known))

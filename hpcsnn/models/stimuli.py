@@ -83,6 +83,14 @@ def _check_moving_in_steps(where: str, values: Mapping[str, Any], n_neurons: int
         )
 
 
+def _field_x(context: PlacementContext) -> NDArray[Any]:
+    return context.x % context.values["field_side"]  # type: ignore[no-any-return]
+
+
+def _field_y(context: PlacementContext) -> NDArray[Any]:
+    return context.y % context.values["field_side"]  # type: ignore[no-any-return]
+
+
 MovingGaussianPoisson = SourceModel(
     "moving_gaussian_poisson",
     "Poisson neurons whose rate is a Gaussian bump around a position that jumps; the field repeats over the grid.",
@@ -102,8 +110,8 @@ MovingGaussianPoisson = SourceModel(
     derived={"window_steps": Derived("round(dwell_ms / dt_ms)", "int")},
     tables={
         "wait": Table("uint32", _wait_table),
-        "field_x": Table("int", lambda context: context.x % context.values["field_side"]),
-        "field_y": Table("int", lambda context: context.y % context.values["field_side"]),
+        "field_x": Table("int", _field_x),
+        "field_y": Table("int", _field_y),
     },
     check=_check_moving,
     check_population=_check_moving_in_steps,
@@ -130,21 +138,24 @@ next_spike = steps > left ? never : step + steps;
     source="Bamford, Murray & Willshaw 2010; Knight, Senk & Nowotny 2025, arXiv 2510.19764",
 )
 
+
+def _check_poisson(where: str, values: Mapping[str, Any], _n_neurons: int, dt_ms: float) -> None:
+    _check_rate(f"{where}.rate_hz", values["rate_hz"], dt_ms)
+
+
+def _waits_at_rate(context: PlacementContext) -> NDArray[np.uint32]:
+    success = np.array([context.values["rate_hz"] * context.dt_ms * 1e-3])
+    return survival_table(success, int(context.values["window_steps"]))
+
+
 Poisson = SourceModel(
     "poisson",
     "Independent Poisson neurons of one constant rate, at most one spike per step.",
     parameters={"rate_hz": Parameter(20.0, "Hz", "rate of every neuron", minimum=0.0)},
-    check_population=lambda where, values, n_neurons, dt_ms: _check_rate(f"{where}.rate_hz", values["rate_hz"], dt_ms),
+    check_population=_check_poisson,
     # A window only bounds the table of waiting times: the process has no memory.
     derived={"window_steps": Derived("200", "int")},
-    tables={
-        "wait": Table(
-            "uint32",
-            lambda context: survival_table(
-                np.array([context.values["rate_hz"] * context.dt_ms * 1e-3]), int(context.values["window_steps"])
-            ),
-        ),
-    },
+    tables={"wait": Table("uint32", _waits_at_rate)},
     first_spike="""
 const int steps = waiting_steps(wait, window_steps, random4((uint32)id, (uint32)step, 1u).x);
 next_spike = steps > window_end - step ? never : step + steps - 1;
@@ -196,6 +207,14 @@ def _check_spikes(where: str, values: Mapping[str, Any], n_neurons: int, dt_ms: 
         )
 
 
+def _offsets(context: PlacementContext) -> NDArray[np.int32]:
+    return _own_spikes(context)[0]
+
+
+def _spike_steps(context: PlacementContext) -> NDArray[np.int32]:
+    return _own_spikes(context)[1]
+
+
 SpikeArray = SourceModel(
     "spike_array",
     "Neurons that spike at given times, each a whole number of steps.",
@@ -206,8 +225,8 @@ SpikeArray = SourceModel(
     # One window for the whole run.
     derived={"window_steps": Derived("2147483647", "int")},
     tables={
-        "offset": Table("int", lambda context: _own_spikes(context)[0]),
-        "spike_step": Table("int", lambda context: _own_spikes(context)[1]),
+        "offset": Table("int", _offsets),
+        "spike_step": Table("int", _spike_steps),
     },
     check_population=_check_spikes,
     state=(Variable("n_past", 0, "", "int", "spikes already emitted"),),

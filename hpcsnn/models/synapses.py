@@ -150,6 +150,11 @@ rise = flushed(rise * decay);
 
 Static = SynapseModel("static", "A weight that does not change.")
 
+
+def _from_0_to_w_max(values: Mapping[str, Any]) -> tuple[float, float]:
+    return 0.0, values["w_max"]
+
+
 # Two spikes that coincide are no pair: neither came first. All older pairs of both count, so a rule reads the trace of
 # the other side without the coincident spike, which has added exactly 1 to it.
 
@@ -177,7 +182,7 @@ const float potentiated = weight + a_plus * (coincident ? pre_trace - 1.0f : pre
 weight = coincident && drop_older_pairs == 1 ? weight : (potentiated > w_max ? w_max : potentiated);
 """,
     bound="w_max",
-    weight_range=lambda values: (0.0, values["w_max"]),
+    weight_range=_from_0_to_w_max,
     source="Song, Miller & Abbott 2000; Bamford, Murray & Willshaw 2010",
 )
 
@@ -204,7 +209,7 @@ const float potentiated = weight + a_plus * (w_max - weight) * (coincident ? pre
 weight = potentiated > w_max ? w_max : potentiated;
 """,
     bound="w_max",
-    weight_range=lambda values: (0.0, values["w_max"]),
+    weight_range=_from_0_to_w_max,
     source="Guetig, Aharonov, Rotter & Sompolinsky 2003 with mu = 1; depression as in van Rossum, Bi & Turrigiano "
     "2000, whose potentiation does not depend on w",
 )
@@ -234,6 +239,6 @@ const float potentiated = weight + (coincident ? r1 - 1.0f : r1) * (a2_plus + a3
 weight = potentiated > w_max ? w_max : potentiated;
 """,
     bound="w_max",
-    weight_range=lambda values: (0.0, values["w_max"]),
+    weight_range=_from_0_to_w_max,
     source="Pfister & Gerstner 2006, J. Neurosci. 26:9673; the full all-to-all model's fit to visual cortex (Table 4)",
 )

@@ -13,13 +13,13 @@ import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from hpcsnn.errors import ConfigurationError, unknown_name
-from hpcsnn.models.base import Model
+from hpcsnn.models.base import LOADED_BY, Model
 
 FOLDER = "models"
 _REFERENCE = re.compile(r"(?P<path>.+\.py):(?P<name>[A-Za-z_]\w*)")
@@ -45,10 +45,11 @@ class UserFile:
     @property
     def name(self) -> str:
         """The name of a run's copy."""
-        return f"{self._stem}@{self._hash}.py"
+        return f"{self._stem}@{self.hash}.py"
 
     @property
-    def _hash(self) -> str:
+    def hash(self) -> str:
+        """Of the text, 8 hexadecimal digits."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:8]
 
     @property
@@ -63,9 +64,9 @@ class UserFile:
             ConfigurationError: it was changed.
         """
         hashed = _HASHED.fullmatch(self.path.stem)
-        if hashed and self.path.parent.name == FOLDER and hashed["hash"] != self._hash:
+        if hashed and self.path.parent.name == FOLDER and hashed["hash"] != self.hash:
             raise ConfigurationError(
-                f"{self.path} was changed after the run began (its text has the hash {self._hash}); a run "
+                f"{self.path} was changed after the run began (its text has the hash {self.hash}); a run "
                 "keeps to its models: put the text back, or start a new run from your own file"
             )
 
@@ -169,6 +170,7 @@ def _module(path: Path, text: str) -> ModuleType:
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     module.__file__ = str(path)
+    setattr(module, LOADED_BY, partial(_module_again, path.resolve(), UserFile(path, text).hash))
     sys.modules[name] = module  # what dataclasses and pickles of the file's own look for
     try:
         exec(compile(text, str(path), "exec"), vars(module))
@@ -181,3 +183,18 @@ def _module(path: Path, text: str) -> ModuleType:
         hint = alone if isinstance(error, ImportError) else ""
         raise ConfigurationError(f"{path}: {at}{type(error).__name__}: {error}{hint}") from None
     return module
+
+
+def _module_again(path: Path, text_hash: str) -> ModuleType:
+    """The module that a pickled model is from.
+
+    Raises:
+        ConfigurationError: its file is gone, or has another text by now.
+    """
+    file = read_user_file(path)
+    if file.hash != text_hash:
+        raise ConfigurationError(
+            f"{path} was changed after a model of it was pickled (its text has the hash {file.hash}, and had "
+            f"{text_hash}): put the text back, or pickle the model anew"
+        )
+    return module_of(path)

@@ -91,20 +91,40 @@ DEVICE uint32 choose(const uint32 random, const uint32 n, uint32* rest) {
 }
 
 // A probability as the threshold that a 32-bit random number must stay below: p * 2^32, so that 0 and 1 are exact.
-// Snippets may give one as a parameter or table of this type, as yes or no, or as a float.
+// Snippets may give one as a parameter or table of this type, as yes or no, or as a number. One above 1 always happens,
+// one below 0 (or none at all) never; their bits stay known, so that a rule can refuse them.
 struct Probability {
-    uint64 threshold;
-    DEVICE_MEMBER Probability(const bool certain) : threshold((uint64)certain << 32) {}
-    DEVICE_MEMBER Probability(const int p) : threshold(p > 0 ? (uint64)1 << 32 : 0) {}
+    int64 threshold;
+    DEVICE_MEMBER Probability(const bool certain) : threshold((int64)certain << 32) {}
     DEVICE_MEMBER Probability(const float p)
-        : threshold(p > 0.0f ? p < 1.0f ? (uint64)(p * 4294967296.0f) : (uint64)1 << 32 : 0) {}
+        : threshold(p >= 0.0f && p <= 1.0f ? (int64)(p * 4294967296.0f)
+                    : p > 1.0f             ? (int64)1 << 40 | (uint32)bits_of(p)
+                                           : ~((int64)1 << 40 | (uint32)bits_of(p))) {}
+    DEVICE_MEMBER Probability(const int p) : Probability((float)p) {}
     DEVICE_MEMBER Probability(const double p) : Probability((float)p) {}
-    DEVICE_MEMBER Probability operator*(const float factor) const {
-        return Probability((float)threshold * 2.3283064365386963e-10f * factor);
+    DEVICE_MEMBER bool is_one() const { return (uint64)threshold <= (uint64)1 << 32; }
+    DEVICE_MEMBER float value() const {
+        if (is_one()) return (float)threshold * 2.3283064365386963e-10f;
+        return float_of((int)(uint32)(threshold < 0 ? ~threshold : threshold));
     }
 };
 
-DEVICE bool chance(const uint32 random, const Probability p) { return random < p.threshold; }
+DEVICE bool chance(const uint32 random, const Probability p) { return (int64)random < p.threshold; }
+
+// What snippets calculate with probabilities is a number.
+DEVICE float operator-(const Probability p) { return -p.value(); }
+DEVICE float operator+(const Probability p, const float x) { return p.value() + x; }
+DEVICE float operator+(const float x, const Probability p) { return x + p.value(); }
+DEVICE float operator+(const Probability p, const Probability q) { return p.value() + q.value(); }
+DEVICE float operator-(const Probability p, const float x) { return p.value() - x; }
+DEVICE float operator-(const float x, const Probability p) { return x - p.value(); }
+DEVICE float operator-(const Probability p, const Probability q) { return p.value() - q.value(); }
+DEVICE float operator*(const Probability p, const float x) { return p.value() * x; }
+DEVICE float operator*(const float x, const Probability p) { return x * p.value(); }
+DEVICE float operator*(const Probability p, const Probability q) { return p.value() * q.value(); }
+DEVICE float operator/(const Probability p, const float x) { return p.value() / x; }
+DEVICE float operator/(const float x, const Probability p) { return x / p.value(); }
+DEVICE float operator/(const Probability p, const Probability q) { return p.value() / q.value(); }
 
 // Steps to wait for the first success of a Bernoulli trial per step, or length + 1 if there is none in `length` steps.
 // survival[k - 1] = (chance of no success in k trials) * 2^32 - 1: the geometric distribution, inverted by bisection.

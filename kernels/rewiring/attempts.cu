@@ -190,7 +190,8 @@ KERNEL rewire_{{ projection.name }}(Network* net) {
                 const int source = attempt.source, distance_squared = attempt.distance_squared;
                 (void)distance_squared;
                 {{- names.source_names() }}
-                if (chance({{ forming_number }}, {{ rule.functions.form.call }})) {
+                {{ names.asked("form", 1) }}
+                if (chance({{ forming_number }}, p_form)) {
                     const bool went_on =
                         new_synapse_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.rewire }});
                     if (!went_on) {

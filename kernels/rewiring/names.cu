@@ -79,8 +79,21 @@ struct {{ name }}_{{ projection.name }} {
 //% endif
 {%- endmacro %}
 
+{#- A chance that the rule gives, which must be one; `slot` by number for the message. #}
+{%- macro asked(slot, number) %}
+const Probability p_{{ slot }} = {{ rule.functions[slot].call }};
+                if (!p_{{ slot }}.is_one()) {
+                    if (halt(control, NO_CHANCE, {{ number }}, {{ projection.index }}, post_id)) {
+                        control->place = pre_id;
+                        control->amount_bits = bits_of(p_{{ slot }}.value());
+                    }
+                    return;
+                }
+{%- endmacro %}
+
 {#- Whether a synapse goes, and why. #}
 {%- macro decided(number) %}
-goes = chance({{ number }}, {{ rule.functions.eliminate.call }});
+{{ asked("eliminate", 0) }}
+                goes = chance({{ number }}, p_eliminate);
                 if (goes) why = {{ rule.functions.reason.call }};
 {%- endmacro %}

@@ -141,7 +141,10 @@ def test_a_snippet_that_divides_whole_numbers_by_zero_stops_the_run_with_words()
     simulation = Simulation(network, device="cpu")
     simulation.run(0.2)
     assert simulation.neurons("cells")["share"].tolist() == [6] * 4
-    said = "rank 0: a snippet divides a whole number by zero in step 2 (0.2 ms)"
+    said = (
+        "rank 0: populations.cells (neuron countdown), kernel update_cells: a whole number is divided by zero; "
+        "the processor stops there in step 2 (0.2 ms)"
+    )
     with pytest.raises(SimulationError, match=as_pattern(said)):
         simulation.run(0.1)
 

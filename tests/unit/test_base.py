@@ -13,6 +13,7 @@ from hpcsnn import ConfigurationError, models
 from hpcsnn.checked_numbers import LARGEST_NUMBER, SMALLEST_NUMBER
 from hpcsnn.models.base import Derived, Model
 from hpcsnn.models.parameters import Data, Parameter, probability
+from support.messages import as_pattern
 
 # Products of two of them are numbers that float32 holds.
 FACTOR = st.floats(-100, 100).map(lambda number: round(number, 6))
@@ -177,3 +178,37 @@ def test_of_neurons_are_parameters_that_differ_and_all_that_is_derived_from_them
     assert set(lif.constants(0.1)).isdisjoint(lif.arrays)
     assert lif.described()["lif"]["tau_m_ms"] == [1.0, 2.0]
     assert lif.described()["lif"]["V_rest_mV"] == {"normal": {"mean": -70.0, "std": 1.0}}
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("exp(-dt_ms / tau_m)", "mine.derived.c: 'exp(-dt_ms / tau_m)': unknown name 'tau_m'; allowed: "),
+        ("d * 2", "mine.derived.c: 'd * 2': unknown name 'd'; allowed: "),
+        ("exp(-dt_ms", "mine.derived.c: 'exp(-dt_ms' is not a Python expression: "),
+        ("c = 1", "mine.derived.c: 'c = 1' is not a Python expression: "),
+        ("", "mine.derived.c: '' is not a Python expression: "),
+        (0.5, "mine.derived.c: 0.5 is not allowed; must be a Python expression as a text"),
+    ],
+)
+def test_a_mistake_in_a_derived_constant_names_model_and_constant(expression, message):
+    with pytest.raises(ConfigurationError, match=as_pattern(message)):
+        Model(
+            "mine", "", parameters={"tau_ms": Parameter(1.0, "", "")},
+            derived={"c": Derived(expression), "d": Derived("1")},
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("expression", ["tau_ms()", "min(tau_ms)", "'a' + tau_ms", "(1, 2)[3]"])
+def test_an_expression_that_fails_names_model_and_constant(expression):
+    model = Model("mine", "", parameters={"tau_ms": Parameter(1.0, "", "")}, derived={"c": Derived(expression)})
+    with pytest.raises(ConfigurationError, match=as_pattern(f"mine: c, which is {expression}, comes to no number: ")):
+        model().constants(0.1)
+
+
+@pytest.mark.parametrize("threshold", [{}, {"threshold": "false"}, {"threshold": " "}])
+def test_a_reset_without_a_threshold_is_refused(threshold):
+    with pytest.raises(
+        ConfigurationError, match=as_pattern("mine.reset: never runs, since the model has no threshold")
+    ):
+        models.NeuronModel("mine", "", reset="V = 0.0f;", **threshold)

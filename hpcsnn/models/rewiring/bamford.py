@@ -1,13 +1,21 @@
 """Bamford's rule as Knight, Senk & Nowotny 2025 run it: any pair is tried, whatever the target's in-degree."""
 
-from hpcsnn.models.base import Table
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcsnn.models.base import PlacementContext, Table
 from hpcsnn.models.chance_tables import thresholds
 from hpcsnn.models.distance_profiles import gaussian_profile, gaussian_reach
 from hpcsnn.models.parameters import Parameter, probability
 from hpcsnn.models.rewiring.rule import RewiringRule
 from hpcsnn.models.rewiring.selections import UNIFORM
 
-P_FORM = Table("Probability", lambda context: thresholds(gaussian_profile(context.values)))
+
+def _form_thresholds(context: PlacementContext) -> NDArray[np.uint64]:
+    return thresholds(gaussian_profile(context.values))
+
+
+P_FORM = Table("Probability", _form_thresholds)
 
 Bamford = RewiringRule(
     "bamford",

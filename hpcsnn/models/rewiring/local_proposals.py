@@ -1,9 +1,24 @@
 """Proposals from the neighbourhood: what a neuron gains and loses in a second is the same in any size of network."""
 
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
 from hpcsnn.models.distance_profiles import gaussian_by_squared_distance, gaussian_reach_squared
 from hpcsnn.models.parameters import Parameter, probability
 from hpcsnn.models.rewiring.rule import RewiringRule
 from hpcsnn.models.rewiring.selections import LOCAL, PLACE
+
+
+def _reach(values: Mapping[str, Any]) -> int:
+    return gaussian_reach_squared(1.0, values["sigma"])
+
+
+def _profile(values: Mapping[str, Any]) -> NDArray[np.float64]:
+    return gaussian_by_squared_distance(1.0, values["sigma"])
+
 
 LocalProposals = RewiringRule(
     "local_proposals",
@@ -20,7 +35,7 @@ LocalProposals = RewiringRule(
     reason="weight < weak_below ? 0 : 1",
     reasons=("weak", "other"),
     form="p_form",
-    reach_squared=lambda values: gaussian_reach_squared(1.0, values["sigma"]),
-    profile=lambda values: gaussian_by_squared_distance(1.0, values["sigma"]),
+    reach_squared=_reach,
+    profile=_profile,
     source="Proposals as in Bamford, Murray & Willshaw 2010, drawn from the chance to form instead of tested by it",
 )

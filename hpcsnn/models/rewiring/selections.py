@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -51,12 +52,15 @@ def alias_table(chances: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArra
     return other, np.minimum(np.rint(keep * 2.0**32), 2.0**32 - 1).astype(np.uint32)
 
 
-def _local_table(part: int) -> Table:
-    def make(context: PlacementContext) -> NDArray[Any]:
-        dx, dy, chances = local_profile(context.values["sigma"], context.source_nx, context.source_ny)
-        return (dx, dy, *alias_table(chances))[part]
+@dataclass(frozen=True)
+class _LocalColumn:
+    """One of the local proposals' tables; no function in a function, which would not pickle."""
 
-    return Table("uint32" if part == 3 else "int", make)
+    part: int
+
+    def __call__(self, context: PlacementContext) -> NDArray[Any]:
+        dx, dy, chances = local_profile(context.values["sigma"], context.source_nx, context.source_ny)
+        return (dx, dy, *alias_table(chances))[self.part]
 
 
 LOCAL = Selection(
@@ -64,10 +68,10 @@ LOCAL = Selection(
     "The source is drawn from a Gaussian around the target: the rate per neuron does not fall with the network's size.",
     parameters={**ATTEMPTS, "sigma": Parameter(2.5, "grid units", "width of the Gaussian", above=0.0)},
     tables={
-        "local_dx": _local_table(0),
-        "local_dy": _local_table(1),
-        "local_other": _local_table(2),
-        "local_keep": _local_table(3),
+        "local_dx": Table("int", _LocalColumn(0)),
+        "local_dy": Table("int", _LocalColumn(1)),
+        "local_other": Table("int", _LocalColumn(2)),
+        "local_keep": Table("uint32", _LocalColumn(3)),
     },
     draw="""
 uint32 rest;
