@@ -2,6 +2,8 @@
 
 import errno
 import inspect
+import os
+import signal
 import sys
 import time
 import traceback
@@ -54,6 +56,7 @@ DeviceChoice = Annotated[
 FAILED, REFUSED, FAULT = 1, 2, 3
 # What the system refuses wherever a file is touched, and its user can mend.
 _TOLD = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+_INTERRUPTED = 128 + signal.SIGINT
 # An abort ends mpiexec's own processes too: what a rank has just said must have passed through them.
 _OUTPUT_PASSES_S = 0.3
 
@@ -119,12 +122,29 @@ def launches(command: Callable[..., None], **defaults: Any) -> Callable[..., Non
 
 
 def world() -> Communicator:
-    """The ranks that the command runs on; says so where there is no usable MPI."""
+    """The ranks that the command runs on; says so where there is no usable MPI.
+
+    An interrupt ends several ranks at once until they note it and agree (`hpcsnn.runs.stopping`): after a
+    KeyboardInterrupt one might wait in MPI_Finalize for others that wait in a call of their own. A process alone has
+    nobody to wait for, and Python's way.
+    """
+    python_handles = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if python_handles:  # by the kernel, as long as ranks wait for each other in MPI_Init, where Python handles nothing
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        return find_world()
+        ranks = find_world()
     except DeviceError as error:
         _complain(str(error))
         raise typer.Exit(FAILED) from None
+
+    def end_at_once(*_: object) -> None:
+        os.write(2, b"error: interrupted\n")
+        ranks.abort(_INTERRUPTED)
+        os._exit(_INTERRUPTED)
+
+    if python_handles:
+        signal.signal(signal.SIGINT, end_at_once if ranks.size > 1 else signal.default_int_handler)
+    return ranks
 
 
 @contextmanager
@@ -151,7 +171,7 @@ def reported(ranks: Communicator | None = None) -> Iterator[None]:
         _stop(ranks, REFUSED)
     except KeyboardInterrupt:
         _complain("interrupted")
-        _stop(ranks, 130)
+        _stop(ranks, _INTERRUPTED)
     except (typer.Exit, SystemExit):
         raise
     except BaseException:
