@@ -8,11 +8,11 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO, TypeVar
 
 import typer
 
@@ -22,6 +22,8 @@ from hpcsnn.ranks.communicator import Alone, Communicator
 from hpcsnn.ranks.world import find_world
 from hpcsnn.shipped_files import shipped_configurations
 from hpcsnn.terminal import printable, terminal
+
+_Result = TypeVar("_Result")
 
 ConfigPath = Annotated[
     str,
@@ -121,6 +123,40 @@ def launches(command: Callable[..., None], **defaults: Any) -> Callable[..., Non
     return with_options
 
 
+class _Expendable:
+    """A stream of text that falls silent where it cannot be written; in all else the one that it stands for."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write the text, or nothing any more."""
+        return self._tried(lambda: self._stream.write(text), len(text))
+
+    def flush(self) -> None:
+        """Flush, or fall silent."""
+        self._tried(self._stream.flush, None)
+
+    def _tried(self, work: Callable[[], _Result], otherwise: _Result) -> _Result:
+        try:
+            return work()
+        except OSError:
+            with suppress(OSError), Path(os.devnull).open("w") as nowhere:  # for what is in buffers yet
+                os.dup2(nowhere.fileno(), self._stream.fileno())
+            return otherwise
+
+
+def outlive_output() -> None:
+    """Go on where output cannot be written (a full disk, ``| head``): of a command whose work lies elsewhere."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)  # None where it was closed, and then what is printed goes nowhere already
+        if stream is not None and not isinstance(stream, _Expendable):
+            setattr(sys, name, _Expendable(stream))
+
+
 def world() -> Communicator:
     """The ranks that the command runs on; says so where there is no usable MPI.
 
@@ -180,8 +216,8 @@ def reported(ranks: Communicator | None = None) -> Iterator[None]:
 
 
 def _stop(ranks: Communicator, code: int) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.flush()
     if ranks.size > 1:
         time.sleep(_OUTPUT_PASSES_S)
         ranks.abort(code)
