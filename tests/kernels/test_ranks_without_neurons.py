@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -31,6 +34,37 @@ def test_random_networks_are_cut_and_resumed_on_other_ranks(network, numbers):
     expected = [finished(alone, step) for step in (12, 30)]
     with tempfile.TemporaryDirectory() as folder:
         assert cut_in_two(network, made, on_ranks, numbers, (12, 30), Path(folder)) == expected
+
+
+@st.composite
+def ways(draw):
+    """How to make simulations, each a little differently: tiles, blocks of the exchange, compilers."""
+    tiles, blocks = draw(st.permutations([1, 2, 4, 8])), draw(st.permutations([1, 2, 100, None]))
+    compilers = draw(st.permutations([name for name in ("g++", "clang++") if shutil.which(name)]))
+    turns = iter(range(1000))
+
+    def made_so(network, ranks):
+        turn = ranks.broadcast(next(turns) if ranks.rank == 0 else 0)
+        os.environ["CXX"] = compilers[turn % len(compilers)]  # the same on all ranks, which come here together
+        simulation = Simulation(
+            network, ranks, HostDevice(("-O1",)), tile=tiles[turn % 4], exchange_block=blocks[turn % 4]
+        )
+        if ranks.size > 1:
+            ranks.exchange(simulation)
+        return simulation
+
+    return made_so
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@settings(max_examples=60)
+@given(networks_with_small_populations(), ways(), st.tuples(st.integers(1, 4), st.integers(1, 4)), st.integers(0, 25))
+def test_a_night_of_random_networks(network, made_so, numbers, cut):
+    with mock.patch.dict(os.environ), tempfile.TemporaryDirectory() as folder:
+        alone = made_so(network, Alone())
+        expected = [finished(alone, step) for step in (cut, 30)]
+        assert cut_in_two(network, made_so, on_ranks, numbers, (cut, 30), Path(folder)) == expected
 
 
 def one_tile_each():
