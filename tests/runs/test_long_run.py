@@ -32,13 +32,16 @@ def test_memory_and_descriptors_stay_what_they_are(wall_s, tmp_path):
     often = ["--set", "duration_ms=1e7", "--checkpoint-every", "500ms", *RECORD, *PLAIN]
     command = hpcsnn_command("run", "topomap", *often, "--out", run)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        held, start = [], time.monotonic()
-        while time.monotonic() - start < wall_s:
-            time.sleep(LOOKS_EVERY_S)
-            assert process.poll() is None
-            held.append(held_by(process.pid))
-        process.terminate()
-        said, _ = outcome(process)
+        try:
+            held, start = [], time.monotonic()
+            while time.monotonic() - start < wall_s:
+                time.sleep(LOOKS_EVERY_S)
+                assert process.poll() is None
+                held.append(held_by(process.pid))
+            process.terminate()
+            said, _ = outcome(process)
+        finally:
+            process.kill()
     assert process.returncode == 0, said
     assert newest_step(run) > 20 * 5000, "too few checkpoints to tell"
     parts = [held[len(held) * k // 3 : len(held) * (k + 1) // 3] for k in range(3)]
