@@ -2,15 +2,17 @@
 
 import errno
 import inspect
+import os
+import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO, TypeVar
 
 import typer
 
@@ -20,6 +22,8 @@ from hpcsnn.ranks.communicator import Alone, Communicator
 from hpcsnn.ranks.world import find_world
 from hpcsnn.shipped_files import shipped_configurations
 from hpcsnn.terminal import printable, terminal
+
+_Result = TypeVar("_Result")
 
 ConfigPath = Annotated[
     str,
@@ -54,6 +58,7 @@ DeviceChoice = Annotated[
 FAILED, REFUSED, FAULT = 1, 2, 3
 # What the system refuses wherever a file is touched, and its user can mend.
 _TOLD = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+_INTERRUPTED = 128 + signal.SIGINT
 # An abort ends mpiexec's own processes too: what a rank has just said must have passed through them.
 _OUTPUT_PASSES_S = 0.3
 
@@ -118,13 +123,64 @@ def launches(command: Callable[..., None], **defaults: Any) -> Callable[..., Non
     return with_options
 
 
+class _Expendable:
+    """A stream of text that falls silent where it cannot be written; in all else the one that it stands for."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write the text, or nothing any more."""
+        return self._tried(lambda: self._stream.write(text), len(text))
+
+    def flush(self) -> None:
+        """Flush, or fall silent."""
+        self._tried(self._stream.flush, None)
+
+    def _tried(self, work: Callable[[], _Result], otherwise: _Result) -> _Result:
+        try:
+            return work()
+        except OSError:
+            with suppress(OSError), Path(os.devnull).open("w") as nowhere:  # for what is in buffers yet
+                os.dup2(nowhere.fileno(), self._stream.fileno())
+            return otherwise
+
+
+def outlive_output() -> None:
+    """Go on where output cannot be written (a full disk, ``| head``): of a command whose work lies elsewhere."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)  # None where it was closed, and then what is printed goes nowhere already
+        if stream is not None and not isinstance(stream, _Expendable):
+            setattr(sys, name, _Expendable(stream))
+
+
 def world() -> Communicator:
-    """The ranks that the command runs on; says so where there is no usable MPI."""
+    """The ranks that the command runs on; says so where there is no usable MPI.
+
+    An interrupt ends several ranks at once until they note it and agree (`hpcsnn.runs.stopping`): after a
+    KeyboardInterrupt one might wait in MPI_Finalize for others that wait in a call of their own. A process alone has
+    nobody to wait for, and Python's way.
+    """
+    python_handles = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if python_handles:  # by the kernel, as long as ranks wait for each other in MPI_Init, where Python handles nothing
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        return find_world()
+        ranks = find_world()
     except DeviceError as error:
         _complain(str(error))
         raise typer.Exit(FAILED) from None
+
+    def end_at_once(*_: object) -> None:
+        os.write(2, b"error: interrupted\n")
+        ranks.abort(_INTERRUPTED)
+        os._exit(_INTERRUPTED)
+
+    if python_handles:
+        signal.signal(signal.SIGINT, end_at_once if ranks.size > 1 else signal.default_int_handler)
+    return ranks
 
 
 @contextmanager
@@ -151,7 +207,7 @@ def reported(ranks: Communicator | None = None) -> Iterator[None]:
         _stop(ranks, REFUSED)
     except KeyboardInterrupt:
         _complain("interrupted")
-        _stop(ranks, 130)
+        _stop(ranks, _INTERRUPTED)
     except (typer.Exit, SystemExit):
         raise
     except BaseException:
@@ -160,8 +216,8 @@ def reported(ranks: Communicator | None = None) -> Iterator[None]:
 
 
 def _stop(ranks: Communicator, code: int) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.flush()
     if ranks.size > 1:
         time.sleep(_OUTPUT_PASSES_S)
         ranks.abort(code)

@@ -14,6 +14,7 @@ from hpcsnn.cli.common import (
     RunPath,
     TrustChoice,
     launches,
+    outlive_output,
     reported,
     world,
 )
@@ -50,6 +51,7 @@ def run(
 
     Start it under `mpiexec -n N` to use N ranks: the answer is the same, bit for bit.
     """
+    outlive_output()
     ranks = world()
     with reported(ranks):
         from hpcsnn.cli.run_tables import print_summary
@@ -97,6 +99,7 @@ def resume(
             until_ms = None if until is None else parse_time_ms("--until", until)
             resume_run(run, until_ms, from_step, asked, trust)
             return
+    outlive_output()
     ranks = world()
     with reported(ranks):
         from hpcsnn.cli.run_tables import print_summary

@@ -49,7 +49,11 @@ def synapse_fingerprint(synapses: Mapping[str, NDArray[Any]]) -> int:
 
 def input_fingerprint(ids: NDArray[Any], ahead: Sequence[NDArray[Any]]) -> int:
     """Of input on its way to neurons: for each of the steps to come one whole number per neuron, shape (n,)."""
-    words = (np.ascontiguousarray(values).view(np.uint32).reshape(len(ids), -1).T for values in ahead)
+    n_words = [values.dtype.itemsize // 4 for values in ahead]  # a rank may have no neuron to tell it from
+    words = (
+        np.ascontiguousarray(values).view(np.uint32).reshape(len(ids), n).T
+        for values, n in zip(ahead, n_words, strict=True)
+    )
     return fingerprint([ids.astype(np.int32), *itertools.chain.from_iterable(words)])
 
 

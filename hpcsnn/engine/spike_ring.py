@@ -17,8 +17,8 @@ def ring_slots(network: Network, population: Population) -> int:
 def spikes_in_flight(state: RankArrays, population: str) -> NDArray[np.int32]:
     """Own spikes of the steps that a delay still reaches back to, shape (n, 2): step and global id."""
     declared, placement = state.network.populations[population], state.placements[population]
-    ring = state.read(f"{population}.ring").reshape(-1, max(placement.n_known, 1))
     own_count, step = state.read(f"{population}.own_count"), state.control("step")
+    ring = state.read(f"{population}.ring").reshape(len(own_count), placement.n_known)
     parts = [np.empty((0, 2), dtype=np.int32)]
     for earlier in range(max(0, step - state.network.steps_kept(declared)), step):
         slot = earlier & (len(own_count) - 1)
@@ -30,8 +30,8 @@ def spikes_in_flight(state: RankArrays, population: str) -> NDArray[np.int32]:
 def put_in_flight(state: RankArrays, population: str, spikes: NDArray[np.int32]) -> None:
     """Fill the ring with given spikes (step, id) of all ranks, as if they had just been emitted and received."""
     placement = state.placements[population]
-    ring = state.read(f"{population}.ring").reshape(-1, max(placement.n_known, 1))
-    own_count, remote_count = np.zeros((2, len(ring)), dtype=np.int32)
+    own_count, remote_count = np.zeros((2, len(state.arrays[f"{population}.own_count"])), dtype=np.int32)
+    ring = state.read(f"{population}.ring").reshape(len(own_count), placement.n_known)
     local = np.full(placement.tiling.grid.size, -1, dtype=np.int32)
     local[placement.known_id] = np.arange(placement.n_known)
     for step, neuron in spikes.tolist():

@@ -200,7 +200,7 @@ class SynapseStore:
         wrong = np.flatnonzero(outgoing[place] != slot)
         assert wrong.size == 0, f"slot {slot[wrong[0]]} is not where its source's list should have it"
         count = self._device.download(self.array("outgoing_count"))
-        lists = outgoing.reshape(self.n_sources, -1)
+        lists = outgoing.reshape(self.n_sources, 1 << int(self._struct.outgoing_shift))
         listed = (np.arange(lists.shape[1])[None, :] < count[:, None]) & (lists >= 0)
         assert listed.sum() == len(slot), f"{listed.sum()} listed synapses, {len(slot)} in rows"
         pairs = (slot >> int(self._struct.row_shift)) * self.n_sources + source

@@ -41,8 +41,9 @@ def bind_allgather(struct: Any, comm: Any) -> None:
     except (OSError, AttributeError) as error:
         raise SimulationError(f"MPI_Allgather is not to be found through {MPI.__file__}: {error}") from error
     struct.allgather = ctypes.cast(function, ctypes.c_void_p).value
-    struct.communicator = MPI._handleof(comm)
-    struct.datatype = MPI._handleof(MPI.UINT32_T)
+    # As bits: where handles are whole numbers, those of communicators that were split off may be below zero.
+    struct.communicator = ctypes.c_int64(MPI._handleof(comm)).value
+    struct.datatype = ctypes.c_int64(MPI._handleof(MPI.UINT32_T)).value
     struct.handle_bytes = MPI._sizeof(MPI.Comm)
 
 

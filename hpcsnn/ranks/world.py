@@ -10,6 +10,7 @@ from typing import TypeVar
 from hpcsnn._version import __version__
 from hpcsnn.errors import DeviceError, HpcsnnError, StorageError
 from hpcsnn.ranks.communicator import Communicator, communicator
+from hpcsnn.ranks.launcher import end_with, remove_files
 
 # Launchers set this to the number of ranks that they start: some make many worlds of one rank instead, without a word.
 EXPECTED_RANKS = "HPCSNN_EXPECTED_RANKS"
@@ -21,9 +22,12 @@ _Result = TypeVar("_Result")
 def find_world() -> Communicator:
     """The ranks of COMM_WORLD, once it has the size asked for and one version of hpcsnn and Python on all ranks.
 
+    Where there are several, this process ends from now on when what started it does.
+
     Raises:
         DeviceError: no MPI, or another world than the launcher meant; on all ranks alike.
     """
+    launcher = os.getppid()
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
@@ -37,7 +41,9 @@ def find_world() -> Communicator:
             f"({library}) does not fit what starts the ranks; set mpi or mpi_plugin in the cluster's profile"
         )
     if ranks > 1:
+        end_with(launcher)
         versions = world.allgather((__version__, platform.python_version(), platform.node()))
+        remove_files(launcher)
         for version, python, node in versions:
             if (version, python) != versions[0][:2]:
                 raise DeviceError(

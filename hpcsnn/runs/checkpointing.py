@@ -26,7 +26,8 @@ class _Work(threading.Thread):
 
     def __init__(self, where: Path, work: Callable[[], Any]) -> None:
         super().__init__(daemon=True)
-        self._where, self._work = where, work
+        self._where = where
+        self._work: Callable[[], Any] | None = work
         self.result: Any = None
         self.error: str | None = None
         self.refused: str | None = None  # what is not to be written, rather than cannot
@@ -35,8 +36,12 @@ class _Work(threading.Thread):
 
     def run(self) -> None:
         start = time.perf_counter()
+        # Not kept: what knows of this thread is often what the work is about, and a circle of a whole copy and its
+        # records would wait for the collector, which comes the less often the more a run holds.
+        work, self._work = self._work, None
+        assert work is not None
         try:
-            self.result = self._work()
+            self.result = work()
         except SimulationError as error:
             self.refused = str(error)
         except Exception as error:  # told to all ranks by those who wait for it

@@ -293,7 +293,7 @@ class StoredNetwork:
                     yield f"projections/{projection}/{folder}"
 
     def rows(self, projection: str, ids: NDArray[Any]) -> SynapseRows:
-        """The synapses onto some neurons (at least one), reading only the shards they are in.
+        """The synapses onto some neurons, if any, reading only the shards they are in.
 
         Raises:
             StorageError: something is missing or damaged.
@@ -305,7 +305,9 @@ class StoredNetwork:
             }
             in_degree, most = self._opened(f"{folder}/in_degree"), self.grid(self.ends(projection)[0]).size
             shards = ShardGrid.of(Grid(in_degree.shape[1], in_degree.shape[0]))
-            parts, positions, of_ids = [], [], shards.of_ids(ids)
+            nothing = {name: np.empty(0, array.dtype) for name, array in arrays.items()}
+            parts, positions = [SynapseRows(np.empty(0, in_degree.dtype), nothing)], [np.empty(0, np.intp)]
+            of_ids = shards.of_ids(ids)
             for shard in np.unique(of_ids).tolist():
                 box, chosen = shards.box(shard), np.flatnonzero(of_ids == shard)
                 y, x = np.divmod(ids[chosen].astype(np.int64), shards.grid.nx)

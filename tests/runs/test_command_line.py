@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -14,7 +15,8 @@ import zarr
 from hpcsnn import Simulation
 from hpcsnn.storage.network_store import StoredNetwork
 from support.networks import topographic_map
-from support.ranks import hpcsnn, run_on_ranks
+from support.processes import completed
+from support.ranks import hpcsnn, hpcsnn_command, run_on_ranks
 from support.runs import records_of
 
 ROOT = Path(__file__).parent.parent.parent
@@ -324,3 +326,17 @@ def test_refused_synapses_are_warned_about(tmp_path):
     assert f"warning: projections.ff: {refused:,} synapses were refused because a row was full" in done.stdout
     assert "raise projections.ff.capacity or let rows grow" in done.stdout
     assert hpcsnn("digest", tmp_path / "run").returncode == 0
+
+
+@pytest.mark.parametrize("output", ["> /dev/full", "2>&1 | head -1", ">&-", "> /dev/full 2> /dev/full"])
+def test_a_run_that_is_whole_ends_well_whether_it_can_be_told_or_not(output, tmp_path):
+    command = shlex.join(hpcsnn_command("run", "topomap", *SHORT, "--out", tmp_path / "run"))
+    done = completed(["bash", "-o", "pipefail", "-c", f"{command} {output}"])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == ("head" in output)
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["completed"]
+
+
+def test_a_command_whose_work_is_its_output_fails_with_it(finished):
+    command = shlex.join(hpcsnn_command("digest", finished[0]))
+    assert completed(["bash", "-c", f"{command} > /dev/full"]).returncode != 0

@@ -63,6 +63,19 @@ def networks(draw):
     return network
 
 
+@st.composite
+def networks_with_small_populations(draw):
+    """One population with a tile of side 8 for each of four ranks, and others that have one or two."""
+    network = draw(networks())
+    network.add_population("many", Grid(16, 16), models.Poisson(rate_hz=100), record_spikes=True)
+    network.add_projection(
+        "onto_a", "many", "a", models.FixedProbability(p=0.1), models.DeltaCurrent(), 0.1,
+        draw(st.sampled_from([models.Static(), models.AdditiveSTDP()])),
+        delay_ms=draw(st.sampled_from([1.0, models.Uniform(0.5, 2.0)])),
+    )  # fmt: skip
+    return network
+
+
 def _project(draw, network, name, source, target):
     one_grid = network.populations[source].grid == network.populations[target].grid
     connectors = [

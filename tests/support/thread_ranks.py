@@ -7,6 +7,7 @@ a rank that ends while others wait for it, blocks or sums of different shapes.
 
 from __future__ import annotations
 
+import ctypes
 import pickle
 import threading
 from collections.abc import Callable, Sequence
@@ -14,6 +15,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+# MPI_Allgather, as a library whose handles are pointers has it.
+_ALLGATHER = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p] * 2, ctypes.c_void_p)
 
 Value = TypeVar("Value")
 Result = TypeVar("Result")
@@ -122,6 +126,22 @@ class ThreadRank:
         """All ranks are on one node."""
         self._meeting.together(self.rank, "among_node", None)
         return self.rank, self.size
+
+    def exchange(self, simulation: Any) -> None:
+        """Let a simulation on the host, which swaps spikes from compiled code, do so by these threads."""
+
+        def allgather(send: int, count: int, _: int, receive: int, *__: int) -> int:
+            block, blocks = ctypes.c_uint32 * count, ctypes.c_uint32 * (self.size * count)
+            into = np.frombuffer(blocks.from_address(receive), dtype=np.uint32).reshape(self.size, count)
+            try:
+                self.gather_blocks(np.frombuffer(block.from_address(send), dtype=np.uint32), into)
+            except (ValueError, CallsDifferError, OtherRankError):
+                return 1
+            return 0
+
+        part = simulation.state.struct.exchange
+        self._allgather = _ALLGATHER(allgather)  # for as long as this rank
+        part.allgather, part.handle_bytes = ctypes.cast(self._allgather, ctypes.c_void_p).value, 8
 
     def abort(self, code: int) -> None:
         """End all ranks: `on_ranks` raises `AbortedError`.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from dataclasses import dataclass
 
 import numpy as np
@@ -263,3 +265,31 @@ def test_what_an_earlier_run_left_half_written_is_cleared_away(run):
     (run.checkpoints / "0000000007.json.partial").write_text("{")
     written_at(run, StandIn(), 10)
     assert sorted(path.name for path in run.checkpoints.iterdir()) == ["0000000010.json", "0000000010.zarr"]
+
+
+def test_what_was_copied_and_recorded_goes_as_soon_as_it_is_written(run, monkeypatch):
+    """Not when the collector comes, which is the more rarely the more a run holds: its memory would grow with time."""
+    copies, recorded = [], []
+
+    class Noted(StandIn):
+        def take_recorded(self):
+            spikes, events = super().take_recorded()
+            recorded.append(weakref.ref(spikes["a"]))
+            return spikes, events
+
+    def copied(simulation, *_):
+        copy = Copy(simulation.step)
+        copies.append(weakref.ref(copy))
+        return copy
+
+    monkeypatch.setattr(checkpointing, "take_snapshot", copied)
+    gc.disable()
+    try:
+        writer = written_at(run, Noted(), 10, 20, 30)
+        assert [reference() for reference in recorded] == [None] * 3
+        assert [reference() is None for reference in copies] == [True, True, False], (
+            "the last one's memory is used again"
+        )
+        assert writer.written == 3
+    finally:
+        gc.enable()

@@ -82,3 +82,15 @@ def test_the_ring_has_room_for_this_step_and_all_that_a_delay_reaches_back_to(de
     assert slots & (slots - 1) == 0
     assert slots > max((1, *delays))
     assert slots <= 2 * max((1, *delays)), "the next power of two"
+
+
+@pytest.mark.parametrize("rank", [0, 1, 2])
+def test_a_rank_that_knows_no_neuron_has_none_in_flight(rank):
+    network = declared(3)
+    network.add_population("few", Grid(2, 2), models.LIF())
+    state = rank_state(network, rank, 3)
+    state.set_control("step", 2)
+    put_in_flight(state, "few", np.array([[1, 3]], dtype=np.int32))
+    expected = [[1, 3]] if rank == 0 else []
+    assert state.placements["few"].n_known == (4 if rank == 0 else 0)
+    assert spikes_in_flight(state, "few").tolist() == expected
