@@ -42,7 +42,8 @@ def test_configurations_name_the_newer_models():
         ),
         (
             lambda: models.AdEx(slope_mV=0.5),
-            r"^adex\.V_peak_mV: 20\.0 is not allowed; must be <= V_threshold_mV \+ 80 slope_mV \(-10\.4\), or the exp",
+            r"^adex\.V_peak_mV: 20\.0 is not allowed; must be <= V_threshold_mV \+ 80 slope_mV "
+            r"\(-50\.4 \+ 80 \* 0\.5 = -10\.4\), or the exp",
         ),
         (
             lambda: models.ALIF(V_threshold_mV=-80),
