@@ -10,7 +10,7 @@ from rich.table import Table
 
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import StorageError
-from hpcsnn.planning.memory import estimate
+from hpcsnn.planning.memory import estimate, shown_bytes
 from hpcsnn.storage.checkpoints import committed, manifests_aside
 from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.terminal import terminal
@@ -116,19 +116,11 @@ def print_sizes(configuration: Configuration, ranks: int) -> None:
     console.print(
         f"{ranks} rank{'s' if ranks > 1 else ''}, "
         f"spikes exchanged every {network.min_delay_steps() * network.dt_ms:g} ms; "
-        f"about {_bytes(largest.n_bytes)} of arrays on the largest rank, "
-        f"{_bytes(sum(size.n_bytes for size in sizes))} in all (beside 150 MB for each Python process); a checkpoint "
-        f"takes a copy of {_bytes(largest.checkpoint)} on that rank",
+        f"about {shown_bytes(largest.n_bytes)} of arrays on the largest rank, "
+        f"{shown_bytes(sum(size.n_bytes for size in sizes))} in all (beside 150 MB for each Python process); "
+        f"a checkpoint takes a copy of {shown_bytes(largest.checkpoint)} on that rank",
         highlight=False,
     )
-
-
-def _bytes(n: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if n < 1000:
-            return f"{n:.3g} {unit}"
-        n /= 1000
-    return f"{n:.3g} TB"
 
 
 def print_checkpoints(run: Path) -> None:
@@ -161,7 +153,7 @@ def print_checkpoints(run: Path) -> None:
         seconds = checkpoint.step * manifest["configuration"]["dt_ms"] * 1e-3
         files = str(len(manifest["files"]))
         segments, configuration = str(len(manifest["segments"])), manifest["configuration_sha256"][:8]
-        table.add_row(str(checkpoint.step), f"{seconds:g}", files, _bytes(size), segments, configuration)
+        table.add_row(str(checkpoint.step), f"{seconds:g}", files, shown_bytes(size), segments, configuration)
     console.print(table)
     for left in manifests_aside(run):
         console.print(f"set aside, since it could not be read: {left}", highlight=False, soft_wrap=True)

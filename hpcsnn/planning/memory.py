@@ -254,3 +254,12 @@ def _copied_rows(projection: Projection, n_synapses: int, placements: Placements
         if one.growth is Growth.ROWS and one.disk  # what is kept of a slot
     )
     return round(n_synapses * per_synapse * (1 + _COPY_SLACK)) + 4 * placements[projection.target.name].n_own
+
+
+def shown_bytes(n_bytes: float) -> str:
+    """With three digits, in the unit that fits: ``3.21 GB``."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.3g} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.3g} TB"

@@ -13,8 +13,10 @@ from rich.console import Console
 from hpcsnn.analysis.displacement import DisplacementMap, write_displacement
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.configuration.times import Every
+from hpcsnn.devices import HostDevice, choose_device
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.errors import ConfigurationError
+from hpcsnn.planning.available_memory import check_memory
 from hpcsnn.ranks.communicator import Alone, Communicator
 from hpcsnn.ranks.world import on_first_rank
 from hpcsnn.runs.checkpointing import Checkpointer
@@ -136,7 +138,10 @@ def _made(configuration: Configuration, setting: Setting) -> Simulation:
                 f"projections.{name}.rewiring.{rule.name}: updates when it is called (Simulation.rewire, in Python), "
                 "and a run from a configuration never calls; give the rule another trigger"
             )
-    return Simulation(network, setting.ranks, setting.device, configuration.tile, configuration.exchange_block)
+    device = choose_device(setting.device, setting.ranks)
+    if isinstance(device, HostDevice):  # a GPU's memory is its own
+        check_memory(network, configuration.tile, setting.ranks)
+    return Simulation(network, setting.ranks, device, configuration.tile, configuration.exchange_block)
 
 
 def _lock(stack: ExitStack, directory: RunDirectory, setting: Setting) -> None:
