@@ -34,10 +34,12 @@ class KernelState(Protocol):
 class Executable(Protocol):
     """A compiled program, bound to the state of one rank.
 
-    ``defers`` says whether what `later` gives is still to be done, or was done at once.
+    ``defers`` says whether what `later` gives is still to be done, or was done at once; ``steps_a_sequence`` is what
+    the steps up to which `advance` is asked to run are best a multiple of.
     """
 
     defers: bool
+    steps_a_sequence: int
 
     @property
     def phase_seconds(self) -> Mapping[Phase, float]:

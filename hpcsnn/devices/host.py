@@ -186,6 +186,7 @@ class HostExecutable:
     """
 
     defers = True
+    steps_a_sequence = 1
 
     def __init__(self, library: Path, struct: ctypes.Structure, owners: Mapping[str, str]) -> None:
         self._struct, self._owners = struct, owners

@@ -22,8 +22,6 @@ from hpcsnn.codegen.schedule import EXCHANGE, PHASES, Phase, Stage
 from hpcsnn.devices.base import KernelState
 from hpcsnn.ranks.spike_exchange import StagedAllgather
 
-# Where nothing is exchanged, sequences end at multiples of so many steps.
-_STEPS_A_SEQUENCE = 100
 # Where nothing is exchanged, the host asks this often (in sequences) whether a kernel has halted.
 _LOOKED_AT_EVERY = 8
 # One sequence in so many is launched kernel by kernel, with a mark between phases.
@@ -52,6 +50,9 @@ class Launching(ABC):
     """An executable that launches kernels; a device says how (`launch`, `replay`, `mark`, `send_struct`)."""
 
     defers = False
+    # Where nothing is exchanged, sequences end at multiples of so many steps: each other end makes other sequences, and
+    # each sequence is a graph.
+    steps_a_sequence = 100
 
     def __init__(self, program: Program, state: KernelState) -> None:
         self._stages, self._state = program.stages, state
@@ -127,7 +128,7 @@ class Launching(ABC):
                 if stage.meets:
                     return Sequence(tuple(stages), step, index + 1, False, meets=True)
             step, first_stage = step + 1, 0
-            if step == until or (self._allgather is None and step % _STEPS_A_SEQUENCE == 0):
+            if step == until or (self._allgather is None and step % self.steps_a_sequence == 0):
                 return Sequence(tuple(stages), step, 0, False)
 
     def run(self, kernel: str, items: int) -> None:

@@ -107,7 +107,7 @@ class Simulation:
         self._recorded = Recorded(network)
         self.startup_s = time.perf_counter() - start
         self.advance_s = 0.0
-        self._steps_a_look = _FIRST_LOOK_STEPS
+        self._steps_a_look = max(_FIRST_LOOK_STEPS, self.executable.steps_a_sequence)
 
     def __reduce__(self) -> Any:
         raise TypeError(
@@ -182,12 +182,12 @@ class Simulation:
         visited = -math.inf
         while (step := self.step) < end:
             looked, chunk = time.perf_counter(), self._steps_a_look
-            # Ends at multiples of a round number leave a GPU few sequences of launches, each of which is a graph.
             until = min(end, (step // chunk + 1) * chunk)
             self._advance_to(until)
             now = time.perf_counter()
             due = until == end or now - visited >= observe_every_s - look_s / 2
-            next_chunk = _round_number(min(look_s * (until - step) / (now - looked), 4 * chunk))
+            round_number = _round_number(min(look_s * (until - step) / (now - looked), 4 * chunk))
+            next_chunk = max(round_number, self.executable.steps_a_sequence)
             # All ranks look at the same steps and do the same there: the first one says what, but for interrupts.
             looks = self.communicator.gather((interrupts.came, due, next_chunk))
             _, due, self._steps_a_look = looks[0]

@@ -38,7 +38,10 @@ _RAW = (
     *("&a [*a]", "&a {b: *a}", "*nowhere", "'unclosed", "[1, 2", "{a: 1, a: 2}", "!unknown 1", "|\n  text", "? a"),
     *("{? [1, 2] : 3}", "{<<: 1}", "{<<: {a: 1}}", "@", "%", "`", "a: b: c", "# nothing", "!!timestamp x", "=", "\\x"),
 )
-_OF_YAML = ("not YAML", "must be a mapping", "given twice", "alias", "second document", "tag", "a key must be", "%YAML")
+_OF_YAML = (
+    *("not YAML", "must be a mapping", "given twice", "alias", "second document", "tag", "a key must be", "%YAML"),
+    "is a number of",
+)
 _DAMAGE = st.sampled_from(["none"] * 30 + ["flip", "cut", "drop", "repeat", "tab", "insert", "swap", "indent"])
 _KINDS = st.sampled_from(
     ["number"] * 8 + ["scale"] * 4 + ["value"] * 3 + ["raw", "remove", "rename", "move", "swap", "add", "into a list"]
