@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,12 @@ settings.load_profile("tests")
 def state_of_this_user(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What hpcsnn keeps for a user, such as whose code may run, is not that of whoever tests."""
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
+def pytest_configure() -> None:
+    """Tests hear Ctrl-C, and so does what they start: in the background of a shell it is ignored from the start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
