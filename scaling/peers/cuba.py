@@ -2,8 +2,7 @@
 
 The network is benchmark 2 of Brette et al. 2007 (doi 10.1007/s10827-007-0038-6): 80 % excitatory neurons, 2 % of 4,000
 as sources of each, no drive but a resting potential above threshold. Larger networks keep 80 inputs a neuron. Where the
-two differ by default, they are given the same: NEST's synaptic current decays within a step, so the weight here is that
-of the same charge; NEST counts 50 steps in 5 ms at rest. Each measurement is a process of its own, one simulator after
+two differ by default, they are given the same. Each measurement is a process of its own, one simulator after
 the other in every round, so that whatever else the machine does meets both; the table has medians.
 
 ``--nest-python`` is the Python of an environment with NEST (``pip install nest-simulator``), by default this one.
@@ -14,7 +13,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import math
 import os
 import platform
 import shlex
@@ -49,7 +47,7 @@ def in_hpcsnn(neurons: int, duration_ms: float, delay_ms: float) -> dict[str, An
         V_rest_mV=V_REST_MV,
         V_reset_mV=V_RESET_MV,
         V_threshold_mV=V_THRESHOLD_MV,
-        refractory_ms=REFRACTORY_MS - DT_MS,
+        refractory_ms=REFRACTORY_MS,
     )
     for name, size in (("e", n_e), ("i", neurons - n_e)):
         network.add_population(name, size, lif, {"V_mV": models.Uniform(V_RESET_MV, V_THRESHOLD_MV)})
@@ -57,7 +55,6 @@ def in_hpcsnn(neurons: int, duration_ms: float, delay_ms: float) -> dict[str, An
         ("e", TAU_E_MS, WEIGHT_E_MV, INPUTS_E),
         ("i", TAU_I_MS, WEIGHT_I_MV, INPUTS_I),
     ):
-        charge = tau_ms / DT_MS * (1 - math.exp(-DT_MS / tau_ms))
         chance = models.FixedProbability(p=inputs / network.populations[source].size)
         for target in ("e", "i"):
             network.add_projection(
@@ -66,7 +63,7 @@ def in_hpcsnn(neurons: int, duration_ms: float, delay_ms: float) -> dict[str, An
                 target,
                 chance,
                 models.ExponentialCurrent(tau_ms=tau_ms),
-                weight_mv * charge,
+                weight_mv,
                 delay_ms=delay_ms,
             )
     comm = MPI.COMM_WORLD
