@@ -109,3 +109,16 @@ def refuse_link(path: Path, below: bool = False) -> None:
             f"{links[0]}: is a link to {str(links[0].readlink())!r}, and hpcsnn writes and removes nothing beyond a "
             "link; put in its place what it leads to, or remove it"
         )
+
+
+def bring_to_disk(path: Path) -> None:
+    """Bring a file's content, or a folder's entries, to disk: a rename is safe only then.
+
+    Raises:
+        OSError: it cannot be opened, or the disk refuses.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from hpcsnn.atomic_files import read_own
+from hpcsnn.atomic_files import bring_to_disk, read_own
 from hpcsnn.errors import DeviceError
 
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -105,11 +105,11 @@ def _put(made: Path, make: Callable[[Path], None]) -> None:
         make(partial)
         partial.chmod(0o700)  # compilers follow the umask
         checksum = _checksum(partial, made.name)
-        _sync(partial)
+        bring_to_disk(partial)
         partial.replace(made)
         partial.write_text(checksum)
         partial.chmod(0o600)
-        _sync(partial)
+        bring_to_disk(partial)
         partial.replace(_beside(made))
     except BaseException:
         partial.unlink(missing_ok=True)
@@ -123,11 +123,3 @@ def _beside(made: Path) -> Path:
 def _checksum(path: Path, name: str | None = None) -> str:
     """Of the file's name too, so that no other kernel passes for it."""
     return hashlib.sha256((name or path.name).encode() + b"\0" + read_own(path)).hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

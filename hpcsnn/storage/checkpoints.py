@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import google_crc32c
 
+from hpcsnn.atomic_files import bring_to_disk
 from hpcsnn.errors import DamageError, StorageError
 
 if TYPE_CHECKING:
@@ -60,15 +61,6 @@ def _checksum_on_disk(path: Path) -> tuple[int, int]:
 def files_below(folder: Path) -> list[Path]:
     """All files below a folder, relative to it, sorted."""
     return sorted(file.relative_to(folder) for file in folder.rglob("*") if file.is_file())
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring a folder's entries to disk: a rename is safe only then."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class Checkpoint:
@@ -257,7 +249,7 @@ def commit(
     written_folders = [partial, *(run / "records" / name for name in segments[-1:])]
     below = [path for folder in written_folders for path in folder.rglob("*") if path.is_dir()]
     with ThreadPoolExecutor(_WAITERS) as waiters:
-        list(waiters.map(sync_folder, [*written_folders, *below]))
+        list(waiters.map(bring_to_disk, [*written_folders, *below]))
     body = {
         "format": FORMAT,
         "version": VERSION,
@@ -278,7 +270,7 @@ def commit(
         checkpoint.make_way()  # an earlier one of this step, on a resumed run
         partial.rename(checkpoint.network_path)
         written.rename(checkpoint.manifest_path)
-        sync_folder(checkpoint.manifest_path.parent)
+        bring_to_disk(checkpoint.manifest_path.parent)
     except BaseException:
         if not checkpoint.manifest_path.exists():
             checkpoint.end_replacement()
