@@ -45,8 +45,11 @@ class BatchResult:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Answers to samples, over all ranks: ``labels`` and ``predictions`` have shape (n_samples,), int32; ``loss`` is the
-    mean over samples, ``hidden_hz`` the mean rate of each hidden population."""
+    """Answers to samples, over all ranks.
+
+    ``labels`` and ``predictions`` have shape (n_samples,), int32; ``loss`` is the mean over samples, ``hidden_hz`` the
+    mean rate of each hidden population.
+    """
 
     loss: float
     accuracy: float
@@ -92,15 +95,17 @@ class Trainer:
         self._given = network
         self.batch = whole_number("batch", batch, Limits(minimum=1))
         steps = whole_number("n_steps", n_steps, Limits(minimum=1))
-        parts = {
-            "loss": (CrossEntropy() if loss is None else loss, Loss),
-            "optimiser": (Adam() if optimiser is None else optimiser, Optimiser),
-            "learning": (EProp() if learning is None else learning, LearningRule),
-        }
-        for name, (part, kind) in parts.items():
+        loss = CrossEntropy() if loss is None else loss
+        optimiser = Adam() if optimiser is None else optimiser
+        learning = EProp() if learning is None else learning
+        for name, part, kind in (
+            ("loss", loss, Loss),
+            ("optimiser", optimiser, Optimiser),
+            ("learning", learning, LearningRule),
+        ):
             if not isinstance(part, Configured) or not isinstance(part.model, kind):
                 raise ConfigurationError(f"{name}: {shown(part)} is not a {kind.__name__}")
-        declared = Learning(readout, steps, parts["learning"][0], parts["optimiser"][0], parts["loss"][0])
+        declared = Learning(readout, steps, learning, optimiser, loss)
         self.communicator = communicator(comm)
         self._learner = Learner(learning_network(network, declared), self.communicator, device)
         self.simulation = self._learner.simulation
@@ -142,7 +147,7 @@ class Trainer:
 
     def evaluate(self, samples: Samples) -> Evaluation:
         """Answers to samples, without learning from them; a collective call."""
-        hidden = [name for name in self._learner.hidden if name]
+        hidden = self._learner.hidden
         before = {name: self._learner.n_spikes(name) for name in hidden}
         losses, predictions = self._shared_out(samples, np.arange(len(samples)), learns=False)
         seconds = len(samples) * self._learner.learning.sample_steps * self._given.dt_ms * 1e-3
@@ -174,7 +179,7 @@ class Trainer:
         held_out = None
         if validation:
             samples, held_out = samples.split(validation, seed=self._given.seed)
-        found = []
+        found: list[Evaluation] = []
         for epoch in range(whole_number("epochs", epochs, Limits(minimum=0))):
             for number, chosen in enumerate(self.batches(len(samples), epoch)):
                 result = self.train_batch(samples.select(chosen))
@@ -270,7 +275,7 @@ class Trainer:
         return other
 
     def digest(self) -> str:
-        """One SHA-256 of all that was learnt, and of the optimiser's variables: equal for equal bits, whatever ranks."""
+        """One SHA-256 of all that was learnt, with the optimiser's variables: equal for equal bits, whatever ranks."""
         record: dict[str, Any] = {"batches": self.batches_done}
         for projection in self._learner.trained:
             columns = self.synapses(projection.name)
@@ -306,7 +311,7 @@ class Trainer:
         import zarr
 
         try:
-            group = zarr.open_group(str(path), mode="r")
+            group: Any = zarr.open_group(str(path), mode="r")
             columns = {
                 one.name: {
                     name: np.asarray(group[f"projections/{one.name}/{name}"][:]) for name in self.synapses(one.name)
@@ -314,7 +319,7 @@ class Trainer:
                 for one in self._learner.trained
             }
             kept = {name: np.asarray(group[f"readout/{name}"][:]) for name in self._kept()}
-            digest, batches_done = str(group.attrs["digest"]), int(group.attrs["batches_done"])  # type: ignore[call-overload]
+            digest, batches_done = str(group.attrs["digest"]), int(group.attrs["batches_done"])
         except (KeyError, OSError, ValueError, TypeError) as error:
             raise StorageError(f"{path}: is no training of this network, or is damaged: {error}") from None
         self._learner.restore(columns, kept)
@@ -340,5 +345,3 @@ def _mean(losses: NDArray[np.float32]) -> float:
 
 def _n_correct(samples: Samples, predictions: NDArray[np.int32]) -> int:
     return 0 if samples.labels is None else int((predictions == samples.labels).sum())
-
-

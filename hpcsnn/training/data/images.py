@@ -85,7 +85,9 @@ def read_idx_images(request: Request, class_names: tuple[str, ...]) -> Images:
         pixels.append(images)
         labels.append(checked_classes(of_labels, classes, len(class_names)))
         if images.shape[1:] != pixels[0].shape[1:]:
-            raise DataError(f"{of_images}: has images of {images.shape[1:]} pixels; those to train on {pixels[0].shape[1:]}")
+            raise DataError(
+                f"{of_images}: has images of {images.shape[1:]} pixels; those to train on {pixels[0].shape[1:]}"
+            )
     return Images(pixels[0], labels[0], pixels[1], labels[1], 255, class_names)
 
 

@@ -163,7 +163,9 @@ class Samples:
             try:
                 steps, channels = changed
             except (TypeError, ValueError):
-                raise ConfigurationError(f"{where}: {shown(changed)} is not allowed; must be (steps, channels)") from None
+                raise ConfigurationError(
+                    f"{where}: {shown(changed)} is not allowed; must be (steps, channels)"
+                ) from None
             steps = indices_below(f"{where}: steps", steps, self.n_steps, "event")
             channels = indices_below(f"{where}: channels", channels, self.n_channels, "event")
             _check_equal_lengths(where, steps, channels)
