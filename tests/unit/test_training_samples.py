@@ -164,7 +164,10 @@ GOOD = {"sample": [0, 1], "time_ms": [0.0, 3.5], "channel": [1, 0], "n_channels"
         ({"channel": [0.5, 1]}, "channel: 0.5 of event 0 is not allowed; must be a whole number"),
         ({"sample": [0, 2]}, "sample: 2 of event 1 is not allowed; must be a whole number >= 0 and below 2"),
         ({"sample": [0]}, "events: have lengths 1, 2, 2; must be equally many"),
-        ({"labels": [0, 2], "n_classes": 2}, "labels: 2 of sample 1 is not allowed; must be a whole number >= 0 and below 2"),
+        (
+            {"labels": [0, 2], "n_classes": 2},
+            "labels: 2 of sample 1 is not allowed; must be a whole number >= 0 and below 2",
+        ),
         ({"labels": [0, -1]}, "labels: -1 of sample 1 is not allowed"),
         ({"duration_ms": 4.5}, "duration_ms: 4.5 is not allowed; must be a whole number of steps of 1 ms"),
         ({"dt_ms": 0}, "dt_ms: 0 is not allowed; must be a number in ms > 0"),
@@ -172,10 +175,16 @@ GOOD = {"sample": [0, 1], "time_ms": [0.0, 3.5], "channel": [1, 0], "n_channels"
         ({"targets": np.zeros((2, 4, 1))}, "labels: are not allowed beside targets"),
         ({"labels": None, "targets": np.zeros((2, 3, 1))}, "targets: an array of shape (2, 3, 1) is not allowed"),
         ({"labels": None, "targets": np.full((2, 4, 1), np.nan)}, "targets: of sample 0 are not allowed"),
-        ({"first_scored_ms": 4}, "first_scored_step: 4 of sample 0 is not allowed; must be a whole number >= 0 and below 4"),
-        ({"n_channels": 2**31 - 1, "duration_ms": 2**31 - 1, "n_samples": 3, "labels": [0] * 3}, "together at most 2^63 - 1"),
+        (
+            {"first_scored_ms": 4},
+            "first_scored_step: 4 of sample 0 is not allowed; must be a whole number >= 0 and below 4",
+        ),
+        (
+            {"n_channels": 2**31 - 1, "duration_ms": 2**31 - 1, "n_samples": 3, "labels": [0] * 3},
+            "together at most 2^63 - 1",
+        ),
     ],
-)  # fmt: skip
+)
 def test_events_that_are_none_are_refused(changed, message):
     assert len(Samples.from_events(**GOOD)) == 2
     with pytest.raises(ConfigurationError, match=as_pattern(message)):
@@ -187,7 +196,10 @@ def test_events_that_are_none_are_refused(changed, message):
     [
         ({"first_event": [0, 2, 1, 3]}, "first_event: an array of shape (4,) is not allowed; must be ascending from 0"),
         ({"first_event": [0, 2]}, "first_event: an array of shape (2,) is not allowed"),
-        ({"event_steps": [0, 0, 9]}, "event_steps: 9 of event 2 is not allowed; must be a whole number >= 0 and below 4"),
+        (
+            {"event_steps": [0, 0, 9]},
+            "event_steps: 9 of event 2 is not allowed; must be a whole number >= 0 and below 4",
+        ),
         ({"event_channels": [1, 1, 0]}, "event_steps: 0 of event 1 is not allowed; must be after the event before it"),
         ({"event_steps": [1, 0, 0]}, "event_steps: 0 of event 1 is not allowed; must be after the event before it"),
         ({"labels": [0]}, "labels: has shape (1,); must be one per sample, (2,)"),
@@ -195,7 +207,7 @@ def test_events_that_are_none_are_refused(changed, message):
         ({"ids": [1, -2]}, "ids: -2 of sample 1 is not allowed; must be a whole number >= 0"),
         ({"first_scored_step": [1]}, "first_scored_step: has shape (1,); must be one per sample, (2,)"),
     ],
-)  # fmt: skip
+)
 def test_arrays_that_do_not_fit_are_refused(changed, message):
     good = {"first_event": [0, 2, 3], "event_steps": [0, 0, 0], "event_channels": [0, 1, 0]}
     sizes = {"n_channels": 2, "n_steps": 4, "dt_ms": 1.0, "labels": [0, 1], "n_classes": 2}
@@ -208,14 +220,26 @@ def test_arrays_that_do_not_fit_are_refused(changed, message):
     ("item", "sensor", "message"),
     [
         (3, None, "sample 0: 3 is not allowed; must be (events, label)"),
-        ((np.zeros((2, 3)), 0), None, "sample 0: an array of shape (2, 3) is not allowed; must be an array (events, 2)"),
-        (([[0.0, 9.0]], 0), None, "sample 0: channel: 9 of event 0 is not allowed; must be a whole number >= 0 and below 4"),
-        (([[7.0, 0.0]], 0), None, "sample 0: time: 7.0 of event 0 is not allowed; must be a number in ms >= 0 and below 4"),
+        (
+            (np.zeros((2, 3)), 0),
+            None,
+            "sample 0: an array of shape (2, 3) is not allowed; must be an array (events, 2)",
+        ),
+        (
+            ([[0.0, 9.0]], 0),
+            None,
+            "sample 0: channel: 9 of event 0 is not allowed; must be a whole number >= 0 and below 4",
+        ),
+        (
+            ([[7.0, 0.0]], 0),
+            None,
+            "sample 0: time: 7.0 of event 0 is not allowed; must be a number in ms >= 0 and below 4",
+        ),
         (([[0.0, 0.0]], "a"), None, "label: 'a' of sample 0 is not allowed; must be a whole number >= 0"),
         (([[0.0, 0.0]], 0), (2, 2, 2), "sensor: (2, 2, 2) is not allowed; must be (width, height, polarities)"),
         (([[0.0, 0.0]], 0), (2, 2, 1), "sample 0: events without 'y' are not allowed; the sensor has 2"),
     ],
-)  # fmt: skip
+)
 def test_items_that_are_no_samples_are_refused(item, sensor, message):
     with pytest.raises(ConfigurationError, match=as_pattern(message)):
         Samples.from_iterable([item], n_channels=4, duration_ms=4, sensor=sensor)
@@ -225,10 +249,16 @@ def test_items_that_are_no_samples_are_refused(item, sensor, message):
     ("transform", "message"),
     [
         (lambda steps, channels, _: None, "transform of sample 0: None is not allowed; must be (steps, channels)"),
-        (lambda steps, channels, _: (steps + 9, channels), "transform of sample 0: steps: 10 of event 0 is not allowed"),
-        (lambda steps, channels, _: (steps, channels[:0]), "transform of sample 0: have lengths 1, 0; must be equally many"),
+        (
+            lambda steps, channels, _: (steps + 9, channels),
+            "transform of sample 0: steps: 10 of event 0 is not allowed",
+        ),
+        (
+            lambda steps, channels, _: (steps, channels[:0]),
+            "transform of sample 0: have lengths 1, 0; must be equally many",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_transform_that_makes_no_events_is_refused(transform, message):
     with pytest.raises(ConfigurationError, match=as_pattern(message)):
         made([(0, 1, 2)]).augmented(transform, 0, 0)

@@ -79,15 +79,39 @@ def test_made_data_follow_the_seed_and_are_not_those_to_test_by(name):
     ("name", "values", "message"),
     [
         ("evidence_accumulation", {"n_cues": 6}, "evidence_accumulation.n_cues: 6 is not allowed; must be odd"),
-        ("evidence_accumulation", {"n_inputs": 41}, "evidence_accumulation.n_inputs: 41 is not allowed; must be a multiple of 4"),
-        ("evidence_accumulation", {"cue_ms": 151}, "evidence_accumulation.cue_ms: 151 is not allowed; must be at most cue_every_ms"),
-        ("evidence_accumulation", {"rate_hz": 1001}, "evidence_accumulation.rate_hz: 1001 is not allowed; must be at most 1000 Hz"),
-        ("evidence_accumulation", {"delay_ms": 0.5}, "evidence_accumulation.delay_ms: 0.5 is not allowed; must be a whole number"),
-        ("evidence_accumulation", {"delay_ms": 2.0**31 - 1}, "evidence_accumulation: samples of 2147484847 steps are not allowed"),
+        (
+            "evidence_accumulation",
+            {"n_inputs": 41},
+            "evidence_accumulation.n_inputs: 41 is not allowed; must be a multiple of 4",
+        ),
+        (
+            "evidence_accumulation",
+            {"cue_ms": 151},
+            "evidence_accumulation.cue_ms: 151 is not allowed; must be at most cue_every_ms",
+        ),
+        (
+            "evidence_accumulation",
+            {"rate_hz": 1001},
+            "evidence_accumulation.rate_hz: 1001 is not allowed; must be at most 1000 Hz",
+        ),
+        (
+            "evidence_accumulation",
+            {"delay_ms": 0.5},
+            "evidence_accumulation.delay_ms: 0.5 is not allowed; must be a whole number",
+        ),
+        (
+            "evidence_accumulation",
+            {"delay_ms": 2.0**31 - 1},
+            "evidence_accumulation: samples of 2147484847 steps are not allowed",
+        ),
         ("delayed_xor", {"noise_hz": -1}, "delayed_xor.noise_hz: -1 is not allowed; must be a number in Hz >= 0"),
-        ("saccades", {"view_ms": 30, "images": "digits", "train_samples": 1}, "saccades.view_ms: 30 is not allowed; must be 100, saccade_ms,"),
+        (
+            "saccades",
+            {"view_ms": 30, "images": "digits", "train_samples": 1},
+            "saccades.view_ms: 30 is not allowed; must be 100, saccade_ms,",
+        ),
     ],
-)  # fmt: skip
+)
 def test_numbers_that_make_no_task_are_refused(name, values, message):
     with pytest.raises(ConfigurationError, match=as_pattern(message)):
         find_data_set(name).load(values)
@@ -96,7 +120,7 @@ def test_numbers_that_make_no_task_are_refused(name, values, message):
 def test_signals_of_mnist_1d_are_their_templates_padded_scaled_and_moved(monkeypatch):
     for constant in ("CORRELATED_NOISE", "WHITE_NOISE", "SHEAR"):
         monkeypatch.setattr(f"hpcsnn.training.data.sets.mnist_1d.{constant}", 0.0)
-    labels = np.arange(500) % 10
+    labels = np.arange(60) % 10
     signals = mnist_1d(labels, np.random.default_rng(1))
     shapes = (TEMPLATES - TEMPLATES.mean(axis=1, keepdims=True)) / TEMPLATES.std(axis=1, keepdims=True)
     shapes = (shapes - shapes[:, :1]) / 6
@@ -117,12 +141,32 @@ def test_signals_of_mnist_1d_are_their_templates_padded_scaled_and_moved(monkeyp
         assert best < 1e-20
 
 
-def test_mnist_1d_is_centred_and_scaled_with_its_noise():
-    signals = mnist_1d(np.zeros(4000, dtype=np.int64), np.random.default_rng(2))
-    assert signals.shape == (4000, 40)
-    # Silence is correlated noise, sd 0.25 of white noise over a Gaussian of 2 points, 1 / (2 sqrt(pi) 2) of its variance.
-    quiet = np.sort(signals.std(axis=1))[:400]
-    assert 0.02 < quiet.mean() < 0.4
+def test_noise_and_slope_of_mnist_1d_are_as_large_as_they_say(monkeypatch):
+    def signals():
+        return mnist_1d(np.arange(4000) % 10, np.random.default_rng(2))
+
+    def without(constant):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"hpcsnn.training.data.sets.mnist_1d.{constant}", 0.0)
+            return signals()
+
+    kept = np.linspace(0, 71, 40)
+    part = kept - kept.astype(int)
+    # A point between two has the variance of a weighted mean of them.
+    white = (signals() - without("WHITE_NOISE"))[:, 1:-1].std(axis=0)
+    assert np.allclose(white, 0.02 * np.sqrt((1 - part) ** 2 + part**2)[1:-1], rtol=0.06)
+    slopes = signals() - without("SHEAR")
+    assert np.allclose(slopes, slopes[:, -1:] * (kept / 35.5 - 1), atol=1e-12)
+    assert 0.18 < np.abs(slopes[:, -1]).max() <= 0.75 / 4
+    kernel = np.exp(-(np.arange(-8, 9) ** 2) / 8.0)
+    kernel /= kernel.sum()
+    own, beside = (kernel**2).sum(), (kernel[1:] * kernel[:-1]).sum()
+    noise = signals() - without("CORRELATED_NOISE")
+    k = 20  # far from the ends, where the filter reflects
+    found = noise[np.abs(noise[:, k - 1 : k + 2]).min(axis=1) > 0, k]
+    f = part[k]
+    expected = 0.25 * np.sqrt(((1 - f) ** 2 + f**2) * own + 2 * f * (1 - f) * beside)
+    assert abs(found.std() / expected - 1) < 0.06
 
 
 def test_an_image_moves_by_whole_pixels_and_between_them():

@@ -69,6 +69,8 @@ def read_table(path: Path, n_columns: int, largest: int) -> NDArray[np.int64]:
         DataError: it cannot be read, or has something else in it.
     """
     text = read_bytes(path, 2**28)
+    if not text.strip():
+        raise DataError(f"{path}: is empty; must be rows of {n_columns} numbers")
     try:
         table = np.loadtxt(io.BytesIO(text), delimiter=",", ndmin=2, dtype=np.float64, comments=None)
     except ValueError as error:
