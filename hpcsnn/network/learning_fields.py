@@ -100,8 +100,11 @@ def learner_fields(network: Network, population: Population) -> tuple[Field, ...
 
 
 def trained_fields(projection: Projection) -> tuple[Field, ...]:
-    """Of a projection that is trained: gradients by slot; amounts, which a batch does not change, by list entry; and sums
-    over spikes of each source, for targets side by side."""
+    """Of a projection that is trained.
+
+    Gradients by slot; amounts, which a batch does not change, by list entry; and sums over the spikes of each source,
+    for targets side by side.
+    """
     return (
         Field("gradient", "int64", lambda room: room.n_slots),
         Field("amount", projection.input_format.ctype, lambda room: room.n_entries),

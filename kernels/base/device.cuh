@@ -33,8 +33,8 @@ DEVICE double double_of(const int64 bits) { return __longlong_as_double(bits); }
 DEVICE float square_root(const float x) { return __fsqrt_rn(x); }
 DEVICE Together together(const float* at) { return *at; }
 DEVICE void put_together(float* at, const Together values) { *at = values; }
-constexpr int TOGETHER = 1;       // neighbouring neurons whose gradients go back in time together
-typedef float Together;           // a value of each of them
+constexpr int TOGETHER = 1;  // neighbouring neurons whose gradients go back in time together
+typedef float Together;      // a value of each of them
 
 #else
 
