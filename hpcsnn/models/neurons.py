@@ -27,7 +27,8 @@ class NeuronModel(PopulationModel):
     ``gradient`` says how a spike depends on the neuron's past: with it, the model can be trained.
 
     Raises:
-        ConfigurationError: a ``reset`` without a ``threshold``; and as any `Model`.
+        ConfigurationError: a ``reset`` without a ``threshold``; a ``gradient`` by a variable that the model does not
+            have; and as any `Model`.
     """
 
     KIND: ClassVar[str] = "neuron"
@@ -46,6 +47,8 @@ class NeuronModel(PopulationModel):
                 "threshold, the condition of a spike"
             )
         super().__post_init__()
+        if self.gradient is not None:
+            self.gradient.check(f"{self.name}.gradient", [one.name for one in self.state])
 
 
 def _must_be_above(where: str, values: Mapping[str, Any], upper: str, lower: str) -> None:
