@@ -106,6 +106,12 @@ def learning_network(network: Network, learning: Learning) -> Network:
         ConfigurationError: what cannot be trained; names the population or projection, and what is allowed.
     """
     check_known("readout", learning.readout, network.populations)
+    readout = network.populations[learning.readout]
+    if readout.is_source:
+        raise ConfigurationError(
+            f"readout: {readout.name!r} spikes by itself ({readout.model.name}); must be a population of neurons with "
+            "an output"
+        )
     missing = [name for name in EProp.parameters if name not in learning.rule.model.parameters]
     if missing:
         raise ConfigurationError(
