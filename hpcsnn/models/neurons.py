@@ -23,6 +23,7 @@ class NeuronModel(PopulationModel):
     the receptors' currents). ``update`` advances the state, ``threshold`` is an expression, ``reset`` runs on a spike.
     Where a snippet mentions ``random``, each ``random.next()`` is a fresh 32-bit number of this neuron and step.
     A parameter may have one value per neuron; the snippets see their own neuron's, the checks each neuron's.
+    Neurons of a model without a threshold never spike: they take projections and send none.
 
     Raises:
         ConfigurationError: a ``reset`` without a ``threshold``; and as any `Model`.
@@ -37,12 +38,17 @@ class NeuronModel(PopulationModel):
     reset: str = ""
 
     def __post_init__(self) -> None:
-        if self.reset.strip() and self.threshold.strip() in ("", "false"):
+        if self.reset.strip() and not self.spikes:
             raise ConfigurationError(
                 f"{self.name}.reset: never runs, since the model has no threshold and its neurons never spike; give a "
                 "threshold, the condition of a spike"
             )
         super().__post_init__()
+
+    @property
+    def spikes(self) -> bool:
+        """False for a model without a threshold: a readout, which takes input and never spikes."""
+        return self.threshold.strip() not in ("", "false")
 
 
 def _must_be_above(where: str, values: Mapping[str, Any], upper: str, lower: str) -> None:
