@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hpcsnn.atomic_files import open_own, refuse_link, replace_file
+from hpcsnn.atomic_files import open_own, refuse_link, replace_file, replace_folder, restore_folder
 from hpcsnn.configuration.files import write_configuration
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import RunBusyError, StorageError
@@ -46,6 +46,7 @@ class RunDirectory:
         self.figures = path / "figures"
         self.analysis = path / "analysis.zarr"
         self.analysis_partial = path / "analysis.partial"
+        self.analysis_aside = path / "analysis.replaced"
         self.report = path / "report.html"
         self.progress = path / "progress.json"
 
@@ -100,6 +101,7 @@ class RunDirectory:
             self.models,
             self.analysis,
             self.analysis_partial,
+            self.analysis_aside,
             self.path / _JOB,
         ):
             refuse_link(folder)
@@ -127,6 +129,7 @@ class RunDirectory:
                 self.figures,
                 self.analysis,
                 self.analysis_partial,
+                self.analysis_aside,
                 self.report,
                 self.progress,
             ):
@@ -231,6 +234,27 @@ class RunDirectory:
     def write_report(self, page: str) -> None:
         """Write the page of an analysis, whole or not at all."""
         self._write(self.report, page)
+
+    def begin_analysis(self) -> Path:
+        """Where an analysis is written until it is whole; nothing of an earlier one that was killed is left there.
+
+        Raises:
+            StorageError: what is left cannot be removed.
+        """
+        with _told(self.analysis):
+            restore_folder(self.analysis, self.analysis_aside)
+            if self.analysis_partial.exists():
+                shutil.rmtree(self.analysis_partial)
+        return self.analysis_partial
+
+    def end_analysis(self) -> None:
+        """Put the analysis that is whole now in the place of the one before.
+
+        Raises:
+            StorageError: it cannot be put there.
+        """
+        with _told(self.analysis):
+            replace_folder(self.analysis_partial, self.analysis, self.analysis_aside)
 
     def forget_summary(self) -> None:
         """Remove the summary of a run that goes on."""
