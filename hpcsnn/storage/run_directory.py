@@ -23,6 +23,7 @@ from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import RunBusyError, StorageError
 from hpcsnn.models.user_files import FOLDER, is_copy
 from hpcsnn.storage.checkpoints import committed
+from hpcsnn.storage.run_reports import summary_of
 
 _LOCK = ".lock"
 # What is there before a run is: the job that will carry it out.
@@ -265,18 +266,15 @@ class RunDirectory:
         """The summary.
 
         Raises:
-            StorageError: no finished run here.
+            StorageError: no finished run here, or a value that no summary has.
         """
         try:
-            summary = json.loads(self.summary.read_text())
+            return summary_of(self.summary.read_text())
         except FileNotFoundError:
             what = "an unfinished run" if self.configuration.is_file() else "no run"
             raise StorageError(f"{self.path}: {what} (there is no {self.summary.name})") from None
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             raise StorageError(f"{self.summary}: cannot be read: {error}") from None
-        if not isinstance(summary, dict) or not summary.keys() & {"digest", "completed"}:
-            raise StorageError(f"{self.summary}: cannot be read: is no summary")
-        return summary
 
     def _write(self, path: Path, text: str) -> None:
         with _told(path):
