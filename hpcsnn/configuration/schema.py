@@ -54,6 +54,7 @@ Step = Annotated[float, _checked(partial(real_number, limits=Limits(above=0.0)))
 Duration = Annotated[float, _checked(partial(real_number, limits=Limits(minimum=0.0)))]
 Truth = Annotated[bool, _checked(truth_value)]
 DelaySpec = Annotated[Any, _checked(_number_or_distribution)]
+WeightSpec = DelaySpec
 
 
 class _Strict(BaseModel):
@@ -78,7 +79,7 @@ class ProjectionConfig(_Strict):
     connector: ModelSpec
     receptor: ModelSpec
     synapse: ModelSpec = "static"
-    weight: Real
+    weight: WeightSpec
     delay_ms: DelaySpec = None
     dendritic_delay_ms: Real = 0.0
     rewiring: ModelSpec | None = None
@@ -170,6 +171,7 @@ class Configuration(_Strict):
             entry["delay_ms"] = (
                 described_distribution(delay_ms) if isinstance(delay_ms, (Normal, Uniform)) else delay_ms
             )
+            entry["weight"] = described_distribution(projection.weights) if projection.weights else projection.weight
             entry["dendritic_delay_ms"] = projection.dendritic_delay_ms
             for part in ("connector", "receptor", "synapse", "rewiring"):
                 chosen: Configured[Model] | None = getattr(projection, part)
