@@ -56,7 +56,8 @@ Step = Annotated[float, _checked(partial(real_number, limits=Limits(above=0.0)))
 Duration = Annotated[float, _checked(partial(real_number, limits=Limits(minimum=0.0)))]
 Truth = Annotated[bool, _checked(truth_value)]
 Part = Annotated[float, _checked(partial(real_number, limits=Limits(minimum=0.0, maximum=1.0, in_kernels=False)))]
-NumberSpec = Annotated[Any, _checked(_number_or_distribution)]
+DelaySpec = Annotated[Any, _checked(_number_or_distribution)]
+WeightSpec = DelaySpec
 
 
 class _Strict(BaseModel):
@@ -81,8 +82,8 @@ class ProjectionConfig(_Strict):
     connector: ModelSpec
     receptor: ModelSpec
     synapse: ModelSpec = "static"
-    weight: NumberSpec
-    delay_ms: NumberSpec = None
+    weight: WeightSpec
+    delay_ms: DelaySpec = None
     dendritic_delay_ms: Real = 0.0
     rewiring: ModelSpec | None = None
     capacity: Positive | None = None
@@ -175,9 +176,11 @@ class NetworkConfiguration(_Strict):
             plain["populations"][name]["model"] = population.model.described()
         for name, projection in network.projections.items():
             entry = plain["projections"][name]
-            for value in ("weight", "delay_ms"):
-                number = getattr(projection, value)
-                entry[value] = described_distribution(number) if isinstance(number, (Normal, Uniform)) else number
+            delay_ms = projection.delay_ms
+            entry["delay_ms"] = (
+                described_distribution(delay_ms) if isinstance(delay_ms, (Normal, Uniform)) else delay_ms
+            )
+            entry["weight"] = described_distribution(projection.weights) if projection.weights else projection.weight
             entry["dendritic_delay_ms"] = projection.dendritic_delay_ms
             for part in ("connector", "receptor", "synapse", "rewiring"):
                 chosen: Configured[Model] | None = getattr(projection, part)

@@ -30,8 +30,8 @@ from hpcsnn.storage.training_checkpoints import TrainingCheckpoints
 _POLL_S = 0.1
 _REPEAT_S = 1.0
 _LONGEST_PAUSE_S = 60.0
-# Exit codes of `hpcsnn run` and `resume` that another try would only repeat: an error that is told in words. Once a
-# rank ends with one, the launcher kills those that have not told it yet, and its own code may be that of a killed rank.
+# Exit codes of `hpcsnn run` and `resume` that another try would only repeat: an error that is told in words. Once one
+# rank ends so, the launcher kills those that have not told it yet, and its own code may be that of a killed rank.
 _DETERMINISTIC = (1, 2)
 _KILLED = (128 + signal.SIGTERM, 128 + signal.SIGKILL)
 _FAULT = 3

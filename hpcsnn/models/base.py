@@ -310,6 +310,8 @@ class Configured(Generic[SomeModel]):
         for name, parameter in self.model.parameters.items():
             if name in wanted:
                 constants[name] = threshold64(known[name]) if parameter.ctype == "probability" else known[name]
+                if parameter.choices:
+                    constants[name] = parameter.choices.index(known[name])
         for name, derived in self.model.derived.items():
             if name not in wanted:
                 continue
@@ -337,6 +339,15 @@ class Configured(Generic[SomeModel]):
         except ConfigurationError as error:
             allowed = str(error).rpartition(" is not allowed; ")[2]
             raise ConfigurationError(f"{where}, comes to {shown(value)}; {allowed}") from None
+
+    def more_constants(self, expressions: Mapping[str, str], dt_ms: float, **known: float) -> dict[str, float | int]:
+        """What `expressions` over the constants and `known` come to, evaluated as `derived` ones are.
+
+        Raises:
+            ConfigurationError: no number, or one that kernels do not hold; names the model and the expression.
+        """
+        everything = {**self.values, **self.constants(dt_ms), "dt_ms": dt_ms, **known}
+        return {name: self._derived(name, Derived(text), everything) for name, text in expressions.items()}
 
     def check_steps(self, where: str, dt_ms: float) -> None:
         """Refuse times between two steps, among those that the model counts in steps.

@@ -30,6 +30,8 @@ DEVICE int atomic_swap_if(int* at, int expected, int value) { return atomicCAS(a
 DEVICE int bits_of(const float x) { return __float_as_int(x); }
 DEVICE float float_of(const int bits) { return __int_as_float(bits); }
 DEVICE double double_of(const int64 bits) { return __longlong_as_double(bits); }
+DEVICE float square_root(const float x) { return __fsqrt_rn(x); }
+constexpr int TOGETHER = 1;       // neighbouring neurons whose gradients go back in time together
 
 #else
 
@@ -46,6 +48,7 @@ DEVICE double double_of(const int64 bits) { return __longlong_as_double(bits); }
 #define PREFETCH(address) __builtin_prefetch(address)
 constexpr int GROUP = 32;
 constexpr int BLOCK = 1024;
+constexpr int TOGETHER = 16;
 DEVICE int bits_of(const float x) {
     int bits;
     __builtin_memcpy(&bits, &x, sizeof bits);
@@ -61,6 +64,7 @@ DEVICE double double_of(const int64 bits) {
     __builtin_memcpy(&x, &bits, sizeof x);
     return x;
 }
+DEVICE float square_root(const float x) { return __builtin_sqrtf(x); }  // the nearest float32, as IEEE 754 says
 
 #if defined(HPCSNN_EMULATED_THREADS)
 constexpr int LANES = 4;
