@@ -99,10 +99,10 @@ class Request:
     def missing(self, what: str, places: list[Path]) -> DataError:
         """The error of a file that is not there."""
         wanted = self.data_set
-        where = " or ".join(map(str, places)) or f"none of its packages is installed, and no --data is given; {what}"
-        looked = f"{what} is not in {where}" if places else where
+        nowhere = "any folder: --data names none, and no package that brings it is installed"
+        where = " or ".join(map(str, places)) or nowhere
         files = ", ".join(wanted.files)
-        return DataError(f"{wanted.name}: {looked}; expected are {files}. To get them: {wanted.source}")
+        return DataError(f"{wanted.name}: {what} is not in {where}; expected are {files}. To get them: {wanted.source}")
 
     def chosen(self, labels: NDArray[Any] | None, n_samples: int, part: str) -> NDArray[np.int64]:
         """Which samples of a part (``train``, ``test``) are taken: all, or as many as are asked for, by chance.
@@ -119,7 +119,7 @@ class Request:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set that a name stands for; a module of `hpcsnn.training.data` that has one is all that it takes.
+    """A data set that a name stands for; a module of `hpcsnn.training.data.sets` that has one is all that it takes.
 
     Attributes:
         name: as configurations have it.

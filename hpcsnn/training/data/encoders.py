@@ -221,9 +221,7 @@ POPULATION = Encoder(
     {
         "cells": Parameter(8, "cells", "how many a feature has", "int", minimum=1, maximum=1000),
         "reach": Parameter(2.0, "std", "centres are evenly from - this to this", above=0.0),
-        "width": Parameter(
-            4.0 / 7.0, "std", "of the tuning; by default the distance of two of the 8 centres", above=0.0
-        ),
+        "width": Parameter(4.0 / 7.0, "std", "of the tuning; by default the distance of 2 of the 8 centres", above=0.0),
         "threshold": Parameter(0.3, "", "activation above which a cell spikes", minimum=0.0, maximum=1.0),
         "frame_ms": Parameter(5.0, "ms", "how long a frame is shown", above=0.0),
         "silence_ms": Parameter(5.0, "ms", "what runs on behind the longest sample", minimum=0.0),

@@ -78,12 +78,8 @@ def checked_targets(targets: Any, n_samples: int, n_steps: int) -> NDArray[np.fl
     if targets is None:
         return None
     array = np.asarray(targets)
-    if (
-        array.dtype.kind not in "iuf"
-        or array.ndim != 3
-        or array.shape[:2] != (n_samples, n_steps)
-        or not array.shape[2]
-    ):
+    fits = array.ndim == 3 and array.shape[:2] == (n_samples, n_steps) and array.shape[2] > 0
+    if array.dtype.kind not in "iuf" or not fits:
         allowed = f"an array of numbers ({n_samples}, {n_steps}, outputs)"
         raise ConfigurationError(f"targets: {shown(targets)} is not allowed; must be {allowed}")
     with np.errstate(over="ignore"):

@@ -1,4 +1,4 @@
-"""Files of data as arrays. They may come from anywhere: sizes are compared before room is made, nothing is unpickled."""
+"""Files of data as arrays. They may come from anywhere: sizes are compared first, and nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -50,9 +50,7 @@ def read_idx(path: Path, n_dimensions: int) -> NDArray[np.uint8]:
     content = read_bytes(path)
     header = 4 + 4 * n_dimensions
     if len(content) < header:
-        raise DataError(
-            f"{path}: has {len(content)} bytes; an IDX file of {n_dimensions} dimensions has {header} or more"
-        )
+        raise DataError(f"{path}: has {len(content)} bytes; an IDX file of {n_dimensions} dimensions has >= {header}")
     magic = content[:4]
     if magic != bytes((0, 0, _UNSIGNED_BYTES, n_dimensions)):
         expected = f"{bytes((0, 0, _UNSIGNED_BYTES, n_dimensions)).hex()}: bytes in {n_dimensions} dimensions"
@@ -71,6 +69,8 @@ def read_table(path: Path, n_columns: int, largest: int) -> NDArray[np.int64]:
         DataError: it cannot be read, or has something else in it.
     """
     text = read_bytes(path, 2**28)
+    if not text.strip():
+        raise DataError(f"{path}: is empty; must be rows of {n_columns} numbers")
     try:
         table = np.loadtxt(io.BytesIO(text), delimiter=",", ndmin=2, dtype=np.float64, comments=None)
     except ValueError as error:
@@ -80,10 +80,8 @@ def read_table(path: Path, n_columns: int, largest: int) -> NDArray[np.int64]:
     bad = ~((table >= 0) & (table <= largest) & (table == np.rint(table)))
     if bad.any():
         row, column = np.argwhere(bad)[0]
-        allowed = f"a whole number from 0 to {largest}"
-        raise DataError(
-            f"{path}: {table[row, column]:g} in row {row}, column {column} is not allowed; must be {allowed}"
-        )
+        allowed = f"must be a whole number from 0 to {largest}"
+        raise DataError(f"{path}: {table[row, column]:g} in row {row}, column {column} is not allowed; {allowed}")
     return table.astype(np.int64)
 
 

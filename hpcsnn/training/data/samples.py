@@ -163,9 +163,8 @@ class Samples:
             try:
                 steps, channels = changed
             except (TypeError, ValueError):
-                raise ConfigurationError(
-                    f"{where}: {shown(changed)} is not allowed; must be (steps, channels)"
-                ) from None
+                allowed = "must be (steps, channels)"
+                raise ConfigurationError(f"{where}: {shown(changed)} is not allowed; {allowed}") from None
             steps = indices_below(f"{where}: steps", steps, self.n_steps, "event")
             channels = indices_below(f"{where}: channels", channels, self.n_channels, "event")
             _check_equal_lengths(where, steps, channels)

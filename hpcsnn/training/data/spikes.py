@@ -58,11 +58,11 @@ def ordered_spikes(
         counts = f"{n_samples} samples of {n_steps} steps and {n_channels} channels"
         raise ConfigurationError(f"{counts} are not allowed; together at most 2^63 - 1")
     # Narrow keys sort several times faster.
-    key = np.asarray(sample).astype(np.int32 if places < 2**31 else np.int64)
+    key: NDArray[Any] = np.asarray(sample).astype(np.int32 if places < 2**31 else np.int64)
     for below, index in ((n_steps, step), (n_channels, channel)):
-        key *= key.dtype.type(below)
+        np.multiply(key, below, out=key)
         np.add(key, index, out=key, casting="unsafe")
-    if np.any(key[1:] <= key[:-1]):
+    if np.any(np.diff(key) <= 0):
         key.sort()
         key = key[np.concatenate(([True], key[1:] != key[:-1]))]
     rest, channels = np.divmod(key, key.dtype.type(max(n_channels, 1)))

@@ -85,9 +85,8 @@ def read_idx_images(request: Request, class_names: tuple[str, ...]) -> Images:
         pixels.append(images)
         labels.append(checked_classes(of_labels, classes, len(class_names)))
         if images.shape[1:] != pixels[0].shape[1:]:
-            raise DataError(
-                f"{of_images}: has images of {images.shape[1:]} pixels; those to train on {pixels[0].shape[1:]}"
-            )
+            sizes = f"{images.shape[1:]} pixels; those to train on have {pixels[0].shape[1:]}"
+            raise DataError(f"{of_images}: has images of {sizes}")
     return Images(pixels[0], labels[0], pixels[1], labels[1], 255, class_names)
 
 
@@ -173,7 +172,7 @@ MNIST_5K = DataSet(
 )
 SKLEARN_DIGITS = DataSet(
     "digits",
-    "1,797 handwritten digits, 8 x 8, of scikit-learn (Alpaydin and Kaynak 1998); 359 of them, by the seed, to test by.",
+    "1,797 digits, 8 x 8, of scikit-learn (Alpaydin and Kaynak 1998); 359 of them, by the seed, to test by.",
     _loader(read_digits),
     encoders=(LATENCY, RATE_OF_IMAGES),
     files=("digits.csv.gz",),

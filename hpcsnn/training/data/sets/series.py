@@ -90,9 +90,8 @@ def _frames(where: str, features: list[str], n_features: int) -> NDArray[np.floa
         raise DataError(f"{where}: {error}") from None
     if len(columns) != n_features or not columns or len({column.size for column in columns}) != 1:
         lengths = sorted({column.size for column in columns})
-        raise DataError(
-            f"{where}: has {len(columns)} series of lengths {lengths}; must be {n_features} equally long ones"
-        )
+        allowed = f"must be {n_features} equally long ones"
+        raise DataError(f"{where}: has {len(columns)} series of lengths {lengths}; {allowed}")
     frames = np.stack(columns, axis=1)
     if not np.isfinite(frames).all():
         raise DataError(f"{where}: has a value that is missing or not finite")
@@ -109,9 +108,8 @@ def encoded(request: Request, train: Series, test: Series) -> LoadedData:
         DataError: series to test by that have other features or classes than those to train on.
     """
     if test.values.shape[1] != train.values.shape[1] or test.class_names != train.class_names:
-        raise DataError(
-            f"{request.data_set.name}: series to test by have other features or classes than those to train on"
-        )
+        name = request.data_set.name
+        raise DataError(f"{name}: series to test by have other features or classes than those to train on")
     # Before some are chosen, so that fewer samples are the same samples.
     low, high = train.values.min(axis=0), train.values.max(axis=0)
     mean, std = train.values.mean(axis=0), train.values.std(axis=0)
