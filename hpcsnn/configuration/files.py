@@ -14,17 +14,19 @@ from hpcsnn.atomic_files import refuse_link, replace_file
 from hpcsnn.configuration.messages import explained
 from hpcsnn.configuration.places import Places
 from hpcsnn.configuration.schema import TRAINING_KEYS, Configuration, NetworkConfiguration
-from hpcsnn.configuration.trust import check_named, of_a_run, remember
+from hpcsnn.configuration.trust import HAVE_MODELS, check_named, of_a_run, remember
 from hpcsnn.configuration.yaml_text import MOST_DEPTH, read_yaml, read_yaml_file, write_yaml
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.parameters import DISTRIBUTIONS
-from hpcsnn.models.registry import KINDS
+from hpcsnn.models.registry import KINDS, OF_TRAININGS
 from hpcsnn.models.user_files import FOLDER, anchored, is_reference
 from hpcsnn.shipped_files import configuration_folder, shipped_configurations, shipped_trainings
 
 _Kind = TypeVar("_Kind", bound=NetworkConfiguration)
 # By which a file is one of ours, whichever kind of configuration it is.
 _KEYS = frozenset({*Configuration.model_fields, *TRAINING_KEYS, "extends"})
+# Keys at the top of which another name takes the place of the base's, and its values with it.
+_CHOICES = frozenset({*OF_TRAININGS, "data", "encoding"})
 # What messages show of an override.
 _MOST_SHOWN = 80
 # Files that a configuration may extend, one after the other.
@@ -152,9 +154,7 @@ def _parse(kind: type[_Kind], raw: Mapping[str, Any], folder: Path, places: Plac
 
 def _anchored(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Plain data whose references to users' files do not depend on the folder any more."""
-    return {
-        key: anchored(value, folder) if key in ("populations", "projections") else value for key, value in raw.items()
-    }
+    return {key: anchored(value, folder) if key in HAVE_MODELS else value for key, value in raw.items()}
 
 
 def _anchored_places(places: Places, folder: Path) -> Places:
@@ -163,7 +163,7 @@ def _anchored_places(places: Places, folder: Path) -> Places:
     def below(place: Places) -> Places:
         return replace(place, below={anchored(key, folder): below(one) for key, one in place.below.items()})
 
-    parts = {key: below(one) if key in ("populations", "projections") else one for key, one in places.below.items()}
+    parts = {key: below(one) if key in HAVE_MODELS else one for key, one in places.below.items()}
     return replace(places, below=parts)
 
 
@@ -217,6 +217,7 @@ def _merged(
         if isinstance(below, dict) and isinstance(value, Mapping):
             # Further up are the names of populations and projections, which may be any.
             one_of_kind = depth >= 2 and (key in KINDS or set(below) <= set(DISTRIBUTIONS))
+            one_of_kind |= depth == 0 and key in _CHOICES
             if not one_of_kind or set(value) == set(below):
                 result[key], places[key] = _merged(below, lower, value, place, depth + 1)
     return result, replace(over_places, below=places)

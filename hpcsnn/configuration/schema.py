@@ -187,9 +187,13 @@ class NetworkConfiguration(_Strict):
                 entry[part] = chosen.described() if chosen else None
         return plain
 
+    def own_models(self) -> list[tuple[str, ModelSpec]]:
+        """(kind, model) of those that are of no population or projection."""
+        return []
+
     def user_files(self) -> list[UserFile]:
         """The users' files that models come from, as they were read."""
-        specs: list[tuple[str, ModelSpec]] = [("model", population.model) for population in self.populations.values()]
+        specs = [*self.own_models(), *(("model", population.model) for population in self.populations.values())]
         for projection in self.projections.values():
             specs += [(part, getattr(projection, part)) for part in ("connector", "receptor", "synapse", "rewiring")]
         names = [(kind, spec if isinstance(spec, str) else next(iter(spec))) for kind, spec in specs if spec]

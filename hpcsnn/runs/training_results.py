@@ -37,7 +37,8 @@ class TrainingResults:
     ) -> None:
         self._configuration, self._data, self._trainer = configuration, data, trainer
         self._directory, self._setting, self._position = directory, setting, position
-        projections = trainer.network.projections.items()
+        self._network = configuration.network()
+        projections = self._network.projections.items()
         self.possible = {name: one.source.size * one.target.size for name, one in projections}
 
     def synapse_counts(self) -> dict[str, int]:
@@ -63,7 +64,7 @@ class TrainingResults:
             evaluation = self._trainer.evaluate(self._data.test)
             summary |= {"test_accuracy": float(evaluation.accuracy), "test_loss": float(evaluation.loss)}
             summary["populations"] = {
-                name: {"rate_hz": float(rate), "size": self._trainer.network.populations[name].size}
+                name: {"rate_hz": float(rate), "size": self._network.populations[name].size}
                 for name, rate in evaluation.hidden_hz.items()
             }
         figures = self._figures(evaluation) if self._setting.figures and evaluation is not None else None
@@ -122,7 +123,7 @@ class TrainingResults:
     def _figures(self, evaluation: Evaluation) -> Any:
         from hpcsnn.training.figures import FigureData
 
-        network, trainer = self._trainer.network, self._trainer
+        network, trainer = self._network, self._trainer
         return FigureData(
             evaluation.labels,
             evaluation.predictions,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -37,22 +36,24 @@ MAY_CHANGE = ("description", "epochs", "checkpoint_every", "data_folder")
 # Lines of metrics an epoch, but for the one of the epoch as a whole.
 _LINES = 50
 
-MakeTrainer = Callable[[TrainingConfiguration, Setting], AnyTrainer]
+MakeTrainer = Callable[[TrainingConfiguration, int, Setting], AnyTrainer]
 
 
-def trainer_of(configuration: TrainingConfiguration, setting: Setting) -> AnyTrainer:
-    """The trainer of a configuration's network, on these ranks; a collective call."""
-    trainer: AnyTrainer = import_module("hpcsnn.training.trainer").Trainer(
+def trainer_of(configuration: TrainingConfiguration, n_steps: int, setting: Setting) -> AnyTrainer:
+    """The trainer of a configuration's network, for samples of so many steps, on these ranks; a collective call."""
+    from hpcsnn.training.trainer import (
+        Trainer,
+    )  # all that compiles kernels, which a message about data need not wait for
+
+    return Trainer(
         configuration.network(),
-        readout=configuration.readout,
-        loss=configuration.made_loss,
-        optimiser=configuration.made_optimiser,
-        learning=configuration.made_learning,
+        configuration.readout,
+        n_steps,
+        **configuration.models,
         batch=configuration.batch,
         comm=setting.ranks,
         device=setting.device,
     )
-    return trainer
 
 
 def run_training(
@@ -74,7 +75,8 @@ def run_training(
     with ExitStack() as stack:
         on_first_rank(setting.ranks, lambda: directory.check_free(overwrite))
         with configuration.places.told():
-            data, trainer = configuration.load_data(), make_trainer(configuration, setting)
+            data = configuration.load_data()
+            trainer = make_trainer(configuration, data.train.n_steps, setting)
         # Only now, so that what cannot run leaves no folder.
         lock_for_all(stack, directory, setting)
         on_first_rank(setting.ranks, lambda: directory.clear(overwrite))
@@ -121,7 +123,8 @@ def resume_training(
                 f"epochs: {configuration.epochs} is not allowed; {position.epoch - 1} are done: give at least as many"
             )
         with configuration.places.told():
-            data, trainer = configuration.load_data(), make_trainer(configuration, setting)
+            data = configuration.load_data()
+            trainer = make_trainer(configuration, data.train.n_steps, setting)
         trainer.restore(checkpoint.path)
         on_first_rank(setting.ranks, lambda: remove_leftovers(directory.path))
         on_first_rank(setting.ranks, lambda: directory.write_configuration(configuration))
@@ -242,7 +245,7 @@ class _Training:
 
     def _where(self) -> dict[str, Any]:
         position = self._position
-        rate = getattr(self._configuration.made_optimiser, "learning_rate", None)
+        rate = self._configuration.models["optimiser"].values.get("learning_rate")
         return {"epoch": position.epoch, "batch": position.batch, "synapses": self._synapses, "learning_rate": rate}
 
     def _due(self) -> bool:
@@ -256,11 +259,13 @@ class _Training:
         """A collective call."""
         self._sum_seconds()
         position = self._position
-        partial = on_first_rank(self._ranks, lambda: self._checkpoints.begin(position.in_all.batches))
-        self._trainer.save(partial)
-        self._ranks.barrier()
-        plain, configuration = position.as_plain(), self._configuration.resolved()
-        on_first_rank(self._ranks, lambda: self._checkpoints.commit(partial, plain, configuration, best))
+
+        def write() -> None:
+            partial = self._checkpoints.begin(position.in_all.batches)
+            self._trainer.save(partial)
+            self._checkpoints.commit(partial, position.as_plain(), self._configuration.resolved(), best)
+
+        on_first_rank(self._ranks, write)
         self._last_written = time.monotonic()
 
     def _sum_seconds(self) -> None:
@@ -284,7 +289,8 @@ def evaluate_training(
     checkpoint = on_first_rank(setting.ranks, lambda: TrainingCheckpoints(run).read(role))
     _check_unchanged(checkpoint.configuration, configuration, directory)
     with configuration.places.told():
-        data, trainer = configuration.load_data(), make_trainer(configuration, setting)
+        data = configuration.load_data()
+        trainer = make_trainer(configuration, data.train.n_steps, setting)
     trainer.restore(checkpoint.path)
     position = Position.of_plain(checkpoint.position)
     evaluation = evaluated(trainer.evaluate(data.test), data)

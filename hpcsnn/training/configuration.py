@@ -17,15 +17,16 @@ from hpcsnn.configuration.schema import (
     Positive,
     ProjectionConfig,
     Step,
+    configured,
 )
 from hpcsnn.configuration.times import Every
 from hpcsnn.errors import ConfigurationError, unknown_name
+from hpcsnn.models.base import Configured
 from hpcsnn.models.connectors import FixedProbability
+from hpcsnn.models.registry import OF_TRAININGS
 from hpcsnn.network import Network
-from hpcsnn.training.choices import chosen, described_choice, split_choice
 from hpcsnn.training.data.data_set import SAMPLE_COUNTS, DataSet, LoadedData
 from hpcsnn.training.data.registry import data_sets
-from hpcsnn.training.learning_choices import LEARNING, LOSSES, OPTIMISERS
 
 _EPOCH = "epoch"
 
@@ -89,7 +90,7 @@ class TrainingConfiguration(NetworkConfiguration):
         super().check()
         if self.validation == 1.0:
             raise ConfigurationError("validation: 1.0 is not allowed; must leave samples to train on: below 1")
-        _ = self.checkpoint_every_s, self.made_loss, self.made_optimiser, self.made_learning, self._data_values()
+        _ = self.checkpoint_every_s, self.models, self._data_values()
 
     @property
     def checkpoint_every_s(self) -> float | None:
@@ -110,19 +111,17 @@ class TrainingConfiguration(NetworkConfiguration):
         return every_s
 
     @property
-    def made_loss(self) -> Any:
-        """The loss."""
-        return chosen("loss", self.loss, LOSSES)
+    def models(self) -> dict[str, Configured[Any]]:
+        """Loss, optimiser and learning rule, by these names.
 
-    @property
-    def made_optimiser(self) -> Any:
-        """The optimiser."""
-        return chosen("optimiser", self.optimiser, OPTIMISERS)
+        Raises:
+            ConfigurationError: an unknown one, or a value that is not allowed.
+        """
+        return {kind: configured(kind, kind, getattr(self, kind)) for kind in OF_TRAININGS}
 
-    @property
-    def made_learning(self) -> Any:
-        """The rule of learning."""
-        return chosen("learning", self.learning, LEARNING)
+    def own_models(self) -> list[tuple[str, ModelSpec]]:
+        """(kind, model) of loss, optimiser and learning rule."""
+        return [(kind, getattr(self, kind)) for kind in OF_TRAININGS]
 
     @property
     def data_set(self) -> DataSet:
@@ -142,7 +141,7 @@ class TrainingConfiguration(NetworkConfiguration):
 
     def _data_values(self) -> tuple[DataSet, dict[str, Any]]:
         """The data set and all its settings, with those of its encoding."""
-        name, values = split_choice("data", self.data)
+        name, values = _split("data", self.data)
         known = data_sets()
         if name not in known:
             raise ConfigurationError(unknown_name("data", name, known))
@@ -153,7 +152,7 @@ class TrainingConfiguration(NetworkConfiguration):
             if self.encoding is not None:
                 raise ConfigurationError(f"encoding: {self.encoding!r} is not allowed; {name} has spikes: must be null")
             return data_set, complete
-        encoder, encoding = split_choice("encoding", self.encoding or data_set.encoder)
+        encoder, encoding = _split("encoding", self.encoding or data_set.encoder)
         if encoder not in encoders:
             raise ConfigurationError(unknown_name("encoding", encoder, encoders))
         complete |= _complete(f"encoding.{encoder}", encoding, encoders[encoder].parameters)
@@ -162,9 +161,7 @@ class TrainingConfiguration(NetworkConfiguration):
     def resolved(self) -> dict[str, Any]:
         """The configuration with every default written out, as plain YAML types; populations and projections last."""
         plain = super().resolved()
-        plain["loss"] = described_choice("loss", self.loss, LOSSES)
-        plain["optimiser"] = described_choice("optimiser", self.optimiser, OPTIMISERS)
-        plain["learning"] = described_choice("learning", self.learning, LEARNING)
+        plain |= {kind: model.described() for kind, model in self.models.items()}
         data_set, values = self._data_values()
         encoder = values.pop("encoder", None)
         of_encoder = next((one.parameters for one in data_set.encoders if one.name == encoder), {})
@@ -217,3 +214,22 @@ def _complete(where: str, values: Mapping[str, Any], settings: Mapping[str, Any]
         if name not in settings:
             raise ConfigurationError(unknown_name(where, name, settings))
     return {name: one.checked(f"{where}.{name}", values.get(name, one.default)) for name, one in settings.items()}
+
+
+def _split(where: str, spec: object) -> tuple[str, dict[str, Any]]:
+    """Name and values of ``name`` or ``{name: {argument: value}}``.
+
+    Raises:
+        ConfigurationError: neither; the message begins with `where`.
+    """
+    if isinstance(spec, str):
+        return spec, {}
+    if not isinstance(spec, Mapping) or len(spec) != 1:
+        given = sorted(map(str, spec)) if isinstance(spec, Mapping) and spec else spec
+        raise ConfigurationError(f"{where}: {given!r} is not allowed; give one name, with its values below it")
+    ((name, values),) = spec.items()
+    if not isinstance(name, str):
+        raise ConfigurationError(f"{where}: {name!r} is not allowed; must be a name")
+    if values is not None and not isinstance(values, Mapping):
+        raise ConfigurationError(f"{where}.{name}: {values!r} is not allowed; give values as name: value")
+    return name, dict(values or {})

@@ -19,18 +19,18 @@ SMALL: dict[str, Any] = {
     "validation": 0.25,
     "optimiser": {"adam": {"learning_rate": 0.01}},
     "populations": {
-        "input": {"size": 8, "model": "poisson"},
-        "hidden": {"size": 6, "model": "lif"},
-        "output": {"size": 2, "model": "lif"},
+        "input": {"size": 8, "model": "sample_input"},
+        "hidden": {"size": 6, "model": "lif_subtractive"},
+        "output": {"size": 2, "model": "leaky_readout"},
     },
     "projections": {
         "input_to_hidden": {
             "source": "input", "target": "hidden", "connector": {"fixed_probability": {"p": 0.5}},
-            "receptor": "delta_current", "weight": 1.0,
+            "receptor": "delta_current", "synapse": "trained", "weight": {"normal": {"mean": 0.2, "std": 0.2}},
         },
         "hidden_to_output": {
             "source": "hidden", "target": "output", "connector": "all_to_all", "receptor": "delta_current",
-            "weight": 1.0,
+            "synapse": "trained", "weight": {"normal": {"mean": 0.0, "std": 0.4}},
         },
     },
 }  # fmt: skip

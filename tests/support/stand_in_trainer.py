@@ -44,10 +44,10 @@ class Evaluation:
 class StandInTrainer:
     """Learns labels from spike counts; each batch moves as many synapses of each projection as its number says."""
 
-    def __init__(self, configuration: Any, setting: Any, after_batch: Any = None) -> None:
+    def __init__(self, configuration: Any, n_steps: int, setting: Any, after_batch: Any = None) -> None:
         self.network = configuration.network()
         self.batches_done = 0
-        self._rate = configuration.made_optimiser.learning_rate
+        self._rate = configuration.models["optimiser"].values["learning_rate"]
         self._after_batch = after_batch
         self._weights: Any = np.zeros((0, 0))
 

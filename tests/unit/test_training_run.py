@@ -24,7 +24,7 @@ QUIET = Setting(figures=False)
 BATCHES = 8
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """What ends a training from within, without a word to it."""
 
 
@@ -122,10 +122,10 @@ def test_a_training_that_was_killed_goes_on_from_its_last_epoch(tmp_path, batche
 
     def kill(n):
         if n == batches:
-            raise Killed
+            raise KilledError
 
     straight = trained(tmp_path)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         trained(tmp_path, name="cut", after_batch=kill)
     assert not (tmp_path / "cut" / "summary.json").exists()
     again = resumed(tmp_path / "cut")
@@ -137,10 +137,10 @@ def test_a_training_that_was_killed_goes_on_from_its_last_epoch(tmp_path, batche
 def test_checkpoints_within_epochs_come_by_the_clock(tmp_path):
     def kill(n):
         if n == BATCHES + 3:
-            raise Killed
+            raise KilledError
 
     straight = trained(tmp_path)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         trained(tmp_path, "checkpoint_every=0.001ms-wall", name="cut", after_batch=kill)
     again = resumed(tmp_path / "cut")
     assert again["resumed_from_batch"] == BATCHES + 2
@@ -202,10 +202,10 @@ def test_metrics_that_were_cut_are_told(tmp_path):
 
 
 def test_a_run_without_a_checkpoint_says_so(tmp_path):
-    def kill(n):
-        raise Killed
+    def kill(_):
+        raise KilledError
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         trained(tmp_path, name="cut", after_batch=kill)
     with pytest.raises(StorageError, match="no last checkpoint of a training here"):
         resumed(tmp_path / "cut")
