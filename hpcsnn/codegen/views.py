@@ -21,6 +21,7 @@ from hpcsnn.codegen.snippet_names import names_by_slot
 from hpcsnn.models.base import Configured, Model
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Network, Population, Projection
+from hpcsnn.network.learning import trained_projections
 
 
 def stage_views(stages: tuple[Stage, ...]) -> list[SimpleNamespace]:
@@ -81,6 +82,7 @@ def _projection_view(network: Network, projection: Projection, stage_of: dict[st
         target=projection.target.name,
         input_type=projection.input_format.ctype,
         float_of_input="float_of_sum" if projection.input_format.vectorised else "float_of_wide_sum",
+        trained=network.learning is not None and projection in trained_projections(network),
         checks_amounts=projection.input_format.checked,
         connector=connector,
         receptor=receptor,

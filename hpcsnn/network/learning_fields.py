@@ -14,6 +14,7 @@ from hpcsnn.network.learning import gradient_of, hidden_populations, trained_pro
 if TYPE_CHECKING:
     from hpcsnn.network.network import Network
     from hpcsnn.network.population import Population
+    from hpcsnn.network.projection import Projection
 
 # Neurons whose values of a step lie side by side, for vector instructions: kernels/learning/layout.cuh.
 SIDE_BY_SIDE = 16
@@ -24,14 +25,21 @@ GRADIENT_BITS = 20
 
 @dataclass(frozen=True)
 class LearningRoom:
-    """How much of one population, or projection, there is: neurons, slots of synapses, outputs; steps of a sample, and
-    how many more a delay may look ahead."""
+    """How much of one population, or projection, there is: neurons, slots of synapses, entries of outgoing lists,
+    sources, outputs; steps of a sample, and how many more a delay may look ahead."""
 
     sample_steps: int
     ahead: int
     n_outputs: int
     n_neurons: int = 0
     n_slots: int = 0
+    n_entries: int = 0
+    n_sources: int = 0
+
+    @property
+    def outputs_stride(self) -> int:
+        """Values of a step: one per output, in whole blocks."""
+        return -(-self.n_outputs // SIDE_BY_SIDE) * SIDE_BY_SIDE
 
     @property
     def blocks(self) -> int:
@@ -57,10 +65,10 @@ def sample_fields() -> tuple[Field, ...]:
         Field("target", "float", constant=True, made=True),
         Field("sample_loss", "float", made=True),
         Field("prediction", "int", made=True),
-        Field("scores", "float", lambda room: room.n_outputs),
-        # Of each output and step; the filtered ones with a step before the first and some behind the last.
-        Field("error", "float", lambda room: room.sample_steps * room.n_outputs),
-        Field("filtered_error", "float", lambda room: (1 + room.sample_steps + room.ahead) * room.n_outputs),
+        Field("scores", "float", lambda room: room.outputs_stride),
+        # Of each step and output, one step before the first included; the filtered ones with some behind the last.
+        Field("error", "float", lambda room: (1 + room.sample_steps) * room.outputs_stride),
+        Field("filtered_error", "float", lambda room: (1 + room.sample_steps + room.ahead) * room.outputs_stride),
     )
 
 
@@ -69,7 +77,9 @@ def learner_fields(network: Network, population: Population) -> tuple[Field, ...
     assert network.learning is not None
     spikes = (
         Field("spike_steps", "int", lambda room: room.n_neurons * room.sample_steps),
+        Field("first_step", "int", lambda room: room.n_neurons),
         Field("n_spikes", "int", lambda room: room.n_neurons),
+        Field("most_spikes", "int", lambda _: 1),
     )
     if population.is_source:
         return spikes
@@ -89,9 +99,17 @@ def learner_fields(network: Network, population: Population) -> tuple[Field, ...
     )
 
 
-def trained_fields() -> tuple[Field, ...]:
-    """Of a projection that is trained."""
-    return (Field("gradient", "int64", lambda room: room.n_slots),)
+def trained_fields(projection: Projection) -> tuple[Field, ...]:
+    """Of a projection that is trained.
+
+    Gradients by slot; amounts, which a batch does not change, by list entry; and sums over the spikes of each source,
+    for targets side by side.
+    """
+    return (
+        Field("gradient", "int64", lambda room: room.n_slots),
+        Field("amount", projection.input_format.ctype, lambda room: room.n_entries),
+        Field("sums", "int64", lambda room: room.n_sources * SIDE_BY_SIDE),
+    )
 
 
 def learning_bytes(network: Network, rooms: dict[str, LearningRoom]) -> int:
@@ -101,7 +119,7 @@ def learning_bytes(network: Network, rooms: dict[str, LearningRoom]) -> int:
     for name, population in network.populations.items():
         total += sum(field.n_bytes(rooms[name]) for field in learner_fields(network, population))
     for projection in trained_projections(network):
-        total += sum(field.n_bytes(rooms[projection.name]) for field in trained_fields())
+        total += sum(field.n_bytes(rooms[projection.name]) for field in trained_fields(projection))
     return total
 
 

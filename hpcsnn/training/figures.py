@@ -84,12 +84,11 @@ def curves_figure(metrics: Sequence[Mapping[str, Any]], test_accuracy: float) ->
     for axes, name in ((left, "loss"), (right, "accuracy")):
         axes.plot(at, [line[name] for line in groups], color=COLOURS[0], alpha=0.35, linewidth=0.7)
         marks = {"marker": "o", "markersize": 2.5}
-        axes.plot(
-            ends, [line[name] for line in epochs], color=COLOURS[0], label="trained on, mean of the epoch", **marks
-        )
+        middles, means = [end - 0.5 for end in ends], [line[name] for line in epochs]
+        axes.plot(middles, means, color=COLOURS[0], label="trained on, mean of the epoch", **marks)
         held_out = [(line["epoch"], line[f"validation_{name}"]) for line in epochs if f"validation_{name}" in line]
         if held_out:
-            axes.plot(*zip(*held_out, strict=True), color=COLOURS[1], label="held out, at its end", **marks)
+            axes.plot(*zip(*held_out, strict=True), color=COLOURS[1], label="held out, at the epoch's end", **marks)
         axes.set(xlabel="epoch", ylabel=f"{name} per sample" if name == "loss" else name)
         axes.margins(x=0.01)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))

@@ -31,7 +31,10 @@ DEVICE int bits_of(const float x) { return __float_as_int(x); }
 DEVICE float float_of(const int bits) { return __int_as_float(bits); }
 DEVICE double double_of(const int64 bits) { return __longlong_as_double(bits); }
 DEVICE float square_root(const float x) { return __fsqrt_rn(x); }
-constexpr int TOGETHER = 1;       // neighbouring neurons whose gradients go back in time together
+DEVICE Together together(const float* at) { return *at; }
+DEVICE void put_together(float* at, const Together values) { *at = values; }
+constexpr int TOGETHER = 1;  // neighbouring neurons whose gradients go back in time together
+typedef float Together;      // a value of each of them
 
 #else
 
@@ -49,6 +52,7 @@ constexpr int TOGETHER = 1;       // neighbouring neurons whose gradients go bac
 constexpr int GROUP = 32;
 constexpr int BLOCK = 1024;
 constexpr int TOGETHER = 16;
+typedef float Together __attribute__((vector_size(4 * TOGETHER)));
 DEVICE int bits_of(const float x) {
     int bits;
     __builtin_memcpy(&bits, &x, sizeof bits);
@@ -65,6 +69,12 @@ DEVICE double double_of(const int64 bits) {
     return x;
 }
 DEVICE float square_root(const float x) { return __builtin_sqrtf(x); }  // the nearest float32, as IEEE 754 says
+DEVICE Together together(const float* at) {
+    Together values;
+    __builtin_memcpy(&values, at, sizeof values);
+    return values;
+}
+DEVICE void put_together(float* at, const Together values) { __builtin_memcpy(at, &values, sizeof values); }
 
 #if defined(HPCSNN_EMULATED_THREADS)
 constexpr int LANES = 4;

@@ -11,22 +11,23 @@ KERNEL backward_{{ name }}(Network* net) {
     auto& population = net->population_{{ name }};
     auto& learning = net->learning;
     auto& learner = learning.population_{{ name }};
-    const int n_neurons = population.n_own, n_steps = learning.sample_steps, n_outputs = learning.n_outputs;
+    const int n_neurons = population.n_own, n_steps = learning.sample_steps, stride = learning.outputs_stride;
     const bool mlgenn = learning.rule_pairing == 1;
     (void)mlgenn;
 {{ bound_constants("population", population.model, "model_") }}
     for (int first = thread_first() * TOGETHER; first < n_neurons; first += thread_stride() * TOGETHER) {
         int* back = learner.back + first_value(first, n_steps + learning.ahead);
 //% if population.is_readout
-        const int n = n_neurons - first < TOGETHER ? n_neurons - first : TOGETHER;
-        float* filtered = learning.filtered_error + n_outputs + first;
-        const float* errors = learning.error + first;
+        float* filtered = learning.filtered_error + stride + first;
+        // mlGeNN's outputs learn from the error of the step before; before the first step there is none.
+        const float* errors = learning.error + (mlgenn ? 0 : stride) + first;
 //% for trained in population.trained
         int64 sum_{{ trained.name }}[TOGETHER] = {};
 //% endfor
 //% else
         const float* psi_of = learner.psi + first_value(first, n_steps);
-        const float* filtered = learning.filtered_error + (int64)(1 + learner.feedback_shift) * n_outputs;
+        const float* filtered = learning.filtered_error + (int64)(1 + learner.feedback_shift) * stride;
+        const int n_outputs = learning.n_outputs;
         const float* feedback = learner.feedback + (int64)(first / SIDE_BY_SIDE) * n_outputs * SIDE_BY_SIDE +
                                 first % SIDE_BY_SIDE;
 //% if population.records_rate
@@ -48,18 +49,14 @@ KERNEL backward_{{ name }}(Network* net) {
         for (int step = n_steps - 1; step >= 0; --step) {
             float signal[TOGETHER];
 //% if population.is_readout
-            for (int k = 0; k < TOGETHER; ++k) {
-                const bool heard = k < n && (!mlgenn || step > 0);
-                signal[k] = heard ? errors[(int64)(mlgenn ? step - 1 : step) * n_outputs + k] : 0.0f;
-            }
+            for (int k = 0; k < TOGETHER; ++k) signal[k] = errors[(int64)step * stride + k];
 //% else
-            for (int k = 0; k < TOGETHER; ++k) signal[k] = pull[k];
-            const float* heard = filtered + (int64)step * n_outputs;
-            for (int output = 0; output < n_outputs; ++output) {
-                const float error = heard[output];
-                const float* weights = feedback + output * SIDE_BY_SIDE;
-                for (int k = 0; k < TOGETHER; ++k) signal[k] += weights[k] * error;
-            }
+            // In so many words, since compilers would vectorise the loop over outputs, and transpose what is in it.
+            Together errors = together(pull);
+            const float* heard = filtered + (int64)step * stride;
+            for (int output = 0; output < n_outputs; ++output)
+                errors += together(feedback + output * SIDE_BY_SIDE) * heard[output];
+            put_together(signal, errors);
 //% if population.records_rate
             for (int k = 0; k < TOGETHER; ++k)
                 signal[k] += learner.rate_pull * (rate_of[(int64)step * SIDE_BY_SIDE + k] - learner.rate_target);
@@ -77,7 +74,7 @@ KERNEL backward_{{ name }}(Network* net) {
                 wrong[k] |= held ? 0 : 1;
                 back[(int64)step * SIDE_BY_SIDE + k] = (int)whole_amount(held ? gradient : 0.0f, GRADIENT_SCALE);
 //% if population.is_readout
-                if (k < n) filtered[(int64)step * n_outputs + k] = gradient;
+                filtered[(int64)step * stride + k] = gradient;
 //% for trained in population.trained
                 const float of_{{ trained.name }} = mlgenn ? signal[k] : p_{{ trained.onto }}[k];
                 const bool held_{{ trained.name }} = of_{{ trained.name }} * GRADIENT_SCALE <= LARGEST_GRADIENT &&
@@ -96,7 +93,7 @@ KERNEL backward_{{ name }}(Network* net) {
 //% if population.is_readout
             // The step before the first has no error of its own, but those to come.
             const float psi = 1.0f, signal[TOGETHER] = {};
-            filtered[-n_outputs + k] = {{ population.back.call }};
+            filtered[k - stride] = {{ population.back.call }};
 //% endif
         }
     }

@@ -12,7 +12,11 @@ KERNEL begin_sample_{{ name }}(Network* net) {
         population.remote_count[slot] = 0;
     }
 //% if population.remembers
-    for (int neuron = thread_first(); neuron < n_neurons; neuron += thread_stride()) learner.n_spikes[neuron] = 0;
+    for (int neuron = thread_first(); neuron < n_neurons; neuron += thread_stride()) {
+        learner.n_spikes[neuron] = 0;
+        learner.first_step[neuron] = net->learning.sample_steps;  // what never comes adds what is there: 0
+    }
+    if (thread_first() == 0) *learner.most_spikes = 0;
 //% endif
 //% for variable in population.begins
     for (int neuron = thread_first(); neuron < n_neurons; neuron += thread_stride())
@@ -61,7 +65,10 @@ KERNEL remember_{{ name }}(Network* net) {
     const int slot = control.step & population.ring_mask, n_spikes = population.own_count[slot];
     for (int spike = thread_first(); spike < n_spikes; spike += thread_stride()) {
         const int neuron = population.ring[(int64)slot * population.n_known + spike];
-        learner.spike_steps[(int64)neuron * n_steps + learner.n_spikes[neuron]++] = step;
+        const int earlier = learner.n_spikes[neuron]++;
+        learner.spike_steps[(int64)neuron * n_steps + earlier] = step;
+        if (earlier == 0) learner.first_step[neuron] = step;
+        if (earlier >= *learner.most_spikes) *learner.most_spikes = earlier + 1;  // racing threads end beyond 1, if any is
     }
 //% for record in population.records
     if (net->learning.learns) {

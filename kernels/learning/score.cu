@@ -18,7 +18,7 @@ KERNEL score_{{ readout.name }}(Network* net) {
     const int sample = control.step / n_steps, step = control.step - sample * n_steps;
     const int label = learning.label[sample], first = learning.first_scored[sample];
     float* score = learning.scores;
-    float* error = learning.error + (int64)step * n_outputs;
+    float* error = learning.error + (int64)(1 + step) * learning.outputs_stride;
 //% if loss.of_targets
     const float* target = learning.target + (int64)control.step * n_outputs;
 //% else
@@ -37,7 +37,7 @@ KERNEL score_{{ readout.name }}(Network* net) {
     const int n_scored = n_steps - first;
     learning.sample_loss[sample] += {{ loss.functions["sample"].call }};
     for (int earlier = first; earlier < step; ++earlier)
-        for (int k = 0; k < n_outputs; ++k) learning.error[(int64)earlier * n_outputs + k] = error[k];
+        for (int k = 0; k < n_outputs; ++k) learning.error[(int64)(1 + earlier) * learning.outputs_stride + k] = error[k];
 //% endif
     int best = 0;
     for (int k = 1; k < n_outputs; ++k) best = score[k] > score[best] ? k : best;

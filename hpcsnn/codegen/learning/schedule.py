@@ -47,6 +47,7 @@ def batch_kernels(network: Network) -> list[str]:
     assert learning is not None
     feedback = [f"feedback_{one.name}" for one in hidden_populations(network)] if learning.symmetric else []
     return [
+        *(f"freeze_{one.name}" for one in trained_projections(network)),
         *feedback,
         *(f"optimise_{one.name}" for one in trained_projections(network)),
         f"optimise_{learning.readout}",

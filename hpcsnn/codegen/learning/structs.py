@@ -13,7 +13,9 @@ def learning_struct(network: Network) -> Struct:
     learning = network.learning
     assert learning is not None
     members: Members = [
-        *each_member("int", "sample_steps", "n_samples", "batch_samples", "n_outputs", "ahead", "learns"),
+        *each_member(
+            "int", "sample_steps", "n_samples", "batch_samples", "n_outputs", "outputs_stride", "ahead", "learns"
+        ),
         *pointers(sample_fields()),
         *model_numbers("rule_", learning.rule),
         *model_numbers("optimiser_", learning.optimiser),
@@ -36,7 +38,7 @@ def learning_struct(network: Network) -> Struct:
                 f"projection_{projection.name}",
                 Struct(
                     f"Trained_{projection.name}",
-                    [("weight_limit", "float"), ("shift", "int"), *pointers(trained_fields())],
+                    [("weight_limit", "float"), ("shift", "int"), *pointers(trained_fields(projection))],
                 ),
             )
         )

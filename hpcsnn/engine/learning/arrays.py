@@ -27,11 +27,14 @@ from hpcsnn.network.learning_fields import (
 )
 
 
-def learning_room(network: Network, n_neurons: int = 0, n_slots: int = 0) -> LearningRoom:
-    """How much there is for a population of so many neurons, or a projection of so many slots."""
+def learning_room(network: Network, **counts: int) -> LearningRoom:
+    """How much there is for a population or projection of so many neurons, slots, ..
+
+    Behind the last step stands one more than delays look ahead: what a source that never spiked adds is there, 0.
+    """
     assert network.learning is not None
     n_outputs = network.populations[network.learning.readout].size
-    return LearningRoom(network.learning.sample_steps, longest_delay_steps(network), n_outputs, n_neurons, n_slots)
+    return LearningRoom(network.learning.sample_steps, 1 + longest_delay_steps(network), n_outputs, **counts)
 
 
 def bind_learning(state: RankArrays) -> None:
@@ -40,7 +43,7 @@ def bind_learning(state: RankArrays) -> None:
     assert learning is not None
     part, room = state.struct.learning, learning_room(network)
     part.sample_steps, part.n_outputs, part.ahead = room.sample_steps, room.n_outputs, room.ahead
-    part.learns = 1
+    part.outputs_stride, part.learns = room.outputs_stride, 1
     state.allocate(part, "learning", sample_fields(), room)
     for prefix, configured in (("rule_", learning.rule), ("optimiser_", learning.optimiser), ("loss_", learning.loss)):
         for name, value in configured.constants(network.dt_ms).items():
@@ -49,7 +52,9 @@ def bind_learning(state: RankArrays) -> None:
     for name, population in network.populations.items():
         learner = getattr(part, f"population_{name}")
         fields = learner_fields(network, population)
-        state.allocate(learner, f"learning.{name}", fields, learning_room(network, state.placements[name].n_own))
+        state.allocate(
+            learner, f"learning.{name}", fields, learning_room(network, n_neurons=state.placements[name].n_own)
+        )
         if not population.is_source:
             _begins(learner, network, population)
         if name in hidden:
@@ -76,14 +81,16 @@ def _pull(learner: Any, network: Network, population: Population) -> None:
     learner.rate_target, learner.rate_pull = rule["rate_hz"] * network.dt_ms * 1e-3, rule["regularisation"]
 
 
-def fit_gradients(state: RankArrays, projection: Projection) -> None:
-    """Room for the gradient of each slot of the projection's rows; all are 0."""
-    n_slots = len(state.arrays[f"{projection.name}.source"])
-    name = f"learning.{projection.name}.gradient"
-    if name in state.arrays and len(state.arrays[name]) == n_slots:
+def fit_trained(state: RankArrays, projection: Projection) -> None:
+    """Room for what training keeps of each slot of the projection's rows, and of each entry of its lists; all is 0."""
+    name, owner = projection.name, f"learning.{projection.name}"
+    n_slots, n_entries = (len(state.arrays[f"{name}.{one}"]) for one in ("source", "outgoing"))
+    fitting = [(f"{owner}.gradient", n_slots), (f"{owner}.amount", n_entries)]
+    if all(array in state.arrays and len(state.arrays[array]) == n for array, n in fitting):
         return
-    part = getattr(state.struct.learning, f"projection_{projection.name}")
-    state.allocate(part, f"learning.{projection.name}", trained_fields(), learning_room(state.network, 0, n_slots))
+    n_sources = state.placements[projection.source.name].n_known
+    room = learning_room(state.network, n_slots=n_slots, n_entries=n_entries, n_sources=n_sources)
+    state.allocate(getattr(state.struct.learning, f"projection_{name}"), owner, trained_fields(projection), room)
 
 
 def draw_feedback(state: RankArrays, executable: Executable) -> None:

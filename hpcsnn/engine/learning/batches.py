@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.devices.base import Device
-from hpcsnn.engine.learning.arrays import draw_feedback, fit_gradients
+from hpcsnn.engine.learning.arrays import draw_feedback, fit_trained
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.engine.synapse_rows import SynapseRows
 from hpcsnn.network import Network, Projection
@@ -70,7 +70,7 @@ class Learner:
         if not learning.symmetric:
             draw_feedback(self.state, self._executable)
         for projection in self.trained:
-            fit_gradients(self.state, projection)
+            fit_trained(self.state, projection)
         for name in self.rewired:
             self.simulation.rewire(name)  # the first wiring becomes one that the rule knows
 
@@ -94,6 +94,8 @@ class Learner:
         self._put("sample_loss", np.zeros(n, np.float32))
         self._put("prediction", np.zeros(n, np.int32))
         self._part.learns = int(learns)
+        for projection in self.trained:
+            self._run(f"freeze_{projection.name}", projection.source.size)
         if learns and self.learning.symmetric:
             for hidden in hidden_populations(self.network):
                 self._run(f"feedback_{hidden.name}", hidden.size)
@@ -149,7 +151,7 @@ class Learner:
             self.simulation.rewire(name)
             replaced[name] = store.counter("eliminated") - before
         for projection in self.trained:
-            fit_gradients(self.state, projection)
+            fit_trained(self.state, projection)
         return replaced
 
     # -- what has been learnt ------------------------------------------------------------------------------------------
@@ -190,7 +192,7 @@ class Learner:
             in_degree = np.bincount(local, minlength=target.n_own).astype(np.int32)
             ordered = {"source": local_source[order], **{name: column[order] for name, column in rows.items()}}
             self.state.restore_rows(self._executable, projection.name, SynapseRows(in_degree, ordered))
-            fit_gradients(self.state, projection)
+            fit_trained(self.state, projection)
         for name, values in kept.items():
             self.state.write(f"{self.learning.readout}.state_{name}", values[self._output_ids])
 
