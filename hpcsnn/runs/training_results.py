@@ -67,17 +67,17 @@ class TrainingResults:
                 name: {"rate_hz": float(rate), "size": self._network.populations[name].size}
                 for name, rate in evaluation.hidden_hz.items()
             }
-        figures = self._figures(evaluation) if self._setting.figures and evaluation is not None else None
 
         def finish() -> None:
             if evaluation is not None:
                 self._directory.write_evaluation(evaluated(evaluation, self._data))
             self._directory.write_summary(summary)
-            if figures is not None:
+            if evaluation is not None and self._setting.figures:
                 from hpcsnn.training.figures import draw_training  # matplotlib takes a second that few ranks need
 
                 with self._console.status("drawing figures"):
-                    draw_training(figures, read_metrics(self._directory.metrics), self._directory.figures)
+                    metrics = read_metrics(self._directory.metrics)
+                    draw_training(self._figures(evaluation), metrics, self._directory.figures)
 
         on_first_rank(self._setting.ranks, finish)
         return summary
@@ -121,9 +121,11 @@ class TrainingResults:
         }
 
     def _figures(self, evaluation: Evaluation) -> Any:
-        from hpcsnn.training.figures import FigureData
+        from hpcsnn.training.figures import FigureData, right_and_wrong
+        from hpcsnn.training.rasters import raster_of
 
         network, trainer = self._network, self._trainer
+        shown = right_and_wrong(evaluation.labels, evaluation.predictions)
         return FigureData(
             evaluation.labels,
             evaluation.predictions,
@@ -131,6 +133,7 @@ class TrainingResults:
             {name: (one.source.size, one.target.size) for name, one in network.projections.items()},
             {name: (one.source.name, one.target.name) for name, one in network.projections.items()},
             {name: trainer.synapses(name) for name in network.projections},
+            {index: raster_of(trainer.network, self._data.test, index, self._setting.device) for index in shown},
         )
 
 

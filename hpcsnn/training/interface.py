@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from hpcsnn.network import Network
 from hpcsnn.training.data.samples import Samples
 
 
@@ -42,6 +43,8 @@ class Evaluation(Protocol):
 class AnyTrainer(Protocol):
     """A network that is being trained; all methods are collective calls but `save`, which one rank makes."""
 
+    @property
+    def network(self) -> Network: ...
     @property
     def batches_done(self) -> int: ...
     def train_batch(self, samples: Samples) -> BatchResult: ...
