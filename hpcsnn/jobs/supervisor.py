@@ -20,7 +20,7 @@ from types import FrameType
 from submitit.helpers import DelayedSubmission
 
 from hpcsnn.configuration.files import trains
-from hpcsnn.errors import HpcsnnError, StorageError
+from hpcsnn.errors import ConfigurationError, HpcsnnError, StorageError
 from hpcsnn.jobs.job_files import HEARTBEAT_S, JobFiles, JobPlan, State, Status
 from hpcsnn.jobs.rank_processes import RankProcesses
 from hpcsnn.storage.checkpoints import beyond, committed
@@ -131,7 +131,7 @@ class Supervisor:
     def _arguments(self, plan: JobPlan) -> list[str]:
         # Whoever submitted the job was asked then; here nobody can be, and a node may see another home.
         options = ["--device", plan.device, "--trust"]
-        if trains(self._files.configuration):
+        if self._trains():
             if TrainingCheckpoints(self.run).has():
                 return ["resume", str(self.run), *options]
             return ["train", str(self._files.configuration), "--out", str(self.run), "--overwrite", *options]
@@ -141,6 +141,13 @@ class Supervisor:
         if plan.from_step is not None and beyond(self.run, plan.from_step) == plan.replaces:
             options = ["--from", str(plan.from_step), *options]
         return ["resume", str(self.run), *options]
+
+    def _trains(self) -> bool:
+        """Whether it is a training; whoever reads a configuration that cannot be read says so."""
+        try:
+            return trains(self._files.configuration)
+        except ConfigurationError:
+            return False
 
     def _stop_ranks(self) -> int:
         if self._ranks is None:
