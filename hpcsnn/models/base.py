@@ -360,23 +360,6 @@ class Configured(Generic[SomeModel]):
         beside = " with " + ", ".join(f"{one} {shown(other)}" for one, other in given.items()) if given else ""
         return f"{begins}{name}, which is {self.model.derived[name].expression}, comes to {value}{beside}{allowed}"
 
-    def more_constants(self, expressions: Mapping[str, str], dt_ms: float, **known: float) -> dict[str, float | int]:
-        """What `expressions` over the constants and `known` come to, evaluated as `derived` ones are.
-
-        Raises:
-            ConfigurationError: no number, or one that kernels do not hold; names the model and the expression.
-        """
-        everything = {**_MATH, **self.values, **self.constants(dt_ms), "dt_ms": dt_ms, **known}
-        found = {}
-        for name, text in expressions.items():
-            where = f"{self.name}: {name}, which is {text}"
-            try:
-                value = eval(_compiled(text), {"__builtins__": {}}, everything)
-            except Exception as error:  # whatever a user's expression does
-                raise ConfigurationError(f"{where}, comes to no number: {error}") from None
-            found[name] = real_number(where, value)
-        return found
-
     def check_steps(self, where: str, dt_ms: float) -> None:
         """Refuse times between two steps, among those that the model counts in steps.
 

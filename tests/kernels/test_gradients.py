@@ -118,7 +118,8 @@ def test_gradients_of_any_small_network(data):
         own = {"tau_m_ms": tau_m_ms, "refractory_steps": draw(st.integers(0, 7))}
         populations[name] = lif(size, **own) if name == "a" else alif(size, **own, **STRONG)
     net = drawn_net(
-        draw(st.integers(0, 999)), populations, pairs, n_inputs=draw(st.integers(1, 20)), n_outputs=draw(st.integers(2, 18)),
+        draw(st.integers(0, 999)), populations, pairs, n_inputs=draw(st.integers(1, 20)),
+        n_outputs=draw(st.integers(2, 18)),
         connectivity=draw(st.sampled_from([0.3, 1.0])), gain=draw(st.sampled_from([0.7, 2.0])),
         delays=tuple(draw(st.lists(st.integers(1, 9), min_size=1, max_size=4))),
         tau_out_ms=draw(st.sampled_from([3.0, 20.0])),
@@ -127,7 +128,8 @@ def test_gradients_of_any_small_network(data):
     n_inputs, n_outputs = net.projections["input_a"].mask.shape[0], len(net.bias)
     n_steps = draw(st.integers(1, 40))
     batch = drawn_batch(
-        draw(st.integers(0, 999)), draw(st.integers(1, 3)), n_steps, n_inputs, n_outputs, 0.3, draw(st.integers(0, n_steps - 1))
+        draw(st.integers(0, 999)), draw(st.integers(1, 3)), n_steps, n_inputs, n_outputs, 0.3,
+        draw(st.integers(0, n_steps - 1)),
     )  # fmt: skip
     pairing, regularisation = draw(st.sampled_from(PAIRINGS)), draw(st.sampled_from([FREE, HELD]))
     expected = slow_gradients(with_one_bias(net), batch, pairing, regularisation)

@@ -1,4 +1,4 @@
-"""Data-parallel training on real ranks: the bits of one process, whatever the number of ranks and the batches' sizes."""
+"""Data-parallel training on real ranks: the bits of one process, whatever their number and the batches' sizes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ made = trained(
 answers = made.evaluate(classes_in_noise(7, seed=4))
 found = MPI.COMM_WORLD.gather(f"{made.digest()} {answers.loss} {answers.predictions.tolist()}")
 if MPI.COMM_WORLD.rank == 0:
-    print(*found, sep="\n")
+    print("".join(f"{line};" for line in found))
 """
 
 
@@ -36,4 +36,4 @@ def test_ranks_share_out_batches_and_give_the_same_bits(n_ranks, tmp_path):
     done = run_on_ranks(n_ranks, [str(script)])
     assert done.returncode == 0, done.stderr
     expected = f"{made.digest()} {answers.loss} {answers.predictions.tolist()}"
-    assert done.stdout.splitlines() == [expected] * n_ranks
+    assert done.stdout.strip() == n_ranks * f"{expected};"
