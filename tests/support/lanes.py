@@ -9,7 +9,7 @@ import pytest
 
 
 def some(cases: Iterable[Any], one_of: int = 4) -> list[Any]:
-    """The same cases, of which one in so many, the first included, are tried each time, and the others in the slow lane.
+    """The same cases, of which one in so many, the first included, are tried each time; the others in the slow lane.
 
     A case may be a tuple, as for several arguments.
     """
