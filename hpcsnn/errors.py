@@ -25,6 +25,10 @@ class SimulationError(HpcsnnError, RuntimeError):
     """A run that cannot go on: a state variable that is not finite, or a failed exchange."""
 
 
+class DataError(HpcsnnError, OSError):
+    """Training data that are missing, or not what their format says."""
+
+
 class StorageError(HpcsnnError, OSError):
     """A run directory that cannot be written or read."""
 

@@ -6,6 +6,7 @@ import ctypes
 from enum import IntEnum, IntFlag
 
 from hpcsnn.codegen.random_streams import Tag
+from hpcsnn.network.learning_fields import GRADIENT_BITS, SIDE_BY_SIDE
 
 # Threads of a GPU that share one row or one outgoing list. A host has one, racing threads (tests) have fewer.
 GPU_LANES = 32
@@ -27,6 +28,8 @@ class HaltReason(IntEnum):
     """A spike brings more than its projection's bound says."""
     NO_CHANCE = 10
     """A rule's chance is not in [0, 1]."""
+    GRADIENT = 11
+    """A neuron's gradient is more than can be added up."""
 
 
 # A kernel that halts for one of these goes on once there is room.
@@ -95,7 +98,10 @@ _CTYPES: dict[type, str] = {
 
 def constants_text() -> str:
     """The same for C++, to stand before all other text."""
-    lines = [f"constexpr int GPU_LANES = {GPU_LANES};"]
+    lines = [
+        f"constexpr int GPU_LANES = {GPU_LANES}, SIDE_BY_SIDE = {SIDE_BY_SIDE};",
+        f"constexpr float GRADIENT_SCALE = {2.0**GRADIENT_BITS}f;",
+    ]
     for enumeration in (HaltReason, ChangedValues, MeetingPlace):
         members = ", ".join(f"{member.name} = {member.value}" for member in enumeration)
         lines.append(f"enum {enumeration.__name__} {{ {members} }};")

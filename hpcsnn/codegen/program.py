@@ -7,17 +7,19 @@ parameters or seed: those reach the kernels through the structs of `hpcsnn.codeg
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import jinja2
 
 from hpcsnn.codegen.constants import constants_text, structs_text
 from hpcsnn.codegen.kernel_owners import kernel_owners
+from hpcsnn.codegen.learning.schedule import batch_kernels, with_learning
+from hpcsnn.codegen.learning.structs import whole_struct
+from hpcsnn.codegen.learning.texts import learning_texts
 from hpcsnn.codegen.schedule import EXCHANGE, Stage, host_stage_kernels, rewiring_stages, schedule
 from hpcsnn.codegen.snippet_functions import bound_constants
 from hpcsnn.codegen.snippets import Snippet, SnippetBook, numbered
-from hpcsnn.codegen.structs import network_struct
 from hpcsnn.codegen.views import any_not_finite, population_view, stage_views
 from hpcsnn.network import Network
 from hpcsnn.shipped_files import kernel_folder
@@ -43,6 +45,8 @@ class Program:
 def generate(network: Network, n_ranks: int) -> Program:
     """Render the program of a network that runs on `n_ranks` ranks."""
     stages = schedule(network, n_ranks)
+    if network.learning:
+        stages = with_learning(network, stages)
     stage_of = {stage.kernel: index for index, stage in enumerate(stages)}
     on_call: dict[str, tuple[Stage, ...]] = {}
     for name, projection in network.projections.items():
@@ -58,7 +62,7 @@ def generate(network: Network, n_ranks: int) -> Program:
         *(_text(f"base/{name}.cuh") for name in ("device", "random", "mathematics")),
         structs_text(),
         _text("base/network.cuh"),
-        network_struct(network).text(),
+        whole_struct(network).text(),
         _render("step/spikes.cu", book, populations=populations),
         _text("setup/values.cu"),
         _text("setup/initial.cu"),
@@ -83,6 +87,9 @@ def generate(network: Network, n_ranks: int) -> Program:
             kinds += host_stage_kernels(rule)
         setup += [f"{kind}_{projection.name}" for kind in kinds]
         setup += [stage.kernel for stage in on_call.get(projection.name, ())]
+    if network.learning:
+        parts += learning_texts(network, views, partial(_render, book=book))
+        setup += batch_kernels(network)
     triggers = list(dict.fromkeys(stage.trigger for stage in stages if stage.trigger))
     kernels = [stage.kernel for stage in stages if stage.kernel != EXCHANGE] + ["accept_received"]
     host = _render(

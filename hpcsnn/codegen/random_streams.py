@@ -25,7 +25,7 @@ class Purpose(IntEnum):
 
 
 class Tag(IntEnum):
-    """What a projection's rewiring draws beside attempts: the upper 8 bits of a stream (kernels/base/random.cuh)."""
+    """What a projection draws beside attempts: the upper 8 bits of a stream (kernels/base/random.cuh)."""
 
     PAIR = 1
     SYNAPSE = 2
@@ -38,6 +38,8 @@ class Tag(IntEnum):
     DEMAND = 9
     COUNT = 10
     RETRACT = 11
+    WEIGHT = 12
+    FEEDBACK = 13
 
 
 def stream(purpose: Purpose, index: int) -> int:

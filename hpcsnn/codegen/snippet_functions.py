@@ -76,7 +76,7 @@ def _variables(variables: Iterable[Variable], value: str, change: bool) -> list[
     return [Argument(kinds[change].format(one.ctype), one.name, value.format(one.name)) for one in variables]
 
 
-def _constants(configured: Configured[Model], local: str = "") -> list[Argument]:
+def constant_arguments(configured: Configured[Model], local: str = "") -> list[Argument]:
     """A model's constants and tables, as `bound_constants` has given them to a kernel."""
     arguments = [
         Argument(f"const {ctype}", name, f"{local}constant_{name}") for name, ctype in configured.constant_types()
@@ -116,7 +116,7 @@ def neuron_function(index: int, population: Population, draws: bool) -> SnippetF
         *_same("const float", "dt_ms"),
         *_same("const int", "step", "neuron"),
         *_variables(population.state, "now_{}", change=True),
-        *_constants(population.model),
+        *constant_arguments(population.model),
     ]
     return SnippetFunction(f"population_{index}_step", "bool", tuple(arguments))
 
@@ -129,7 +129,7 @@ def source_functions(index: int, population: Population) -> dict[str, SnippetFun
         *_same("int&", "next_spike"),
         *_variables(population.state, "population.state_{}[neuron]", change=True),
     ]
-    constants = _constants(population.model)
+    constants = constant_arguments(population.model)
     window = [*_same("const int", "step", "window", "window_end", "never"), *numbers, *constants]
     each = _same("const hpcsnn_Each&", "hpcsnn_each")
     after = [*_same("const int", "step", "window_end", "never"), *numbers, *neuron, *constants]
@@ -147,7 +147,7 @@ def receptor_function(index: int, projection: Projection) -> SnippetFunction:
         *_same("float&", "input_current"),
         *_same("const float", "input", "dt_ms"),
         *_variables(projection.receptor.model.state, f"receptor{index}_now_{{}}", change=True),
-        *_constants(projection.receptor, f"receptor{index}_"),
+        *constant_arguments(projection.receptor, f"receptor{index}_"),
     ]
     hidden = {one.name for one in own}
     state = [one for one in _variables(projection.target.state, "now_{}", change=False) if one.name not in hidden]
@@ -157,7 +157,7 @@ def receptor_function(index: int, projection: Projection) -> SnippetFunction:
 def synapse_functions(index: int, projection: Projection) -> dict[str, SnippetFunction]:
     """``deliver``, ``on_pre_spike`` and ``on_post_spike``."""
     synapse = projection.synapse.model
-    constants = _constants(projection.synapse)
+    constants = constant_arguments(projection.synapse)
     changed = _variables(synapse.variables, "now_{}", change=True)
 
     def traces(*of: SpikeTrace) -> list[Argument]:
@@ -187,7 +187,7 @@ def connector_function(index: int, projection: Projection) -> SnippetFunction:
         *_same(f"Connect_{projection.name}&", "connect"),
         *_same("Sequence<EntityBlocks>&", "random"),
         *_same("const int", "id", "x", "y", "target", "n_sources", "nx", "ny"),
-        *_constants(projection.connector),
+        *constant_arguments(projection.connector),
     ]
     return SnippetFunction(f"projection_{index}_connect_row", "void", tuple(arguments))
 
@@ -198,6 +198,7 @@ _RETURNS = {
     **dict.fromkeys(("eliminate", "form"), "Probability"),
     **dict.fromkeys(("reason", "pairing.offers", "pairing.demands"), "int"),
     "sums": "int64",
+    "gradient": "float",
 }
 _NUMBERS = {
     "draw": "const Random4&",
@@ -210,7 +211,7 @@ _NUMBERS = {
 def rule_functions(index: int, projection: Projection, rule: RewiringRule) -> dict[str, SnippetFunction]:
     """By slot; ``initial`` and ``sums`` by ``slot.name``."""
     assert projection.rewiring is not None
-    constants = {one.name: one for one in _constants(projection.rewiring)}
+    constants = {one.name: one for one in constant_arguments(projection.rewiring)}
     names = names_by_slot(projection, tuple(constants))
     functions = {}
     for slot, seen in names.items():

@@ -78,15 +78,17 @@ class Struct:
 Members = list[tuple[str, "str | Struct"]]
 
 
-def _each(ctype: str, *names: str) -> Members:
+def each_member(ctype: str, *names: str) -> Members:
+    """Members of one type."""
     return [(name, ctype) for name in names]
 
 
-def _pointers(fields: Iterable[Field]) -> Members:
+def pointers(fields: Iterable[Field]) -> Members:
+    """Where arrays are."""
     return [(one.name, one.pointer) for one in fields]
 
 
-def _model_numbers(prefix: str, configured: Configured[Model]) -> Members:
+def model_numbers(prefix: str, configured: Configured[Model]) -> Members:
     """A model's constants that are one number, and the lengths of its tables."""
     numbers: Members = [(prefix + name, ctype) for name, ctype in configured.constant_types()]
     return numbers + [(f"n_{prefix}{name}", "int") for name in configured.model.tables]
@@ -96,10 +98,10 @@ def population_struct(population: Population) -> Struct:
     """A population on a rank: where its neurons are, its spikes, its state."""
     places = ("n_own", "n_known", "nx", "ny", "tile_shift_x", "tile_shift_y", "tiles_x")
     members = [
-        *_each("int", *places, "ring_mask", "log_size"),
-        *_each("uint32", "first_id"),
-        *_pointers(population_fields(population)),
-        *_model_numbers("model_", population.model),
+        *each_member("int", *places, "ring_mask", "log_size"),
+        *each_member("uint32", "first_id"),
+        *pointers(population_fields(population)),
+        *model_numbers("model_", population.model),
     ]
     return Struct(f"Population_{population.name}", members)
 
@@ -107,55 +109,55 @@ def population_struct(population: Population) -> Struct:
 def projection_struct(projection: Projection) -> Struct:
     """A projection on a rank: rows by target, outgoing lists by source, traces, rules."""
     members: Members = [
-        *_each("int", "delay_steps", "row_shift", "outgoing_shift", "rows_grow"),
-        *_each("float", "input_scale", "input_unit", "input_limit"),
+        *each_member("int", "delay_steps", "row_shift", "outgoing_shift", "rows_grow"),
+        *each_member("float", "input_scale", "input_unit", "input_limit"),
         *((f"initial_{variable.name}", variable.ctype) for variable in projection.synapse_variables),
         *((f"decay_{trace.name}", "DecayTable") for trace in (*projection.pre_traces, *projection.post_traces)),
-        *_pointers(projection_fields(projection)),
+        *pointers(projection_fields(projection)),
     ]
     for prefix, configured in projection.models.items():
-        members += _model_numbers(prefix, configured)
+        members += model_numbers(prefix, configured)
     if projection.input_ring is not None:
-        members += _each("uint32", "input_mask")
+        members += each_member("uint32", "input_mask")
     if projection.delays is not None:
-        members += _each("int", "n_delay_threshold")
+        members += each_member("int", "n_delay_threshold")
     if projection.dendritic_steps:
-        members += _each("int", "dendritic_steps")
+        members += each_member("int", "dendritic_steps")
     if projection.rewiring is not None:
         members += _rewiring_numbers(projection.rewiring.model)
     return Struct(f"Projection_{projection.name}", members)
 
 
 def _rewiring_numbers(rule: RewiringRule) -> Members:
-    numbers = _each("int", "rewiring_every_steps", "rewiring_forms_within", "event_log_size", "most_events")
+    numbers = each_member("int", "rewiring_every_steps", "rewiring_forms_within", "event_log_size", "most_events")
     if rule.attempts:
-        numbers += _each("int", *(f"rewiring_{name}" for name in ("block_x", "block_y", "reach_squared")))
-        numbers += _each("int", "n_blocks", "n_attempts", "n_within")
+        numbers += each_member("int", *(f"rewiring_{name}" for name in ("block_x", "block_y", "reach_squared")))
+        numbers += each_member("int", "n_blocks", "n_attempts", "n_within")
     if rule.attempts and rule.select.looks_back_ms:
-        numbers += _each("int", "rewiring_interval", "rewiring_looks_back")
+        numbers += each_member("int", "rewiring_interval", "rewiring_looks_back")
     if rule.replace == "projection":
-        numbers += [*_each("int", "n_candidates"), *_each("uint32", "first_candidate")]
+        numbers += [*each_member("int", "n_candidates"), *each_member("uint32", "first_candidate")]
     return numbers
 
 
-def network_struct(network: Network) -> Struct:
-    """All that a rank holds."""
+def network_struct(network: Network, more: Iterable[Struct] = ()) -> Struct:
+    """All that a rank holds; `more` under their names in lower-case letters."""
     exchange = Struct(
         "Exchange",
         [
-            *_each("int", "interval", "n_ranks", "rank", "block", "handle_bytes"),
-            *_each("uint32", "n_ids"),
-            *_pointers(exchange_fields()),
-            *_each("int64", "allgather", "communicator", "datatype"),
+            *each_member("int", "interval", "n_ranks", "rank", "block", "handle_bytes"),
+            *each_member("uint32", "n_ids"),
+            *pointers(exchange_fields()),
+            *each_member("int64", "allgather", "communicator", "datatype"),
         ],
     )
     words = Struct(
         "RandomWords",
         [
-            *_each("int", "n", "step"),
-            *_each("uint32", "stream"),
-            *_each("const int*", "ids", "draws"),
-            *_each("uint32*", "words"),
+            *each_member("int", "n", "step"),
+            *each_member("uint32", "stream"),
+            *each_member("const int*", "ids", "draws"),
+            *each_member("uint32*", "words"),
         ],
     )
     return Struct(
@@ -167,5 +169,6 @@ def network_struct(network: Network) -> Struct:
             ("random_words", words),
             *((f"population_{name}", population_struct(one)) for name, one in network.populations.items()),
             *((f"projection_{name}", projection_struct(one)) for name, one in network.projections.items()),
+            *((one.name.lower(), one) for one in more),
         ],
     )

@@ -21,6 +21,7 @@ from hpcsnn.codegen.snippet_names import names_by_slot
 from hpcsnn.models.base import Configured, Model
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Network, Population, Projection
+from hpcsnn.network.learning import trained_projections
 
 
 def stage_views(stages: tuple[Stage, ...]) -> list[SimpleNamespace]:
@@ -40,17 +41,17 @@ def stage_views(stages: tuple[Stage, ...]) -> list[SimpleNamespace]:
 
 def population_view(network: Network, population: Population, stage_of: dict[str, int]) -> SimpleNamespace:
     index = list(network.populations).index(population.name)
-    model = _model_view(population.model)
+    model = model_view(population.model)
     if population.is_source:
         model.functions = source_functions(index, population)
-        model.sees_in = _seen(model)
+        model.sees_in = seen(model)
         # It sees what `on_window` does too.
         model.sees_in["first_spike"] = tuple(dict.fromkeys(model.sees_in["first_spike"] + model.sees_in["on_window"]))
     else:
         model.draws = "random" in model.update + model.threshold + model.reset
         model.functions = {"step": neuron_function(index, population, model.draws)}
         model.sees_in = dict.fromkeys(
-            ("update", "threshold", "reset"), tuple(dict.fromkeys([*_seen(model)["step"], "random"]))
+            ("update", "threshold", "reset"), tuple(dict.fromkeys([*seen(model)["step"], "random"]))
         )
     return SimpleNamespace(
         name=population.name,
@@ -66,14 +67,14 @@ def _projection_view(network: Network, projection: Projection, stage_of: dict[st
     index = list(network.projections).index(projection.name)
     rule, suffix = projection.rule, f"_{projection.name}"
     variables = projection.synapse_variables
-    connector, receptor, synapse = map(_model_view, (projection.connector, projection.receptor, projection.synapse))
+    connector, receptor, synapse = map(model_view, (projection.connector, projection.receptor, projection.synapse))
     for view, functions in (
         (connector, {"connect": connector_function(index, projection)}),
         (receptor, {"update": receptor_function(index, projection)}),
         (synapse, synapse_functions(index, projection)),
     ):
         view.functions = functions
-        view.sees_in = _seen(view)
+        view.sees_in = seen(view)
     return SimpleNamespace(
         name=projection.name,
         index=index,
@@ -81,6 +82,7 @@ def _projection_view(network: Network, projection: Projection, stage_of: dict[st
         target=projection.target.name,
         input_type=projection.input_format.ctype,
         float_of_input="float_of_sum" if projection.input_format.vectorised else "float_of_wide_sum",
+        trained=network.learning is not None and projection in trained_projections(network),
         checks_amounts=projection.input_format.checked,
         connector=connector,
         receptor=receptor,
@@ -108,7 +110,7 @@ def _projection_view(network: Network, projection: Projection, stage_of: dict[st
     )
 
 
-def _model_view(configured: Configured[Model]) -> SimpleNamespace:
+def model_view(configured: Configured[Model]) -> SimpleNamespace:
     """The model's attributes, its snippets without the blank lines around them, and its constants with their types.
 
     ``constants`` are one number, ``arrays`` one value per neuron. ``functions`` has what its snippets become.
@@ -131,7 +133,7 @@ def _model_view(configured: Configured[Model]) -> SimpleNamespace:
     return SimpleNamespace(**attributes, constants=constants, arrays=arrays, kind=model.KIND, sees=sees, sees_in={})
 
 
-def _seen(model: SimpleNamespace) -> dict[str, tuple[str, ...]]:
+def seen(model: SimpleNamespace) -> dict[str, tuple[str, ...]]:
     """By function what its snippets see."""
     return {slot: function.sees(model.SEES) for slot, function in model.functions.items()}
 
@@ -139,7 +141,7 @@ def _seen(model: SimpleNamespace) -> dict[str, tuple[str, ...]]:
 def _rule_view(index: int, projection: Projection, rule: RewiringRule) -> SimpleNamespace:
     """The rule's view, which sees what its projection's synapses and neurons carry."""
     assert projection.rewiring is not None
-    view = _model_view(projection.rewiring)
+    view = model_view(projection.rewiring)
     view.functions = rule_functions(index, projection, rule)
     tables = rule.tables
     constants = (*(name for name, _ in view.constants), *tables, *(f"n_{name}" for name in tables))
@@ -147,6 +149,7 @@ def _rule_view(index: int, projection: Projection, rule: RewiringRule) -> Simple
     view.target_variables = projection.target_variables
     for name in ("visits_synapses", "shares", "meets", "proposes", "thins", "only_pairs", "initials"):
         setattr(view, name, getattr(rule, name))
+    view.decides_by_random = rule.decides_by_random
     view.uses_distance = rule.mentions("distance_squared")
     return view
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.codegen.constants import Control
-from hpcsnn.codegen.structs import network_struct
+from hpcsnn.codegen.learning.structs import whole_struct
 from hpcsnn.devices.base import Device, Executable
 from hpcsnn.network import Network
 from hpcsnn.network.fields import Field
@@ -32,7 +32,7 @@ class RankArrays:
         self, network: Network, placements: dict[str, Placement], device: Device, communicator: Communicator
     ) -> None:
         self.network, self.placements, self.device, self.communicator = network, placements, device, communicator
-        self.struct: Any = network_struct(network).ctype()()
+        self.struct: Any = whole_struct(network).ctype()()
         self.arrays: dict[str, Any] = {}
 
     def population_part(self, name: str) -> Any:

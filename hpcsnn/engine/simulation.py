@@ -25,6 +25,7 @@ from hpcsnn.engine.rewiring.host_stages import HostStages
 from hpcsnn.engine.state import LOG_ENTRIES, RankState
 from hpcsnn.errors import ConfigurationError, DeviceError, SimulationError, check_known
 from hpcsnn.network import Network
+from hpcsnn.network.learning_fields import GRADIENT_BITS
 from hpcsnn.network.neuron_arrays import column_of, neuron_arrays
 from hpcsnn.ranks.interrupts import Interrupts
 from hpcsnn.ranks.partition import DEFAULT_TILE, check_tile_side, place_network
@@ -97,8 +98,7 @@ class Simulation:
             self.program = generate(network, self.n_ranks)
             self.executable = self.device.load(self.program, self.state)
             self.executable.run("check_values", 1)
-            if reason := self.state.control("halt"):
-                self._mend(HaltReason(reason))
+            self.mend()
             self.state.start(self.executable)
         except MemoryError as error:
             raise SimulationError(f"rank {self.rank}: the network does not fit into memory: {error}") from None
@@ -225,6 +225,11 @@ class Simulation:
         self.state.set_control("stage", 0)
         self._recorded.take_logs(self.state)
 
+    def mend(self) -> None:
+        """Remove the cause for which a kernel that ran by itself has halted, or raise."""
+        if reason := self.state.control("halt"):
+            self._mend(HaltReason(reason))
+
     def _mend(self, reason: HaltReason) -> None:
         """Remove the cause of a halt, or raise; logs have been taken already."""
         self.halts[reason] += 1
@@ -233,6 +238,8 @@ class Simulation:
                 raise SimulationError(self._not_finite())
             case HaltReason.OUTGROWN:
                 raise SimulationError(self._outgrown())
+            case HaltReason.GRADIENT:
+                raise SimulationError(self._gradient_outgrown())
             case HaltReason.NO_CHANCE:
                 raise SimulationError(self._no_chance())
             case HaltReason.VALUES_CHANGED:
@@ -267,6 +274,14 @@ class Simulation:
             f"projections.{projection.name}: the synapse from {pre} to {post} {brings} {amount:.9g} in step "
             f"{self.step} ({self.time_ms:g} ms), beyond its bound of {projection.weight_bound:.9g}, up to which input "
             f"cannot overflow; raise the bound ({', '.join(bounds)}), or let weights keep to it"
+        )
+
+    def _gradient_outgrown(self) -> str:
+        population = list(self.network.populations)[self.state.control("owner")]
+        return (
+            f"populations.{population}: the gradient of neuron {self.state.control('neuron')} in a step is not within "
+            f"2^{31 - GRADIENT_BITS}, up to which gradients add up; a lower learning rate, or smaller weights onto the "
+            "readout, keep it there"
         )
 
     def _no_chance(self) -> str:

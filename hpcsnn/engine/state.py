@@ -11,6 +11,7 @@ from hpcsnn.codegen.constants import Control, HaltReason
 from hpcsnn.devices.base import Device, Executable
 from hpcsnn.engine.arrays import RankArrays
 from hpcsnn.engine.initial_values import draw_initial, draw_parameters
+from hpcsnn.engine.learning.arrays import bind_learning
 from hpcsnn.engine.model_binding import bind_decays, bind_model
 from hpcsnn.engine.rewiring.arrays import bind_rewiring, fit_event_log
 from hpcsnn.engine.spike_ring import ring_slots
@@ -74,6 +75,8 @@ class RankState(RankArrays):
         for projection in network.projections.values():
             self._bind_projection(projection)
         self._bind_exchange(first_id, exchange_block)
+        if network.learning is not None:
+            bind_learning(self)
 
     def start(self, executable: Executable) -> None:
         """Draw parameters and the initial state, and make the first wiring; a collective call."""

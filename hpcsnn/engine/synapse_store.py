@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.codegen.random_streams import Purpose, Tag, stream
 from hpcsnn.devices.base import Executable
 from hpcsnn.engine.arrays import RankArrays
 from hpcsnn.engine.synapse_rows import SynapseRows
 from hpcsnn.errors import SimulationError
+from hpcsnn.models.parameters import Distribution
 from hpcsnn.network import Projection
 from hpcsnn.network.fields import Growth, synapse_fields
 
@@ -67,7 +69,23 @@ class SynapseStore:
             capacity = max(capacity, needed)
         self._allocate_rows(shift_for(capacity))
         executable.run(f"connect_{name}", self.n_rows)
+        if self._projection.weights is not None and not self._projection.listed_weights.size:
+            self._draw_weights(executable, self._projection.weights)
         self._list_outgoing(executable)
+
+    def _draw_weights(self, executable: Executable, weights: Distribution) -> None:
+        """A weight for each synapse from its two neurons: draw ``pre`` of entity ``post``."""
+        in_degree = self._device.download(self.array("in_degree"))
+        slots = np.flatnonzero((np.arange(self.capacity)[None, :] < in_degree[:, None]).ravel())
+        placements = self._state.placements
+        post = placements[self._projection.target.name].global_id[slots >> int(self._struct.row_shift)]
+        pre = placements[self._projection.source.name].known_id[self._device.download(self.array("source"))[slots]]
+        index = list(self._state.network.projections).index(self._projection.name)
+        number = stream(Purpose.CONNECT, index) | Tag.WEIGHT << 24
+        drawn = weights.values(self._state.words(executable, post, number, pre))
+        column = self._device.download(self.array("synapse_weight"))
+        column[slots] = drawn
+        self.array("synapse_weight")[...] = self._device.upload(column)
 
     def restore(self, executable: Executable, rows: SynapseRows) -> None:
         """Put stored synapses, rows in local order and sources as local indices, in place of all there are."""

@@ -3,8 +3,30 @@
 from hpcsnn.models.base import Configured, Derived, Model, PlacementContext, Table, Variable
 from hpcsnn.models.bcpnn import BCPNN
 from hpcsnn.models.connectors import AllToAll, Connector, ExplicitList, FixedProbability, Gaussian, OneToOne
-from hpcsnn.models.neurons import ALIF, LIF, AdEx, Izhikevich, LIFBackground, NeuronModel
-from hpcsnn.models.parameters import Data, Normal, Parameter, Uniform, probability
+from hpcsnn.models.learning import (
+    SGD,
+    Adam,
+    CrossEntropy,
+    EProp,
+    Gradient,
+    LearningRule,
+    Loss,
+    Optimiser,
+    SquaredError,
+    SummedCrossEntropy,
+)
+from hpcsnn.models.neurons import (
+    ALIF,
+    LIF,
+    AdEx,
+    ALIFSubtractive,
+    Izhikevich,
+    LeakyReadout,
+    LIFBackground,
+    LIFSubtractive,
+    NeuronModel,
+)
+from hpcsnn.models.parameters import Data, Normal, Parameter, Uniform, choice, probability
 from hpcsnn.models.rewiring import (
     ALL_SYNAPSES,
     BY_SPIKE,
@@ -16,6 +38,7 @@ from hpcsnn.models.rewiring import (
     Bamford,
     Bamford2010,
     DeepR,
+    DeepRByGradient,
     Homeostatic,
     LastToFire,
     LocalProposals,
@@ -24,7 +47,7 @@ from hpcsnn.models.rewiring import (
     RewiringRule,
     Selection,
 )
-from hpcsnn.models.stimuli import MovingGaussianPoisson, Poisson, SourceModel, SpikeArray
+from hpcsnn.models.stimuli import MovingGaussianPoisson, Poisson, SampleInput, SourceModel, SpikeArray
 from hpcsnn.models.synapses import (
     AdditiveSTDP,
     AlphaCurrent,
@@ -36,6 +59,7 @@ from hpcsnn.models.synapses import (
     SpikeTrace,
     Static,
     SynapseModel,
+    Trained,
     TripletSTDP,
 )
 
@@ -48,9 +72,12 @@ __all__ = [
     "LOCAL",
     "PER_TARGET",
     "PLACE",
+    "SGD",
     "UNIFORM",
     "WEAKEST",
+    "ALIFSubtractive",
     "AdEx",
+    "Adam",
     "AdditiveSTDP",
     "AllToAll",
     "AlphaCurrent",
@@ -58,26 +85,35 @@ __all__ = [
     "Bamford2010",
     "Configured",
     "Connector",
+    "CrossEntropy",
     "Data",
     "DeepR",
+    "DeepRByGradient",
     "DeltaCurrent",
     "Derived",
+    "EProp",
     "ExplicitList",
     "ExponentialConductance",
     "ExponentialCurrent",
     "FixedProbability",
     "Gaussian",
+    "Gradient",
     "Homeostatic",
     "Izhikevich",
     "LIFBackground",
+    "LIFSubtractive",
     "LastToFire",
+    "LeakyReadout",
+    "LearningRule",
     "LocalProposals",
+    "Loss",
     "Model",
     "MovingGaussianPoisson",
     "MultiplicativeSTDP",
     "NeuronModel",
     "Normal",
     "OneToOne",
+    "Optimiser",
     "Pairing",
     "Parameter",
     "PatchSwaps",
@@ -85,15 +121,20 @@ __all__ = [
     "Poisson",
     "ReceptorModel",
     "RewiringRule",
+    "SampleInput",
     "Selection",
     "SourceModel",
     "SpikeArray",
     "SpikeTrace",
+    "SquaredError",
     "Static",
+    "SummedCrossEntropy",
     "SynapseModel",
     "Table",
+    "Trained",
     "TripletSTDP",
     "Uniform",
     "Variable",
+    "choice",
     "probability",
 ]

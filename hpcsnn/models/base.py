@@ -318,6 +318,8 @@ class Configured(Generic[SomeModel]):
         for name, parameter in self.model.parameters.items():
             if name in wanted:
                 constants[name] = threshold64(known[name]) if parameter.ctype == "probability" else known[name]
+                if parameter.choices:
+                    constants[name] = parameter.choices.index(known[name])
         for name, derived in self.model.derived.items():
             if name not in wanted:
                 continue

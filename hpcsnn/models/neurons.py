@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.base import Derived, PlacementContext, PopulationModel, Table, Variable
 from hpcsnn.models.chance_tables import MOST_POISSON_EVENTS, poisson_table
+from hpcsnn.models.learning.gradients import Gradient
 from hpcsnn.models.parameters import Parameter
 
 
@@ -23,6 +24,7 @@ class NeuronModel(PopulationModel):
     the receptors' currents). ``update`` advances the state, ``threshold`` is an expression, ``reset`` runs on a spike.
     Where a snippet mentions ``random``, each ``random.next()`` is a fresh 32-bit number of this neuron and step.
     A parameter may have one value per neuron; the snippets see their own neuron's, the checks each neuron's.
+    ``gradient`` says how a spike depends on the neuron's past: with it, the model can be trained.
     Neurons of a model without a threshold never spike: they take projections and send none.
 
     Raises:
@@ -36,6 +38,7 @@ class NeuronModel(PopulationModel):
     update: str = ""
     threshold: str = "false"
     reset: str = ""
+    gradient: Gradient | None = None
 
     def __post_init__(self) -> None:
         if self.reset.strip() and not self.spikes:
@@ -263,4 +266,85 @@ frozen_steps = frozen ? frozen_steps - 1 : 0;
     threshold="!frozen && V_mV >= V_peak_mV",
     reset="V_mV = V_reset_mV; w_pA += b_pA; frozen_steps = refractory_steps;",
     source="Brette & Gerstner 2005, J. Neurophysiol. 94:3637",
+)
+
+
+# A potential that has no unit, input that is added as it is, and a reset that takes the threshold away: what
+# classifiers are made of. The reset and the refractory period carry no gradient (Bellec et al. 2020, methods).
+LIFSubtractive = NeuronModel(
+    "lif_subtractive",
+    "Leaky integrator without units; a spike takes the threshold away. It integrates while it is refractory.",
+    parameters={
+        "tau_m_ms": Parameter(20.0, "ms", "membrane time constant", above=0.0),
+        "V_threshold": Parameter(0.61, "", "spike threshold", above=0.0),
+        "refractory_ms": Parameter(5.0, "ms", "time without spikes after a spike", minimum=0.0, in_steps=True),
+    },
+    derived={
+        "decay": Derived("exp(-dt_ms / tau_m_ms)", vanishes=True),
+        "refractory_steps": _REFRACTORY_STEPS,
+    },
+    state=(
+        Variable("V", 0.0, "", doc="membrane potential"),
+        Variable("silent_steps", 0, "steps", "int", "steps left of the refractory period"),
+    ),
+    update="""
+V = decay * V + input_current;
+silent_steps = silent_steps > 0 ? silent_steps - 1 : 0;
+""",
+    threshold="silent_steps == 0 && V >= V_threshold",
+    reset="V -= V_threshold; silent_steps = refractory_steps;",
+    gradient=Gradient(
+        distance="(V - V_threshold) / V_threshold",
+        width="V_threshold",
+        blocked="silent_steps > 0",
+        input={"V": "1.0f"},
+        spike={"V": "1.0f"},
+        carry={("V", "V"): "decay"},
+    ),
+    source="mlGeNN's LeakyIntegrateFire with relative reset: Knight & Nowotny 2023, doi 10.1145/3584954.3585001",
+)
+
+ALIFSubtractive = NeuronModel(
+    "alif_subtractive",
+    "lif_subtractive with a threshold of V_threshold + beta * adaptation, which each spike raises by one.",
+    parameters={
+        **LIFSubtractive.parameters,
+        "V_threshold": Parameter(0.6, "", "spike threshold at rest", above=0.0),
+        "beta": Parameter(0.0174, "", "rise of the threshold per spike", minimum=0.0),
+        "tau_adaptation_ms": Parameter(2000.0, "ms", "decay of the threshold's rise", above=0.0),
+    },
+    derived={**LIFSubtractive.derived, "adaptation_decay": Derived("exp(-dt_ms / tau_adaptation_ms)", vanishes=True)},
+    state=(*LIFSubtractive.state, Variable("adaptation", 0.0, "spikes", doc="recent spikes, each weighed by its age")),
+    update=f"""
+{LIFSubtractive.update.strip()}
+adaptation = flushed(adaptation * adaptation_decay);
+""",
+    threshold="silent_steps == 0 && V >= V_threshold + beta * adaptation",
+    reset=f"{LIFSubtractive.reset} adaptation += 1.0f;",
+    gradient=Gradient(
+        distance="(V - (V_threshold + beta * adaptation)) / V_threshold",
+        width="V_threshold",
+        blocked="silent_steps > 0",
+        input={"V": "1.0f"},
+        spike={"V": "1.0f", "adaptation": "-beta"},
+        carry={("V", "V"): "decay", ("adaptation", "adaptation"): "adaptation_decay"},
+        jump={"adaptation": "1.0f"},
+    ),
+    source="Bellec et al. 2020, Nat. Commun. 11:3625; in the form of mlGeNN's AdaptiveLeakyIntegrateFire",
+)
+
+LeakyReadout = NeuronModel(
+    "leaky_readout",
+    "A leaky integrator that never spikes, with a bias that is added in every step: a network's answer is read off it.",
+    parameters={"tau_m_ms": Parameter(20.0, "ms", "membrane time constant", above=0.0)},
+    derived={"decay": Derived("exp(-dt_ms / tau_m_ms)", vanishes=True)},
+    state=(
+        Variable("V", 0.0, "", doc="membrane potential"),
+        Variable("bias", 0.0, "", doc="constant input, which training changes"),
+    ),
+    update="V = decay * V + input_current + bias;",
+    gradient=Gradient(
+        output="V", input={"V": "1.0f"}, spike={"V": "1.0f"}, carry={("V", "V"): "decay"}, trained={"bias": "V"}
+    ),
+    source="Bellec et al. 2020, Nat. Commun. 11:3625",
 )

@@ -133,15 +133,16 @@ def described_distribution(distribution: Distribution) -> dict[str, dict[str, fl
 
 @dataclass(frozen=True)
 class Parameter:
-    """One number the user sets.
+    """One number the user sets, or one of some words.
 
     ``default`` None means that the user must give it. ``ctype`` is ``float``, ``int`` or ``probability``; a
     probability reaches the kernel as the ``Probability`` that ``chance(random, p)`` takes.
     Bounds are inclusive unless the name says ``above``. ``in_steps`` is for times that the model rounds to steps: what
     the user gives must be whole steps of the network, at least one if it must be above 0; what is drawn is rounded.
+    Of ``choices``, snippets see the number of the word that was chosen (with ctype ``int``).
     """
 
-    default: float | None
+    default: float | str | None
     unit: str
     doc: str
     ctype: str = "float"
@@ -149,6 +150,7 @@ class Parameter:
     above: float | None = None
     maximum: float | None = None
     in_steps: bool = False
+    choices: tuple[str, ...] = ()
 
     @property
     def _limits(self) -> Limits:
@@ -159,14 +161,21 @@ class Parameter:
 
     def allowed(self) -> str:
         """The allowed range in words."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
         return self._limits.words("a whole number" if self.ctype == "int" else "a number")
 
-    def checked(self, where: str, value: object) -> float | int:
+    def checked(self, where: str, value: object) -> float | int | str:
         """`value` as the parameter's type.
 
         Raises:
-            ConfigurationError: not a finite number of this kind, or out of bounds; names `where` and the value.
+            ConfigurationError: not a finite number of this kind, or out of bounds, or none of the choices; names
+                `where` and the value.
         """
+        if self.choices:
+            if value not in self.choices:
+                raise ConfigurationError(f"{where}: {shown(value)} is not allowed; must be {self.allowed()}")
+            return str(value)
         return self._checked(where, value, "")
 
     def _checked(self, where: str, value: object, whose: str) -> float | int:
@@ -180,6 +189,8 @@ class Parameter:
         Raises:
             ConfigurationError: neither, or a value that is not allowed; names `where`, the value and its neuron.
         """
+        if self.choices:
+            raise ConfigurationError(f"{where}: {shown(value)} is not allowed; must be {self.allowed()}")
         if isinstance(value, dict):
             value = parse_distribution(where, value)
         if isinstance(value, (Normal, Uniform)):
@@ -208,6 +219,11 @@ class Parameter:
             whole_steps(where, time_ms, dt_ms, least, whose=f" of neuron {neuron}")
         if not isinstance(value, tuple):
             whole_steps(where, value, dt_ms, least)
+
+
+def choice(default: str, doc: str, *choices: str) -> Parameter:
+    """A parameter that is one of some words."""
+    return Parameter(default, "", doc, ctype="int", choices=choices)
 
 
 def probability(default: float | None, doc: str) -> Parameter:

@@ -7,6 +7,7 @@ from functools import cache
 from hpcsnn.models import bcpnn, connectors, neurons, rewiring, stimuli, synapses
 from hpcsnn.models.base import Model
 from hpcsnn.models.connectors import Connector
+from hpcsnn.models.learning import LearningRule, Loss, Optimiser, losses, optimisers, rules
 from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.models.stimuli import SourceModel
@@ -19,12 +20,17 @@ KINDS: dict[str, tuple[type[Model], ...]] = {
     "receptor": (ReceptorModel,),
     "synapse": (SynapseModel,),
     "rewiring": (RewiringRule,),
+    "loss": (Loss,),
+    "optimiser": (Optimiser,),
+    "learning": (LearningRule,),
 }
+# Those that a training has one of, beside what its populations and projections have.
+OF_TRAININGS = ("loss", "optimiser", "learning")
 
 
 @cache
 def registered(kind: str) -> dict[str, Model]:
     """Every built-in model of one of `KINDS`, by name: each instance that a module of models defines."""
-    modules = (connectors, neurons, rewiring, stimuli, synapses, bcpnn)
+    modules = (connectors, neurons, rewiring, stimuli, synapses, bcpnn, losses, optimisers, rules)
     found = [value for module in modules for value in vars(module).values()]
     return {model.name: model for model in found if isinstance(model, KINDS[kind])}

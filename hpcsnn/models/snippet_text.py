@@ -14,13 +14,25 @@ _COMMENTS = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 # Functions that every snippet may call.
 FUNCTIONS = (
-    *("chance", "choose", "exponential", "flushed", "logarithm", "poisson_events", "spike_hash", "torus_distance"),
-    "waiting_steps",
+    *("chance", "choose", "exponential", "flushed", "logarithm", "poisson_events", "spike_hash", "square_root"),
+    *("torus_distance", "waiting_steps"),
 )
 # Types that snippets may name beside those of C++.
 TYPES = ("int64", "uint32", "uint64", "Probability", "Random4")
 # What the preprocessor replaces wherever it stands (kernels/base/device.cuh, kernels/step/advance_host.cpp, NVRTC).
-MACROS = (*("DEVICE", "DEVICE_MEMBER", "INDEPENDENT_ITERATIONS", "KERNEL", "LAUNCH", "NULL", "PREFETCH", "UNROLLED"),)
+MACROS = (
+    *(
+        "DEVICE",
+        "DEVICE_MEMBER",
+        "INDEPENDENT_ITERATIONS",
+        "KERNEL",
+        "LAUNCH",
+        "NULL",
+        "OUTER_ITERATION",
+        "PREFETCH",
+        "UNROLLED",
+    ),
+)
 KEYWORDS = (
     *("alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch"),
     *("char", "char16_t", "char32_t", "char8_t", "class", "co_await", "co_return", "co_yield", "compl", "concept"),

@@ -240,3 +240,9 @@ n_past = entry - offset[neuron];
 next_spike = entry < end ? spike_step[entry] : never;
 """,
 )
+
+SampleInput = SourceModel(
+    "sample_input",
+    "Neurons that a Trainer lets spike as a sample says, one per channel of the data; silent without one.",
+    derived={"window_steps": Derived("2147483647", "int")},
+)

@@ -242,3 +242,16 @@ weight = potentiated > w_max ? w_max : potentiated;
     weight_range=_from_0_to_w_max,
     source="Pfister & Gerstner 2006, J. Neurosci. 26:9673; the full all-to-all model's fit to visual cortex (Table 4)",
 )
+
+
+def _within_w_max(values: Mapping[str, Any]) -> tuple[float, float]:
+    return -values["w_max"], values["w_max"]
+
+
+Trained = SynapseModel(
+    "trained",
+    "A weight of either sign that a Trainer changes, and keeps within w_max; outside of training it does not change.",
+    parameters={"w_max": Parameter(4.0, "weight", "largest absolute weight", above=0.0)},
+    bound="w_max",
+    weight_range=_within_w_max,
+)

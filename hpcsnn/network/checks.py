@@ -14,7 +14,7 @@ from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Configured, Variable
 from hpcsnn.models.distance_profiles import MOST_SQUARED
 from hpcsnn.models.neurons import NeuronModel
-from hpcsnn.models.parameters import Normal, Uniform, parse_distribution
+from hpcsnn.models.parameters import Normal, Uniform, described_distribution, parse_distribution
 from hpcsnn.models.rewiring.promised_names import ANY_SLOT, ROW
 from hpcsnn.models.stimuli import SourceModel
 from hpcsnn.network.delays import DELAY_STEPS
@@ -115,6 +115,8 @@ def _check_delay_name(where: str, projection: Projection) -> None:
 
 def _check_weights(where: str, projection: Projection) -> None:
     model = projection.synapse.model
+    if projection.weights is not None:
+        _check_drawn_weights(where, projection)
     if model.weight_range is None:
         return
     low, high = model.weight_range(projection.synapse.values)
@@ -128,6 +130,29 @@ def _check_weights(where: str, projection: Projection) -> None:
                 f"{field_name}: {outside[0]:g} is not allowed; must be in [{low:g}, {high:g}], "
                 f"the range of {model.name}"
             )
+
+
+def _check_drawn_weights(where: str, projection: Projection) -> None:
+    model, weights = projection.synapse.model, projection.weights
+    assert weights is not None
+    if model.weight_range is None:
+        raise ConfigurationError(
+            f"{where}.weight: {shown(described_distribution(weights))} is not allowed with the synapse {model.name}, "
+            "which does not say how large its weights may be; must be one number"
+        )
+    if projection.rule is not None and "weight" not in projection.rule.initials:
+        raise ConfigurationError(
+            f"{where}.weight: {shown(described_distribution(weights))} is not allowed with the rule "
+            f"{projection.rule.name}, which does not say which weight a new synapse has; must be one number"
+        )
+    low, high = model.weight_range(projection.synapse.values)
+    least, most = weights.extremes()
+    if least < low or most > high:
+        raise ConfigurationError(
+            f"{where}.weight: {shown(described_distribution(weights))} is not allowed: it draws from [{least:g}, "
+            f"{most:g}]; must be in [{low:g}, {high:g}], the range of {model.name} (low and high end a normal "
+            "distribution)"
+        )
 
 
 def _check_grids(where: str, projection: Projection) -> None:

@@ -8,7 +8,8 @@ A spike's amount is a whole number of units: the amount times ``scale``, rounded
   checked at each spike that is delivered (`can_outgrow`), and the run stops before such an amount is added.
 - **The smallest weight counts.** It is at least 2^20 units, so rounding changes it by 2^-21 of itself at most. The
   smallest is that of all weights that do not change; where plasticity or a rule moves weights, which may then be as
-  small as they like, the smallest with which they begin, and where they begin at 0, the bound.
+  small as they like, the smallest with which they begin, and where they begin at 0, the bound; where they are drawn,
+  the width of what they are drawn from.
 
 Where 32 bits do not do both, the sum has 64: below 2^51 units where that is enough, since such a sum becomes a float32
 by vector instructions, else below 2^62. What fits neither is refused.
@@ -27,6 +28,7 @@ import numpy as np
 from hpcsnn.checked_numbers import LARGEST_NUMBER
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.connectors import Connector
+from hpcsnn.models.parameters import Normal, Uniform
 from hpcsnn.models.snippet_text import without_comments
 
 if TYPE_CHECKING:
@@ -183,6 +185,10 @@ def input_format(projection: Projection) -> InputFormat:
 def smallest_weight(projection: Projection) -> float:
     """The absolute weight that input must resolve; see the module."""
     listed, model = projection.listed_weights, projection.synapse.model
+    if isinstance(projection.weights, Normal):
+        return max(projection.weights.std, abs(projection.weights.mean), _LEAST_BOUND)
+    if isinstance(projection.weights, Uniform):
+        return max(abs(projection.weights.low), abs(projection.weights.high), _LEAST_BOUND)
     if model.weight_range is not None:
         low, high = model.weight_range(projection.synapse.values)
         if low > 0.0 or high < 0.0:

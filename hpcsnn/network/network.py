@@ -24,6 +24,7 @@ from hpcsnn.models.synapses import ReceptorModel, Static, SynapseModel
 from hpcsnn.network.checks import check_given, check_name, check_projection, checked_initial
 from hpcsnn.network.delays import drawn_delays, input_ring
 from hpcsnn.network.grid import Grid
+from hpcsnn.network.learning import Learning
 from hpcsnn.network.population import Population
 from hpcsnn.network.projection import Projection
 
@@ -49,6 +50,7 @@ class Network:
         self.dt_ms = real_number("dt_ms", dt_ms, Limits("ms", above=0.0))
         self.populations: dict[str, Population] = {}
         self.projections: dict[str, Projection] = {}
+        self.learning: Learning | None = None
 
     def add_population(
         self,
@@ -103,7 +105,7 @@ class Network:
         target: Population | str,
         connector: Configured[Connector],
         receptor: Configured[ReceptorModel],
-        weight: float,
+        weight: float | Distribution,
         synapse: Configured[SynapseModel] | None = None,
         delay_ms: float | Distribution | None = None,
         rewiring: Configured[RewiringRule] | None = None,
@@ -120,7 +122,8 @@ class Network:
             target: likewise; it has a neuron model.
             connector: the first wiring, such as ``Gaussian(p_max=0.16, sigma=2.5)``.
             receptor: what a spike does at the target, such as ``ExponentialConductance(tau_ms=5)``.
-            weight: weight of every synapse at its birth (a listed weight takes precedence).
+            weight: weight of every synapse at its birth (a listed weight takes precedence); or a distribution, from
+                which each synapse of the first wiring draws its own by its two neurons and the seed.
             synapse: static (default) or plastic synapses.
             delay_ms: the axonal delay, from a presynaptic spike to the synapse: one step (default) or more, a whole
                 number of them; or a distribution: every synapse has a delay of its own, rounded to steps, which depends
@@ -169,6 +172,12 @@ class Network:
                 continue
             if not isinstance(configured, Configured) or not isinstance(configured.model, kind):
                 raise ConfigurationError(f"{where}.{part}: {shown(configured)} is not a {kind.__name__}")
+        weights: Distribution | None = None
+        if isinstance(weight, dict):
+            weight = parse_distribution(f"{where}.weight", weight)
+        if isinstance(weight, (Normal, Uniform)):
+            weights = weight
+            weight = weight.mean if isinstance(weight, Normal) else (weight.low + weight.high) / 2
         weight = real_number(f"{where}.weight", weight)
         rows_grow = truth_value(f"{where}.rows_grow", rows_grow)
         record_events = truth_value(f"{where}.record_events", record_events)
@@ -191,7 +200,7 @@ class Network:
             name, ends["source"], ends["target"], connector, receptor, synapse, weight,
             delays.distribution if delays else delay_steps * self.dt_ms, delay_steps, rewiring, capacity, rows_grow,
             record_events, delays, dendritic_steps * self.dt_ms, dendritic_steps,
-            input_ring(where, delays, dendritic_steps),
+            input_ring(where, delays, dendritic_steps), weights,
         )  # fmt: skip
         check_projection(where, projection, self.dt_ms)
         self.projections[name] = projection
@@ -202,6 +211,7 @@ class Network:
         other = Network(self.seed, self.dt_ms)
         other.populations |= self.populations
         other.projections |= self.projections
+        other.learning = self.learning
         return other
 
     @property

@@ -33,6 +33,7 @@ class Projection:
 
     ``delay_steps`` is the smallest axonal delay of any synapse, ``delays`` how they differ, if they do;
     ``dendritic_steps`` the dendritic delay, and ``input_ring`` where input waits that does not arrive at once.
+    ``weight`` is that of a new synapse; where ``weights`` says how those of the first wiring differ, it is their mean.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Projection:
     dendritic_delay_ms: float = 0.0
     dendritic_steps: int = 0
     input_ring: InputRing | None = None
+    weights: Distribution | None = None
 
     @property
     def parts(self) -> dict[str, Configured[Model]]:

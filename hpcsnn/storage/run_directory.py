@@ -3,7 +3,9 @@
 ``config.yaml``, ``models/`` (users' files that it names), ``progress.json`` (rewritten while it runs),
 ``summary.json``, ``checkpoints/``, ``network.zarr``
 (a link to the newest checkpoint), ``records/`` (spikes and events), ``displacement.zarr``, ``figures/``; after an
-analysis ``analysis.zarr`` and ``report.html``; ``job/`` of a run that a job carries out.
+analysis ``analysis.zarr`` and ``report.html``; ``job/`` of a run that a job carries out. A training has
+``metrics.jsonl`` (a line for each group of batches and each epoch) and ``evaluation.json`` (label and prediction of
+each test sample) instead of records and maps.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from typing import Any
 
 from hpcsnn.atomic_files import open_own, refuse_link, replace_file, replace_folder, restore_folder
 from hpcsnn.configuration.files import write_configuration
-from hpcsnn.configuration.schema import Configuration
+from hpcsnn.configuration.schema import NetworkConfiguration
 from hpcsnn.errors import RunBusyError, StorageError
 from hpcsnn.models.user_files import FOLDER, is_copy
 from hpcsnn.storage.checkpoints import committed
@@ -50,6 +52,8 @@ class RunDirectory:
         self.analysis_aside = path / "analysis.replaced"
         self.report = path / "report.html"
         self.progress = path / "progress.json"
+        self.metrics = path / "metrics.jsonl"
+        self.evaluation = path / "evaluation.json"
 
     def check_free(self, overwrite: bool) -> None:
         """See whether a run may be put here, and change nothing.
@@ -133,6 +137,8 @@ class RunDirectory:
                 self.analysis_aside,
                 self.report,
                 self.progress,
+                self.metrics,
+                self.evaluation,
             ):
                 if left.is_dir() and not left.is_symlink():
                     shutil.rmtree(left)
@@ -209,7 +215,7 @@ class RunDirectory:
             link.symlink_to(network.relative_to(self.path))
             link.replace(self.network)
 
-    def write_configuration(self, configuration: Configuration) -> None:
+    def write_configuration(self, configuration: NetworkConfiguration) -> None:
         """Write the configuration with all defaults; running it again gives the same run.
 
         Copies of models that it does not name, which are of a run that was here before, go after it is there.
@@ -227,6 +233,10 @@ class RunDirectory:
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write the summary, whole or not at all."""
         self._write(self.summary, json.dumps(summary, indent=2) + "\n")
+
+    def write_evaluation(self, evaluation: dict[str, Any]) -> None:
+        """Write what a trained network answered, whole or not at all."""
+        self._write(self.evaluation, json.dumps(evaluation) + "\n")
 
     def write_progress(self, progress: dict[str, Any]) -> None:
         """Write where the run is, whole or not at all."""

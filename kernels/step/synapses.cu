@@ -19,6 +19,7 @@
 }
 
 //% endif
+//% if not projection.trained
 KERNEL deliver_{{ projection.name }}(Network* net) {
     if (net->control->halt) return;
     auto& projection = net->projection_{{ projection.name }};
@@ -154,6 +155,7 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
     }
 }
 
+//% endif
 //% if projection.own_pre_traces
 // The rule sees pre traces before the spike: they go up when no lane reads them any more.
 KERNEL trace_{{ projection.name }}(Network* net) {

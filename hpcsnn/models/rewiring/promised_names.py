@@ -19,6 +19,7 @@ SLOTS: dict[str, tuple[str, ...]] = {
         "reason": (*_PAIR, "in_degree"),
         "form": (*_PAIR, "in_degree"),
         "initial": _PAIR,
+        "gradient": tuple(name for name in _PAIR if name != "random"),
         "update": (*_PAIR, "in_degree"),
         "update_source": ("pre", "id", "out_degree", "random"),
         "update_target": ("post", "id", "in_degree", "random"),

@@ -110,6 +110,7 @@ class RewiringRule(Model):
        is replaced at random places of the same target, or anywhere in the projection) or ``pairing``; synapses that
        were proposed form.
 
+    ``gradient`` is what the rule adds to a synapse's gradient for each sample of a batch, where a Trainer trains.
     ``initial`` gives a new synapse's variables, the weight alone as a text or several by name; the others start at the
     projection's weight and the variables' initial values. Chances are numbers, true or false, or parameters that are
     probabilities; texts that give a value are expressions, or statements that ``return`` one.
@@ -141,6 +142,7 @@ class RewiringRule(Model):
     reason: str = "0"
     reasons: tuple[str, ...] = ("eliminated",)
     bound: str = "0"
+    gradient: str = "0.0f"
     update: str = ""
     update_source: str = ""
     update_target: str = ""
@@ -233,12 +235,18 @@ class RewiringRule(Model):
         pairing = dataclasses.astuple(self.pairing) if self.pairing else ()
         return (
             *(self.select.draw, self.select.pick, self.eliminate, self.form, self.reason, self.update, self.per_target),
+            self.gradient,
             *(self.update_source, self.update_target, *self.initials.values(), *self.sums.values(), *pairing),
         )
 
     def mentions(self, name: str) -> bool:
         """Whether a snippet has this word."""
         return _found(rf"\b{name}\b", self.texts)
+
+    @property
+    def decides_by_random(self) -> bool:
+        """Whether what decides about a synapse draws numbers of its own, behind the one that decides."""
+        return _found(r"\brandom\b", (self.eliminate, self.reason))
 
     @property
     def visits_synapses(self) -> bool:

@@ -1,0 +1,54 @@
+"""The stages of a step while a network learns: those of a run, what a sample begins and ends with, and its score."""
+
+from __future__ import annotations
+
+from hpcsnn.codegen.schedule import Stage, Trigger
+from hpcsnn.network import Network
+from hpcsnn.network.learning import hidden_populations, trained_projections
+
+BEGINS = Trigger("sample_begins", "learning.sample_steps", True)
+ENDS = Trigger("sample_ends", "learning.sample_steps", False)
+
+
+def with_learning(network: Network, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """The stages of a step of `network`, which learns; `stages` are those of a run."""
+    learning = network.learning
+    assert learning is not None
+    hidden = [one.name for one in hidden_populations(network)]
+    sources = [one.name for one in network.populations.values() if one.is_source]
+    begin, end = stages[0], stages[-1]
+    middle = [stage for stage in stages[1:-1] if stage.kernel not in {f"spikes_{name}" for name in sources}]
+    middle = [stage for stage in middle if stage.kernel not in {f"window_{name}" for name in sources}]
+    return (
+        begin,
+        *(
+            Stage(f"begin_sample_{name}", "neurons", f"population_{name}.n_own", trigger=BEGINS)
+            for name in network.populations
+        ),
+        *middle,
+        *(Stage(f"play_{name}", "neurons", f"population_{name}.n_own") for name in sources),
+        *(Stage(f"remember_{name}", "plasticity", f"population_{name}.n_own") for name in [*sources, *hidden]),
+        Stage(f"score_{learning.readout}", "plasticity"),
+        *(
+            Stage(f"backward_{name}", "plasticity", f"population_{name}.n_own", trigger=ENDS)
+            for name in [learning.readout, *hidden]
+        ),
+        *(
+            Stage(f"gradient_{one.name}", "plasticity", f"population_{one.target.name}.n_own", team=True, trigger=ENDS)
+            for one in trained_projections(network)
+        ),
+        end,
+    )
+
+
+def batch_kernels(network: Network) -> list[str]:
+    """Kernels that the host runs before and after a batch."""
+    learning = network.learning
+    assert learning is not None
+    feedback = [f"feedback_{one.name}" for one in hidden_populations(network)] if learning.symmetric else []
+    return [
+        *(f"freeze_{one.name}" for one in trained_projections(network)),
+        *feedback,
+        *(f"optimise_{one.name}" for one in trained_projections(network)),
+        f"optimise_{learning.readout}",
+    ]

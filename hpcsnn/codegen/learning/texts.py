@@ -1,0 +1,145 @@
+"""The kernels of training, as the templates under ``kernels/learning`` give them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+from hpcsnn.codegen.learning.backward import step_back
+from hpcsnn.codegen.snippet_functions import Argument, SnippetFunction, constant_arguments
+from hpcsnn.codegen.views import model_view, seen
+from hpcsnn.models.base import Configured, Variable
+from hpcsnn.models.learning import Loss, Optimiser
+from hpcsnn.network import Network, Population
+from hpcsnn.network.learning import (
+    FILTERED_RATE,
+    PSEUDO_DERIVATIVE,
+    feedback_projection,
+    gradient_of,
+    hidden_populations,
+    kept_variables,
+    trained_projections,
+)
+
+Render = Callable[..., str]
+
+
+def learning_texts(network: Network, views: dict[str, SimpleNamespace], render: Render) -> list[str]:
+    """The kernels of `network`, which learns.
+
+    Args:
+        views: of all projections, by name.
+        render: a template with its context.
+    """
+    learning = network.learning
+    assert learning is not None
+    populations = [_learner(network, index, one, views) for index, one in enumerate(network.populations.values())]
+    readout = next(one for one in populations if one.is_readout)
+    trained = [views[one.name] for one in trained_projections(network)]
+    optimiser = model_view(learning.optimiser)
+    optimiser.constants = [*optimiser.constants, *((name, "float") for name in learning.optimiser.model.of_batch)]
+    owners = [
+        *(
+            SimpleNamespace(name=one.name, is_population=False, projection=one, function=function)
+            for number, one in enumerate(trained)
+            for function in [_optimise(f"projection_{one.index}_optimise", learning.optimiser)]
+        ),
+        SimpleNamespace(
+            name=readout.name,
+            is_population=True,
+            trained=[one.name for one in readout.trained],
+            function=_optimise(f"population_{readout.index}_optimise", learning.optimiser),
+        ),
+    ]
+    optimiser.functions = {"update": owners[-1].function}
+    optimiser.sees_in = seen(optimiser)
+    fed_back = []
+    for hidden in hidden_populations(network) if learning.symmetric else []:
+        projection = feedback_projection(network, hidden)
+        assert projection is not None
+        fed_back.append(SimpleNamespace(name=hidden.name, projection=projection.name))
+    return [
+        render("learning/layout.cuh"),
+        render("learning/samples.cu", populations=populations),
+        render("learning/score.cu", readout=readout, loss=_loss(learning.loss)),
+        *(render("learning/backward.cu", population=one) for one in populations if not one.is_source),
+        *(render("learning/gradients.cu", projection=one) for one in trained),
+        render("learning/optimise.cu", owners=owners, optimiser=optimiser, fed_back=fed_back),
+    ]
+
+
+def _learner(
+    network: Network, index: int, population: Population, views: dict[str, SimpleNamespace]
+) -> SimpleNamespace:
+    assert network.learning is not None
+    view = SimpleNamespace(
+        name=population.name,
+        index=index,
+        is_source=population.is_source,
+        is_readout=population.name == network.learning.readout,
+        model=model_view(population.model),
+        incoming=[_incoming(views[one.name]) for one in network.incoming(population)],
+        begins=(),
+        records=(),
+        trained=(),
+        records_rate=False,
+    )
+    view.remembers = not view.is_readout
+    if population.is_source:
+        return view
+    gradient = gradient_of(population)
+    kept = kept_variables(network, population)
+    view.begins = [one for one in population.state if one.name not in kept]
+    view.back, view.adjoints = step_back(index, population), gradient.variables
+    view.output = gradient.output
+    view.trained = [SimpleNamespace(name=name, onto=onto) for name, onto in gradient.trained.items()]
+    if not view.is_readout:
+        view.records_rate = network.learning.follows_rates
+        view.records = [
+            SimpleNamespace(variable=PSEUDO_DERIVATIVE.name, array="psi"),
+            *([SimpleNamespace(variable=FILTERED_RATE.name, array="rate")] if view.records_rate else []),
+        ]
+    return view
+
+
+def _incoming(view: SimpleNamespace) -> SimpleNamespace:
+    state = [
+        SimpleNamespace(name=one.name, begins=f"{float(one.initial)!r}f" if one.ctype == "float" else one.initial)
+        for one in view.receptor.state
+    ]
+    return SimpleNamespace(name=view.name, input_ring=view.input_ring, receptor=SimpleNamespace(state=state))
+
+
+def _loss(configured: Configured[Loss]) -> SimpleNamespace:
+    view = model_view(configured)
+    common = [
+        Argument("const int", "label", "label"),
+        Argument("const int", "n_outputs", "n_outputs"),
+        Argument("float*", "error", "error"),
+        Argument("float*", "score", "score"),
+    ]
+    step = [Argument("const float*", "output", "output"), Argument("const float*", "target", "target")]
+    behind = [Argument("const int", "n_scored", "n_scored")]
+    constants = constant_arguments(configured)
+    view.functions = {
+        "step": SnippetFunction("loss_of_step", "float", (*common, *step, *constants)),
+        "sample": SnippetFunction("loss_of_sample", "float", (*common, *behind, *constants)),
+    }
+    view.sees_in = seen(view)
+    return view
+
+
+def _optimise(name: str, optimiser: Configured[Optimiser]) -> SnippetFunction:
+    """``update`` of an optimiser, for the weight numbered ``at``."""
+
+    def changed(variable: Variable) -> Argument:
+        return Argument("float&", variable.name, f"hpcsnn_all_{variable.name}[at]")
+
+    arguments = (
+        Argument("float&", "weight", "weight_of[at]"),
+        Argument("const float", "gradient", "gradient"),
+        *(changed(one) for one in optimiser.model.variables),
+        *constant_arguments(optimiser),
+        *(Argument("const float", one, f"constant_{one}") for one in optimiser.model.of_batch),
+    )
+    return SnippetFunction(name, "void", arguments)

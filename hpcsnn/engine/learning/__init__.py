@@ -1,0 +1,1 @@
+"""What a rank holds and does for training, beside the network itself."""

@@ -1,0 +1,112 @@
+"""The arrays of `hpcsnn.network.learning_fields` on a rank, bound to the struct that kernels of training see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hpcsnn.codegen.random_streams import Purpose, Tag, stream
+from hpcsnn.devices.base import Executable
+from hpcsnn.engine.arrays import RankArrays
+from hpcsnn.models.parameters import Normal
+from hpcsnn.network import Network, Population, Projection
+from hpcsnn.network.learning import (
+    feedback_projection,
+    hidden_populations,
+    kept_variables,
+    longest_delay_steps,
+    trained_projections,
+)
+from hpcsnn.network.learning_fields import (
+    SIDE_BY_SIDE,
+    LearningRoom,
+    learner_fields,
+    sample_fields,
+    trained_fields,
+)
+
+
+def learning_room(network: Network, **counts: int) -> LearningRoom:
+    """How much there is for a population or projection of so many neurons, slots, ..
+
+    Behind the last step stands one more than delays look ahead: what a source that never spiked adds is there, 0.
+    """
+    assert network.learning is not None
+    n_outputs = network.populations[network.learning.readout].size
+    return LearningRoom(network.learning.sample_steps, 1 + longest_delay_steps(network), n_outputs, **counts)
+
+
+def bind_learning(state: RankArrays) -> None:
+    """Fill the struct `Learning` of a network that learns, and make its arrays, but for the slots of synapses."""
+    network, learning = state.network, state.network.learning
+    assert learning is not None
+    part, room = state.struct.learning, learning_room(network)
+    part.sample_steps, part.n_outputs, part.ahead = room.sample_steps, room.n_outputs, room.ahead
+    part.outputs_stride, part.learns = room.outputs_stride, 1
+    state.allocate(part, "learning", sample_fields(), room)
+    for prefix, configured in (("rule_", learning.rule), ("optimiser_", learning.optimiser), ("loss_", learning.loss)):
+        for name, value in configured.constants(network.dt_ms).items():
+            setattr(part, prefix + name, value)
+    hidden = [one.name for one in hidden_populations(network)]
+    for name, population in network.populations.items():
+        learner = getattr(part, f"population_{name}")
+        fields = learner_fields(network, population)
+        state.allocate(
+            learner, f"learning.{name}", fields, learning_room(network, n_neurons=state.placements[name].n_own)
+        )
+        if not population.is_source:
+            _begins(learner, network, population)
+        if name in hidden:
+            _pull(learner, network, population)
+    for projection in trained_projections(network):
+        trained = getattr(part, f"projection_{projection.name}")
+        trained.weight_limit = np.nextafter(np.float32(projection.weight_bound), np.float32(0.0))
+        trained.shift = projection.delay_steps - (1 if learning.mlgenn else 0)
+
+
+def _begins(learner: Any, network: Network, population: Population) -> None:
+    kept = kept_variables(network, population)
+    for variable in population.state:
+        if variable.name not in kept:
+            begins: Any = population.initial.get(variable.name, variable.initial)
+            setattr(learner, f"begins_{variable.name}", begins)
+
+
+def _pull(learner: Any, network: Network, population: Population) -> None:
+    """Where and when hidden neurons hear errors, and the rate that they are pulled to, in spikes a step."""
+    assert network.learning is not None
+    rule, back = network.learning.rule.values, feedback_projection(network, population)
+    learner.feedback_shift = -1 if network.learning.mlgenn else (back.delay_steps if back else 1)
+    learner.rate_target, learner.rate_pull = rule["rate_hz"] * network.dt_ms * 1e-3, rule["regularisation"]
+
+
+def fit_trained(state: RankArrays, projection: Projection) -> None:
+    """Room for what training keeps of each slot of the projection's rows, and of each entry of its lists; all is 0."""
+    name, owner = projection.name, f"learning.{projection.name}"
+    n_slots, n_entries = (len(state.arrays[f"{name}.{one}"]) for one in ("source", "outgoing"))
+    fitting = [(f"{owner}.gradient", n_slots), (f"{owner}.amount", n_entries)]
+    if all(array in state.arrays and len(state.arrays[array]) == n for array, n in fitting):
+        return
+    n_sources = state.placements[projection.source.name].n_known
+    room = learning_room(state.network, n_slots=n_slots, n_entries=n_entries, n_sources=n_sources)
+    state.allocate(getattr(state.struct.learning, f"projection_{name}"), owner, trained_fields(projection), room)
+
+
+def draw_feedback(state: RankArrays, executable: Executable) -> None:
+    """Random feedback: for each hidden neuron and output one fixed weight, normal with variance 1 / outputs."""
+    network = state.network
+    assert network.learning is not None
+    room = learning_room(network)
+    for index, (name, population) in enumerate(network.populations.items()):
+        if population not in hidden_populations(network):
+            continue
+        ids, n = state.placements[name].global_id, room.n_outputs
+        outputs = np.tile(np.arange(n, dtype=np.int32), len(ids))
+        number = stream(Purpose.INITIAL, index) | Tag.FEEDBACK << 24
+        words = state.words(executable, np.repeat(ids, n), number, outputs)
+        drawn = Normal(0.0, n**-0.5).values(words).reshape(len(ids), n)
+        blocks = np.zeros((-(-len(ids) // SIDE_BY_SIDE), n, SIDE_BY_SIDE), dtype=np.float32)
+        neurons = np.arange(len(ids))
+        blocks[neurons // SIDE_BY_SIDE, :, neurons % SIDE_BY_SIDE] = drawn
+        state.write(f"learning.{name}.feedback", blocks.ravel())

@@ -1,0 +1,201 @@
+"""A batch of samples on one rank: played one after the other, their gradients added up, then one step of the optimiser.
+
+A rank simulates whole samples by itself; ranks share out the samples of a batch and meet where gradients are added up,
+as whole numbers, so that the answer does not depend on how many they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcsnn.devices.base import Device
+from hpcsnn.engine.learning.arrays import draw_feedback, fit_trained
+from hpcsnn.engine.simulation import Simulation
+from hpcsnn.engine.synapse_rows import SynapseRows
+from hpcsnn.models.learning.optimisers import constants_of_batch
+from hpcsnn.network import Network, Projection
+from hpcsnn.network.learning import gradient_of, hidden_populations, trained_projections
+from hpcsnn.network.learning_fields import GRADIENT_BITS
+from hpcsnn.ranks.communicator import Communicator
+
+
+@dataclass(frozen=True)
+class Played:
+    """Samples as kernels play them: the spikes in each step of each sample, and what is asked of them.
+
+    Attributes:
+        spikes_before: spikes before each step, shape (n_samples * n_steps + 1,), int32.
+        channels: of the spikes, shape (n_spikes,), int32.
+        labels: shape (n_samples,), int32; 0 where there are targets.
+        first_scored: the first step that counts, shape (n_samples,), int32.
+        targets: shape (n_samples, n_steps, n_outputs), float32, or None.
+    """
+
+    spikes_before: NDArray[np.int32]
+    channels: NDArray[np.int32]
+    labels: NDArray[np.int32]
+    first_scored: NDArray[np.int32]
+    targets: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+class Learner:
+    """One rank's replica of a network that learns (`hpcsnn.network.learning.learning_network`).
+
+    Args:
+        network: what learns.
+        ranks: those that share out the samples; each has the whole network.
+        device: as for `Simulation`.
+    """
+
+    def __init__(self, network: Network, ranks: Communicator, device: str | Device = "auto") -> None:
+        learning = network.learning
+        assert learning is not None
+        self.simulation = Simulation(network, device=device)
+        self.network, self.learning, self.ranks = network, learning, ranks
+        self.state, self._executable = self.simulation.state, self.simulation.executable
+        self._part = self.state.struct.learning
+        self.trained = trained_projections(network)
+        self.rewired = [one.name for one in network.projections.values() if one.rule is not None]
+        (source,) = (one.name for one in network.populations.values() if one.is_source)
+        self._neuron_of = np.argsort(self.simulation.placements[source].global_id).astype(np.int32)
+        self._output_ids = self.simulation.placements[learning.readout].global_id
+        self._output_of = np.argsort(self._output_ids).astype(np.int32)
+        if not learning.symmetric:
+            draw_feedback(self.state, self._executable)
+        for projection in self.trained:
+            fit_trained(self.state, projection)
+        for name in self.rewired:
+            self.simulation.rewire(name)  # the first wiring becomes one that the rule knows
+
+    # -- samples -------------------------------------------------------------------------------------------------------
+
+    def play(self, samples: Played, learns: bool) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Run samples, and add up their gradients if the network `learns` from them.
+
+        Returns:
+            Loss and answer (the output of the largest score) of each, shape (n_samples,).
+        """
+        n, state = len(samples), self.state
+        if n == 0:
+            return np.zeros(0, np.float32), np.zeros(0, np.int32)
+        self._put("event_at", samples.spikes_before)
+        self._put("event_neuron", self._neuron_of[samples.channels])
+        self._put("label", self._output_of[samples.labels] if samples.targets is None else samples.labels)
+        self._put("first_scored", samples.first_scored)
+        if samples.targets is not None:
+            self._put("target", samples.targets[:, :, self._output_ids])
+        self._put("sample_loss", np.zeros(n, np.float32))
+        self._put("prediction", np.zeros(n, np.int32))
+        self._part.learns = int(learns)
+        for projection in self.trained:
+            self._run(f"freeze_{projection.name}", projection.source.size)
+        if learns and self.learning.symmetric:
+            for hidden in hidden_populations(self.network):
+                self._run(f"feedback_{hidden.name}", hidden.size)
+        state.set_control("step", 0)
+        self.simulation.run(n * self.learning.sample_steps * self.network.dt_ms)
+        return state.read("learning.sample_loss"), self._output_ids[state.read("learning.prediction")]
+
+    def _put(self, name: str, values: NDArray[Any]) -> None:
+        self.state.bind(self._part, "learning", name, self.state.device.upload(values))
+
+    def _run(self, kernel: str, items: int) -> None:
+        self._executable.run(kernel, items)
+        self.simulation.mend()
+
+    # -- the end of a batch --------------------------------------------------------------------------------------------
+
+    def gradient_arrays(self) -> Iterator[str]:
+        """Names of the arrays that gradients are added up in."""
+        for projection in self.trained:
+            yield f"learning.{projection.name}.gradient"
+        readout = self.network.populations[self.learning.readout]
+        for name in gradient_of(readout).trained:
+            yield f"learning.{readout.name}.gradient_{name}"
+
+    def add_up(self) -> None:
+        """Gradients of all ranks, on every rank; a collective call."""
+        if self.ranks.size > 1:
+            for name in self.gradient_arrays():
+                self.state.write(name, self.ranks.total(self.state.read(name)))
+
+    def forget(self) -> None:
+        """Set all gradients to 0."""
+        for name in self.gradient_arrays():
+            self.state.arrays[name][...] = 0
+
+    def optimise(self, batch: int, n_samples: int) -> None:
+        """One step of the optimiser; `batch` counts from 1, `n_samples` are those of all ranks."""
+        for name, value in constants_of_batch(self.learning.optimiser, self.network.dt_ms, batch).items():
+            setattr(self._part, f"optimiser_{name}", value)
+        self._part.batch_samples = n_samples
+        for projection in self.trained:
+            self._run(f"optimise_{projection.name}", projection.target.size)
+        self._run(f"optimise_{self.learning.readout}", len(self._output_ids))
+
+    def rewire(self, batch: int) -> dict[str, int]:
+        """An update of each rule; how many synapses were replaced, by projection. `batch` keys the random numbers."""
+        self.state.set_control("step", batch)
+        replaced = {}
+        for name in self.rewired:
+            store = self.state.stores[name]
+            before = store.counter("eliminated")
+            self.simulation.rewire(name)
+            replaced[name] = store.counter("eliminated") - before
+        for projection in self.trained:
+            fit_trained(self.state, projection)
+        return replaced
+
+    # -- what has been learnt ------------------------------------------------------------------------------------------
+
+    @property
+    def hidden(self) -> list[str]:
+        """Names of the hidden populations."""
+        return [one.name for one in hidden_populations(self.network)]
+
+    def gradients_of_synapses(self, projection: Projection) -> dict[str, NDArray[Any]]:
+        """``pre``, ``post`` and ``gradient`` (float64) of a projection's synapses, by post, then pre."""
+        store, state = self.state.stores[projection.name], self.state
+        target, source = (self.simulation.placements[end.name] for end in (projection.target, projection.source))
+        in_degree = state.read(f"{projection.name}.in_degree")
+        slots = np.flatnonzero((np.arange(store.capacity)[None, :] < in_degree[:, None]).ravel())
+        post = target.global_id[slots // store.capacity]
+        pre = source.known_id[state.read(f"{projection.name}.source")[slots]]
+        gradient = state.read(f"learning.{projection.name}.gradient")[slots].astype(np.float64) * 2.0**-GRADIENT_BITS
+        order = np.lexsort((pre, post))
+        return {"pre": pre[order], "post": post[order], "gradient": gradient[order]}
+
+    def gradients_of_readout(self) -> dict[str, NDArray[Any]]:
+        """Of each variable of the readout that is trained, one gradient (float64) per output, in the order of ids."""
+        readout = self.network.populations[self.learning.readout]
+        return {
+            name: self.state.read(f"learning.{readout.name}.gradient_{name}")[self._output_of] * 2.0**-GRADIENT_BITS
+            for name in gradient_of(readout).trained
+        }
+
+    def restore(self, columns: dict[str, dict[str, NDArray[Any]]], kept: dict[str, NDArray[Any]]) -> None:
+        """Put synapses, as `Simulation.synapses` gives them, and the readout's kept variables in place."""
+        for projection in self.trained:
+            rows = dict(columns[projection.name])
+            pre, post = rows.pop("pre"), rows.pop("post")
+            target, source = (self.simulation.placements[end.name] for end in (projection.target, projection.source))
+            local, local_source = np.argsort(target.global_id)[post], np.argsort(source.known_id)[pre].astype(np.int32)
+            order = np.lexsort((pre, local))
+            in_degree = np.bincount(local, minlength=target.n_own).astype(np.int32)
+            ordered = {"source": local_source[order], **{name: column[order] for name, column in rows.items()}}
+            self.state.restore_rows(self._executable, projection.name, SynapseRows(in_degree, ordered))
+            fit_trained(self.state, projection)
+        for name, values in kept.items():
+            self.state.write(f"{self.learning.readout}.state_{name}", values[self._output_ids])
+
+    def n_spikes(self, population: str) -> int:
+        """Spikes of a population on this rank since it began."""
+        return self.state.total_spikes(population)

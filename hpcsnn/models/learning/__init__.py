@@ -1,0 +1,19 @@
+"""What training is declared by: gradients of neurons, learning rules, losses, optimisers."""
+
+from hpcsnn.models.learning.gradients import Gradient
+from hpcsnn.models.learning.losses import CrossEntropy, Loss, SquaredError, SummedCrossEntropy
+from hpcsnn.models.learning.optimisers import SGD, Adam, Optimiser
+from hpcsnn.models.learning.rules import EProp, LearningRule
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "CrossEntropy",
+    "EProp",
+    "Gradient",
+    "LearningRule",
+    "Loss",
+    "Optimiser",
+    "SquaredError",
+    "SummedCrossEntropy",
+]

@@ -1,0 +1,57 @@
+"""How a spike, or an output, depends on its neuron's past: the declaration that makes a neuron model trainable.
+
+Let s be the state in step t before a reset, z the spike. What training needs to know (Bellec et al. 2020, Nat. Commun.
+11:3625, eqs. 10-15 and 21-25) is
+
+    s(t + 1) = C (s(t) + jump z(t)) + b input_current(t + 1) + what carries no gradient (resets, clocks)
+    dz/ds = psi g,   psi = (dampening / width) shape(distance),   0 where the neuron cannot spike
+
+From C (``carry``), ``jump``, b (``input``) and g (``spike``) the backward recursion of each neuron is generated
+(`hpcsnn.codegen.learning.backward`); there is nothing per synapse in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hpcsnn.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """How a neuron's spike depends on its state, and the state on its own past.
+
+    ``distance`` (of the state from the threshold, in widths) and ``blocked`` (the neuron cannot spike) are C++
+    expressions that see what ``threshold`` sees. ``width`` is a Python expression over parameters. All others are C++
+    expressions over parameters and derived constants: ``input`` and ``spike`` by state variable, ``carry`` by pair
+    (to, from), ``jump`` by what a spike adds to a variable before the next step. A readout has an ``output``, the
+    variable that is read, in place of ``distance``; ``trained`` names variables of each neuron that are parameters of
+    the training, and for each the variable to which it is added in every step.
+
+    Raises:
+        ConfigurationError: neither or both of ``distance`` and ``output``.
+    """
+
+    distance: str = ""
+    width: str = "1.0"
+    blocked: str = "false"
+    output: str = ""
+    input: Mapping[str, str] = field(default_factory=dict)
+    spike: Mapping[str, str] = field(default_factory=dict)
+    carry: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    jump: Mapping[str, str] = field(default_factory=dict)
+    trained: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if bool(self.distance) == bool(self.output):
+            raise ConfigurationError(
+                f"gradient: distance {self.distance!r} and output {self.output!r} are not allowed; give distance for "
+                "neurons that spike, or output for a readout"
+            )
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """State variables that carry a gradient, in order of first mention."""
+        ends = [end for pair in self.carry for end in pair]
+        return tuple(dict.fromkeys([*self.input, *self.spike, *ends, *self.jump]))

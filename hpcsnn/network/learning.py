@@ -1,0 +1,211 @@
+"""What is trained of a network, and the network as it is simulated while it learns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from hpcsnn.errors import ConfigurationError, check_known
+from hpcsnn.models.base import Configured, Derived, Variable
+from hpcsnn.models.learning import Gradient, LearningRule, Loss, Optimiser
+from hpcsnn.models.neurons import NeuronModel
+from hpcsnn.models.stimuli import SampleInput
+from hpcsnn.models.synapses import Trained
+from hpcsnn.network.population import Population
+from hpcsnn.network.projection import Projection
+
+if TYPE_CHECKING:
+    from hpcsnn.network.network import Network
+
+# What training adds to the state of a hidden neuron.
+PSEUDO_DERIVATIVE = Variable("pseudo_derivative", 0.0, "", doc="surrogate gradient of the step")
+FILTERED_RATE = Variable("filtered_rate", 0.0, "spikes / step", doc="low-pass filtered spikes")
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What a network learns by.
+
+    ``readout`` is the population that answers are read off; all samples run for ``sample_steps`` steps.
+    """
+
+    readout: str
+    sample_steps: int
+    rule: Configured[LearningRule]
+    optimiser: Configured[Optimiser]
+    loss: Configured[Loss]
+
+    @property
+    def mlgenn(self) -> bool:
+        """Whether errors are paired and delayed as mlGeNN does."""
+        return bool(self.rule.values["pairing"] == "mlgenn")
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether errors come back by the readout's own weights."""
+        return bool(self.rule.values["feedback"] == "symmetric")
+
+    @property
+    def follows_rates(self) -> bool:
+        """Whether hidden neurons keep their filtered rate: mlGeNN's regularisation goes with it."""
+        return self.mlgenn and self.rule.values["regularisation"] > 0
+
+
+def gradient_of(population: Population) -> Gradient:
+    """The declaration that makes its neurons trainable.
+
+    Raises:
+        ConfigurationError: its model has none.
+    """
+    model = population.model.model
+    if not isinstance(model, NeuronModel) or model.gradient is None:
+        raise ConfigurationError(
+            f"populations.{population.name}.model: {model.name} is not allowed in a training; must be a neuron model "
+            "with a gradient (lif_subtractive, alif_subtractive, leaky_readout, or one of your own)"
+        )
+    return model.gradient
+
+
+def kept_variables(network: Network, population: Population) -> tuple[str, ...]:
+    """Variables that a sample's beginning leaves as they are: what is trained of a neuron, and its optimiser's."""
+    assert network.learning is not None
+    moments = network.learning.optimiser.model.variables
+    trained = gradient_of(population).trained
+    return (*trained, *(f"{name}_{one.name}" for name in trained for one in moments))
+
+
+def hidden_populations(network: Network) -> list[Population]:
+    """Those that learn to spike."""
+    assert network.learning is not None
+    return [one for one in network.populations.values() if not one.is_source and one.name != network.learning.readout]
+
+
+def trained_projections(network: Network) -> list[Projection]:
+    """Those whose weights are trained."""
+    return [one for one in network.projections.values() if one.synapse.name == Trained.name]
+
+
+def feedback_projection(network: Network, hidden: Population) -> Projection | None:
+    """The synapses from a hidden population onto the readout."""
+    assert network.learning is not None
+    onto = network.populations[network.learning.readout]
+    return next((one for one in network.outgoing(hidden) if one.target is onto), None)
+
+
+def longest_delay_steps(network: Network) -> int:
+    """Of the projections that are trained; 1 without one."""
+    return max((one.delay_steps for one in trained_projections(network)), default=1)
+
+
+def learning_network(network: Network, learning: Learning) -> Network:
+    """The network as it is simulated while it learns: neurons keep their surrogate gradient, synapses the optimiser's
+    variables.
+
+    Raises:
+        ConfigurationError: what cannot be trained; names the population or projection, and what is allowed.
+    """
+    check_known("readout", learning.readout, network.populations)
+    other = type(network)(network.seed, network.dt_ms)
+    other.learning = learning
+    for name, population in network.populations.items():
+        other.populations[name] = replace(population, model=_learning_neurons(population, learning))
+    for name, projection in network.projections.items():
+        source, target = (other.populations[end.name] for end in (projection.source, projection.target))
+        synapse = projection.synapse
+        if synapse.model is Trained:
+            variables = (*synapse.model.variables, *learning.optimiser.model.variables)
+            synapse = replace(synapse, model=replace(synapse.model, variables=variables))
+        other.projections[name] = replace(projection, source=source, target=target, synapse=synapse)
+    _check(network, other)
+    return other
+
+
+def _learning_neurons(population: Population, learning: Learning) -> Configured[Any]:
+    configured = population.model
+    if population.is_source:
+        if configured.model is not SampleInput:
+            raise ConfigurationError(
+                f"populations.{population.name}.model: {configured.name} is not allowed in a training; sources must be "
+                f"{SampleInput.name}"
+            )
+        return configured
+    gradient, model = gradient_of(population), configured.model
+    assert isinstance(model, NeuronModel)
+    readout = population.name == learning.readout
+    if readout != bool(gradient.output):
+        allowed = "a neuron model with an output, such as leaky_readout" if readout else "a model whose neurons spike"
+        raise ConfigurationError(f"populations.{population.name}.model: {model.name} is not allowed; must be {allowed}")
+    if readout:
+        variables = tuple(
+            replace(one, name=f"{trained}_{one.name}", doc=f"of {trained}: {one.doc}")
+            for trained in gradient.trained
+            for one in learning.optimiser.model.variables
+        )
+        return replace(configured, model=replace(model, state=(*model.state, *variables)))
+    rule = learning.rule
+    derived: dict[str, Derived] = {
+        "surrogate_height": Derived(f"({rule.values['dampening']!r}) / ({gradient.width})"),
+    }
+    update = f"""{model.update.rstrip()}
+{{
+    const float distance = {gradient.distance};
+    const float away = distance < 0.0f ? -distance : distance;
+    (void)away;
+    const float surrogate = {rule.model.shape};
+    pseudo_derivative = ({gradient.blocked}) ? 0.0f : surrogate_height * surrogate;
+}}
+"""
+    state, reset = (*model.state, PSEUDO_DERIVATIVE), model.reset
+    if learning.follows_rates:
+        derived["rate_decay"] = Derived(f"exp(-dt_ms / {rule.values['tau_rate_ms']!r})", vanishes=True)
+        update += "filtered_rate = flushed(filtered_rate * rate_decay);\n"
+        reset += " filtered_rate += 1.0f - rate_decay;"
+        state = (*state, FILTERED_RATE)
+    grown = replace(model, state=state, update=update, reset=reset, derived={**model.derived, **derived})
+    return replace(configured, model=grown)
+
+
+def _check(network: Network, other: Network) -> None:
+    """Refuse what the learning rule does not reach."""
+    learning = other.learning
+    assert learning is not None
+    readout = other.populations[learning.readout]
+    sources = [one for one in other.populations.values() if one.is_source]
+    if len(sources) != 1:
+        raise ConfigurationError(
+            f"populations: {len(sources)} populations of {SampleInput.name} are not allowed; a training has one"
+        )
+    if not trained_projections(other):
+        raise ConfigurationError(f"projections: none has the synapse {Trained.name}; there is nothing to train")
+    for name, projection in other.projections.items():
+        where = f"projections.{name}"
+        if projection.source is readout:
+            raise ConfigurationError(f"{where}.source: {readout.name!r} is the readout, whose neurons never spike")
+        wrong: Mapping[str, bool] = {
+            "delay_ms: a distribution": projection.delays is not None,
+            "dendritic_delay_ms: a delay behind the synapse": projection.dendritic_steps > 0,
+        }
+        for what, found in wrong.items():
+            if found and projection.synapse.name == Trained.name:
+                raise ConfigurationError(
+                    f"{where}.{what} is not allowed where weights are trained; must be one axonal delay"
+                )
+        if projection.rule is not None and projection.rule.trigger != "call":
+            raise ConfigurationError(
+                f"{where}.rewiring: {projection.rule.name} is not allowed in a training; must be a rule on call, "
+                "such as deep_r_by_gradient"
+            )
+    for hidden in hidden_populations(other):
+        if learning.symmetric and feedback_projection(other, hidden) is None:
+            raise ConfigurationError(
+                f"populations.{hidden.name}: has no projection onto the readout {readout.name!r}, by which errors "
+                "would come back; add one, or set feedback: random"
+            )
+    for population in network.populations.values():
+        drawn = [name for name, value in population.initial.items() if not isinstance(value, (int, float))]
+        if drawn:
+            raise ConfigurationError(
+                f"populations.{population.name}.initial.{drawn[0]}: values that differ between neurons are not allowed "
+                "in a training; must be one number, with which each sample begins"
+            )

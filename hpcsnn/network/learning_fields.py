@@ -1,0 +1,134 @@
+"""Every array that a rank holds beside those of `hpcsnn.network.fields` while a network learns.
+
+They hold what one sample leaves behind, and the gradients of a batch; nothing of them is kept between batches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hpcsnn.network.fields import Field
+from hpcsnn.network.learning import gradient_of, hidden_populations, trained_projections
+
+if TYPE_CHECKING:
+    from hpcsnn.network.network import Network
+    from hpcsnn.network.population import Population
+    from hpcsnn.network.projection import Projection
+
+# Neurons whose values of a step lie side by side, for vector instructions: kernels/learning/layout.cuh.
+SIDE_BY_SIDE = 16
+# Gradients add up in whole numbers of 2^-20, so that neither their order nor who adds them matters. One neuron's, in
+# one step, is at most 2^11; a sum of 2^32 of them fits.
+GRADIENT_BITS = 20
+
+
+@dataclass(frozen=True)
+class LearningRoom:
+    """How much of one population, or projection, there is: neurons, slots of synapses, entries of outgoing lists,
+    sources, outputs; steps of a sample, and how many more a delay may look ahead."""
+
+    sample_steps: int
+    ahead: int
+    n_outputs: int
+    n_neurons: int = 0
+    n_slots: int = 0
+    n_entries: int = 0
+    n_sources: int = 0
+
+    @property
+    def outputs_stride(self) -> int:
+        """Values of a step: one per output, in whole blocks."""
+        return -(-self.n_outputs // SIDE_BY_SIDE) * SIDE_BY_SIDE
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of neurons side by side."""
+        return -(-self.n_neurons // SIDE_BY_SIDE)
+
+
+def _each_step(room: LearningRoom) -> int:
+    return room.blocks * room.sample_steps * SIDE_BY_SIDE
+
+
+def _ahead(room: LearningRoom) -> int:
+    return room.blocks * (room.sample_steps + room.ahead) * SIDE_BY_SIDE
+
+
+def sample_fields() -> tuple[Field, ...]:
+    """Of the batch as a whole: the samples' spikes by step, their labels; and what becomes of each."""
+    return (
+        Field("event_at", "int", constant=True, made=True),
+        Field("event_neuron", "int", constant=True, made=True),
+        Field("label", "int", constant=True, made=True),
+        Field("first_scored", "int", constant=True, made=True),
+        Field("target", "float", constant=True, made=True),
+        Field("sample_loss", "float", made=True),
+        Field("prediction", "int", made=True),
+        Field("scores", "float", lambda room: room.outputs_stride),
+        # Of each step and output, one step before the first included; the filtered ones with some behind the last.
+        Field("error", "float", lambda room: (1 + room.sample_steps) * room.outputs_stride),
+        Field("filtered_error", "float", lambda room: (1 + room.sample_steps + room.ahead) * room.outputs_stride),
+    )
+
+
+def learner_fields(network: Network, population: Population) -> tuple[Field, ...]:
+    """Of a population: when its neurons spiked, and how its gradients come about."""
+    assert network.learning is not None
+    spikes = (
+        Field("spike_steps", "int", lambda room: room.n_neurons * room.sample_steps),
+        Field("first_step", "int", lambda room: room.n_neurons),
+        Field("n_spikes", "int", lambda room: room.n_neurons),
+        Field("most_spikes", "int", lambda _: 1),
+    )
+    if population.is_source:
+        return spikes
+    back = Field("back", "int", _ahead)
+    if population.name == network.learning.readout:
+        trained = [
+            Field(f"gradient_{name}", "int64", lambda room: room.n_neurons) for name in gradient_of(population).trained
+        ]
+        return (back, *trained)
+    rates = [Field("rate", "float", _each_step)] if network.learning.follows_rates else []
+    return (
+        *spikes,
+        Field("psi", "float", _each_step),
+        back,
+        Field("feedback", "float", lambda room: room.blocks * room.n_outputs * SIDE_BY_SIDE),
+        *rates,
+    )
+
+
+def trained_fields(projection: Projection) -> tuple[Field, ...]:
+    """Of a projection that is trained.
+
+    Gradients by slot; amounts, which a batch does not change, by list entry; and sums over the spikes of each source,
+    for targets side by side.
+    """
+    return (
+        Field("gradient", "int64", lambda room: room.n_slots),
+        Field("amount", projection.input_format.ctype, lambda room: room.n_entries),
+        Field("sums", "int64", lambda room: room.n_sources * SIDE_BY_SIDE),
+    )
+
+
+def learning_bytes(network: Network, rooms: dict[str, LearningRoom]) -> int:
+    """Bytes of all of them, by the rooms of populations and projections; without the batch's samples."""
+    any_room = next(iter(rooms.values()))
+    total = sum(field.n_bytes(any_room) for field in sample_fields())
+    for name, population in network.populations.items():
+        total += sum(field.n_bytes(rooms[name]) for field in learner_fields(network, population))
+    for projection in trained_projections(network):
+        total += sum(field.n_bytes(rooms[projection.name]) for field in trained_fields(projection))
+    return total
+
+
+__all__ = [
+    "SIDE_BY_SIDE",
+    "LearningRoom",
+    "hidden_populations",
+    "learner_fields",
+    "learning_bytes",
+    "sample_fields",
+    "trained_fields",
+]

@@ -1,0 +1,1 @@
+"""Training: data as spike trains, losses, gradients, optimisers."""

@@ -1,0 +1,346 @@
+"""A network that is trained: batches of samples, evaluation, and the trained network as a `Network`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcsnn.checked_numbers import Limits, shown, whole_number
+from hpcsnn.devices.base import Device
+from hpcsnn.engine.digest import fingerprint
+from hpcsnn.engine.learning.batches import Learner, Played
+from hpcsnn.errors import ConfigurationError, StorageError
+from hpcsnn.models import Adam, CrossEntropy, EProp
+from hpcsnn.models.base import Configured
+from hpcsnn.models.connectors import ExplicitList
+from hpcsnn.models.learning import LearningRule, Loss, Optimiser
+from hpcsnn.network import Network
+from hpcsnn.network.learning import Learning, kept_variables, learning_network
+from hpcsnn.ranks.communicator import communicator
+from hpcsnn.training.data.samples import Samples
+
+# Samples that a rank plays between two looks at the others, in an evaluation.
+_EVALUATED_TOGETHER = 512
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What became of a batch, over all ranks.
+
+    ``loss`` is the mean over samples, ``rewired`` how many synapses were replaced, by projection.
+    """
+
+    loss: float
+    n_correct: int
+    n_samples: int
+    rewired: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Answers to samples, over all ranks.
+
+    ``labels`` and ``predictions`` have shape (n_samples,), int32; ``loss`` is the mean over samples, ``hidden_hz`` the
+    mean rate of each hidden population.
+    """
+
+    loss: float
+    accuracy: float
+    labels: NDArray[np.int32]
+    predictions: NDArray[np.int32]
+    hidden_hz: dict[str, float]
+
+
+class Trainer:
+    """Trains a network; the ranks of `comm` make the same calls in the same order, with the same samples.
+
+    Each rank simulates a whole network and takes its share of every batch; gradients are added up as whole numbers, so
+    that the answer is the same, bit for bit, on any number of ranks.
+
+    Args:
+        network: one source population of `SampleInput`, hidden populations and a readout whose models have a
+            ``gradient``; projections with the synapse `Trained` are trained.
+        readout: the population that answers are read off.
+        n_steps: steps that each sample runs for.
+        loss, optimiser, learning: configured models, such as ``CrossEntropy()``, ``Adam(learning_rate=1e-3)`` and
+            ``EProp()``, which are the defaults.
+        batch: samples per change of the weights.
+        comm: as for `Simulation`.
+        device: as for `Simulation`.
+
+    Raises:
+        ConfigurationError: what cannot be trained; names the population or projection, and what is allowed.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        readout: str,
+        n_steps: int,
+        *,
+        loss: Configured[Loss] | None = None,
+        optimiser: Configured[Optimiser] | None = None,
+        learning: Configured[LearningRule] | None = None,
+        batch: int = 128,
+        comm: Any = None,
+        device: str | Device = "auto",
+    ) -> None:
+        self._given = network
+        self.batch = whole_number("batch", batch, Limits(minimum=1))
+        steps = whole_number("n_steps", n_steps, Limits(minimum=1))
+        loss = CrossEntropy() if loss is None else loss
+        optimiser = Adam() if optimiser is None else optimiser
+        learning = EProp() if learning is None else learning
+        for name, part, kind in (
+            ("loss", loss, Loss),
+            ("optimiser", optimiser, Optimiser),
+            ("learning", learning, LearningRule),
+        ):
+            if not isinstance(part, Configured) or not isinstance(part.model, kind):
+                raise ConfigurationError(f"{name}: {shown(part)} is not a {kind.__name__}")
+        declared = Learning(readout, steps, learning, optimiser, loss)
+        self.communicator = communicator(comm)
+        self._learner = Learner(learning_network(network, declared), self.communicator, device)
+        self.simulation = self._learner.simulation
+        self.batches_done = 0
+
+    # -- samples -------------------------------------------------------------------------------------------------------
+
+    def train_batch(self, samples: Samples) -> BatchResult:
+        """Change the weights by the gradient of these samples, however many they are; a collective call.
+
+        Raises:
+            ConfigurationError: samples that do not fit the network.
+            SimulationError: a value that is not finite, or a gradient beyond what adds up.
+        """
+        n = len(samples)
+        losses, predictions = self._shared_out(samples, np.arange(n), learns=True)
+        self._learner.add_up()
+        self._learner.optimise(self.batches_done + 1, n)
+        self.batches_done += 1
+        rewired = self._learner.rewire(self.batches_done)
+        return BatchResult(_mean(losses), _n_correct(samples, predictions), n, rewired)
+
+    def gradients(self, samples: Samples) -> dict[str, dict[str, NDArray[Any]]]:
+        """The gradient of the summed loss of samples, which changes nothing; a collective call.
+
+        Returns:
+            By projection ``pre``, ``post`` and ``gradient`` (float64, in units of 2^-20), by post, then pre; by readout
+            the gradient of each variable that is trained, in the order of ids.
+        """
+        learner = self._learner
+        self._shared_out(samples, np.arange(len(samples)), learns=True)
+        learner.add_up()
+        found: dict[str, dict[str, NDArray[Any]]] = {}
+        for projection in learner.trained:
+            found[projection.name] = learner.gradients_of_synapses(projection)
+        found[learner.learning.readout] = learner.gradients_of_readout()
+        learner.forget()
+        return found
+
+    def evaluate(self, samples: Samples) -> Evaluation:
+        """Answers to samples, without learning from them; a collective call."""
+        hidden = self._learner.hidden
+        before = {name: self._learner.n_spikes(name) for name in hidden}
+        losses, predictions = self._shared_out(samples, np.arange(len(samples)), learns=False)
+        seconds = len(samples) * self._learner.learning.sample_steps * self._given.dt_ms * 1e-3
+        hidden_hz = {}
+        for name in hidden:
+            spikes = np.array([self._learner.n_spikes(name) - before[name]], dtype=np.int64)
+            total = int(self.communicator.total(spikes)[0])
+            hidden_hz[name] = total / max(seconds * self._given.populations[name].size, 1e-30)
+        labels = predictions if samples.labels is None else np.asarray(samples.labels, dtype=np.int32)
+        accuracy = _n_correct(samples, predictions) / max(len(samples), 1)
+        return Evaluation(_mean(losses), accuracy, labels, predictions, hidden_hz)
+
+    def fit(
+        self,
+        samples: Samples,
+        epochs: int = 1,
+        validation: float = 0.0,
+        on_batch: Callable[[int, int, BatchResult], bool | None] | None = None,
+    ) -> list[Evaluation]:
+        """Train for whole epochs, each in an order of its own that depends on the seed and the epoch alone.
+
+        Args:
+            validation: the part of the samples that is held out, and evaluated after each epoch.
+            on_batch: called with epoch, batch within it, and the result; training stops there if it returns True.
+
+        Returns:
+            An evaluation of what was held out for each epoch; empty without `validation`.
+        """
+        held_out = None
+        if validation:
+            samples, held_out = samples.split(validation, seed=self._given.seed)
+        found: list[Evaluation] = []
+        for epoch in range(whole_number("epochs", epochs, Limits(minimum=0))):
+            for number, chosen in enumerate(self.batches(len(samples), epoch)):
+                result = self.train_batch(samples.select(chosen))
+                if on_batch is not None and on_batch(epoch, number, result):
+                    return found
+            if held_out is not None:
+                found.append(self.evaluate(held_out))
+        return found
+
+    def batches(self, n_samples: int, epoch: int) -> Iterator[NDArray[np.int64]]:
+        """The samples of each batch of an epoch, by number: a shuffle that depends on the seed and the epoch alone."""
+        order = np.random.default_rng([self._given.seed, epoch]).permutation(n_samples)
+        for first in range(0, n_samples, self.batch):
+            yield order[first : first + self.batch]
+
+    def _shared_out(
+        self, samples: Samples, chosen: NDArray[Any], learns: bool
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Losses and answers of samples, in their order, on all ranks; each rank plays a part of them."""
+        self._check(samples)
+        mine = np.array_split(chosen, self.communicator.size)[self.communicator.rank]
+        losses, predictions = [np.zeros(0, np.float32)], [np.zeros(0, np.int32)]
+        for first in range(0, len(mine), _EVALUATED_TOGETHER):
+            played = played_samples(samples, mine[first : first + _EVALUATED_TOGETHER])
+            loss, answer = self._learner.play(played, learns)
+            losses.append(loss)
+            predictions.append(answer)
+        everyone = self.communicator.gather((np.concatenate(losses), np.concatenate(predictions)))
+        return np.concatenate([one for one, _ in everyone]), np.concatenate([one for _, one in everyone])
+
+    def _check(self, samples: Samples) -> None:
+        network, learning = self._learner.network, self._learner.learning
+        readout = network.populations[learning.readout]
+        (source,) = (one for one in network.populations.values() if one.is_source)
+        wrong = (
+            ("n_channels", samples.n_channels, source.size, f"the size of populations.{source.name}"),
+            ("n_steps", samples.n_steps, learning.sample_steps, "the trainer's n_steps"),
+            ("dt_ms", samples.dt_ms, network.dt_ms, "the network's dt_ms"),
+        )
+        for name, given, needed, what in wrong:
+            if given != needed:
+                raise ConfigurationError(f"samples.{name}: {given} is not allowed; must be {needed}, {what}")
+        if learning.loss.model.of_targets:
+            if samples.targets is None or samples.targets.shape[2] != readout.size:
+                raise ConfigurationError(
+                    f"samples.targets: the loss {learning.loss.name} needs targets of {readout.size} outputs"
+                )
+        elif samples.labels is None or samples.n_classes > readout.size:
+            raise ConfigurationError(
+                f"samples.labels: the loss {learning.loss.name} needs labels of at most {readout.size} classes, the "
+                f"size of populations.{readout.name}"
+            )
+
+    # -- what has been learnt ------------------------------------------------------------------------------------------
+
+    def synapses(self, projection: str) -> dict[str, NDArray[Any]]:
+        """``pre``, ``post``, ``weight`` and the optimiser's variables of a projection; see `Simulation.synapses`."""
+        return self.simulation.synapses(projection)
+
+    def neurons(self, population: str) -> dict[str, NDArray[Any]]:
+        """``id`` and the state of a population; see `Simulation.neurons`."""
+        return self.simulation.neurons(population)
+
+    def _kept(self) -> dict[str, NDArray[Any]]:
+        """What is trained of the readout's neurons, and its optimiser's variables, by name, in the order of ids."""
+        network, readout = self._learner.network, self._learner.learning.readout
+        neurons = self.neurons(readout)
+        return {name: neurons[name] for name in kept_variables(network, network.populations[readout])}
+
+    @property
+    def network(self) -> Network:
+        """The network as it was given, with the weights, wiring and biases that it has now."""
+        given, other = self._given, Network(self._given.seed, self._given.dt_ms)
+        readout = self._learner.learning.readout
+        trained = {one.name for one in self._learner.trained}
+        for name, population in given.populations.items():
+            initial = dict(population.initial)
+            if name == readout:
+                of_model = {variable.name for variable in population.state}
+                initial |= {key: values for key, values in self._kept().items() if key in of_model}
+            other.add_population(name, population.grid, population.model, initial, population.record_spikes)
+        for name, projection in given.projections.items():
+            connector, weight = projection.connector, projection.weights or projection.weight
+            if name in trained:
+                rows = self.synapses(name)
+                connector = ExplicitList(pre=rows["pre"], post=rows["post"], weight=rows["weight"])
+            other.add_projection(
+                name, projection.source.name, projection.target.name, connector, projection.receptor, weight,
+                projection.synapse, projection.delay_ms, projection.rewiring, None, True, projection.record_events,
+                projection.dendritic_delay_ms,
+            )  # fmt: skip
+        return other
+
+    def digest(self) -> str:
+        """One SHA-256 of all that was learnt, with the optimiser's variables: equal for equal bits, whatever ranks."""
+        record: dict[str, Any] = {"batches": self.batches_done}
+        for projection in self._learner.trained:
+            columns = self.synapses(projection.name)
+            ends = [columns["pre"].astype(np.int32), columns["post"].astype(np.int32)]
+            own = [columns[name] for name in sorted(columns) if name not in ("pre", "post")]
+            record[projection.name] = fingerprint([*ends, *own])
+        kept = self._kept()
+        if kept:
+            record["readout"] = fingerprint([kept[name] for name in sorted(kept)])
+        return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+    # -- on disk -------------------------------------------------------------------------------------------------------
+
+    def save(self, path: Path) -> None:
+        """Write all that a bit-exact continuation needs as a Zarr group; by one rank, all have the same."""
+        import zarr
+
+        group = zarr.open_group(str(path), mode="w", zarr_format=3)
+        group.attrs["batches_done"] = self.batches_done
+        group.attrs["digest"] = self.digest()
+        for projection in self._learner.trained:
+            for name, column in self.synapses(projection.name).items():
+                group.create_array(f"projections/{projection.name}/{name}", data=np.ascontiguousarray(column))
+        for name, column in self._kept().items():
+            group.create_array(f"readout/{name}", data=np.ascontiguousarray(column))
+
+    def restore(self, path: Path) -> None:
+        """Go on from what `save` wrote.
+
+        Raises:
+            StorageError: it is not of this network, or not whole: its digest is another.
+        """
+        import zarr
+
+        try:
+            group: Any = zarr.open_group(str(path), mode="r")
+            columns = {
+                one.name: {
+                    name: np.asarray(group[f"projections/{one.name}/{name}"][:]) for name in self.synapses(one.name)
+                }
+                for one in self._learner.trained
+            }
+            kept = {name: np.asarray(group[f"readout/{name}"][:]) for name in self._kept()}
+            digest, batches_done = str(group.attrs["digest"]), int(group.attrs["batches_done"])
+        except (KeyError, OSError, ValueError, TypeError) as error:
+            raise StorageError(f"{path}: is no training of this network, or is damaged: {error}") from None
+        self._learner.restore(columns, kept)
+        self.batches_done = batches_done
+        if self.digest() != digest:
+            raise StorageError(f"{path}: is damaged: what it holds has the digest {self.digest()}, not {digest}")
+
+
+def played_samples(samples: Samples, chosen: NDArray[Any]) -> Played:
+    """The chosen samples, in this order, as kernels play them."""
+    picked = samples.select(chosen)
+    n, n_steps = len(picked), picked.n_steps
+    of_sample = np.repeat(np.arange(n, dtype=np.int64), np.diff(picked.first_event))
+    counts = np.bincount(of_sample * n_steps + picked.event_steps, minlength=n * n_steps)
+    before = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    labels = np.zeros(n, np.int32) if picked.labels is None else np.asarray(picked.labels, dtype=np.int32)
+    return Played(before, picked.event_channels, labels, picked.first_scored_step, picked.targets)
+
+
+def _mean(losses: NDArray[np.float32]) -> float:
+    return float(losses.astype(np.float64).sum() / max(len(losses), 1))
+
+
+def _n_correct(samples: Samples, predictions: NDArray[np.int32]) -> int:
+    return 0 if samples.labels is None else int((predictions == samples.labels).sum())

@@ -1,0 +1,101 @@
+// A sample's gradients, back in time within each neuron and nothing across neurons (e-prop): what one more unit of
+// input in a step would change of the loss. Generated from the neuron's declaration, which
+// hpcsnn/models/learning/gradients.py explains.
+{%- set name = population.name %}
+{{ population.back.head }} {
+{{ population.back.body }}
+}
+
+KERNEL backward_{{ name }}(Network* net) {
+    const Control& control = *net->control;
+    if (control.halt || !net->learning.learns || (control.step + 1) % net->learning.sample_steps) return;
+    auto& population = net->population_{{ name }};
+    auto& learning = net->learning;
+    auto& learner = learning.population_{{ name }};
+    const int n_neurons = population.n_own, n_steps = learning.sample_steps, stride = learning.outputs_stride;
+    const bool mlgenn = learning.rule_pairing == 1;
+    (void)mlgenn;
+{{ bound_constants("population", population.model, "model_") }}
+    for (int first = thread_first() * TOGETHER; first < n_neurons; first += thread_stride() * TOGETHER) {
+        int* back = learner.back + first_value(first, n_steps + learning.ahead);
+//% if population.is_readout
+        float* filtered = learning.filtered_error + stride + first;
+        // mlGeNN's outputs learn from the error of the step before; before the first step there is none.
+        const float* errors = learning.error + (mlgenn ? 0 : stride) + first;
+//% for trained in population.trained
+        int64 sum_{{ trained.name }}[TOGETHER] = {};
+//% endfor
+//% else
+        const float* psi_of = learner.psi + first_value(first, n_steps);
+        const float* filtered = learning.filtered_error + (int64)(1 + learner.feedback_shift) * stride;
+        const int n_outputs = learning.n_outputs;
+        const float* feedback = learner.feedback + (int64)(first / SIDE_BY_SIDE) * n_outputs * SIDE_BY_SIDE +
+                                first % SIDE_BY_SIDE;
+//% if population.records_rate
+        const float* rate_of = learner.rate + first_value(first, n_steps);
+//% endif
+        float pull[TOGETHER] = {};
+        if (!mlgenn && learner.rate_pull > 0.0f) {
+            const int n = n_neurons - first < TOGETHER ? n_neurons - first : TOGETHER;
+            for (int k = 0; k < n; ++k) {
+                const float rate = (float)learner.n_spikes[first + k] / (float)n_steps;
+                pull[k] = learner.rate_pull * (rate - learner.rate_target) / (float)n_steps;
+            }
+        }
+//% endif
+//% for variable in population.adjoints
+        float p_{{ variable }}[TOGETHER] = {};
+//% endfor
+        int wrong[TOGETHER] = {};
+        for (int step = n_steps - 1; step >= 0; --step) {
+            float signal[TOGETHER];
+//% if population.is_readout
+            for (int k = 0; k < TOGETHER; ++k) signal[k] = errors[(int64)step * stride + k];
+//% else
+            // In so many words, since compilers would vectorise the loop over outputs, and transpose what is in it.
+            Together errors = together(pull);
+            const float* heard = filtered + (int64)step * stride;
+            for (int output = 0; output < n_outputs; ++output)
+                errors += together(feedback + output * SIDE_BY_SIDE) * heard[output];
+            put_together(signal, errors);
+//% if population.records_rate
+            for (int k = 0; k < TOGETHER; ++k)
+                signal[k] += learner.rate_pull * (rate_of[(int64)step * SIDE_BY_SIDE + k] - learner.rate_target);
+//% endif
+//% endif
+            for (int k = 0; k < TOGETHER; ++k) {
+//% if population.is_readout
+                const float psi = 1.0f;
+//% else
+                const float psi = psi_of[(int64)step * SIDE_BY_SIDE + k];
+//% endif
+                const float gradient = {{ population.back.call }};
+                const float scaled = gradient * GRADIENT_SCALE;
+                const bool held = scaled <= LARGEST_GRADIENT && scaled >= -LARGEST_GRADIENT;
+                wrong[k] |= held ? 0 : 1;
+                back[(int64)step * SIDE_BY_SIDE + k] = (int)whole_amount(held ? gradient : 0.0f, GRADIENT_SCALE);
+//% if population.is_readout
+                filtered[(int64)step * stride + k] = gradient;
+//% for trained in population.trained
+                const float of_{{ trained.name }} = mlgenn ? signal[k] : p_{{ trained.onto }}[k];
+                const bool held_{{ trained.name }} = of_{{ trained.name }} * GRADIENT_SCALE <= LARGEST_GRADIENT &&
+                                                     of_{{ trained.name }} * GRADIENT_SCALE >= -LARGEST_GRADIENT;
+                sum_{{ trained.name }}[k] +=
+                    (int)whole_amount(held_{{ trained.name }} ? of_{{ trained.name }} : 0.0f, GRADIENT_SCALE);
+//% endfor
+//% endif
+            }
+        }
+        for (int k = 0; k < TOGETHER && first + k < n_neurons; ++k) {
+            if (wrong[k]) halt(net->control, GRADIENT, 0, {{ population.index }}, population.global_id[first + k]);
+//% for trained in population.trained
+            learner.gradient_{{ trained.name }}[first + k] += sum_{{ trained.name }}[k];
+//% endfor
+//% if population.is_readout
+            // The step before the first has no error of its own, but those to come.
+            const float psi = 1.0f, signal[TOGETHER] = {};
+            filtered[k - stride] = {{ population.back.call }};
+//% endif
+        }
+    }
+}

@@ -1,0 +1,86 @@
+// A sample begins: nothing is left of the one before. Then its spikes are played, and all spikes remembered by neuron.
+//% for population in populations
+{%- set name = population.name %}
+KERNEL begin_sample_{{ name }}(Network* net) {
+    const Control& control = *net->control;
+    if (control.halt || control.step % net->learning.sample_steps) return;
+    auto& population = net->population_{{ name }};
+    auto& learner = net->learning.population_{{ name }};
+    const int n_neurons = population.n_own;
+    for (int slot = thread_first(); slot <= population.ring_mask; slot += thread_stride()) {
+        population.own_count[slot] = 0;
+        population.remote_count[slot] = 0;
+    }
+//% if population.remembers
+    for (int neuron = thread_first(); neuron < n_neurons; neuron += thread_stride()) {
+        learner.n_spikes[neuron] = 0;
+        learner.first_step[neuron] = net->learning.sample_steps;  // what never comes adds what is there: 0
+    }
+    if (thread_first() == 0) *learner.most_spikes = 0;
+//% endif
+//% for variable in population.begins
+    for (int neuron = thread_first(); neuron < n_neurons; neuron += thread_stride())
+        population.state_{{ variable.name }}[neuron] = learner.begins_{{ variable.name }};
+//% endfor
+//% if population.is_readout
+    for (int k = thread_first(); k < net->learning.n_outputs; k += thread_stride()) net->learning.scores[k] = 0.0f;
+//% endif
+//% for projection in population.incoming
+    {
+        auto& projection = net->projection_{{ projection.name }};
+//% if projection.input_ring
+        const int64 n_inputs = ((int64)projection.input_mask + 1) * n_neurons;
+//% else
+        const int64 n_inputs = n_neurons;
+//% endif
+        for (int64 at = thread_first(); at < n_inputs; at += thread_stride()) projection.input[at] = 0;
+//% for variable in projection.receptor.state
+        for (int neuron = thread_first(); neuron < n_neurons; neuron += thread_stride())
+            projection.receptor_state_{{ variable.name }}[neuron] = {{ variable.begins }};
+//% endfor
+    }
+//% endfor
+    (void)learner;
+    (void)n_neurons;
+}
+
+//% if population.is_source
+KERNEL play_{{ name }}(Network* net) {
+    if (net->control->halt) return;
+    auto& population = net->population_{{ name }};
+    const auto& learning = net->learning;
+    const int step = net->control->step, end = learning.event_at[step + 1];
+    for (int event = learning.event_at[step] + thread_first(); event < end; event += thread_stride())
+        emit(net, population, learning.event_neuron[event]);
+}
+
+//% endif
+//% if population.remembers
+KERNEL remember_{{ name }}(Network* net) {
+    const Control& control = *net->control;
+    if (control.halt) return;
+    const auto& population = net->population_{{ name }};
+    auto& learner = net->learning.population_{{ name }};
+    const int n_steps = net->learning.sample_steps, step = control.step % n_steps;
+    const int slot = control.step & population.ring_mask, n_spikes = population.own_count[slot];
+    for (int spike = thread_first(); spike < n_spikes; spike += thread_stride()) {
+        const int neuron = population.ring[(int64)slot * population.n_known + spike];
+        const int earlier = learner.n_spikes[neuron]++;
+        learner.spike_steps[(int64)neuron * n_steps + earlier] = step;
+        if (earlier == 0) learner.first_step[neuron] = step;
+        if (earlier >= *learner.most_spikes) *learner.most_spikes = earlier + 1;  // racing threads end beyond 1, if any is
+    }
+//% for record in population.records
+    if (net->learning.learns) {
+        const float* now = population.state_{{ record.variable }};
+        for (int first = thread_first() * TOGETHER; first < population.n_own; first += thread_stride() * TOGETHER) {
+            float* kept = learner.{{ record.array }} + first_value(first, n_steps) + (int64)step * SIDE_BY_SIDE;
+            const int n = population.n_own - first < TOGETHER ? population.n_own - first : TOGETHER;
+            for (int k = 0; k < n; ++k) kept[k] = now[first + k];
+        }
+    }
+//% endfor
+}
+
+//% endif
+//% endfor
