@@ -84,8 +84,8 @@ def _done(entry: RunEntry) -> tuple[float | None, float | None]:
     if "done" in entry.progress:  # of a training
         left = entry.progress["left_s"]
         return float(entry.progress["done"]), None if left is None else float(left)
-    end = float(entry.progress["end_s"])
-    return (float(entry.progress["model_s"]) / end if end else 1.0), float(entry.progress["left_s"])
+    end, model_s = float(entry.progress["end_s"]), float(entry.progress["model_s"])
+    return (min(max(model_s / end, 0.0), 1.0) if end else 1.0), float(entry.progress["left_s"])
 
 
 def run_view(entry: RunEntry, width: int) -> RenderableType:

@@ -56,6 +56,8 @@ def _short(text: str) -> str:
 def write_configuration(path: Path, configuration: NetworkConfiguration) -> None:
     """Write a configuration with all defaults, and beside it the users' files that it names; whole or not at all.
 
+    They are on disk before anything is that needs them.
+
     Raises:
         StorageError: the folder of these files is a link.
         OSError: it cannot be written.
@@ -64,8 +66,8 @@ def write_configuration(path: Path, configuration: NetworkConfiguration) -> None
     files = configuration.user_files()
     for file in files:
         (path.parent / FOLDER).mkdir(exist_ok=True)
-        replace_file(path.parent / FOLDER / file.name, file.text)
-    replace_file(path, write_yaml(configuration.resolved()))
+        replace_file(path.parent / FOLDER / file.name, file.text, lasting=True)
+    replace_file(path, write_yaml(configuration.resolved()), lasting=True)
     remember(files)
 
 

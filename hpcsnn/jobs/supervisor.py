@@ -6,7 +6,6 @@ One process per job, on its first node, whatever the cluster: submitit runs it, 
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -213,7 +212,7 @@ class Supervisor:
     def _summary(self) -> dict[str, object]:
         try:
             return RunDirectory(self.run).read_summary()
-        except (HpcsnnError, json.JSONDecodeError):
+        except HpcsnnError:
             return {}
 
     def _completed(self) -> bool:

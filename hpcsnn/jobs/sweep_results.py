@@ -40,7 +40,7 @@ def collect(sweep: Sweep) -> xr.Dataset:
 
 def _flat(summary: dict[str, Any]) -> Iterable[tuple[str, float]]:
     for kind in ("populations", "projections"):
-        for owner, statistics in summary[kind].items():
+        for owner, statistics in summary.get(kind, {}).items():
             for name, value in statistics.items():
                 if isinstance(value, (int, float)):
                     yield f"{owner}.{name}", float(value)

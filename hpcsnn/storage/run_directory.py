@@ -19,12 +19,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hpcsnn.atomic_files import open_own, refuse_link, replace_file
+from hpcsnn.atomic_files import open_own, refuse_link, replace_file, replace_folder, restore_folder
 from hpcsnn.configuration.files import write_configuration
 from hpcsnn.configuration.schema import NetworkConfiguration
 from hpcsnn.errors import RunBusyError, StorageError
 from hpcsnn.models.user_files import FOLDER, is_copy
 from hpcsnn.storage.checkpoints import committed
+from hpcsnn.storage.run_reports import summary_of
 
 _LOCK = ".lock"
 # What is there before a run is: the job that will carry it out.
@@ -48,6 +49,7 @@ class RunDirectory:
         self.figures = path / "figures"
         self.analysis = path / "analysis.zarr"
         self.analysis_partial = path / "analysis.partial"
+        self.analysis_aside = path / "analysis.replaced"
         self.report = path / "report.html"
         self.progress = path / "progress.json"
         self.metrics = path / "metrics.jsonl"
@@ -104,6 +106,7 @@ class RunDirectory:
             self.models,
             self.analysis,
             self.analysis_partial,
+            self.analysis_aside,
             self.path / _JOB,
         ):
             refuse_link(folder)
@@ -131,6 +134,7 @@ class RunDirectory:
                 self.figures,
                 self.analysis,
                 self.analysis_partial,
+                self.analysis_aside,
                 self.report,
                 self.progress,
                 self.metrics,
@@ -242,6 +246,27 @@ class RunDirectory:
         """Write the page of an analysis, whole or not at all."""
         self._write(self.report, page)
 
+    def begin_analysis(self) -> Path:
+        """Where an analysis is written until it is whole; nothing of an earlier one that was killed is left there.
+
+        Raises:
+            StorageError: what is left cannot be removed.
+        """
+        with _told(self.analysis):
+            restore_folder(self.analysis, self.analysis_aside)
+            if self.analysis_partial.exists():
+                shutil.rmtree(self.analysis_partial)
+        return self.analysis_partial
+
+    def end_analysis(self) -> None:
+        """Put the analysis that is whole now in the place of the one before.
+
+        Raises:
+            StorageError: it cannot be put there.
+        """
+        with _told(self.analysis):
+            replace_folder(self.analysis_partial, self.analysis, self.analysis_aside)
+
     def forget_summary(self) -> None:
         """Remove the summary of a run that goes on."""
         with _told(self.summary, "removed"):
@@ -251,18 +276,15 @@ class RunDirectory:
         """The summary.
 
         Raises:
-            StorageError: no finished run here.
+            StorageError: no finished run here, or a value that no summary has.
         """
         try:
-            summary = json.loads(self.summary.read_text())
+            return summary_of(self.summary.read_text())
         except FileNotFoundError:
             what = "an unfinished run" if self.configuration.is_file() else "no run"
             raise StorageError(f"{self.path}: {what} (there is no {self.summary.name})") from None
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             raise StorageError(f"{self.summary}: cannot be read: {error}") from None
-        if not isinstance(summary, dict) or not summary.keys() & {"digest", "completed"}:
-            raise StorageError(f"{self.summary}: cannot be read: is no summary")
-        return summary
 
     def _write(self, path: Path, text: str) -> None:
         with _told(path):

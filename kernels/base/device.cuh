@@ -31,10 +31,10 @@ DEVICE int bits_of(const float x) { return __float_as_int(x); }
 DEVICE float float_of(const int bits) { return __int_as_float(bits); }
 DEVICE double double_of(const int64 bits) { return __longlong_as_double(bits); }
 DEVICE float square_root(const float x) { return __fsqrt_rn(x); }
-DEVICE Together together(const float* at) { return *at; }
-DEVICE void put_together(float* at, const Together values) { *at = values; }
 constexpr int TOGETHER = 1;  // neighbouring neurons whose gradients go back in time together
 typedef float Together;      // a value of each of them
+DEVICE Together together(const float* at) { return *at; }
+DEVICE void put_together(float* at, const Together values) { *at = values; }
 
 #else
 
@@ -51,8 +51,6 @@ typedef float Together;      // a value of each of them
 #define PREFETCH(address) __builtin_prefetch(address)
 constexpr int GROUP = 32;
 constexpr int BLOCK = 1024;
-constexpr int TOGETHER = 16;
-typedef float Together __attribute__((vector_size(4 * TOGETHER)));
 DEVICE int bits_of(const float x) {
     int bits;
     __builtin_memcpy(&bits, &x, sizeof bits);
@@ -69,15 +67,11 @@ DEVICE double double_of(const int64 bits) {
     return x;
 }
 DEVICE float square_root(const float x) { return __builtin_sqrtf(x); }  // the nearest float32, as IEEE 754 says
-DEVICE Together together(const float* at) {
-    Together values;
-    __builtin_memcpy(&values, at, sizeof values);
-    return values;
-}
-DEVICE void put_together(float* at, const Together values) { __builtin_memcpy(at, &values, sizeof values); }
 
 #if defined(HPCSNN_EMULATED_THREADS)
 constexpr int LANES = 4;
+constexpr int TOGETHER = 1;  // as on a GPU
+typedef float Together;
 static thread_local int emulated_thread = 0;
 DEVICE int thread_first() { return emulated_thread; }
 DEVICE int thread_stride() { return HPCSNN_EMULATED_THREADS; }
@@ -89,6 +83,8 @@ DEVICE int atomic_swap_if(int* at, int expected, int value) {
 }
 #else
 constexpr int LANES = 1;
+constexpr int TOGETHER = 16;
+typedef float Together __attribute__((vector_size(4 * TOGETHER)));
 DEVICE constexpr int thread_first() { return 0; }
 DEVICE constexpr int thread_stride() { return 1; }
 template <class T> DEVICE T atomic_add(T* at, T value) {
@@ -107,6 +103,12 @@ DEVICE int atomic_swap_if(int* at, int expected, int value) {
     return before;
 }
 #endif
+DEVICE Together together(const float* at) {
+    Together values;
+    __builtin_memcpy(&values, at, sizeof values);
+    return values;
+}
+DEVICE void put_together(float* at, const Together values) { __builtin_memcpy(at, &values, sizeof values); }
 
 #endif
 

@@ -1,5 +1,6 @@
 // A sample's gradients, back in time within each neuron and nothing across neurons (e-prop): what one more unit of
-// input in a step would change of the loss. Generated from the neuron's declaration; see hpcsnn/models/learning/gradients.py.
+// input in a step would change of the loss. Generated from the neuron's declaration, which
+// hpcsnn/models/learning/gradients.py explains.
 {%- set name = population.name %}
 {{ population.back.head }} {
 {{ population.back.body }}

@@ -36,8 +36,10 @@ KERNEL score_{{ readout.name }}(Network* net) {
 //% if loss.sample
     const int n_scored = n_steps - first;
     learning.sample_loss[sample] += {{ loss.functions["sample"].call }};
-    for (int earlier = first; earlier < step; ++earlier)
-        for (int k = 0; k < n_outputs; ++k) learning.error[(int64)(1 + earlier) * learning.outputs_stride + k] = error[k];
+    for (int earlier = first; earlier < step; ++earlier) {
+        float* of_earlier = learning.error + (int64)(1 + earlier) * learning.outputs_stride;
+        for (int k = 0; k < n_outputs; ++k) of_earlier[k] = error[k];
+    }
 //% endif
     int best = 0;
     for (int k = 1; k < n_outputs; ++k) best = score[k] > score[best] ? k : best;

@@ -9,7 +9,6 @@ from collections import Counter
 import pytest
 
 from hpcsnn.storage.checkpoints import committed
-from support.killed import commands
 from support.runs import PLAIN, digest_of_run
 
 END_MS = 20
@@ -44,12 +43,6 @@ MOMENTS = [
 _INSIDE = re.compile(r"\.zarr(\.partial)?/|analysis\.partial/|^os.mkdir .*\.partial$|figures/")
 _ONE_OF = 40
 PARTS = 12
-
-
-@pytest.fixture(scope="module")
-def hpcsnn():
-    with commands() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

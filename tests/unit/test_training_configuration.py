@@ -91,7 +91,7 @@ def test_the_keys_of_a_training_are_its_own():
         ({"optimiser": "adm"}, "optimiser: unknown name 'adm'; allowed: adam"),
         ({"optimiser": {"adam": {"lr": 1}}}, "optimiser.adam: unknown name 'lr'; allowed: "),
         ({"optimiser": {"adam": {"learning_rate": -1}}}, "optimiser.adam.learning_rate: -1 is not allowed; must be a"),
-        ({"learning": {"e_prop": {"pairing": "both"}}}, "learning.e_prop.pairing: 'both' is not allowed; must be one"),
+        ({"learning": {"e_prop": {"pairing": "both"}}}, "learning.e_prop.pairing: 'both' is not allowed; must be one "),
         ({"checkpoint_every": "10s"}, "checkpoint_every: '10s' is not allowed; must be epoch, or a"),
         ({"duration_ms": 5}, "configuration: unknown name 'duration_ms'; allowed: batch, "),
     ],
