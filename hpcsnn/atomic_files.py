@@ -7,10 +7,14 @@ written into must be a folder.
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import itertools
 import json
 import os
+import shutil
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,11 +26,21 @@ from hpcsnn.errors import StorageError
 _NUMBERS = itertools.count()
 
 
+# Of Linux's renameat2: paths are relative to where the process is; two names are exchanged.
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+# What file systems and kernels say that cannot do it.
+_NO_EXCHANGE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
 @contextmanager
-def replaced(path: Path, binary: bool = True) -> Iterator[IO[Any]]:
+def replaced(path: Path, binary: bool = True, lasting: bool = False) -> Iterator[IO[Any]]:
     """A new file to write to, which takes the place of `path` in one step when all is written.
 
     If something goes wrong, nothing stays of it: half a file takes room, and makes an empty folder a used one.
+
+    Args:
+        lasting: bring it to disk before it is there by its name, and then the name: a crash of the machine leaves the
+            old one or the new one, and no empty one.
 
     Raises:
         OSError: it cannot be written.
@@ -36,21 +50,82 @@ def replaced(path: Path, binary: bool = True) -> Iterator[IO[Any]]:
     try:
         with os.fdopen(number, "wb" if binary else "w") as stream:
             yield stream
+            if lasting:
+                stream.flush()
+                os.fsync(stream.fileno())
         partial.replace(path)
+        if lasting:
+            bring_to_disk(path.parent)
     except BaseException:
         with suppress(OSError):
             partial.unlink()
         raise
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Put a file of this text in the place of `path` in one step.
+def replace_file(path: Path, text: str, lasting: bool = False) -> None:
+    """Put a file of this text in the place of `path` in one step; `lasting` as of `replaced`.
 
     Raises:
         OSError: it cannot be written.
     """
-    with replaced(path, binary=False) as stream:
+    with replaced(path, binary=False, lasting=lasting) as stream:
         stream.write(text)
+
+
+def replace_folder(new: Path, path: Path, aside: Path) -> None:
+    """Put the folder `new` in the place of `path`; what was there goes once it is.
+
+    Where the system cannot exchange two names in one step, what was there is `aside` in between: `restore_folder` puts
+    it back if that was the end of the process.
+
+    Raises:
+        OSError: a folder cannot be moved or removed.
+    """
+    if not os.path.lexists(path):
+        new.rename(path)
+    elif _exchanged(new, path):
+        _remove(new)
+    else:
+        path.rename(aside)
+        new.rename(path)
+        _remove(aside)
+
+
+def restore_folder(path: Path, aside: Path) -> None:
+    """Put back what `replace_folder` has put aside and replaced by nothing, or remove it if it did replace it.
+
+    Raises:
+        OSError: a folder cannot be moved or removed.
+    """
+    if os.path.lexists(aside) and os.path.lexists(path):
+        _remove(aside)
+    elif os.path.lexists(aside):
+        aside.rename(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Exchange two names in one step; False where the system has no such thing.
+
+    Raises:
+        OSError: it refuses.
+    """
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    sys.audit("os.rename", str(one), str(other), -1, -1)  # as of any rename of Python's own
+    if rename(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _NO_EXCHANGE:
+        return False
+    raise OSError(number, os.strerror(number), str(other))
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -7,7 +7,6 @@ histograms, displacement maps, event counts) and the group ``_populations`` (rat
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,8 +70,7 @@ def analyse(run: Path, console: Console, scheduler: str | None = None, trust: bo
     check_named(directory.configuration, manifest["configuration"], directory.path, trust)
     configuration = parse_configuration(manifest["configuration"], directory.path)
     network = configuration.network()
-    partial = directory.analysis_partial
-    shutil.rmtree(partial, ignore_errors=True)
+    partial = directory.begin_analysis()
     subjects = {
         name: Subject.of(projection, index, network.seed)
         for index, (name, projection) in enumerate(network.projections.items())
@@ -93,8 +91,7 @@ def analyse(run: Path, console: Console, scheduler: str | None = None, trust: bo
             dataset = dataset.merge(_events_dataset(network.projections[name], network, there[-1].step, counts))
         dataset.to_zarr(partial, group=name, mode="a", consolidated=False)
     _rates(there[-1].network()).to_zarr(partial, group=POPULATIONS, mode="a", consolidated=False)
-    shutil.rmtree(directory.analysis, ignore_errors=True)
-    partial.rename(directory.analysis)
+    directory.end_analysis()
     return Evolution(
         directory.analysis,
         configuration,

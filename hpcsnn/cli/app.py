@@ -12,10 +12,10 @@ from typing import Annotated
 import typer
 
 from hpcsnn._version import __version__
-from hpcsnn.cli import job_commands, rule_commands, run_commands, store_commands
+from hpcsnn.cli import job_commands, rule_commands, run_commands, store_commands, train_commands
 
 app = typer.Typer(
-    help="Simulate spiking neural networks whose wiring changes while they run, on one or many MPI ranks.",
+    help="Simulate and train spiking neural networks whose wiring changes while they run, on one or many MPI ranks.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -38,6 +38,7 @@ def _options(
 
 
 app.add_typer(run_commands.commands)
+app.add_typer(train_commands.commands)
 app.add_typer(store_commands.commands)
 app.add_typer(job_commands.commands)
 app.add_typer(rule_commands.commands, name="rules")

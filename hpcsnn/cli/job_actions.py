@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from hpcsnn.cli.common import Asked, say
-from hpcsnn.configuration.files import load_configuration
-from hpcsnn.configuration.schema import Configuration
+from hpcsnn.configuration.schema import NetworkConfiguration
 from hpcsnn.configuration.times import parse_time_ms
-from hpcsnn.errors import StorageError
+from hpcsnn.errors import ConfigurationError, StorageError
 from hpcsnn.jobs.executors import Cluster, check_cluster, make_plan, prepare, sbatch_script, submit
 from hpcsnn.jobs.job_files import JobFiles, JobPlan, State
 from hpcsnn.jobs.run_index import RunEntry, look_up, read_run, without_forgotten
@@ -21,12 +21,15 @@ from hpcsnn.planning.site_profiles import SiteProfile, load_profile, with_flags
 from hpcsnn.runs.resuming import prepare_resume
 from hpcsnn.storage.checkpoints import beyond
 from hpcsnn.storage.run_directory import RunDirectory
+from hpcsnn.training.configuration import load_either
 
 # How often to look whether a job is over.
 _LOOK_EVERY_S = 0.5
 
 
-def submit_run(configuration: Configuration, out: Path | None, name: str, asked: Asked, dry_run: bool = False) -> None:
+def submit_run(
+    configuration: NetworkConfiguration, out: Path | None, name: str, asked: Asked, dry_run: bool = False
+) -> None:
     """Submit one new run."""
     cluster, profile, request = _launch_setting(configuration, asked)
     run = out or _free_folder((profile.scratch or Path("runs")) / name)
@@ -60,11 +63,13 @@ def resume_run(run: Path, until_ms: float | None, from_step: int | None, asked: 
     there = directory.configuration if directory.configuration.is_file() else files.configuration
     if not there.is_file():
         directory.check_run()
-    configuration = load_configuration(
+    configuration = load_either(
         there, [] if until_ms is None else [f"duration_ms={until_ms!r}"], trust=trust, of_run=True
     )
     cluster, profile, request = _launch_setting(configuration, asked)
     replaces: list[list[int]] = []
+    if configuration.TRAINS and (until_ms is not None or from_step is not None):
+        raise ConfigurationError(f"--until, --from: are not allowed; {run} is a training, which has neither")
     if from_step is not None:
         with directory.lock():  # to see whether it can be done; the job does it
             prepare_resume(directory, until_ms, from_step, trust)
@@ -128,12 +133,12 @@ def _over(run: Path) -> bool:
     return status is not None and (status.state.over or status.lost)
 
 
-def _largest(configurations: list[Configuration]) -> Configuration:
+def _largest(configurations: Sequence[NetworkConfiguration]) -> NetworkConfiguration:
     """The member that needs most: a job array asks for one size."""
     return max(configurations, key=lambda one: sum(p.size for p in one.network().populations.values()))
 
 
-def _launch_setting(configuration: Configuration, asked: Asked) -> tuple[Cluster, SiteProfile, Request]:
+def _launch_setting(configuration: NetworkConfiguration, asked: Asked) -> tuple[Cluster, SiteProfile, Request]:
     """Cluster, profile and request that flags and profile come to."""
     profile = load_profile(asked.profile)
     profile = with_flags(profile, partition=asked.partition, account=asked.account)

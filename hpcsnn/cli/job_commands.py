@@ -8,7 +8,7 @@ import typer
 
 from hpcsnn.cli.common import FAILED, Asked, RunPath, TrustChoice, launches, reported, say
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.shipped_files import shipped_configurations
+from hpcsnn.shipped_files import shipped_of_any_kind
 from hpcsnn.terminal import terminal
 
 if TYPE_CHECKING:
@@ -31,23 +31,21 @@ _CHECKPOINT_EVERY = "10min-wall"
 def submit(
     asked: Asked,
     config: Annotated[
-        str, typer.Argument(metavar="CONFIG", help="As for hpcsnn run.", autocompletion=shipped_configurations)
+        str, typer.Argument(metavar="CONFIG", help="As for hpcsnn run.", autocompletion=shipped_of_any_kind)
     ],
     overrides: Overrides = [],  # noqa: B006 (typer wants a list)
     out: Annotated[Path | None, typer.Option(help="Run directory. Default: runs/ and a free name.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the job and submit nothing.")] = False,
     trust: TrustChoice = False,
 ) -> None:
-    """Submit a run as a job, which is requeued and restarted until it is done; prints job and run directory."""
+    """Submit a run or a training as a job, which is requeued and restarted until it is done; prints its number."""
     with reported():
         from hpcsnn.cli.job_actions import submit_run
-        from hpcsnn.configuration.files import load_configuration
+        from hpcsnn.training.configuration import load_either
 
-        configuration = load_configuration(config, overrides, trust=trust)
-        if configuration.checkpoint_every is None:
-            configuration = load_configuration(
-                config, [*overrides, f"checkpoint_every={_CHECKPOINT_EVERY}"], trust=trust
-            )
+        configuration = load_either(config, overrides, trust=trust)
+        if configuration.checkpoint_every in (None, "epoch"):
+            configuration = load_either(config, [*overrides, f"checkpoint_every={_CHECKPOINT_EVERY}"], trust=trust)
         submit_run(configuration, out, Path(config).stem, asked, dry_run)
 
 
@@ -60,7 +58,7 @@ def sweep(
     asked: Asked,
     config: Annotated[
         str | None,
-        typer.Argument(metavar="[CONFIG]", help="As for hpcsnn run.", autocompletion=shipped_configurations),
+        typer.Argument(metavar="[CONFIG]", help="As for hpcsnn run.", autocompletion=shipped_of_any_kind),
     ] = None,
     vary: Annotated[
         list[str], typer.Option(metavar="KEY=VALUES", help="seed=1..10, scale=1,2,4. Repeat: all combinations.")

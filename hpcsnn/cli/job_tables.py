@@ -17,6 +17,7 @@ from hpcsnn.atomic_files import refuse_link
 from hpcsnn.jobs.job_files import State
 from hpcsnn.jobs.run_index import RunEntry, look_up, read_run, without_forgotten
 from hpcsnn.runs.progress import clock
+from hpcsnn.runs.training_progress import training_line
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -80,8 +81,11 @@ def _done(entry: RunEntry) -> tuple[float | None, float | None]:
         return 1.0, 0.0
     if not entry.progress:
         return None, None
-    end = float(entry.progress["end_s"])
-    return (float(entry.progress["model_s"]) / end if end else 1.0), float(entry.progress["left_s"])
+    if "done" in entry.progress:  # of a training
+        left = entry.progress["left_s"]
+        return float(entry.progress["done"]), None if left is None else float(left)
+    end, model_s = float(entry.progress["end_s"]), float(entry.progress["model_s"])
+    return (min(max(model_s / end, 0.0), 1.0) if end else 1.0), float(entry.progress["left_s"])
 
 
 def run_view(entry: RunEntry, width: int) -> RenderableType:
@@ -101,7 +105,10 @@ def run_view(entry: RunEntry, width: int) -> RenderableType:
 
 def _facts(entry: RunEntry, left: float | None) -> dict[str, str]:
     facts: dict[str, str] = {}
-    if entry.progress:
+    if "done" in entry.progress:
+        facts["training"] = training_line(entry.progress)
+        facts["seen"] = f"{clock(max(time.time() - entry.progress['updated'], 0.0))} ago"
+    elif entry.progress:
         now = entry.progress
         facts["model time"] = f"{now['model_s']:.2f} of {now['end_s']:g} s at {now['speed']:.3g} x real time"
         if entry.state == State.RUNNING and left is not None:
@@ -177,7 +184,11 @@ def _short(value: float) -> str:
 
 def _results_table(mean: xr.Dataset, keys: list[str]) -> Table:
     """One row for each combination of the varied keys."""
-    shown = [str(name) for name in mean if str(name).endswith((".rate_hz", ".synapses", ".sigma_aff_weighted"))]
+    shown = [
+        str(name)
+        for name in mean
+        if str(name).endswith((".rate_hz", ".synapses", ".sigma_aff_weighted", "_accuracy", "seconds_per_sample"))
+    ]
     table = Table(*keys, box=None, pad_edge=False, header_style="dim")
     for name in shown:
         table.add_column(name.replace(".", "\n"), overflow="fold", justify="right")

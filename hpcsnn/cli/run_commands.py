@@ -19,11 +19,20 @@ from hpcsnn.cli.common import (
     world,
 )
 from hpcsnn.configuration.times import parse_time_ms
-from hpcsnn.shipped_files import shipped_configurations
+from hpcsnn.errors import ConfigurationError
+from hpcsnn.shipped_files import shipped_configurations, shipped_of_any_kind, shipped_trainings
 from hpcsnn.terminal import terminal
 
 commands = typer.Typer()
 
+AnyConfigPath = Annotated[
+    str,
+    typer.Argument(
+        metavar="CONFIG",
+        help="A YAML file, or the name of a configuration that ships: of a run or of a training.",
+        autocompletion=shipped_of_any_kind,
+    ),
+]
 FigureChoice = Annotated[bool, typer.Option(help="Draw figures at the end.")]
 
 
@@ -85,16 +94,20 @@ def resume(
         int | None,
         typer.Option("--from", metavar="STEP", help="Go on from this checkpoint; the next one replaces later ones."),
     ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Of a training: new number of epochs.")] = None,
     figures: FigureChoice = True,
     trust: TrustChoice = False,
 ) -> None:
-    """Go on with a run from its newest good checkpoint, on any number of ranks, as if it had never stopped.
+    """Go on with a run or a training from its newest good checkpoint, on any number of ranks, as if never stopped.
 
     May change: the end, ranks, device, tile size, how often to write checkpoints. Nothing else.
     """
     if asked.cluster is not None:
         with reported():
             from hpcsnn.cli.job_actions import resume_run
+
+            if epochs is not None:
+                raise ConfigurationError("--epochs: is not allowed with --cluster; resume without it, or train anew")
 
             until_ms = None if until is None else parse_time_ms("--until", until)
             resume_run(run, until_ms, from_step, asked, trust)
@@ -103,27 +116,56 @@ def resume(
     ranks = world()
     with reported(ranks):
         from hpcsnn.cli.run_tables import print_summary
+        from hpcsnn.cli.train_tables import print_training
+        from hpcsnn.configuration.files import trains
         from hpcsnn.runs.experiment import Setting, resume_experiment
+        from hpcsnn.runs.training_run import resume_training
+        from hpcsnn.storage.run_directory import RunDirectory
 
+        RunDirectory(run).check_run()
+        training = trains(run / "config.yaml")
+        _check_resume_options(run, training, until, from_step, epochs)
         until_ms = None if until is None else parse_time_ms("--until", until)
         setting = Setting(ranks, asked.device, terminal(quiet=ranks.rank != 0), figures)
-        summary = resume_experiment(run, setting, until_ms, from_step, trust)
+        if training:
+            summary = resume_training(run, setting, epochs, trust)
+        else:
+            summary = resume_experiment(run, setting, until_ms, from_step, trust)
         if ranks.rank == 0 and not summary.get("nothing_to_do"):
-            print_summary(run, summary)
+            (print_training if training else print_summary)(run, summary)
+
+
+def _check_resume_options(
+    run: Path, training: bool, until: str | None, from_step: int | None, epochs: int | None
+) -> None:
+    """Refuse options that speak of the other kind of run."""
+    of_runs = {"--until": until, "--from": from_step}
+    wrong = [name for name, value in (of_runs if training else {"--epochs": epochs}).items() if value is not None]
+    if wrong:
+        kind, other = ("a training", "its end is --epochs") if training else ("no training", "its end is --until")
+        raise ConfigurationError(f"{wrong[0]}: is not allowed; {run} is {kind}: {other}")
 
 
 @commands.command()
 def check(
-    config: ConfigPath,
+    config: AnyConfigPath,
     overrides: Overrides = [],  # noqa: B006
     ranks: Annotated[int, typer.Option(min=1, help="Number of ranks to plan for.")] = 1,
     trust: TrustChoice = False,
 ) -> None:
-    """Validate a configuration, print sizes and memory per rank, run nothing."""
+    """Validate a configuration of a run or a training, print sizes and memory per rank, run nothing."""
     with reported():
         from hpcsnn.cli.run_tables import print_sizes
-        from hpcsnn.configuration.files import load_configuration
+        from hpcsnn.configuration.files import load_configuration, trains
 
+        if trains(config):
+            from hpcsnn.cli.train_tables import print_training_sizes
+            from hpcsnn.training.configuration import load_training
+
+            training = load_training(config, overrides, trust=trust)
+            with training.places.told():
+                print_training_sizes(training, ranks)
+            return
         configuration = load_configuration(config, overrides, trust=trust)
         with configuration.places.told():
             print_sizes(configuration, ranks)
@@ -136,8 +178,13 @@ def configs() -> None:
         from rich.table import Table
 
         from hpcsnn.configuration.files import load_configuration
+        from hpcsnn.training.configuration import load_training
 
         table = Table(box=None, show_header=False)
         for name in shipped_configurations():
             table.add_row(name, load_configuration(name).description)
+        terminal().print("hpcsnn run", table, "", "hpcsnn train", sep="\n")
+        table = Table(box=None, show_header=False)
+        for name in shipped_trainings():
+            table.add_row(name, load_training(name).description)
         terminal().print(table)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from hpcsnn.cli.common import FAILED, RunPath, TrustChoice, reported, say
-from hpcsnn.errors import StorageError
+from hpcsnn.errors import ConfigurationError, StorageError
 from hpcsnn.terminal import terminal
 
 commands = typer.Typer()
@@ -43,8 +43,13 @@ def info(run: RunPath) -> None:
     """Say what a run directory holds: state of the run, checkpoints, records."""
     with reported():
         from hpcsnn.cli.run_tables import print_checkpoints
+        from hpcsnn.cli.train_tables import print_trained
+        from hpcsnn.configuration.files import trains
 
-        print_checkpoints(run)
+        training = False
+        with suppress(ConfigurationError):  # what is there is told all the same
+            training = trains(run / "config.yaml")
+        (print_trained if training else print_checkpoints)(run)
 
 
 @commands.command()

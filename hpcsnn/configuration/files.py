@@ -6,25 +6,27 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from hpcsnn.atomic_files import refuse_link, replace_file
 from hpcsnn.configuration.messages import explained
 from hpcsnn.configuration.places import Places
-from hpcsnn.configuration.schema import Configuration
-from hpcsnn.configuration.times import Every
-from hpcsnn.configuration.trust import check_named, of_a_run, remember
+from hpcsnn.configuration.schema import TRAINING_KEYS, Configuration, NetworkConfiguration
+from hpcsnn.configuration.trust import HAVE_MODELS, check_named, of_a_run, remember
 from hpcsnn.configuration.yaml_text import MOST_DEPTH, read_yaml, read_yaml_file, write_yaml
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.parameters import DISTRIBUTIONS
-from hpcsnn.models.registry import KINDS
+from hpcsnn.models.registry import KINDS, OF_TRAININGS
 from hpcsnn.models.user_files import FOLDER, anchored, is_reference
-from hpcsnn.ranks.partition import check_tile_side
-from hpcsnn.shipped_files import configuration_folder, shipped_configurations
+from hpcsnn.shipped_files import configuration_folder, shipped_configurations, shipped_trainings
 
-_KEYS = frozenset({*Configuration.model_fields, "extends"})
+_Kind = TypeVar("_Kind", bound=NetworkConfiguration)
+# By which a file is one of ours, whichever kind of configuration it is.
+_KEYS = frozenset({*Configuration.model_fields, *TRAINING_KEYS, "extends"})
+# Keys at the top of which another name takes the place of the base's, and its values with it.
+_CHOICES = frozenset({*OF_TRAININGS, "data", "encoding"})
 # What messages show of an override.
 _MOST_SHOWN = 80
 # Files that a configuration may extend, one after the other.
@@ -51,8 +53,10 @@ def _short(text: str) -> str:
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
 
 
-def write_configuration(path: Path, configuration: Configuration) -> None:
+def write_configuration(path: Path, configuration: NetworkConfiguration) -> None:
     """Write a configuration with all defaults, and beside it the users' files that it names; whole or not at all.
+
+    They are on disk before anything is that needs them.
 
     Raises:
         StorageError: the folder of these files is a link.
@@ -62,8 +66,8 @@ def write_configuration(path: Path, configuration: Configuration) -> None:
     files = configuration.user_files()
     for file in files:
         (path.parent / FOLDER).mkdir(exist_ok=True)
-        replace_file(path.parent / FOLDER / file.name, file.text)
-    replace_file(path, write_yaml(configuration.resolved()))
+        replace_file(path.parent / FOLDER / file.name, file.text, lasting=True)
+    replace_file(path, write_yaml(configuration.resolved()), lasting=True)
     remember(files)
 
 
@@ -80,13 +84,45 @@ def load_configuration(
         of_run: it is a run directory's, whatever stands beside it.
 
     Raises:
-        ConfigurationError: no such file, no YAML, a value that is not allowed, or Python files of a run directory that
-            is not this user's.
+        ConfigurationError: no such file, no YAML, a value that is not allowed, Python files of a run directory that
+            is not this user's, or the configuration of a training.
     """
-    raw, places = _read(_find(Path(path)), trust, of_run)
+    return load_as(Configuration, path, overrides, trust=trust, of_run=of_run)
+
+
+def load_as(
+    kind: type[_Kind], path: str | Path, overrides: Iterable[str] = (), *, trust: bool = False, of_run: bool = False
+) -> _Kind:
+    """As `load_configuration`, a configuration of this kind.
+
+    Raises:
+        ConfigurationError: as `load_configuration`, or a configuration of another kind; names its command.
+    """
+    raw, places = _read(_find(Path(path), trains=kind.TRAINS), trust, of_run)
+    trains = not TRAINING_KEYS.isdisjoint(raw)
+    if trains != kind.TRAINS:
+        here = f"{path}: describes a {'training' if trains else 'simulation, and has no data to train on'}"
+        other = "train" if trains else "run"
+        raise ConfigurationError(f"{here}; hpcsnn {kind.COMMAND} takes none: use hpcsnn {other}")
     for override in overrides:
         places = _override(raw, places, override)
-    return _parse(raw, Path.cwd(), places)
+    return _parse(kind, raw, Path.cwd(), places)
+
+
+def trains(path: str | Path) -> bool:
+    """Whether a file, or what ships under its name, is the configuration of a training; executes nothing.
+
+    Raises:
+        ConfigurationError: no such file, or no YAML.
+    """
+    file: Path | None = _find(Path(path))
+    for _ in range(MOST_EXTENDED):
+        assert file is not None
+        raw, _ = read_yaml_file(file, _KEYS)
+        if not isinstance(raw, dict) or not TRAINING_KEYS.isdisjoint(raw) or "extends" not in raw:
+            break
+        file = _find(file.parent / str(raw["extends"]), Path(str(raw["extends"])), "extends: ")
+    return isinstance(raw, dict) and not TRAINING_KEYS.isdisjoint(raw)
 
 
 def parse_configuration(raw: Mapping[str, Any], folder: Path = Path()) -> Configuration:
@@ -95,28 +131,32 @@ def parse_configuration(raw: Mapping[str, Any], folder: Path = Path()) -> Config
     Raises:
         ConfigurationError: one line for each thing that is wrong.
     """
-    return _parse(raw, folder, Places())
+    return parse_as(Configuration, raw, folder)
 
 
-def _parse(raw: Mapping[str, Any], folder: Path, places: Places) -> Configuration:
+def parse_as(kind: type[_Kind], raw: Mapping[str, Any], folder: Path = Path()) -> _Kind:
+    """As `parse_configuration`, a configuration of this kind.
+
+    Raises:
+        ConfigurationError: one line for each thing that is wrong.
+    """
+    return _parse(kind, raw, folder, Places())
+
+
+def _parse(kind: type[_Kind], raw: Mapping[str, Any], folder: Path, places: Places) -> _Kind:
     with places.told():
         try:
-            configuration = Configuration.model_validate(_anchored(raw, folder))
+            configuration = kind.model_validate(_anchored(raw, folder))
         except ValidationError as error:
-            raise ConfigurationError("\n".join(explained(problem) for problem in error.errors())) from None
-        check_tile_side(configuration.tile)
-        if configuration.checkpoint_every is not None:
-            Every.parse(configuration.checkpoint_every)
-        configuration.network()
+            raise ConfigurationError("\n".join(explained(problem, kind) for problem in error.errors())) from None
+        configuration.check()
     configuration.places = places
     return configuration
 
 
 def _anchored(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Plain data whose references to users' files do not depend on the folder any more."""
-    return {
-        key: anchored(value, folder) if key in ("populations", "projections") else value for key, value in raw.items()
-    }
+    return {key: anchored(value, folder) if key in HAVE_MODELS else value for key, value in raw.items()}
 
 
 def _anchored_places(places: Places, folder: Path) -> Places:
@@ -125,20 +165,20 @@ def _anchored_places(places: Places, folder: Path) -> Places:
     def below(place: Places) -> Places:
         return replace(place, below={anchored(key, folder): below(one) for key, one in place.below.items()})
 
-    parts = {key: below(one) if key in ("populations", "projections") else one for key, one in places.below.items()}
+    parts = {key: below(one) if key in HAVE_MODELS else one for key, one in places.below.items()}
     return replace(places, below=parts)
 
 
-def _find(path: Path, named: Path | None = None, where: str = "") -> Path:
+def _find(path: Path, named: Path | None = None, where: str = "", trains: bool = False) -> Path:
     """`path`, or what ships under its name; `named`: as a file in some other folder names it, `where`: by what key."""
     if path.is_file():
         return path
     shipped = configuration_folder() / f"{path.stem}.yaml"
     if shipped.is_file() and (named or path).parent in (Path(), Path("configs")):
         return shipped
-    raise ConfigurationError(
-        f"{where}{path}: no such file; configurations that ship with hpcsnn: {', '.join(shipped_configurations())}"
-    )
+    names = shipped_trainings() if trains else shipped_configurations()
+    kind = "trainings" if trains else "configurations"
+    raise ConfigurationError(f"{where}{path}: no such file; {kind} that ship with hpcsnn: {', '.join(names)}")
 
 
 def _read(path: Path, trust: bool, of_run: bool, readers: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Places]:
@@ -179,6 +219,7 @@ def _merged(
         if isinstance(below, dict) and isinstance(value, Mapping):
             # Further up are the names of populations and projections, which may be any.
             one_of_kind = depth >= 2 and (key in KINDS or set(below) <= set(DISTRIBUTIONS))
+            one_of_kind |= depth == 0 and key in _CHOICES
             if not one_of_kind or set(value) == set(below):
                 result[key], places[key] = _merged(below, lower, value, place, depth + 1)
     return result, replace(over_places, below=places)

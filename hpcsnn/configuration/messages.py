@@ -6,15 +6,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from hpcsnn.configuration.schema import Configuration, PopulationConfig, ProjectionConfig
+from hpcsnn.configuration.schema import Configuration, NetworkConfiguration, PopulationConfig, ProjectionConfig
 from hpcsnn.errors import unknown_name
 
 
-def explained(problem: Any) -> str:
-    """One line from one of pydantic's errors: field, what is allowed, value."""
+def explained(problem: Any, kind: type[NetworkConfiguration] = Configuration) -> str:
+    """One line from one of pydantic's errors about a configuration of this kind: field, what is allowed, value."""
     parts = [str(part) for part in problem["loc"]]
     if problem["type"] == "extra_forbidden":
-        owner: type[BaseModel] = Configuration
+        owner: type[BaseModel] = kind
         if len(parts) == 3:
             owner = PopulationConfig if parts[0] == "populations" else ProjectionConfig
         return unknown_name(".".join(parts[:-1]) or "configuration", parts[-1], owner.model_fields)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 from pydantic_core import PydanticCustomError
@@ -19,7 +19,7 @@ from hpcsnn.models.parameters import Normal, Uniform, described_distribution
 from hpcsnn.models.registry import KINDS, registered
 from hpcsnn.models.user_files import FOLDER, UserFile, is_reference, user_model
 from hpcsnn.network import Grid, Network
-from hpcsnn.ranks.partition import DEFAULT_TILE
+from hpcsnn.ranks.partition import DEFAULT_TILE, check_tile_side
 
 # A model in a configuration: its name, or {name: {parameter: value}}; and the initial value of a variable: a number,
 # a list or {distribution: {parameter: value}}. Checked where used: pydantic's words for a union help nobody.
@@ -45,6 +45,8 @@ def _number_or_distribution(where: str, value: object) -> Any:
     return value if value is None or isinstance(value, dict) else real_number(where, value)
 
 
+# By which the configuration of a training is told from that of a run: those of its keys that it cannot do without.
+TRAINING_KEYS = frozenset({"data", "readout"})
 _FROM_ONE = Limits(minimum=1)
 Whole = Annotated[int, _checked(whole_number)]
 Positive = Annotated[int, _checked(partial(whole_number, limits=_FROM_ONE))]
@@ -53,6 +55,7 @@ Real = Annotated[float, _checked(real_number)]
 Step = Annotated[float, _checked(partial(real_number, limits=Limits(above=0.0)))]
 Duration = Annotated[float, _checked(partial(real_number, limits=Limits(minimum=0.0)))]
 Truth = Annotated[bool, _checked(truth_value)]
+Part = Annotated[float, _checked(partial(real_number, limits=Limits(minimum=0.0, maximum=1.0, in_kernels=False)))]
 DelaySpec = Annotated[Any, _checked(_number_or_distribution)]
 WeightSpec = DelaySpec
 
@@ -88,23 +91,20 @@ class ProjectionConfig(_Strict):
     record_events: Truth = False
 
 
-class Configuration(_Strict):
-    """A whole experiment.
+class NetworkConfiguration(_Strict):
+    """What the configurations of a run and of a training have in common: the network.
 
-    Times in ms. ``scale`` multiplies both sides of every grid; ``tile`` is the side of the tiles that ranks own and
-    ``exchange_block`` the spikes a rank sends in the first round of an exchange (both change speed, never the answer).
-    ``checkpoint_every`` is model time (``10s``) or wall time (``10min-wall``), ``checkpoint_keep`` how many stay.
+    ``scale`` multiplies both sides of every grid. `COMMAND` is the command that carries a configuration of this kind
+    out, and `TRAINS` whether that is a training.
     """
+
+    COMMAND: ClassVar[str] = "run"
+    TRAINS: ClassVar[bool] = False
 
     description: str = ""
     seed: Seed = 1
-    duration_ms: Duration = 60_000.0
     dt_ms: Step = 0.1
     scale: Positive = 1
-    tile: Whole = DEFAULT_TILE
-    exchange_block: Positive | None = None
-    checkpoint_every: str | None = None
-    checkpoint_keep: Positive = 3
     populations: dict[str, PopulationConfig]
     projections: dict[str, ProjectionConfig] = Field(default_factory=dict)
     _places: Places = PrivateAttr(default_factory=Places)
@@ -125,10 +125,6 @@ class Configuration(_Strict):
             ConfigurationError: anything that does not fit, naming the field, the value and what is allowed.
         """
         network = Network(self.seed, self.dt_ms)
-        network.steps(self.duration_ms)
-        every = None if self.checkpoint_every is None else Every.parse(self.checkpoint_every)
-        if every is not None and every.model_ms is not None:
-            whole_steps("checkpoint_every", every.model_ms, self.dt_ms, least=1)
         for name, population in self.populations.items():
             where = f"populations.{name}"
             network.add_population(
@@ -144,7 +140,7 @@ class Configuration(_Strict):
                 name,
                 projection.source,
                 projection.target,
-                connector=configured("connector", f"{where}.connector", projection.connector),
+                connector=configured("connector", f"{where}.connector", self.connector_of(projection)),
                 receptor=configured("receptor", f"{where}.receptor", projection.receptor),
                 weight=projection.weight,
                 synapse=configured("synapse", f"{where}.synapse", projection.synapse),
@@ -159,10 +155,23 @@ class Configuration(_Strict):
             )
         return network
 
+    def connector_of(self, projection: ProjectionConfig) -> ModelSpec:
+        """The connector that a projection comes to have."""
+        return projection.connector
+
+    def check(self) -> None:
+        """See that all of it fits together.
+
+        Raises:
+            ConfigurationError: as `network`.
+        """
+        self.network()
+
     def resolved(self) -> dict[str, Any]:
-        """The configuration with every default written out, as plain YAML types."""
+        """The configuration with every default written out, as plain YAML types; populations and projections last."""
         network = self.network()
         plain = self.model_dump(mode="json")
+        plain |= {key: plain.pop(key) for key in ("populations", "projections")}
         for name, population in network.populations.items():
             plain["populations"][name]["model"] = population.model.described()
         for name, projection in network.projections.items():
@@ -178,14 +187,54 @@ class Configuration(_Strict):
                 entry[part] = chosen.described() if chosen else None
         return plain
 
+    def own_models(self) -> list[tuple[str, ModelSpec]]:
+        """(kind, model) of those that are of no population or projection."""
+        return []
+
     def user_files(self) -> list[UserFile]:
         """The users' files that models come from, as they were read."""
-        specs: list[tuple[str, ModelSpec]] = [("model", population.model) for population in self.populations.values()]
+        specs = [*self.own_models(), *(("model", population.model) for population in self.populations.values())]
         for projection in self.projections.values():
             specs += [(part, getattr(projection, part)) for part in ("connector", "receptor", "synapse", "rewiring")]
         names = [(kind, spec if isinstance(spec, str) else next(iter(spec))) for kind, spec in specs if spec]
         files = [user_model("", name, KINDS[kind])[1] for kind, name in names if is_reference(name)]
         return list({file.name: file for file in files}.values())
+
+
+class Configuration(NetworkConfiguration):
+    """A whole experiment.
+
+    Times in ms. ``tile`` is the side of the tiles that ranks own and ``exchange_block`` the spikes a rank sends in the
+    first round of an exchange (both change speed, never the answer). ``checkpoint_every`` is model time (``10s``) or
+    wall time (``10min-wall``), ``checkpoint_keep`` how many stay.
+    """
+
+    duration_ms: Duration = 60_000.0
+    tile: Whole = DEFAULT_TILE
+    exchange_block: Positive | None = None
+    checkpoint_every: str | None = None
+    checkpoint_keep: Positive = 3
+
+    def network(self) -> Network:
+        """The network described; its duration and the times of its checkpoints are whole numbers of steps.
+
+        Raises:
+            ConfigurationError: anything that does not fit, naming the field, the value and what is allowed.
+        """
+        Network(self.seed, self.dt_ms).steps(self.duration_ms)
+        every = None if self.checkpoint_every is None else Every.parse(self.checkpoint_every)
+        if every is not None and every.model_ms is not None:
+            whole_steps("checkpoint_every", every.model_ms, self.dt_ms, least=1)
+        return super().network()
+
+    def check(self) -> None:
+        """See that all of it fits together.
+
+        Raises:
+            ConfigurationError: as `network`, or a tile side that is not allowed.
+        """
+        check_tile_side(self.tile)
+        super().check()
 
 
 def configured(kind: str, where: str, spec: ModelSpec) -> Configured[Any]:

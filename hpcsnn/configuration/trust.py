@@ -18,11 +18,14 @@ from typing import Any
 
 from hpcsnn.atomic_files import read_own
 from hpcsnn.errors import ConfigurationError
+from hpcsnn.models.registry import OF_TRAININGS
 from hpcsnn.models.user_files import FOLDER, UserFile, file_of, read_user_file
 
 # What stands beside the configuration of a run, and in no folder where somebody keeps configurations.
 _OF_A_RUN = (".lock", "checkpoints", "network.zarr", "progress.json", "summary.json")
 _CONFIGURATION, _JOB = "config.yaml", "job"
+# The keys below which a configuration may name models of users' files.
+HAVE_MODELS = ("populations", "projections", *OF_TRAININGS)
 
 
 def of_a_run(configuration: Path) -> bool:
@@ -46,7 +49,7 @@ def check_named(configuration: Path, raw: Mapping[str, Any], folder: Path, trust
         ConfigurationError: some are not known; says whose they are, and their digests.
     """
     files = []
-    for path in sorted({folder / file for key in ("populations", "projections") for file in _files(raw.get(key))}):
+    for path in sorted({folder / file for key in HAVE_MODELS for file in _files(raw.get(key))}):
         with suppress(ConfigurationError):  # whoever loads it says that it cannot be read, or was changed
             file = read_user_file(path.resolve())
             file.check_unchanged()

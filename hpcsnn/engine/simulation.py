@@ -27,9 +27,9 @@ from hpcsnn.errors import ConfigurationError, DeviceError, SimulationError, chec
 from hpcsnn.network import Network
 from hpcsnn.network.learning_fields import GRADIENT_BITS
 from hpcsnn.network.neuron_arrays import column_of, neuron_arrays
-from hpcsnn.ranks.communicator import communicator
 from hpcsnn.ranks.interrupts import Interrupts
 from hpcsnn.ranks.partition import DEFAULT_TILE, check_tile_side, place_network
+from hpcsnn.ranks.world import ranks_of
 
 # A run is cut into pieces of about this length, between which it looks whether it was interrupted.
 _LOOKED_EVERY_S = 0.1
@@ -84,7 +84,7 @@ class Simulation:
         if exchange_block is not None:
             exchange_block = whole_number("exchange_block", exchange_block, Limits(minimum=1))
         log_entries = whole_number("log_entries", log_entries, Limits(minimum=0, maximum=2**28))
-        self.network, self.communicator = network, communicator(comm)
+        self.network, self.communicator = network, ranks_of(comm)
         self.rank, self.n_ranks = self.communicator.rank, self.communicator.size
         self.tile = tile
         if not network.populations:

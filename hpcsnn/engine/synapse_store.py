@@ -69,7 +69,7 @@ class SynapseStore:
             capacity = max(capacity, needed)
         self._allocate_rows(shift_for(capacity))
         executable.run(f"connect_{name}", self.n_rows)
-        if self._projection.weights is not None:
+        if self._projection.weights is not None and not self._projection.listed_weights.size:
             self._draw_weights(executable, self._projection.weights)
         self._list_outgoing(executable)
 

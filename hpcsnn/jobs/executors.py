@@ -19,7 +19,7 @@ import submitit
 
 from hpcsnn.atomic_files import refuse_link
 from hpcsnn.configuration.files import write_configuration
-from hpcsnn.configuration.schema import Configuration
+from hpcsnn.configuration.schema import NetworkConfiguration
 from hpcsnn.errors import ConfigurationError, SimulationError
 from hpcsnn.jobs.job_files import JobFiles, JobPlan, State, Status
 from hpcsnn.jobs.local_controller import LocalExecutor
@@ -46,7 +46,7 @@ def check_cluster(cluster: str | None) -> Cluster:
     return cluster  # type: ignore[return-value]
 
 
-def prepare(run: Path, configuration: Configuration, plan: JobPlan) -> None:
+def prepare(run: Path, configuration: NetworkConfiguration, plan: JobPlan) -> None:
     """Write what a job's supervisor will read: the configuration and the plan."""
     files = JobFiles(run)
     refuse_link(files.folder)

@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from hpcsnn.atomic_files import open_own, refuse_link, write_json
+from hpcsnn.checked_numbers import shown
 from hpcsnn.errors import StorageError
 
 # A supervisor says this often that it lives, and counts as lost after this long without.
@@ -27,7 +28,9 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "int": (int,),
     "float": (int, float),
     "int | None": (int, type(None)),
+    "float | None": (int, float, type(None)),
 }
+_LARGEST = 2**63
 
 
 class State(StrEnum):
@@ -137,7 +140,9 @@ class JobFiles:
         """
         try:
             read = json.loads(self.status_file.read_text())
-            return Status(**{**read, "state": State(read["state"])})
+            status = Status(**{**read, "state": State(read["state"])})
+            _check_kinds(status)
+            return status
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, KeyError) as error:
@@ -154,12 +159,19 @@ class JobFiles:
 
 
 def _checked(plan: JobPlan) -> JobPlan:
-    """Raise ValueError unless every field is of its kind: a plan is read from a folder that may be anybody's."""
-    for one in fields(JobPlan):
-        value = getattr(plan, one.name)
-        kinds = _KINDS.get(str(one.type))
-        if kinds and (not isinstance(value, kinds) or isinstance(value, bool)):
-            raise ValueError(f"{one.name}: {value!r} is not allowed; must be a {one.type}")
+    """Raise ValueError unless every field is of its kind, and the job's id one."""
+    _check_kinds(plan)
     if not _JOB_ID.fullmatch(plan.job_id):
         raise ValueError(f"job_id: {plan.job_id!r} is not allowed; must be a job's number, such as 123 or 123_4")
     return plan
+
+
+def _check_kinds(read: JobPlan | Status) -> None:
+    """Raise ValueError unless every field is of its kind: what is read is from a folder that may be anybody's."""
+    for one in fields(read):
+        value, kinds = getattr(read, one.name), _KINDS.get(str(one.type))
+        good = not kinds or (isinstance(value, kinds) and not isinstance(value, bool))
+        if good and isinstance(value, (int, float)):
+            good = abs(value) < _LARGEST  # and thus a number
+        if not good:
+            raise ValueError(f"{one.name}: {shown(value)} is not allowed; must be a {one.type}")

@@ -5,11 +5,10 @@ Only of jobs that wait for their turn, whose files nobody would change, Slurm is
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from hpcsnn.errors import StorageError
 from hpcsnn.jobs.job_files import JobFiles, JobPlan, State, Status
 from hpcsnn.storage.checkpoints import committed
+from hpcsnn.storage.run_reports import progress_of, summary_of
 
 # Between writing that a run is queued and having a job for it.
 _SUBMITTING_S = 5.0
@@ -120,13 +120,12 @@ def read_run(path: Path) -> RunEntry:
         steps = [checkpoint.step for checkpoint in committed(path)]
     except StorageError:
         steps = []
-    progress, summary = _json(path / "progress.json"), _json(path / "summary.json")
+    progress, summary = _read(path / "progress.json", progress_of), _read(path / "summary.json", summary_of)
     return RunEntry(path, plan, status, progress, summary, max(steps, default=None))
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _read(path: Path, report: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
     try:
-        read = json.loads(path.read_text())
+        return report(path.read_text())
     except (OSError, ValueError):
         return {}
-    return read if isinstance(read, dict) else {}

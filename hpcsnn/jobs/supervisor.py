@@ -6,7 +6,6 @@ One process per job, on its first node, whatever the cluster: submitit runs it, 
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -19,11 +18,13 @@ from types import FrameType
 
 from submitit.helpers import DelayedSubmission
 
-from hpcsnn.errors import HpcsnnError, StorageError
+from hpcsnn.configuration.files import trains
+from hpcsnn.errors import ConfigurationError, HpcsnnError, StorageError
 from hpcsnn.jobs.job_files import HEARTBEAT_S, JobFiles, JobPlan, State, Status
 from hpcsnn.jobs.rank_processes import RankProcesses
 from hpcsnn.storage.checkpoints import beyond, committed
 from hpcsnn.storage.run_directory import RunDirectory
+from hpcsnn.storage.training_checkpoints import TrainingCheckpoints
 
 _POLL_S = 0.1
 _REPEAT_S = 1.0
@@ -129,12 +130,23 @@ class Supervisor:
     def _arguments(self, plan: JobPlan) -> list[str]:
         # Whoever submitted the job was asked then; here nobody can be, and a node may see another home.
         options = ["--device", plan.device, "--trust"]
+        if self._trains():
+            if TrainingCheckpoints(self.run).has():
+                return ["resume", str(self.run), *options]
+            return ["train", str(self._files.configuration), "--out", str(self.run), "--overwrite", *options]
         if not committed(self.run):
             return ["run", str(self._files.configuration), "--out", str(self.run), "--overwrite", *options]
         # Once there is a new checkpoint, those beyond are others, and the newest is the one to go on from.
         if plan.from_step is not None and beyond(self.run, plan.from_step) == plan.replaces:
             options = ["--from", str(plan.from_step), *options]
         return ["resume", str(self.run), *options]
+
+    def _trains(self) -> bool:
+        """Whether it is a training; whoever reads a configuration that cannot be read says so."""
+        try:
+            return trains(self._files.configuration)
+        except ConfigurationError:
+            return False
 
     def _stop_ranks(self) -> int:
         if self._ranks is None:
@@ -200,7 +212,7 @@ class Supervisor:
     def _summary(self) -> dict[str, object]:
         try:
             return RunDirectory(self.run).read_summary()
-        except (HpcsnnError, json.JSONDecodeError):
+        except HpcsnnError:
             return {}
 
     def _completed(self) -> bool:

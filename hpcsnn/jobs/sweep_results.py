@@ -17,12 +17,14 @@ from hpcsnn.jobs.sweeps import Sweep
 _MOST_TICKS = 8
 # What the figure shows of each population and projection.
 _SHOWN = ("rate_hz", "synapses", "sigma_aff_weighted", "weight_mean")
+# And of the whole: of a run, and of a training.
+_OF_ALL = ("wall_per_model_s", "test_accuracy", "best_validation_accuracy", "seconds_per_sample")
 
 
 def collect(sweep: Sweep) -> xr.Dataset:
     """Numbers of every finished member's summary over the varied keys; NaN where there is none yet.
 
-    Variables are ``target.rate_hz``, ``ff.synapses``, ``wall_per_model_s`` and so on.
+    Variables are ``target.rate_hz``, ``ff.synapses``, ``wall_per_model_s``, ``test_accuracy`` and so on.
     """
     shape = tuple(len(values) for values in sweep.vary.values())
     numbers: dict[str, np.ndarray[Any, np.dtype[np.float64]]] = {}
@@ -38,11 +40,11 @@ def collect(sweep: Sweep) -> xr.Dataset:
 
 def _flat(summary: dict[str, Any]) -> Iterable[tuple[str, float]]:
     for kind in ("populations", "projections"):
-        for owner, statistics in summary[kind].items():
+        for owner, statistics in summary.get(kind, {}).items():
             for name, value in statistics.items():
                 if isinstance(value, (int, float)):
                     yield f"{owner}.{name}", float(value)
-    for name in ("wall_s", "wall_per_model_s", "ranks"):
+    for name in ("wall_s", "ranks", *_OF_ALL):
         if isinstance(summary.get(name), (int, float)):
             yield name, float(summary[name])
 
@@ -60,7 +62,7 @@ def averaged(results: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset | None]:
 
 def sweep_figure(results: xr.Dataset) -> Figure | None:
     """Rates, synapses, map quality and speed over the key with most values, a line for each value of the next."""
-    shown = [name for name in results if str(name).rpartition(".")[2] in (*_SHOWN, "wall_per_model_s")]
+    shown = [name for name in results if str(name).rpartition(".")[2] in (*_SHOWN, *_OF_ALL)]
     mean, spread = averaged(results)
     if not shown or not mean.dims:
         return None

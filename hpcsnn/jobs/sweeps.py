@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from hpcsnn.atomic_files import write_json
-from hpcsnn.configuration.files import load_configuration, parse_value
+from hpcsnn.configuration.files import parse_value
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import ConfigurationError, StorageError
+from hpcsnn.training.configuration import TrainingConfiguration, load_either
 
 _SWEEP = "sweep.json"
 _MOST_VALUES = 10_000
@@ -34,9 +35,9 @@ class Sweep:
             settings = [f"{key}={_text(value)}" for key, value in zip(self.vary, values, strict=True)]
             yield self.folder / _as_name(",".join(settings)), settings
 
-    def configuration(self, settings: list[str], trust: bool = False) -> Configuration:
+    def configuration(self, settings: list[str], trust: bool = False) -> Configuration | TrainingConfiguration:
         """The configuration of one member; `trust` as in `load_configuration`."""
-        return load_configuration(self.config, [*self.overrides, *settings], trust=trust)
+        return load_either(self.config, [*self.overrides, *settings], trust=trust)
 
     def write(self) -> None:
         """Keep what varies, for the report.

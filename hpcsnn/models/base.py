@@ -54,6 +54,11 @@ class Derived:
     ctype: str = "float"
     vanishes: bool = False
 
+    @cached_property
+    def reads(self) -> set[str]:
+        """The names in the expression."""
+        return {node.id for node in ast.walk(ast.parse(self.expression.strip())) if isinstance(node, ast.Name)}
+
 
 @dataclass(frozen=True)
 class Variable:
@@ -248,8 +253,7 @@ class Configured(Generic[SomeModel]):
         """The constants that have one value per neuron: parameters, and what is derived from them."""
         arrays = self.of_neurons
         for name, derived in self.model.derived.items():
-            read = {node.id for node in ast.walk(ast.parse(derived.expression.strip())) if isinstance(node, ast.Name)}
-            if not read.isdisjoint(arrays):
+            if not derived.reads.isdisjoint(arrays):
                 arrays.append(name)
         return arrays
 
@@ -261,10 +265,14 @@ class Configured(Generic[SomeModel]):
         """(name, C++ type of an entry) of the constants that have one value per neuron."""
         return [(name, ctype) for name, ctype in self.model.constant_types() if name in self.arrays]
 
-    def constants(self, dt_ms: float) -> dict[str, float | int]:
-        """The constants that are one number, in the kernel's units: thresholds for probabilities, derived evaluated."""
+    def constants(self, dt_ms: float, where: str = "") -> dict[str, float | int]:
+        """The constants that are one number, in the kernel's units: thresholds for probabilities, derived evaluated.
+
+        Raises:
+            ConfigurationError: kernels do not hold one; names `where`, or the model, and what it follows from.
+        """
         values = {name: value for name, value in self.values.items() if name not in self.arrays}
-        return self._evaluated({**values, "dt_ms": dt_ms}, [name for name, _ in self.constant_types()])
+        return self._evaluated(where, {**values, "dt_ms": dt_ms}, [name for name, _ in self.constant_types()])
 
     def constants_of_neurons(
         self,
@@ -286,7 +294,7 @@ class Configured(Generic[SomeModel]):
         """
         columns: dict[str, list[float | int]] = {name: [] for name in self.arrays}
         shared: dict[str, Any] = {**self.values, "dt_ms": dt_ms}
-        self._evaluated(shared, [name for name, _ in self.constant_types()])
+        self._evaluated(where, shared, [name for name, _ in self.constant_types()])
         parameters, check_population = self.of_neurons, getattr(self.model, "check_population", None)
         for neuron, *values in zip(ids.tolist(), *(drawn[name].tolist() for name in parameters), strict=True):
             own = dict(self.values)
@@ -297,14 +305,14 @@ class Configured(Generic[SomeModel]):
                     self.model.check(where, own)
                 if check_population is not None:
                     check_population(where, own, n_neurons, dt_ms)
-                for name, value in self._evaluated(shared | own, self.arrays).items():
+                for name, value in self._evaluated(where, shared | own, self.arrays).items():
                     columns[name].append(value)
             except ConfigurationError as error:
                 raise ConfigurationError(f"{error}; so it is for neuron {neuron}") from None
         types = {"float": np.float64, "Probability": np.uint64}
         return {name: np.array(columns[name], types.get(ctype, np.int64)) for name, ctype in self.array_types()}
 
-    def _evaluated(self, known: dict[str, Any], wanted: list[str]) -> dict[str, float | int]:
+    def _evaluated(self, where: str, known: dict[str, Any], wanted: list[str]) -> dict[str, float | int]:
         """The `wanted` constants of one neuron, or of all; what is derived joins what is `known`."""
         constants: dict[str, float | int] = {}
         for name, parameter in self.model.parameters.items():
@@ -315,21 +323,20 @@ class Configured(Generic[SomeModel]):
         for name, derived in self.model.derived.items():
             if name not in wanted:
                 continue
-            known[name] = value = self._derived(name, derived, known)
+            known[name] = value = self._derived(where or self.name, name, derived, known)
             constants[name] = threshold64(value) if derived.ctype == "probability" else value
         return constants
 
-    def _derived(self, name: str, derived: Derived, known: Mapping[str, Any]) -> float | int:
+    def _derived(self, where: str, name: str, derived: Derived, known: Mapping[str, Any]) -> float | int:
         """A derived constant as kernels hold it.
 
         Raises:
-            ConfigurationError: they do not; names the model, the constant, its expression and the value.
+            ConfigurationError: they do not; names the parameters that it follows from, the constant and its expression.
         """
-        where = f"{self.name}: {name}, which is {derived.expression}"
         try:
             value = eval(_compiled(derived.expression), {"__builtins__": {}}, {**_MATH, **known})
         except Exception as error:  # whatever a user's expression does
-            raise ConfigurationError(f"{where}, comes to no number: {error}") from None
+            raise ConfigurationError(self._follows(where, name, known, "no number", f": {error}")) from None
         if derived.vanishes and isinstance(value, float) and abs(value) < SMALLEST_NUMBER:
             return 0.0
         try:
@@ -338,16 +345,19 @@ class Configured(Generic[SomeModel]):
             return real_number(where, value, _CHANCE if derived.ctype == "probability" else Limits())
         except ConfigurationError as error:
             allowed = str(error).rpartition(" is not allowed; ")[2]
-            raise ConfigurationError(f"{where}, comes to {shown(value)}; {allowed}") from None
+            raise ConfigurationError(self._follows(where, name, known, shown(value), f"; {allowed}")) from None
 
-    def more_constants(self, expressions: Mapping[str, str], dt_ms: float, **known: float) -> dict[str, float | int]:
-        """What `expressions` over the constants and `known` come to, evaluated as `derived` ones are.
-
-        Raises:
-            ConfigurationError: no number, or one that kernels do not hold; names the model and the expression.
-        """
-        everything = {**self.values, **self.constants(dt_ms), "dt_ms": dt_ms, **known}
-        return {name: self._derived(name, Derived(text), everything) for name, text in expressions.items()}
+    def _follows(self, where: str, name: str, known: Mapping[str, Any], value: str, allowed: str) -> str:
+        """The message about a derived constant: it begins with a parameter that was given, if one was."""
+        all_read = {name}
+        for one in reversed(list(self.model.derived)):  # each reads those before it
+            all_read |= self.model.derived[one].reads if one in all_read else set()
+        given = {one: known[one] for one in (*self.model.parameters, *self.model.data, "dt_ms") if one in all_read}
+        defaults = [one for one, by in self.model.parameters.items() if one in given and by.default == given[one]]
+        first = next((one for one in given if one not in defaults), defaults[0] if defaults else "dt_ms")
+        begins = f"{where}: " if first == "dt_ms" else f"{where}.{first}: {shown(given.pop(first))} is not allowed; "
+        beside = " with " + ", ".join(f"{one} {shown(other)}" for one, other in given.items()) if given else ""
+        return f"{begins}{name}, which is {self.model.derived[name].expression}, comes to {value}{beside}{allowed}"
 
     def check_steps(self, where: str, dt_ms: float) -> None:
         """Refuse times between two steps, among those that the model counts in steps.

@@ -25,6 +25,7 @@ class NeuronModel(PopulationModel):
     Where a snippet mentions ``random``, each ``random.next()`` is a fresh 32-bit number of this neuron and step.
     A parameter may have one value per neuron; the snippets see their own neuron's, the checks each neuron's.
     ``gradient`` says how a spike depends on the neuron's past: with it, the model can be trained.
+    Neurons of a model without a threshold never spike: they take projections and send none.
 
     Raises:
         ConfigurationError: a ``reset`` without a ``threshold``; a ``gradient`` by a variable that the model does not
@@ -41,7 +42,7 @@ class NeuronModel(PopulationModel):
     gradient: Gradient | None = None
 
     def __post_init__(self) -> None:
-        if self.reset.strip() and self.threshold.strip() in ("", "false"):
+        if self.reset.strip() and not self.spikes:
             raise ConfigurationError(
                 f"{self.name}.reset: never runs, since the model has no threshold and its neurons never spike; give a "
                 "threshold, the condition of a spike"
@@ -49,6 +50,11 @@ class NeuronModel(PopulationModel):
         super().__post_init__()
         if self.gradient is not None:
             self.gradient.check(f"{self.name}.gradient", [one.name for one in self.state])
+
+    @property
+    def spikes(self) -> bool:
+        """False for a model without a threshold: a readout, which takes input and never spikes."""
+        return self.threshold.strip() not in ("", "false")
 
 
 def _must_be_above(where: str, values: Mapping[str, Any], upper: str, lower: str) -> None:

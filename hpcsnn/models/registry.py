@@ -24,6 +24,8 @@ KINDS: dict[str, tuple[type[Model], ...]] = {
     "optimiser": (Optimiser,),
     "learning": (LearningRule,),
 }
+# Those that a training has one of, beside what its populations and projections have.
+OF_TRAININGS = ("loss", "optimiser", "learning")
 
 
 @cache

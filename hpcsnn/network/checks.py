@@ -71,7 +71,7 @@ def check_given(where: str, model: Configured[NeuronModel | SourceModel], n_neur
         ConfigurationError: a time between two steps, not one value per neuron, or values that do not go together.
     """
     model.check_steps(where, dt_ms)
-    model.constants(dt_ms)  # those that are one number
+    model.constants(dt_ms, where)  # those that are one number
     given = {name: model.values[name] for name in model.of_neurons if isinstance(model.values[name], tuple)}
     for name, values in given.items():
         if len(values) != n_neurons:
@@ -91,7 +91,7 @@ def check_projection(where: str, projection: Projection, dt_ms: float) -> None:
     """
     for part, configured in projection.parts.items():
         configured.check_steps(f"{where}.{part}.{configured.name}", dt_ms)
-        configured.constants(dt_ms)
+        configured.constants(dt_ms, f"{where}.{part}.{configured.name}")
     _check_delay_name(where, projection)
     _check_weights(where, projection)
     _check_grids(where, projection)

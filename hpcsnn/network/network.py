@@ -157,6 +157,11 @@ class Network:
                 f"{where}.target: {ends['target'].name!r} is not allowed; "
                 f"it spikes by itself ({ends['target'].model.name}) and takes no synapses"
             )
+        if not ends["source"].spikes:
+            raise ConfigurationError(
+                f"{where}.source: {ends['source'].name!r} is not allowed; its neurons never spike, since the model "
+                f"{ends['source'].model.name} has no threshold, the condition of a spike"
+            )
         synapse = Static() if synapse is None else synapse
         for part, configured, kind in (
             ("connector", connector, Connector),

@@ -35,6 +35,11 @@ class Population:
         return isinstance(self.model.model, SourceModel)
 
     @property
+    def spikes(self) -> bool:
+        """False where neurons have no threshold, and thus never spike."""
+        return not isinstance(self.model.model, NeuronModel) or self.model.model.spikes
+
+    @property
     def state(self) -> tuple[Variable, ...]:
         """State variables of each neuron."""
         return self.model.model.state

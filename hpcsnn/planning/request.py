@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from hpcsnn.configuration.schema import Configuration
+from hpcsnn.configuration.schema import Configuration, NetworkConfiguration
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.network import Network
 from hpcsnn.planning.memory import estimate
 from hpcsnn.planning.site_profiles import SiteProfile
-from hpcsnn.ranks.partition import place_network
+from hpcsnn.ranks.partition import DEFAULT_TILE, place_network
 
 # Below this many neurons per rank, exchanging spikes takes longer than updating neurons.
 _NEURONS_A_RANK = 30_000
@@ -46,7 +46,7 @@ class Request:
 
 
 def make_request(
-    configuration: Configuration,
+    configuration: NetworkConfiguration,
     profile: SiteProfile,
     *,
     nodes: int = 1,
@@ -57,23 +57,27 @@ def make_request(
 ) -> Request:
     """Fill in what was not asked for.
 
-    One rank per GPU; on CPUs as many ranks as the profile puts on a node, else one for about 30,000 neurons.
+    One rank per GPU; on CPUs as many ranks as the profile puts on a node, else one for about 30,000 neurons. Each rank
+    of a training has the whole network and a share of the samples: by itself it takes one.
 
     Raises:
         ConfigurationError: ranks that do not fit nodes, GPUs or the network.
     """
     gpus = gpus_per_node if gpus_per_node is not None else (profile.gpus_per_node or 0)
     network = configuration.network()
+    tile = configuration.tile if isinstance(configuration, Configuration) else DEFAULT_TILE
     if ranks is None:
-        ranks = nodes * (gpus or profile.ranks_per_node or _ranks_for(network, configuration.tile, nodes))
+        by_size = 1 if configuration.TRAINS else _ranks_for(network, tile, nodes)
+        ranks = nodes * (gpus or profile.ranks_per_node or by_size)
     if ranks % nodes:
         raise ConfigurationError(f"--ranks: {ranks} is not allowed; must be a multiple of --nodes {nodes}")
     if gpus and ranks // nodes > gpus:
         raise ConfigurationError(
             f"--ranks: {ranks} is not allowed; {nodes} x {gpus} GPUs serve at most {nodes * gpus} ranks, one each"
         )
-    place_network(network, configuration.tile, 0, ranks)  # raises where there are more ranks than tiles
-    size = estimate(network, configuration.tile, 0, ranks)
+    n_parts = 1 if configuration.TRAINS else ranks
+    place_network(network, tile, 0, n_parts)  # raises where there are more ranks than tiles
+    size = estimate(network, tile, 0, n_parts)
     # Rows, lists and logs double once on the way to twice as many synapses; old and new are there for a moment.
     largest = size.n_bytes + 2 * size.growing + size.checkpoint
     memory = ranks // nodes * (largest + _BYTES_A_PROCESS)

@@ -18,6 +18,7 @@ from pathlib import Path
 _LOOKS_EVERY_S = 0.5
 _TOPOLOGY = re.compile(r"/tmp/hydra_hwloc_xmlfile_\w+")
 _SHARED_MEMORY = re.compile(r"/dev/shm/mpich_shm_\w+")
+_LOOKING = threading.Event()
 
 
 def end_with(launcher: int) -> None:
@@ -25,6 +26,7 @@ def end_with(launcher: int) -> None:
 
     A rank waits in MPI for others that were killed with their launcher, and nobody is left to end it. A thread looks,
     since the kernel's own notice (PR_SET_PDEATHSIG) means the end of the parent's thread that made the process.
+    Called again, this does nothing.
 
     Args:
         launcher: the parent's number, from before there were other ranks to wait for.
@@ -35,6 +37,9 @@ def end_with(launcher: int) -> None:
             time.sleep(_LOOKS_EVERY_S)
         os.kill(os.getpid(), signal.SIGKILL)
 
+    if _LOOKING.is_set():
+        return
+    _LOOKING.set()
     threading.Thread(target=look, name="end with launcher", daemon=True).start()
 
 

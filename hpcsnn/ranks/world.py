@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hpcsnn._version import __version__
 from hpcsnn.errors import DeviceError, HpcsnnError, StorageError
@@ -51,6 +51,24 @@ def find_world() -> Communicator:
                     f"{version} on Python {python} ({node}); use one environment on all nodes"
                 )
     return communicator(world)
+
+
+def ranks_of(comm: Any) -> Communicator:
+    """The ranks that a script passes as `comm`; if they are all of a world of several, they end with what started them.
+
+    Raises:
+        ConfigurationError: as `communicator`.
+    """
+    ranks = communicator(comm)
+    if ranks.mpi is not None and ranks.mpi is comm:
+        from mpi4py import MPI
+
+        if ranks.size == MPI.COMM_WORLD.Get_size():
+            launcher = os.getppid()
+            end_with(launcher)
+            ranks.barrier()  # every rank is out of MPI_Init
+            remove_files(launcher)
+    return ranks
 
 
 def on_first_rank(ranks: Communicator, work: Callable[[], _Result]) -> _Result:

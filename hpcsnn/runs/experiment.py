@@ -55,7 +55,7 @@ def run_experiment(
         on_first_rank(setting.ranks, lambda: directory.check_free(overwrite))
         simulation = _simulation(configuration, setting)
         # Only now, so that what cannot run leaves no folder.
-        _lock(stack, directory, setting)
+        lock_for_all(stack, directory, setting)
         on_first_rank(setting.ranks, lambda: directory.clear(overwrite))
         _announce(simulation, directory, setting, "")
         start_maps = displacement_maps(simulation)
@@ -90,7 +90,7 @@ def resume_experiment(
     directory = RunDirectory(run)
     with ExitStack() as stack:
         on_first_rank(setting.ranks, directory.check_run)
-        _lock(stack, directory, setting)
+        lock_for_all(stack, directory, setting)
         plan = on_first_rank(setting.ranks, lambda: prepare_resume(directory, until_ms, from_step, trust))
         configuration = plan.configuration
         if setting.ranks.rank == 0:
@@ -144,7 +144,8 @@ def _made(configuration: Configuration, setting: Setting) -> Simulation:
     return Simulation(network, setting.ranks, device, configuration.tile, configuration.exchange_block)
 
 
-def _lock(stack: ExitStack, directory: RunDirectory, setting: Setting) -> None:
+def lock_for_all(stack: ExitStack, directory: RunDirectory, setting: Setting) -> None:
+    """Let the ranks of this job, and nobody else, write to a run as long as the stack is open; a collective call."""
     on_first_rank(setting.ranks, lambda: stack.enter_context(directory.lock()))
     if setting.ranks.rank != 0:
         stack.enter_context(directory.lock(first=False))

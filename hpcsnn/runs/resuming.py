@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,7 +59,7 @@ def prepare_resume(
     # Keys that are newer than the checkpoint have there what they default to, and mean that there was none.
     check_named(checkpoint.manifest_path, manifest["configuration"], directory.path, trust)
     before = parse_configuration(manifest["configuration"], directory.path).resolved()
-    changed = _differences(before, configuration.resolved())
+    changed = differences(before, configuration.resolved(), MAY_CHANGE)
     if changed:
         where, before, now = changed[0]
         raise ConfigurationError(
@@ -139,9 +140,9 @@ def _summary_of(directory: RunDirectory, end: int) -> dict[str, Any] | None:
     return summary if summary.get("completed") and summary.get("steps") == end else None
 
 
-def _differences(before: Any, now: Any, where: str = "") -> list[tuple[str, Any, Any]]:
+def differences(before: Any, now: Any, may_change: Collection[str], where: str = "") -> list[tuple[str, Any, Any]]:
     """(field, before, now) of every leaf that differs and may not."""
-    if where in MAY_CHANGE:
+    if where in may_change:
         return []
     if isinstance(before, dict) and isinstance(now, dict):
         if where in _NUMBERED and sorted(before) == sorted(now) and list(before) != list(now):
@@ -150,6 +151,6 @@ def _differences(before: Any, now: Any, where: str = "") -> list[tuple[str, Any,
         return [
             difference
             for key in fields
-            for difference in _differences(before.get(key), now.get(key), f"{where}.{key}" if where else key)
+            for difference in differences(before.get(key), now.get(key), may_change, f"{where}.{key}" if where else key)
         ]
     return [] if before == now else [(where, before, now)]

@@ -13,7 +13,9 @@ from hpcsnn.storage.records import SEGMENT
 
 _PARTIAL = re.compile(r"[0-9]{10,}\.(zarr|json)\.partial")
 # Halves of small files, with the number of the process that wrote them.
-_PART = re.compile(r"\.(?:config\.yaml|progress\.json|report\.html|summary\.json)\.([0-9]+)\.[0-9]+\.part")
+_PART = re.compile(
+    r"\.(?:config\.yaml|progress\.json|report\.html|summary\.json|metrics\.jsonl|evaluation\.json)\.([0-9]+)\.[0-9]+\.part"
+)
 
 
 def remove_leftovers(run: Path) -> None:

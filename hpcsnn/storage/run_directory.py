@@ -3,7 +3,9 @@
 ``config.yaml``, ``models/`` (users' files that it names), ``progress.json`` (rewritten while it runs),
 ``summary.json``, ``checkpoints/``, ``network.zarr``
 (a link to the newest checkpoint), ``records/`` (spikes and events), ``displacement.zarr``, ``figures/``; after an
-analysis ``analysis.zarr`` and ``report.html``; ``job/`` of a run that a job carries out.
+analysis ``analysis.zarr`` and ``report.html``; ``job/`` of a run that a job carries out. A training has
+``metrics.jsonl`` (a line for each group of batches and each epoch) and ``evaluation.json`` (label and prediction of
+each test sample) instead of records and maps.
 """
 
 from __future__ import annotations
@@ -17,12 +19,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hpcsnn.atomic_files import open_own, refuse_link, replace_file
+from hpcsnn.atomic_files import open_own, refuse_link, replace_file, replace_folder, restore_folder
 from hpcsnn.configuration.files import write_configuration
-from hpcsnn.configuration.schema import Configuration
+from hpcsnn.configuration.schema import NetworkConfiguration
 from hpcsnn.errors import RunBusyError, StorageError
 from hpcsnn.models.user_files import FOLDER, is_copy
 from hpcsnn.storage.checkpoints import committed
+from hpcsnn.storage.run_reports import summary_of
 
 _LOCK = ".lock"
 # What is there before a run is: the job that will carry it out.
@@ -46,8 +49,11 @@ class RunDirectory:
         self.figures = path / "figures"
         self.analysis = path / "analysis.zarr"
         self.analysis_partial = path / "analysis.partial"
+        self.analysis_aside = path / "analysis.replaced"
         self.report = path / "report.html"
         self.progress = path / "progress.json"
+        self.metrics = path / "metrics.jsonl"
+        self.evaluation = path / "evaluation.json"
 
     def check_free(self, overwrite: bool) -> None:
         """See whether a run may be put here, and change nothing.
@@ -100,6 +106,7 @@ class RunDirectory:
             self.models,
             self.analysis,
             self.analysis_partial,
+            self.analysis_aside,
             self.path / _JOB,
         ):
             refuse_link(folder)
@@ -127,8 +134,11 @@ class RunDirectory:
                 self.figures,
                 self.analysis,
                 self.analysis_partial,
+                self.analysis_aside,
                 self.report,
                 self.progress,
+                self.metrics,
+                self.evaluation,
             ):
                 if left.is_dir() and not left.is_symlink():
                     shutil.rmtree(left)
@@ -205,7 +215,7 @@ class RunDirectory:
             link.symlink_to(network.relative_to(self.path))
             link.replace(self.network)
 
-    def write_configuration(self, configuration: Configuration) -> None:
+    def write_configuration(self, configuration: NetworkConfiguration) -> None:
         """Write the configuration with all defaults; running it again gives the same run.
 
         Copies of models that it does not name, which are of a run that was here before, go after it is there.
@@ -224,6 +234,10 @@ class RunDirectory:
         """Write the summary, whole or not at all."""
         self._write(self.summary, json.dumps(summary, indent=2) + "\n")
 
+    def write_evaluation(self, evaluation: dict[str, Any]) -> None:
+        """Write what a trained network answered, whole or not at all."""
+        self._write(self.evaluation, json.dumps(evaluation) + "\n")
+
     def write_progress(self, progress: dict[str, Any]) -> None:
         """Write where the run is, whole or not at all."""
         self._write(self.progress, json.dumps(progress) + "\n")
@@ -231,6 +245,27 @@ class RunDirectory:
     def write_report(self, page: str) -> None:
         """Write the page of an analysis, whole or not at all."""
         self._write(self.report, page)
+
+    def begin_analysis(self) -> Path:
+        """Where an analysis is written until it is whole; nothing of an earlier one that was killed is left there.
+
+        Raises:
+            StorageError: what is left cannot be removed.
+        """
+        with _told(self.analysis):
+            restore_folder(self.analysis, self.analysis_aside)
+            if self.analysis_partial.exists():
+                shutil.rmtree(self.analysis_partial)
+        return self.analysis_partial
+
+    def end_analysis(self) -> None:
+        """Put the analysis that is whole now in the place of the one before.
+
+        Raises:
+            StorageError: it cannot be put there.
+        """
+        with _told(self.analysis):
+            replace_folder(self.analysis_partial, self.analysis, self.analysis_aside)
 
     def forget_summary(self) -> None:
         """Remove the summary of a run that goes on."""
@@ -241,18 +276,15 @@ class RunDirectory:
         """The summary.
 
         Raises:
-            StorageError: no finished run here.
+            StorageError: no finished run here, or a value that no summary has.
         """
         try:
-            summary = json.loads(self.summary.read_text())
+            return summary_of(self.summary.read_text())
         except FileNotFoundError:
             what = "an unfinished run" if self.configuration.is_file() else "no run"
             raise StorageError(f"{self.path}: {what} (there is no {self.summary.name})") from None
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             raise StorageError(f"{self.summary}: cannot be read: {error}") from None
-        if not isinstance(summary, dict) or not summary.keys() & {"digest", "completed"}:
-            raise StorageError(f"{self.summary}: cannot be read: is no summary")
-        return summary
 
     def _write(self, path: Path, text: str) -> None:
         with _told(path):

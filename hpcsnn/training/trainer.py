@@ -265,8 +265,7 @@ class Trainer:
             connector, weight = projection.connector, projection.weights or projection.weight
             if name in trained:
                 rows = self.synapses(name)
-                connector = ExplicitList(sources=rows["pre"], targets=rows["post"], weights=rows["weight"])
-                weight = projection.weight
+                connector = ExplicitList(pre=rows["pre"], post=rows["post"], weight=rows["weight"])
             other.add_projection(
                 name, projection.source.name, projection.target.name, connector, projection.receptor, weight,
                 projection.synapse, projection.delay_ms, projection.rewiring, None, True, projection.record_events,

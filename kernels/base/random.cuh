@@ -102,6 +102,7 @@ struct Probability {
                                            : ~((int64)1 << 40 | (uint32)bits_of(p))) {}
     DEVICE_MEMBER Probability(const int p) : Probability((float)p) {}
     DEVICE_MEMBER Probability(const double p) : Probability((float)p) {}
+    DEVICE_MEMBER bool is_certain() const { return threshold == 0 || threshold == (int64)1 << 32; }
     DEVICE_MEMBER bool is_one() const { return (uint64)threshold <= (uint64)1 << 32; }
     DEVICE_MEMBER float value() const {
         if (is_one()) return (float)threshold * 2.3283064365386963e-10f;

@@ -94,6 +94,6 @@ const Probability p_{{ slot }} = {{ rule.functions[slot].call }};
 {#- Whether a synapse goes, and why. #}
 {%- macro decided(number) %}
 {{ asked("eliminate", 0) }}
-                goes = chance({{ number }}, p_eliminate);
+                goes = p_eliminate.is_certain() ? p_eliminate.threshold != 0 : chance({{ number }}, p_eliminate);
                 if (goes) why = {{ rule.functions.reason.call }};
 {%- endmacro %}

@@ -82,10 +82,14 @@ KERNEL visit_synapses_{{ projection.name }}(Network* net) {
             }
 //% endif
 //% if rule.select.every_synapse
-            const uint32 number = random();
             bool goes = false;
             int why = 0;
+//% if rule.decides_by_random
+            const uint32 number = random();
             {{ names.decided("number") }}
+//% else
+            {{ names.decided("random()") }}
+//% endif
             if (goes) remove_{{ projection.name }}(net, target, place, why);
 //% endif
         }

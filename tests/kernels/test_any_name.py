@@ -188,7 +188,7 @@ def configured(rule):
     return rule.model(block_side=SIDE, attempts=8)
 
 
-@pytest.mark.parametrize("what", ["parameters", "tables"])
+@pytest.mark.parametrize("what", ["parameters", pytest.param("tables", marks=pytest.mark.slow)])
 def test_a_constant_may_have_any_name_of_the_kernels(what):
     simulation = Simulation(network_of(what), device=HostDevice(("-O0",)))
     simulation.run(STEPS * 0.1)
@@ -260,7 +260,7 @@ def test_a_variable_may_have_any_name_of_the_kernels():
 def test_a_rules_variable_may_have_any_name_of_the_kernels():
     network = Network(seed=1)
     for name in ("a", "b"):
-        network.add_population(name, Grid(SIDE, SIDE), NeuronModel("mine", "")())
+        network.add_population(name, Grid(SIDE, SIDE), NeuronModel("mine", "", threshold="step < 0")())
     given = {end: variables(RewiringRule, f"{end}_variables") for end in ("synapse", "source", "target")}
     for end, (of_rule, adds) in given.items():
         slots = {"synapse": ("update",), "source": ("update_source",), "target": ("update_target",)}[end]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 
 import numpy as np
 import pytest
@@ -17,25 +16,10 @@ from hpcsnn.errors import StorageError
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.restore import restore
 from hpcsnn.storage.run_directory import RunDirectory
-from support.ranks import hpcsnn
-from support.runs import PLAIN, succeeds
+from support.runs import PLAIN
 
 SEQUENCE, WRITTEN_OUT = "\x1b]0;owned\x07\x9b2J", "\\x1b]0;owned\\x07\\x9b2J"
 HUGE = 2**40
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    run = tmp_path_factory.mktemp("theirs") / "run"
-    succeeds("run", "topomap", "--set", "duration_ms=50", *PLAIN, "--out", run)
-    return run
-
-
-@pytest.fixture
-def copy(run, tmp_path):
-    copy = tmp_path / "run"
-    shutil.copytree(run, copy, symlinks=True)
-    return copy
 
 
 def rewrite(file, change):
@@ -50,22 +34,47 @@ def metadata(copy, path):
 
 
 @pytest.mark.parametrize("command", ["info", "digest", "jobs"])
-def test_no_sequence_of_a_summary_reaches_the_terminal(command, copy):
+def test_no_sequence_of_a_summary_reaches_the_terminal(command, hpcsnn, copy):
     rewrite(copy / "summary.json", lambda said: said.update(digest=SEQUENCE, stopped_by=SEQUENCE, completed=False))
     done = hpcsnn(command, copy.parent if command == "jobs" else copy)
-    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", done.stdout + done.stderr)
-    assert "Traceback" not in done.stderr
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", done.said)
+    assert "Traceback" not in done.said
     if command != "jobs":
-        assert WRITTEN_OUT in done.stdout + done.stderr
+        assert WRITTEN_OUT in done.said
 
 
-def test_no_sequence_of_a_log_or_a_name_reaches_the_terminal(tmp_path):
+def test_no_sequence_of_a_log_or_a_name_reaches_the_terminal(hpcsnn, tmp_path):
     (tmp_path / SEQUENCE).mkdir()
     (tmp_path / SEQUENCE / "config.yaml").write_text(f'"{SEQUENCE[:0]}x": [bold]\n')
     done = hpcsnn("jobs", tmp_path)
-    assert WRITTEN_OUT in done.stdout
-    assert hpcsnn("check", tmp_path / SEQUENCE / "config.yaml").stderr.count(WRITTEN_OUT) >= 1
-    assert "\x1b" not in done.stdout
+    assert WRITTEN_OUT in done.said
+    assert hpcsnn("check", tmp_path / SEQUENCE / "config.yaml").said.count(WRITTEN_OUT) >= 1
+    assert "\x1b" not in done.said
+
+
+@pytest.mark.parametrize("file", ["summary.json", "progress.json"])
+def test_values_of_other_kinds_are_told_or_count_as_not_there(file, hpcsnn, copy):
+    """One field at a time is in tests/unit/test_run_reports.py."""
+    rewrite(copy / file, lambda said: said.update({key: {"\x1b[31m": 10**400} for key in said}))
+    for command in ("info", "digest", "jobs"):
+        done = hpcsnn(command, copy)
+        assert "Traceback" not in done.said
+        assert "\x1b" not in done.said
+        if (file, command) == ("summary.json", "digest"):
+            assert done.said.startswith(f"error: {copy / file}: cannot be read: ")
+        else:
+            assert done.code == 0
+
+
+def test_a_summary_with_a_value_of_another_kind_is_no_fault_of_a_figure_or_an_analysis(hpcsnn, copy):
+    rewrite(copy / "summary.json", lambda said: said.update(steps=["x"]))
+    done = hpcsnn("plot", copy)
+    assert done.code == 2
+    assert done.said.startswith(f"error: {copy / 'summary.json'}: cannot be read: steps: ['x'] is not allowed; ")
+    assert hpcsnn("analyze", copy).code == 0
+    assert "unfinished (no summary that can be read)" in (copy / "report.html").read_text()
+    assert hpcsnn("resume", copy, *PLAIN).code == 0, "which writes it anew"
+    assert hpcsnn("digest", copy).code == 0
 
 
 @pytest.mark.parametrize("value", ["x", [1, 2], {"a": 1}, None])
@@ -76,12 +85,12 @@ def test_a_fill_value_of_another_type_is_told(path, value, copy):
         StoredNetwork(RunDirectory(copy).network).digest()
 
 
-def test_it_is_no_fault_of_a_command_either(copy):
+def test_it_is_no_fault_of_a_command_either(hpcsnn, copy):
     rewrite(metadata(copy, "projections/ff/synapse/weight"), lambda said: said.update(fill_value={}))
     done = hpcsnn("digest", copy)
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: ")
-    assert "Traceback" not in done.stderr
+    assert done.code == 2
+    assert done.said.startswith("error: ")
+    assert "Traceback" not in done.said
 
 
 SHAPES = {
@@ -127,8 +136,8 @@ def test_grids_that_are_none_are_told(grids, copy):
         StoredNetwork(RunDirectory(copy).network)
 
 
-def test_a_state_of_another_network_is_not_restored(run):
-    stored = StoredNetwork(RunDirectory(run).network)
+def test_a_state_of_another_network_is_not_restored(theirs):
+    stored = StoredNetwork(RunDirectory(theirs).network)
     simulation = Simulation(load_configuration("topomap", ["scale=2"]).network(), device="cpu")
     with pytest.raises(StorageError, match=r"its populations are \{.*nx=16.*\}, those of the configuration \{.*nx=32"):
         restore(simulation, stored)

@@ -10,17 +10,10 @@ import pytest
 
 from hpcsnn.errors import StorageError
 from hpcsnn.storage.checkpoints import committed
-from support.killed import commands
 from support.runs import PLAIN, digest_of_run
 
 SIZE = ["--set", "duration_ms=20", "--set", "projections.ff.record_events=true", "--checkpoint-every", "10ms"]
 DAMAGES, PARTS, FAST = 200, 10, 4
-
-
-@pytest.fixture(scope="module")
-def hpcsnn():
-    with commands() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -59,6 +59,11 @@ ABSENT = (
 )
 
 
+def without_addresses(text: str) -> str:
+    """A text as another process would have it: Python shows what has nothing to show by where it is in memory."""
+    return re.sub(r"0x[0-9a-f]{6,}", "0x", text)
+
+
 def leaves(value: Any, depth: int = 0) -> Iterable[Any]:
     """A value, what it has below it, and the keys there; of what lies within itself, a part."""
     yield value
@@ -74,13 +79,13 @@ def leaves(value: Any, depth: int = 0) -> Iterable[Any]:
 
 
 def shown(value: Any, message: str) -> bool:
-    """Whether the message has the value, the beginning of a long one, or a part of it."""
-    text = "".join(message.split())
+    """Whether the message has the value, the beginning of a long one, or a part of it; in another process, too."""
+    text = without_addresses("".join(message.split()))
     for leaf in leaves(value):
         forms = [str(leaf), repr(leaf)]
         if isinstance(leaf, (int, float)) and not isinstance(leaf, bool) and abs(leaf) < 1e308:
             forms += [f"{leaf:g}", f"{leaf:,}", str(float(leaf))]
-        if any(form and form[:24] in text for form in ("".join(form.split()) for form in forms)):
+        if any(form and form[:24] in text for form in ("".join(without_addresses(form).split()) for form in forms)):
             return True
     return False
 

@@ -6,6 +6,7 @@ takes long is imported before the first fork; nothing is computed, so that no th
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,9 @@ def _command(asked: dict[str, Any], said: int, log: int) -> None:
         from support.killed import not_submitted
 
         job_actions.submit = not_submitted
+    if asked["clock_goes_back"]:
+        now, looks = time.time(), itertools.count()
+        time.time = lambda: now - 3600.0 * next(looks)
     if asked["folder"]:
         sys.addaudithook(Changes(asked["folder"], log, asked["last"], asked["after"]))
     sys.argv = ["hpcsnn", *asked["arguments"]]

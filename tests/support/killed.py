@@ -37,6 +37,7 @@ class Commands:
         last: tuple[str, int] | None = None,
         after: bool = False,
         stand_in_for_submit: bool = False,
+        clock_goes_back: bool = False,
     ) -> Outcome:
         """One command, to its end or to a change that it makes to `folder`.
 
@@ -44,6 +45,7 @@ class Commands:
             last: the change, as an outcome has it, and at which time it comes.
             after: if that is the opening of a file, end when it is open and empty, not before.
             stand_in_for_submit: submit nothing.
+            clock_goes_back: the time of day is an hour earlier each time that somebody looks.
         """
         asked = {
             "arguments": [str(argument) for argument in arguments],
@@ -51,6 +53,7 @@ class Commands:
             "last": last,
             "after": after,
             "stand_in_for_submit": stand_in_for_submit,
+            "clock_goes_back": clock_goes_back,
         }
         assert self._process.stdin is not None
         assert self._process.stdout is not None

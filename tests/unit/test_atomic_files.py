@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import json
 import os
+import shutil
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from hpcsnn.atomic_files import open_own, refuse_link, replace_file, replaced, write_json
+from hpcsnn.atomic_files import (
+    open_own,
+    refuse_link,
+    replace_file,
+    replace_folder,
+    replaced,
+    restore_folder,
+    write_json,
+)
 from hpcsnn.errors import StorageError
 from support.small_disks import a_disk_of
 
@@ -150,3 +162,102 @@ def test_a_folder_that_is_a_link_is_named(tmp_path):
     refuse_link(tmp_path / "own")
     with pytest.raises(StorageError, match="a/b/x: is a link to '/nowhere', and"):
         refuse_link(tmp_path / "own", below=True)
+
+
+@pytest.fixture(params=["exchanges", "cannot", "has no such call"])
+def system(request, monkeypatch):
+    """Systems that exchange two names in one step and others."""
+    if request.param == "cannot":
+        monkeypatch.setattr(ctypes, "get_errno", lambda: errno.EINVAL)
+        no_exchange = SimpleNamespace(renameat2=lambda *_: -1)
+        monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: no_exchange)
+    if request.param == "has no such call":
+        monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: SimpleNamespace())
+    return request.param
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """The new folder, the old one that it is to replace, and where that may be in between."""
+    for name in ("new", "old"):
+        (tmp_path / name / "inside").mkdir(parents=True)
+        (tmp_path / name / "inside" / "text").write_text(name)
+    return tmp_path / "new", tmp_path / "old", tmp_path / "aside"
+
+
+def text_in(folder):
+    return (folder / "inside" / "text").read_text()
+
+
+@pytest.mark.usefixtures("system")
+def test_a_folder_takes_the_place_of_another(folders, tmp_path):
+    new, old, aside = folders
+    replace_folder(new, old, aside)
+    assert text_in(old) == "new"
+    assert list(tmp_path.iterdir()) == [old]
+    old.rename(new)
+    replace_folder(new, old, aside)
+    assert text_in(old) == "new"
+
+
+@pytest.mark.usefixtures("system")
+def test_a_file_and_a_link_are_replaced_by_a_folder(folders, tmp_path):
+    new, old, aside = folders
+    (tmp_path / "link").symlink_to(old)
+    replace_folder(new, tmp_path / "link", aside)
+    assert (text_in(tmp_path / "link"), text_in(old)) == ("new", "old")
+    (tmp_path / "file").write_text("")
+    replace_folder(tmp_path / "link", tmp_path / "file", aside)
+    assert text_in(tmp_path / "file") == "new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "old"]
+
+
+@pytest.mark.parametrize(("module", "name"), [(Path, "rename"), (shutil, "rmtree")])
+def test_one_of_both_is_there_wherever_it_ends(module, name, system, folders, monkeypatch):
+    """The last rename, or the removal, is not done."""
+    new, old, aside = folders
+    own = getattr(module, name)
+
+    def fails(path, *more):
+        if path in (new, aside):
+            raise OSError(errno.EIO, "the end")
+        return own(path, *more)
+
+    monkeypatch.setattr(module, name, fails)
+    if (system, name) == ("exchanges", "rename"):
+        replace_folder(new, old, aside)  # which takes no such call
+    else:
+        with pytest.raises(OSError, match="the end"):
+            replace_folder(new, old, aside)
+    monkeypatch.undo()
+    restore_folder(old, aside)
+    assert text_in(old) == ("old" if name == "rename" and system != "exchanges" else "new")
+    assert not aside.exists()
+
+
+def test_what_was_put_aside_comes_back_if_nothing_took_its_place(folders):
+    new, old, aside = folders
+    restore_folder(old, aside)
+    assert text_in(old) == "old"
+    old.rename(aside)
+    restore_folder(old, aside)
+    assert text_in(old) == "old"
+    new.rename(aside)
+    restore_folder(old, aside)
+    assert text_in(old) == "old"
+    assert not aside.exists()
+
+
+def test_a_file_that_is_to_last_is_on_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    path, calls = tmp_path / "config.yaml", []
+    path.write_text("old")
+    fsync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(
+        os, "fsync", lambda number: calls.append(str(Path(f"/proc/self/fd/{number}").readlink())) or fsync(number)
+    )
+    monkeypatch.setattr(Path, "replace", lambda self, other: calls.append("named") or replace(self, other))
+    replace_file(path, "new", lasting=True)
+    written, *rest = calls
+    assert Path(written).name.startswith(".config.yaml.")
+    assert rest == ["named", str(tmp_path)]
+    assert path.read_text() == "new"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcsnn import ConfigurationError, models
+from hpcsnn import ConfigurationError, Network, models
 from hpcsnn.checked_numbers import LARGEST_NUMBER, SMALLEST_NUMBER
 from hpcsnn.models.base import Derived, Model
 from hpcsnn.models.parameters import Data, Parameter, probability
@@ -89,11 +89,15 @@ def test_constants_follow_from_parameters_and_from_each_other(a, b, p, dt_ms):
 
 def test_a_derived_whole_number_that_kernels_cannot_hold_is_refused():
     with pytest.raises(
-        ConfigurationError, match=r"^derivative: steps, which is round\(ab / dt_ms\), comes to 20000000000; k"
+        ConfigurationError,
+        match=r"^derivative\.b: 1000000000\.0 is not allowed; steps, which is round\(ab / dt_ms\), comes to "
+        r"20000000000 with a 2\.0, dt_ms 0\.1; kernels hold",
     ):
         Derivative(b=1e9).constants(0.1)
     assert Derivative(b=1e8).constants(0.1)["steps"] == 2_000_000_000
-    with pytest.raises(ConfigurationError, match=r"^lif: refractory_steps, which is "):
+    with pytest.raises(
+        ConfigurationError, match=r"^lif\.refractory_ms: 300000000\.0 is not allowed; refractory_steps, which is "
+    ):
         models.LIF(refractory_ms=3e8).constants(0.1)
 
 
@@ -103,19 +107,21 @@ def test_a_derived_whole_number_that_kernels_cannot_hold_is_refused():
         (
             "a * a",
             1e30,
-            "squared: c, which is a * a, comes to 1.0000000000000001e+60; kernels hold numbers from 1.17549e-38 to",
+            "squared.a: 1e+30 is not allowed; c, which is a * a, "
+            "comes to 1.0000000000000001e+60; kernels hold numbers from 1.17549e-38 to",
         ),
         (
             "a * a",
             1e-30,
-            "squared: c, which is a * a, comes to 1.0000000000000001e-60; kernels hold numbers from 1.17549e-38 to",
+            "squared.a: 1e-30 is not allowed; c, which is a * a, "
+            "comes to 1.0000000000000001e-60; kernels hold numbers from 1.17549e-38 to",
         ),
-        ("exp(a)", 1e3, "squared: c, which is exp(a), comes to no number: math range error"),
-        ("1 / a", 0.0, "squared: c, which is 1 / a, comes to no number: "),
+        ("exp(a)", 1e3, "squared.a: 1000.0 is not allowed; c, which is exp(a), comes to no number: math range error"),
+        ("1 / a", 0.0, "squared.a: 0.0 is not allowed; c, which is 1 / a, comes to no number: "),
         (
             "a - a * 1e300 * 1e10",
             1.0,
-            "squared: c, which is a - a * 1e300 * 1e10, comes to -inf; must be a finite number",
+            "squared.a: 1.0 is not allowed; c, which is a - a * 1e300 * 1e10, comes to -inf; must be a finite number",
         ),
     ],
 )
@@ -126,6 +132,26 @@ def test_a_derived_number_that_kernels_cannot_hold_is_refused(expression, value,
     assert str(error.value).startswith(message)
 
 
+@pytest.mark.parametrize("f_max_hz", [1e30, 1e-30])
+def test_a_derived_number_names_what_was_given_first_and_what_else_it_follows_from(f_max_hz):
+    network = Network()
+    network.add_population("a", 4, models.LIF())
+    begins = f"projections.p.synapse.bcpnn.f_max_hz: {f_max_hz} is not allowed; coincidence, which is 1e6 / (2 * tau_z_"
+    with pytest.raises(ConfigurationError, match=as_pattern(begins)) as error:
+        network.add_projection(
+            "p", "a", "a", models.OneToOne(), models.ExponentialCurrent(), 1.0, models.BCPNN(f_max_hz=f_max_hz)
+        )
+    assert " with tau_z_ms 20.0, tau_p_ms 5000.0; kernels hold numbers from " in str(error.value)
+
+
+def test_a_derived_number_of_one_neuron_names_its_own_value():
+    lif = models.LIF(refractory_ms=[5.0, 3e8])
+    with pytest.raises(
+        ConfigurationError, match=r"^here\.refractory_ms: 300000000\.0 is not .* so it is for neuron 1$"
+    ):
+        lif.constants_of_neurons("here", 0.1, np.arange(2, dtype=np.int32), {"refractory_ms": np.array([5.0, 3e8])}, 2)
+
+
 @pytest.mark.parametrize("tau_ms", [0.1 / 90, 0.1 / 1e4])
 def test_a_decay_over_a_step_much_longer_than_its_time_constant_is_nothing(tau_ms):
     """exp(-90) is no normal float32; exp(-1e4) is nothing in float64 either."""
@@ -134,8 +160,8 @@ def test_a_decay_over_a_step_much_longer_than_its_time_constant_is_nothing(tau_m
 
 def test_a_derived_value_that_is_no_chance_or_no_whole_number_is_refused():
     for ctype, words in (("probability", "a number >= 0 and <= 1"), ("int", "a whole number")):
-        model = Model("odd", "", derived={"c": Derived("3 * dt_ms", ctype)})
-        with pytest.raises(ConfigurationError, match=rf"^odd: c, which is 3 \* dt_ms, comes to 1\.5; must be {words}$"):
+        model, told = Model("odd", "", derived={"c": Derived("3 * dt_ms", ctype)}), r"3 \* dt_ms, comes to 1\.5"
+        with pytest.raises(ConfigurationError, match=rf"^odd: c, which is {told} with dt_ms 0\.5; must be {words}$"):
             model().constants(0.5)
 
 
@@ -202,7 +228,8 @@ def test_a_mistake_in_a_derived_constant_names_model_and_constant(expression, me
 @pytest.mark.parametrize("expression", ["tau_ms()", "min(tau_ms)", "'a' + tau_ms", "(1, 2)[3]"])
 def test_an_expression_that_fails_names_model_and_constant(expression):
     model = Model("mine", "", parameters={"tau_ms": Parameter(1.0, "", "")}, derived={"c": Derived(expression)})
-    with pytest.raises(ConfigurationError, match=as_pattern(f"mine: c, which is {expression}, comes to no number: ")):
+    begins = "mine.tau_ms: 1.0 is not allowed; " if "tau_ms" in expression else "mine: "
+    with pytest.raises(ConfigurationError, match=as_pattern(f"{begins}c, which is {expression}, comes to no number")):
         model().constants(0.1)
 
 

@@ -53,7 +53,12 @@ def test_a_plan_of_another_kind_is_told(text, files):
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[]", '{"state": "asleep"}', '{"reason": "x"}', '{"state": "failed", "x": 1}', "3"]
+    "text",
+    [
+        *("{", "[]", '{"state": "asleep"}', '{"reason": "x"}', '{"state": "failed", "x": 1}', "3"),
+        *(f'{{"state": "running", "{name}": {value}}}' for name in ("updated", "started") for value in ('"x"', "NaN")),
+        *('{"state": "running", "updated": 1e400}', '{"state": "running", "restarts": 1.5}'),
+    ],
 )
 def test_a_status_of_another_kind_is_told(text, files):
     files.write_status(Status(State.RUNNING))

@@ -245,3 +245,17 @@ def test_listed_initial_values_are_kept_as_they_were():
         ConfigurationError, match=r"^populations\.a2\.initial\.V_mV: inf of neuron 63 is not allowed; must"
     ):
         network.add_population("a2", GRID, models.LIF(), {"V_mV": [0.0] * 63 + [float("inf")]})
+
+
+@pytest.mark.parametrize("threshold", ["false", " "])
+def test_a_model_without_a_threshold_is_a_target_and_no_source(threshold):
+    """Its neurons never spike, so that a projection from it would do nothing and say nothing."""
+    network = declared()
+    network.add_population("readout", GRID, models.NeuronModel("mine", "", threshold=threshold)())
+    assert connected(network, "read", target="readout").target.name == "readout"
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^projections\.back\.source: 'readout' is not allowed; its neurons never spike, since the model mine ",
+    ):
+        connected(network, "back", "readout", "b")
+    assert "back" not in network.projections

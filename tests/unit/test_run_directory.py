@@ -24,7 +24,8 @@ def used(directory):
     path = directory.path
     path.mkdir()
     folders = (directory.checkpoints, directory.records, directory.displacement, directory.figures)
-    for folder in (*folders, directory.models, directory.analysis, directory.analysis_partial, path / "job"):
+    analyses = (directory.analysis, directory.analysis_partial, directory.analysis_aside)
+    for folder in (*folders, directory.models, *analyses, path / "job"):
         folder.mkdir()
         (folder / "inside").write_text("")
     for file in (directory.configuration, directory.summary, directory.report, directory.progress):

@@ -17,6 +17,18 @@ from hpcsnn.jobs.run_index import RunEntry, find_runs, look_up, read_run, withou
 PLAN = JobPlan("local", 2, 1, "mpiexec", "pmi2", "cpu", 60.0, 3, "logs", 1.7e9, job_id="17")
 
 
+PROGRESS = {
+    "updated": 1.7e9,
+    "step": 5,
+    "model_s": 0.5,
+    "end_s": 1.0,
+    "speed": 2.0,
+    "left_s": 0.25,
+    "synapses": 7,
+    "rates_hz": {"a": 1.5},
+}
+
+
 def a_run(path, status=None, summary=None, progress=None, steps=(), configured=True):
     path.mkdir(parents=True)
     if configured:
@@ -68,15 +80,15 @@ def test_a_run_stands_as_its_job_says_or_else_its_files(status, summary, state, 
 def test_a_summary_of_another_step_than_the_run_is_at_ends_nothing(tmp_path):
     summary = {"completed": True, "steps": 30}
     for step, state in ((30, "completed"), (20, "unfinished"), (40, "unfinished")):
-        run = a_run(tmp_path / str(step), summary=summary, progress={"step": step}, steps=(30,))
+        run = a_run(tmp_path / str(step), summary=summary, progress=PROGRESS | {"step": step}, steps=(30,))
         assert read_run(run).state == state
     assert read_run(a_run(tmp_path / "without", summary=summary)).state == "completed"
 
 
 def test_checkpoints_progress_and_summary_are_those_of_the_files(tmp_path):
-    run = a_run(tmp_path / "run", summary={"digest": "x"}, progress={"step": 5}, steps=(10, 200, 30))
+    run = a_run(tmp_path / "run", summary={"digest": "x"}, progress=PROGRESS, steps=(10, 200, 30))
     entry = read_run(run)
-    assert (entry.checkpoint_step, entry.progress, entry.summary) == (200, {"step": 5}, {"digest": "x"})
+    assert (entry.checkpoint_step, entry.progress, entry.summary) == (200, PROGRESS, {"digest": "x"})
     assert read_run(a_run(tmp_path / "other")).checkpoint_step is None
 
 

@@ -17,6 +17,7 @@ from hpcsnn.devices.base import Device
 from hpcsnn.engine.learning.arrays import draw_feedback, fit_trained
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.engine.synapse_rows import SynapseRows
+from hpcsnn.models.learning.optimisers import constants_of_batch
 from hpcsnn.network import Network, Projection
 from hpcsnn.network.learning import gradient_of, hidden_populations, trained_projections
 from hpcsnn.network.learning_fields import GRADIENT_BITS
@@ -133,8 +134,7 @@ class Learner:
 
     def optimise(self, batch: int, n_samples: int) -> None:
         """One step of the optimiser; `batch` counts from 1, `n_samples` are those of all ranks."""
-        optimiser = self.learning.optimiser
-        for name, value in optimiser.more_constants(optimiser.model.of_batch, self.network.dt_ms, batch=batch).items():
+        for name, value in constants_of_batch(self.learning.optimiser, self.network.dt_ms, batch).items():
             setattr(self._part, f"optimiser_{name}", value)
         self._part.batch_samples = n_samples
         for projection in self.trained:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from hpcsnn.models.base import Model, Variable
+from hpcsnn.checked_numbers import real_number
+from hpcsnn.errors import ConfigurationError
+from hpcsnn.models.base import Configured, Model, Variable
 from hpcsnn.models.parameters import Parameter
 
 
@@ -25,6 +27,23 @@ class Optimiser(Model):
     variables: tuple[Variable, ...] = ()
     of_batch: Mapping[str, str] = field(default_factory=dict)
     update: str = ""
+
+
+def constants_of_batch(optimiser: Configured[Optimiser], dt_ms: float, batch: int) -> dict[str, float]:
+    """What ``of_batch`` comes to in batch number `batch`, from 1 on.
+
+    Raises:
+        ConfigurationError: no number, or one that kernels do not hold; names the constant and its expression.
+    """
+    known = {**optimiser.constants(dt_ms), "dt_ms": dt_ms, "batch": batch}
+    found = {}
+    for name, expression in optimiser.model.of_batch.items():
+        where = f"optimiser.{optimiser.name}: {name}, which is {expression}"
+        try:
+            found[name] = real_number(where, eval(expression, {"__builtins__": {}}, known))
+        except (NameError, SyntaxError, TypeError, ValueError, ArithmeticError) as error:
+            raise ConfigurationError(f"{where}, comes to no number: {error}") from None
+    return found
 
 
 _RATE = Parameter(1e-3, "", "learning rate", minimum=0.0)

@@ -244,6 +244,11 @@ class RewiringRule(Model):
         return _found(rf"\b{name}\b", self.texts)
 
     @property
+    def decides_by_random(self) -> bool:
+        """Whether what decides about a synapse draws numbers of its own, behind the one that decides."""
+        return _found(r"\brandom\b", (self.eliminate, self.reason))
+
+    @property
     def visits_synapses(self) -> bool:
         """Whether an update looks at each synapse."""
         return bool(self.update) or self.select.every_synapse

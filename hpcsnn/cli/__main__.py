@@ -1,5 +1,0 @@
-"""``python -m hpcsnn.cli``."""
-
-from hpcsnn.cli.app import app
-
-app()

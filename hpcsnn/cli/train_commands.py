@@ -1,0 +1,98 @@
+"""The commands that train a network, and say how good it is: train, evaluate."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpcsnn.cli.common import DeviceChoice, Overrides, RunPath, TrustChoice, outlive_output, reported, world
+from hpcsnn.errors import ConfigurationError
+from hpcsnn.shipped_files import shipped_trainings
+from hpcsnn.terminal import terminal
+
+commands = typer.Typer()
+
+_ROLES = ("best", "last")
+
+
+@commands.command(
+    epilog="Examples: `hpcsnn train digits` · `mpiexec -n 2 hpcsnn train fashion_mnist_deep_r --out runs/two` · "
+    "`hpcsnn train digits --set epochs=20 --set connectivity=0.05 --set seed=2` · `hpcsnn train shd --data ~/data`"
+)
+def train(
+    config: Annotated[
+        str,
+        typer.Argument(
+            metavar="CONFIG",
+            help="A YAML file with data and readout, or the name of a training that ships (such as digits).",
+            autocompletion=shipped_trainings,
+        ),
+    ],
+    overrides: Overrides = [],  # noqa: B006 (typer wants a list)
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where the files of the data are. Default: where a package puts them."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run directory. Default: runs/ and the configuration's name.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that is there already.")] = False,
+    device: DeviceChoice = "auto",
+    checkpoint_every: Annotated[
+        str | None,
+        typer.Option(help="Wall time, such as 10min-wall: checkpoints within epochs too. Default: after each epoch."),
+    ] = None,
+    figures: Annotated[bool, typer.Option(help="Draw figures at the end.")] = True,
+    trust: TrustChoice = False,
+) -> None:
+    """Train a network on samples, test it, and leave its best and last state, metrics.jsonl and figures/.
+
+    The data are a name in the configuration, such as digits or fashion_mnist; where a file is missing, the error says
+    which, and what brings it. Held out for validation is the part `validation` of the training samples; the best state
+    is the one that was best on them. Ctrl-C leaves a checkpoint, and `hpcsnn resume` goes on from it as if it had never
+    stopped. Under `mpiexec -n N` the samples of a batch are split over N ranks: the answer is the same, bit for bit.
+    """
+    outlive_output()
+    ranks = world()
+    with reported(ranks):
+        from hpcsnn.cli.train_tables import print_training
+        from hpcsnn.runs.experiment import Setting
+        from hpcsnn.runs.training_run import run_training
+        from hpcsnn.training.configuration import load_training
+
+        if data is not None:
+            overrides = [*overrides, f"data_folder={str(data.resolve())!r}"]
+        if checkpoint_every is not None:
+            overrides = [*overrides, f"checkpoint_every={checkpoint_every}"]
+        configuration = load_training(config, overrides, trust=trust)
+        folder = out or Path("runs") / Path(config).stem
+        setting = Setting(ranks, device, terminal(quiet=ranks.rank != 0), figures)
+        summary = run_training(configuration, folder, setting, overwrite)
+        if ranks.rank == 0:
+            print_training(folder, summary)
+
+
+@commands.command(epilog="Examples: `hpcsnn evaluate runs/digits` · `hpcsnn evaluate runs/digits --checkpoint last`")
+def evaluate(
+    run: RunPath,
+    checkpoint: Annotated[
+        str, typer.Option(metavar="|".join(_ROLES), help="By accuracy on the validation samples, or in time.")
+    ] = "best",
+    device: DeviceChoice = "auto",
+    trust: TrustChoice = False,
+) -> None:
+    """Test a trained network again: accuracy, and for each class how often it is taken for itself and for what else."""
+    outlive_output()
+    ranks = world()
+    with reported(ranks):
+        from hpcsnn.cli.train_tables import print_evaluation
+        from hpcsnn.runs.experiment import Setting
+        from hpcsnn.runs.training_run import evaluate_training
+
+        if checkpoint not in _ROLES:
+            allowed = " or ".join(_ROLES)
+            raise ConfigurationError(f"--checkpoint: {checkpoint!r} is not allowed; must be {allowed}")
+        setting = Setting(ranks, device, terminal(quiet=ranks.rank != 0))
+        evaluation = evaluate_training(run, setting, checkpoint, trust)
+        if ranks.rank == 0:
+            print_evaluation(run, checkpoint, evaluation)

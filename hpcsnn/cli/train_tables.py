@@ -1,0 +1,133 @@
+"""What the commands show of a training in a terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from hpcsnn.planning.memory import estimate, shown_bytes
+from hpcsnn.ranks.partition import DEFAULT_TILE
+from hpcsnn.runs.progress import clock
+from hpcsnn.storage.run_directory import RunDirectory
+from hpcsnn.storage.training_checkpoints import BEST, LAST, TrainingCheckpoints, size_of
+from hpcsnn.terminal import terminal
+from hpcsnn.training.configuration import TrainingConfiguration
+
+_PLAIN: dict[str, Any] = {"box": None, "pad_edge": False}
+
+
+def print_training(folder: Path, summary: dict[str, Any]) -> None:
+    """What a training came to: accuracy, time, digest, and the synapses of each projection."""
+    console = terminal()
+    words = f"{summary['epochs']} epochs, {summary['batches']:,} batches in {clock(summary['wall_s'])}"
+    words += f", {1e3 * summary['seconds_per_sample']:.3g} ms a sample"
+    console.print(f"{words}; digest {summary['digest'][:16]}…; results in {folder}", highlight=False, soft_wrap=True)
+    if not summary["completed"]:
+        console.print(
+            f"stopped by {summary['stopped_by']} after {summary['epochs']} epochs; go on with: hpcsnn resume {folder}",
+            style="yellow",
+            soft_wrap=True,
+        )
+    else:
+        console.print(_accuracies(summary), style="bold", highlight=False, soft_wrap=True)
+    table = Table("projection", "synapses", "of the pairs", "rewired", **_PLAIN)
+    for name, values in summary["projections"].items():
+        share = f"{values['connectivity']:.3g}"
+        table.add_row(name, f"{values['synapses']:,}", share, f"{values['rewired']:,}")
+    console.print(table)
+    if summary["populations"]:
+        rates = ", ".join(f"{name} {values['rate_hz']:.1f} Hz" for name, values in summary["populations"].items())
+        console.print(f"mean rates while tested: {rates}", highlight=False, soft_wrap=True)
+
+
+def _accuracies(summary: dict[str, Any]) -> str:
+    words = f"test accuracy {summary['test_accuracy']:.2%}"
+    if summary["best_validation_accuracy"] is not None:
+        words += f"; best on validation {summary['best_validation_accuracy']:.2%}, after epoch {summary['best_epoch']}"
+    return words
+
+
+def print_training_sizes(configuration: TrainingConfiguration, ranks: int) -> None:
+    """What a training will need: neurons, expected synapses and memory; its data are not read."""
+    console = terminal()
+    network = configuration.network()
+    size = estimate(network, DEFAULT_TILE, 0, 1)  # every rank has the whole network, and its share of a batch
+    console.print(
+        f"{configuration.description or 'training'}: seed {network.seed}, steps of {network.dt_ms:g} ms, data "
+        f"{configuration.data_set.name}, {configuration.epochs} epochs in batches of {configuration.batch}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    populations = Table("population", "neurons", "model", **_PLAIN)
+    for name, population in network.populations.items():
+        populations.add_row(name, f"{population.size:,}", population.model.name)
+    console.print(populations)
+    projections = Table("projection", "from", "to", "synapses", "of the pairs", "rewiring", **_PLAIN)
+    for name, projection in network.projections.items():
+        n, possible = size.synapses[name], projection.source.size * projection.target.size
+        ends = (projection.source.name, projection.target.name)
+        rule = projection.rewiring.name if projection.rewiring else "-"
+        projections.add_row(name, *ends, f"{n:,}", f"{n / possible:.3g}", rule)
+    console.print(projections)
+    share = -(-configuration.batch // ranks)
+    console.print(
+        f"{ranks} rank{'s' if ranks > 1 else ''} with {share} samples of a batch or fewer each; about "
+        f"{shown_bytes(size.n_bytes)} of arrays on each for one sample, beside the data and 150 MB for each Python "
+        "process",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def print_evaluation(run: Path, role: str, evaluation: dict[str, Any]) -> None:
+    """How good a network is, class by class."""
+    console = terminal()
+    labels, predictions = (np.array(evaluation[key], dtype=np.int64) for key in ("labels", "predictions"))
+    names = evaluation["class_names"]
+    console.print(
+        f"{run}, {role} checkpoint (after {evaluation['batches']:,} batches, digest {evaluation['digest'][:16]}…): "
+        f"accuracy {evaluation['accuracy']:.2%} of {len(labels):,} test samples, loss {evaluation['loss']:.4g}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    table = Table("class", "samples", "right", "most often taken for", **_PLAIN)
+    for label, name in enumerate(names):
+        taken = np.bincount(predictions[labels == label], minlength=len(names))
+        n, right = int(taken.sum()), int(taken[label])
+        taken[label] = 0
+        other = f"{names[int(taken.argmax())]} ({taken.max() / n:.0%})" if taken.any() else "-"
+        table.add_row(str(name), f"{n:,}", f"{right / n:.1%}" if n else "-", other)
+    console.print(table)
+
+
+def print_trained(run: Path) -> None:
+    """What the run directory of a training holds.
+
+    Raises:
+        StorageError: no run there.
+    """
+    directory = RunDirectory(run)
+    directory.check_run()
+    console = terminal()
+    state = "unfinished (no summary)"
+    if directory.summary.is_file():
+        summary = directory.read_summary()
+        state = f"stopped by {summary.get('stopped_by')} after {summary.get('epochs')} epochs"
+        if summary.get("completed"):
+            state = f"completed, {summary.get('epochs')} epochs, {_accuracies(summary)}"
+    console.print(f"{run}: a training, {state}", highlight=False, soft_wrap=True)
+    checkpoints = TrainingCheckpoints(run)
+    table = Table("checkpoint", "epoch", "batches", "validation", "size", **_PLAIN)
+    for role in (LAST, BEST):
+        if not checkpoints.has(role):
+            continue
+        found = checkpoints.read(role)
+        position = found.position
+        best = position["best_accuracy"]
+        best = f"best {best:.2%} after epoch {position['best_epoch']}" if best is not None else "-"
+        done = f"{position['epoch'] - 1} done" + (f" and {position['batch']} batches" if position["batch"] else "")
+        table.add_row(role, done, f"{position['in_all']['batches']:,}", best, shown_bytes(size_of(found.path)))
+    console.print(table)

@@ -1,0 +1,133 @@
+"""What a training shows while it goes: a live line in a terminal, plain lines elsewhere, from rank 0."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from hpcsnn.runs.progress import PLAIN_EVERY_S, clock
+from hpcsnn.runs.training_position import Position
+from hpcsnn.storage.run_directory import RunDirectory
+
+_WRITTEN_EVERY_S = 1.0
+_BAR_WIDTH = 16
+
+
+class TrainingProgress:
+    """A context in which `update` shows where a training is.
+
+    Args:
+        epochs, batches: of the whole training, and of each epoch.
+        directory: where ``progress.json`` is kept up to date, for those who watch from elsewhere.
+        quiet: show and write nothing.
+        plain_every_s: wall seconds between two plain lines.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        epochs: int,
+        batches: int,
+        directory: RunDirectory,
+        quiet: bool = False,
+        plain_every_s: float = PLAIN_EVERY_S,
+    ) -> None:
+        self._console, self._epochs, self._batches = console, epochs, batches
+        self._directory, self._quiet, self._plain_every_s = directory, quiet, plain_every_s
+        self._live: Live | None = None
+        self._started = self._last_line = time.perf_counter()
+        self._last_written = 0.0
+        self._first: tuple[int, int] | None = None
+        self._validation: float | None = None
+
+    def __enter__(self) -> TrainingProgress:
+        if self._console.is_terminal and not self._quiet:
+            self._live = Live(console=self._console, refresh_per_second=8, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def update(
+        self,
+        position: Position,
+        synapses: Mapping[str, int],
+        possible: Mapping[str, int],
+        validation: float | None = None,
+        epoch_ends: bool = False,
+        last: bool = False,
+    ) -> None:
+        """Show where the training is, in ``progress.json`` now and then and at the `last` time.
+
+        Args:
+            synapses, possible: of each projection that is trained, those that there are, and pairs that may have one.
+            validation: accuracy on the validation samples, where it was just found.
+            epoch_ends: there is a plain line for it, whenever the last one was.
+        """
+        if self._quiet:
+            return
+        if validation is not None:
+            self._validation = validation
+        state = self._state(position, synapses, possible)
+        if last or time.perf_counter() - self._last_written >= _WRITTEN_EVERY_S:
+            self._last_written = time.perf_counter()
+            self._directory.write_progress(state)
+        if self._live is not None:
+            bar = Table.grid(padding=(0, 1))
+            bar.add_row(ProgressBar(1.0, state["done"], width=_BAR_WIDTH), Text(training_line(state)))
+            self._live.update(bar)
+        elif epoch_ends or time.perf_counter() - self._last_line >= self._plain_every_s:
+            self._last_line = time.perf_counter()
+            self._console.print(training_line(state), highlight=False, soft_wrap=True)
+
+    def _state(self, position: Position, synapses: Mapping[str, int], possible: Mapping[str, int]) -> dict[str, Any]:
+        """What ``progress.json`` says: times in s, shares of one."""
+        batches = (position.epoch - 1) * self._batches + position.batch
+        if self._first is None:
+            self._first = batches, position.in_all.samples
+        wall, total = time.perf_counter() - self._started, self._epochs * self._batches
+        new_batches, new_samples = batches - self._first[0], position.in_all.samples - self._first[1]
+        shown = position.in_epoch if position.in_epoch.samples else position.in_group
+        n, pairs = max(shown.samples, 1), sum(possible.values())
+        return {
+            "updated": time.time(),
+            "epoch": min(position.epoch, self._epochs),
+            "epochs": self._epochs,
+            "batch": position.batch if position.epoch <= self._epochs else self._batches,
+            "batches": self._batches,
+            "done": batches / total if total else 1.0,
+            "loss": shown.loss / n if shown.samples else None,
+            "accuracy": shown.n_correct / n if shown.samples else None,
+            "validation_accuracy": self._validation,
+            "samples_per_s": new_samples / wall,
+            "left_s": (total - batches) * wall / new_batches if new_batches else None,
+            "synapses": sum(synapses.values()),
+            "connectivity": sum(synapses.values()) / pairs if pairs else None,
+        }
+
+
+def training_line(state: Mapping[str, Any]) -> str:
+    """One line of what ``progress.json`` says of a training."""
+    words = [f"epoch {state['epoch']} of {state['epochs']}, batch {state['batch']:,} of {state['batches']:,}"]
+    if state["loss"] is not None:
+        words.append(f"loss {state['loss']:.4g}  accuracy {state['accuracy']:.2%}")
+    if state["validation_accuracy"] is not None:
+        words.append(f"validation {state['validation_accuracy']:.2%}")
+    words.append(f"{state['samples_per_s']:,.0f} samples/s")
+    if state["left_s"] is not None:
+        words.append(f"{clock(state['left_s'])} left")
+    if state["connectivity"] is not None:
+        words.append(f"{state['synapses']:,} synapses ({state['connectivity']:.3g} of the pairs)")
+    return "  ".join(words)

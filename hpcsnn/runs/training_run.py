@@ -1,0 +1,297 @@
+"""One training from configuration to run directory, and its resumption: ``hpcsnn train`` and ``resume``, on every rank.
+
+It stands in `runs` and not in `training`: what it shares with a simulation's run (setting, stop signals, clock, who
+writes) is here, and `training` stays a library that knows no run directory.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from hpcsnn.errors import ConfigurationError
+from hpcsnn.ranks.world import on_first_rank
+from hpcsnn.runs.experiment import Setting, lock_for_all
+from hpcsnn.runs.resuming import differences
+from hpcsnn.runs.stopping import StopSignals
+from hpcsnn.runs.training_metrics import Metrics
+from hpcsnn.runs.training_position import Position, Tally
+from hpcsnn.runs.training_progress import TrainingProgress
+from hpcsnn.runs.training_results import TrainingResults, evaluated
+from hpcsnn.storage.leftovers import remove_leftovers
+from hpcsnn.storage.run_directory import RunDirectory
+from hpcsnn.storage.training_checkpoints import BEST, LAST, TrainingCheckpoints
+from hpcsnn.training.configuration import TrainingConfiguration, load_training, parse_training
+from hpcsnn.training.data.data_set import LoadedData
+from hpcsnn.training.interface import AnyTrainer
+from hpcsnn.training.order import epoch_order
+
+# What a resumed training may have otherwise than the one that wrote the checkpoint.
+MAY_CHANGE = ("description", "epochs", "checkpoint_every", "data_folder")
+# Lines of metrics an epoch, but for the one of the epoch as a whole.
+_LINES = 50
+
+MakeTrainer = Callable[[TrainingConfiguration, int, Setting], AnyTrainer]
+
+
+def trainer_of(configuration: TrainingConfiguration, n_steps: int, setting: Setting) -> AnyTrainer:
+    """The trainer of a configuration's network, for samples of so many steps, on these ranks; a collective call."""
+    from hpcsnn.training.trainer import (
+        Trainer,
+    )  # all that compiles kernels, which a message about data need not wait for
+
+    return Trainer(
+        configuration.network(),
+        configuration.readout,
+        n_steps,
+        **configuration.models,
+        batch=configuration.batch,
+        comm=setting.ranks,
+        device=setting.device,
+    )
+
+
+def run_training(
+    configuration: TrainingConfiguration,
+    out: Path,
+    setting: Setting,
+    overwrite: bool = False,
+    make_trainer: MakeTrainer = trainer_of,
+) -> dict[str, Any]:
+    """Train to the configured end and leave a run directory; a collective call.
+
+    Returns:
+        The summary, as in ``summary.json``, on every rank.
+
+    Raises:
+        HpcsnnError: configuration, data, device or storage errors.
+    """
+    directory = RunDirectory(out)
+    with ExitStack() as stack:
+        on_first_rank(setting.ranks, lambda: directory.check_free(overwrite))
+        with configuration.places.told():
+            data = configuration.load_data()
+            trainer = make_trainer(configuration, data.train.n_steps, setting)
+        # Only now, so that what cannot run leaves no folder.
+        lock_for_all(stack, directory, setting)
+        on_first_rank(setting.ranks, lambda: directory.clear(overwrite))
+        on_first_rank(setting.ranks, lambda: directory.write_configuration(configuration))
+        return _Training(configuration, data, trainer, directory, setting, Position()).carry_out()
+
+
+def resume_training(
+    run: Path,
+    setting: Setting,
+    epochs: int | None = None,
+    trust: bool = False,
+    make_trainer: MakeTrainer = trainer_of,
+) -> dict[str, Any]:
+    """Go on from a training's last checkpoint, on whatever ranks and device there are now; a collective call.
+
+    Args:
+        epochs: new number of them; None: as configured.
+        trust: as of `load_training`.
+
+    Returns:
+        The summary, on every rank; of a training that is at its end as it is there, with ``nothing_to_do``.
+
+    Raises:
+        HpcsnnError: nothing to go on from, a change of the configuration that is not allowed, and all that
+            `run_training` raises.
+    """
+    directory = RunDirectory(run)
+    with ExitStack() as stack:
+        on_first_rank(setting.ranks, directory.check_run)
+        lock_for_all(stack, directory, setting)
+        overrides = [] if epochs is None else [f"epochs={epochs}"]
+        configuration = load_training(directory.configuration, overrides, trust=trust, of_run=True)
+        checkpoint = on_first_rank(setting.ranks, lambda: TrainingCheckpoints(run).read(LAST))
+        _check_unchanged(checkpoint.configuration, configuration, directory)
+        position = Position.of_plain(checkpoint.position)
+        if position.epoch > configuration.epochs and directory.summary.is_file():
+            summary = on_first_rank(setting.ranks, directory.read_summary)
+            if summary.get("completed") and summary.get("epochs") == configuration.epochs:
+                _say(setting, f"{run}: complete after {configuration.epochs} epochs: nothing to do; --epochs goes on")
+                return {**summary, "nothing_to_do": True}
+        if position.epoch > configuration.epochs + 1:
+            raise ConfigurationError(
+                f"epochs: {configuration.epochs} is not allowed; {position.epoch - 1} are done: give at least as many"
+            )
+        with configuration.places.told():
+            data = configuration.load_data()
+            trainer = make_trainer(configuration, data.train.n_steps, setting)
+        trainer.restore(checkpoint.path)
+        on_first_rank(setting.ranks, lambda: remove_leftovers(directory.path))
+        on_first_rank(setting.ranks, lambda: directory.write_configuration(configuration))
+        return _Training(configuration, data, trainer, directory, setting, position).carry_out()
+
+
+def _check_unchanged(before: dict[str, Any], now: TrainingConfiguration, directory: RunDirectory) -> None:
+    changed = differences(parse_training(before, directory.path).resolved(), now.resolved(), MAY_CHANGE)
+    if changed:
+        where, was, is_now = changed[0]
+        raise ConfigurationError(
+            f"{where}: {was!r} in the checkpoint, {is_now!r} in {directory.configuration}; a resumed training may "
+            f"change only {', '.join(MAY_CHANGE)}, ranks and device: change it back, or start a new one"
+        )
+
+
+def _say(setting: Setting, words: str) -> None:
+    if setting.ranks.rank == 0:
+        (setting.console or Console(quiet=True)).print(words, highlight=False, soft_wrap=True)
+
+
+class _Training:
+    """A training that is under way, on one rank."""
+
+    def __init__(
+        self,
+        configuration: TrainingConfiguration,
+        data: LoadedData,
+        trainer: AnyTrainer,
+        directory: RunDirectory,
+        setting: Setting,
+        position: Position,
+    ) -> None:
+        self._configuration, self._data, self._trainer = configuration, data, trainer
+        self._directory, self._setting, self._position = directory, setting, position
+        self._ranks = setting.ranks
+        self._train, self._held_out = data.train.split(configuration.validation, configuration.seed)
+        self._n_batches = -(-len(self._train) // configuration.batch)
+        self._checkpoints = TrainingCheckpoints(directory.path)
+        self._results = TrainingResults(configuration, data, trainer, directory, setting, position)
+        self._ranks_s_before, self._own_s = position.ranks_s, 0.0
+
+    def carry_out(self) -> dict[str, Any]:
+        """Train, leave what it came to."""
+        if not len(self._train):
+            raise ConfigurationError(f"validation: {self._configuration.validation:g} leaves no sample to train on")
+        self._results.announce(len(self._train), len(self._held_out))
+        started = time.perf_counter()
+        first_batch = self._position.in_all.batches
+        with self._progress() as progress, Metrics(self._directory, self._position, self._ranks) as metrics:
+            self._synapses = self._results.synapse_counts()
+            stopped_by = self._epochs(progress, metrics)
+            progress.update(self._position, self._synapses, self._results.possible, last=True)
+            if stopped_by is not None:
+                self._write_checkpoint(best=False)
+        self._sum_seconds()
+        wall_s = time.perf_counter() - started
+        return self._results.leave(stopped_by, wall_s, first_batch)
+
+    def _progress(self) -> TrainingProgress:
+        console = self._setting.console or Console(quiet=True)
+        epochs = self._configuration.epochs
+        return TrainingProgress(console, epochs, self._n_batches, self._directory, quiet=self._ranks.rank != 0)
+
+    def _epochs(self, progress: TrainingProgress, metrics: Metrics) -> str | None:
+        """All epochs that are left, or up to where all ranks agree to stop: then the signal's name."""
+        position = self._position
+        self._last_written = time.monotonic()
+        with StopSignals(self._ranks) as signals:
+            while position.epoch <= self._configuration.epochs:
+                order = epoch_order(self._configuration.seed, position.epoch, len(self._train))
+                while position.batch < self._n_batches:
+                    self._batch(order, metrics)
+                    progress.update(position, self._synapses, self._results.possible)
+                    stopped_by = signals.agreed()
+                    if stopped_by is not None:
+                        return stopped_by
+                    if self._due():
+                        self._write_checkpoint(best=False)
+                accuracy, best = self._end_epoch(metrics)
+                progress.update(position, self._synapses, self._results.possible, accuracy, epoch_ends=True)
+                position.begin_epoch()
+                self._write_checkpoint(best)
+                stopped_by = signals.agreed()
+                if stopped_by is not None and position.epoch <= self._configuration.epochs:
+                    return stopped_by
+        return None
+
+    def _batch(self, order: Any, metrics: Metrics) -> None:
+        """One batch, and a line of metrics if it is the last of its group."""
+        position, size = self._position, self._configuration.batch
+        samples = self._train.select(order[position.batch * size : (position.batch + 1) * size])
+        started = time.perf_counter()
+        result = self._trainer.train_batch(samples)
+        seconds = time.perf_counter() - started
+        self._own_s += seconds
+        position.add(result, seconds)
+        group = max(1, self._n_batches // _LINES)
+        if position.batch % group == 0 or position.batch == self._n_batches:
+            self._synapses = self._results.synapse_counts()
+            metrics.write({"kind": "batches", **self._where(), **position.in_group.described()})
+            position.in_group = Tally()
+
+    def _end_epoch(self, metrics: Metrics) -> tuple[float | None, bool]:
+        """Validate; the accuracy, and whether it is the best so far. Without samples held out the last is the best."""
+        position, accuracy, best = self._position, None, True
+        line = {"kind": "epoch", **self._where(), **position.in_epoch.described()}
+        if len(self._held_out):
+            evaluation = self._trainer.evaluate(self._held_out)
+            accuracy = float(evaluation.accuracy)
+            line |= {"validation_loss": float(evaluation.loss), "validation_accuracy": accuracy}
+            line |= {"hidden_hz": {name: float(rate) for name, rate in evaluation.hidden_hz.items()}}
+            best = position.best_accuracy is None or accuracy > position.best_accuracy
+        if best:
+            position.best_accuracy, position.best_epoch = accuracy, position.epoch
+        metrics.write(line)
+        return accuracy, best
+
+    def _where(self) -> dict[str, Any]:
+        position = self._position
+        rate = self._configuration.models["optimiser"].values.get("learning_rate")
+        return {"epoch": position.epoch, "batch": position.batch, "synapses": self._synapses, "learning_rate": rate}
+
+    def _due(self) -> bool:
+        """Whether it is time for a checkpoint within an epoch; a collective call."""
+        every_s = self._configuration.checkpoint_every_s
+        if every_s is None:
+            return False
+        return on_first_rank(self._ranks, lambda: time.monotonic() - self._last_written >= every_s)
+
+    def _write_checkpoint(self, best: bool) -> None:
+        """A collective call."""
+        self._sum_seconds()
+        position = self._position
+
+        def write() -> None:
+            partial = self._checkpoints.begin(position.in_all.batches)
+            self._trainer.save(partial)
+            self._checkpoints.commit(partial, position.as_plain(), self._configuration.resolved(), best)
+
+        on_first_rank(self._ranks, write)
+        self._last_written = time.monotonic()
+
+    def _sum_seconds(self) -> None:
+        self._position.ranks_s = self._ranks_s_before + sum(self._ranks.gather(self._own_s))
+
+
+def evaluate_training(
+    run: Path, setting: Setting, role: str = BEST, trust: bool = False, make_trainer: MakeTrainer = trainer_of
+) -> dict[str, Any]:
+    """What the best or the last network of a training answers to the test samples; a collective call.
+
+    Returns:
+        As ``evaluation.json``, with the checkpoint's ``epoch``, ``batches`` and ``digest``.
+
+    Raises:
+        HpcsnnError: no training here, no such checkpoint, and all that `run_training` raises.
+    """
+    directory = RunDirectory(run)
+    on_first_rank(setting.ranks, directory.check_run)
+    configuration = load_training(directory.configuration, trust=trust, of_run=True)
+    checkpoint = on_first_rank(setting.ranks, lambda: TrainingCheckpoints(run).read(role))
+    _check_unchanged(checkpoint.configuration, configuration, directory)
+    with configuration.places.told():
+        data = configuration.load_data()
+        trainer = make_trainer(configuration, data.train.n_steps, setting)
+    trainer.restore(checkpoint.path)
+    position = Position.of_plain(checkpoint.position)
+    evaluation = evaluated(trainer.evaluate(data.test), data)
+    return {"epoch": position.epoch, "batches": position.in_all.batches, "digest": trainer.digest(), **evaluation}

@@ -1,0 +1,235 @@
+"""What the configuration of a training may say beside its network: data, loss, optimiser, rule, and how long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from hpcsnn.configuration.files import load_as, parse_as, trains
+from hpcsnn.configuration.schema import (
+    Configuration,
+    ModelSpec,
+    NetworkConfiguration,
+    Part,
+    Positive,
+    ProjectionConfig,
+    Step,
+    configured,
+)
+from hpcsnn.configuration.times import Every
+from hpcsnn.errors import ConfigurationError, unknown_name
+from hpcsnn.models.base import Configured
+from hpcsnn.models.connectors import FixedProbability
+from hpcsnn.models.registry import OF_TRAININGS
+from hpcsnn.network import Network
+from hpcsnn.training.data.data_set import SAMPLE_COUNTS, DataSet, LoadedData
+from hpcsnn.training.data.registry import data_sets
+
+_EPOCH = "epoch"
+
+
+class TrainingConfiguration(NetworkConfiguration):
+    """A whole training.
+
+    ``data`` is a data set, ``data_folder`` where its files are (null: where a package puts them), ``encoding`` how its
+    values become spikes (null: as the data set has it), ``readout`` the population that answers. ``batch`` is in
+    samples, ``validation`` the part of the training samples that is held out. ``connectivity`` is the p of every
+    fixed_probability connector (null: as they say). A checkpoint is written after every epoch, and with
+    ``checkpoint_every`` in wall time (``10min-wall``) also on the way.
+    """
+
+    COMMAND: ClassVar[str] = "train"
+    TRAINS: ClassVar[bool] = True
+
+    dt_ms: Step = 1.0
+    data: ModelSpec
+    data_folder: str | None = None
+    encoding: ModelSpec = None
+    readout: str
+    loss: ModelSpec = "cross_entropy"
+    optimiser: ModelSpec = Field(default_factory=lambda: {"adam": {}})
+    learning: ModelSpec = Field(default_factory=lambda: {"e_prop": {}})
+    batch: Positive = 128
+    epochs: Positive = 10
+    validation: Part = 0.1
+    connectivity: Part | None = None
+    checkpoint_every: str = _EPOCH
+
+    def connector_of(self, projection: ProjectionConfig) -> ModelSpec:
+        """The connector that a projection comes to have, with `connectivity` for its p."""
+        if self.connectivity is None or not _is_fixed_probability(projection.connector):
+            return projection.connector
+        return {FixedProbability.name: {"p": self.connectivity}}
+
+    def network(self) -> Network:
+        """The network to be trained, as it is at first.
+
+        Raises:
+            ConfigurationError: anything that does not fit, naming the field, the value and what is allowed.
+        """
+        sparse = any(_is_fixed_probability(one.connector) for one in self.projections.values())
+        if self.connectivity is not None and not sparse:
+            raise ConfigurationError(
+                f"connectivity: {self.connectivity:g} is not allowed; it is the p of fixed_probability connectors, and "
+                "no projection has one"
+            )
+        network = super().network()
+        if self.readout not in network.populations:
+            raise ConfigurationError(unknown_name("readout", self.readout, network.populations))
+        return network
+
+    def check(self) -> None:
+        """See that all of it fits together, but for the data, which are not read.
+
+        Raises:
+            ConfigurationError: anything that does not fit, naming the field, the value and what is allowed.
+        """
+        super().check()
+        if self.validation == 1.0:
+            raise ConfigurationError("validation: 1.0 is not allowed; must leave samples to train on: below 1")
+        _ = self.checkpoint_every_s, self.models, self._data_values()
+
+    @property
+    def checkpoint_every_s(self) -> float | None:
+        """Wall seconds between checkpoints within an epoch; None: only at its end.
+
+        Raises:
+            ConfigurationError: neither ``epoch`` nor a wall time.
+        """
+        if self.checkpoint_every == _EPOCH:
+            return None
+        allowed = "must be epoch, or a wall time such as 10min-wall, to write checkpoints within epochs too"
+        try:
+            every_s = Every.parse(self.checkpoint_every).wall_s
+        except ConfigurationError:
+            every_s = None
+        if every_s is None:
+            raise ConfigurationError(f"checkpoint_every: {self.checkpoint_every!r} is not allowed; {allowed}")
+        return every_s
+
+    @property
+    def models(self) -> dict[str, Configured[Any]]:
+        """Loss, optimiser and learning rule, by these names.
+
+        Raises:
+            ConfigurationError: an unknown one, or a value that is not allowed.
+        """
+        return {kind: configured(kind, kind, getattr(self, kind)) for kind in OF_TRAININGS}
+
+    def own_models(self) -> list[tuple[str, ModelSpec]]:
+        """(kind, model) of loss, optimiser and learning rule."""
+        return [(kind, getattr(self, kind)) for kind in OF_TRAININGS]
+
+    @property
+    def data_set(self) -> DataSet:
+        """The data set, not read yet."""
+        return self._data_values()[0]
+
+    def load_data(self) -> LoadedData:
+        """Read or make the data, as spikes.
+
+        Raises:
+            ConfigurationError: a setting of the data that is not allowed.
+            DataError: a file is missing, or is not what its format says.
+        """
+        data_set, values = self._data_values()
+        folder = None if self.data_folder is None else Path(self.data_folder)
+        return data_set.load(values, folder, self.seed, self.dt_ms)
+
+    def _data_values(self) -> tuple[DataSet, dict[str, Any]]:
+        """The data set and all its settings, with those of its encoding."""
+        name, values = _split("data", self.data)
+        known = data_sets()
+        if name not in known:
+            raise ConfigurationError(unknown_name("data", name, known))
+        data_set = known[name]
+        encoders = {one.name: one for one in data_set.encoders}
+        complete = _complete(f"data.{name}", values, {**SAMPLE_COUNTS, **data_set.parameters})
+        if not encoders:
+            if self.encoding is not None:
+                raise ConfigurationError(f"encoding: {self.encoding!r} is not allowed; {name} has spikes: must be null")
+            return data_set, complete
+        encoder, encoding = _split("encoding", self.encoding or data_set.encoder)
+        if encoder not in encoders:
+            raise ConfigurationError(unknown_name("encoding", encoder, encoders))
+        complete |= _complete(f"encoding.{encoder}", encoding, encoders[encoder].parameters)
+        return data_set, complete | {"encoder": encoder}
+
+    def resolved(self) -> dict[str, Any]:
+        """The configuration with every default written out, as plain YAML types; populations and projections last."""
+        plain = super().resolved()
+        plain |= {kind: model.described() for kind, model in self.models.items()}
+        data_set, values = self._data_values()
+        encoder = values.pop("encoder", None)
+        of_encoder = next((one.parameters for one in data_set.encoders if one.name == encoder), {})
+        plain["encoding"] = None if encoder is None else {encoder: {name: values.pop(name) for name in of_encoder}}
+        plain["data"] = {data_set.name: values}
+        return plain
+
+
+def load_training(
+    path: str | Path, overrides: Iterable[str] = (), *, trust: bool = False, of_run: bool = False
+) -> TrainingConfiguration:
+    """As `load_configuration`, the configuration of a training.
+
+    Raises:
+        ConfigurationError: as `load_configuration`; or it is that of a run.
+    """
+    return load_as(TrainingConfiguration, path, overrides, trust=trust, of_run=of_run)
+
+
+def parse_training(raw: Mapping[str, Any], folder: Path = Path()) -> TrainingConfiguration:
+    """As `parse_configuration`, the configuration of a training.
+
+    Raises:
+        ConfigurationError: one line for each thing that is wrong.
+    """
+    return parse_as(TrainingConfiguration, raw, folder)
+
+
+def load_either(
+    path: str | Path, overrides: Iterable[str] = (), *, trust: bool = False, of_run: bool = False
+) -> Configuration | TrainingConfiguration:
+    """The configuration of a run or of a training, whichever it is; raises as `load_configuration`."""
+    if trains(path):
+        return load_training(path, overrides, trust=trust, of_run=of_run)
+    return load_as(Configuration, path, overrides, trust=trust, of_run=of_run)
+
+
+def _is_fixed_probability(connector: ModelSpec) -> bool:
+    named = connector if isinstance(connector, str) else next(iter(connector), None) if connector else None
+    return named == FixedProbability.name
+
+
+def _complete(where: str, values: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """All settings, those that are given checked.
+
+    Raises:
+        ConfigurationError: an unknown one, or a value that is not allowed; begins with `where`.
+    """
+    for name in values:
+        if name not in settings:
+            raise ConfigurationError(unknown_name(where, name, settings))
+    return {name: one.checked(f"{where}.{name}", values.get(name, one.default)) for name, one in settings.items()}
+
+
+def _split(where: str, spec: object) -> tuple[str, dict[str, Any]]:
+    """Name and values of ``name`` or ``{name: {argument: value}}``.
+
+    Raises:
+        ConfigurationError: neither; the message begins with `where`.
+    """
+    if isinstance(spec, str):
+        return spec, {}
+    if not isinstance(spec, Mapping) or len(spec) != 1:
+        given = sorted(map(str, spec)) if isinstance(spec, Mapping) and spec else spec
+        raise ConfigurationError(f"{where}: {given!r} is not allowed; give one name, with its values below it")
+    ((name, values),) = spec.items()
+    if not isinstance(name, str):
+        raise ConfigurationError(f"{where}: {name!r} is not allowed; must be a name")
+    if values is not None and not isinstance(values, Mapping):
+        raise ConfigurationError(f"{where}.{name}: {values!r} is not allowed; give values as name: value")
+    return name, dict(values or {})

@@ -1,0 +1,47 @@
+"""The spikes that a sample makes in a trained network, which is a network of the simulator's like any other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcsnn.engine.simulation import Simulation
+from hpcsnn.models.neurons import NeuronModel
+from hpcsnn.models.stimuli import SpikeArray
+from hpcsnn.network import Network, Population
+from hpcsnn.training.data.samples import Samples
+
+# By population, step and neuron of every spike, (n_spikes,) each, in the order of steps.
+Raster = dict[str, tuple[NDArray[np.int32], NDArray[np.int32]]]
+
+
+def raster_of(network: Network, samples: Samples, index: int, device: str = "auto") -> Raster:
+    """Run the network on one sample, on this rank alone; populations that never spike are left out.
+
+    Args:
+        network: as `Trainer.network` gives it.
+        index: of the sample.
+        device: as for `Simulation`.
+    """
+    sample = samples.select([index])
+    played = Network(network.seed, network.dt_ms)
+    for name, population in network.populations.items():
+        if population.is_source:
+            times_ms = sample.event_steps * network.dt_ms
+            given = SpikeArray(neurons=sample.event_channels, times_ms=times_ms)
+            played.add_population(name, population.grid, given, record_spikes=True)
+        else:
+            played.populations[name] = replace(population, record_spikes=True)
+    for name, projection in network.projections.items():
+        source, target = (played.populations[end.name] for end in (projection.source, projection.target))
+        played.projections[name] = replace(projection, source=source, target=target)
+    simulation = Simulation(played, device=device)
+    simulation.run(samples.n_steps * network.dt_ms)
+    return {name: simulation.spikes(name) for name, population in played.populations.items() if _spikes(population)}
+
+
+def _spikes(population: Population) -> bool:
+    model = population.model.model
+    return not isinstance(model, NeuronModel) or model.threshold != "false"

@@ -1,0 +1,111 @@
+"""A trainer that needs no compiler: softmax regression on how often each channel spikes, with synapses that move.
+
+It stands in for `hpcsnn.training.trainer.Trainer` where the run around it is tested: quick, deterministic, and with a
+state that must survive a checkpoint to the bit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hpcsnn.training.data.samples import Samples
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """As `hpcsnn.training.interface.BatchResult`."""
+
+    loss: float
+    n_correct: int
+    n_samples: int
+    rewired: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """As `hpcsnn.training.interface.Evaluation`."""
+
+    loss: float
+    labels: Any
+    predictions: Any
+    hidden_hz: dict[str, float] = field(default_factory=lambda: {"hidden": 12.5})
+
+    @property
+    def accuracy(self) -> float:
+        return float(np.mean(self.labels == self.predictions))
+
+
+class StandInTrainer:
+    """Learns labels from spike counts; each batch moves as many synapses of each projection as its number says."""
+
+    def __init__(self, configuration: Any, n_steps: int, setting: Any, after_batch: Any = None) -> None:
+        self.network = configuration.network()
+        self.batches_done = 0
+        self._rate = configuration.models["optimiser"].values["learning_rate"]
+        self._after_batch = after_batch
+        self._weights: Any = np.zeros((0, 0))
+
+    def train_batch(self, samples: Samples) -> BatchResult:
+        """One step of gradient descent."""
+        counts, chance = self._chances(samples)
+        assert samples.labels is not None
+        rows = np.arange(len(samples))
+        loss = -np.log(chance[rows, samples.labels])
+        error = chance.copy()
+        error[rows, samples.labels] -= 1
+        self._weights = self._weights - self._rate * counts.T @ error
+        self.batches_done += 1
+        result = BatchResult(
+            float(loss.mean()),
+            int((chance.argmax(axis=1) == samples.labels).sum()),
+            len(samples),
+            dict.fromkeys(self.network.projections, self.batches_done % 7),
+        )
+        if self._after_batch is not None:
+            self._after_batch(self.batches_done)
+        return result
+
+    def evaluate(self, samples: Samples) -> Evaluation:
+        """What the weights say of samples."""
+        _, chance = self._chances(samples)
+        assert samples.labels is not None
+        loss = -np.log(chance[np.arange(len(samples)), samples.labels])
+        return Evaluation(float(loss.mean()), samples.labels, chance.argmax(axis=1))
+
+    def _chances(self, samples: Samples) -> tuple[Any, Any]:
+        counts = np.zeros((len(samples), samples.n_channels))
+        of = np.repeat(np.arange(len(samples)), np.diff(samples.first_event))
+        np.add.at(counts, (of, samples.event_channels), 1.0)
+        if not self._weights.size:
+            self._weights = np.zeros((samples.n_channels, samples.n_classes))
+        y = counts @ self._weights
+        y = np.exp(y - y.max(axis=1, keepdims=True))
+        return counts, y / y.sum(axis=1, keepdims=True)
+
+    def synapses(self, projection: str) -> dict[str, Any]:
+        """Some that are always as many."""
+        of = self.network.projections[projection]
+        pre, post = np.divmod(np.arange(0, of.source.size * of.target.size, 3), of.target.size)
+        weight = np.sin(pre + 0.1 * post).astype(np.float32) * (1 + self.batches_done)
+        return {"pre": pre, "post": post, "weight": weight}
+
+    def digest(self) -> str:
+        """Of all that it learned."""
+        return hashlib.sha256(self._weights.tobytes() + bytes([self.batches_done % 256])).hexdigest()
+
+    def save(self, path: Path) -> None:
+        """A folder of two files, one of them further down."""
+        (path / "below").mkdir(parents=True)
+        np.save(path / "below" / "weights.npy", self._weights)
+        (path / "state.json").write_text(json.dumps({"batches_done": self.batches_done}))
+
+    def restore(self, path: Path) -> None:
+        """The reverse of `save`."""
+        self._weights = np.load(path / "below" / "weights.npy")
+        self.batches_done = json.loads((path / "state.json").read_text())["batches_done"]
