@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-from functools import cache
 
 import numpy as np
 import pytest
 
-from hpcsnn import ConfigurationError, Grid, Network, Simulation, models
+from hpcsnn import Grid, Network, Simulation, models
 from hpcsnn.devices import HostDevice
 from hpcsnn.models import (
     Connector,
     Derived,
-    Loss,
     NeuronModel,
-    Optimiser,
     Pairing,
     Parameter,
     ReceptorModel,
@@ -24,83 +20,13 @@ from hpcsnn.models import (
     SourceModel,
     SpikeTrace,
     SynapseModel,
-    Table,
     Variable,
 )
 from hpcsnn.models.rewiring import ALL_SYNAPSES, UNIFORM, WEAKEST
-from hpcsnn.models.snippet_text import FUNCTIONS, KEYWORDS, MACROS, TYPES, without_comments
-from hpcsnn.shipped_files import kernel_folder
-from hpcsnn.training.data.samples import Samples
-from hpcsnn.training.trainer import Trainer
+from support.kernel_names import TAU, constants, free
 
-# Names that the tests themselves need; no kernel has them.
-OWN = ("zz_wrong", "zz_pre", "zz_post", "zz_tau", "zz_often")
-# What kernels read by contract, whoever declares it.
-BY_CONTRACT = {"every_ms", "window_steps", "attempts", "block_side", "weight"}
-WHOLE = {"ctype": "int", "minimum": 0}
 EVERY = {"zz_often": Parameter(1, "", "", ctype="int", minimum=1)}
 SIDE, STEPS = 4, 12
-
-
-# Names that kernels make of the names of models and owners.
-MADE = [
-    *("all", "now", "each", "constant", "table", "length", "sum", "trace", "traces", "last", "decay", "n", "own"),
-    *("receptor0_now", "receptor0_constant", "Post", "Pre", "Places", "Connect", "AnySynapse", "of_synapse", "find"),
-]
-
-
-@cache
-def identifiers():
-    """Every word of the kernels' code, and names as they make them."""
-    texts = [file.read_text() for file in kernel_folder().rglob("*") if file.is_file()]
-    jinja = re.compile(r"\{[{%#].*?[}%#]\}|^//%[^\n]*", re.DOTALL | re.MULTILINE)
-    code = [without_comments(jinja.sub(" ", text)) for text in texts]
-    words = {word for text in code for word in re.findall(r"\b[A-Za-z_]\w*", text)}
-    words |= {f"{part}_{name}" for part in MADE for name in ("k", "ab")} | {"population_1_step", "projection_0_deliver"}
-    assert {"k", "net", "at", "row", "target", "spike", "entry", "step", "goes", "why", "number", "population"} <= words
-    assert not words & set(OWN)
-    return sorted(words - BY_CONTRACT)
-
-
-def free(kind, attribute, one):
-    """The identifiers that a model of this kind may give to one of an attribute's; what is refused says why."""
-    names = []
-    for name in identifiers():
-        try:
-            kind("mine", "", **{attribute: one(name)}, **({"parameters": TAU} if "traces" in attribute else {}))
-        except ConfigurationError as error:
-            assert str(error).startswith("mine: the "), error
-            length = attribute == "tables" and refused(kind, f"n_{name}")
-            assert refused(kind, name) or length, f"{name} is refused: {error}"
-        else:
-            names.append(name)
-    assert len(names) > 300
-    return names
-
-
-TAU = {"zz_tau": Parameter(1.0, "ms", "")}
-
-
-def refused(kind, name):
-    """Whether a name is promised to snippets of this kind, or C++'s or hpcsnn's own."""
-    taken = {*kind.SEES, *FUNCTIONS, "dt_ms", *KEYWORDS, *TYPES, *MACROS, *(kept for _, kept in kind.KEPT)}
-    return name in taken or "__" in name or name.lower().startswith(("hpcsnn_", "_"))
-
-
-def constants(kind, what):
-    """A model's constants with all free names, and C++ that counts those that are not what they should be."""
-    if what == "parameters":
-        names = free(kind, what, lambda name: {name: Parameter(0, "", "", **WHOLE)})
-        given = {name: Parameter(number, "", "", **WHOLE) for number, name in enumerate(names)}
-        return {what: given}, "(0" + "".join(f" + ({name} != {n})" for n, name in enumerate(names)) + ")"
-    names = free(kind, what, lambda name: {name: Table("int", lambda _: np.zeros(1, np.int32))})
-    names = [name for name in names if not name.startswith("n_")]
-    given = {
-        name: Table("int", lambda _, number=number: np.array([0, number], np.int32))
-        for number, name in enumerate(names)
-    }
-    wrong = "".join(f" + ({name}[1] != {n}) + (n_{name} != 2)" for n, name in enumerate(names))
-    return {what: given}, f"(0{wrong})"
 
 
 def with_window(given):
@@ -309,86 +235,6 @@ def test_a_trace_may_have_any_name_of_the_kernels(attribute):
     simulation.run(1.0)
     synapses = simulation.synapses("ab")
     assert set(synapses["zz_other"].tolist()) == set(synapses["zz_own"].tolist()) == {float(len(names))}
-
-
-N_STEPS = 6
-
-
-def trained(hidden=models.LIFSubtractive, readout=models.LeakyReadout, loss=models.CrossEntropy, optimiser=models.SGD):
-    """A trainer, after a batch of two samples whose channels spike in the first step."""
-    network = Network(seed=1, dt_ms=1.0)
-    for name, n, model in (("a", 3, models.SampleInput), ("b", 4, hidden), ("c", 2, readout)):
-        network.add_population(name, n, model())
-    for source, target in ("ab", "bc"):
-        network.add_projection(
-            f"{source}{target}", source, target, models.AllToAll(), models.DeltaCurrent(), 0.5, models.Trained()
-        )
-    samples = Samples.from_events(
-        [0, 0, 1, 1], [0.0] * 4, [0, 1, 1, 2], n_channels=3, duration_ms=N_STEPS, labels=[0, 1]
-    )
-    device = HostDevice(("-O0",))
-    trainer = Trainer(network, "c", N_STEPS, loss=loss(), optimiser=optimiser(), device=device)
-    return trainer, trainer.train_batch(samples)
-
-
-def test_constants_of_what_learns_may_have_any_name_of_the_kernels():
-    given, wrong = constants(Loss, "parameters")
-    loss = Loss(
-        "mine", "", **given, step=f"for (int i = 0; i < n_outputs; ++i) error[i] = 0.0f;\nreturn (float){wrong};",
-        sample=f"return (float){wrong};",
-    )  # fmt: skip
-    given, wrong = constants(Optimiser, "parameters")
-    optimiser = Optimiser("mine", "", **given, update=f"weight = 0.25f + (float){wrong};")
-    trainer, result = trained(loss=loss, optimiser=optimiser)
-    assert result.loss == 0.0
-    assert set(trainer.synapses("ab")["weight"].tolist()) == set(trainer.neurons("c")["bias"].tolist()) == {0.25}
-
-
-def test_an_optimisers_variables_may_have_any_name_of_the_kernels():
-    names = free(Optimiser, "variables", lambda name: (Variable(name),))
-    taken = {"pre", "post", "source", "weight", *SynapseModel.SEES, *NeuronModel.SEES}  # they are the synapse's too
-    optimiser = Optimiser(
-        "mine", "", variables=tuple(Variable(name) for name in names if name not in taken),
-        update="".join(f"{name} += {number}.0f;" for number, name in enumerate(names) if name not in taken),
-    )  # fmt: skip
-    trainer, _ = trained(optimiser=optimiser)
-    synapses, outputs = trainer.synapses("bc"), trainer.neurons("c")
-    for number, name in enumerate(names):
-        if name not in taken:
-            assert set(synapses[name].tolist()) == set(outputs[f"bias_{name}"].tolist()) == {number}, name
-
-
-def test_variables_that_carry_a_gradient_may_have_any_name_of_the_kernels():
-    """All variables but the first carry nothing of their own: the gradient is that of the plain neuron."""
-    names = [name for name in free(NeuronModel, "state", lambda name: (Variable(name),)) if name not in BY_LEARNING]
-    names = [name for name in names if not name.endswith("_")]  # with what the optimiser adds, C++ keeps them
-    plain, plain_result = trained()
-    hidden = dataclasses.replace(
-        models.LIFSubtractive,
-        state=(*models.LIFSubtractive.state, *map(Variable, names)),
-        gradient=dataclasses.replace(
-            models.LIFSubtractive.gradient, carry={("V", "V"): "decay", **{(name, name): "1.0f" for name in names}}
-        ),
-    )
-    readout = dataclasses.replace(
-        models.LeakyReadout,
-        state=(*models.LeakyReadout.state, *map(Variable, names)),
-        update=f"V = decay * V + input_current + bias{''.join(f' + {name}' for name in names)};",
-        gradient=dataclasses.replace(models.LeakyReadout.gradient, trained={"bias": "V", **dict.fromkeys(names, "V")}),
-    )
-    trainer, result = trained(hidden, readout)
-    assert result == plain_result
-    assert trainer.synapses("ab")["weight"].tobytes() == plain.synapses("ab")["weight"].tobytes()
-    outputs, expected = trainer.neurons("c"), plain.neurons("c")["bias"].tolist()
-    for name in ("bias", *names):
-        assert outputs[name].tolist() == expected, name
-
-
-# What the shipped neurons of these tests have, and what training adds.
-BY_LEARNING = {
-    *("V", "silent_steps", "bias", "pseudo_derivative", "filtered_rate", "surrogate_height", "rate_decay"),
-    *(models.LIFSubtractive.parameters | models.LIFSubtractive.derived | models.LeakyReadout.parameters),
-}
 
 
 # Words of C++ and of kernels, and names that make one with those of kernels.
