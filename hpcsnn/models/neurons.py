@@ -28,8 +28,8 @@ class NeuronModel(PopulationModel):
     Neurons of a model without a threshold never spike: they take projections and send none.
 
     Raises:
-        ConfigurationError: a ``reset`` without a ``threshold``; a ``gradient`` by a variable that the model does not
-            have; and as any `Model`.
+        ConfigurationError: a ``reset`` without a ``threshold``; a ``gradient`` by a variable, or a constant, that the
+            model does not have; and as any `Model`.
     """
 
     KIND: ClassVar[str] = "neuron"
@@ -49,7 +49,8 @@ class NeuronModel(PopulationModel):
             )
         super().__post_init__()
         if self.gradient is not None:
-            self.gradient.check(f"{self.name}.gradient", [one.name for one in self.state])
+            state, constants = [one.name for one in self.state], (*self.parameters, *self.derived)
+            self.gradient.check(f"{self.name}.gradient", state, constants)
 
     @property
     def spikes(self) -> bool:

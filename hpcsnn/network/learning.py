@@ -118,6 +118,13 @@ def learning_network(network: Network, learning: Learning) -> Network:
             f"learning: {learning.rule.name} has no parameter {missing[0]!r}; a learning rule has "
             f"{', '.join(EProp.parameters)}"
         )
+    for part in (learning.rule, learning.optimiser, learning.loss):
+        lists = (*part.model.tables, *part.model.data)
+        if lists:
+            raise ConfigurationError(
+                f"{part.model.KIND} {part.name}: has {', '.join(lists)}, but tables and lists are of populations and "
+                "projections; must have parameters and derived constants alone"
+            )
     other = type(network)(network.seed, network.dt_ms)
     other.learning = learning
     for name, population in network.populations.items():

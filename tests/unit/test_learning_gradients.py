@@ -56,6 +56,21 @@ def test_what_a_neuron_does_not_have_is_refused(part):
         )
 
 
+@pytest.mark.parametrize(
+    ("part", "text"), [("input", "decai"), ("spike", "-2.5e-1f * decai"), ("jump", "V"), ("carry", "decay * decai")]
+)
+def test_an_expression_that_sees_no_constant_is_refused(part, text):
+    """Else a compiler would say so, who knows no model there."""
+    value = {part: {("V", "V") if part == "carry" else "V": text}}
+    wrong = "V" if text == "V" else "decai"
+    said = f"mine.gradient.{part}.V{'.V' if part == 'carry' else ''}: {text!r}: unknown name {wrong!r}; allowed: "
+    with pytest.raises(ConfigurationError, match="^" + as_pattern(said)):
+        NeuronModel(
+            "mine", "", state=(Variable("V"),), derived={"decay": models.Derived("exp(-dt_ms)")},
+            gradient=Gradient("V", **value),
+        )  # fmt: skip
+
+
 def test_an_output_that_a_neuron_does_not_have_is_refused():
     with pytest.raises(ConfigurationError, match=r"^mine.gradient.output: unknown name 'y'; allowed: V\."):
         NeuronModel("mine", "", state=(Variable("V"),), gradient=Gradient(output="y"))

@@ -126,6 +126,26 @@ def test_what_cannot_be_trained_is_refused(message):
         learning_network(make(), by)
 
 
+TABLE = {"near": models.Table("int", lambda context: context.x)}
+
+
+@pytest.mark.parametrize(
+    ("part", "what"),
+    [
+        ({"loss": models.Loss("mine", "", tables=TABLE)()}, "loss mine"),
+        ({"optimiser": models.Optimiser("mine", "", tables=TABLE)()}, "optimiser mine"),
+        ({"rule": LearningRule("mine", "", models.EProp.parameters, tables=TABLE)()}, "learning rule mine"),
+    ],
+)
+def test_tables_of_what_is_of_no_population_are_refused(part, what):
+    said = (
+        f"{what}: has near, but tables and lists are of populations and projections; must have parameters and derived "
+        "constants alone"
+    )
+    with pytest.raises(ConfigurationError, match="^" + as_pattern(said) + "$"):
+        learning_network(network_of(), learning(**part))
+
+
 def test_random_errors_need_no_way_back():
     network = learning_network(without_way_back(), learning(rule=models.EProp(feedback="random")))
     (hidden,) = hidden_populations(network)

@@ -12,10 +12,12 @@ From C (``carry``), ``jump``, b (``input``) and g (``spike``) the backward recur
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from hpcsnn.errors import ConfigurationError, check_known
+from hpcsnn.models.snippet_text import FUNCTIONS
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,11 @@ class Gradient:
         }
         return {**plain, **by_name, **{f"carry.{to}.{origin}": text for (to, origin), text in self.carry.items()}}
 
-    def check(self, where: str, state: Collection[str]) -> None:
-        """Refuse what names no variable of a neuron.
+    def check(self, where: str, state: Collection[str], constants: Collection[str]) -> None:
+        """Refuse what names no variable of a neuron, and expressions of constants that see something else.
 
         Raises:
-            ConfigurationError: names `where`, the part and the variables that there are.
+            ConfigurationError: names `where`, the part and what there is.
         """
         ends = [end for pair in self.carry for end in pair]
         named = {
@@ -85,3 +87,7 @@ class Gradient:
         for part, names in named.items():
             for name in names:
                 check_known(f"{where}.{part}", name, state)
+        for part, text in self.texts.items():
+            if part.partition(".")[0] in ("input", "spike", "carry", "jump"):
+                for word in re.findall(r"\b[A-Za-z_]\w*", text):
+                    check_known(f"{where}.{part}: {text!r}", word, (*constants, *FUNCTIONS))
