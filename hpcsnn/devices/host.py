@@ -36,6 +36,8 @@ VALUE_FLAGS = (
     *("-fno-finite-math-only", "-fsigned-zeros", "-fno-rounding-math", "-ffp-contract=off"),
     *("-Werror=div-by-zero", "-fno-math-errno", "-fno-trapping-math"),
 )
+# The kernels are found by name in what is compiled, whatever the user hides.
+_FOUND_BY_NAME = "-fvisibility=default"
 # With these, compilers link code that has the processor take the smallest numbers for zero, whatever follows.
 _LINKED = {"-ffast-math", "-funsafe-math-optimizations", "-mdaz-ftz"}
 DEFAULT_OPTIMISATION: tuple[str, ...] = ("-O3", "-march=native")
@@ -95,7 +97,7 @@ def _command(source: str, flags: tuple[str, ...]) -> list[str]:
     asked, extra = (
         [{"-Ofast": "-O3"}.get(word, word) for word in words if word not in _LINKED] for words in (asked, extra)
     )
-    return [find_compiler(), *asked, "-std=c++17", "-shared", "-fPIC", *flags, *extra, *VALUE_FLAGS]
+    return [find_compiler(), *asked, "-std=c++17", "-shared", "-fPIC", *flags, *extra, *VALUE_FLAGS, _FOUND_BY_NAME]
 
 
 def _macros(words: list[str]) -> list[str]:

@@ -352,9 +352,8 @@ class Configured(Generic[SomeModel]):
         all_read = {name}
         for one in reversed(list(self.model.derived)):  # each reads those before it
             all_read |= self.model.derived[one].reads if one in all_read else set()
-        parameters = self.model.parameters
-        given = {one: known[one] for one in (*parameters, *self.model.data, "dt_ms") if one in all_read}
-        defaults = [one for one in given if one in parameters and parameters[one].default == known[one]]
+        given = {one: known[one] for one in (*self.model.parameters, *self.model.data, "dt_ms") if one in all_read}
+        defaults = [one for one, by in self.model.parameters.items() if one in given and by.default == given[one]]
         first = next((one for one in given if one not in defaults), defaults[0] if defaults else "dt_ms")
         begins = f"{where}: " if first == "dt_ms" else f"{where}.{first}: {shown(given.pop(first))} is not allowed; "
         beside = " with " + ", ".join(f"{one} {shown(other)}" for one, other in given.items()) if given else ""

@@ -28,7 +28,8 @@ class NeuronModel(PopulationModel):
     Neurons of a model without a threshold never spike: they take projections and send none.
 
     Raises:
-        ConfigurationError: a ``reset`` without a ``threshold``; and as any `Model`.
+        ConfigurationError: a ``reset`` without a ``threshold``; a ``gradient`` by a variable that the model does not
+            have; and as any `Model`.
     """
 
     KIND: ClassVar[str] = "neuron"
@@ -47,6 +48,8 @@ class NeuronModel(PopulationModel):
                 "threshold, the condition of a spike"
             )
         super().__post_init__()
+        if self.gradient is not None:
+            self.gradient.check(f"{self.name}.gradient", [one.name for one in self.state])
 
     @property
     def spikes(self) -> bool:

@@ -157,7 +157,7 @@ def test_cancel_stops_at_a_checkpoint(lab, tmp_path):
     assert lab.state(waiting) == "CANCELLED"
     assert "asked to stop at a checkpoint" in command(lab, "cancel", run)
     entry = ends(run, State.CANCELLED)
-    assert entry.summary["steps"] == committed(run)[-1].step < 800_000
+    assert entry.summary["steps"] == committed(run)[-1].step < 400_000
     waits_for(lambda: lab.state(job) in ("COMPLETED", "CANCELLED"), run)
 
 

@@ -184,7 +184,7 @@ def configured(rule):
     return rule.model(block_side=SIDE, attempts=8)
 
 
-@pytest.mark.parametrize("what", ["parameters", "tables"])
+@pytest.mark.parametrize("what", ["parameters", pytest.param("tables", marks=pytest.mark.slow)])
 def test_a_constant_may_have_any_name_of_the_kernels(what):
     simulation = Simulation(network_of(what), device=HostDevice(("-O0",)))
     simulation.run(STEPS * 0.1)

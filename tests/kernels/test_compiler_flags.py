@@ -99,8 +99,9 @@ def test_macros_of_the_kernels_names_are_refused(variable, flag, name, monkeypat
         Simulation(topographic_map(), device="cpu")
 
 
-def test_other_macros_and_optimisation_are_the_users(monkeypatch, digest):
-    monkeypatch.setenv("CXXFLAGS", "-O2 -DNDEBUG -D_FORTIFY_SOURCE=2 -g")
+@pytest.mark.parametrize("flags", ["-O2 -DNDEBUG -D_FORTIFY_SOURCE=2 -g", "-O1 -fvisibility=hidden"])
+def test_other_macros_and_optimisation_are_the_users(flags, monkeypatch, digest):
+    monkeypatch.setenv("CXXFLAGS", flags)
     assert digest_on(topographic_map(), "cpu", 100.0) == digest
 
 

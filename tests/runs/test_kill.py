@@ -71,7 +71,7 @@ def straight(tmp_path_factory):
     return run
 
 
-@pytest.mark.parametrize(("n_kills", "seed"), [(10, 1), pytest.param(50, 2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("n_kills", "seed"), [(5, 1), pytest.param(50, 2, marks=pytest.mark.slow)])
 def test_killed_at_random_moments_and_resumed(straight, n_kills, seed, tmp_path):
     steps = kill_and_resume(tmp_path / "run", n_kills, seed)
     assert steps == sorted(steps), "a committed checkpoint was lost"

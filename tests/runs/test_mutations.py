@@ -19,6 +19,7 @@ from support import hostile_calls, mutations
 from support.forked import Ended, Forks
 from support.hostile import leaves
 from support.hostile_calls import FUNCTIONS, arguments_of, signature_of
+from support.lanes import some
 from support.mutations import Mutated, mutated
 from support.small_configurations import NAMES, small_configuration
 
@@ -49,7 +50,7 @@ def tried(number, n_cases, cases, trouble):
 
 def test_configurations_sampled(forks, tmp_path):
     cases = st.sampled_from(NAMES).flatmap(mutated)
-    tried(0, 24, cases, lambda case: mutations.trouble(forks, case.text, tmp_path))
+    tried(0, 8, cases, lambda case: mutations.trouble(forks, case.text, tmp_path))
 
 
 @pytest.mark.slow
@@ -60,7 +61,7 @@ def test_configurations(name, batch, forks, tmp_path):
 
 
 def test_calls_sampled(forks):
-    tried(0, 12, hostile_calls.calls(), lambda case: hostile_calls.trouble(forks, case))
+    tried(0, 6, hostile_calls.calls(), lambda case: hostile_calls.trouble(forks, case))
 
 
 @pytest.mark.slow
@@ -77,17 +78,21 @@ def test_every_model_that_ships_is_in_a_small_configuration():
     assert {name for kind in KINDS for name in registered(kind)} <= named
 
 
-def test_small_configurations_run(forks, tmp_path):
-    for name in NAMES:
-        path, text = tmp_path / "small.yaml", Mutated.of(name, small_configuration(name)).text
-        path.write_bytes(text)
-        steps, work, n_bytes = forks.call("support.mutations:check", path).result
-        assert steps <= mutations.STEPS and work < mutations.MOST_WORK and n_bytes < mutations.MOST_BYTES
-        assert mutations.trouble(forks, text, tmp_path) is None
-        ended = forks.call("support.mutations:run", path, tmp_path / "run", None)
-        assert ended.code == 0, ended.err
-        assert "spikes" in ended.out
-        (tmp_path / "run").rename(tmp_path / name)
+@pytest.mark.parametrize("name", NAMES)
+def test_small_configurations_are_small(name, forks, tmp_path):
+    (tmp_path / "small.yaml").write_bytes(Mutated.of(name, small_configuration(name)).text)
+    steps, work, n_bytes = forks.call("support.mutations:check", tmp_path / "small.yaml").result
+    assert steps <= mutations.STEPS and work < mutations.MOST_WORK and n_bytes < mutations.MOST_BYTES
+
+
+@pytest.mark.parametrize("name", some(NAMES))
+def test_small_configurations_run(name, forks, tmp_path):
+    path, text = tmp_path / "small.yaml", Mutated.of(name, small_configuration(name)).text
+    path.write_bytes(text)
+    assert mutations.trouble(forks, text, tmp_path) is None
+    ended = forks.call("support.mutations:run", path, tmp_path / "run", None)
+    assert ended.code == 0, ended.err
+    assert "spikes" in ended.out
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -95,10 +100,12 @@ def test_every_argument_has_its_turn(function):
     assert list(arguments_of(function)) == signature_of(function)
 
 
-def test_calls_with_nothing_wrong_give_a_digest(forks):
-    for function in ("Network", "Simulation.rewire", *(name for kind in KINDS for name in registered(kind))):
-        ended = forks.call("support.hostile_calls:usual", function)
-        assert ended.err == "" and ended.result[0] == "digest", (function, ended)
+@pytest.mark.parametrize(
+    "function", some(["Network", "Simulation.rewire", *(name for kind in KINDS for name in registered(kind))], 8)
+)
+def test_calls_with_nothing_wrong_give_a_digest(function, forks):
+    ended = forks.call("support.hostile_calls:usual", function)
+    assert ended.err == "" and ended.result[0] == "digest", ended
 
 
 # -- the judge ---------------------------------------------------------------------------------------------------------

@@ -57,8 +57,11 @@ ABSENT = (
     *("missing", "give either", "unknown name", "used twice", "does not fit", "the network has none", "extends itself"),
     *("no such file", "must be a mapping"),
 )
-# Where an object is in memory, by which Python shows those that have nothing else to show.
-_ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
+
+
+def without_addresses(text: str) -> str:
+    """A text as another process would have it: Python shows what has nothing to show by where it is in memory."""
+    return re.sub(r"0x[0-9a-f]{6,}", "0x", text)
 
 
 def leaves(value: Any, depth: int = 0) -> Iterable[Any]:
@@ -77,12 +80,12 @@ def leaves(value: Any, depth: int = 0) -> Iterable[Any]:
 
 def shown(value: Any, message: str) -> bool:
     """Whether the message has the value, the beginning of a long one, or a part of it; in another process, too."""
-    text = _ADDRESS.sub("0x", "".join(message.split()))
+    text = without_addresses("".join(message.split()))
     for leaf in leaves(value):
         forms = [str(leaf), repr(leaf)]
         if isinstance(leaf, (int, float)) and not isinstance(leaf, bool) and abs(leaf) < 1e308:
             forms += [f"{leaf:g}", f"{leaf:,}", str(float(leaf))]
-        if any(form and form[:24] in text for form in (_ADDRESS.sub("0x", "".join(form.split())) for form in forms)):
+        if any(form and form[:24] in text for form in ("".join(without_addresses(form).split()) for form in forms)):
             return True
     return False
 

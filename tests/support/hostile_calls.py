@@ -21,7 +21,7 @@ from hpcsnn.engine.digest import simulation_digest
 from hpcsnn.models.registry import KINDS, registered
 from hpcsnn.planning.memory import estimate
 from support.forked import Forks
-from support.hostile import ABSENT, OTHERS, TEXTS, leaves, shown
+from support.hostile import ABSENT, OTHERS, TEXTS, leaves, shown, without_addresses
 from support.hostile import NUMBERS as PLAIN_NUMBERS
 from support.mutations import MOST_BYTES, MOST_WORK, fault
 
@@ -331,7 +331,8 @@ def trouble(forks: Forks, call: Call) -> str | None:
         problem = fault(ended)
         if problem or ended.code:
             return problem or ended.err[-300:]
-        results.append(ended.result)
+        what, said = ended.result
+        results.append((what, without_addresses(said)))
     what, said = results[0]
     if any(result != results[0] for result in results):
         return f"differs from time to time, or from Python's own number: {results}"

@@ -12,7 +12,7 @@ from support.processes import Found, until
 from support.runs import PLAIN, newest_step, succeeds
 
 # Long enough to be interrupted on a fast machine, with checkpoints that follow each other closely.
-LONG = ["--set", "scale=4", "--set", "duration_ms=80000", "--set", "checkpoint_every=3s"]
+LONG = ["--set", "scale=4", "--set", "duration_ms=40000", "--set", "checkpoint_every=3s"]
 SHORT = ["--set", "duration_ms=2000"]
 
 
