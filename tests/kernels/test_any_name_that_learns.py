@@ -1,4 +1,4 @@
-"""Whatever a kernel of training calls its own things, losses, optimisers and neurons that learn may call theirs so too."""
+"""Whatever a kernel of training calls its own, losses, optimisers and neurons that learn may call theirs so too."""
 
 from __future__ import annotations
 
