@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -266,11 +266,14 @@ class Trainer:
             if name in trained:
                 rows = self.synapses(name)
                 connector = ExplicitList(pre=rows["pre"], post=rows["post"], weight=rows["weight"])
+                weight = projection.weight
             other.add_projection(
                 name, projection.source.name, projection.target.name, connector, projection.receptor, weight,
                 projection.synapse, projection.delay_ms, projection.rewiring, None, True, projection.record_events,
                 projection.dendritic_delay_ms,
             )  # fmt: skip
+            # No weight is drawn any more; but the unit of input goes by it, and with another one bits would be others.
+            other.projections[name] = replace(other.projections[name], weights=projection.weights)
         return other
 
     def digest(self) -> str:
