@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from hpcsnn.network import Network
 from hpcsnn.network.learning import Learning, kept_variables, learning_network
 from hpcsnn.ranks.communicator import communicator
 from hpcsnn.training.data.samples import Samples
+from hpcsnn.training.order import epoch_order
 
 # Samples that a rank plays between two looks at the others, in an evaluation.
 _EVALUATED_TOGETHER = 512
@@ -190,8 +191,8 @@ class Trainer:
         return found
 
     def batches(self, n_samples: int, epoch: int) -> Iterator[NDArray[np.int64]]:
-        """The samples of each batch of an epoch, by number: a shuffle that depends on the seed and the epoch alone."""
-        order = np.random.default_rng([self._given.seed, epoch]).permutation(n_samples)
+        """The samples of each batch of an epoch (from 0), by number: their order depends on seed and epoch alone."""
+        order = epoch_order(self._given.seed, epoch + 1, n_samples)
         for first in range(0, n_samples, self.batch):
             yield order[first : first + self.batch]
 
@@ -266,11 +267,14 @@ class Trainer:
             if name in trained:
                 rows = self.synapses(name)
                 connector = ExplicitList(pre=rows["pre"], post=rows["post"], weight=rows["weight"])
+                weight = projection.weight
             other.add_projection(
                 name, projection.source.name, projection.target.name, connector, projection.receptor, weight,
                 projection.synapse, projection.delay_ms, projection.rewiring, None, True, projection.record_events,
                 projection.dendritic_delay_ms,
             )  # fmt: skip
+            # No weight is drawn any more; but the unit of input goes by it, and with another one bits would be others.
+            other.projections[name] = replace(other.projections[name], weights=projection.weights)
         return other
 
     def digest(self) -> str:

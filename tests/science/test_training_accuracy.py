@@ -1,4 +1,4 @@
-"""What shipped trainings come to on real data: a sample of them here; all of them, over three seeds, in slow tests."""
+"""What shipped trainings come to on real data: a sample here; all of them, over three seeds, in the slow lane."""
 
 from __future__ import annotations
 

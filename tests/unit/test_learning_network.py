@@ -69,6 +69,16 @@ def without_way_back():
     return wired(wired(network, "in", "input", "hidden"), "past", "input", "output")
 
 
+def silent_hidden():
+    network = Network(dt_ms=1.0)
+    network.add_population("input", 4, models.SampleInput())
+    network.add_population("hidden", 4, models.LeakyReadout())
+    network.add_population("output", 2, models.LeakyReadout())
+    return wired(network, "in", "input", "hidden")
+
+
+# A readout that could spike, if it were no readout.
+Spiking = dataclasses.replace(models.LeakyReadout, name="spiking", threshold="V > 1.0f")
 Lacking = LearningRule("lacking", "", parameters={"dampening": models.Parameter(0.3, "", "")}, shape="1.0f")
 NEURONS = "(lif_subtractive, alif_subtractive, leaky_readout, or one of your own)"
 ONE_DELAY = "is not allowed where weights are trained; must be one axonal delay"
@@ -86,7 +96,7 @@ REFUSED = {
         *(lambda: network_of(hidden=models.LIF), "output", None),
     ),
     "populations.hidden.model: leaky_readout is not allowed; must be a model whose neurons spike": (
-        *(lambda: network_of(hidden=models.LeakyReadout), "output", None),
+        *(silent_hidden, "output", None),
     ),
     "populations.output.model: lif_subtractive is not allowed; must be a neuron model with an output, such as "
     "leaky_readout": (lambda: network_of(readout=models.LIFSubtractive), "output", None),
@@ -94,7 +104,7 @@ REFUSED = {
     "populations: 2 populations of sample_input are not allowed; a training has one": (second_source, "output", None),
     "projections: none has the synapse trained; there is nothing to train": (untrained, "output", None),
     "projections.back.source: 'output' is the readout, whose neurons never spike": (
-        *(lambda: wired(network_of(), "back", "output", "hidden"), "output", None),
+        *(lambda: wired(network_of(readout=Spiking), "back", "output", "hidden"), "output", None),
     ),
     f"projections.more.delay_ms: a distribution {ONE_DELAY}": (
         lambda: wired(network_of(), "more", "input", "hidden", delay_ms=models.Uniform(1.0, 3.0)), "output", None,
