@@ -14,6 +14,9 @@ _TITLES = {
     "receptor": "Receptors",
     "synapse": "Synapses",
     "rewiring": "Rules of rewiring",
+    "loss": "Losses",
+    "optimiser": "Optimisers",
+    "learning": "Learning rules",
 }
 _VARIABLES = ("state", "variables", "synapse_variables", "source_variables", "target_variables")
 
@@ -43,15 +46,15 @@ def _entry(name: str, said: str, model: Any) -> Iterator[str]:
     if model.parameters:
         yield "| parameter | default | allowed | what it is |\n|---|---|---|---|"
         for parameter, one in model.parameters.items():
-            default = "" if one.default is None else f"{one.default:g}"
-            yield f"| `{parameter}` | {default} | {one.allowed()} | {one.doc} |"
+            yield f"| `{parameter}` | {one.default_text} | {one.allowed()} | {one.doc} |"
         yield ""
     for argument, said_of_it in getattr(model, "data", {}).items():
         yield f"`{argument}`: {said_of_it}\n"
     variables = [(kind, one) for kind in _VARIABLES for one in getattr(model, kind, ())]
+    owners = {"state": "neuron", "variables": "weight" if isinstance(model, models.Optimiser) else "synapse"}
     if variables:
         yield "| variable | of | initial | unit | what it is |\n|---|---|---|---|---|"
         for kind, one in variables:
-            owner = {"state": "neuron", "variables": "synapse"}.get(kind, kind.removesuffix("_variables"))
+            owner = owners.get(kind, kind.removesuffix("_variables"))
             yield f"| `{one.name}` | {owner} | {one.initial:g} | {one.unit} | {one.doc} |"
         yield ""

@@ -16,6 +16,7 @@ from rich.table import Table
 from hpcsnn.configuration.files import parse_value
 from hpcsnn.errors import ConfigurationError, SimulationError, unknown_name
 from hpcsnn.models.base import Model
+from hpcsnn.models.learning import Gradient
 from hpcsnn.models.registry import KINDS, registered
 from hpcsnn.models.rewiring import Pairing, RewiringRule, Selection
 from hpcsnn.models.snippet_text import cleaned
@@ -29,6 +30,9 @@ _TITLES = {
     "receptor": "receptors",
     "synapse": "synapses",
     "rewiring": "rules of rewiring",
+    "loss": "losses",
+    "optimiser": "optimisers",
+    "learning": "learning rules",
 }
 # Texts of a model that are no snippets.
 _NO_SNIPPETS = ("name", "doc", "source", "trigger", "replace", "bound")
@@ -69,7 +73,7 @@ def _listed() -> Table:
         table.add_row(f"[bold]{_TITLES[kind]}[/bold]")
         for model in registered(kind).values():
             parameters = ", ".join(
-                name if parameter.default is None else f"{name} ({parameter.default:g})"
+                name if parameter.default is None else f"{name} ({parameter.default_text})"
                 for name, parameter in model.parameters.items()
             )
             table.add_row(model.name, escape(model.doc), parameters, escape(model.source))
@@ -101,8 +105,9 @@ def _show(console: Console, model: Model) -> None:
         for column in ("parameter", "default", "allowed", "what it is"):
             table.add_column(column, overflow="fold")
         for name, parameter in model.parameters.items():
-            default = "must be given" if parameter.default is None else f"{parameter.default:g}"
-            table.add_row(name, default, escape(parameter.allowed()), escape(parameter.doc))
+            table.add_row(
+                name, parameter.default_text or "must be given", escape(parameter.allowed()), escape(parameter.doc)
+            )
         console.print(table)
     for field in ("state", "variables", "synapse_variables", "source_variables", "target_variables"):
         for variable in getattr(model, field, ()):
@@ -129,8 +134,10 @@ def _snippets(model: Model) -> Iterator[tuple[str, str]]:
             texts = {"select.draw": value.draw, "select.pick": value.pick}
         elif isinstance(value, Pairing):
             texts = {f"pairing.{part}": text for part, text in vars(value).items() if part != "every"}
-        elif field.name == "sums":
-            texts = {f"sums.{part}": text for part, text in value.items()}
+        elif isinstance(value, Gradient):
+            texts = {f"gradient.{part}": text for part, text in value.texts.items()}
+        elif field.name in ("sums", "of_batch"):
+            texts = {f"{field.name}.{part}": text for part, text in value.items()}
         yield from ((name, text) for name, text in texts.items() if text.strip())
 
 

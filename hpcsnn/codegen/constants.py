@@ -99,7 +99,8 @@ _CTYPES: dict[type, str] = {
 def constants_text() -> str:
     """The same for C++, to stand before all other text."""
     lines = [
-        f"constexpr int GPU_LANES = {GPU_LANES}, SIDE_BY_SIDE = {SIDE_BY_SIDE};",
+        f"constexpr int GPU_LANES = {GPU_LANES};",
+        f"constexpr int SIDE_BY_SIDE = {SIDE_BY_SIDE};",
         f"constexpr float GRADIENT_SCALE = {2.0**GRADIENT_BITS}f;",
     ]
     for enumeration in (HaltReason, ChangedValues, MeetingPlace):

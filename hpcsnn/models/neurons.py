@@ -28,7 +28,8 @@ class NeuronModel(PopulationModel):
     Neurons of a model without a threshold never spike: they take projections and send none.
 
     Raises:
-        ConfigurationError: a ``reset`` without a ``threshold``; and as any `Model`.
+        ConfigurationError: a ``reset`` without a ``threshold``; a ``gradient`` by a variable, or a constant, that the
+            model does not have; and as any `Model`.
     """
 
     KIND: ClassVar[str] = "neuron"
@@ -47,6 +48,9 @@ class NeuronModel(PopulationModel):
                 "threshold, the condition of a spike"
             )
         super().__post_init__()
+        if self.gradient is not None:
+            state, constants = [one.name for one in self.state], (*self.parameters, *self.derived)
+            self.gradient.check(f"{self.name}.gradient", state, constants)
 
     @property
     def spikes(self) -> bool:

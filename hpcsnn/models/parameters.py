@@ -159,6 +159,11 @@ class Parameter:
             maximum = None  # no more than kernels hold
         return Limits(self.unit, self.minimum, self.above, maximum, in_kernels=self.ctype == "float")
 
+    @property
+    def default_text(self) -> str:
+        """The default as it is shown; nothing where the user must give a value."""
+        return self.default if isinstance(self.default, str) else "" if self.default is None else f"{self.default:g}"
+
     def allowed(self) -> str:
         """The allowed range in words."""
         if self.choices:

@@ -69,6 +69,7 @@ _NAMED = {
     "derived": "derived constant",
     "tables": "table",
     "sums": "sum",
+    "of_batch": "constant of a batch",
     "state": "state variable",
     "variables": "variable",
     "synapse_variables": "synapse variable",
@@ -128,8 +129,10 @@ def check_snippet_names(
         if name.startswith((OWN_PREFIX, OWN_PREFIX.upper())):
             raise ConfigurationError(f"{wrong}names that begin with {OWN_PREFIX} are hpcsnn's own")
         if name in promised:
+            article = "an" if kind[0] in "aeiou" else "a"
             raise ConfigurationError(
-                f"{wrong}what snippets of a {kind} see by these names is something else: {', '.join(sorted(promised))}"
+                f"{wrong}what snippets of {article} {kind} see by these names is something else: "
+                f"{', '.join(sorted(promised))}"
             )
         if (what, name) in kept:
             raise ConfigurationError(f"{wrong}{kept[what, name]}")

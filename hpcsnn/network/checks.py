@@ -145,6 +145,11 @@ def _check_drawn_weights(where: str, projection: Projection) -> None:
             f"{where}.weight: {shown(described_distribution(weights))} is not allowed with the rule "
             f"{projection.rule.name}, which does not say which weight a new synapse has; must be one number"
         )
+    if projection.listed_weights.size:
+        raise ConfigurationError(
+            f"{where}.weight: {shown(described_distribution(weights))} is not allowed beside the weights of "
+            f"{where}.connector.{projection.connector.name}; give one of them"
+        )
     low, high = model.weight_range(projection.synapse.values)
     least, most = weights.extremes()
     if least < low or most > high:

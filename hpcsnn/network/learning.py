@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpcsnn.errors import ConfigurationError, check_known
 from hpcsnn.models.base import Configured, Derived, Variable
-from hpcsnn.models.learning import Gradient, LearningRule, Loss, Optimiser
+from hpcsnn.models.learning import EProp, Gradient, LearningRule, Loss, Optimiser
 from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.stimuli import SampleInput
 from hpcsnn.models.synapses import Trained
@@ -106,6 +106,25 @@ def learning_network(network: Network, learning: Learning) -> Network:
         ConfigurationError: what cannot be trained; names the population or projection, and what is allowed.
     """
     check_known("readout", learning.readout, network.populations)
+    readout = network.populations[learning.readout]
+    if readout.is_source:
+        raise ConfigurationError(
+            f"readout: {readout.name!r} spikes by itself ({readout.model.name}); must be a population of neurons with "
+            "an output"
+        )
+    missing = [name for name in EProp.parameters if name not in learning.rule.model.parameters]
+    if missing:
+        raise ConfigurationError(
+            f"learning: {learning.rule.name} has no parameter {missing[0]!r}; a learning rule has "
+            f"{', '.join(EProp.parameters)}"
+        )
+    for part in (learning.rule, learning.optimiser, learning.loss):
+        lists = (*part.model.tables, *part.model.data)
+        if lists:
+            raise ConfigurationError(
+                f"{part.model.KIND} {part.name}: has {', '.join(lists)}, but tables and lists are of populations and "
+                "projections; must have parameters and derived constants alone"
+            )
     other = type(network)(network.seed, network.dt_ms)
     other.learning = learning
     for name, population in network.populations.items():
@@ -147,13 +166,19 @@ def _learning_neurons(population: Population, learning: Learning) -> Configured[
     derived: dict[str, Derived] = {
         "surrogate_height": Derived(f"({rule.values['dampening']!r}) / ({gradient.width})"),
     }
+    # The model's expressions stand before the names that the rule's shape sees, which may be names of the model's too.
     update = f"""{model.update.rstrip()}
 {{
-    const float distance = {gradient.distance};
-    const float away = distance < 0.0f ? -distance : distance;
-    (void)away;
-    const float surrogate = {rule.model.shape};
-    pseudo_derivative = ({gradient.blocked}) ? 0.0f : surrogate_height * surrogate;
+    const float hpcsnn_distance = {gradient.distance};
+    const bool hpcsnn_blocked = {gradient.blocked};
+    float hpcsnn_surrogate;
+    {{
+        const float distance = hpcsnn_distance;
+        const float away = distance < 0.0f ? -distance : distance;
+        (void)away;
+        hpcsnn_surrogate = {rule.model.shape};
+    }}
+    pseudo_derivative = hpcsnn_blocked ? 0.0f : surrogate_height * hpcsnn_surrogate;
 }}
 """
     state, reset = (*model.state, PSEUDO_DERIVATIVE), model.reset

@@ -123,7 +123,8 @@ class Network:
             connector: the first wiring, such as ``Gaussian(p_max=0.16, sigma=2.5)``.
             receptor: what a spike does at the target, such as ``ExponentialConductance(tau_ms=5)``.
             weight: weight of every synapse at its birth (a listed weight takes precedence); or a distribution, from
-                which each synapse of the first wiring draws its own by its two neurons and the seed.
+                which each synapse of the first wiring draws its own by its two neurons and the seed, where the synapse
+                model says how large weights may be.
             synapse: static (default) or plastic synapses.
             delay_ms: the axonal delay, from a presynaptic spike to the synapse: one step (default) or more, a whole
                 number of them; or a distribution: every synapse has a delay of its own, rounded to steps, which depends

@@ -46,6 +46,11 @@ KERNEL backward_{{ name }}(Network* net) {
 //% for variable in population.adjoints
         float p_{{ variable }}[TOGETHER] = {};
 //% endfor
+//% if population.is_readout
+//% for variable in population.adjoints
+        float heard_{{ variable }}[TOGETHER] = {};
+//% endfor
+//% endif
         int wrong[TOGETHER] = {};
         for (int step = n_steps - 1; step >= 0; --step) {
             float signal[TOGETHER];
@@ -76,6 +81,13 @@ KERNEL backward_{{ name }}(Network* net) {
                 back[(int64)step * SIDE_BY_SIDE + k] = (int)whole_amount(held ? gradient : 0.0f, GRADIENT_SCALE);
 //% if population.is_readout
                 filtered[(int64)step * stride + k] = gradient;
+                if (mlgenn) {
+                    // Hidden neurons hear of an error one step after outputs do: of the last one, behind the end.
+//% for variable in population.adjoints
+                    float(&p_{{ variable }})[TOGETHER] = heard_{{ variable }};
+//% endfor
+                    filtered[(int64)step * stride + k] = step + 1 < n_steps ? {{ population.back.call }} : 0.0f;
+                }
 //% for trained in population.trained
                 const float of_{{ trained.name }} = mlgenn ? signal[k] : p_{{ trained.onto }}[k];
                 const bool held_{{ trained.name }} = of_{{ trained.name }} * GRADIENT_SCALE <= LARGEST_GRADIENT &&
@@ -94,6 +106,10 @@ KERNEL backward_{{ name }}(Network* net) {
 //% if population.is_readout
             // The step before the first has no error of its own, but those to come.
             const float psi = 1.0f, signal[TOGETHER] = {};
+//% for variable in population.adjoints
+            float(&later_{{ variable }})[TOGETHER] = mlgenn ? heard_{{ variable }} : p_{{ variable }};
+            float(&p_{{ variable }})[TOGETHER] = later_{{ variable }};
+//% endfor
             filtered[k - stride] = {{ population.back.call }};
 //% endif
         }

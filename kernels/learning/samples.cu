@@ -68,7 +68,8 @@ KERNEL remember_{{ name }}(Network* net) {
         const int earlier = learner.n_spikes[neuron]++;
         learner.spike_steps[(int64)neuron * n_steps + earlier] = step;
         if (earlier == 0) learner.first_step[neuron] = step;
-        if (earlier >= *learner.most_spikes) *learner.most_spikes = earlier + 1;  // racing threads end beyond 1, if any is
+        // Whoever comes last of racing threads: it is more than 1 if any neuron has more than one.
+        if (earlier >= *learner.most_spikes) *learner.most_spikes = earlier + 1;
     }
 //% for record in population.records
     if (net->learning.learns) {

@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 
 from hpcsnn import models
-from hpcsnn.codegen.constants import ChangedValues, Control, DecayTable, HaltReason, MeetingPlace, Trace
+from hpcsnn.codegen.constants import GPU_LANES, ChangedValues, Control, DecayTable, HaltReason, MeetingPlace, Trace
+from hpcsnn.codegen.learning.structs import whole_struct
 from hpcsnn.codegen.program import generate
 from hpcsnn.codegen.random_streams import Tag
-from hpcsnn.codegen.structs import Struct, network_struct
+from hpcsnn.codegen.structs import Struct
 from hpcsnn.configuration.files import load_configuration
 from hpcsnn.devices.host import compile_library
+from hpcsnn.network.learning_fields import GRADIENT_BITS, SIDE_BY_SIDE
+from support.learning import classifier, learner, learning
 
 Facts = dict[str, int]
 """What C++ calls a number, and which it is in Python."""
@@ -38,7 +41,11 @@ def structs_inside(struct: Struct) -> Iterator[Struct]:
 
 
 def network(name: str):
-    """A shipped network; where synapses have delays of their own, more is in its structs."""
+    """A shipped network, or one that learns; where synapses have delays of their own, more is in its structs."""
+    if name == "learning":
+        rule = models.EProp(pairing="mlgenn", regularisation=0.1)
+        rewired = classifier(models.ALIFSubtractive, models.DeepRByGradient(), p=0.5)
+        return learner(rewired, learning(models.SquaredError(), rule))
     loaded = load_configuration(name.removesuffix(" with delays")).network()
     if name.endswith("with delays"):
         wired, current = models.AllToAll(), models.DeltaCurrent()
@@ -46,14 +53,22 @@ def network(name: str):
     return loaded
 
 
-NETWORKS = ["topomap", "topomap with delays", "topomap_last_to_fire", "homeostatic", "deep_r", "patch_swaps"]
+NETWORKS = [
+    "topomap",
+    "topomap with delays",
+    "topomap_last_to_fire",
+    "homeostatic",
+    "deep_r",
+    "patch_swaps",
+    "learning",
+]
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
 def agreed(request) -> tuple[str, Facts]:
     """What the kernels of a network begin with, and all that they and Python must agree on."""
     declared = network(request.param)
-    struct = network_struct(declared)
+    struct = whole_struct(declared)
     before, text, _ = generate(declared, n_ranks=2).kernels.partition(struct.text())
     facts: Facts = {}
     for small in (Control, Trace, DecayTable):
@@ -62,6 +77,7 @@ def agreed(request) -> tuple[str, Facts]:
         facts |= layout(inside.name, inside.ctype())
     facts |= {member.name: member.value for kind in (HaltReason, ChangedValues, MeetingPlace) for member in kind}
     facts |= {f"{tag.name}_NUMBERS": tag.value << 24 for tag in Tag}
+    facts |= {"GPU_LANES": GPU_LANES, "SIDE_BY_SIDE": SIDE_BY_SIDE, "(uint64)GRADIENT_SCALE": 2**GRADIENT_BITS}
     return before + text, facts
 
 

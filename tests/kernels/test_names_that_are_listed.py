@@ -7,10 +7,15 @@ import dataclasses
 import pytest
 
 from hpcsnn import Grid, Network, models
+from hpcsnn.codegen.program import generate
 from hpcsnn.codegen.snippet_names import names_by_slot
 from hpcsnn.devices import HostDevice
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.models import BY_SPIKE, Pairing, RewiringRule, Selection, SpikeTrace, Variable
+from hpcsnn.models.snippet_text import FUNCTIONS
+from hpcsnn.network.learning import learning_network
+from hpcsnn.training.trainer import Trainer
+from support.learning import N_STEPS, classifier, learning
 
 # How a name is used that is no value.
 CALLS = {
@@ -19,6 +24,7 @@ CALLS = {
     "exponential": "exponential(1.0f)",
     "logarithm": "logarithm(1.0f)",
     "spike_hash": "spike_hash(1, 2)",
+    "square_root": "square_root(2.0f)",
     "torus_distance": "torus_distance(1, 2, 16)",
     "row.size": "row.size()",
 }
@@ -80,3 +86,54 @@ def test_every_name_that_is_listed_is_there(every_synapse):
         )
     # The kernels are compiled; none of the rule's runs.
     Simulation(wired(dataclasses.replace(rule, **changes)), device=HostDevice(("-O0",)))
+
+
+def listed(network, kind, slot):
+    """What a complaint about a name lists for a slot of the one model of this kind."""
+    (seen,) = {
+        snippet.sees for snippet in generate(network, 1).snippets if (snippet.kind, snippet.slot) == (kind, slot)
+    }
+    return seen
+
+
+def used(names):
+    return "".join(f"(void)({CALLS.get(name, name)});\n" for name in names)
+
+
+@pytest.mark.parametrize("slot", ["step", "sample"])
+def test_every_name_that_is_listed_to_a_loss_is_there(slot):
+    loss = models.Loss(
+        "mine", "", {"a_parameter": models.Parameter(1.0, "", "")}, step="return 0.0f;", sample="return 0.0f;",
+        derived={"a_constant": models.Derived("a_parameter * 2")},
+    )  # fmt: skip
+    names = listed(learning_network(classifier(), learning(loss())), "loss", slot)
+    of_step, of_sample = {"output", "target"}, {"n_scored"}
+    both = {"label", "n_outputs", "error", "score", "a_parameter", "a_constant"}
+    assert set(names) - set(FUNCTIONS) == both | (of_step if slot == "step" else of_sample)
+    loss = dataclasses.replace(loss, **{slot: f"{used(names)}return 0.0f;"})
+    Trainer(classifier(), "output", N_STEPS, loss=loss(), device=HostDevice(("-O0",)))
+
+
+def test_every_name_that_is_listed_to_an_optimiser_is_there():
+    optimiser = models.Optimiser(
+        "mine", "", {"a_parameter": models.Parameter(1.0, "", "")}, variables=(Variable("a_variable"),),
+        of_batch={"now": "a_parameter * batch"}, update="weight -= gradient;",
+    )  # fmt: skip
+    names = listed(learning_network(classifier(), learning(optimiser=optimiser())), "optimiser", "update")
+    assert set(names) - set(FUNCTIONS) == {"weight", "gradient", "a_variable", "a_parameter", "now"}
+    optimiser = dataclasses.replace(optimiser, update=used(names))
+    Trainer(classifier(), "output", N_STEPS, optimiser=optimiser(), device=HostDevice(("-O0",)))
+
+
+def test_every_name_that_is_listed_to_a_rules_gradient_is_there():
+    rule = models.DeepRByGradient()
+    network = learning_network(classifier(rule=rule, p=0.5, recurrent=False), learning())
+    names = listed(network, "rewiring rule", "gradient")
+    assert {"weight", "sign", "l1", "pre_id", "post_id", "distance_squared", "pair_random", "post.V"} <= set(names)
+    names = [name for name in names if name != "distance_squared"]  # it is there where two grids are equal
+    called = {"pair_random": "pair_random(0)"}
+    changed = dataclasses.replace(
+        rule.model,
+        gradient="".join(f"(void)({called.get(name, CALLS.get(name, name))});\n" for name in names) + "return 0.0f;",
+    )
+    Trainer(classifier(rule=changed(), p=0.5, recurrent=False), "output", N_STEPS, device=HostDevice(("-O0",)))

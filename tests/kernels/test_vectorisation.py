@@ -13,6 +13,7 @@ from hpcsnn.codegen.program import generate
 from hpcsnn.devices.vectorisation import not_vectorised
 from hpcsnn.models import NeuronModel, Variable
 from hpcsnn.models.registry import registered
+from hpcsnn.network.learning import Learning, learning_network
 from hpcsnn.testing import RuleConformance
 from support.lanes import some
 
@@ -44,8 +45,10 @@ def each_receptor(neuron):
     network = Network()
     network.add_population("few", 2, models.Poisson())
     network.add_population("many", 4000, models.Poisson())
-    names = []
+    names, state = [], {one.name for one in registered("model")[neuron].state}
     for receptor in registered("receptor").values():
+        if "V_mV" in receptor.update and "V_mV" not in state:
+            continue  # a conductance needs a potential with a unit
         for n_bits, source in ((32, "few"), (64, "many")):
             name = f"{receptor.name}_{n_bits}"
             network.add_population(name, 10, registered("model")[neuron]())
@@ -59,11 +62,41 @@ def each_receptor(neuron):
 def test_the_update_of_each_shipped_neuron_is_vectorised(by, neuron):
     program, flags = compiler(by)
     generated, names = each_receptor(neuron)
-    assert len(names) >= 8
+    assert len(names) >= 2 * len(registered("receptor")) - 2 >= 6
     # Clang 14 loses what it is told about reads of a table at a place that depends on what was read before.
     lost = program == "clang++" and neuron == "lif_background"
     reasons = dict.fromkeys(names, "cannot identify array bounds") if lost else {}
     assert not_vectorised(generated, names, flags, program) == reasons
+
+
+@cache
+def each_that_learns():
+    """One hidden population of each shipped neuron that can be trained, and the readout, by their names."""
+    network = Network(dt_ms=1.0)
+    network.add_population("input", 40, models.SampleInput())
+    network.add_population("output", 10, models.LeakyReadout())
+    names = ["output"]
+    for name, model in registered("model").items():
+        if isinstance(model, NeuronModel) and model.gradient is not None and model.gradient.distance:
+            network.add_population(name, 40, model())
+            for source, target in (("input", name), (name, "output")):
+                network.add_projection(
+                    f"{source}_{target}", source, target, models.AllToAll(), models.DeltaCurrent(), 0.1,
+                    models.Trained(),
+                )  # fmt: skip
+            names.append(name)
+    rule = models.EProp(pairing="mlgenn", regularisation=0.1)
+    learning = Learning("output", 10, rule, models.Adam(), models.CrossEntropy())
+    return generate(learning_network(network, learning), n_ranks=1), names
+
+
+@pytest.mark.parametrize("by", COMPILERS)
+def test_the_update_of_each_neuron_that_learns_is_vectorised(by):
+    """With its surrogate gradient, and its filtered rate."""
+    program, flags = compiler(by)
+    generated, names = each_that_learns()
+    assert {"lif_subtractive", "alif_subtractive"} <= set(names)
+    assert not_vectorised(generated, names, flags, program) == {}
 
 
 def two_populations(neuron, w_max=0.2):

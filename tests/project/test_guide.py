@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hpcsnn import ConfigurationError, Grid, Network, Simulation, models
-from hpcsnn.configuration.files import load_configuration, parse_configuration, write_configuration
+from hpcsnn.configuration.files import load_configuration, parse_configuration, trains, write_configuration
 from hpcsnn.devices.host import HostDevice
 from hpcsnn.models.registry import registered
 from hpcsnn.models.rewiring import Pairing, RewiringRule, Selection
@@ -88,10 +88,11 @@ def test_commands_say_what_is_shown(page, tmp_path):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_configurations_and_rules_run(page, tmp_path, monkeypatch):
-    """Each YAML of a page for 20 ms, the networks of its tests, and all rules of its files, a projection each."""
+    """Each simulation of a page for 20 ms, the networks of its tests, and all rules of its files, a projection each."""
     monkeypatch.syspath_prepend(tmp_path)  # as pytest does for its test files
     files = written(page, tmp_path)
-    networks = [load_configuration(tmp_path / name).network() for name in files if name.endswith(".yaml")]
+    described = [tmp_path / name for name in files if name.endswith(".yaml") and not trains(tmp_path / name)]
+    networks = [load_configuration(path).network() for path in described]
     scripts = {word for _, text in blocks(page) for word in re.findall(r"^\$ python (\S+)", text, flags=re.MULTILINE)}
     modules = [vars(module_of(tmp_path / name)) for name in files if name.endswith(".py") and name not in scripts]
     values = [value for module in modules for value in module.values()]

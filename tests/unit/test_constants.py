@@ -25,6 +25,7 @@ TEXTS = {str(path.relative_to(kernel_folder())): path.read_text() for path in so
 KERNELS = "\n".join(TEXTS.values())
 ENUMERATIONS = (HaltReason, ChangedValues, MeetingPlace)
 STRUCTS = (Control, Trace, DecayTable)
+NUMBERS = ("GPU_LANES", "SIDE_BY_SIDE", "GRADIENT_SCALE")
 MEMBERS = [member.name for enumeration in ENUMERATIONS for member in enumeration]
 
 # What declares one of them again, whatever its value.
@@ -32,9 +33,9 @@ DECLARATIONS = (
     *(rf"\benum\s+(class\s+|struct\s+)?{enumeration.__name__}\b" for enumeration in ENUMERATIONS),
     *(rf"\b(struct|class|union)\s+{struct.__name__}\b|\btypedef\b[^;]*\b{struct.__name__}\s*;" for struct in STRUCTS),
     r"\b(const|constexpr|enum)\b[^;()]*\b\w+_NUMBERS\s*=",
-    r"\b(const|constexpr|enum)\b[^;()]*\bGPU_LANES\s*=",
+    rf"\b(const|constexpr|enum)\b[^;()]*\b({'|'.join(NUMBERS)})\s*=",
     rf"\b({'|'.join(MEMBERS)})\s*=[^=]",
-    rf"#\s*define\s+(\w+_NUMBERS|GPU_LANES|{'|'.join(MEMBERS)})\b",
+    rf"#\s*define\s+(\w+_NUMBERS|{'|'.join((*NUMBERS, *MEMBERS))})\b",
 )
 
 
@@ -50,7 +51,7 @@ def test_no_kernel_declares_again_what_python_declares(name):
 
 def test_the_generated_text_declares_each_once():
     """What the test above looks for is found where it is allowed, and once in a whole program."""
-    assert len(declarations(constants_text())) >= len(ENUMERATIONS) + len(Tag) + 1
+    assert len(declarations(constants_text())) >= len(ENUMERATIONS) + len(Tag) + len(NUMBERS)
     assert len(declarations(structs_text())) == len(STRUCTS)
     kernels = generate(load_configuration("homeostatic").network(), n_ranks=2).kernels
     assert kernels.count(constants_text()) == kernels.count(structs_text()) == 1
@@ -65,6 +66,8 @@ def test_the_generated_text_declares_each_once():
         "struct Control\n{",
         "constexpr uint32 PAIR_NUMBERS = 1u << 24;",
         "const int A = 1, GPU_LANES = 32;",
+        "constexpr int SIDE_BY_SIDE = 8;",
+        "constexpr float GRADIENT_SCALE = 1.0f;",
         "enum { TALLY = 0 };",
         "#define LOG_FULL 5",
     ],
@@ -95,10 +98,10 @@ def test_the_values_in_the_text_are_pythons():
 
 
 def test_kernels_use_tags_that_exist_and_no_tag_is_forgotten():
-    """The tags that no kernel uses are those by which ranks' hosts draw together when elements pair."""
+    """The tags that no kernel uses are those by which ranks' hosts draw: together when elements pair, and at first."""
     used = set(re.findall(r"\b(\w+)_NUMBERS\b", KERNELS))
     assert used <= set(Tag.__members__)
-    assert set(Tag.__members__) - used == {"OFFER", "DEMAND", "RETRACT"}
+    assert set(Tag.__members__) - used == {"OFFER", "DEMAND", "RETRACT", "WEIGHT", "FEEDBACK"}
 
 
 def test_kernels_halt_for_every_reason():

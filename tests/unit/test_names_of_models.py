@@ -8,12 +8,17 @@ import re
 import pytest
 
 from hpcsnn import ConfigurationError, Grid, Network, models
+from hpcsnn.codegen.learning.structs import whole_struct
 from hpcsnn.codegen.program import generate
 from hpcsnn.codegen.structs import network_struct
 from hpcsnn.models import (
     Connector,
     Derived,
+    Gradient,
+    LearningRule,
+    Loss,
     NeuronModel,
+    Optimiser,
     Parameter,
     ReceptorModel,
     RewiringRule,
@@ -24,12 +29,16 @@ from hpcsnn.models import (
     Variable,
 )
 from hpcsnn.models.snippet_text import FUNCTIONS, TYPES
+from hpcsnn.network.learning import Learning, learning_network
 from hpcsnn.shipped_files import kernel_folder
 from support.messages import as_pattern
 from support.networks import every_rule, everything
 
 NUMBER, TABLE = Parameter(0.0, "", ""), Table("int", lambda context: context.x)
-KINDS = (NeuronModel, SourceModel, Connector, ReceptorModel, SynapseModel, RewiringRule)
+KINDS = (
+    *(NeuronModel, SourceModel, Connector, ReceptorModel, SynapseModel, RewiringRule),
+    *(Loss, Optimiser, LearningRule),
+)
 REFUSED = [
     (
         lambda: NeuronModel("mine", "", parameters={"step": NUMBER}),
@@ -81,6 +90,26 @@ REFUSED = [
         lambda: RewiringRule("mine", "", parameters={"t": NUMBER}, source_traces=(SpikeTrace("find", "t"),)),
         "mine: the source trace 'find' is not allowed; row.find is something else",
     ),
+    (
+        lambda: Optimiser("mine", "", parameters={"rate": NUMBER}, of_batch={"rate": "batch"}),
+        "mine: the name 'rate' is given twice, to a parameter and a constant of a batch",
+    ),
+    (
+        lambda: Optimiser("mine", "", variables=(Variable("gradient"),)),
+        "mine: the variable 'gradient' is not allowed; what snippets of an optimiser see by these names is something ",
+    ),
+    (
+        lambda: Loss("mine", "", parameters={"label": NUMBER}),
+        "mine: the parameter 'label' is not allowed; what snippets of a loss see by these names is something else: ",
+    ),
+    (
+        lambda: NeuronModel("mine", "", state=(Variable("V"),), gradient=Gradient("V", carry={("V", "U"): "1.0f"})),
+        "mine.gradient.carry: unknown name 'U'; allowed: V.",
+    ),
+    (
+        lambda: NeuronModel("mine", "", state=(Variable("V"),), gradient=Gradient(output="V", trained={"bias": "V"})),
+        "mine.gradient.trained: unknown name 'bias'; allowed: V.",
+    ),
 ]
 
 
@@ -94,10 +123,11 @@ def test_a_name_that_a_snippet_could_not_use_is_refused(make, message):
 def test_what_is_promised_to_a_kind_is_not_its_to_name_and_what_is_promised_to_others_is(kind):
     promised = {*kind.SEES, *FUNCTIONS, "dt_ms"}
     for name in promised:
-        with pytest.raises(ConfigurationError, match=f"the parameter '{name}' is not allowed; what snippets of a"):
+        with pytest.raises(ConfigurationError, match=f"the parameter '{name}' is not allowed; what snippets of an? "):
             kind("mine", "", parameters={name: NUMBER})
+    own = {variable.name for variable in getattr(kind, "variables", ())}  # every synapse has a weight
     for other in KINDS:
-        for name in {*other.SEES} - promised:
+        for name in {*other.SEES} - promised - own:
             assert name in kind("mine", "", parameters={name: NUMBER}).parameters
 
 
@@ -152,21 +182,70 @@ def test_kernels_and_structs_have_one_name_each():
         network.add_projection(
             name, "a", "and", models.OneToOne(), models.DeltaCurrent(), 0.1, rewiring=models.Homeostatic()
         )
-    program = generate(network, 2)
+    check_names(generate(network, 2), network_struct(network))
+
+
+def check_names(program, whole):
+    """Each function, kernel and member once."""
     found = re.findall(r"^(?:template <[^>]*> )?(?:KERNEL|DEVICE (?:const )?[\w*]+) (\w+)\(", program.kernels, re.M)
     once = [name for name in found if name not in TAKING_SEVERAL_TYPES]
     assert sorted(once) == sorted(set(once))
     kernels = [*(stage.kernel for stage in program.stages), *program.setup_kernels]
     assert len(kernels) == len(set(kernels))
-    for struct in structs_in(network_struct(network)):
+    for struct in structs_in(whole):
         members = [name for name, _ in struct.fields]
         assert len(members) == len(set(members)), struct.name
+
+
+def a_network_that_learns(names, loss=None, rule=None):
+    """Populations and projections by all of `names`; the first four are populations, the fourth of them the readout."""
+    network = Network(seed=1, dt_ms=1.0)
+    for name, model in zip(names, (models.SampleInput, models.ALIFSubtractive, models.LIFSubtractive), strict=False):
+        network.add_population(name, 4, model())
+    network.add_population(names[3], 3, models.LeakyReadout())
+    ends = [(0, 1), (0, 2), (1, 2), (2, 1), (1, 3), (2, 3)]
+    for number, name in enumerate(names[4:]):
+        source, target = (names[end] for end in ends[number % len(ends)])
+        network.add_projection(
+            name, source, target, models.AllToAll(), models.DeltaCurrent(), 0.1, models.Trained(),
+            rewiring=models.DeepRByGradient() if number % 2 else None,
+        )  # fmt: skip
+    by = Learning(names[3], 10, rule or models.EProp(), models.Adam(), loss or models.CrossEntropy())
+    return learning_network(network, by)
+
+
+@pytest.mark.parametrize(
+    ("loss", "rule"),
+    [
+        (models.SummedCrossEntropy(), models.EProp(pairing="mlgenn", regularisation=0.1)),
+        (models.SquaredError(), models.EProp(feedback="random")),
+    ],
+    ids=["symmetric", "random"],
+)
+def test_kernels_and_structs_of_a_network_that_learns_have_one_name_each(loss, rule):
+    network = a_network_that_learns(owners(), loss, rule)
+    program = generate(network, 1)
+    check_names(program, whole_struct(network))
+    played = ("play_a", "remember_b", "score_and", "backward_and", "gradient_int", "freeze_int", "optimise_and")
+    feedback = ("feedback_b", "feedback_a_b") if rule.values["feedback"] == "symmetric" else ()
+    kernels = {stage.kernel for stage in program.stages} | set(program.setup_kernels)
+    assert {*played, *feedback} <= kernels
+    assert {name for name in kernels if name.startswith("feedback_")} == set(feedback)
+
+
+def test_what_learns_is_known_by_model_and_slot():
+    program = generate(a_network_that_learns(owners(), models.SummedCrossEntropy()), 1)
+    known = {(snippet.model, snippet.slot) for snippet in program.snippets}
+    assert known >= {
+        *(("summed_cross_entropy", slot) for slot in ("step", "sample")),
+        *(("adam", "update"), ("deep_r_by_gradient", "gradient"), ("lif_subtractive", "update")),
+    }
 
 
 # Functions that C++ tells apart by what they are given.
 TAKING_SEVERAL_TYPES = {
     *("add_input", "known_index", "atomic_add", "atomic_exchange", "atomic_swap_if", "thread_first", "thread_stride"),
-    *("bits_of", "float_of", "double_of", "float_of_sum", "not_finite"),
+    *("bits_of", "float_of", "double_of", "float_of_sum", "not_finite", "square_root", "together", "put_together"),
 }
 
 

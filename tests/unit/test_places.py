@@ -46,7 +46,10 @@ def refusal(text, overrides=(), name="my.yaml"):
 
 
 F = "projections.f"
-NO_MODEL = "; allowed: adex, alif, izhikevich, lif, lif_background, moving_gaussian_poisson, poisson, spike_array. "
+NO_MODEL = (
+    "; allowed: adex, alif, alif_subtractive, izhikevich, leaky_readout, lif, lif_background, lif_subtractive, "
+    "moving_gaussian_poisson, poisson, sample_input, spike_array. "
+)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ CONSTANTS = ("a_parameter", "a_table", "n_a_table")
 # What docs/slots.md says is seen everywhere, and of a pair, in words of the network below.
 EVERYWHERE = {
     *("step", "dt_ms", "n_sources", "n_targets", "chance", "choose", "exponential", "logarithm", "torus_distance"),
-    *("spike_hash", "flushed", "poisson_events", "waiting_steps", "a_sum", *CONSTANTS),
+    *("spike_hash", "flushed", "poisson_events", "waiting_steps", "square_root", "a_sum", *CONSTANTS),
 }
 TARGET_TRACES, SOURCE_TRACES = {"post_trace", "target_trace"}, {"pre_trace", "source_trace"}
 POST = {"post.V_mV", "post.frozen_steps", "post.of_target"}
@@ -29,6 +29,7 @@ SEES = {
     "update": PAIR | SYNAPSE | {"in_degree"},
     "eliminate": PAIR | SYNAPSE | {"in_degree"},
     "reason": PAIR | SYNAPSE | {"in_degree"},
+    "gradient": (PAIR | SYNAPSE) - {"random"},
     "form": PAIR | {"in_degree"},
     "initial": PAIR,
     "draw": {"source_x", "source_y", "x", "y", "nx", "ny", "random"},
@@ -93,7 +94,8 @@ def test_a_replaced_targets_debt_is_a_variable_of_the_target():
 
 def texts(rule):
     """The rule's snippets by slot."""
-    slots = {name: [getattr(rule, name)] for name in ("update", "update_source", "update_target", "per_target")}
+    plain = ("update", "update_source", "update_target", "per_target", "gradient")
+    slots = {name: [getattr(rule, name)] for name in plain}
     slots |= {name: [getattr(rule, name)] for name in ("eliminate", "reason", "form")}
     slots |= {"draw": [rule.select.draw], "pick": [rule.select.pick]}
     slots |= {"initial": [*rule.initials.values()], "sums": [*rule.sums.values()]}
@@ -107,7 +109,8 @@ RULES = [
     rewiring.Bamford2010(p_max=0.5, sigma=1.0, **BLOCKS),
     rewiring.LastToFire(p_max=0.5, sigma=1.0, **BLOCKS),
     rewiring.LocalProposals(sigma=1.0, p_form=0.1, **BLOCKS),
-    *(rewiring.DeepR(), rewiring.Homeostatic(), rewiring.PatchSwaps(), Swap(**BLOCKS), Wanderer(), Tended()),
+    *(rewiring.DeepR(), rewiring.DeepRByGradient(), rewiring.Homeostatic(), rewiring.PatchSwaps()),
+    *(Swap(**BLOCKS), Wanderer(), Tended()),
 ]
 
 
@@ -115,7 +118,9 @@ RULES = [
 def test_a_slot_lists_all_names_that_rules_use_there(rule):
     """A name that one of hpcsnn's own rules uses in a slot, and that any slot lists, is in this slot's list."""
     source = models.MovingGaussianPoisson(field_side=8, positions=3) if rule.model.trigger == "stimulus" else None
-    synapse = {"patch_swaps": models.BCPNN(), "deep_r": models.Static()}.get(rule.name)
+    synapse = {"patch_swaps": models.BCPNN(), "deep_r": models.Static(), "deep_r_by_gradient": models.Trained()}.get(
+        rule.name
+    )
     constants = tuple(name for name, _ in rule.constant_types())
     names = names_by_slot(wired(rule, source, synapse), (*constants, *rule.model.tables))
     assert set(texts(rule.model)) <= set(names)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn.codegen.constants import (
+    GPU_LANES,
     ChangedValues,
     Control,
     DecayTable,
@@ -23,6 +24,7 @@ from hpcsnn.codegen.constants import (
 from hpcsnn.codegen.random_streams import Tag
 from hpcsnn.codegen.structs import Struct, network_struct
 from hpcsnn.network.fields import TRACE
+from hpcsnn.network.learning_fields import GRADIENT_BITS, SIDE_BY_SIDE
 from support.networks import topographic_map
 from support.random_networks import networks
 
@@ -155,7 +157,10 @@ def test_every_number_of_the_enumerations_is_in_the_source():
     expected |= {f"{tag.name}_NUMBERS": tag << 24 for tag in Tag}
     found = constants()
     assert {name: found[name] for name in expected} == expected
-    assert set(found) == {*expected, "GPU_LANES"}
+    assert set(found) == {*expected, "GPU_LANES", "SIDE_BY_SIDE"}
+    assert (found["GPU_LANES"], found["SIDE_BY_SIDE"]) == (GPU_LANES, SIDE_BY_SIDE)
+    (scale,) = re.findall(r"constexpr float GRADIENT_SCALE = ([\d.]+)f;", constants_text())
+    assert float(scale) == 2.0**GRADIENT_BITS
 
 
 @pytest.mark.parametrize("kind", [HaltReason, ChangedValues, MeetingPlace, Tag])

@@ -12,10 +12,12 @@ From C (``carry``), ``jump``, b (``input``) and g (``spike``) the backward recur
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from hpcsnn.errors import ConfigurationError
+from hpcsnn.errors import ConfigurationError, check_known
+from hpcsnn.models.snippet_text import FUNCTIONS
 
 
 @dataclass(frozen=True)
@@ -55,3 +57,37 @@ class Gradient:
         """State variables that carry a gradient, in order of first mention."""
         ends = [end for pair in self.carry for end in pair]
         return tuple(dict.fromkeys([*self.input, *self.spike, *ends, *self.jump]))
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """All its expressions, by part: ``distance``, ``carry.V.V`` (to V, from V), .."""
+        plain = {name: getattr(self, name) for name in ("distance", "width", "blocked", "output")}
+        by_name = {
+            f"{part}.{name}": text
+            for part in ("input", "spike", "jump", "trained")
+            for name, text in getattr(self, part).items()
+        }
+        return {**plain, **by_name, **{f"carry.{to}.{origin}": text for (to, origin), text in self.carry.items()}}
+
+    def check(self, where: str, state: Collection[str], constants: Collection[str]) -> None:
+        """Refuse what names no variable of a neuron, and expressions of constants that see something else.
+
+        Raises:
+            ConfigurationError: names `where`, the part and what there is.
+        """
+        ends = [end for pair in self.carry for end in pair]
+        named = {
+            "input": self.input,
+            "spike": self.spike,
+            "carry": ends,
+            "jump": self.jump,
+            "trained": [*self.trained, *self.trained.values()],
+            "output": filter(None, [self.output]),
+        }
+        for part, names in named.items():
+            for name in names:
+                check_known(f"{where}.{part}", name, state)
+        for part, text in self.texts.items():
+            if part.partition(".")[0] in ("input", "spike", "carry", "jump"):
+                for word in re.findall(r"\b[A-Za-z_]\w*", text):
+                    check_known(f"{where}.{part}: {text!r}", word, (*constants, *FUNCTIONS))

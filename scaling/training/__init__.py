@@ -1,0 +1,1 @@
+"""What training costs, beside other ways to train the same networks."""

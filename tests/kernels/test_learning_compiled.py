@@ -1,0 +1,75 @@
+"""A network that learns compiles by every compiler, and on a GPU's threads it learns the same bits."""
+
+from __future__ import annotations
+
+import shutil
+from functools import cache
+
+import pytest
+
+from hpcsnn import models
+from hpcsnn.codegen.program import generate
+from hpcsnn.testing.racing_threads import RacingThreads
+from hpcsnn.training.trainer import Trainer
+from support.learning import N_STEPS, classifier, learner, learning, samples
+from support.nvrtc import ptx_of
+
+# Between them all losses, both pairings, both ways back, both neurons, a rule, and rows with and without room.
+REWIRED = {"hidden": models.ALIFSubtractive, "rule": models.DeepRByGradient(noise=0.01), "p": 0.5}
+CASES = {
+    "dense": ({}, models.CrossEntropy(), models.EProp()),
+    "rewired": (REWIRED, models.CrossEntropy(), models.EProp(pairing="mlgenn", regularisation=0.1)),
+    "targets": ({}, models.SquaredError(), models.EProp(feedback="random", regularisation=0.1)),
+    "summed": ({"recurrent": False}, models.SummedCrossEntropy(), models.EProp()),
+}
+
+
+def trained(case: str, device: object) -> tuple[object, ...]:
+    """All that comes of five batches, in a form that can be compared."""
+    settings, loss, rule = CASES[case]
+    targets = loss.model.of_targets
+    trainer = Trainer(
+        classifier(**settings), "output", N_STEPS, loss=loss, learning=rule, device=device,
+        optimiser=models.Adam(learning_rate=0.02),
+    )  # fmt: skip
+    batches = [trainer.train_batch(samples(8, seed, targets)) for seed in range(5)]
+    if case == "rewired":
+        assert all(sum(batch.rewired.values()) > 0 for batch in batches)
+    evaluation = trainer.evaluate(samples(20, 5, targets))
+    assert 1.0 < evaluation.hidden_hz["hidden"] < 200.0
+    assert len(set(evaluation.predictions.tolist())) > 1
+    return trainer.digest(), batches, evaluation.loss, evaluation.predictions.tolist(), evaluation.hidden_hz
+
+
+@cache
+def on_host(case: str) -> tuple[object, ...]:
+    return trained(case, "cpu")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_racing_threads_learn_the_same_bits(case):
+    assert trained(case, RacingThreads()) == on_host(case)
+
+
+@pytest.mark.parametrize("case", ["dense", "rewired"])
+def test_another_compiler_learns_the_same_bits(case, monkeypatch):
+    """The host's own is g++, where there is one."""
+    if shutil.which("clang++") is None:
+        pytest.skip("needs clang++")
+    of_default = on_host(case)
+    monkeypatch.setenv("CXX", "clang++")
+    assert trained(case, "cpu") == of_default
+
+
+@pytest.mark.parametrize("architecture", [80, 90])
+@pytest.mark.parametrize("case", CASES)
+def test_code_for_gpus_is_made_of_it(case, architecture):
+    settings, loss, rule = CASES[case]
+    program = generate(learner(classifier(**settings), learning(loss, rule)), 1)
+    made = ptx_of(program.kernels, architecture)
+    kernels = {stage.kernel for stage in program.stages} | set(program.setup_kernels)
+    assert {name for name in kernels if f".entry {name}(" not in made} == set()
+    assert {"play_input", "score_output", "backward_hidden", "gradient_input_hidden", "optimise_output"} <= kernels
+    assert ".ftz" not in made
+    assert "fma.rn.f32" not in made
+    assert made.count("sqrt.rn.f32") >= 3, "one in the optimiser of each projection"

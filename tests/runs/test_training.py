@@ -1,0 +1,142 @@
+"""Trainings as users type them, on scikit-learn's digits: one answer on any ranks, stopped or not."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+
+from hpcsnn.runs.training_metrics import read_metrics
+from hpcsnn.storage.training_checkpoints import TrainingCheckpoints
+from support.processes import outcome, until
+from support.ranks import hpcsnn, hpcsnn_command, run_processes
+from support.runs import digest_of_run, succeeds
+
+SHORT = ["--set", "epochs=2", "--set", "data.digits.train_samples=400", "--device", "cpu", "--no-figures"]
+
+
+def summary_of(run):
+    return json.loads((run / "summary.json").read_text())
+
+
+def without_clocks(run):
+    return [{**line, "samples_per_s": None} for line in read_metrics(run / "metrics.jsonl")]
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """A training of two epochs on one rank."""
+    run = tmp_path_factory.mktemp("trainings") / "straight"
+    return run, succeeds("train", "digits", *SHORT, "--out", run)
+
+
+def test_a_training_says_what_it_does_and_what_it_came_to(straight):
+    run, done = straight
+    summary = summary_of(run)
+    assert "360 samples to train on, 40 to validate by, 359 to test by" in done.stdout
+    assert re.search(r"epoch 2 of 2, batch 12 of 12  loss \d", done.stdout)
+    assert f"digest {summary['digest'][:16]}" in done.stdout
+    assert f"test accuracy {summary['test_accuracy']:.2%}" in done.stdout
+    assert summary["synapses"]["input_to_hidden"] == summary["projections"]["input_to_hidden"]["synapses"] > 1000
+    assert summary["rewired"]["input_to_hidden"] > 0
+    assert summary["rewired"]["hidden_to_output"] == 0
+    counts = {line["synapses"]["input_to_hidden"] for line in read_metrics(run / "metrics.jsonl")}
+    assert counts == {summary["synapses"]["input_to_hidden"]}, "DEEP R keeps their number"
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_ranks_share_a_batch_and_come_to_the_same(straight, ranks, tmp_path):
+    run, _ = straight
+    succeeds("train", "digits", *SHORT, "--out", tmp_path / "run", ranks=ranks)
+    assert digest_of_run(tmp_path / "run") == digest_of_run(run)
+    assert without_clocks(tmp_path / "run") == without_clocks(run)
+    assert summary_of(tmp_path / "run")["test_accuracy"] == summary_of(run)["test_accuracy"]
+
+
+@pytest.mark.parametrize(("number", "ranks", "then"), [(signal.SIGTERM, 1, 2), (signal.SIGUSR1, 2, 1)])
+def test_a_signal_stops_it_and_it_goes_on_from_there_on_other_ranks(number, ranks, then, tmp_path):
+    run = tmp_path / "cut"
+    longer = ["--set", "epochs=200"]
+    command = hpcsnn_command("train", "digits", *SHORT, *longer, "--out", run, ranks=ranks)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            until(lambda: (run / "metrics.jsonl").is_file() and len(read_metrics(run / "metrics.jsonl")) > 15)
+            for pid in run_processes(process.pid)[:1]:
+                os.kill(pid, number)
+            said, _ = outcome(process)
+        finally:
+            process.kill()
+    assert process.returncode == 0, said
+    stopped = summary_of(run)
+    assert (stopped["completed"], stopped["stopped_by"]) == (False, number.name)
+    assert "go on with: hpcsnn resume" in said
+    epochs = stopped["epochs"] + 1
+    again = succeeds("resume", run, "--epochs", epochs, "--device", "cpu", "--no-figures", ranks=then)
+    assert f"from epoch {epochs}, batch" in again.stdout
+    succeeds("train", "digits", *SHORT, "--set", f"epochs={epochs}", "--out", tmp_path / "straight")
+    assert digest_of_run(run) == digest_of_run(tmp_path / "straight")
+    assert without_clocks(run) == without_clocks(tmp_path / "straight")
+
+
+def test_what_is_stored_is_evaluated_again(straight):
+    run, _ = straight
+    summary = summary_of(run)
+    last = succeeds("evaluate", run, "--checkpoint", "last", "--device", "cpu")
+    assert f"accuracy {summary['test_accuracy']:.2%} of 359 test samples" in last.stdout
+    assert summary["digest"][:16] in last.stdout
+    best = succeeds("evaluate", run, "--device", "cpu")
+    assert f"after {TrainingCheckpoints(run).read('best').position['in_all']['batches']} batches" in best.stdout
+    wrong = hpcsnn("evaluate", run, "--checkpoint", "first")
+    assert wrong.returncode == 2
+    assert wrong.stderr == "error: --checkpoint: 'first' is not allowed; must be best or last\n"
+
+
+def test_info_check_and_resume_know_a_training(straight):
+    run, _ = straight
+    assert f"{run}: a training, completed, 2 epochs, test accuracy" in succeeds("info", run).stdout
+    assert "nothing to do" in succeeds("resume", run).stdout
+    said = succeeds("check", "digits", "--set", "connectivity=0.1").stdout
+    assert re.search(r"input_to_hidden +input +hidden +819 +0\.1 +deep_r_by_gradient", said)
+    for options, message in (
+        (["--until", "3s"], f"--until: is not allowed; {run} is a training: its end is --epochs"),
+        (["--epochs", "1"], "epochs: 1 is not allowed; 2 are done: give at least as many"),
+    ):
+        wrong = hpcsnn("resume", run, *options)
+        assert (wrong.returncode, wrong.stderr) == (2, f"error: {message}\n")
+    wrong = hpcsnn("run", "digits")
+    assert (wrong.returncode, wrong.stderr) == (
+        2, "error: digits: describes a training; hpcsnn run takes none: use hpcsnn train\n"
+    )  # fmt: skip
+
+
+def test_data_that_are_not_there_are_named_with_what_brings_them(tmp_path):
+    done = hpcsnn("train", "shd", "--data", tmp_path, "--out", tmp_path / "run", "--device", "cpu")
+    assert done.returncode == 1
+    assert "shd_train.h5" in done.stderr
+    assert str(tmp_path) in done.stderr
+    assert "tonic.datasets.SHD" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_training_leaves_its_figures(tmp_path):
+    options = [option for option in SHORT if option != "--no-figures"]
+    succeeds("train", "digits", *options, "--out", tmp_path / "run")
+    names = {path.stem for path in (tmp_path / "run" / "figures").glob("*.png")}
+    assert names == {
+        *("learning_curves", "rewirings", "confusion", "degrees", "receptive_fields_input_to_hidden", "rasters")
+    }
+
+
+def test_a_job_trains_and_a_sweep_compares(tmp_path):
+    sweep = ["sweep", "digits", "--vary", "connectivity=0.1,0.3", *SHORT[:4], "--cluster", "local", "--device", "cpu"]
+    succeeds(*sweep, "--out", tmp_path / "sweep")
+    members = [tmp_path / "sweep" / f"connectivity={value}" for value in (0.1, 0.3)]
+    until(lambda: all((run / "summary.json").is_file() and summary_of(run)["completed"] for run in members))
+    first, second = (summary_of(run)["synapses"]["input_to_hidden"] for run in members)
+    assert first < second
+    until(lambda: "2 completed" in succeeds("sweep", "--report", tmp_path / "sweep").stdout)
+    assert "test_accuracy" in succeeds("sweep", "--report", tmp_path / "sweep").stdout

@@ -1,0 +1,107 @@
+"""How much a rank holds for training: lengths of arrays, and their bytes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hpcsnn import models
+from hpcsnn.codegen.learning.structs import learning_struct
+from hpcsnn.network.learning_fields import (
+    GRADIENT_BITS,
+    SIDE_BY_SIDE,
+    LearningRoom,
+    learner_fields,
+    learning_bytes,
+    sample_fields,
+    trained_fields,
+)
+from support.learning import N_HIDDEN, N_IN, N_OUT, N_STEPS, learner, learning
+
+RATES = models.EProp(pairing="mlgenn", regularisation=0.1)
+
+
+def lengths(fields, room):
+    return {field.name: field.length(room) for field in fields if field.length is not None}
+
+
+@given(st.integers(1, 400), st.integers(1, 100))
+def test_neurons_and_outputs_come_in_whole_blocks(n_neurons, n_outputs):
+    room = LearningRoom(10, 3, n_outputs, n_neurons=n_neurons)
+    assert 0 <= room.blocks * SIDE_BY_SIDE - n_neurons < SIDE_BY_SIDE
+    assert 0 <= room.outputs_stride - n_outputs < SIDE_BY_SIDE
+    assert room.outputs_stride % SIDE_BY_SIDE == 0
+
+
+def test_a_sample_leaves_its_scores_and_errors():
+    room = LearningRoom(sample_steps=10, ahead=3, n_outputs=17)
+    assert lengths(sample_fields(), room) == {
+        "scores": 32,
+        "error": 11 * 32,  # one step before the first
+        "filtered_error": 14 * 32,  # and as many behind the last as a delay looks ahead
+    }
+
+
+def test_a_hidden_population_leaves_spikes_surrogates_and_what_goes_back():
+    network = learner(by=learning(rule=RATES))
+    room = LearningRoom(sample_steps=10, ahead=3, n_outputs=5, n_neurons=20)
+    fields = learner_fields(network, network.populations["hidden"])
+    assert lengths(fields, room) == {
+        "spike_steps": 200, "first_step": 20, "n_spikes": 20, "most_spikes": 1,
+        "psi": 320, "back": 2 * 13 * 16, "feedback": 2 * 5 * 16, "rate": 320,
+    }  # fmt: skip
+    plain = learner()
+    assert "rate" not in lengths(learner_fields(plain, plain.populations["hidden"]), room)
+
+
+def test_sources_leave_spikes_and_readouts_gradients():
+    network = learner()
+    room = LearningRoom(sample_steps=10, ahead=3, n_outputs=5, n_neurons=5)
+    assert set(lengths(learner_fields(network, network.populations["input"]), room)) == {
+        *("spike_steps", "first_step", "n_spikes", "most_spikes"),
+    }
+    readout = learner_fields(network, network.populations["output"])
+    assert lengths(readout, room) == {"back": 13 * 16, "gradient_bias": 5}
+    assert {field.name: field.ctype for field in readout}["gradient_bias"] == "int64"
+
+
+def test_a_projection_keeps_gradients_amounts_and_sums():
+    network = learner()
+    room = LearningRoom(10, 3, 5, n_slots=64, n_entries=128, n_sources=7)
+    fields = trained_fields(network.projections["input_hidden"])
+    assert lengths(fields, room) == {"gradient": 64, "amount": 128, "sums": 112}
+    ctype = network.projections["input_hidden"].input_format.ctype
+    assert [field.ctype for field in fields] == ["int64", ctype, "int64"]
+
+
+def test_bytes_are_those_of_all_arrays():
+    network = learner()
+    counts = {"input": N_IN, "hidden": N_HIDDEN, "output": N_OUT}
+    rooms = {name: LearningRoom(N_STEPS, 3, N_OUT, n_neurons=n) for name, n in counts.items()}
+    for projection in network.projections:
+        rooms[projection] = LearningRoom(N_STEPS, 3, N_OUT, n_slots=1000, n_entries=2000, n_sources=30)
+    amounts = sum(2000 * (4 if one.input_format.ctype == "int" else 8) for one in network.projections.values())
+    samples = 4 * 16 * (1 + (1 + N_STEPS) + (1 + N_STEPS + 3))
+    spikes = 4 * sum(n * (N_STEPS + 2) + 1 for n in (N_IN, N_HIDDEN))
+    hidden = 4 * 48 * (N_STEPS + N_STEPS + 3 + N_OUT)
+    output = 4 * 16 * (N_STEPS + 3) + 8 * N_OUT
+    synapses = 3 * (8 * 1000 + 8 * 30 * 16) + amounts
+    assert learning_bytes(network, rooms) == samples + spikes + hidden + output + synapses
+
+
+@pytest.mark.parametrize("rule", [models.EProp(), RATES])
+def test_every_array_has_its_place_in_the_struct(rule):
+    network = learner(by=learning(rule=rule))
+    members = dict(learning_struct(network).fields)
+    assert {field.name for field in sample_fields()} <= set(members)
+    for name, population in network.populations.items():
+        of_population = {member for member, _ in members[f"population_{name}"].fields}
+        assert {field.name for field in learner_fields(network, population)} <= of_population
+    assert ("begins_V" in {member for member, _ in members["population_output"].fields}) is True
+    assert "begins_bias" not in {member for member, _ in members["population_output"].fields}
+
+
+def test_a_gradient_of_a_step_has_eleven_bits_before_the_point():
+    """The message of a gradient that is too large says so."""
+    assert 31 - GRADIENT_BITS == 11

@@ -1,0 +1,68 @@
+"""The stages of a step while a network learns: what a sample begins with, plays, scores and ends with, in order."""
+
+from __future__ import annotations
+
+import pytest
+
+from hpcsnn import models
+from hpcsnn.codegen.learning.schedule import BEGINS, ENDS, batch_kernels, with_learning
+from hpcsnn.codegen.program import generate
+from hpcsnn.codegen.schedule import schedule
+from support.learning import classifier, learner, learning
+
+REWIRED = {"rule": models.DeepRByGradient(), "p": 0.5}
+
+
+def stages_of(network):
+    return with_learning(network, schedule(network, 1))
+
+
+def test_the_stages_of_a_step_in_order():
+    assert [stage.kernel for stage in stages_of(learner())] == [
+        *("begin_step", "begin_sample_input", "begin_sample_hidden", "begin_sample_output"),
+        *("deliver_input_hidden", "deliver_recurrent", "deliver_hidden_output"),
+        *("update_hidden", "update_output", "play_input", "remember_input", "remember_hidden"),
+        *("score_output", "backward_output", "backward_hidden"),
+        *("gradient_input_hidden", "gradient_recurrent", "gradient_hidden_output", "end_step"),
+    ]
+
+
+def test_what_ends_a_sample_runs_in_its_last_step_alone():
+    triggers = {stage.kernel: stage.trigger for stage in stages_of(learner())}
+    for kernel, trigger in triggers.items():
+        kind = kernel.partition("_")[0]
+        if kernel.startswith("begin_sample_"):
+            assert trigger == BEGINS, kernel
+        elif kind in ("backward", "gradient"):
+            assert trigger == ENDS, kernel
+        else:
+            assert trigger is None, kernel
+    assert (BEGINS.every, BEGINS.at_start) == (ENDS.every, not ENDS.at_start) == ("learning.sample_steps", True)
+
+
+def test_gradients_are_shared_by_teams_and_count_targets():
+    stages = {stage.kernel: stage for stage in stages_of(learner())}
+    gradient = stages["gradient_input_hidden"]
+    assert (gradient.team, gradient.items) == (True, "population_hidden.n_own")
+    assert stages["score_output"].items is None, "one thread sees all outputs"
+
+
+@pytest.mark.parametrize("feedback", ["symmetric", "random"])
+def test_what_the_host_runs_between_batches(feedback):
+    network = learner(by=learning(rule=models.EProp(feedback=feedback)))
+    freeze = [f"freeze_{name}" for name in network.projections]
+    back = ["feedback_hidden"] if feedback == "symmetric" else []
+    optimise = [f"optimise_{name}" for name in network.projections]
+    assert batch_kernels(network) == [*freeze, *back, *optimise, "optimise_output"]
+
+
+def test_a_rule_on_call_is_no_stage_of_a_step():
+    plain, rewired = learner(), learner(classifier(**REWIRED))
+    assert [stage.kernel for stage in stages_of(rewired)] == [stage.kernel for stage in stages_of(plain)]
+    assert set(generate(rewired, 1).on_call) == {"input_hidden", "recurrent"}
+
+
+def test_a_network_that_does_not_learn_has_none_of_it():
+    kernels = [stage.kernel for stage in generate(classifier(), 1).stages]
+    assert "spikes_input" in kernels
+    assert not [name for name in kernels if name.startswith(("begin_sample", "play", "remember", "score", "backward"))]
