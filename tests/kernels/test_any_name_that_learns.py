@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""Whatever a kernel of training calls its own, losses, optimisers and neurons that learn may call theirs so too."""
-=======
 """Whatever kernels of training call their own things, losses, optimisers and neurons may call theirs so too."""
->>>>>>> h-upkeep
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from hpcsnn import ConfigurationError, models
 from hpcsnn.codegen.learning.structs import learning_struct
 from hpcsnn.configuration.schema import configured
 from hpcsnn.models import NeuronModel, Optimiser, Parameter, choice
+from hpcsnn.models.learning.optimisers import constants_of_batch
 from support.learning import learner
 from support.messages import as_pattern
 
@@ -54,7 +55,7 @@ THOUSANDTHS = st.integers(0, 1000).map(lambda number: number / 1000)
 @given(st.integers(1, 300), THOUSANDTHS, THOUSANDTHS)
 def test_adams_corrections_are_those_of_the_batch(batch, beta_1, beta_2):
     adam = models.Adam(beta_1=beta_1, beta_2=beta_2)
-    found = adam.more_constants(models.Adam.of_batch, 1.0, batch=batch)
+    found = constants_of_batch(adam, 1.0, batch)
     for name, beta in (("mean_correction", beta_1), ("square_correction", beta_2)):
         # The running mean of so many ones is one after the correction; with a decay of 1 there is none.
         mean = sum((1.0 - beta) * beta**age for age in range(batch))
@@ -66,18 +67,21 @@ def test_constants_of_a_batch_see_parameters_what_is_derived_and_the_step():
         "mine", "", parameters={"rate": Parameter(0.5, "", ""), "speed": WORDS},
         derived={"half": models.Derived("rate / 2")}, of_batch={"now": "half * 2.0 ** -batch + dt_ms"},
     )  # fmt: skip
-    assert model().more_constants(model.of_batch, 4.0, batch=3) == {"now": 0.25 / 8 + 4.0}
+    assert constants_of_batch(model(), 4.0, 3) == {"now": 0.25 / 8 + 4.0}
 
 
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
-        ("1.0 / (batch - 1)", "mine: now, which is 1.0 / (batch - 1), comes to no number: float division by zero"),
-        ("rate ** -400", "mine: now, which is rate ** -400, comes to .*; "),
-        ("nonsense", "mine: now, which is nonsense, comes to no number: name 'nonsense' is not defined"),
+        (
+            "1.0 / (batch - 1)",
+            "optimiser.mine: now, which is 1.0 / (batch - 1), comes to no number: float division",
+        ),
+        ("rate ** -400", "optimiser.mine: now, which is rate ** -400: .* is not allowed"),
+        ("nonsense", "optimiser.mine: now, which is nonsense, comes to no number: name 'nonsense' is not defined"),
     ],
 )
 def test_a_constant_of_a_batch_that_is_no_number_is_refused(expression, message):
     model = Optimiser("mine", "", parameters={"rate": Parameter(0.5, "", "")}, of_batch={"now": expression})
     with pytest.raises(ConfigurationError, match="^" + as_pattern(message)):
-        model().more_constants(model.of_batch, 1.0, batch=1)
+        constants_of_batch(model(), 1.0, 1)

@@ -85,17 +85,11 @@ REFUSED = {
     f"populations.hidden.model: lif is not allowed in a training; must be a neuron model with a gradient {NEURONS}": (
         *(lambda: network_of(hidden=models.LIF), "output", None),
     ),
-    "populations.hidden.model: leaky_readout is not allowed; must be a model whose neurons spike": (
-        *(lambda: network_of(hidden=models.LeakyReadout), "output", None),
-    ),
     "populations.output.model: lif_subtractive is not allowed; must be a neuron model with an output, such as "
     "leaky_readout": (lambda: network_of(readout=models.LIFSubtractive), "output", None),
     "populations: 0 populations of sample_input are not allowed; a training has one": (without_source, "output", None),
     "populations: 2 populations of sample_input are not allowed; a training has one": (second_source, "output", None),
     "projections: none has the synapse trained; there is nothing to train": (untrained, "output", None),
-    "projections.back.source: 'output' is the readout, whose neurons never spike": (
-        *(lambda: wired(network_of(), "back", "output", "hidden"), "output", None),
-    ),
     f"projections.more.delay_ms: a distribution {ONE_DELAY}": (
         lambda: wired(network_of(), "more", "input", "hidden", delay_ms=models.Uniform(1.0, 3.0)), "output", None,
     ),
@@ -124,6 +118,34 @@ def test_what_cannot_be_trained_is_refused(message):
     by = Learning(readout, 10, rule or models.EProp(), models.Adam(), models.CrossEntropy())
     with pytest.raises(ConfigurationError, match="^" + as_pattern(message)):
         learning_network(make(), by)
+
+
+def with_another_receptor():
+    network = network_of()
+    network.add_projection(
+        "more", "input", "hidden", models.AllToAll(), models.ExponentialCurrent(), 0.1, synapse=models.Trained()
+    )
+    return network
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            with_another_receptor,
+            "projections.more.receptor: exponential_current is not allowed where weights are trained; must be "
+            "delta_current",
+        ),
+        (
+            lambda: wired(network_of(), "again", "hidden", "output"),
+            "projections.again: is not allowed beside 'out', which goes from 'hidden' onto the readout 'output' too; "
+            "must be one, by which errors come back",
+        ),
+    ],
+)
+def test_what_the_gradient_would_not_see_is_refused(make, message):
+    with pytest.raises(ConfigurationError, match="^" + as_pattern(message)):
+        learning_network(make(), learning())
 
 
 TABLE = {"near": models.Table("int", lambda context: context.x)}
