@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from hpcsnn.codegen.constants import DecayTable
 from hpcsnn.errors import SimulationError
@@ -35,10 +35,11 @@ class _Numbers(ctypes.Structure):
     """A struct that refuses a whole number which its member cannot hold; ctypes would keep the lower bits."""
 
     __slots__ = ()
+    kind_of: ClassVar[dict[str, Any]] = {}
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        kind = next((kind for member, kind, *_ in self._fields_ if member == name), None)
+        kind = self.kind_of.get(name)
         if kind in _WHOLE and getattr(self, name) != value:
             bits = 8 * ctypes.sizeof(kind)
             signed = kind in (ctypes.c_int32, ctypes.c_int64)
@@ -72,7 +73,7 @@ class Struct:
             else:
                 members.append((name, ctypes.c_void_p if kind.endswith("*") else _SCALARS[kind]))
         # Without slots, setting what is no member would be an attribute of Python's that no kernel sees.
-        return type(self.name, (_Numbers,), {"__slots__": (), "_fields_": members})
+        return type(self.name, (_Numbers,), {"__slots__": (), "_fields_": members, "kind_of": dict(members)})
 
 
 Members = list[tuple[str, "str | Struct"]]

@@ -11,7 +11,7 @@ from hpcsnn.models.base import Configured, Derived, Variable
 from hpcsnn.models.learning import EProp, Gradient, LearningRule, Loss, Optimiser
 from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.stimuli import SampleInput
-from hpcsnn.models.synapses import Trained
+from hpcsnn.models.synapses import DeltaCurrent, Trained
 from hpcsnn.network.population import Population
 from hpcsnn.network.projection import Projection
 
@@ -94,8 +94,8 @@ def feedback_projection(network: Network, hidden: Population) -> Projection | No
 
 
 def longest_delay_steps(network: Network) -> int:
-    """Of the projections that are trained; 1 without one."""
-    return max((one.delay_steps for one in trained_projections(network)), default=1)
+    """Of all projections: how far ahead of a spike its effect may be."""
+    return max((one.delay_steps for one in network.projections.values()), default=1)
 
 
 def learning_network(network: Network, learning: Learning) -> Network:
@@ -221,7 +221,19 @@ def _check(network: Network, other: Network) -> None:
                 f"{where}.rewiring: {projection.rule.name} is not allowed in a training; must be a rule on call, "
                 "such as deep_r_by_gradient"
             )
+    for projection in trained_projections(other):
+        if projection.receptor.model is not DeltaCurrent:
+            raise ConfigurationError(
+                f"projections.{projection.name}.receptor: {projection.receptor.name} is not allowed where weights are "
+                f"trained; must be {DeltaCurrent.name}"
+            )
     for hidden in hidden_populations(other):
+        onto = [one.name for one in other.outgoing(hidden) if one.target is readout]
+        if len(onto) > 1:
+            raise ConfigurationError(
+                f"projections.{onto[1]}: is not allowed beside {onto[0]!r}, which goes from {hidden.name!r} onto the "
+                f"readout {readout.name!r} too; must be one, by which errors come back"
+            )
         if learning.symmetric and feedback_projection(other, hidden) is None:
             raise ConfigurationError(
                 f"populations.{hidden.name}: has no projection onto the readout {readout.name!r}, by which errors "

@@ -49,9 +49,9 @@ def table(
     """CPU time of training, beside NEST and PyTorch."""
     console = Console()
     missing: dict[str, str] = {}
-    for python, package, name in ((nest_python, "nest", "nest-simulator"), (torch_python, "torch", "torch")):
+    for python, package, wheel in ((nest_python, "nest", "nest-simulator"), (torch_python, "torch", "torch")):
         if subprocess.run([python, "-c", f"import {package}"], capture_output=True, check=False).returncode:
-            missing[package] = f"{python} has none: pip install {name} (CPU), or name an environment with it"
+            missing[package] = f"not installed; pip install {wheel}, or --{package}-python of an environment with it"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with console.status("samples"):
@@ -162,13 +162,11 @@ def ratios(found: Rounds, missing: dict[str, str]) -> Iterator[tuple[str, str, s
     else:
         yield name, shown(over(taken("torch", part=None), taken("images 0.1")), "times"), ">= 8"
     for part, label in (("images", "images, 10 %, batches of 128"), ("shd", "SHD's size, 5 %, batches of 32")):
-        added = [100.0 * one[part]["added"] for one in found["deep_r"]]
+        added, own = ([100.0 * one[part][share] for one in found["deep_r"]] for share in ("added", "own"))
         rewired = statistics.median(one[part]["rewired_a_batch"] for one in found["deep_r"])
-        yield (
-            f"DEEP R (l1 {L1:g}) adds, CPU: {label}; {rewired:.0f} synapses rewired a batch",
-            shown(added, "%"),
-            "< 3 %",
-        )
+        name = f"DEEP R (l1 {L1:g}) adds, CPU: {label}; {rewired:.0f} synapses rewired a batch"
+        yield name, shown(added, "%"), "< 3 %"
+        yield "of it the rewiring itself (the rest: the two networks part, and chance)", shown(own, "%"), "< 3 %"
     for case, label in (("ranks 0.01", "1 %"), ("ranks 1", "dense")):
         for kind, what in (("wall_s", "wall"), ("cpu_s", "CPU of the rank that takes most")):
             ratio = over(taken(case, kind), taken(f"{case} on 2", kind))

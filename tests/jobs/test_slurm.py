@@ -27,7 +27,7 @@ def straight(tmp_path_factory):
     digests = {}
     for name, size in (("long", LONG), ("short", SHORT)):
         run = tmp_path_factory.mktemp("straight") / name
-        succeeds("run", "topomap", *size, *PLAIN, "--out", run, ranks=2)
+        succeeds("run", "topomap", *size, *PLAIN, "--out", run)
         digests[name] = digest_of_run(run)
     return digests
 
@@ -75,7 +75,7 @@ def test_a_time_limit_requeues_until_the_run_is_done(lab, tmp_path):
     assert entry.status.requeues >= 1
     assert entry.status.restarts == 0
     straight = tmp_path / "straight"
-    succeeds("run", "topomap", *size, *PLAIN, "--out", straight, ranks=2)
+    succeeds("run", "topomap", *size, *PLAIN, "--out", straight)
     assert entry.summary["digest"] == digest_of_run(straight)
 
 

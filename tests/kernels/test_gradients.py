@@ -16,6 +16,7 @@ from support.trained_networks import dense_gradients, net_of, network_of, rule_o
 ONE_LAYER = [(INPUT, "a"), ("a", "output")]
 RECURRENT = [(INPUT, "a"), ("a", "a"), ("a", "output")]
 TWO_LAYERS = [(INPUT, "a"), ("a", "a"), ("a", "b"), ("b", "b"), ("b", "a"), ("a", "output"), ("b", "output")]
+IN_A_ROW = [(INPUT, "a"), ("a", "a"), ("a", "b"), ("a", "output"), ("b", "output")]
 STRONG = {"beta": 0.25, "tau_adaptation_ms": 60.0}  # an adaptation that a short sample feels
 HELD = Regularisation(strength=20.0, rate=0.02, decay=float(np.exp(-1 / 30)))
 FREE = Regularisation()
@@ -111,16 +112,16 @@ def test_wiring_and_weights_that_are_drawn_have_these_gradients(dt_ms):
     compare(dense_gradients(net, trainer, samples_of(batch, 3, dt_ms)), expected, net, batch)
 
 
-@settings(max_examples=30)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_gradients_of_any_small_network(data):
-    """Of one structure and two sizes, since each is compiled; wiring, delays, constants and samples are data."""
+    """Of one structure and size, since each is compiled; wiring, delays, constants and samples are data."""
     draw = data.draw
-    n_inputs, n_a, n_b, n_outputs = draw(st.sampled_from([(3, 2, 1, 2), (17, 33, 16, 19)]))
+    n_inputs, n_outputs = 5, 19
     own = {"tau_m_ms": draw(st.sampled_from([4.0, 20.0])), "refractory_steps": draw(st.integers(0, 7))}
-    populations = {"a": alif(n_a, **own, **STRONG), "b": lif(n_b, **own)}
+    populations = {"a": alif(33, **own, **STRONG), "b": lif(16, **own)}
     net = drawn_net(
-        draw(st.integers(0, 999)), populations, TWO_LAYERS, n_inputs=n_inputs, n_outputs=n_outputs,
+        draw(st.integers(0, 999)), populations, IN_A_ROW, n_inputs=n_inputs, n_outputs=n_outputs,
         connectivity=draw(st.sampled_from([0.3, 1.0])), gain=draw(st.sampled_from([0.7, 2.0])),
         delays=tuple(draw(st.lists(st.integers(1, 9), min_size=1, max_size=4))),
         tau_out_ms=draw(st.sampled_from([3.0, 20.0])),

@@ -149,9 +149,25 @@ def networks(draw):
     return network
 
 
-@settings(max_examples=60)
-@given(networks(), st.sampled_from([1, 2, 4, 8]), st.lists(st.integers(0, 30), min_size=1, max_size=3))
+CASES = given(networks(), st.sampled_from([1, 2, 4, 8]), st.lists(st.integers(0, 30), min_size=1, max_size=3))
+
+
+@settings(max_examples=24)
+@CASES
 def test_random_networks_bit_by_bit(network, tile, runs):
+    compare(network, tile, runs)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@settings(max_examples=300)
+@CASES
+def test_three_hundred_random_networks_bit_by_bit(network, tile, runs):
+    compare(network, tile, runs)
+
+
+def compare(network, tile, runs):
+    """Both side by side, after each of the runs."""
     simulation, oracle = Simulation(network, device=HostDevice(("-O1",)), tile=tile), Oracle(network)
     assert_same(network, simulation, oracle)
     for n_steps in runs:

@@ -57,7 +57,14 @@ populations:
     model: {izhikevich: {a: {uniform: {low: 0.02, high: 0.1}}, d: 2}}
     initial: {u: -13}
   driven: {size: 24, model: lif_background}
+  subtracting: {size: 24, model: lif_subtractive}
+  subtracting_more: {size: 24, model: alif_subtractive}
+  readout: {size: 24, model: leaky_readout}
 projections:
+  to_subtracting: {source: noise, target: subtracting, weight: 1, connector: one_to_one, receptor: delta_current}
+  to_more:
+    {source: subtracting, target: subtracting_more, weight: 1, connector: one_to_one, receptor: delta_current}
+  to_readout: {source: noise, target: readout, weight: 1, connector: one_to_one, receptor: delta_current}
   by_chance:
     {source: noise, target: adapting, weight: 30, connector: {fixed_probability: {p: 0.3}}, receptor: delta_current}
   by_list:

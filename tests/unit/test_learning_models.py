@@ -75,9 +75,9 @@ def test_constants_of_a_batch_see_parameters_what_is_derived_and_the_step():
     [
         (
             "1.0 / (batch - 1)",
-            "optimiser.mine: now, which is 1.0 / (batch - 1), comes to no number: float division by zero",
+            "optimiser.mine: now, which is 1.0 / (batch - 1), comes to no number: float division",
         ),
-        ("rate ** -400", "optimiser.mine: now, which is rate ** -400, .*is not allowed; "),
+        ("rate ** -400", "optimiser.mine: now, which is rate ** -400: .* is not allowed"),
         ("nonsense", "optimiser.mine: now, which is nonsense, comes to no number: name 'nonsense' is not defined"),
     ],
 )

@@ -136,6 +136,34 @@ def test_what_cannot_be_trained_is_refused(message):
         learning_network(make(), by)
 
 
+def with_another_receptor():
+    network = network_of()
+    network.add_projection(
+        "more", "input", "hidden", models.AllToAll(), models.ExponentialCurrent(), 0.1, synapse=models.Trained()
+    )
+    return network
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            with_another_receptor,
+            "projections.more.receptor: exponential_current is not allowed where weights are trained; must be "
+            "delta_current",
+        ),
+        (
+            lambda: wired(network_of(), "again", "hidden", "output"),
+            "projections.again: is not allowed beside 'out', which goes from 'hidden' onto the readout 'output' too; "
+            "must be one, by which errors come back",
+        ),
+    ],
+)
+def test_what_the_gradient_would_not_see_is_refused(make, message):
+    with pytest.raises(ConfigurationError, match="^" + as_pattern(message)):
+        learning_network(make(), learning())
+
+
 TABLE = {"near": models.Table("int", lambda context: context.x)}
 
 

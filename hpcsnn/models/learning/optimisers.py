@@ -40,9 +40,10 @@ def constants_of_batch(optimiser: Configured[Optimiser], dt_ms: float, batch: in
     for name, expression in optimiser.model.of_batch.items():
         where = f"optimiser.{optimiser.name}: {name}, which is {expression}"
         try:
-            found[name] = real_number(where, eval(expression, {"__builtins__": {}}, known))
+            value = eval(expression, {"__builtins__": {}}, known)
         except (NameError, SyntaxError, TypeError, ValueError, ArithmeticError) as error:
             raise ConfigurationError(f"{where}, comes to no number: {error}") from None
+        found[name] = real_number(where, value)
     return found
 
 
