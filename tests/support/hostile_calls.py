@@ -295,7 +295,8 @@ def _carry_out(function: str, changes: dict[str, Any]) -> tuple[str, str]:
     noise = Grid(4, 4) if function != "Grid" else grid
     network.add_population("noise", noise, parts["stimulus"])
     drawn = {name: FUNCTIONS[name](**given(name)) for name in ("Normal", "Uniform")}
-    initial = {"V_mV": drawn.get(function, -65.0)}
+    of_cells = [variable.name for variable in parts["model"].model.state if variable.ctype == "float"]
+    initial = {name: drawn.get(function, -65.0) for name in of_cells[:1]}  # the potential
     network.add_population(**given("Network.add_population", grid=grid, model=parts["model"], initial=initial))
     used = {part: parts[part] for part in ("connector", "receptor", "synapse", "rewiring")}
     target = list(network.populations)[1]
