@@ -27,10 +27,7 @@ def state_of_this_user(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 def pytest_configure() -> None:
-    """Ranks that wait let others work; and tests, and what they start, hear Ctrl-C, which the background of a shell
-    ignores."""
-    # More ranks than processors: MPICH's poll, and give way by a call after which the kernel lets them go on polling.
-    os.environ.setdefault("MPIR_CVAR_ENABLE_HEAVY_YIELD", "1")
+    """Tests hear Ctrl-C, and so does what they start: in the background of a shell it is ignored from the start."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
