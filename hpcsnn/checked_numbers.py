@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.errors import ConfigurationError
+from hpcsnn.errors import ConfigurationError, shown
 
 # The largest numbers that constants and variables hold in kernels: as float32, and as 32-bit whole numbers; and what is
 # nearest to 0 without losing digits.
@@ -26,23 +26,7 @@ SMALLEST_NUMBER = 2.0**-126
 LAST_STEP = LARGEST_WHOLE
 # A time is a whole number of steps if it is one to this part of itself, and never by more than this part of a step.
 _STEPS_RELATIVE, _STEPS_ABSOLUTE = Fraction(1, 10**9), Fraction(1, 1000)
-_MOST_CHARACTERS = 60
 _POWERS = {2**31 - 1: "2^31 - 1", 2**63 - 1: "2^63 - 1", 2**64 - 1: "2^64 - 1"}
-
-
-def shown(value: object) -> str:
-    """A value as messages show it: short, on one line, whatever it is."""
-    if isinstance(value, np.generic):
-        text = str(value)
-    elif isinstance(value, np.ndarray) and value.ndim:
-        text = f"an array of shape {value.shape}"
-    else:
-        try:
-            text = repr(value)
-        except Exception:  # somebody's own class; its faults are not what the message is about
-            text = f"a {type(value).__name__}"
-    text = " ".join(text.split())
-    return text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 3]}..."
 
 
 @dataclass(frozen=True)

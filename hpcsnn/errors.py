@@ -9,6 +9,23 @@ from collections.abc import Collection, Iterable
 _MOST_CHARACTERS = 60
 
 
+def shown(value: object) -> str:
+    """A value as messages show it: short, on one line, whatever it is."""
+    of_numpy = type(value).__module__ == "numpy"  # which takes longer to load than most messages take
+    shape = getattr(value, "shape", None) if of_numpy else None
+    if shape:
+        text = f"an array of shape {shape}"
+    elif of_numpy and type(value).__name__ != "ndarray":
+        text = str(value)
+    else:
+        try:
+            text = repr(value)
+        except Exception:  # somebody's own class; its faults are not what the message is about
+            text = f"a {type(value).__name__}"
+    text = " ".join(text.split())
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 3]}..."
+
+
 class HpcsnnError(Exception):
     """Something the user can mend; the command line prints it without a traceback."""
 

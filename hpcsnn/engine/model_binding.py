@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.checked_numbers import shown
 from hpcsnn.engine.arrays import RankArrays
-from hpcsnn.errors import ConfigurationError
+from hpcsnn.errors import ConfigurationError, shown
 from hpcsnn.models.base import Configured, Model, PlacementContext
 from hpcsnn.network import Projection
 from hpcsnn.network.fields import FINE_POWERS, NUMPY, decay_fields

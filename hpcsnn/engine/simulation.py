@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.checked_numbers import LAST_STEP, Limits, real_number, shown, shown_time, whole_number, whole_steps
+from hpcsnn.checked_numbers import LAST_STEP, Limits, real_number, shown_time, whole_number, whole_steps
 from hpcsnn.codegen.constants import HaltReason
 from hpcsnn.codegen.kernel_owners import trapped
 from hpcsnn.codegen.program import generate
@@ -23,7 +23,7 @@ from hpcsnn.engine.finiteness import not_finite
 from hpcsnn.engine.recording import Recorded
 from hpcsnn.engine.rewiring.host_stages import HostStages
 from hpcsnn.engine.state import LOG_ENTRIES, RankState
-from hpcsnn.errors import ConfigurationError, DeviceError, SimulationError, check_known
+from hpcsnn.errors import ConfigurationError, DeviceError, SimulationError, check_known, shown
 from hpcsnn.network import Network
 from hpcsnn.network.learning_fields import GRADIENT_BITS
 from hpcsnn.network.neuron_arrays import column_of, neuron_arrays

@@ -14,8 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from hpcsnn.atomic_files import open_own, refuse_link, write_json
-from hpcsnn.checked_numbers import shown
-from hpcsnn.errors import StorageError
+from hpcsnn.errors import StorageError, shown
 
 # A supervisor says this often that it lives, and counts as lost after this long without.
 HEARTBEAT_S = 5.0

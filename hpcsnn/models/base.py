@@ -24,8 +24,8 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.checked_numbers import SMALLEST_NUMBER, Limits, real_number, shown, whole_number
-from hpcsnn.errors import ConfigurationError, unknown_name
+from hpcsnn.checked_numbers import SMALLEST_NUMBER, Limits, real_number, whole_number
+from hpcsnn.errors import ConfigurationError, shown, unknown_name
 from hpcsnn.models.chance_tables import threshold64
 from hpcsnn.models.parameters import Data, Normal, Parameter, Uniform, described_distribution
 from hpcsnn.models.snippet_text import FUNCTIONS, check_expression, check_snippet_names, given_names

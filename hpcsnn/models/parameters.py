@@ -14,13 +14,12 @@ from hpcsnn.checked_numbers import (
     Limits,
     real_number,
     real_numbers,
-    shown,
     whole_number,
     whole_numbers,
     whole_steps,
     whole_steps_of,
 )
-from hpcsnn.errors import ConfigurationError, unknown_name
+from hpcsnn.errors import ConfigurationError, shown, unknown_name
 
 # A 32-bit random word is no further from a normal distribution's mean.
 _FURTHEST_STD = 6.5

@@ -7,8 +7,7 @@ import re
 import textwrap
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from hpcsnn.checked_numbers import shown
-from hpcsnn.errors import ConfigurationError, unknown_name
+from hpcsnn.errors import ConfigurationError, shown, unknown_name
 
 _COMMENTS = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from hpcsnn.checked_numbers import LARGEST_NUMBER, LARGEST_WHOLE, real_numbers, shown, whole_numbers, whole_steps
-from hpcsnn.errors import ConfigurationError, unknown_name
+from hpcsnn.checked_numbers import LARGEST_NUMBER, LARGEST_WHOLE, real_numbers, whole_numbers, whole_steps
+from hpcsnn.errors import ConfigurationError, shown, unknown_name
 from hpcsnn.models.base import Configured, Variable
 from hpcsnn.models.distance_profiles import MOST_SQUARED
 from hpcsnn.models.neurons import NeuronModel

@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hpcsnn.checked_numbers import (
-    Limits,
-    real_number,
-    shown,
-    truth_value,
-    whole_number,
-    whole_steps,
-)
-from hpcsnn.errors import ConfigurationError, check_known, unknown_name
+from hpcsnn.checked_numbers import Limits, real_number, truth_value, whole_number, whole_steps
+from hpcsnn.errors import ConfigurationError, check_known, shown, unknown_name
 from hpcsnn.models.base import Configured
 from hpcsnn.models.connectors import Connector
 from hpcsnn.models.neurons import NeuronModel

@@ -8,8 +8,8 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.checked_numbers import shown, whole_number
-from hpcsnn.errors import ConfigurationError
+from hpcsnn.checked_numbers import whole_number
+from hpcsnn.errors import ConfigurationError, shown
 from hpcsnn.network import Grid, Network, Population, Projection
 
 DEFAULT_TILE = 8

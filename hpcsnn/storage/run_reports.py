@@ -3,44 +3,62 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from hpcsnn.checked_numbers import shown
+from hpcsnn.errors import shown
 
 # More than anything that is counted: whole numbers have no end, and those beyond floating point no text of few digits.
 _LARGEST = 2**64
+# Kinds of values by field, a question mark for those that may be null. Not pydantic's: a list of a thousand runs reads
+# their files and loads nothing.
+_SUMMARY = {
+    "completed": "true or false",
+    "stopped_by": "a text?",
+    "digest": "a text",
+    "steps": "a whole number",
+    "ranks": "a whole number",
+    "model_s": "a number",
+    "wall_s": "a number",
+    "wall_per_model_s": "a number?",
+    "populations": "a mapping of mappings",
+    "projections": "a mapping of mappings",
+}
+_PROGRESS = {
+    "updated": "a number",
+    "step": "a whole number",
+    "model_s": "a number",
+    "end_s": "a number",
+    "speed": "a number",
+    "left_s": "a number",
+    "synapses": "a whole number",
+    "rates_hz": "a mapping of numbers",
+}
+# Of a training.
+_TRAINING_PROGRESS = {
+    "updated": "a number",
+    "done": "a number",
+    "left_s": "a number?",
+}
 
 
-class _Report(BaseModel):
-    model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
-
-
-class _Summary(_Report):
-    """What is read of a summary; one of another version may have less."""
-
-    completed: bool = False
-    stopped_by: str | None = None
-    digest: str = ""
-    steps: int = 0
-    ranks: int = 0
-    model_s: float = 0.0
-    wall_s: float = 0.0
-    wall_per_model_s: float | None = None
-    populations: dict[str, dict[str, Any]] = {}
-    projections: dict[str, dict[str, Any]] = {}
-
-
-class _Progress(_Report):
-    updated: float
-    step: int
-    model_s: float
-    end_s: float
-    speed: float
-    left_s: float
-    synapses: int
-    rates_hz: dict[str, float]
+def _is_of_kind(value: object, kind: str) -> bool:
+    if kind.endswith("?"):
+        return value is None or _is_of_kind(value, kind[:-1])
+    match kind:
+        case "true or false":
+            return isinstance(value, bool)
+        case "a text":
+            return isinstance(value, str)
+        case "a whole number":
+            return isinstance(value, int) and not isinstance(value, bool)
+        case "a number":
+            return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        case "a mapping of mappings":
+            return isinstance(value, dict) and all(isinstance(one, dict) for one in value.values())
+        case _:
+            return isinstance(value, dict) and all(_is_of_kind(one, "a number") for one in value.values())
 
 
 def summary_of(text: str) -> dict[str, Any]:
@@ -49,7 +67,7 @@ def summary_of(text: str) -> dict[str, Any]:
     Raises:
         ValueError: it holds none, or a value of another kind; names the field and the value.
     """
-    summary = _read(text, _Summary)
+    summary = _read(text, "summary", _SUMMARY, needed=False)
     if not summary.keys() & {"digest", "completed"}:
         raise ValueError("is no summary")
     return summary
@@ -61,23 +79,30 @@ def progress_of(text: str) -> dict[str, Any]:
     Raises:
         ValueError: it does not, or has a value of another kind; names the field and the value.
     """
-    return _read(text, _Progress)
+    read = _read(text, "progress", {}, needed=True)
+    _check(read, _TRAINING_PROGRESS if "done" in read else _PROGRESS, needed=True)
+    return read
 
 
-def _read(text: str, kind: type[_Report]) -> dict[str, Any]:
+def _read(text: str, what: str, kinds: Mapping[str, str], needed: bool) -> dict[str, Any]:
     try:
         read = json.loads(text, parse_int=_whole)
     except RecursionError:
         raise ValueError("is nested too deeply") from None
     if not isinstance(read, dict):
-        raise ValueError(f"is no {kind.__name__.strip('_').lower()}")
-    try:
-        kind.model_validate(read)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(map(str, problem["loc"]))
-        raise ValueError(f"{where}: {shown(problem['input'])} is not allowed; {problem['msg']}") from None
+        raise ValueError(f"is no {what}")
+    _check(read, kinds, needed)
     return read
+
+
+def _check(read: Mapping[str, Any], kinds: Mapping[str, str], needed: bool) -> None:
+    for field, kind in kinds.items():
+        if field not in read:
+            if needed:
+                raise ValueError(f"{field}: is missing")
+        elif not _is_of_kind(read[field], kind):
+            allowed = kind.removesuffix("?") + (" or null" if kind.endswith("?") else "")
+            raise ValueError(f"{field}: {shown(read[field])} is not allowed; must be {allowed}")
 
 
 def _whole(digits: str) -> int:

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.checked_numbers import Limits, shown, whole_number
+from hpcsnn.checked_numbers import Limits, whole_number
 from hpcsnn.devices.base import Device
 from hpcsnn.engine.digest import fingerprint
 from hpcsnn.engine.learning.batches import Learner, Played
-from hpcsnn.errors import ConfigurationError, StorageError
+from hpcsnn.errors import ConfigurationError, StorageError, shown
 from hpcsnn.models import Adam, CrossEntropy, EProp
 from hpcsnn.models.base import Configured
 from hpcsnn.models.connectors import ExplicitList

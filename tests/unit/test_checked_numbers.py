@@ -17,13 +17,13 @@ from hpcsnn.checked_numbers import (
     Limits,
     real_number,
     real_numbers,
-    shown,
     truth_value,
     whole_number,
     whole_numbers,
     whole_steps,
     whole_steps_of,
 )
+from hpcsnn.errors import shown
 
 STEPS = st.integers(0, 10**6) | st.integers(0, LAST_STEP)
 DECIMAL_DT = st.integers(1, 10_000).map(lambda n: n / 1000)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.checked_numbers import LAST_STEP, Limits, real_number, shown, whole_number
-from hpcsnn.errors import ConfigurationError
+from hpcsnn.checked_numbers import LAST_STEP, Limits, real_number, whole_number
+from hpcsnn.errors import ConfigurationError, shown
 
 _MICROSECOND_MS = 0.001
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.checked_numbers import LAST_STEP, Limits, real_number, shown, whole_number, whole_steps
-from hpcsnn.errors import ConfigurationError
+from hpcsnn.checked_numbers import LAST_STEP, Limits, real_number, whole_number, whole_steps
+from hpcsnn.errors import ConfigurationError, shown
 from hpcsnn.training.data.event_arrays import (
     channels_of,
     checked_labels,

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.checked_numbers import shown
-from hpcsnn.errors import DataError
+from hpcsnn.errors import DataError, shown
 from hpcsnn.training.data.data_set import DataSet, LoadedData, Request
 from hpcsnn.training.data.encoders import POPULATION, RATE_OF_SERIES, Frames
 from hpcsnn.training.data.reading import read_bytes

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.checked_numbers import shown
-from hpcsnn.errors import DataError
+from hpcsnn.errors import DataError, shown
 from hpcsnn.models.parameters import Parameter
 from hpcsnn.training.data.binning import EventFile, binned
 from hpcsnn.training.data.data_set import Choice, DataSet, LoadedData, Request
