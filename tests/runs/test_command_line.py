@@ -13,6 +13,7 @@ import yaml
 import zarr
 
 from hpcsnn import Simulation
+from hpcsnn.shipped_files import shipped_configurations
 from hpcsnn.storage.network_store import StoredNetwork
 from support.networks import topographic_map
 from support.processes import completed
@@ -86,7 +87,9 @@ def test_help_teaches():
 
 
 def test_configs_are_listed_with_what_they_are():
-    described = dict(line.split(maxsplit=1) for line in hpcsnn("configs").stdout.splitlines())
+    lines = hpcsnn("configs").stdout.splitlines()
+    assert [line for line in lines if line and not line.startswith(" ")] == ["hpcsnn run", "hpcsnn train"]
+    described = dict(line.split(maxsplit=1) for line in lines if line.startswith(" "))
     assert sorted(described) == sorted(path.stem for path in (ROOT / "configs").glob("*.yaml"))
     assert "Topographic map with STDP and rewiring" in described["topomap"]
     assert {"bamford_2010", "last_to_fire", "local_proposals"} <= {name.removeprefix("topomap_") for name in described}
@@ -94,9 +97,9 @@ def test_configs_are_listed_with_what_they_are():
 
 def test_every_configuration_that_ships_runs_and_draws_its_figures(tmp_path):
     """Briefly: what they come to in time is tested where their rules are."""
-    for path in sorted((ROOT / "configs").glob("*.yaml")):
-        out = tmp_path / path.stem
-        done = hpcsnn("run", path, "--set", "duration_ms=250", "--out", out, "--device", "cpu")
+    for name in shipped_configurations():
+        out = tmp_path / name
+        done = hpcsnn("run", name, "--set", "duration_ms=250", "--out", out, "--device", "cpu")
         assert done.returncode == 0, done.stderr
         assert (out / "figures" / "rates.png").is_file()
 
