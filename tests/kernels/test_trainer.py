@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -124,16 +126,16 @@ def test_the_trained_network_runs_to_the_same_bits():
     """A sample as given spikes, and the network by itself: the readout ends where the trainer's did."""
     made, sample = trained(classifier(rule=DEEP_R)), classes_in_noise(1, seed=9)
     made.evaluate(sample)
-    learnt, network = made.network, Network(seed=1, dt_ms=1.0)
+    learnt = made.network
+    network = Network(seed=1, dt_ms=1.0)
     spikes = models.SpikeArray(neurons=sample.event_channels, times_ms=sample.event_steps.astype(float))
     network.add_population("input", N_CHANNELS, spikes)
-    for name in ("hidden", "output"):
-        population = learnt.populations[name]
-        network.add_population(name, population.size, population.model, population.initial, record_spikes=True)
+    network.populations |= {
+        name: replace(learnt.populations[name], record_spikes=True) for name in ("hidden", "output")
+    }
     for name, one in learnt.projections.items():
-        network.add_projection(
-            name, one.source.name, one.target.name, one.connector, one.receptor, one.weights, one.synapse, one.delay_ms
-        )
+        source, target = (network.populations[end.name] for end in (one.source, one.target))
+        network.projections[name] = replace(one, source=source, target=target)
     simulation = Simulation(network, device="cpu")
     simulation.run(sample.n_steps)
     assert len(simulation.spikes("hidden")[0]) > 10

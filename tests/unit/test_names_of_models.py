@@ -205,7 +205,8 @@ def a_network_that_learns(names, loss=None, rule=None):
     network.add_population(names[3], 3, models.LeakyReadout())
     ends = [(0, 1), (0, 2), (1, 2), (2, 1), (1, 3), (2, 3)]
     for number, name in enumerate(names[4:]):
-        source, target = (names[end] for end in ends[number % len(ends)])
+        # Only one projection goes from a population onto the readout.
+        source, target = (names[end] for end in ends[number if number < len(ends) else number % 4])
         network.add_projection(
             name, source, target, models.AllToAll(), models.DeltaCurrent(), 0.1, models.Trained(),
             rewiring=models.DeepRByGradient() if number % 2 else None,
