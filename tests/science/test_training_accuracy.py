@@ -23,8 +23,8 @@ def accuracy_of(folder, config: str, *settings: str) -> float:
     return float(summary["test_accuracy"])
 
 
-def over_seeds(folder, config: str, *settings: str) -> np.ndarray:
-    found = np.array([accuracy_of(folder, config, f"seed={seed}", *settings) for seed in SEEDS])
+def over_seeds(folder, config: str, *settings: str, seeds=SEEDS) -> np.ndarray:
+    found = np.array([accuracy_of(folder, config, f"seed={seed}", *settings) for seed in seeds])
     print(f"{config} {' '.join(settings)}: {100 * found.mean():.2f} +- {100 * found.std(ddof=1):.2f} % {found}")
     return found
 
@@ -53,5 +53,8 @@ def test_accuracy_of_three_seeds(config, settings, least, tmp_path):
 
 @pytest.mark.slow
 def test_deep_r_is_within_a_point_of_dense_on_digits(tmp_path):
-    sparse, dense = over_seeds(tmp_path / "run", "digits"), over_seeds(tmp_path / "run", "digits", "connectivity=1.0")
+    """A point is 3.6 of 359 test samples: three seeds do not tell it."""
+    sparse, dense = (
+        over_seeds(tmp_path / "run", "digits", *settings, seeds=range(1, 9)) for settings in ([], ["connectivity=1.0"])
+    )
     assert sparse.mean() >= dense.mean() - 0.01
