@@ -84,11 +84,11 @@ def replace_folder(new: Path, path: Path, aside: Path) -> None:
     if not os.path.lexists(path):
         new.rename(path)
     elif _exchanged(new, path):
-        _remove(new)
+        remove(new)
     else:
         path.rename(aside)
         new.rename(path)
-        _remove(aside)
+        remove(aside)
 
 
 def restore_folder(path: Path, aside: Path) -> None:
@@ -98,16 +98,21 @@ def restore_folder(path: Path, aside: Path) -> None:
         OSError: a folder cannot be moved or removed.
     """
     if os.path.lexists(aside) and os.path.lexists(path):
-        _remove(aside)
+        remove(aside)
     elif os.path.lexists(aside):
         aside.rename(path)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a folder with all that is in it, a file, or a link and not what it names; nothing may be there.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
-        path.unlink()
+        path.unlink(missing_ok=True)
 
 
 def _exchanged(one: Path, other: Path) -> bool:

@@ -89,7 +89,7 @@ class Checkpoint:
                 f"version {VERSION}; use the hpcsnn that wrote it, or a newer one"
             )
         body = {key: value for key, value in manifest.items() if key != "crc32c"}
-        if manifest.get("crc32c") != _own_checksum(body):
+        if manifest.get("crc32c") != checksum_of(body):
             raise DamageError(f"{self.manifest_path}: damaged manifest (its checksum does not fit)")
         if manifest.get("step") != self.step:
             raise DamageError(f"{self.manifest_path}: damaged manifest (is of step {manifest.get('step')})")
@@ -260,7 +260,7 @@ def commit(
         "files": {name: list(entry) for name, entry in sorted(files.items())},
         "record_files": {name: list(entry) for name, entry in sorted(record_files.items())},
     }
-    text = json.dumps({**body, "crc32c": _own_checksum(body)}, indent=1)
+    text = json.dumps({**body, "crc32c": checksum_of(body)}, indent=1)
     written = checkpoint.manifest_path.with_suffix(".json.partial")
     with written.open("w") as stream:
         stream.write(text)
@@ -279,5 +279,6 @@ def commit(
     return checkpoint
 
 
-def _own_checksum(body: dict[str, Any]) -> int:
+def checksum_of(body: dict[str, Any]) -> int:
+    """CRC32C of what a manifest says, without the entry that holds it."""
     return int(google_crc32c.value(json.dumps(body, sort_keys=True).encode()))

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hpcsnn.atomic_files import open_own, refuse_link, replace_file, replace_folder, restore_folder
+from hpcsnn.atomic_files import open_own, refuse_link, remove, replace_file, replace_folder, restore_folder
 from hpcsnn.configuration.files import write_configuration
 from hpcsnn.configuration.schema import NetworkConfiguration
 from hpcsnn.errors import RunBusyError, StorageError
@@ -140,10 +140,7 @@ class RunDirectory:
                 self.metrics,
                 self.evaluation,
             ):
-                if left.is_dir() and not left.is_symlink():
-                    shutil.rmtree(left)
-                else:
-                    left.unlink(missing_ok=True)
+                remove(left)
 
     def names_newest(self) -> bool:
         """Whether ``network.zarr`` is a link to the newest checkpoint's network, if there is one."""

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import google_crc32c
 
-from hpcsnn.atomic_files import bring_to_disk, refuse_link, replaced
+from hpcsnn.atomic_files import bring_to_disk, refuse_link, remove, replace_file
 from hpcsnn.errors import DamageError, StorageError
-from hpcsnn.storage.checkpoints import checksums, files_below
+from hpcsnn.storage.checkpoints import checksum_of, checksums, files_below
 
 LAST, BEST = "last", "best"
 FORMAT, VERSION = "hpcsnn-training", 1
@@ -86,11 +84,8 @@ class TrainingCheckpoints:
             "files": {name: list(entry) for name, entry in sorted(files.items())},
         }
         for role in (BEST, LAST) if best else (LAST,):
-            with replaced(self._file(role), binary=False) as stream:
-                stream.write(json.dumps({**body, "crc32c": _own_checksum(body)}, indent=1))
-                stream.flush()
-                os.fsync(stream.fileno())
-        bring_to_disk(self.folder)
+            text = json.dumps({**body, "crc32c": checksum_of(body)}, indent=1)
+            replace_file(self._file(role), text, lasting=True)
         self._remove_unnamed()
 
     def read(self, role: str) -> TrainingCheckpoint:
@@ -123,7 +118,7 @@ class TrainingCheckpoints:
         if (body.get("format"), body.get("version")) != (FORMAT, VERSION):
             found = f"{body.get('format')} version {body.get('version')}"
             raise DamageError(f"{file}: is {found}; this hpcsnn reads {FORMAT} version {VERSION}")
-        if own != _own_checksum(body) or not _GROUP.fullmatch(str(body["group"])):
+        if own != checksum_of(body) or not _GROUP.fullmatch(str(body["group"])):
             raise DamageError(f"{file}: is not as it was written")
         return dict(body)
 
@@ -131,7 +126,7 @@ class TrainingCheckpoints:
         named = {self._body(self._file(role))["group"] for role in (LAST, BEST) if self._file(role).is_file()}
         for path in self.folder.iterdir():
             if _GROUP.fullmatch(path.name.removesuffix(_PARTIAL)) and path.name not in named:
-                _remove(path)
+                remove(path)
 
     def _file(self, role: str) -> Path:
         return self.folder / f"{role}.json"
@@ -140,14 +135,3 @@ class TrainingCheckpoints:
 def size_of(group: Path) -> int:
     """Bytes of a checkpoint's files."""
     return sum(file.stat().st_size for file in group.rglob("*") if file.is_file())
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _own_checksum(body: dict[str, Any]) -> int:
-    return int(google_crc32c.value(json.dumps(body, sort_keys=True).encode()))
