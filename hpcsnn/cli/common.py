@@ -45,6 +45,9 @@ TrustChoice = Annotated[
     bool,
     typer.Option("--trust", help="Execute the Python files that a run directory of somebody else's names."),
 ]
+OutChoice = Annotated[Path | None, typer.Option(help="Run directory. Default: runs/ and the configuration's name.")]
+OverwriteChoice = Annotated[bool, typer.Option("--overwrite", help="Replace a run that is there already.")]
+FigureChoice = Annotated[bool, typer.Option(help="Draw figures at the end.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 
 _DEVICES = "|".join(CHOICES)

@@ -10,7 +10,10 @@ from hpcsnn.cli.common import (
     Asked,
     ConfigPath,
     DeviceChoice,
+    FigureChoice,
+    OutChoice,
     Overrides,
+    OverwriteChoice,
     RunPath,
     TrustChoice,
     launches,
@@ -33,7 +36,6 @@ AnyConfigPath = Annotated[
         autocompletion=shipped_of_any_kind,
     ),
 ]
-FigureChoice = Annotated[bool, typer.Option(help="Draw figures at the end.")]
 
 
 @commands.command(
@@ -43,10 +45,8 @@ FigureChoice = Annotated[bool, typer.Option(help="Draw figures at the end.")]
 def run(
     config: ConfigPath,
     overrides: Overrides = [],  # noqa: B006 (typer wants a list)
-    out: Annotated[
-        Path | None, typer.Option(help="Run directory. Default: runs/ and the configuration's name.")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that is there already.")] = False,
+    out: OutChoice = None,
+    overwrite: OverwriteChoice = False,
     device: DeviceChoice = "auto",
     checkpoint_every: Annotated[
         str | None,

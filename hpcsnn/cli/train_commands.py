@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from hpcsnn.cli.common import DeviceChoice, Overrides, RunPath, TrustChoice, outlive_output, reported, world
+from hpcsnn.cli.common import (
+    DeviceChoice,
+    FigureChoice,
+    OutChoice,
+    Overrides,
+    OverwriteChoice,
+    RunPath,
+    TrustChoice,
+    outlive_output,
+    reported,
+    world,
+)
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.shipped_files import shipped_trainings
 from hpcsnn.terminal import terminal
@@ -33,16 +44,14 @@ def train(
         Path | None,
         typer.Option(metavar="FOLDER", help="Where the files of the data are. Default: where a package puts them."),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Run directory. Default: runs/ and the configuration's name.")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that is there already.")] = False,
+    out: OutChoice = None,
+    overwrite: OverwriteChoice = False,
     device: DeviceChoice = "auto",
     checkpoint_every: Annotated[
         str | None,
         typer.Option(help="Wall time, such as 10min-wall: checkpoints within epochs too. Default: after each epoch."),
     ] = None,
-    figures: Annotated[bool, typer.Option(help="Draw figures at the end.")] = True,
+    figures: FigureChoice = True,
     trust: TrustChoice = False,
 ) -> None:
     """Train a network on samples, test it, and leave its best and last state, metrics.jsonl and figures/.

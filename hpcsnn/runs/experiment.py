@@ -35,8 +35,13 @@ class Setting:
 
     ranks: Communicator = field(default_factory=Alone)
     device: str = "auto"
-    console: Console | None = None
+    console: Console = field(default_factory=lambda: Console(quiet=True))
     figures: bool = True
+
+    def say(self, words: str) -> None:
+        """Print a line, once for all ranks."""
+        if self.ranks.rank == 0:
+            self.console.print(words, highlight=False, soft_wrap=True)
 
 
 def run_experiment(
@@ -95,10 +100,10 @@ def resume_experiment(
         configuration = plan.configuration
         if setting.ranks.rank == 0:
             for warning in plan.warnings:
-                _console(setting).print(f"warning: {warning}", style="yellow", soft_wrap=True, highlight=False)
+                setting.console.print(f"warning: {warning}", style="yellow", soft_wrap=True, highlight=False)
         if plan.summary is not None:
             end_s = plan.checkpoint.step * configuration.dt_ms * 1e-3
-            _say(setting, f"{directory.path}: complete at {end_s:g} s: nothing to do; --until goes on")
+            setting.say(f"{directory.path}: complete at {end_s:g} s: nothing to do; --until goes on")
             on_first_rank(setting.ranks, lambda: directory.write_configuration(configuration))
             on_first_rank(setting.ranks, lambda: remove_leftovers(directory.path))
             return {**plan.summary, "nothing_to_do": True}
@@ -118,10 +123,6 @@ def resume_experiment(
             plan.replaced,
         )
         return _carry_out(simulation, directory, configuration, checkpointer, setting)
-
-
-def _console(setting: Setting) -> Console:
-    return setting.console or Console(quiet=True)
 
 
 def _simulation(configuration: Configuration, setting: Setting) -> Simulation:
@@ -152,14 +153,8 @@ def lock_for_all(stack: ExitStack, directory: RunDirectory, setting: Setting) ->
 
 
 def _announce(simulation: Simulation, directory: RunDirectory, setting: Setting, where: str) -> None:
-    if simulation.rank == 0:
-        ranks = f"{simulation.n_ranks} rank{'s' if simulation.n_ranks > 1 else ''}"
-        _say(setting, f"{directory.path}: {where}{ranks}, each on {simulation.device.name}")
-
-
-def _say(setting: Setting, words: str) -> None:
-    if setting.ranks.rank == 0:
-        _console(setting).print(words, highlight=False, soft_wrap=True)
+    ranks = f"{simulation.n_ranks} rank{'s' if simulation.n_ranks > 1 else ''}"
+    setting.say(f"{directory.path}: {where}{ranks}, each on {simulation.device.name}")
 
 
 def _begin(directory: RunDirectory, configuration: Configuration, maps: dict[str, DisplacementMap]) -> None:
@@ -177,7 +172,7 @@ def _carry_out(
 ) -> dict[str, Any]:
     """Advance to the configured end, with checkpoints on the way and one at the end, and leave summary and figures."""
     first_step = simulation.step
-    with Progress(_console(setting), configuration.duration_ms, directory, quiet=setting.ranks.rank != 0) as progress:
+    with Progress(setting.console, configuration.duration_ms, directory, quiet=setting.ranks.rank != 0) as progress:
         progress.update(simulation)  # where it begins, so that the first rates are of something
         stopped_by = _advance(simulation, configuration, checkpointer, setting, progress)
         progress.update(simulation, last=True)
@@ -204,7 +199,7 @@ def _carry_out(
         if setting.figures:
             from hpcsnn.analysis.figures import draw_figures  # matplotlib takes a second that few ranks need to spend
 
-            with _console(setting).status("drawing figures"):
+            with setting.console.status("drawing figures"):
                 draw_figures(directory.network, directory.figures)
 
     on_first_rank(setting.ranks, finish)

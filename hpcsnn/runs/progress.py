@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -21,34 +21,23 @@ PLAIN_EVERY_S = 5.0
 _WRITTEN_EVERY_S = 1.0
 
 
-class Progress:
-    """A context in which `update` shows where a simulation is; every rank calls it, rank 0 shows.
+class StateDisplay:
+    """A context in which states are shown: ``progress.json`` now and then, a live line in a terminal, else plain lines.
 
     Args:
-        end_ms: model time at which the run ends.
         directory: where ``progress.json`` is kept up to date, for those who watch from elsewhere.
         quiet: show and write nothing.
         plain_every_s: wall seconds between two plain lines.
     """
 
-    def __init__(
-        self,
-        console: Console,
-        end_ms: float,
-        directory: RunDirectory,
-        quiet: bool = False,
-        plain_every_s: float = PLAIN_EVERY_S,
-    ) -> None:
-        self._console, self._end_ms, self._directory, self._quiet = console, end_ms, directory, quiet
-        self._plain_every_s = plain_every_s
-        self._start_ms: float | None = None
-        self._last_written = 0.0
+    def __init__(self, console: Console, directory: RunDirectory, quiet: bool, plain_every_s: float) -> None:
+        self._console, self._directory = console, directory
+        self._quiet, self._plain_every_s = quiet, plain_every_s
         self._live: Live | None = None
         self._started = self._last_line = time.perf_counter()
-        self._before: tuple[float, dict[str, int]] | None = None
-        self._rates_hz: dict[str, float] = {}
+        self._last_written = 0.0
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         if self._console.is_terminal and not self._quiet:
             self._live = Live(console=self._console, refresh_per_second=8, transient=True)
             self._live.start()
@@ -59,6 +48,51 @@ class Progress:
     ) -> None:
         if self._live is not None:
             self._live.stop()
+
+    def _show(
+        self,
+        state: dict[str, Any],
+        line: str,
+        live: RenderableType | None = None,
+        last: bool = False,
+        plain: bool = False,
+    ) -> None:
+        """Show a state by its `line`, in a terminal by `live` if given; write it if it is the `last` or that is due.
+
+        Args:
+            plain: print a plain line, whenever the last one was.
+        """
+        if last or time.perf_counter() - self._last_written >= _WRITTEN_EVERY_S:
+            self._last_written = time.perf_counter()
+            self._directory.write_progress(state)
+        if self._live is not None:
+            self._live.update(Text(line) if live is None else live)
+        elif plain or time.perf_counter() - self._last_line >= self._plain_every_s:
+            self._last_line = time.perf_counter()
+            self._console.print(line, highlight=False, soft_wrap=True)
+
+
+class Progress(StateDisplay):
+    """A context in which `update` shows where a simulation is; every rank calls it, rank 0 shows.
+
+    Args:
+        end_ms: model time at which the run ends.
+        directory, quiet, plain_every_s: as of `StateDisplay`.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        end_ms: float,
+        directory: RunDirectory,
+        quiet: bool = False,
+        plain_every_s: float = PLAIN_EVERY_S,
+    ) -> None:
+        super().__init__(console, directory, quiet, plain_every_s)
+        self._end_ms = end_ms
+        self._start_ms: float | None = None
+        self._before: tuple[float, dict[str, int]] | None = None
+        self._rates_hz: dict[str, float] = {}
 
     def update(self, simulation: Simulation, last: bool = False) -> None:
         """Show the state, in ``progress.json`` now and then and at the `last` time; a collective call.
@@ -71,15 +105,7 @@ class Progress:
         if self._start_ms is None:
             self._start_ms = simulation.time_ms
         state = self._state(simulation, counts)
-        if last or time.perf_counter() - self._last_written >= _WRITTEN_EVERY_S:
-            self._last_written = time.perf_counter()
-            self._directory.write_progress(state)
-        line = progress_line(state)
-        if self._live is not None:
-            self._live.update(Text(line))
-        elif time.perf_counter() - self._last_line >= self._plain_every_s:
-            self._last_line = time.perf_counter()
-            self._console.print(line, highlight=False, soft_wrap=True)
+        self._show(state, progress_line(state), last=last)
 
     def _state(self, simulation: Simulation, counts: dict[str, int]) -> dict[str, Any]:
         """What ``progress.json`` says: times in s, speed in model s a wall second, rates in Hz since the last look.

@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from hpcsnn.runs.progress import PLAIN_EVERY_S, clock
+from hpcsnn.runs.progress import PLAIN_EVERY_S, StateDisplay, clock
 from hpcsnn.runs.training_position import Position
 from hpcsnn.storage.run_directory import RunDirectory
 
-_WRITTEN_EVERY_S = 1.0
 _BAR_WIDTH = 16
 
 
-class TrainingProgress:
+class TrainingProgress(StateDisplay):
     """A context in which `update` shows where a training is.
 
     Args:
         epochs, batches: of the whole training, and of each epoch.
-        directory: where ``progress.json`` is kept up to date, for those who watch from elsewhere.
-        quiet: show and write nothing.
-        plain_every_s: wall seconds between two plain lines.
+        directory, quiet, plain_every_s: as of `StateDisplay`.
     """
 
     def __init__(
@@ -40,25 +35,10 @@ class TrainingProgress:
         quiet: bool = False,
         plain_every_s: float = PLAIN_EVERY_S,
     ) -> None:
-        self._console, self._epochs, self._batches = console, epochs, batches
-        self._directory, self._quiet, self._plain_every_s = directory, quiet, plain_every_s
-        self._live: Live | None = None
-        self._started = self._last_line = time.perf_counter()
-        self._last_written = 0.0
+        super().__init__(console, directory, quiet, plain_every_s)
+        self._epochs, self._batches = epochs, batches
         self._first: tuple[int, int] | None = None
         self._validation: float | None = None
-
-    def __enter__(self) -> TrainingProgress:
-        if self._console.is_terminal and not self._quiet:
-            self._live = Live(console=self._console, refresh_per_second=8, transient=True)
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live is not None:
-            self._live.stop()
 
     def update(
         self,
@@ -81,16 +61,11 @@ class TrainingProgress:
         if validation is not None:
             self._validation = validation
         state = self._state(position, synapses, possible)
-        if last or time.perf_counter() - self._last_written >= _WRITTEN_EVERY_S:
-            self._last_written = time.perf_counter()
-            self._directory.write_progress(state)
+        line, bar = training_line(state), None
         if self._live is not None:
             bar = Table.grid(padding=(0, 1))
-            bar.add_row(ProgressBar(1.0, state["done"], width=_BAR_WIDTH), Text(training_line(state)))
-            self._live.update(bar)
-        elif epoch_ends or time.perf_counter() - self._last_line >= self._plain_every_s:
-            self._last_line = time.perf_counter()
-            self._console.print(training_line(state), highlight=False, soft_wrap=True)
+            bar.add_row(ProgressBar(1.0, state["done"], width=_BAR_WIDTH), Text(line))
+        self._show(state, line, bar, last, plain=epoch_ends)
 
     def _state(self, position: Position, synapses: Mapping[str, int], possible: Mapping[str, int]) -> dict[str, Any]:
         """What ``progress.json`` says: times in s, shares of one."""

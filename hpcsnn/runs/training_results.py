@@ -6,7 +6,6 @@ import datetime
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from hpcsnn._version import __version__
 from hpcsnn.ranks.world import on_first_rank
@@ -53,8 +52,7 @@ class TrainingResults:
             words += f"from epoch {position.epoch}, batch {position.batch}, "
         words += f"{ranks.size} rank{'s' if ranks.size > 1 else ''}; {n_train:,} samples to train on, "
         words += f"{n_held_out:,} to validate by, {len(self._data.test):,} to test by"
-        if ranks.rank == 0:
-            self._console.print(words, highlight=False, soft_wrap=True)
+        self._setting.say(words)
 
     def leave(self, stopped_by: str | None, wall_s: float, first_batch: int) -> dict[str, Any]:
         """Test, summarise, draw; the summary, on every rank. A training that was stopped is not tested."""
@@ -75,16 +73,12 @@ class TrainingResults:
             if evaluation is not None and self._setting.figures:
                 from hpcsnn.training.figures import draw_training  # matplotlib takes a second that few ranks need
 
-                with self._console.status("drawing figures"):
+                with self._setting.console.status("drawing figures"):
                     metrics = read_metrics(self._directory.metrics)
                     draw_training(self._figures(evaluation), metrics, self._directory.figures)
 
         on_first_rank(self._setting.ranks, finish)
         return summary
-
-    @property
-    def _console(self) -> Console:
-        return self._setting.console or Console(quiet=True)
 
     def _summary(self, stopped_by: str | None, wall_s: float, first_batch: int) -> dict[str, Any]:
         position, synapses = self._position, self.synapse_counts()

@@ -12,8 +12,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.ranks.world import on_first_rank
 from hpcsnn.runs.experiment import Setting, lock_for_all
@@ -41,9 +39,8 @@ MakeTrainer = Callable[[TrainingConfiguration, int, Setting], AnyTrainer]
 
 def trainer_of(configuration: TrainingConfiguration, n_steps: int, setting: Setting) -> AnyTrainer:
     """The trainer of a configuration's network, for samples of so many steps, on these ranks; a collective call."""
-    from hpcsnn.training.trainer import (
-        Trainer,
-    )  # all that compiles kernels, which a message about data need not wait for
+    # All that compiles kernels, which a message about data need not wait for.
+    from hpcsnn.training.trainer import Trainer
 
     return Trainer(
         configuration.network(),
@@ -54,6 +51,14 @@ def trainer_of(configuration: TrainingConfiguration, n_steps: int, setting: Sett
         comm=setting.ranks,
         device=setting.device,
     )
+
+
+def _prepared(
+    configuration: TrainingConfiguration, setting: Setting, make_trainer: MakeTrainer
+) -> tuple[LoadedData, AnyTrainer]:
+    with configuration.places.told():
+        data = configuration.load_data()
+        return data, make_trainer(configuration, data.train.n_steps, setting)
 
 
 def run_training(
@@ -74,9 +79,7 @@ def run_training(
     directory = RunDirectory(out)
     with ExitStack() as stack:
         on_first_rank(setting.ranks, lambda: directory.check_free(overwrite))
-        with configuration.places.told():
-            data = configuration.load_data()
-            trainer = make_trainer(configuration, data.train.n_steps, setting)
+        data, trainer = _prepared(configuration, setting, make_trainer)
         # Only now, so that what cannot run leaves no folder.
         lock_for_all(stack, directory, setting)
         on_first_rank(setting.ranks, lambda: directory.clear(overwrite))
@@ -116,15 +119,13 @@ def resume_training(
         if position.epoch > configuration.epochs and directory.summary.is_file():
             summary = on_first_rank(setting.ranks, directory.read_summary)
             if summary.get("completed") and summary.get("epochs") == configuration.epochs:
-                _say(setting, f"{run}: complete after {configuration.epochs} epochs: nothing to do; --epochs goes on")
+                setting.say(f"{run}: complete after {configuration.epochs} epochs: nothing to do; --epochs goes on")
                 return {**summary, "nothing_to_do": True}
         if position.epoch > configuration.epochs + 1:
             raise ConfigurationError(
                 f"epochs: {configuration.epochs} is not allowed; {position.epoch - 1} are done: give at least as many"
             )
-        with configuration.places.told():
-            data = configuration.load_data()
-            trainer = make_trainer(configuration, data.train.n_steps, setting)
+        data, trainer = _prepared(configuration, setting, make_trainer)
         trainer.restore(checkpoint.path)
         on_first_rank(setting.ranks, lambda: remove_leftovers(directory.path))
         on_first_rank(setting.ranks, lambda: directory.write_configuration(configuration))
@@ -139,11 +140,6 @@ def _check_unchanged(before: dict[str, Any], now: TrainingConfiguration, directo
             f"{where}: {was!r} in the checkpoint, {is_now!r} in {directory.configuration}; a resumed training may "
             f"change only {', '.join(MAY_CHANGE)}, ranks and device: change it back, or start a new one"
         )
-
-
-def _say(setting: Setting, words: str) -> None:
-    if setting.ranks.rank == 0:
-        (setting.console or Console(quiet=True)).print(words, highlight=False, soft_wrap=True)
 
 
 class _Training:
@@ -185,8 +181,7 @@ class _Training:
         return self._results.leave(stopped_by, wall_s, first_batch)
 
     def _progress(self) -> TrainingProgress:
-        console = self._setting.console or Console(quiet=True)
-        epochs = self._configuration.epochs
+        console, epochs = self._setting.console, self._configuration.epochs
         return TrainingProgress(console, epochs, self._n_batches, self._directory, quiet=self._ranks.rank != 0)
 
     def _epochs(self, progress: TrainingProgress, metrics: Metrics) -> str | None:
@@ -288,9 +283,7 @@ def evaluate_training(
     configuration = load_training(directory.configuration, trust=trust, of_run=True)
     checkpoint = on_first_rank(setting.ranks, lambda: TrainingCheckpoints(run).read(role))
     _check_unchanged(checkpoint.configuration, configuration, directory)
-    with configuration.places.told():
-        data = configuration.load_data()
-        trainer = make_trainer(configuration, data.train.n_steps, setting)
+    data, trainer = _prepared(configuration, setting, make_trainer)
     trainer.restore(checkpoint.path)
     position = Position.of_plain(checkpoint.position)
     evaluation = evaluated(trainer.evaluate(data.test), data)

@@ -3,41 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.network import Network
 from hpcsnn.training.data.samples import Samples
 
 
-class BatchResult(Protocol):
-    """What a batch came to: loss as mean per sample, and synapses that rewiring moved, by projection."""
+@dataclass(frozen=True)
+class BatchResult:
+    """What became of a batch, over all ranks.
 
-    @property
-    def loss(self) -> float: ...
-    @property
-    def n_correct(self) -> int: ...
-    @property
-    def n_samples(self) -> int: ...
-    @property
-    def rewired(self) -> Mapping[str, int]: ...
+    ``loss`` is the mean over samples, ``rewired`` how many synapses were replaced, by projection.
+    """
+
+    loss: float
+    n_correct: int
+    n_samples: int
+    rewired: dict[str, int]
 
 
-class Evaluation(Protocol):
-    """What a network answers: loss as mean per sample, label and prediction of each, (n_samples,), mean rates in Hz."""
+@dataclass(frozen=True)
+class Evaluation:
+    """Answers to samples, over all ranks.
 
-    @property
-    def loss(self) -> float: ...
-    @property
-    def accuracy(self) -> float: ...
-    @property
-    def labels(self) -> NDArray[Any]: ...
-    @property
-    def predictions(self) -> NDArray[Any]: ...
-    @property
-    def hidden_hz(self) -> Mapping[str, float]: ...
+    ``labels`` and ``predictions`` have shape (n_samples,), int32; ``loss`` is the mean over samples, ``hidden_hz`` the
+    mean rate of each hidden population.
+    """
+
+    loss: float
+    accuracy: float
+    labels: NDArray[np.int32]
+    predictions: NDArray[np.int32]
+    hidden_hz: dict[str, float]
 
 
 class AnyTrainer(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,38 +25,11 @@ from hpcsnn.network import Network
 from hpcsnn.network.learning import Learning, kept_variables, learning_network
 from hpcsnn.ranks.communicator import communicator
 from hpcsnn.training.data.samples import Samples
+from hpcsnn.training.interface import BatchResult, Evaluation
 from hpcsnn.training.order import epoch_order
 
 # Samples that a rank plays between two looks at the others, in an evaluation.
 _EVALUATED_TOGETHER = 512
-
-
-@dataclass(frozen=True)
-class BatchResult:
-    """What became of a batch, over all ranks.
-
-    ``loss`` is the mean over samples, ``rewired`` how many synapses were replaced, by projection.
-    """
-
-    loss: float
-    n_correct: int
-    n_samples: int
-    rewired: dict[str, int]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Answers to samples, over all ranks.
-
-    ``labels`` and ``predictions`` have shape (n_samples,), int32; ``loss`` is the mean over samples, ``hidden_hz`` the
-    mean rate of each hidden population.
-    """
-
-    loss: float
-    accuracy: float
-    labels: NDArray[np.int32]
-    predictions: NDArray[np.int32]
-    hidden_hz: dict[str, float]
 
 
 class Trainer:

@@ -8,37 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hpcsnn.training.data.samples import Samples
-
-
-@dataclass(frozen=True)
-class BatchResult:
-    """As `hpcsnn.training.interface.BatchResult`."""
-
-    loss: float
-    n_correct: int
-    n_samples: int
-    rewired: dict[str, int]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """As `hpcsnn.training.interface.Evaluation`."""
-
-    loss: float
-    labels: Any
-    predictions: Any
-    hidden_hz: dict[str, float] = field(default_factory=lambda: {"hidden": 12.5})
-
-    @property
-    def accuracy(self) -> float:
-        return float(np.mean(self.labels == self.predictions))
+from hpcsnn.training.interface import BatchResult, Evaluation
 
 
 class StandInTrainer:
@@ -76,7 +52,9 @@ class StandInTrainer:
         _, chance = self._chances(samples)
         assert samples.labels is not None
         loss = -np.log(chance[np.arange(len(samples)), samples.labels])
-        return Evaluation(float(loss.mean()), samples.labels, chance.argmax(axis=1))
+        predictions = chance.argmax(axis=1)
+        accuracy = float(np.mean(samples.labels == predictions))
+        return Evaluation(float(loss.mean()), accuracy, samples.labels, predictions, {"hidden": 12.5})
 
     def _chances(self, samples: Samples) -> tuple[Any, Any]:
         counts = np.zeros((len(samples), samples.n_channels))
