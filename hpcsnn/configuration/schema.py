@@ -237,30 +237,45 @@ class Configuration(NetworkConfiguration):
         super().check()
 
 
+def named_values(
+    where: str, spec: object, one: str = "model", its: str = "parameters", named: str = "the name of a model"
+) -> tuple[str, dict[str, Any]]:
+    """Name and values of ``name`` or ``{name: {parameter: value}}``.
+
+    Args:
+        one, its, named: what messages call the thing, what is below it, and its name.
+
+    Raises:
+        ConfigurationError: neither; the message begins with `where`.
+    """
+    if isinstance(spec, str):
+        return spec, {}
+    if not isinstance(spec, dict) or len(spec) != 1:
+        given = sorted(map(str, spec)) if isinstance(spec, dict) and spec else spec
+        raise ConfigurationError(f"{where}: {given!r} is not allowed; give one {one}, with its {its} below it")
+    ((name, values),) = spec.items()
+    if not isinstance(name, str):
+        raise ConfigurationError(f"{where}: {name!r} is not allowed; must be {named}")
+    if values is not None and not isinstance(values, dict):
+        raise ConfigurationError(f"{where}.{name}: {values!r} is not allowed; give {its} as name: value")
+    return name, dict(values or {})
+
+
 def configured(kind: str, where: str, spec: ModelSpec) -> Configured[Any]:
     """The model that a configuration names, with its parameters.
 
     Raises:
         ConfigurationError: an unknown model or parameter, a value that is not allowed, or not one model.
     """
-    if isinstance(spec, str):
-        spec = {spec: None}
-    if not isinstance(spec, dict) or len(spec) != 1:
-        given = sorted(map(str, spec)) if isinstance(spec, dict) and spec else spec
-        raise ConfigurationError(f"{where}: {given!r} is not allowed; give one model, with its parameters below it")
-    ((name, values),) = spec.items()
-    if not isinstance(name, str):
-        raise ConfigurationError(f"{where}: {name!r} is not allowed; must be the name of a model")
-    if values is not None and not isinstance(values, dict):
-        raise ConfigurationError(f"{where}.{name}: {values!r} is not allowed; give parameters as name: value")
+    name, values = named_values(where, spec)
     if is_reference(name):
         model, file, attribute = user_model(where, name, KINDS[kind])
         reference = f"{FOLDER}/{file.name}:{attribute}"
-        return dataclasses.replace(model.configure(f"{where}.{model.name}", values or {}), reference=reference)
+        return dataclasses.replace(model.configure(f"{where}.{model.name}", values), reference=reference)
     models = registered(kind)
     if name not in models:
         raise ConfigurationError(unknown_name(where, name, models) + _OWN_MODELS)
-    return models[name].configure(f"{where}.{name}", values or {})
+    return models[name].configure(f"{where}.{name}", values)
 
 
 def _grid(where: str, population: PopulationConfig, scale: int) -> Grid:

@@ -75,11 +75,7 @@ class SynapseStore:
 
     def _draw_weights(self, executable: Executable, weights: Distribution) -> None:
         """A weight for each synapse from its two neurons: draw ``pre`` of entity ``post``."""
-        in_degree = self._device.download(self.array("in_degree"))
-        slots = np.flatnonzero((np.arange(self.capacity)[None, :] < in_degree[:, None]).ravel())
-        placements = self._state.placements
-        post = placements[self._projection.target.name].global_id[slots >> int(self._struct.row_shift)]
-        pre = placements[self._projection.source.name].known_id[self._device.download(self.array("source"))[slots]]
+        slots, pre, post = self.pairs()
         index = list(self._state.network.projections).index(self._projection.name)
         number = stream(Purpose.CONNECT, index) | Tag.WEIGHT << 24
         drawn = weights.values(self._state.words(executable, post, number, pre))
@@ -166,6 +162,18 @@ class SynapseStore:
         """Synapses on this rank."""
         return int(self._device.xp.sum(self.array("in_degree"), dtype=np.int64))
 
+    def _filled(self) -> NDArray[np.intp]:
+        """The slots that hold a synapse, ascending."""
+        in_degree = self._device.download(self.array("in_degree"))
+        return np.flatnonzero((np.arange(self.capacity)[None, :] < in_degree[:, None]).ravel())
+
+    def pairs(self) -> tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.int32]]:
+        """Slot, pre and post (global ids) of each synapse on this rank, shape (n,) each, by slot."""
+        slots, placements = self._filled(), self._state.placements
+        pre = placements[self._projection.source.name].known_id[self._device.download(self.array("source"))[slots]]
+        post = placements[self._projection.target.name].global_id[slots >> int(self._struct.row_shift)]
+        return slots, pre, post
+
     def packed(self, executable: Executable, order: NDArray[np.intp]) -> SynapseRows:
         """A copy of all synapses of this rank, with rows (by their local numbers) in the order given."""
         rows, sort_rows = self.copy_rows(executable, order)
@@ -209,8 +217,7 @@ class SynapseStore:
         Raises:
             AssertionError: with the first slot that is wrong.
         """
-        in_degree = self._device.download(self.array("in_degree"))
-        slot = np.flatnonzero((np.arange(self.capacity)[None, :] < in_degree[:, None]).ravel())
+        slot = self._filled()
         source = self._device.download(self.array("source"))[slot]
         entry = self._device.download(self.array("entry"))[slot]
         outgoing = self._device.download(self.array("outgoing"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hpcsnn.network.fields import Field
-from hpcsnn.network.learning import gradient_of, hidden_populations, trained_projections
+from hpcsnn.network.learning import gradient_of, trained_projections
 
 if TYPE_CHECKING:
     from hpcsnn.network.network import Network
@@ -121,14 +121,3 @@ def learning_bytes(network: Network, rooms: dict[str, LearningRoom]) -> int:
     for projection in trained_projections(network):
         total += sum(field.n_bytes(rooms[projection.name]) for field in trained_fields(projection))
     return total
-
-
-__all__ = [
-    "SIDE_BY_SIDE",
-    "LearningRoom",
-    "hidden_populations",
-    "learner_fields",
-    "learning_bytes",
-    "sample_fields",
-    "trained_fields",
-]

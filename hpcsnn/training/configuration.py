@@ -18,6 +18,7 @@ from hpcsnn.configuration.schema import (
     ProjectionConfig,
     Step,
     configured,
+    named_values,
 )
 from hpcsnn.configuration.times import Every
 from hpcsnn.errors import ConfigurationError, unknown_name
@@ -25,10 +26,12 @@ from hpcsnn.models.base import Configured
 from hpcsnn.models.connectors import FixedProbability
 from hpcsnn.models.registry import OF_TRAININGS
 from hpcsnn.network import Network
-from hpcsnn.training.data.data_set import SAMPLE_COUNTS, DataSet, LoadedData
-from hpcsnn.training.data.registry import data_sets
+from hpcsnn.training.data.data_set import SAMPLE_COUNTS, DataSet, LoadedData, checked_settings
+from hpcsnn.training.data.registry import find_data_set
 
 _EPOCH = "epoch"
+# What messages call a data set or an encoding, and what is below it.
+_OF_DATA = {"one": "name", "its": "values", "named": "a name"}
 
 
 class TrainingConfiguration(NetworkConfiguration):
@@ -141,21 +144,18 @@ class TrainingConfiguration(NetworkConfiguration):
 
     def _data_values(self) -> tuple[DataSet, dict[str, Any]]:
         """The data set and all its settings, with those of its encoding."""
-        name, values = _split("data", self.data)
-        known = data_sets()
-        if name not in known:
-            raise ConfigurationError(unknown_name("data", name, known))
-        data_set = known[name]
+        name, values = named_values("data", self.data, **_OF_DATA)
+        data_set = find_data_set(name)
         encoders = {one.name: one for one in data_set.encoders}
-        complete = _complete(f"data.{name}", values, {**SAMPLE_COUNTS, **data_set.parameters})
+        complete = checked_settings(f"data.{name}", values, {**SAMPLE_COUNTS, **data_set.parameters})
         if not encoders:
             if self.encoding is not None:
                 raise ConfigurationError(f"encoding: {self.encoding!r} is not allowed; {name} has spikes: must be null")
             return data_set, complete
-        encoder, encoding = _split("encoding", self.encoding or data_set.encoder)
+        encoder, encoding = named_values("encoding", self.encoding or data_set.encoder, **_OF_DATA)
         if encoder not in encoders:
             raise ConfigurationError(unknown_name("encoding", encoder, encoders))
-        complete |= _complete(f"encoding.{encoder}", encoding, encoders[encoder].parameters)
+        complete |= checked_settings(f"encoding.{encoder}", encoding, encoders[encoder].parameters)
         return data_set, complete | {"encoder": encoder}
 
     def resolved(self) -> dict[str, Any]:
@@ -202,34 +202,3 @@ def load_either(
 def _is_fixed_probability(connector: ModelSpec) -> bool:
     named = connector if isinstance(connector, str) else next(iter(connector), None) if connector else None
     return named == FixedProbability.name
-
-
-def _complete(where: str, values: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """All settings, those that are given checked.
-
-    Raises:
-        ConfigurationError: an unknown one, or a value that is not allowed; begins with `where`.
-    """
-    for name in values:
-        if name not in settings:
-            raise ConfigurationError(unknown_name(where, name, settings))
-    return {name: one.checked(f"{where}.{name}", values.get(name, one.default)) for name, one in settings.items()}
-
-
-def _split(where: str, spec: object) -> tuple[str, dict[str, Any]]:
-    """Name and values of ``name`` or ``{name: {argument: value}}``.
-
-    Raises:
-        ConfigurationError: neither; the message begins with `where`.
-    """
-    if isinstance(spec, str):
-        return spec, {}
-    if not isinstance(spec, Mapping) or len(spec) != 1:
-        given = sorted(map(str, spec)) if isinstance(spec, Mapping) and spec else spec
-        raise ConfigurationError(f"{where}: {given!r} is not allowed; give one name, with its values below it")
-    ((name, values),) = spec.items()
-    if not isinstance(name, str):
-        raise ConfigurationError(f"{where}: {name!r} is not allowed; must be a name")
-    if values is not None and not isinstance(values, Mapping):
-        raise ConfigurationError(f"{where}.{name}: {values!r} is not allowed; give values as name: value")
-    return name, dict(values or {})

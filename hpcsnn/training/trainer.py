@@ -95,7 +95,7 @@ class Trainer:
             SimulationError: a value that is not finite, or a gradient beyond what adds up.
         """
         n = len(samples)
-        losses, predictions = self._shared_out(samples, np.arange(n), learns=True)
+        losses, predictions = self._shared_out(samples, learns=True)
         self._learner.add_up()
         self._learner.optimise(self.batches_done + 1, n)
         self.batches_done += 1
@@ -110,7 +110,7 @@ class Trainer:
             the gradient of each variable that is trained, in the order of ids.
         """
         learner = self._learner
-        self._shared_out(samples, np.arange(len(samples)), learns=True)
+        self._shared_out(samples, learns=True)
         learner.add_up()
         found: dict[str, dict[str, NDArray[Any]]] = {}
         for projection in learner.trained:
@@ -123,7 +123,7 @@ class Trainer:
         """Answers to samples, without learning from them; a collective call."""
         hidden = self._learner.hidden
         before = {name: self._learner.n_spikes(name) for name in hidden}
-        losses, predictions = self._shared_out(samples, np.arange(len(samples)), learns=False)
+        losses, predictions = self._shared_out(samples, learns=False)
         seconds = len(samples) * self._learner.learning.sample_steps * self._given.dt_ms * 1e-3
         hidden_hz = {}
         for name in hidden:
@@ -169,16 +169,15 @@ class Trainer:
         for first in range(0, n_samples, self.batch):
             yield order[first : first + self.batch]
 
-    def _shared_out(
-        self, samples: Samples, chosen: NDArray[Any], learns: bool
-    ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    def _shared_out(self, samples: Samples, learns: bool) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Losses and answers of samples, in their order, on all ranks; each rank plays a part of them."""
         self._check(samples)
-        mine = np.array_split(chosen, self.communicator.size)[self.communicator.rank]
+        mine = np.array_split(np.arange(len(samples)), self.communicator.size)[self.communicator.rank]
         losses, predictions = [np.zeros(0, np.float32)], [np.zeros(0, np.int32)]
         for first in range(0, len(mine), _EVALUATED_TOGETHER):
-            played = played_samples(samples, mine[first : first + _EVALUATED_TOGETHER])
-            loss, answer = self._learner.play(played, learns)
+            part = mine[first : first + _EVALUATED_TOGETHER]
+            picked = samples if len(part) == len(samples) else samples.select(part)
+            loss, answer = self._learner.play(played_samples(picked), learns)
             losses.append(loss)
             predictions.append(answer)
         everyone = self.communicator.gather((np.concatenate(losses), np.concatenate(predictions)))
@@ -219,9 +218,13 @@ class Trainer:
 
     def _kept(self) -> dict[str, NDArray[Any]]:
         """What is trained of the readout's neurons, and its optimiser's variables, by name, in the order of ids."""
+        neurons = self.neurons(self._learner.learning.readout)
+        return {name: neurons[name] for name in self._kept_names}
+
+    @property
+    def _kept_names(self) -> tuple[str, ...]:
         network, readout = self._learner.network, self._learner.learning.readout
-        neurons = self.neurons(readout)
-        return {name: neurons[name] for name in kept_variables(network, network.populations[readout])}
+        return kept_variables(network, network.populations[readout])
 
     @property
     def network(self) -> Network:
@@ -290,11 +293,12 @@ class Trainer:
             group: Any = zarr.open_group(str(path), mode="r")
             columns = {
                 one.name: {
-                    name: np.asarray(group[f"projections/{one.name}/{name}"][:]) for name in self.synapses(one.name)
+                    name: np.asarray(group[f"projections/{one.name}/{name}"][:])
+                    for name in ("pre", "post", *(column.name for column in one.synapse_columns))
                 }
                 for one in self._learner.trained
             }
-            kept = {name: np.asarray(group[f"readout/{name}"][:]) for name in self._kept()}
+            kept = {name: np.asarray(group[f"readout/{name}"][:]) for name in self._kept_names}
             digest, batches_done = str(group.attrs["digest"]), int(group.attrs["batches_done"])
         except (KeyError, OSError, ValueError, TypeError) as error:
             raise StorageError(f"{path}: is no training of this network, or is damaged: {error}") from None
@@ -304,15 +308,14 @@ class Trainer:
             raise StorageError(f"{path}: is damaged: what it holds has the digest {self.digest()}, not {digest}")
 
 
-def played_samples(samples: Samples, chosen: NDArray[Any]) -> Played:
-    """The chosen samples, in this order, as kernels play them."""
-    picked = samples.select(chosen)
-    n, n_steps = len(picked), picked.n_steps
-    of_sample = np.repeat(np.arange(n, dtype=np.int64), np.diff(picked.first_event))
-    counts = np.bincount(of_sample * n_steps + picked.event_steps, minlength=n * n_steps)
+def played_samples(samples: Samples) -> Played:
+    """Samples as kernels play them."""
+    n, n_steps = len(samples), samples.n_steps
+    of_sample = np.repeat(np.arange(n, dtype=np.int64), np.diff(samples.first_event))
+    counts = np.bincount(of_sample * n_steps + samples.event_steps, minlength=n * n_steps)
     before = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-    labels = np.zeros(n, np.int32) if picked.labels is None else np.asarray(picked.labels, dtype=np.int32)
-    return Played(before, picked.event_channels, labels, picked.first_scored_step, picked.targets)
+    labels = np.zeros(n, np.int32) if samples.labels is None else np.asarray(samples.labels, dtype=np.int32)
+    return Played(before, samples.event_channels, labels, samples.first_scored_step, samples.targets)
 
 
 def _mean(losses: NDArray[np.float32]) -> float:

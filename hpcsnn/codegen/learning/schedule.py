@@ -17,8 +17,8 @@ def with_learning(network: Network, stages: tuple[Stage, ...]) -> tuple[Stage, .
     hidden = [one.name for one in hidden_populations(network)]
     sources = [one.name for one in network.populations.values() if one.is_source]
     begin, end = stages[0], stages[-1]
-    middle = [stage for stage in stages[1:-1] if stage.kernel not in {f"spikes_{name}" for name in sources}]
-    middle = [stage for stage in middle if stage.kernel not in {f"window_{name}" for name in sources}]
+    by_themselves = {f"{kernel}_{name}" for kernel in ("window", "spikes") for name in sources}
+    middle = [stage for stage in stages[1:-1] if stage.kernel not in by_themselves]
     return (
         begin,
         *(

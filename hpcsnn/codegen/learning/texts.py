@@ -40,9 +40,13 @@ def learning_texts(network: Network, views: dict[str, SimpleNamespace], render: 
     optimiser.constants = [*optimiser.constants, *((name, "float") for name in learning.optimiser.model.of_batch)]
     owners = [
         *(
-            SimpleNamespace(name=one.name, is_population=False, projection=one, function=function)
-            for number, one in enumerate(trained)
-            for function in [_optimise(f"projection_{one.index}_optimise", learning.optimiser)]
+            SimpleNamespace(
+                name=one.name,
+                is_population=False,
+                projection=one,
+                function=_optimise(f"projection_{one.index}_optimise", learning.optimiser),
+            )
+            for one in trained
         ),
         SimpleNamespace(
             name=readout.name,

@@ -163,13 +163,9 @@ class Learner:
 
     def gradients_of_synapses(self, projection: Projection) -> dict[str, NDArray[Any]]:
         """``pre``, ``post`` and ``gradient`` (float64) of a projection's synapses, by post, then pre."""
-        store, state = self.state.stores[projection.name], self.state
-        target, source = (self.simulation.placements[end.name] for end in (projection.target, projection.source))
-        in_degree = state.read(f"{projection.name}.in_degree")
-        slots = np.flatnonzero((np.arange(store.capacity)[None, :] < in_degree[:, None]).ravel())
-        post = target.global_id[slots // store.capacity]
-        pre = source.known_id[state.read(f"{projection.name}.source")[slots]]
-        gradient = state.read(f"learning.{projection.name}.gradient")[slots].astype(np.float64) * 2.0**-GRADIENT_BITS
+        slots, pre, post = self.state.stores[projection.name].pairs()
+        sums = self.state.read(f"learning.{projection.name}.gradient")[slots]
+        gradient = sums.astype(np.float64) * 2.0**-GRADIENT_BITS
         order = np.lexsort((pre, post))
         return {"pre": pre[order], "post": post[order], "gradient": gradient[order]}
 

@@ -186,19 +186,25 @@ class DataSet:
         if self.encoders:
             encoder = self._encoder(given.get("encoder", self.encoder))
         settings = self.settings(encoder.name if encoder else "")
-        for name in given:
-            if name not in settings:
-                raise ConfigurationError(unknown_name(self.name, name, settings))
-        checked = {
-            name: setting.checked(f"{self.name}.{name}", given.get(name, setting.default))
-            for name, setting in settings.items()
-        }
+        checked = checked_settings(self.name, given, settings)
         own_seed = whole_number("seed", seed, Limits(minimum=0, maximum=2**64 - 1))
         return self.load_all(Request(self, checked, folder, own_seed, checked_dt(dt_ms), encoder))
 
     def _encoder(self, name: object) -> Encoder:
         known = {encoder.name: encoder for encoder in self.encoders}
         return known[check_known(f"{self.name}.encoder", name, known)]
+
+
+def checked_settings(where: str, values: Mapping[str, object], settings: Mapping[str, Setting]) -> dict[str, Any]:
+    """All settings, those that are given checked.
+
+    Raises:
+        ConfigurationError: an unknown one, or a value that is not allowed; begins with `where`.
+    """
+    for name in values:
+        if name not in settings:
+            raise ConfigurationError(unknown_name(where, name, settings))
+    return {name: one.checked(f"{where}.{name}", values.get(name, one.default)) for name, one in settings.items()}
 
 
 # Every data set has them; 0 takes all that there are, and of data that are made the data set has a number of its own.
