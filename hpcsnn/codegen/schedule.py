@@ -102,10 +102,9 @@ def rewiring_stages(projection: Projection, rule: RewiringRule) -> list[Stage]:
 
 def host_stage_kernels(rule: RewiringRule) -> list[str]:
     """Kernels that the hosts run where ranks meet."""
-    lists = rule.replace == "projection" or rule.pairing is not None
+    pairing = ("offers", "demands", "drop_surplus", "retract", "count_out_degree", "form_proposed", "settle")
     return [
         *(f"sum_{number}" for number in range(len(rule.sums))),
-        *(["draw_candidates"] if rule.replace == "projection" else []),
-        *(["form_proposed"] if lists else []),
-        *(["offers", "demands", "drop_surplus", "retract", "count_out_degree", "settle"] if rule.pairing else []),
+        *(("draw_candidates", "form_candidates") if rule.replace == "projection" else ()),
+        *(pairing if rule.pairing else ()),
     ]

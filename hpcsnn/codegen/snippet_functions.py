@@ -199,6 +199,7 @@ _RETURNS = {
     **dict.fromkeys(("reason", "pairing.offers", "pairing.demands"), "int"),
     "sums": "int64",
     "gradient": "float",
+    "update_if": "bool",
 }
 _NUMBERS = {
     "draw": "const Random4&",

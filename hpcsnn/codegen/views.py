@@ -102,7 +102,7 @@ def _projection_view(network: Network, projection: Projection, stage_of: dict[st
         shared=projection.shared_variables,
         meeting_places=[place for place in map(str.lower, MeetingPlace.__members__) if f"{place}{suffix}" in stage_of],
         stage_of={kernel.removesuffix(suffix): stage for kernel, stage in stage_of.items() if kernel.endswith(suffix)}
-        | {"form_proposed": 0},  # not of the schedule: the host goes on by itself
+        | {"form_candidates": 0, "form_proposed": 0},  # not of the schedule: the host goes on by itself
         own_pre_traces=projection.synapse.model.own_pre_traces,
         own_post_traces=projection.synapse.model.own_post_traces,
         stream_connect=stream(Purpose.CONNECT, index),
@@ -147,7 +147,7 @@ def _rule_view(index: int, projection: Projection, rule: RewiringRule) -> Simple
     constants = (*(name for name, _ in view.constants), *tables, *(f"n_{name}" for name in tables))
     view.sees_in = names_by_slot(projection, constants)
     view.target_variables = projection.target_variables
-    for name in ("visits_synapses", "shares", "meets", "proposes", "thins", "only_pairs", "initials"):
+    for name in ("visits_synapses", "passes_over", "shares", "meets", "proposes", "thins", "only_pairs", "initials"):
         setattr(view, name, getattr(rule, name))
     view.decides_by_random = rule.decides_by_random
     view.uses_distance = rule.mentions("distance_squared")

@@ -74,7 +74,7 @@ class RankArrays:
 
     def control(self, name: str) -> int:
         """One field of the control block."""
-        return int(self.device.download(self.arrays["control"])[_CONTROL[name]])
+        return int(self.arrays["control"][_CONTROL[name]])
 
     def set_control(self, name: str, value: int) -> None:
         """Set one field of the control block."""

@@ -152,7 +152,7 @@ class SynapseStore:
 
     def counter(self, name: str) -> int:
         """``formed``, ``eliminated`` or ``refused`` so far, on this rank."""
-        return int(self._device.download(self.array(name))[0])
+        return int(self.array(name)[0])
 
     def set_counter(self, name: str, value: int) -> None:
         """Set ``formed``, ``eliminated`` or ``refused``."""

@@ -266,7 +266,6 @@ def rewiring_fields(projection: Projection) -> tuple[Field, ...]:
         return targets(name, variable.ctype, neurons=Neurons.TARGET, **more)
 
     proposals = rule.proposals
-    lists = rule.replace == "projection" or rule.pairing is not None
     return (
         Field("event_log", "int", lambda room: 4 * room.event_entries),
         Field("event_log_count", "int", _one),
@@ -281,7 +280,8 @@ def rewiring_fields(projection: Projection) -> tuple[Field, ...]:
         *([targets("n_proposed", "int")] if rule.per_target else []),
         *([Field("hook_proposed", "int", lambda room: room.n_targets * proposals)] if rule.per_target else []),
         *([targets("replace_tried", "int")] if rule.replace == "target" else []),
-        *(_proposal_fields(rule) if lists else ()),
+        *([targets("candidate_first", "int", first=-1)] if rule.replace == "projection" else []),
+        *(_listed_fields(rule)),
         *([sources(name, "int") for name in ("offers", "out_degree")] if rule.pairing else []),
         *([targets("demands", "int")] if rule.pairing else []),
         *([Field("local_out_degree", "int", lambda room: room.n_known_sources)] if rule.pairing else []),
@@ -312,13 +312,11 @@ def _attempt_fields(attempts: int) -> tuple[Field, ...]:
     )
 
 
-def _proposal_fields(rule: RewiringRule) -> tuple[Field, ...]:
+def _listed_fields(rule: RewiringRule) -> tuple[Field, ...]:
     """Of synapses that form from lists, which the host binds where ranks meet."""
-    return (
-        Field("n_formed", "int64", _one),
-        *(Field(name, "int", made=True) for name in ("proposed_start", "proposed_done", "proposed")),
-        *([Field("candidates", "int", made=True)] if rule.replace == "projection" else []),
-    )
+    candidates = ("candidate_source", "candidate_next") if rule.replace == "projection" else ()
+    proposals = ("proposed_start", "proposed_done", "proposed") if rule.pairing is not None else ()
+    return tuple(Field(name, "int", made=True) for name in (*candidates, *proposals))
 
 
 def exchange_fields() -> tuple[Field, ...]:

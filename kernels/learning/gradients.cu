@@ -60,17 +60,20 @@ KERNEL gradient_{{ name }}(Network* net) {
     }
 }
 
-// Weights as amounts of input, side by side for each source: nothing changes them while a batch is played.
+// Weights as amounts of input, side by side for each source: nothing changes them while a batch is played. What
+// rewiring has left vacant in the lists is closed up here, so that spikes of the batch meet synapses alone.
 KERNEL freeze_{{ name }}(Network* net) {
     if (net->control->halt) return;
-    const auto& projection = net->projection_{{ name }};
+    auto& projection = net->projection_{{ name }};
     auto& trained = net->learning.projection_{{ name }};
     auto& source_population = net->population_{{ projection.source }};
     const float input_scale = projection.input_scale, input_limit = projection.input_limit;
     for (int source = thread_first(); source < source_population.n_known; source += thread_stride()) {
-        const int64 list = (int64)source << projection.outgoing_shift;
+        int* outgoing = projection.outgoing + ((int64)source << projection.outgoing_shift);
+        {{ projection.input_type }}* amount = trained.amount + ((int64)source << projection.outgoing_shift);
+        int n_outgoing = 0;
         for (int entry = 0; entry < projection.outgoing_count[source]; ++entry) {
-            const int at = projection.outgoing[list + entry];
+            const int at = outgoing[entry];
             if (at < 0) continue;
             const float weight = projection.synapse_weight[at];
             if (!(weight <= input_limit && weight >= -input_limit)) {  // not a number is neither
@@ -82,8 +85,14 @@ KERNEL freeze_{{ name }}(Network* net) {
                 }
                 return;
             }
-            trained.amount[list + entry] = ({{ projection.input_type }})whole_amount(weight, input_scale);
+            amount[n_outgoing] = ({{ projection.input_type }})whole_amount(weight, input_scale);
+            if (n_outgoing < entry) {
+                outgoing[n_outgoing] = at;
+                projection.entry[at] = n_outgoing;
+            }
+            ++n_outgoing;
         }
+        projection.outgoing_count[source] = n_outgoing;
     }
 }
 
@@ -101,6 +110,6 @@ KERNEL deliver_{{ name }}(Network* net) {
         const int* outgoing = projection.outgoing + ((int64)source << outgoing_shift);
         const {{ projection.input_type }}* amounts = amount_of + ((int64)source << outgoing_shift);
         for (int entry = lane(); entry < n_outgoing; entry += LANES)
-            if (outgoing[entry] >= 0) atomic_add(&input[outgoing[entry] >> row_shift], amounts[entry]);
+            atomic_add(&input[outgoing[entry] >> row_shift], amounts[entry]);
     }
 }

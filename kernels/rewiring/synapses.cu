@@ -57,8 +57,21 @@ KERNEL targets_{{ projection.name }}(Network* net) {
 {{ paste(rule, "update") }}
 }
 
+{{ rule.functions["update_if"].head }} {
+{{ value(rule, "update_if") }}
+}
+
 //% endif
 //% if rule.visits_synapses
+// A synapse with what snippets see of it; `random` are its numbers of this update.
+{%- macro synapse_names() %}
+                const int at = row + place, source = projection.source[at];
+                {{- names.source_names() }}
+                {{- names.distance_name() }}
+                auto random = sequence_of_pair(post_id, pre_id, now,
+                                               {{ projection.stream_attempts }}u | SYNAPSE_NUMBERS, key_of(control));
+                (void)random;
+{%- endmacro %}
 // From the last synapse of a row to the first: where one goes, the last one, which has been seen, takes its place.
 KERNEL visit_synapses_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
@@ -67,31 +80,51 @@ KERNEL visit_synapses_{{ projection.name }}(Network* net) {
         const int in_degree = projection.in_degree[target];
         (void)in_degree;
         {{- names.target_names() }}
-        for (int place = in_degree - 1; place >= 0; --place) {
-            const int at = row + place, source = projection.source[at];
-            {{- names.source_names() }}
-            {{- names.distance_name() }}
-            auto random = sequence_of_pair(post_id, pre_id, now, {{ projection.stream_attempts }}u | SYNAPSE_NUMBERS,
-                                           key_of(control));
-            (void)random;
+        for (int group = (in_degree - 1) / GROUP * GROUP; group >= 0; group -= GROUP) {
+            const int end = group + GROUP < in_degree ? group + GROUP : in_degree;
+//% if rule.passes_over
+            int happens[GROUP], any = 0;  // mostly nothing does
+            INDEPENDENT_ITERATIONS
+            for (int place = group; place < end; ++place) {
+                {{- synapse_names() }}
+                int something = 0;
 //% if rule.update
-            {{ rule.functions["update"].call }};
-            if ({{ any_not_finite("projection.synapse_", projection.variables, "at") }}) {
-                halt(control, NOT_FINITE, 0, 0, 0);
-                return;
-            }
+                something |= {{ rule.functions["update_if"].call }};
 //% endif
 //% if rule.select.every_synapse
-            bool goes = false;
-            int why = 0;
+                something |= {{ rule.functions["eliminate"].call }}.threshold != 0;
+//% endif
+                happens[place - group] = something;
+                any |= something;
+            }
+            if (!any) continue;
+//% endif
+            for (int place = end - 1; place >= group; --place) {
+//% if rule.passes_over
+                if (!happens[place - group]) continue;
+//% endif
+                {{- synapse_names() }}
+//% if rule.update
+                if ({{ rule.functions["update_if"].call }}) {
+                    {{ rule.functions["update"].call }};
+                    if ({{ any_not_finite("projection.synapse_", projection.variables, "at") }}) {
+                        halt(control, NOT_FINITE, 0, 0, 0);
+                        return;
+                    }
+                }
+//% endif
+//% if rule.select.every_synapse
+                bool goes = false;
+                int why = 0;
 //% if rule.decides_by_random
-            const uint32 number = random();
-            {{ names.decided("number") }}
+                const uint32 number = random();
+                {{ names.decided("number") }}
 //% else
-            {{ names.decided("random()") }}
+                {{ names.decided("random()") }}
 //% endif
-            if (goes) remove_{{ projection.name }}(net, target, place, why);
+                if (goes) remove_{{ projection.name }}(net, target, place, why);
 //% endif
+            }
         }
     }
 }

@@ -147,14 +147,46 @@ KERNEL draw_candidates_{{ projection.name }}(Network* net) {
         const Random4 random = philox(number, now, stream, 0u, key_of(net->control));
         const int target = known_index(target_population, (int)(((uint64)random.x * n_targets) >> 32));
         const int source = known_index(source_population, (int)(((uint64)random.y * n_sources) >> 32));
-        const bool here = target >= 0 && target < target_population.n_own && source >= 0;
-        projection.candidates[2 * (int64)n] = here ? target : -1;
-        projection.candidates[2 * (int64)n + 1] = source;
+        if (target < 0 || target >= target_population.n_own || source < 0) continue;
+        projection.candidate_source[n] = source;
+        projection.candidate_next[n] = atomic_exchange(&projection.candidate_first[target], n);
+    }
+}
+
+// Threads list a target's candidates in any order; they form by number, so that it does not matter which finds no room.
+DEVICE void order_candidates_{{ projection.name }}(Network* net, const int target) {
+    auto& projection = net->projection_{{ projection.name }};
+    int* next = projection.candidate_next;
+    int least = -1;
+    for (int n = projection.candidate_first[target]; n >= 0;) {
+        const int after = next[n];
+        int* link = &least;
+        while (*link >= 0 && *link < n) link = &next[*link];
+        next[n] = *link;
+        *link = n;
+        n = after;
+    }
+    projection.candidate_first[target] = least;
+}
+
+// Of a round's candidates those form that are no synapses yet; all lists are empty afterwards.
+KERNEL form_candidates_{{ projection.name }}(Network* net) {
+    {{- names.update_begins() }}
+    for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {
+        const int row = target << projection.row_shift;
+        order_candidates_{{ projection.name }}(net, target);
+        for (int& n = projection.candidate_first[target]; n >= 0; n = projection.candidate_next[n]) {
+            const int source = projection.candidate_source[n];
+            if (!reaches_{{ projection.name }}(net, source, target)) continue;
+            if (find_{{ projection.name }}(net, row, projection.in_degree[target], source) >= 0) continue;
+            if (!new_synapse_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.form_candidates }}))
+                return;
+        }
     }
 }
 //% endif
 
-//% if rule.replace == "projection" or rule.pairing
+//% if rule.pairing
 KERNEL form_proposed_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {
@@ -166,8 +198,6 @@ KERNEL form_proposed_{{ projection.name }}(Network* net) {
             const bool went_on =
                 new_synapse_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.form_proposed }});
             if (!went_on) return;
-            // None if it was refused.
-            atomic_add(projection.n_formed, (int64)(projection.in_degree[target] - in_degree));
         }
     }
 }

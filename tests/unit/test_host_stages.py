@@ -90,18 +90,31 @@ class Replacing:
         part = self._state.projection_part("ab")
         numbers = range(part.first_candidate, part.first_candidate + part.n_candidates)
         self.drawn += numbers
-        pairs = [self._candidate(number) for number in numbers]
-        self._state.write("ab.candidates", np.array(pairs, dtype=np.int32).ravel())
+        arrays = self._state.arrays
+        assert (arrays["ab.candidate_first"] == -1).all(), "nothing of the last round is left"
+        for n, number in enumerate(numbers):
+            target, arrays["ab.candidate_source"][n] = self._candidate(number)
+            if target >= 0:
+                arrays["ab.candidate_next"][n] = arrays["ab.candidate_first"][target]
+                arrays["ab.candidate_first"][target] = n
+
+    def form_drawn(self):
+        arrays = self._state.arrays
+        first, source, after = (arrays[f"ab.candidate_{name}"] for name in ("first", "source", "next"))
+        for target in range(N):
+            while first[target] >= 0:
+                if self._left:
+                    self._left -= 1
+                    self.formed.append((target, int(source[first[target]])))
+                    arrays["ab.formed"][0] += 1
+                first[target] = after[first[target]]
 
     def form(self):
         read = self._state.read
         start, done, proposed = (read(f"ab.{name}") for name in ("proposed_start", "proposed_done", "proposed"))
         assert done.tolist() == start[:-1].tolist(), "nothing of the lists has been done"
         pairs = [(target, source) for target in range(N) for source in proposed[start[target] : start[target + 1]]]
-        formed = pairs[: self._left]
-        self._left -= len(formed)
-        self.formed += formed
-        self._state.arrays["ab.n_formed"][0] += len(formed)
+        self.formed += pairs
 
 
 @settings(max_examples=20)
@@ -111,22 +124,13 @@ def test_what_went_is_replaced_as_far_as_there_are_places_and_the_rest_is_owed(o
     state.write("ab.target_owed", np.array(owed, dtype=np.int32))
     # Every third candidate is of another rank's target: -1.
     rule = Replacing(state, places, lambda number: (-1 if number % 3 == 2 else number * 5 % N, number % 7))
-    attended(state, draw_candidates=rule.draw, form_proposed=rule.form)
+    attended(state, draw_candidates=rule.draw, form_candidates=rule.form_drawn)
     formed = min(sum(owed), places)
     assert len(rule.formed) == formed
     left = state.read("ab.target_owed")
     assert left.sum() == sum(owed) - formed
     assert not left[1:].any(), "kept in one account"
     assert rule.drawn == list(range(len(rule.drawn))), "no candidate is drawn twice, or left out"
-
-
-def test_proposals_come_by_target_in_the_order_in_which_they_were_drawn():
-    state = meeting(models.rewiring.DeepR())
-    state.write("ab.target_owed", np.array([0, 5, 0, 0, 0, 0], dtype=np.int32))
-    candidates = [(4, 0), (1, 3), (4, 2), (1, 1), (4, 5)]
-    rule = Replacing(state, 5, lambda number: candidates[number])
-    attended(state, draw_candidates=rule.draw, form_proposed=rule.form)
-    assert rule.formed == [(1, 3), (1, 1), (4, 0), (4, 2), (4, 5)]
 
 
 def test_a_full_row_while_forming_is_given_room_and_forming_goes_on():
@@ -139,11 +143,11 @@ def test_a_full_row_while_forming_is_given_room_and_forming_goes_on():
         if full:
             state.set_control("halt", full.pop())
         else:
-            rule.form()
+            rule.form_drawn()
 
     capacity = state.stores["ab"].capacity
-    ran = attended(state, draw_candidates=rule.draw, form_proposed=form)
-    assert ran.count("form_proposed_ab") == 3
+    ran = attended(state, draw_candidates=rule.draw, form_candidates=form)
+    assert ran.count("form_candidates_ab") == 3
     assert state.stores["ab"].capacity == 4 * capacity
     assert state.read("ab.target_owed").sum() == 0
 
@@ -185,7 +189,7 @@ def test_vacant_elements_of_both_sides_meet_until_one_side_has_none_left(offers,
     state = meeting(models.rewiring.Homeostatic(updates_a_pairing=1), step=99)
     state.write("ab.offers", np.maximum(offers, 0).astype(np.int32))
     state.write("ab.demands", np.array(demands, dtype=np.int32))
-    rule = Replacing(state, 100, None)
+    rule = Replacing(state, 0, None)
     attended(state, form_proposed=rule.form)
     n = min(sum(one for one in offers if one > 0), sum(one for one in demands if one > 0))
     assert len(rule.formed) == n

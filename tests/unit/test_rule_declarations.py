@@ -25,6 +25,7 @@ NEVER = [
         {"form": "true", "select": rewiring.ALL_SYNAPSES},
         "mine.form: is never asked, since select is 'all synapses'; give",
     ),
+    ({"update_if": "p_swap > 0.1f"}, "mine.update_if: is never asked; give an update, for which it is"),
     (
         {"select": models.Selection("bare", "", draw="source_x = x; source_y = y;")},
         "mine.select: parameter: unknown name 'attempts'; allowed: most, p_swap",

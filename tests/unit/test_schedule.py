@@ -205,7 +205,7 @@ def test_hosts_run_what_their_meeting_needs():
     pairing = {"offers", "demands", "drop_surplus", "retract", "count_out_degree", "settle"}
     expected = {
         "bamford": set(),
-        "deep_r": {"draw_candidates", "form_proposed"},
+        "deep_r": {"draw_candidates", "form_candidates"},
         "homeostatic": {"form_proposed", *pairing},
         "patch_swaps": set(),
         "wanderer": set(),

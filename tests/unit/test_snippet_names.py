@@ -29,6 +29,7 @@ SEES = {
     "update": PAIR | SYNAPSE | {"in_degree"},
     "eliminate": PAIR | SYNAPSE | {"in_degree"},
     "reason": PAIR | SYNAPSE | {"in_degree"},
+    "update_if": (PAIR | SYNAPSE | {"in_degree"}) - {"random"},
     "gradient": (PAIR | SYNAPSE) - {"random"},
     "form": PAIR | {"in_degree"},
     "initial": PAIR,

@@ -64,7 +64,8 @@ def test_populations_and_projections_are_seen_as_they_were_declared(network, n_r
         assert view.variable_types == {one.name: one.ctype for one in projection.synapse_variables}
         assert (view.rewiring is None) == (projection.rewiring is None)
         # A kernel that halts says at which stage to go on: the one that it is in.
-        own = {kernel: stage for kernel, stage in view.stage_of.items() if kernel != "form_proposed"}
+        of_hosts = ("form_candidates", "form_proposed")
+        own = {kernel: stage for kernel, stage in view.stage_of.items() if kernel not in of_hosts}
         assert own == {
             stage.kernel.removesuffix(f"_{name}"): number
             for number, stage in enumerate(stages)

@@ -150,8 +150,7 @@ class Learner:
             before = store.counter("eliminated")
             self.simulation.rewire(name)
             replaced[name] = store.counter("eliminated") - before
-        for projection in self.trained:
-            fit_trained(self.state, projection)
+            fit_trained(self.state, self.network.projections[name])
         return replaced
 
     # -- what has been learnt ------------------------------------------------------------------------------------------

@@ -119,33 +119,41 @@ class HostStages:
         ):
             state.bind(self._part(projection), projection.name, name, state.device.upload(values))
 
-    def _form(self, projection: Projection, pairs: NDArray[np.int64]) -> int:
-        """Form synapses, but none where there is one; how many, over all ranks."""
-        state = self._state
-        self._put_lists(projection, pairs)
-        state.write(f"{projection.name}.n_formed", np.zeros(1, dtype=np.int64))
-        self._run("form_proposed", projection)
-        while (reason := state.control("halt")) in FULL:
-            state.make_room(HaltReason(reason))
-            self._run("form_proposed", projection)
-        return self._total(int(state.read(f"{projection.name}.n_formed")[0]))
+    def _form(self, kernel: str, projection: Projection) -> None:
+        """Form synapses from lists, but none where there is one."""
+        self._run(kernel, projection)
+        while (reason := self._state.control("halt")) in FULL:
+            self._state.make_room(HaltReason(reason))
+            self._run(kernel, projection)
 
     def _replace(self, projection: Projection) -> None:
         """As many synapses as have gone, at places drawn from the whole projection: the total stays."""
-        state, part, name = self._state, self._part(projection), f"{projection.name}.target_owed"
-        ids = state.placements[projection.target.name].global_id
-        owed, first = self._total(int(state.read(name).sum())), 0
+        state, part, store = self._state, self._part(projection), self._state.stores[projection.name]
+        account = state.arrays[f"{projection.name}.target_owed"]
+        owed, first = self._total(int(account.sum())), 0
+        formed = store.counter("formed")
         for _ in range(_MOST_ROUNDS):
             if owed == 0 or first + owed > _CANDIDATES:
                 break
             part.n_candidates, part.first_candidate = owed, first
-            state.bind(part, projection.name, "candidates", state.device.zeros(2 * owed, np.int32))
+            self._fit_candidates(projection, owed)
             self._executable.run(f"draw_candidates_{projection.name}", owed)
-            candidates = state.read(f"{projection.name}.candidates").reshape(-1, 2).astype(np.int64)
+            self._form("form_candidates", projection)
+            before, formed = formed, store.counter("formed")
             first += owed
-            owed -= self._form(projection, candidates[candidates[:, 0] >= 0])
+            owed -= self._total(formed - before)
         # What found no place is owed still; it is written to the first neuron's account.
-        state.write(name, np.where(ids == 0, owed, 0).astype(np.int32))
+        account[...] = 0
+        for first_neuron in np.flatnonzero(state.placements[projection.target.name].global_id == 0):
+            account[int(first_neuron)] = owed
+
+    def _fit_candidates(self, projection: Projection, n: int) -> None:
+        """Room for the candidates of a round, with some to spare for later ones."""
+        state = self._state
+        for name in ("candidate_source", "candidate_next"):
+            if len(state.arrays.get(f"{projection.name}.{name}", ())) < n:
+                room = state.device.zeros(n + n // 2, np.int32)
+                state.bind(self._part(projection), projection.name, name, room)
 
     # -- pairing -------------------------------------------------------------------------------------------------------
 
@@ -177,7 +185,8 @@ class HostStages:
         )
         pairs = paired(self._ranks, offers.astype(np.int64), demands.astype(np.int64))
         pairs[:, 1] = self._of_sources(projection).local(pairs[:, 1])
-        self._form(projection, pairs)
+        self._put_lists(projection, pairs)
+        self._form("form_proposed", projection)
         self._count_out_degree(projection)
         self._run("offers", projection)
         self._run("demands", projection)

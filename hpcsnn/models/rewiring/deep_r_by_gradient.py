@@ -21,12 +21,13 @@ DeepRByGradient = RewiringRule(
     trigger="call",
     synapse_variables=(Variable("sign", 0.0, "", doc="of the pair: 1 or -1; 0 before the first update"),),
     gradient="l1 * sign",
+    update_if="sign == 0.0f || widest > 0.0f",
     # The first update gives the first wiring the signs of its pairs.
     update=f"""
 if (sign == 0.0f) {{
     sign = {_SIGN};
     weight = weight < 0.0f ? -sign * weight : sign * weight;
-}} else if (widest > 0.0f) {{
+}} else {{
     weight += widest * (2.0f * random.uniform() - 1.0f);
 }}
 """,

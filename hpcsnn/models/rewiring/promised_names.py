@@ -21,6 +21,7 @@ SLOTS: dict[str, tuple[str, ...]] = {
         "initial": _PAIR,
         "gradient": tuple(name for name in _PAIR if name != "random"),
         "update": (*_PAIR, "in_degree"),
+        "update_if": (*(name for name in _PAIR if name != "random"), "in_degree"),
         "update_source": ("pre", "id", "out_degree", "random"),
         "update_target": ("post", "id", "in_degree", "random"),
         "per_target": ("row", "post", "post_id", "random"),

@@ -100,8 +100,8 @@ class RewiringRule(Model):
 
     1. ``update_source`` and ``update_target`` run for each neuron; they change the rule's ``source_variables`` and
        ``target_variables``.
-    2. ``update`` runs for each synapse and may change its variables; then, where ``select`` says so, each synapse is
-       tried for elimination.
+    2. ``update`` runs for each synapse, or for each where ``update_if`` holds, and may change its variables; then,
+       where ``select`` says so, each synapse is tried for elimination.
     3. The attempts of ``select``, in order for each block of targets: ``eliminate`` is the chance that the synapse that
        is tried goes, ``reason`` why (an index into ``reasons``), ``form`` the chance that one forms.
     4. ``per_target`` runs for each target with all its synapses, which it may ``remove(place)``; it may ``propose(id)``
@@ -144,6 +144,7 @@ class RewiringRule(Model):
     bound: str = "0"
     gradient: str = "0.0f"
     update: str = ""
+    update_if: str = "true"
     update_source: str = ""
     update_target: str = ""
     per_target: str = ""
@@ -196,6 +197,8 @@ class RewiringRule(Model):
                 raise ConfigurationError(
                     f"{self.name}.{slot}: is never asked, since select is {self.select.name!r}; give another select"
                 )
+        if self.asks_to_update and not self.update:
+            raise ConfigurationError(f"{self.name}.update_if: is never asked; give an update, for which it is")
         wanted = [("select", name) for name in ("attempts", "block_side") if self.attempts]
         if self.select.looks_back_ms is not None:
             wanted.append(("select.looks_back_ms", self.select.looks_back_ms))
@@ -235,7 +238,7 @@ class RewiringRule(Model):
         pairing = dataclasses.astuple(self.pairing) if self.pairing else ()
         return (
             *(self.select.draw, self.select.pick, self.eliminate, self.form, self.reason, self.update, self.per_target),
-            self.gradient,
+            *(self.gradient, self.update_if),
             *(self.update_source, self.update_target, *self.initials.values(), *self.sums.values(), *pairing),
         )
 
@@ -252,6 +255,16 @@ class RewiringRule(Model):
     def visits_synapses(self) -> bool:
         """Whether an update looks at each synapse."""
         return bool(self.update) or self.select.every_synapse
+
+    @property
+    def asks_to_update(self) -> bool:
+        """Whether some synapses may be left as they are."""
+        return self.update_if.strip() != "true"
+
+    @property
+    def passes_over(self) -> bool:
+        """Whether it can be told of many synapses at once that nothing happens to them."""
+        return not self.decides_by_random and (not self.update or self.asks_to_update)
 
     @property
     def proposes(self) -> bool:
