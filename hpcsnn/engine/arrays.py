@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -71,6 +71,14 @@ class RankArrays:
     def write(self, name: str, values: NDArray[Any]) -> None:
         """Set the first entries of the array bound as `name`."""
         self.arrays[name][: len(values)] = self.device.upload(values)
+
+    def change(self, name: str, change: Callable[[NDArray[Any]], None]) -> None:
+        """Let the host change the array bound as `name`: where it is, if memory is shared."""
+        array = self.arrays[name]
+        values = self.device.release(array)
+        change(values)
+        if values is not array:
+            self.write(name, values)
 
     def control(self, name: str) -> int:
         """One field of the control block."""

@@ -43,6 +43,9 @@ class Communicator(Protocol):
     def total(self, values: NDArray[Any]) -> NDArray[Any]:
         """Sum over ranks, entry by entry, on every rank."""
 
+    def add_up(self, values: NDArray[Any]) -> None:
+        """The same in place of `values`, which are contiguous."""
+
     def gather_blocks(self, block: NDArray[Any], into: NDArray[Any]) -> None:
         """Every rank's block, all of one size, into the rows of `into`, shape (size, len(block))."""
 
@@ -76,6 +79,9 @@ class Alone:
     def total(self, values: NDArray[Any]) -> NDArray[Any]:
         """The values."""
         return values
+
+    def add_up(self, values: NDArray[Any]) -> None:
+        """The sum is there."""
 
     def gather_blocks(self, block: NDArray[Any], into: NDArray[Any]) -> None:
         """The one block."""
@@ -120,6 +126,12 @@ class Mpi:
         total = np.empty_like(values)
         self.mpi.Allreduce(np.ascontiguousarray(values), total)
         return total
+
+    def add_up(self, values: NDArray[Any]) -> None:
+        """MPI_Allreduce without a copy."""
+        from mpi4py import MPI
+
+        self.mpi.Allreduce(MPI.IN_PLACE, values)
 
     def gather_blocks(self, block: NDArray[Any], into: NDArray[Any]) -> None:
         """MPI_Allgather."""

@@ -115,6 +115,10 @@ class ThreadRank:
             raise ValueError(f"total: shapes and types {[(one.shape, str(one.dtype)) for one in everyone]}")
         return np.sum(everyone, axis=0, dtype=values.dtype)
 
+    def add_up(self, values: NDArray[Any]) -> None:
+        """The sum in place."""
+        values[...] = self.total(values)
+
     def gather_blocks(self, block: NDArray[Any], into: NDArray[Any]) -> None:
         """Each block into its row, all of one length and type."""
         blocks = self._swapped("gather_blocks", block)

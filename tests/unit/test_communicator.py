@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mpi4py import MPI
 
 from hpcsnn.ranks.communicator import Alone, Mpi, communicator
 from support.thread_ranks import AbortedError, on_ranks
@@ -31,6 +32,7 @@ class Mpi4pyOfThreads:
         return self._ranks.size
 
     def Allreduce(self, given, into):
+        given = into if given is MPI.IN_PLACE else given
         assert given.flags.c_contiguous
         assert into.flags.c_contiguous
         assert given.nbytes == into.nbytes
@@ -93,6 +95,18 @@ def test_a_total_is_entry_by_entry_and_keeps_its_type(way, n, dtype):
     for total in way(n, lambda ranks: ranks.total(np.repeat(values[ranks.rank], 2, axis=1)[:, ::2])):
         assert total.dtype == dtype
         assert total.tolist() == values.sum(axis=0).tolist()
+
+
+@ways
+def test_values_are_added_up_where_they_are(way, n):
+    values = np.arange(6 * n, dtype=np.int64).reshape(n, 3, 2) << 40
+
+    def work(ranks):
+        own = values[ranks.rank].copy()
+        ranks.add_up(own)
+        return own.tolist()
+
+    assert way(n, work) == [values.sum(axis=0).tolist()] * n
 
 
 @ways

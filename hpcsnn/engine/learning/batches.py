@@ -125,7 +125,7 @@ class Learner:
         """Gradients of all ranks, on every rank; a collective call."""
         if self.ranks.size > 1:
             for name in self.gradient_arrays():
-                self.state.write(name, self.ranks.total(self.state.read(name)))
+                self.state.change(name, self.ranks.add_up)
 
     def forget(self) -> None:
         """Set all gradients to 0."""
