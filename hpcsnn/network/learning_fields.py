@@ -102,12 +102,13 @@ def learner_fields(network: Network, population: Population) -> tuple[Field, ...
 def trained_fields(projection: Projection) -> tuple[Field, ...]:
     """Of a projection that is trained.
 
-    Gradients by slot; amounts, which a batch does not change, by list entry; and sums over the spikes of each source,
-    for targets side by side.
+    Gradients by slot; amounts, which a batch does not change, by list entry; where the list of a source is of targets
+    one behind the other, the first of them, else -1; and sums over the spikes of each source, for targets side by side.
     """
     return (
         Field("gradient", "int64", lambda room: room.n_slots),
         Field("amount", projection.input_format.ctype, lambda room: room.n_entries),
+        Field("run_of_targets", "int", lambda room: room.n_sources),
         Field("sums", "int64", lambda room: room.n_sources * SIDE_BY_SIDE),
     )
 

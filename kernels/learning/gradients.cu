@@ -71,14 +71,14 @@ KERNEL freeze_{{ name }}(Network* net) {
     for (int source = thread_first(); source < source_population.n_known; source += thread_stride()) {
         int* outgoing = projection.outgoing + ((int64)source << projection.outgoing_shift);
         {{ projection.input_type }}* amount = trained.amount + ((int64)source << projection.outgoing_shift);
-        int n_outgoing = 0;
+        int n_outgoing = 0, first_target = 0;
+        bool is_run = true;
         for (int entry = 0; entry < projection.outgoing_count[source]; ++entry) {
             const int at = outgoing[entry];
             if (at < 0) continue;
             const float weight = projection.synapse_weight[at];
             if (!(weight <= input_limit && weight >= -input_limit)) {  // not a number is neither
-                const int target = at >> projection.row_shift;
-                const int post_id = net->population_{{ projection.target }}.global_id[target];
+                const int post_id = net->population_{{ projection.target }}.global_id[at >> projection.row_shift];
                 if (halt(net->control, OUTGROWN, 0, {{ projection.index }}, post_id)) {
                     net->control->place = source_population.known_id[source];
                     net->control->amount_bits = bits_of(weight);
@@ -86,6 +86,9 @@ KERNEL freeze_{{ name }}(Network* net) {
                 return;
             }
             amount[n_outgoing] = ({{ projection.input_type }})whole_amount(weight, input_scale);
+            const int target = at >> projection.row_shift;
+            first_target = n_outgoing ? first_target : target;
+            is_run &= target == first_target + n_outgoing;
             if (n_outgoing < entry) {
                 outgoing[n_outgoing] = at;
                 projection.entry[at] = n_outgoing;
@@ -93,6 +96,7 @@ KERNEL freeze_{{ name }}(Network* net) {
             ++n_outgoing;
         }
         projection.outgoing_count[source] = n_outgoing;
+        trained.run_of_targets[source] = is_run ? first_target : -1;
     }
 }
 
@@ -100,7 +104,7 @@ KERNEL deliver_{{ name }}(Network* net) {
     if (net->control->halt) return;
     const auto& projection = net->projection_{{ name }};
     const auto& source_population = net->population_{{ projection.source }};
-    const {{ projection.input_type }}* amount_of = net->learning.projection_{{ name }}.amount;
+    const auto& trained = net->learning.projection_{{ name }};
     const int slot = (net->control->step - projection.delay_steps) & source_population.ring_mask;
     const int n_spikes = source_population.own_count[slot] + source_population.remote_count[slot];
     const int row_shift = projection.row_shift, outgoing_shift = projection.outgoing_shift;
@@ -108,7 +112,14 @@ KERNEL deliver_{{ name }}(Network* net) {
     for (int spike = team_first(); spike < n_spikes; spike += team_stride()) {
         const int source = spiking(source_population, slot, spike), n_outgoing = projection.outgoing_count[source];
         const int* outgoing = projection.outgoing + ((int64)source << outgoing_shift);
-        const {{ projection.input_type }}* amounts = amount_of + ((int64)source << outgoing_shift);
+        const {{ projection.input_type }}* amounts = trained.amount + ((int64)source << outgoing_shift);
+        const int first = trained.run_of_targets[source];
+        if (first >= 0) {  // as where all are connected
+            INDEPENDENT_ITERATIONS
+            for (int entry = lane(); entry < n_outgoing; entry += LANES)
+                atomic_add(&input[first + entry], amounts[entry]);
+            continue;
+        }
         for (int entry = lane(); entry < n_outgoing; entry += LANES)
             atomic_add(&input[outgoing[entry] >> row_shift], amounts[entry]);
     }
