@@ -14,7 +14,6 @@ from hpcsnn.network.learning import gradient_of, trained_projections
 if TYPE_CHECKING:
     from hpcsnn.network.network import Network
     from hpcsnn.network.population import Population
-    from hpcsnn.network.projection import Projection
 
 # Neurons whose values of a step lie side by side, for vector instructions: kernels/learning/layout.cuh.
 SIDE_BY_SIDE = 16
@@ -25,14 +24,15 @@ GRADIENT_BITS = 20
 
 @dataclass(frozen=True)
 class LearningRoom:
-    """How much of one population, or projection, there is: neurons, slots of synapses, entries of outgoing lists,
-    sources, outputs; steps of a sample, and how many more a delay may look ahead."""
+    """How much of one population, or projection, there is: neurons; targets, synapses, entries of outgoing lists and
+    sources; outputs; steps of a sample, and how many more a delay may look ahead."""
 
     sample_steps: int
     ahead: int
     n_outputs: int
     n_neurons: int = 0
-    n_slots: int = 0
+    n_targets: int = 0
+    n_synapses: int = 0
     n_entries: int = 0
     n_sources: int = 0
 
@@ -99,15 +99,17 @@ def learner_fields(network: Network, population: Population) -> tuple[Field, ...
     )
 
 
-def trained_fields(projection: Projection) -> tuple[Field, ...]:
+def trained_fields() -> tuple[Field, ...]:
     """Of a projection that is trained.
 
-    Gradients by slot; amounts, which a batch does not change, by list entry; where the list of a source is of targets
-    one behind the other, the first of them, else -1; and sums over the spikes of each source, for targets side by side.
+    Gradients, without the room behind rows, and where each row's begin; amounts, which a batch does not change, by list
+    entry; where the list of a source is of targets one behind the other, the first of them, else -1; and sums over the
+    spikes of each source, for targets side by side.
     """
     return (
-        Field("gradient", "int64", lambda room: room.n_slots),
-        Field("amount", projection.input_format.ctype, lambda room: room.n_entries),
+        Field("gradient", "int64", lambda room: room.n_synapses),
+        Field("first_gradient", "int", lambda room: room.n_targets + 1),
+        Field("amount", "float", lambda room: room.n_entries),
         Field("run_of_targets", "int", lambda room: room.n_sources),
         Field("sums", "int64", lambda room: room.n_sources * SIDE_BY_SIDE),
     )
@@ -120,5 +122,5 @@ def learning_bytes(network: Network, rooms: dict[str, LearningRoom]) -> int:
     for name, population in network.populations.items():
         total += sum(field.n_bytes(rooms[name]) for field in learner_fields(network, population))
     for projection in trained_projections(network):
-        total += sum(field.n_bytes(rooms[projection.name]) for field in trained_fields(projection))
+        total += sum(field.n_bytes(rooms[projection.name]) for field in trained_fields())
     return total

@@ -11,7 +11,6 @@ KERNEL gradient_{{ name }}(Network* net) {
     const int n_sources = net->population_{{ projection.source }}.n_known;
     const int n_steps = net->learning.sample_steps, n_ahead = n_steps + net->learning.ahead;
     const int *source_of = projection.source, *first_step = senders.first_step, *n_spikes_of = senders.n_spikes;
-    int64* gradient = trained.gradient;
     const bool again = *senders.most_spikes > 1;
     for (int first = team_first() * TOGETHER; first < n_targets; first += team_stride() * TOGETHER) {
         const int* back = net->learning.population_{{ projection.target }}.back + first_value(first, n_ahead) +
@@ -35,33 +34,36 @@ KERNEL gradient_{{ name }}(Network* net) {
             for (int k = 0; k < n; ++k) {
                 const int64 row = (int64)(first + k) << row_shift;
                 const int64* sums = trained.sums + k;
+                int64* gradient = trained.gradient + trained.first_gradient[first + k];
                 INDEPENDENT_ITERATIONS
                 for (int at = 0; at < projection.in_degree[first + k]; ++at)
-                    gradient[row + at] += sums[source_of[row + at] * SIDE_BY_SIDE];
+                    gradient[at] += sums[source_of[row + at] * SIDE_BY_SIDE];
             }
             continue;
         }
         for (int k = 0; k < n; ++k) {
             const int64 row = (int64)(first + k) << row_shift;
             const int* own = back + k;
+            int64* gradient = trained.gradient + trained.first_gradient[first + k];
             const int in_degree = projection.in_degree[first + k];
             INDEPENDENT_ITERATIONS
             for (int at = lane(); at < in_degree; at += LANES)
-                gradient[row + at] += own[first_step[source_of[row + at]] * SIDE_BY_SIDE];
+                gradient[at] += own[first_step[source_of[row + at]] * SIDE_BY_SIDE];
             if (!again) continue;
             for (int at = lane(); at < in_degree; at += LANES) {
                 const int source = source_of[row + at], n_spikes = n_spikes_of[source];
                 const int* steps = senders.spike_steps + (int64)source * n_steps;
                 int64 sum = 0;
                 for (int spike = 1; spike < n_spikes; ++spike) sum += own[(int64)steps[spike] * SIDE_BY_SIDE];
-                gradient[row + at] += sum;
+                gradient[at] += sum;
             }
         }
     }
 }
 
-// Weights as amounts of input, side by side for each source: nothing changes them while a batch is played. What
-// rewiring has left vacant in the lists is closed up here, so that spikes of the batch meet synapses alone.
+// Weights as amounts of input, side by side for each source: nothing changes them while a batch is played. A float
+// holds an amount as it holds the weight, in half the bytes of the sum that it is added to. What rewiring has left
+// vacant in the lists is closed up here, so that spikes of the batch meet synapses alone.
 KERNEL freeze_{{ name }}(Network* net) {
     if (net->control->halt) return;
     auto& projection = net->projection_{{ name }};
@@ -70,7 +72,7 @@ KERNEL freeze_{{ name }}(Network* net) {
     const float input_scale = projection.input_scale, input_limit = projection.input_limit;
     for (int source = thread_first(); source < source_population.n_known; source += thread_stride()) {
         int* outgoing = projection.outgoing + ((int64)source << projection.outgoing_shift);
-        {{ projection.input_type }}* amount = trained.amount + ((int64)source << projection.outgoing_shift);
+        float* amount = trained.amount + ((int64)source << projection.outgoing_shift);
         int n_outgoing = 0, first_target = 0;
         bool is_run = true;
         for (int entry = 0; entry < projection.outgoing_count[source]; ++entry) {
@@ -85,7 +87,7 @@ KERNEL freeze_{{ name }}(Network* net) {
                 }
                 return;
             }
-            amount[n_outgoing] = ({{ projection.input_type }})whole_amount(weight, input_scale);
+            amount[n_outgoing] = whole_amount(weight, input_scale);
             const int target = at >> projection.row_shift;
             first_target = n_outgoing ? first_target : target;
             is_run &= target == first_target + n_outgoing;
@@ -112,15 +114,15 @@ KERNEL deliver_{{ name }}(Network* net) {
     for (int spike = team_first(); spike < n_spikes; spike += team_stride()) {
         const int source = spiking(source_population, slot, spike), n_outgoing = projection.outgoing_count[source];
         const int* outgoing = projection.outgoing + ((int64)source << outgoing_shift);
-        const {{ projection.input_type }}* amounts = trained.amount + ((int64)source << outgoing_shift);
+        const float* amounts = trained.amount + ((int64)source << outgoing_shift);
         const int first = trained.run_of_targets[source];
         if (first >= 0) {  // as where all are connected
             INDEPENDENT_ITERATIONS
             for (int entry = lane(); entry < n_outgoing; entry += LANES)
-                atomic_add(&input[first + entry], amounts[entry]);
+                atomic_add(&input[first + entry], ({{ projection.input_type }})amounts[entry]);
             continue;
         }
         for (int entry = lane(); entry < n_outgoing; entry += LANES)
-            atomic_add(&input[outgoing[entry] >> row_shift], amounts[entry]);
+            atomic_add(&input[outgoing[entry] >> row_shift], ({{ projection.input_type }})amounts[entry]);
     }
 }

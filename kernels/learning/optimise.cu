@@ -62,6 +62,7 @@ KERNEL optimise_{{ owner.name }}(Network* net) {
 //% if rule
         {{- names.target_names() }}
 //% endif
+        int64* gradient_of = trained.gradient + trained.first_gradient[target];
         int wrong = 0;
         INDEPENDENT_ITERATIONS
         for (int at = row; at < row + in_degree; ++at) {
@@ -70,11 +71,11 @@ KERNEL optimise_{{ owner.name }}(Network* net) {
             {{- names.source_names() }}
             {{- names.distance_name() }}
             const float gradient =
-                (float)trained.gradient[at] * GRADIENT_UNIT + n_samples * {{ rule.functions["gradient"].call }};
+                (float)gradient_of[at - row] * GRADIENT_UNIT + n_samples * {{ rule.functions["gradient"].call }};
 //% else
-            const float gradient = (float)trained.gradient[at] * GRADIENT_UNIT;
+            const float gradient = (float)gradient_of[at - row] * GRADIENT_UNIT;
 //% endif
-            trained.gradient[at] = 0;
+            gradient_of[at - row] = 0;
             {{ owner.function.call }};
             wrong |= not_finite(weight_of[at]);
             weight_of[at] = weight_of[at] > limit ? limit : weight_of[at] < -limit ? -limit : weight_of[at];

@@ -67,12 +67,11 @@ def test_sources_leave_spikes_and_readouts_gradients():
 
 
 def test_a_projection_keeps_gradients_amounts_and_sums():
-    network = learner()
-    room = LearningRoom(10, 3, 5, n_slots=64, n_entries=128, n_sources=7)
-    fields = trained_fields(network.projections["input_hidden"])
-    assert lengths(fields, room) == {"gradient": 64, "amount": 128, "sums": 112}
-    ctype = network.projections["input_hidden"].input_format.ctype
-    assert [field.ctype for field in fields] == ["int64", ctype, "int64"]
+    room = LearningRoom(10, 3, 5, n_targets=9, n_synapses=64, n_entries=128, n_sources=7)
+    fields = trained_fields()
+    expected = {"gradient": 64, "first_gradient": 10, "amount": 128, "run_of_targets": 7, "sums": 112}
+    assert lengths(fields, room) == expected
+    assert [field.ctype for field in fields] == ["int64", "int", "float", "int", "int64"]
 
 
 def test_bytes_are_those_of_all_arrays():
@@ -80,13 +79,12 @@ def test_bytes_are_those_of_all_arrays():
     counts = {"input": N_IN, "hidden": N_HIDDEN, "output": N_OUT}
     rooms = {name: LearningRoom(N_STEPS, 3, N_OUT, n_neurons=n) for name, n in counts.items()}
     for projection in network.projections:
-        rooms[projection] = LearningRoom(N_STEPS, 3, N_OUT, n_slots=1000, n_entries=2000, n_sources=30)
-    amounts = sum(2000 * (4 if one.input_format.ctype == "int" else 8) for one in network.projections.values())
+        rooms[projection] = LearningRoom(N_STEPS, 3, N_OUT, n_targets=40, n_synapses=1000, n_entries=2000, n_sources=30)
     samples = 4 * 16 * (1 + (1 + N_STEPS) + (1 + N_STEPS + 3))
     spikes = 4 * sum(n * (N_STEPS + 2) + 1 for n in (N_IN, N_HIDDEN))
     hidden = 4 * 48 * (N_STEPS + N_STEPS + 3 + N_OUT)
     output = 4 * 16 * (N_STEPS + 3) + 8 * N_OUT
-    synapses = 3 * (8 * 1000 + 8 * 30 * 16) + amounts
+    synapses = 3 * (8 * 1000 + 4 * 41 + 4 * 2000 + 4 * 30 + 8 * 30 * 16)
     assert learning_bytes(network, rooms) == samples + spikes + hidden + output + synapses
 
 

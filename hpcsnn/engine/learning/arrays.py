@@ -82,15 +82,21 @@ def _pull(learner: Any, network: Network, population: Population) -> None:
 
 
 def fit_trained(state: RankArrays, projection: Projection) -> None:
-    """Room for what training keeps of each slot of the projection's rows, and of each entry of its lists; all is 0."""
-    name, owner = projection.name, f"learning.{projection.name}"
-    n_slots, n_entries = (len(state.arrays[f"{name}.{one}"]) for one in ("source", "outgoing"))
-    fitting = [(f"{owner}.gradient", n_slots), (f"{owner}.amount", n_entries)]
-    if all(array in state.arrays and len(state.arrays[array]) == n for array, n in fitting):
-        return
-    n_sources = state.placements[projection.source.name].n_known
-    room = learning_room(state.network, n_slots=n_slots, n_entries=n_entries, n_sources=n_sources)
-    state.allocate(getattr(state.struct.learning, f"projection_{name}"), owner, trained_fields(projection), room)
+    """Room for what training keeps of each synapse, and of each entry of the projection's lists, as it is wired now.
+
+    Gradients are 0 before and after.
+    """
+    name, owner, xp = projection.name, f"learning.{projection.name}", state.device.xp
+    in_degree, n_entries = state.arrays[f"{name}.in_degree"], len(state.arrays[f"{name}.outgoing"])
+    n_synapses = int(in_degree.sum(dtype=np.int64))
+    gradient, amount = (state.arrays.get(f"{owner}.{one}", ()) for one in ("gradient", "amount"))
+    if len(gradient) < n_synapses or len(amount) != n_entries:
+        n_sources, n_targets = state.placements[projection.source.name].n_known, len(in_degree)
+        room = learning_room(
+            state.network, n_targets=n_targets, n_synapses=n_synapses, n_entries=n_entries, n_sources=n_sources
+        )
+        state.allocate(getattr(state.struct.learning, f"projection_{name}"), owner, trained_fields(), room)
+    xp.cumsum(in_degree, dtype=np.int32, out=state.arrays[f"{owner}.first_gradient"][1:])
 
 
 def draw_feedback(state: RankArrays, executable: Executable) -> None:

@@ -162,8 +162,8 @@ class Learner:
 
     def gradients_of_synapses(self, projection: Projection) -> dict[str, NDArray[Any]]:
         """``pre``, ``post`` and ``gradient`` (float64) of a projection's synapses, by post, then pre."""
-        slots, pre, post = self.state.stores[projection.name].pairs()
-        sums = self.state.read(f"learning.{projection.name}.gradient")[slots]
+        _, pre, post = self.state.stores[projection.name].pairs()
+        sums = self.state.read(f"learning.{projection.name}.gradient")[: len(pre)]
         gradient = sums.astype(np.float64) * 2.0**-GRADIENT_BITS
         order = np.lexsort((pre, post))
         return {"pre": pre[order], "post": post[order], "gradient": gradient[order]}
