@@ -12,7 +12,7 @@ from hpcsnn.planning.memory import estimate, shown_bytes
 from hpcsnn.ranks.partition import DEFAULT_TILE
 from hpcsnn.runs.progress import clock
 from hpcsnn.storage.run_directory import RunDirectory
-from hpcsnn.storage.training_checkpoints import BEST, LAST, TrainingCheckpoints, size_of
+from hpcsnn.storage.training_checkpoints import BEST, LAST, TrainingCheckpoints
 from hpcsnn.terminal import terminal
 from hpcsnn.training.configuration import TrainingConfiguration
 
@@ -129,5 +129,5 @@ def print_trained(run: Path) -> None:
         best = position["best_accuracy"]
         best = f"best {best:.2%} after epoch {position['best_epoch']}" if best is not None else "-"
         done = f"{position['epoch'] - 1} done" + (f" and {position['batch']} batches" if position["batch"] else "")
-        table.add_row(role, done, f"{position['in_all']['batches']:,}", best, shown_bytes(size_of(found.path)))
+        table.add_row(role, done, f"{position['in_all']['batches']:,}", best, shown_bytes(found.path.stat().st_size))
     console.print(table)

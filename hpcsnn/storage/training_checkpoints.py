@@ -1,8 +1,9 @@
-"""Checkpoints of a training: the last and the best state, each a Zarr group in ``checkpoints/`` that a file names.
+"""Checkpoints of a training: the last and the best state, each a Zarr group in one file of ``checkpoints/``.
 
-``last.json`` and ``best.json`` name a group ``batch-N.zarr`` with the size and CRC32C of each of its files, and say
-where in the training it is. A group is written beside, brought to disk and renamed; the rename of the file that names
-it makes it a checkpoint, and what no file names any more goes after that.
+``last.json`` and ``best.json`` name a group ``batch-N.zarr.zip`` with its size and CRC32C, and say where in the
+training it is. A group is written beside, brought to disk and renamed; the rename of the file that names it makes it a
+checkpoint, and what no file names any more goes after that. An epoch may be shorter than it takes to bring files to
+disk, so a group is not a folder of many.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from typing import Any
 
 import google_crc32c
 
-from hpcsnn.atomic_files import bring_to_disk, refuse_link, remove, replace_file
+from hpcsnn.atomic_files import refuse_link, remove, replace_file
 from hpcsnn.errors import DamageError, StorageError
-from hpcsnn.storage.checkpoints import checksum_of, checksums, files_below
+from hpcsnn.storage.checkpoints import checksum_of, checksums
 
 LAST, BEST = "last", "best"
 FORMAT, VERSION = "hpcsnn-training", 1
-_GROUP = re.compile(r"batch-[0-9]{10,}(-[0-9]+)?\.zarr")
+_GROUP = re.compile(r"batch-[0-9]{10,}(-[0-9]+)?\.zarr\.zip")
 _PARTIAL = ".partial"
 
 
@@ -60,7 +61,7 @@ class TrainingCheckpoints:
         except OSError as error:
             raise StorageError(f"{self.folder}: cannot be written: {error.strerror}") from None
         # There may be one of as many batches, within an epoch and at its end.
-        names = (f"batch-{batches:010d}{f'-{n}' if n > 1 else ''}.zarr" for n in itertools.count(1))
+        names = (f"batch-{batches:010d}{f'-{n}' if n > 1 else ''}.zarr.zip" for n in itertools.count(1))
         name = next(name for name in names if not (self.folder / name).exists())
         return self.folder / f"{name}{_PARTIAL}"
 
@@ -70,18 +71,17 @@ class TrainingCheckpoints:
         Raises:
             OSError: the disk refuses.
         """
-        files = checksums(partial, files_below(partial))
-        for folder in (partial, *(path for path in partial.rglob("*") if path.is_dir())):
-            bring_to_disk(folder)
+        ((size, crc32c),) = checksums(partial.parent, [Path(partial.name)]).values()
         group = partial.with_name(partial.name.removesuffix(_PARTIAL))
         partial.rename(group)
         body = {
             "format": FORMAT,
             "version": VERSION,
             "group": group.name,
+            "group_bytes": size,
+            "group_crc32c": crc32c,
             "position": position,
             "configuration": configuration,
-            "files": {name: list(entry) for name, entry in sorted(files.items())},
         }
         for role in (BEST, LAST) if best else (LAST,):
             text = json.dumps({**body, "crc32c": checksum_of(body)}, indent=1)
@@ -89,7 +89,7 @@ class TrainingCheckpoints:
         self._remove_unnamed()
 
     def read(self, role: str) -> TrainingCheckpoint:
-        """The last or the best checkpoint, once every file of it is as it was written.
+        """The last or the best checkpoint, once it is found to be as it was written.
 
         Raises:
             StorageError: there is none, or it cannot be read.
@@ -98,13 +98,12 @@ class TrainingCheckpoints:
         file = self._file(role)
         body = self._body(file)
         group = self.folder / str(body["group"])
-        for name, (size, crc32c) in body["files"].items():
-            try:
-                data = (group / name).read_bytes()
-            except OSError as error:
-                raise DamageError(f"{group / name}: cannot be read: {error.strerror}") from None
-            if (len(data), google_crc32c.value(data)) != (size, crc32c):
-                raise DamageError(f"{group / name}: is not as it was written")
+        try:
+            data = group.read_bytes()
+        except OSError as error:
+            raise DamageError(f"{group}: cannot be read: {error.strerror}") from None
+        if (len(data), google_crc32c.value(data)) != (body["group_bytes"], body["group_crc32c"]):
+            raise DamageError(f"{group}: is not as it was written")
         return TrainingCheckpoint(group, body["position"], body["configuration"])
 
     def _body(self, file: Path) -> dict[str, Any]:
@@ -130,8 +129,3 @@ class TrainingCheckpoints:
 
     def _file(self, role: str) -> Path:
         return self.folder / f"{role}.json"
-
-
-def size_of(group: Path) -> int:
-    """Bytes of a checkpoint's files."""
-    return sum(file.stat().st_size for file in group.rglob("*") if file.is_file())

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -269,17 +270,18 @@ class Trainer:
     # -- on disk -------------------------------------------------------------------------------------------------------
 
     def save(self, path: Path) -> None:
-        """Write all that a bit-exact continuation needs as a Zarr group; by one rank, all have the same."""
+        """Write all that a bit-exact continuation needs as a zipped Zarr group; by one rank, all have the same."""
         import zarr
+        from zarr.storage import ZipStore
 
-        group = zarr.open_group(str(path), mode="w", zarr_format=3)
-        group.attrs["batches_done"] = self.batches_done
-        group.attrs["digest"] = self.digest()
-        for projection in self._learner.trained:
-            for name, column in self.synapses(projection.name).items():
-                group.create_array(f"projections/{projection.name}/{name}", data=np.ascontiguousarray(column))
-        for name, column in self._kept().items():
-            group.create_array(f"readout/{name}", data=np.ascontiguousarray(column))
+        with ZipStore(path, mode="w") as store:
+            facts = {"batches_done": self.batches_done, "digest": self.digest()}
+            group = zarr.create_group(store, attributes=facts, zarr_format=3)
+            for projection in self._learner.trained:
+                for name, column in self.synapses(projection.name).items():
+                    group.create_array(f"projections/{projection.name}/{name}", data=np.ascontiguousarray(column))
+            for name, column in self._kept().items():
+                group.create_array(f"readout/{name}", data=np.ascontiguousarray(column))
 
     def restore(self, path: Path) -> None:
         """Go on from what `save` wrote.
@@ -288,9 +290,11 @@ class Trainer:
             StorageError: it is not of this network, or not whole: its digest is another.
         """
         import zarr
+        from zarr.storage import ZipStore
 
         try:
-            group: Any = zarr.open_group(str(path), mode="r")
+            store = ZipStore(path, mode="r")  # whose `with` needs a file that could be opened
+            group: Any = zarr.open_group(store, mode="r")
             columns = {
                 one.name: {
                     name: np.asarray(group[f"projections/{one.name}/{name}"][:])
@@ -300,7 +304,8 @@ class Trainer:
             }
             kept = {name: np.asarray(group[f"readout/{name}"][:]) for name in self._kept_names}
             digest, batches_done = str(group.attrs["digest"]), int(group.attrs["batches_done"])
-        except (KeyError, OSError, ValueError, TypeError) as error:
+            store.close()
+        except (KeyError, OSError, ValueError, TypeError, BadZipFile) as error:
             raise StorageError(f"{path}: is no training of this network, or is damaged: {error}") from None
         self._learner.restore(columns, kept)
         self.batches_done = batches_done

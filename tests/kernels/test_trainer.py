@@ -109,17 +109,22 @@ def test_a_restart_in_the_middle_goes_on_bit_for_bit(rule, tmp_path):
 
 def test_what_is_damaged_or_of_another_network_is_not_restored(tmp_path):
     import zarr
+    from zarr.storage import ZipStore
 
     saved = tmp_path / "saved"
     trained().save(saved)
     with pytest.raises(StorageError, match="is no training of this network"):
         trainer(classifier(recurrent=False, p=0.5, rule=DEEP_R)).restore(saved)
-    weights = zarr.open_array(str(saved / "projections/hidden_output/weight"))
-    weights[3] = weights[3] + 1.0
+    with ZipStore(saved, mode="a") as store, pytest.warns(UserWarning, match="Duplicate name"):
+        weights = zarr.open_array(store, path="projections/hidden_output/weight")
+        weights[3] = weights[3] + 1.0
     with pytest.raises(StorageError, match="is damaged: what it holds has the digest"):
         trainer().restore(saved)
     with pytest.raises(StorageError, match="nowhere"):
         trainer().restore(tmp_path / "nowhere")
+    saved.write_bytes(saved.read_bytes()[:100])
+    with pytest.raises(StorageError, match="is no training of this network, or is damaged"):
+        trainer().restore(saved)
 
 
 def test_the_trained_network_runs_to_the_same_bits():

@@ -11,7 +11,7 @@ import pytest
 import hpcsnn.testing
 from hpcsnn import models
 from hpcsnn.models.registry import KINDS, registered
-from hpcsnn.storage import checkpoints, network_store
+from hpcsnn.storage import checkpoints, network_store, training_checkpoints
 from support.processes import completed
 
 ROOT = Path(__file__).parents[2]
@@ -68,5 +68,5 @@ def test_versions_has_the_formats_as_they_are():
     rows = re.findall(r"^\| `([\w-]+)` \| .* \| (\d+) \| `(.+)` \|$", (ROOT / "docs" / "versions.md").read_text(), re.M)
     assert rows == [
         (module.FORMAT, str(module.VERSION), f"{module.__name__.replace('.', '/')}.py")
-        for module in (checkpoints, network_store)
+        for module in (checkpoints, network_store, training_checkpoints)
     ]

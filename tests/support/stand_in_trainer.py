@@ -7,7 +7,6 @@ state that must survive a checkpoint to the bit.
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +77,11 @@ class StandInTrainer:
         return hashlib.sha256(self._weights.tobytes() + bytes([self.batches_done % 256])).hexdigest()
 
     def save(self, path: Path) -> None:
-        """A folder of two files, one of them further down."""
-        (path / "below").mkdir(parents=True)
-        np.save(path / "below" / "weights.npy", self._weights)
-        (path / "state.json").write_text(json.dumps({"batches_done": self.batches_done}))
+        """One file, as a trainer's."""
+        with path.open("wb") as file:
+            np.savez(file, weights=self._weights, batches_done=self.batches_done)
 
     def restore(self, path: Path) -> None:
         """The reverse of `save`."""
-        self._weights = np.load(path / "below" / "weights.npy")
-        self.batches_done = json.loads((path / "state.json").read_text())["batches_done"]
+        with np.load(path) as file:
+            self._weights, self.batches_done = file["weights"], int(file["batches_done"])

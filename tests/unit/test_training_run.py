@@ -188,9 +188,14 @@ def test_a_changed_configuration_is_refused(tmp_path):
 
 def test_damage_is_told(tmp_path):
     interrupted_after(tmp_path, 3)
-    (weights,) = (tmp_path / "cut" / "checkpoints").rglob("weights.npy")
-    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
-    with pytest.raises(DamageError, match=r"weights\.npy: is not as it was written"):
+    group = TrainingCheckpoints(tmp_path / "cut").read(LAST).path
+    whole = group.read_bytes()
+    for damaged in (whole[:-1] + b"!", whole[:-1], b""):
+        group.write_bytes(damaged)
+        with pytest.raises(DamageError, match=rf"{group.name}: is not as it was written"):
+            resumed(tmp_path / "cut")
+    group.unlink()
+    with pytest.raises(DamageError, match=rf"{group.name}: cannot be read: No such file or directory"):
         resumed(tmp_path / "cut")
 
 
@@ -232,13 +237,12 @@ def test_a_checkpoint_of_as_many_batches_never_takes_the_others_place(tmp_path):
     checkpoints = TrainingCheckpoints(tmp_path)
     for epoch in (1, 2):
         partial = checkpoints.begin(8)
-        partial.mkdir()
-        (partial / "weights").write_text(str(epoch))
+        partial.write_text(str(epoch))
         checkpoints.commit(partial, {"epoch": epoch}, {}, best=epoch == 1)
     last, best = checkpoints.read(LAST), checkpoints.read(BEST)
-    assert (last.position["epoch"], (last.path / "weights").read_text()) == (2, "2")
-    assert (best.position["epoch"], (best.path / "weights").read_text()) == (1, "1")
+    assert (last.position["epoch"], last.path.read_text()) == (2, "2")
+    assert (best.position["epoch"], best.path.read_text()) == (1, "1")
     left = checkpoints.begin(9)
-    left.mkdir()
+    left.write_text("")
     assert checkpoints.begin(9) == left
     assert not left.exists()
