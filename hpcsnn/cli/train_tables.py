@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from hpcsnn.network.learning_fields import played_bytes
 from hpcsnn.planning.memory import estimate, shown_bytes
 from hpcsnn.ranks.partition import DEFAULT_TILE
 from hpcsnn.runs.progress import clock
@@ -15,6 +16,7 @@ from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.storage.training_checkpoints import BEST, LAST, TrainingCheckpoints, size_of
 from hpcsnn.terminal import terminal
 from hpcsnn.training.configuration import TrainingConfiguration
+from hpcsnn.training.trainer import PLAYED_TOGETHER
 
 _PLAIN: dict[str, Any] = {"box": None, "pad_edge": False}
 
@@ -53,11 +55,14 @@ def _accuracies(summary: dict[str, Any]) -> str:
 def print_training_sizes(configuration: TrainingConfiguration, ranks: int) -> None:
     """What a training will need: neurons, expected synapses and memory; its data are not read."""
     console = terminal()
-    network = configuration.network()
+    steps = configuration.sample_steps
+    network = configuration.planned_network()
     size = estimate(network, DEFAULT_TILE, 0, 1)  # every rank has the whole network, and its share of a batch
+    long = f"samples of {steps:,} steps" if steps else "samples as long as its files say"
+    what = (configuration.description or "training").rstrip(".")
     console.print(
-        f"{configuration.description or 'training'}: seed {network.seed}, steps of {network.dt_ms:g} ms, data "
-        f"{configuration.data_set.name}, {configuration.epochs} epochs in batches of {configuration.batch}",
+        f"{what}: seed {network.seed}, steps of {network.dt_ms:g} ms, data "
+        f"{configuration.data_set.name}, {long}, {configuration.epochs} epochs in batches of {configuration.batch}",
         highlight=False,
         soft_wrap=True,
     )
@@ -72,11 +77,23 @@ def print_training_sizes(configuration: TrainingConfiguration, ranks: int) -> No
         rule = projection.rewiring.name if projection.rewiring else "-"
         projections.add_row(name, *ends, f"{n:,}", f"{n / possible:.3g}", rule)
     console.print(projections)
-    share = -(-configuration.batch // ranks)
+    assert network.learning is not None
+    memory = {
+        "neurons, spikes and input": size.n_bytes - size.wiring - size.learning,
+        "synapses, with what the optimiser keeps": size.wiring,
+        "what training keeps of one sample, and gradients": size.learning,
+        f"up to {PLAYED_TOGETHER} samples at hand, and 4 bytes a spike": played_bytes(network, PLAYED_TOGETHER),
+    }
+    table = Table("memory of a rank", "arrays", **_PLAIN)
+    for what, n_bytes in memory.items():
+        table.add_row(what, shown_bytes(n_bytes))
+    console.print(table)
+    share, total = -(-configuration.batch // ranks), sum(memory.values())
+    planned = "" if steps else f", planned for {network.learning.sample_steps:,} steps"
     console.print(
-        f"{ranks} rank{'s' if ranks > 1 else ''} with {share} samples of a batch or fewer each; about "
-        f"{shown_bytes(size.n_bytes)} of arrays on each for one sample, beside the data and 150 MB for each Python "
-        "process",
+        f"{ranks} rank{'s' if ranks > 1 else ''} with {share} samples of a batch or fewer each, played one after the "
+        f"other: memory does not grow with the batch; about {shown_bytes(total)} of arrays on each{planned}, "
+        f"{shown_bytes(ranks * total)} in all (beside 150 MB for each Python process, and the data: 8 bytes a spike)",
         highlight=False,
         soft_wrap=True,
     )

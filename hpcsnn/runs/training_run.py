@@ -12,7 +12,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from hpcsnn.devices import HostDevice, choose_device
 from hpcsnn.errors import ConfigurationError
+from hpcsnn.planning.available_memory import check_memory
+from hpcsnn.ranks.partition import DEFAULT_TILE
 from hpcsnn.ranks.world import on_first_rank
 from hpcsnn.runs.experiment import Setting, lock_for_all
 from hpcsnn.runs.resuming import differences
@@ -43,6 +46,9 @@ def trainer_of(configuration: TrainingConfiguration, n_steps: int, setting: Sett
     from hpcsnn.training.trainer import Trainer
 
     chosen = configuration.models
+    device = choose_device(setting.device, setting.ranks)
+    if isinstance(device, HostDevice):  # a GPU's memory is its own
+        check_memory(configuration.learning_network(n_steps), DEFAULT_TILE, setting.ranks)
     return Trainer(
         configuration.network(),
         configuration.readout,
@@ -52,7 +58,7 @@ def trainer_of(configuration: TrainingConfiguration, n_steps: int, setting: Sett
         learning=chosen["learning"],
         batch=configuration.batch,
         comm=setting.ranks,
-        device=setting.device,
+        device=device,
     )
 
 

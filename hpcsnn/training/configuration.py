@@ -26,10 +26,13 @@ from hpcsnn.models.base import Configured
 from hpcsnn.models.connectors import FixedProbability
 from hpcsnn.models.registry import OF_TRAININGS
 from hpcsnn.network import Network
+from hpcsnn.network.learning import Learning, learning_network
 from hpcsnn.training.data.data_set import SAMPLE_COUNTS, DataSet, LoadedData, checked_settings
 from hpcsnn.training.data.registry import find_data_set
 
 _EPOCH = "epoch"
+# Steps that are planned for where only files tell how long samples are: more than most data sets have, at 1 ms.
+_STEPS_UNKNOWN = 2000
 # What messages call a data set or an encoding, and what is below it.
 _OF_DATA = {"one": "name", "its": "values", "named": "a name"}
 
@@ -84,6 +87,20 @@ class TrainingConfiguration(NetworkConfiguration):
             raise ConfigurationError(unknown_name("readout", self.readout, network.populations))
         return network
 
+    def learning_network(self, n_steps: int) -> Network:
+        """The network as it is simulated while it learns from samples of so many steps.
+
+        Raises:
+            ConfigurationError: as `network`; or something in it that cannot be trained.
+        """
+        models = self.models
+        by = Learning(self.readout, n_steps, models["learning"], models["optimiser"], models["loss"])
+        return learning_network(self.network(), by)
+
+    def planned_network(self) -> Network:
+        """As `learning_network`; of samples whose length is not known, 2,000 steps."""
+        return self.learning_network(self.sample_steps or _STEPS_UNKNOWN)
+
     def check(self) -> None:
         """See that all of it fits together, but for the data, which are not read.
 
@@ -130,6 +147,12 @@ class TrainingConfiguration(NetworkConfiguration):
     def data_set(self) -> DataSet:
         """The data set, not read yet."""
         return self._data_values()[0]
+
+    @property
+    def sample_steps(self) -> int | None:
+        """Steps of each sample; None: the data have to be read to know."""
+        data_set, values = self._data_values()
+        return data_set.sample_steps(values, self.dt_ms)
 
     def load_data(self) -> LoadedData:
         """Read or make the data, as spikes.

@@ -28,8 +28,8 @@ from hpcsnn.training.data.samples import Samples
 from hpcsnn.training.interface import BatchResult, Evaluation
 from hpcsnn.training.order import epoch_order
 
-# Samples that a rank plays between two looks at the others, in an evaluation.
-_EVALUATED_TOGETHER = 512
+# Samples, at most, that a rank has at hand at once and plays one after the other.
+PLAYED_TOGETHER = 512
 
 
 class Trainer:
@@ -178,8 +178,8 @@ class Trainer:
         self._check(samples)
         mine = np.array_split(np.arange(len(samples)), self.communicator.size)[self.communicator.rank]
         losses, predictions = [np.zeros(0, np.float32)], [np.zeros(0, np.int32)]
-        for first in range(0, len(mine), _EVALUATED_TOGETHER):
-            part = mine[first : first + _EVALUATED_TOGETHER]
+        for first in range(0, len(mine), PLAYED_TOGETHER):
+            part = mine[first : first + PLAYED_TOGETHER]
             picked = samples if len(part) == len(samples) else samples.select(part)
             loss, answer = self._learner.play(played_samples(picked), learns)
             losses.append(loss)

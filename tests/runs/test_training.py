@@ -113,6 +113,24 @@ def test_info_check_and_resume_know_a_training(straight):
     )  # fmt: skip
 
 
+def test_check_says_what_a_training_takes():
+    """The same whatever the batch; what is not known without reading the files is said."""
+    known, large = (
+        succeeds("check", "shd", "--set", "data.shd.duration_ms=1000", "--set", f"batch={batch}").stdout
+        for batch in (2, 512)
+    )
+    assert "samples of 1,000 steps" in large
+    assert re.search(r"what training keeps of one sample, and gradients +13 MB", large)
+    assert "memory does not grow with the batch; about 17.3 MB of arrays on each, 17.3 MB in all" in large
+    assert (
+        known.partition("memory of a rank")[2].splitlines()[:5]
+        == large.partition("memory of a rank")[2].splitlines()[:5]
+    )
+    unknown = succeeds("check", "shd", "--ranks", 2).stdout
+    assert "samples as long as its files say" in unknown
+    assert re.search(r"about 30\.7 MB of arrays on each, planned for 2,000 steps, 61\.4 MB in all", unknown)
+
+
 def test_data_that_are_not_there_are_named_with_what_brings_them(tmp_path):
     done = hpcsnn("train", "shd", "--data", tmp_path, "--out", tmp_path / "run", "--device", "cpu")
     assert done.returncode == 1

@@ -217,3 +217,25 @@ def test_saccades_over_digits_have_two_polarities_and_return():
     assert (data.train.n_channels, data.train.n_steps, data.image_shape) == (14 * 14 * 2, 300, None)
     brighter = (data.train.event_channels % 2).mean()
     assert 0.4 < brighter < 0.6
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "dt_ms"),
+    [
+        ("evidence_accumulation", {}, 1.0),
+        ("evidence_accumulation", {"n_cues": 3, "delay_ms": 20.0}, 0.5),
+        ("delayed_xor", {"between_ms": 0.0}, 1.0),
+        ("mnist_1d", {}, 1.0),
+        ("mnist_1d", {"encoder": "rate", "frame_ms": 3.0}, 1.0),
+    ],
+)
+def test_the_steps_of_samples_are_known_before_they_are_made(name, values, dt_ms):
+    data_set = find_data_set(name)
+    few = {"train_samples": 3, "test_samples": 2}
+    assert data_set.sample_steps(values, dt_ms) == data_set.load({**few, **values}, dt_ms=dt_ms).train.n_steps
+
+
+def test_steps_that_only_files_tell_are_none():
+    assert find_data_set("shd").sample_steps() is None
+    assert find_data_set("shd").sample_steps({"duration_ms": 400.0}, 0.5) == 800
+    assert find_data_set("japanese_vowels").sample_steps() is None
