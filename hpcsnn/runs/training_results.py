@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hpcsnn._version import __version__
+from hpcsnn.errors import StorageError
+from hpcsnn.network import Network
 from hpcsnn.ranks.world import on_first_rank
 from hpcsnn.runs.experiment import Setting
 from hpcsnn.runs.training_metrics import read_metrics
@@ -16,6 +22,7 @@ from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.training.configuration import TrainingConfiguration
 from hpcsnn.training.data.data_set import LoadedData
 from hpcsnn.training.interface import AnyTrainer, Evaluation
+from hpcsnn.training.learnt import Learnt
 
 
 class TrainingResults:
@@ -71,14 +78,17 @@ class TrainingResults:
                 self._directory.write_evaluation(evaluated(evaluation, self._data))
             self._directory.write_summary(summary)
             if evaluation is not None and self._setting.figures:
-                from hpcsnn.training.figures import draw_training  # matplotlib takes a second that few ranks need
-
                 with self._setting.console.status("drawing figures"):
-                    metrics = read_metrics(self._directory.metrics)
-                    draw_training(self._figures(evaluation), metrics, self._directory.figures)
+                    self._draw(evaluation)
 
         on_first_rank(self._setting.ranks, finish)
         return summary
+
+    def _draw(self, evaluation: Evaluation) -> None:
+        answers = Answers(evaluation.labels.astype(np.int64), evaluation.predictions.astype(np.int64))
+        trainer, network = self._trainer, self._network
+        synapses = {name: trainer.synapses(name) for name in network.projections}
+        _draw(network, trainer.network, synapses, answers, self._data, self._directory, self._setting.device)
 
     def _summary(self, stopped_by: str | None, wall_s: float, first_batch: int) -> dict[str, Any]:
         position, synapses = self._position, self.synapse_counts()
@@ -114,21 +124,73 @@ class TrainingResults:
             },
         }
 
-    def _figures(self, evaluation: Evaluation) -> Any:
-        from hpcsnn.training.figures import FigureData, right_and_wrong
-        from hpcsnn.training.rasters import raster_of
 
-        network, trainer = self._network, self._trainer
-        shown = right_and_wrong(evaluation.labels, evaluation.predictions)
-        return FigureData(
-            evaluation.labels,
-            evaluation.predictions,
-            self._data,
-            {name: (one.source.size, one.target.size) for name, one in network.projections.items()},
-            {name: (one.source.name, one.target.name) for name, one in network.projections.items()},
-            {name: trainer.synapses(name) for name in network.projections},
-            {index: raster_of(trainer.network, self._data.test, index, self._setting.device) for index in shown},
+@dataclass(frozen=True)
+class Answers:
+    """Labels and predictions of the test samples, shape (n_samples,)."""
+
+    labels: NDArray[np.int64]
+    predictions: NDArray[np.int64]
+
+
+def read_answers(directory: RunDirectory) -> Answers:
+    """What ``evaluation.json`` holds.
+
+    Raises:
+        StorageError: there is none, or it holds something else.
+    """
+    read = directory.read_evaluation()
+    try:
+        labels, predictions = (np.array(read[key], dtype=np.int64) for key in ("labels", "predictions"))
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
+        raise StorageError(f"{directory.evaluation}: cannot be read: {error}") from None
+    if labels.ndim != 1 or labels.shape != predictions.shape:
+        raise StorageError(f"{directory.evaluation}: has {labels.shape} labels and {predictions.shape} predictions")
+    return Answers(labels, predictions)
+
+
+def redrawn(
+    configuration: TrainingConfiguration, learnt: Learnt, answers: Answers, directory: RunDirectory
+) -> list[Path]:
+    """Draw the figures of a training from what is stored of it; the files.
+
+    Raises:
+        HpcsnnError: data that cannot be loaded, or that are not those that were answered to.
+    """
+    network, data = configuration.network(), configuration.load_data()
+    if len(data.test) != len(answers.labels):
+        raise StorageError(
+            f"{directory.evaluation}: has answers to {len(answers.labels)} samples, and the data have {len(data.test)}"
         )
+    trained = learnt.network(network, configuration.readout)
+    return _draw(network, trained, learnt.synapses, answers, data, directory, "cpu")
+
+
+def _draw(
+    network: Network,
+    trained: Network,
+    synapses: Mapping[str, Mapping[str, NDArray[Any]]],
+    answers: Answers,
+    data: LoadedData,
+    directory: RunDirectory,
+    device: str,
+) -> list[Path]:
+    """All figures of a training whose network has become `trained`; those of synapses of the projections given."""
+    from hpcsnn.training.figures import FigureData, draw_training, right_and_wrong  # matplotlib takes a second
+    from hpcsnn.training.rasters import raster_of
+
+    shown = right_and_wrong(answers.labels, answers.predictions)
+    projections = {name: network.projections[name] for name in synapses}
+    of = FigureData(
+        answers.labels,
+        answers.predictions,
+        data,
+        {name: (one.source.size, one.target.size) for name, one in projections.items()},
+        {name: (one.source.name, one.target.name) for name, one in projections.items()},
+        synapses,
+        {index: raster_of(trained, data.test, index, device) for index in shown},
+    )
+    return draw_training(of, read_metrics(directory.metrics), directory.figures)
 
 
 def evaluated(evaluation: Evaluation, data: LoadedData) -> dict[str, Any]:

@@ -235,6 +235,22 @@ class RunDirectory:
         """Write what a trained network answered, whole or not at all."""
         self._write(self.evaluation, json.dumps(evaluation) + "\n")
 
+    def read_evaluation(self) -> dict[str, Any]:
+        """What the trained network answered.
+
+        Raises:
+            StorageError: no training that was tested here, or a file that is none.
+        """
+        try:
+            read = json.loads(self.evaluation.read_text())
+        except FileNotFoundError:
+            raise StorageError(f"{self.path}: was not tested yet (there is no {self.evaluation.name})") from None
+        except (OSError, ValueError) as error:
+            raise StorageError(f"{self.evaluation}: cannot be read: {error}") from None
+        if not isinstance(read, dict):
+            raise StorageError(f"{self.evaluation}: cannot be read: is no evaluation")
+        return read
+
     def write_progress(self, progress: dict[str, Any]) -> None:
         """Write where the run is, whole or not at all."""
         self._write(self.progress, json.dumps(progress) + "\n")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +11,17 @@ from numpy.typing import NDArray
 
 from hpcsnn.checked_numbers import Limits, whole_number
 from hpcsnn.devices.base import Device
-from hpcsnn.engine.digest import fingerprint
 from hpcsnn.engine.learning.batches import Learner, Played
 from hpcsnn.errors import ConfigurationError, StorageError, shown
 from hpcsnn.models import Adam, CrossEntropy, EProp
 from hpcsnn.models.base import Configured
-from hpcsnn.models.connectors import ExplicitList
 from hpcsnn.models.learning import LearningRule, Loss, Optimiser
 from hpcsnn.network import Network
 from hpcsnn.network.learning import Learning, kept_variables, learning_network
 from hpcsnn.ranks.communicator import communicator
 from hpcsnn.training.data.samples import Samples
 from hpcsnn.training.interface import BatchResult, Evaluation
+from hpcsnn.training.learnt import Learnt
 from hpcsnn.training.order import epoch_order
 
 # Samples, at most, that a rank has at hand at once and plays one after the other.
@@ -220,10 +216,12 @@ class Trainer:
         """``id`` and the state of a population; see `Simulation.neurons`."""
         return self.simulation.neurons(population)
 
-    def _kept(self) -> dict[str, NDArray[Any]]:
-        """What is trained of the readout's neurons, and its optimiser's variables, by name, in the order of ids."""
+    @property
+    def learnt(self) -> Learnt:
+        """All that was learnt so far."""
+        synapses = {one.name: self.synapses(one.name) for one in self._learner.trained}
         neurons = self.neurons(self._learner.learning.readout)
-        return {name: neurons[name] for name in self._kept_names}
+        return Learnt(self.batches_done, synapses, {name: neurons[name] for name in self._kept_names})
 
     @property
     def _kept_names(self) -> tuple[str, ...]:
@@ -233,57 +231,17 @@ class Trainer:
     @property
     def network(self) -> Network:
         """The network as it was given, with the weights, wiring and biases that it has now."""
-        given, other = self._given, Network(self._given.seed, self._given.dt_ms)
-        readout = self._learner.learning.readout
-        trained = {one.name for one in self._learner.trained}
-        for name, population in given.populations.items():
-            initial = dict(population.initial)
-            if name == readout:
-                of_model = {variable.name for variable in population.state}
-                initial |= {key: values for key, values in self._kept().items() if key in of_model}
-            other.add_population(name, population.grid, population.model, initial, population.record_spikes)
-        for name, projection in given.projections.items():
-            connector, weight = projection.connector, projection.weights or projection.weight
-            if name in trained:
-                rows = self.synapses(name)
-                connector = ExplicitList(pre=rows["pre"], post=rows["post"], weight=rows["weight"])
-                weight = projection.weight
-            other.add_projection(
-                name, projection.source.name, projection.target.name, connector, projection.receptor, weight,
-                projection.synapse, projection.delay_ms, projection.rewiring, None, True, projection.record_events,
-                projection.dendritic_delay_ms,
-            )  # fmt: skip
-            # No weight is drawn any more; but the unit of input goes by it, and with another one bits would be others.
-            other.projections[name] = replace(other.projections[name], weights=projection.weights)
-        return other
+        return self.learnt.network(self._given, self._learner.learning.readout)
 
     def digest(self) -> str:
         """One SHA-256 of all that was learnt, with the optimiser's variables: equal for equal bits, whatever ranks."""
-        record: dict[str, Any] = {"batches": self.batches_done}
-        for projection in self._learner.trained:
-            columns = self.synapses(projection.name)
-            ends = [columns["pre"].astype(np.int32), columns["post"].astype(np.int32)]
-            own = [columns[name] for name in sorted(columns) if name not in ("pre", "post")]
-            record[projection.name] = fingerprint([*ends, *own])
-        kept = self._kept()
-        if kept:
-            record["readout"] = fingerprint([kept[name] for name in sorted(kept)])
-        return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+        return self.learnt.digest()
 
     # -- on disk -------------------------------------------------------------------------------------------------------
 
     def save(self, path: Path) -> None:
         """Write all that a bit-exact continuation needs as a Zarr group; by one rank, all have the same."""
-        import zarr
-
-        group = zarr.open_group(str(path), mode="w", zarr_format=3)
-        group.attrs["batches_done"] = self.batches_done
-        group.attrs["digest"] = self.digest()
-        for projection in self._learner.trained:
-            for name, column in self.synapses(projection.name).items():
-                group.create_array(f"projections/{projection.name}/{name}", data=np.ascontiguousarray(column))
-        for name, column in self._kept().items():
-            group.create_array(f"readout/{name}", data=np.ascontiguousarray(column))
+        self.learnt.write(path)
 
     def restore(self, path: Path) -> None:
         """Go on from what `save` wrote.
@@ -291,25 +249,13 @@ class Trainer:
         Raises:
             StorageError: it is not of this network, or not whole: its digest is another.
         """
-        import zarr
-
-        try:
-            group: Any = zarr.open_group(str(path), mode="r")
-            columns = {
-                one.name: {
-                    name: np.asarray(group[f"projections/{one.name}/{name}"][:])
-                    for name in ("pre", "post", *(column.name for column in one.synapse_columns))
-                }
-                for one in self._learner.trained
-            }
-            kept = {name: np.asarray(group[f"readout/{name}"][:]) for name in self._kept_names}
-            digest, batches_done = str(group.attrs["digest"]), int(group.attrs["batches_done"])
-        except (KeyError, OSError, ValueError, TypeError) as error:
-            raise StorageError(f"{path}: is no training of this network, or is damaged: {error}") from None
-        self._learner.restore(columns, kept)
-        self.batches_done = batches_done
-        if self.digest() != digest:
-            raise StorageError(f"{path}: is damaged: what it holds has the digest {self.digest()}, not {digest}")
+        learnt = Learnt.read(path)
+        names = {one.name: {"pre", "post", *(c.name for c in one.synapse_columns)} for one in self._learner.trained}
+        found = {name: set(columns) for name, columns in learnt.synapses.items()}
+        if found != names or set(learnt.readout) != set(self._kept_names):
+            raise StorageError(f"{path}: is no training of this network: it has other projections or variables")
+        self._learner.restore({name: dict(rows) for name, rows in learnt.synapses.items()}, dict(learnt.readout))
+        self.batches_done = learnt.batches
 
 
 def played_samples(samples: Samples) -> Played:

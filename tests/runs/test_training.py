@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 
 import pytest
+from rich.console import Console
 
+from hpcsnn.errors import ConfigurationError, StorageError
+from hpcsnn.runs.stored.kinds import compared, stored_run
 from hpcsnn.runs.training_metrics import read_metrics
 from hpcsnn.storage.training_checkpoints import TrainingCheckpoints
 from support.processes import outcome, until
@@ -131,6 +135,66 @@ def test_check_says_what_a_training_takes():
     assert re.search(r"about 30\.7 MB of arrays on each, planned for 2,000 steps, 61\.4 MB in all", unknown)
 
 
+def test_what_is_stored_of_a_training_is_digested_verified_and_compared(straight, tmp_path):
+    run, _ = straight
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    assert stored_run(copy).digest() == summary_of(run)["digest"]
+    said = []
+    stored_run(copy).verify(said.append)
+    assert re.fullmatch(r"last, after 24 batches: \d+ files as written", said[0])
+    assert said[2:] == ["metrics.jsonl: 26 lines", "evaluation.json: answers to 359 samples"]
+    assert compared(run, copy) == ([], f"after 24 batches: digest {summary_of(run)['digest']}")
+    assert hpcsnn("diff", run, copy).returncode == 0
+
+    summary = summary_of(copy)
+    (copy / "summary.json").write_text(json.dumps({**summary, "digest": "ab"}))
+    with pytest.raises(StorageError, match=r"the last checkpoint has digest .*, its summary says ab: one of them was"):
+        stored_run(copy).digest()
+    (copy / "summary.json").write_text(json.dumps({**summary, "batches": 12}))
+    with pytest.raises(StorageError, match=r"is of batch 24, its summary of batch 12: hpcsnn resume .* brings them"):
+        stored_run(copy).digest()
+    for name, text, message in (
+        ("evaluation.json", "{}", "evaluation.json: cannot be read: 'labels'"),
+        ("metrics.jsonl", "", r"metrics.jsonl: has 0 bytes, and had \d+ when the last checkpoint was written"),
+    ):
+        whole = (copy / name).read_text()
+        (copy / name).write_text(text)
+        with pytest.raises(StorageError, match=message):
+            stored_run(copy).verify(said.append)
+        (copy / name).write_text(whole)
+    group = TrainingCheckpoints(copy).read("last").path
+    weights = next(
+        file for file in (group / "projections" / "hidden_to_output" / "weight").rglob("*") if file.is_file()
+    )
+    weights.write_bytes(weights.read_bytes() + b"!")
+    done = hpcsnn("verify", copy)
+    assert done.returncode == 2
+    assert "is not as it was written" in done.stdout
+    assert re.search(r"[12] of 2 checkpoints damaged", done.stderr)
+
+
+def test_two_trainings_differ_in_configuration_and_weights(straight, tmp_path):
+    run, _ = straight
+    succeeds("train", "digits", *SHORT, "--set", "optimiser.adam.learning_rate=0.01", "--out", tmp_path / "other")
+    done = hpcsnn("diff", run, tmp_path / "other")
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert lines[0] == "optimiser.adam.learning_rate: 0.002 and 0.01"
+    assert any(re.fullmatch(r"hidden_to_output\.weight: [\d,]+ of 1,280 differ, at most by .*", line) for line in lines)
+    assert any(line.startswith("input_to_hidden: ") and "synapses only in" in line for line in lines)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text("populations: {}\n")
+    with pytest.raises(ConfigurationError, match=r"is a run, and .* a training; compare two of one kind"):
+        compared(run, tmp_path / "run")
+
+
+def test_an_analysis_of_a_training_says_what_to_use(straight):
+    run, _ = straight
+    with pytest.raises(ConfigurationError, match=f"hpcsnn run --from {run} makes a run of the trained network, which"):
+        stored_run(run).analyse(Console(), None, False)
+
+
 def test_data_that_are_not_there_are_named_with_what_brings_them(tmp_path):
     done = hpcsnn("train", "shd", "--data", tmp_path, "--out", tmp_path / "run", "--device", "cpu")
     assert done.returncode == 1
@@ -141,8 +205,13 @@ def test_data_that_are_not_there_are_named_with_what_brings_them(tmp_path):
 
 
 def test_a_training_leaves_its_figures(tmp_path):
+    """And draws them again, the same."""
     options = [option for option in SHORT if option != "--no-figures"]
     succeeds("train", "digits", *options, "--out", tmp_path / "run")
+    drawn = {path.name: path.read_bytes() for path in (tmp_path / "run" / "figures").glob("*.png")}
+    shutil.rmtree(tmp_path / "run" / "figures")
+    succeeds("plot", tmp_path / "run")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run" / "figures").glob("*.png")} == drawn
     names = {path.stem for path in (tmp_path / "run" / "figures").glob("*.png")}
     assert names == {
         *("learning_curves", "rewirings", "confusion", "degrees", "receptive_fields_input_to_hidden", "rasters")
