@@ -11,19 +11,18 @@ from hpcsnn.cli.common import (
     OutChoice,
     Overrides,
     OverwriteChoice,
+    RoleChoice,
     RunPath,
     TrustChoice,
+    checked_role,
     outlive_output,
     reported,
     world,
 )
-from hpcsnn.errors import ConfigurationError
 from hpcsnn.shipped_files import shipped_trainings
 from hpcsnn.terminal import terminal
 
 commands = typer.Typer()
-
-_ROLES = ("best", "last")
 
 
 @commands.command(
@@ -84,9 +83,7 @@ def train(
 @commands.command(epilog="Examples: `hpcsnn evaluate runs/digits` · `hpcsnn evaluate runs/digits --checkpoint last`")
 def evaluate(
     run: RunPath,
-    checkpoint: Annotated[
-        str, typer.Option(metavar="|".join(_ROLES), help="By accuracy on the validation samples, or in time.")
-    ] = "best",
+    checkpoint: RoleChoice = "best",
     device: DeviceChoice = "auto",
     trust: TrustChoice = False,
 ) -> None:
@@ -98,10 +95,7 @@ def evaluate(
         from hpcsnn.runs.experiment import Setting
         from hpcsnn.runs.training_run import evaluate_training
 
-        if checkpoint not in _ROLES:
-            allowed = " or ".join(_ROLES)
-            raise ConfigurationError(f"--checkpoint: {checkpoint!r} is not allowed; must be {allowed}")
         setting = Setting(ranks, device, terminal(quiet=ranks.rank != 0))
-        evaluation = evaluate_training(run, setting, checkpoint, trust)
+        evaluation = evaluate_training(run, setting, checked_role(checkpoint), trust)
         if ranks.rank == 0:
             print_evaluation(run, checkpoint, evaluation)

@@ -9,13 +9,19 @@ import shutil
 import signal
 import subprocess
 
+import numpy as np
 import pytest
 from rich.console import Console
 
+from hpcsnn import Simulation
 from hpcsnn.errors import ConfigurationError, StorageError
 from hpcsnn.runs.stored.kinds import compared, stored_run
+from hpcsnn.runs.stored.training import StoredTraining
 from hpcsnn.runs.training_metrics import read_metrics
+from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.training_checkpoints import TrainingCheckpoints
+from hpcsnn.training.configuration import load_training
+from hpcsnn.training.rasters import raster_of
 from support.processes import outcome, until
 from support.ranks import hpcsnn, hpcsnn_command, run_processes
 from support.runs import digest_of_run, succeeds
@@ -187,6 +193,60 @@ def test_two_trainings_differ_in_configuration_and_weights(straight, tmp_path):
     (tmp_path / "run" / "config.yaml").write_text("populations: {}\n")
     with pytest.raises(ConfigurationError, match=r"is a run, and .* a training; compare two of one kind"):
         compared(run, tmp_path / "run")
+
+
+def test_a_trained_network_runs_on_any_ranks_and_needs_its_training_no_more(straight, tmp_path):
+    """Its weights are those that were learnt; what it does in the first sample is what the figures show of it."""
+    of_training = tmp_path / "trained"
+    shutil.copytree(straight[0], of_training)
+    training = StoredTraining(of_training)
+    digests = set()
+    for ranks in (1, 2, 4):
+        run = tmp_path / f"run{ranks}"
+        options = ["--checkpoint", "last", "--samples", 3, "--device", "cpu", "--no-figures", "--set", "tile=4"]
+        succeeds("run", "--from", of_training, *options, "--out", run, ranks=ranks)
+        digests.add(stored_run(run).digest())
+    assert len(digests) == 1
+    network = StoredNetwork(tmp_path / "run1" / "network.zarr")
+    for name, columns in training.learnt.synapses.items():
+        stored = network.synapses(name)
+        assert all(np.array_equal(stored[column], columns[column]) for column in ("pre", "post", "weight"))
+    assert np.array_equal(network.neurons("output")["bias"], training.learnt.readout["bias"])
+    summary = summary_of(tmp_path / "run1")
+    configuration = load_training(of_training / "config.yaml", of_run=True)
+    test = configuration.load_data().test
+    assert summary["model_s"] == pytest.approx(3e-3 * test.n_steps)
+    assert summary["populations"]["input"]["spikes"] == test.first_event[3]
+    simulation = Simulation(training.as_run("last", 3, [], False).network(), device="cpu")
+    simulation.run(float(test.n_steps))
+    raster = raster_of(training.learnt.network(configuration.network(), "output"), test, 0, "cpu")
+    for population, spikes in raster.items():
+        assert all(np.array_equal(*pair) for pair in zip(simulation.spikes(population), spikes, strict=True))
+
+    shutil.rmtree(of_training)
+    said = succeeds("resume", tmp_path / "run2", "--until", "200ms", "--device", "cpu", "--no-figures").stdout
+    assert "from 0.099 s" in said
+
+
+def test_a_trained_network_runs_with_a_stimulus_of_its_own(straight, tmp_path):
+    training = StoredTraining(straight[0])
+    stimulus = ["populations.input.model={poisson: {rate_hz: 50}}", "duration_ms=40"]
+    configuration = training.as_run("best", 10, stimulus, False)
+    assert configuration.network().populations["input"].model.name == "poisson"
+    assert configuration.duration_ms == 40.0
+    for options, message in (
+        ([], "run: give a CONFIG, or --from TRAINING"),
+        (["digits", "--from", straight[0]], "run: give a CONFIG, or --from TRAINING"),
+        (["--from", straight[0], "--samples", 360], "--samples: 360 is not allowed; there are 359 to test by"),
+        (
+            ["--from", straight[0], "--checkpoint", "first"],
+            "--checkpoint: 'first' is not allowed; must be best or last",
+        ),
+    ):
+        wrong = hpcsnn("run", *options, "--out", tmp_path / "run")
+        assert wrong.returncode == 2
+        assert wrong.stderr.startswith(f"error: {message}")
+        assert not (tmp_path / "run").exists()
 
 
 def test_an_analysis_of_a_training_says_what_to_use(straight):

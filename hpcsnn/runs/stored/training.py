@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from rich.console import Console
 
+from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import ConfigurationError, DamageError, StorageError
 from hpcsnn.runs.resuming import differences
 from hpcsnn.runs.stored.differences import columns_that_differ, names_that_differ, synapses_that_differ
@@ -17,6 +18,7 @@ from hpcsnn.runs.training_results import read_answers, redrawn
 from hpcsnn.runs.training_run import MAY_CHANGE
 from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.storage.training_checkpoints import BEST, LAST, TrainingCheckpoint, TrainingCheckpoints
+from hpcsnn.training.as_run import run_of_training, source_of
 from hpcsnn.training.configuration import load_training
 from hpcsnn.training.learnt import Learnt
 
@@ -105,6 +107,29 @@ class StoredTraining:
         configuration = load_training(self._directory.configuration, trust=trust, of_run=True)
         with configuration.places.told():
             return redrawn(configuration, self.learnt, answers, self._directory)
+
+    def as_run(self, role: str, n_samples: int, overrides: list[str], trust: bool) -> Configuration:
+        """The trained network as a run of the first test samples, or of what `overrides` have its source do.
+
+        Args:
+            role: whether of the best state or of the last one.
+            trust: as of `load_training`.
+
+        Raises:
+            HpcsnnError: no such checkpoint, a value that is not allowed, or data that cannot be loaded.
+        """
+        self._directory.check_run()
+        training = load_training(self._directory.configuration, trust=trust, of_run=True)
+        learnt = Learnt.read(TrainingCheckpoints(self.path).read(role).path)
+        with training.places.told():
+            source = f"populations.{source_of(training.network())}.model"
+            samples = None
+            if not any(override.startswith(source) for override in overrides):
+                test = training.load_data().test
+                if n_samples > len(test):
+                    raise ConfigurationError(f"--samples: {n_samples} is not allowed; there are {len(test)} to test by")
+                samples = test.select(range(n_samples))
+        return run_of_training(training, learnt, samples, overrides, self.path)
 
     def analyse(self, console: Console, scheduler: str | None, trust: bool) -> Any:
         """Refused: an analysis is of a network that runs."""
