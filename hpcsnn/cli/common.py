@@ -2,6 +2,7 @@
 
 import errno
 import inspect
+import json
 import os
 import signal
 import sys
@@ -44,6 +45,14 @@ Overrides = Annotated[
 TrustChoice = Annotated[
     bool,
     typer.Option("--trust", help="Execute the Python files that a run directory of somebody else's names."),
+]
+DataChoice = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="FOLDER",
+        help="Of a training: where its data's files are. Default: where a package puts them.",
+    ),
 ]
 ROLES = ("best", "last")
 RoleChoice = Annotated[
@@ -233,6 +242,21 @@ def _stop(ranks: Communicator, code: int) -> None:
 
 def _complain(message: str) -> None:
     terminal(stderr=True, soft_wrap=True).print(f"error: {message}", style="red", highlight=False)
+
+
+def data_overrides(config: str, data: Path | None) -> list[str]:
+    """What ``--data`` comes to as an override of a configuration.
+
+    Raises:
+        ConfigurationError: the configuration is that of a run, which has no data.
+    """
+    if data is None:
+        return []
+    from hpcsnn.configuration.files import trains
+
+    if not trains(config):
+        raise ConfigurationError(f"--data: is not allowed; {config} is no training, and a run has no data")
+    return [f"data_folder={json.dumps(str(data.resolve()), ensure_ascii=False)}"]
 
 
 def checked_role(role: str) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from hpcsnn.cli.common import (
+    DataChoice,
     DeviceChoice,
     FigureChoice,
     OutChoice,
@@ -15,6 +16,7 @@ from hpcsnn.cli.common import (
     RunPath,
     TrustChoice,
     checked_role,
+    data_overrides,
     outlive_output,
     reported,
     world,
@@ -39,10 +41,7 @@ def train(
         ),
     ],
     overrides: Overrides = [],  # noqa: B006 (typer wants a list)
-    data: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Where the files of the data are. Default: where a package puts them."),
-    ] = None,
+    data: DataChoice = None,
     out: OutChoice = None,
     overwrite: OverwriteChoice = False,
     device: DeviceChoice = "auto",
@@ -68,8 +67,7 @@ def train(
         from hpcsnn.runs.training_run import run_training
         from hpcsnn.training.configuration import load_training
 
-        if data is not None:
-            overrides = [*overrides, f"data_folder={str(data.resolve())!r}"]
+        overrides = [*overrides, *data_overrides(config, data)]
         if checkpoint_every is not None:
             overrides = [*overrides, f"checkpoint_every={checkpoint_every}"]
         configuration = load_training(config, overrides, trust=trust)

@@ -21,6 +21,7 @@ from hpcsnn.runs.training_metrics import read_metrics
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.training_checkpoints import TrainingCheckpoints
 from hpcsnn.training.configuration import load_training
+from hpcsnn.training.data.registry import find_data_set
 from hpcsnn.training.rasters import raster_of
 from support.processes import outcome, until
 from support.ranks import hpcsnn, hpcsnn_command, run_processes
@@ -279,11 +280,19 @@ def test_a_training_leaves_its_figures(tmp_path):
 
 
 def test_a_job_trains_and_a_sweep_compares(tmp_path):
+    """On files that --data names, whatever the folder is called."""
+    data = tmp_path / "the reader's \N{GREEK SMALL LETTER SIGMA}"
+    data.mkdir()
+    shutil.copy(find_data_set("digits").places()[0] / "digits.csv.gz", data)
     sweep = ["sweep", "digits", "--vary", "connectivity=0.1,0.3", *SHORT[:4], "--cluster", "local", "--device", "cpu"]
-    succeeds(*sweep, "--out", tmp_path / "sweep")
+    succeeds(*sweep, "--data", data, "--out", tmp_path / "sweep")
     members = [tmp_path / "sweep" / f"connectivity={value}" for value in (0.1, 0.3)]
     until(lambda: all((run / "summary.json").is_file() and summary_of(run)["completed"] for run in members))
     first, second = (summary_of(run)["synapses"]["input_to_hidden"] for run in members)
     assert first < second
     until(lambda: "2 completed" in succeeds("sweep", "--report", tmp_path / "sweep").stdout)
     assert "test_accuracy" in succeeds("sweep", "--report", tmp_path / "sweep").stdout
+    assert load_training(members[0] / "config.yaml", of_run=True).data_folder == str(data)
+    wrong = hpcsnn("submit", "topomap", "--data", data, "--dry-run")
+    message = "error: --data: is not allowed; topomap is no training, and a run has no data\n"
+    assert (wrong.returncode, wrong.stderr) == (2, message)
