@@ -25,6 +25,8 @@ def print_training(folder: Path, summary: dict[str, Any]) -> None:
     """What a training came to: accuracy, time, digest, and the synapses of each projection."""
     console = terminal()
     words = f"{summary['epochs']} epochs, {summary['batches']:,} batches in {clock(summary['wall_s'])}"
+    if summary.get("ended_early"):
+        words += f" (ended early: no better on validation since epoch {summary['best_epoch']})"
     words += f", {1e3 * summary['seconds_per_sample']:.3g} ms a sample"
     console.print(f"{words}; digest {summary['digest'][:16]}…; results in {folder}", highlight=False, soft_wrap=True)
     if not summary["completed"]:

@@ -40,6 +40,10 @@ class TrainingProgress(StateDisplay):
         self._first: tuple[int, int] | None = None
         self._validation: float | None = None
 
+    def ends_after(self, epochs: int) -> None:
+        """There are no more epochs than these, which may be fewer than were asked for."""
+        self._epochs = epochs
+
     def update(
         self,
         position: Position,

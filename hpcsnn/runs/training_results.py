@@ -102,6 +102,7 @@ class TrainingResults:
             "completed": stopped_by is None,
             "stopped_by": stopped_by,
             "epochs": position.epoch - 1,
+            "ended_early": stopped_by is None and position.epoch <= self._configuration.epochs,
             "batches": position.in_all.batches,
             "resumed_from_batch": first_batch,
             "digest": self._trainer.digest(),

@@ -33,7 +33,7 @@ from hpcsnn.training.interface import AnyTrainer
 from hpcsnn.training.order import epoch_order
 
 # What a resumed training may have otherwise than the one that wrote the checkpoint.
-MAY_CHANGE = ("description", "epochs", "checkpoint_every", "data_folder")
+MAY_CHANGE = ("description", "epochs", "patience", "checkpoint_every", "data_folder", "tensorboard")
 # Lines of metrics an epoch, but for the one of the epoch as a whole.
 _LINES = 50
 
@@ -125,20 +125,34 @@ def resume_training(
         checkpoint = on_first_rank(setting.ranks, lambda: TrainingCheckpoints(run).read(LAST))
         _check_unchanged(checkpoint.configuration, configuration, directory)
         position = Position.of_plain(checkpoint.position)
-        if position.epoch > configuration.epochs and directory.summary.is_file():
-            summary = on_first_rank(setting.ranks, directory.read_summary)
-            if summary.get("completed") and summary.get("epochs") == configuration.epochs:
-                setting.say(f"{run}: complete after {configuration.epochs} epochs: nothing to do; --epochs goes on")
-                return {**summary, "nothing_to_do": True}
         if position.epoch > configuration.epochs + 1:
             raise ConfigurationError(
                 f"epochs: {configuration.epochs} is not allowed; {position.epoch - 1} are done: give at least as many"
             )
+        if _is_over(position, configuration) and directory.summary.is_file():
+            summary = on_first_rank(setting.ranks, directory.read_summary)
+            if summary.get("completed") and summary.get("epochs") == position.epoch - 1:
+                early = position.epoch <= configuration.epochs
+                goes_on = (
+                    f"patience: {configuration.patience} in {directory.configuration} goes"
+                    if early
+                    else "--epochs goes"
+                )
+                setting.say(f"{run}: complete after {position.epoch - 1} epochs: nothing to do; {goes_on} on")
+                return {**summary, "nothing_to_do": True}
         data, trainer = _prepared(configuration, setting, make_trainer)
         trainer.restore(checkpoint.path)
         on_first_rank(setting.ranks, lambda: remove_leftovers(directory.path))
         on_first_rank(setting.ranks, lambda: directory.write_configuration(configuration))
         return _Training(configuration, data, trainer, directory, setting, position).carry_out()
+
+
+def _is_over(position: Position, configuration: TrainingConfiguration) -> bool:
+    """Whether all epochs are done, or as many as there is patience for went by without getting better."""
+    if position.epoch > configuration.epochs:
+        return True
+    waited = position.epoch - 1 - (position.best_epoch or 0)
+    return configuration.patience is not None and position.batch == 0 and waited >= configuration.patience
 
 
 def _check_unchanged(before: dict[str, Any], now: TrainingConfiguration, directory: RunDirectory) -> None:
@@ -179,7 +193,7 @@ class _Training:
         self._results.announce(len(self._train), len(self._held_out))
         started = time.perf_counter()
         first_batch = self._position.in_all.batches
-        with self._progress() as progress, Metrics(self._directory, self._position, self._ranks) as metrics:
+        with self._progress() as progress, self._metrics() as metrics:
             self._synapses = self._results.synapse_counts()
             stopped_by = self._epochs(progress, metrics)
             progress.update(self._position, self._synapses, self._results.possible, last=True)
@@ -188,6 +202,9 @@ class _Training:
         self._sum_seconds()
         wall_s = time.perf_counter() - started
         return self._results.leave(stopped_by, wall_s, first_batch)
+
+    def _metrics(self) -> Metrics:
+        return Metrics(self._directory, self._position, self._ranks, self._configuration.tensorboard)
 
     def _progress(self) -> TrainingProgress:
         console, epochs = self._setting.console, self._configuration.epochs
@@ -198,7 +215,7 @@ class _Training:
         position = self._position
         self._last_written = time.monotonic()
         with StopSignals(self._ranks) as signals:
-            while position.epoch <= self._configuration.epochs:
+            while not _is_over(position, self._configuration):
                 order = epoch_order(self._configuration.seed, position.epoch, len(self._train))
                 while position.batch < self._n_batches:
                     self._batch(order, metrics)
@@ -213,8 +230,9 @@ class _Training:
                 position.begin_epoch()
                 self._write_checkpoint(best)
                 stopped_by = signals.agreed()
-                if stopped_by is not None and position.epoch <= self._configuration.epochs:
+                if stopped_by is not None and not _is_over(position, self._configuration):
                     return stopped_by
+        progress.ends_after(position.epoch - 1)
         return None
 
     def _batch(self, order: Any, metrics: Metrics) -> None:

@@ -17,6 +17,7 @@ from hpcsnn.configuration.schema import (
     Positive,
     ProjectionConfig,
     Step,
+    Truth,
     configured,
     named_values,
 )
@@ -29,6 +30,7 @@ from hpcsnn.network import Network
 from hpcsnn.network.learning import Learning, learning_network
 from hpcsnn.training.data.data_set import SAMPLE_COUNTS, DataSet, LoadedData, checked_settings
 from hpcsnn.training.data.registry import find_data_set
+from hpcsnn.training.tensorboard import check_tensorboard
 
 _EPOCH = "epoch"
 # Steps that are planned for where only files tell how long samples are: more than most data sets have, at 1 ms.
@@ -42,9 +44,10 @@ class TrainingConfiguration(NetworkConfiguration):
 
     ``data`` is a data set, ``data_folder`` where its files are (null: where a package puts them), ``encoding`` how its
     values become spikes (null: as the data set has it), ``readout`` the population that answers. ``batch`` is in
-    samples, ``validation`` the part of the training samples that is held out. ``connectivity`` is the p of every
+    samples, ``validation`` the part of the training samples that is held out; after ``patience`` epochs in which the
+    network did no better on them than before, training ends (null: never). ``connectivity`` is the p of every
     fixed_probability connector (null: as they say). A checkpoint is written after every epoch, and with
-    ``checkpoint_every`` in wall time (``10min-wall``) also on the way.
+    ``checkpoint_every`` in wall time (``10min-wall``) also on the way. With ``tensorboard`` it has the metrics too.
     """
 
     COMMAND: ClassVar[str] = "train"
@@ -61,8 +64,10 @@ class TrainingConfiguration(NetworkConfiguration):
     batch: Positive = 128
     epochs: Positive = 10
     validation: Part = 0.1
+    patience: Positive | None = None
     connectivity: Part | None = None
     checkpoint_every: str = _EPOCH
+    tensorboard: Truth = False
 
     def connector_of(self, projection: ProjectionConfig) -> ModelSpec:
         """The connector that a projection comes to have, with `connectivity` for its p."""
@@ -110,6 +115,12 @@ class TrainingConfiguration(NetworkConfiguration):
         super().check()
         if self.validation == 1.0:
             raise ConfigurationError("validation: 1.0 is not allowed; must leave samples to train on: below 1")
+        if self.patience is not None and self.validation == 0.0:
+            raise ConfigurationError(
+                f"patience: {self.patience} is not allowed without validation; it counts epochs by what is held out"
+            )
+        if self.tensorboard:
+            check_tensorboard()
         _ = self.checkpoint_every_s, self.models, self._data_values()
 
     @property
