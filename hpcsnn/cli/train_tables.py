@@ -48,6 +48,13 @@ def print_training(folder: Path, summary: dict[str, Any]) -> None:
 
 
 def _accuracies(summary: dict[str, Any]) -> str:
+    if summary["test_accuracy"] is None:
+        words = f"test loss {summary['test_loss']:.4g}"
+        if summary["test_error"] is not None:
+            words += f", {summary['test_error']:.2%} of the targets' squares"
+        if summary["best_validation_loss"] is not None:
+            words += f"; best on validation {summary['best_validation_loss']:.4g}, after epoch {summary['best_epoch']}"
+        return words
     words = f"test accuracy {summary['test_accuracy']:.2%}"
     if summary["best_validation_accuracy"] is not None:
         words += f"; best on validation {summary['best_validation_accuracy']:.2%}, after epoch {summary['best_epoch']}"
@@ -105,13 +112,19 @@ def print_evaluation(run: Path, role: str, evaluation: dict[str, Any]) -> None:
     """How good a network is, class by class."""
     console = terminal()
     labels, predictions = (np.array(evaluation[key], dtype=np.int64) for key in ("labels", "predictions"))
-    names = evaluation["class_names"]
+    names, accuracy, error = evaluation["class_names"], evaluation["accuracy"], evaluation["error"]
+    words = "" if accuracy is None else f"accuracy {accuracy:.2%} of {len(labels):,} test samples, "
+    words += f"loss {evaluation['loss']:.4g}"
+    words += "" if error is None else f", {error:.2%} of the targets' squares"
+    words += "" if accuracy is not None else f", of {evaluation['n_samples']:,} test samples"
     console.print(
         f"{run}, {role} checkpoint (after {evaluation['batches']:,} batches, digest {evaluation['digest'][:16]}…): "
-        f"accuracy {evaluation['accuracy']:.2%} of {len(labels):,} test samples, loss {evaluation['loss']:.4g}",
+        f"{words}",
         highlight=False,
         soft_wrap=True,
     )
+    if accuracy is None:
+        return
     table = Table("class", "samples", "right", "most often taken for", **_PLAIN)
     for label, name in enumerate(names):
         taken = np.bincount(predictions[labels == label], minlength=len(names))
@@ -145,8 +158,9 @@ def print_trained(run: Path) -> None:
             continue
         found = checkpoints.read(role)
         position = found.position
-        best = position["best_accuracy"]
-        best = f"best {best:.2%} after epoch {position['best_epoch']}" if best is not None else "-"
+        best, of_loss = position["best_accuracy"], position.get("best_loss")
+        shown = f"{best:.2%}" if best is not None else f"{of_loss:.4g}" if of_loss is not None else None
+        best = f"best {shown} after epoch {position['best_epoch']}" if shown else "-"
         done = f"{position['epoch'] - 1} done" + (f" and {position['batch']} batches" if position["batch"] else "")
         table.add_row(role, done, f"{position['in_all']['batches']:,}", best, shown_bytes(size_of(found.path)))
     console.print(table)

@@ -29,7 +29,7 @@ from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.storage.training_checkpoints import BEST, LAST, TrainingCheckpoints
 from hpcsnn.training.configuration import TrainingConfiguration, load_training, parse_training
 from hpcsnn.training.data.data_set import LoadedData
-from hpcsnn.training.interface import AnyTrainer
+from hpcsnn.training.interface import AnyTrainer, Evaluation
 from hpcsnn.training.order import epoch_order
 
 # What a resumed training may have otherwise than the one that wrote the checkpoint.
@@ -225,8 +225,8 @@ class _Training:
                         return stopped_by
                     if self._due():
                         self._write_checkpoint(best=False)
-                accuracy, best = self._end_epoch(metrics)
-                progress.update(position, self._synapses, self._results.possible, accuracy, epoch_ends=True)
+                evaluation, best = self._end_epoch(metrics)
+                progress.update(position, self._synapses, self._results.possible, evaluation, epoch_ends=True)
                 position.begin_epoch()
                 self._write_checkpoint(best)
                 stopped_by = signals.agreed()
@@ -250,20 +250,21 @@ class _Training:
             metrics.write({"kind": "batches", **self._where(), **position.in_group.described()})
             position.in_group = Tally()
 
-    def _end_epoch(self, metrics: Metrics) -> tuple[float | None, bool]:
-        """Validate; the accuracy, and whether it is the best so far. Without samples held out the last is the best."""
-        position, accuracy, best = self._position, None, True
+    def _end_epoch(self, metrics: Metrics) -> tuple[Evaluation | None, bool]:
+        """Validate, and whether it is the best so far. Without samples held out the last is the best."""
+        position, evaluation, best = self._position, None, True
         line = {"kind": "epoch", **self._where(), **position.in_epoch.described()}
         if len(self._held_out):
             evaluation = self._trainer.evaluate(self._held_out)
-            accuracy = float(evaluation.accuracy)
-            line |= {"validation_loss": float(evaluation.loss), "validation_accuracy": accuracy}
+            line |= {"validation_loss": float(evaluation.loss), "validation_accuracy": evaluation.accuracy}
             line |= {"hidden_hz": {name: float(rate) for name, rate in evaluation.hidden_hz.items()}}
-            best = position.best_accuracy is None or accuracy > position.best_accuracy
+            best = evaluation.is_better_than(position.best_accuracy, position.best_loss)
         if best:
-            position.best_accuracy, position.best_epoch = accuracy, position.epoch
+            position.best_epoch = position.epoch
+            position.best_accuracy = evaluation.accuracy if evaluation else None
+            position.best_loss = evaluation.loss if evaluation else None
         metrics.write(line)
-        return accuracy, best
+        return evaluation, best
 
     def _where(self) -> dict[str, Any]:
         position = self._position
@@ -313,5 +314,5 @@ def evaluate_training(
     data, trainer = _prepared(configuration, setting, make_trainer)
     trainer.restore(checkpoint.path)
     position = Position.of_plain(checkpoint.position)
-    evaluation = evaluated(trainer.evaluate(data.test), data)
+    evaluation = evaluated(trainer.evaluate(data.test), configuration, data)
     return {"epoch": position.epoch, "batches": position.in_all.batches, "digest": trainer.digest(), **evaluation}

@@ -130,8 +130,11 @@ class Trainer:
             spikes = np.array([self._learner.n_spikes(name) - before[name]], dtype=np.int64)
             total = int(self.communicator.total(spikes)[0])
             hidden_hz[name] = total / max(seconds * self._given.populations[name].size, 1e-30)
-        labels = predictions if samples.labels is None else np.asarray(samples.labels, dtype=np.int32)
-        accuracy = _n_correct(samples, predictions) / max(len(samples), 1)
+        n_correct = _n_correct(samples, predictions)
+        if samples.labels is None or n_correct is None:
+            none = np.zeros(0, np.int32)
+            return Evaluation(_mean(losses), None, none, none, hidden_hz)
+        accuracy, labels = n_correct / max(len(samples), 1), np.asarray(samples.labels, dtype=np.int32)
         return Evaluation(_mean(losses), accuracy, labels, predictions, hidden_hz)
 
     def fit(
@@ -272,5 +275,5 @@ def _mean(losses: NDArray[np.float32]) -> float:
     return float(losses.astype(np.float64).sum() / max(len(losses), 1))
 
 
-def _n_correct(samples: Samples, predictions: NDArray[np.int32]) -> int:
-    return 0 if samples.labels is None else int((predictions == samples.labels).sum())
+def _n_correct(samples: Samples, predictions: NDArray[np.int32]) -> int | None:
+    return None if samples.labels is None else int((predictions == samples.labels).sum())

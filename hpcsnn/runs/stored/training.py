@@ -81,7 +81,7 @@ class StoredTraining:
             raise StorageError(f"{self._directory.metrics}: has {n_bytes} bytes, and had {before} {when}")
         say(f"{self._directory.metrics.name}: {len(lines):,} lines")
         if self._directory.evaluation.is_file():
-            said = len(read_answers(self._directory).labels)
+            said = read_answers(self._directory).n_samples
             say(f"{self._directory.evaluation.name}: answers to {said:,} samples")
 
     def differences(self, other: Path) -> list[str]:
