@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from hpcsnn.engine.learning.replicas import bytes_of_replica
 from hpcsnn.network.learning_fields import played_bytes
 from hpcsnn.planning.memory import estimate, shown_bytes
 from hpcsnn.ranks.partition import DEFAULT_TILE
@@ -100,9 +101,10 @@ def print_training_sizes(configuration: TrainingConfiguration, ranks: int) -> No
     share, total = -(-configuration.batch // ranks), sum(memory.values())
     planned = "" if steps else f", planned for {network.learning.sample_steps:,} steps"
     console.print(
-        f"{ranks} rank{'s' if ranks > 1 else ''} with {share} samples of a batch or fewer each, played one after the "
-        f"other: memory does not grow with the batch; about {shown_bytes(total)} of arrays on each{planned}, "
-        f"{shown_bytes(ranks * total)} in all (beside 150 MB for each Python process, and the data: 8 bytes a spike)",
+        f"{ranks} rank{'s' if ranks > 1 else ''} with {share} samples of a batch or fewer each, which a CPU core plays "
+        f"one after the other: memory does not grow with the batch; about {shown_bytes(total)} of arrays on each"
+        f"{planned}, {shown_bytes(ranks * total)} in all (beside 150 MB for each Python process, and the data: 8 bytes "
+        f"a spike); a GPU plays as many at a time as fit, with {shown_bytes(bytes_of_replica(network))} for each",
         highlight=False,
         soft_wrap=True,
     )

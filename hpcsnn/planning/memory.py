@@ -115,9 +115,9 @@ def _population_bytes(network: Network, population: Population, placement: Place
 def _projection_bytes(network: Network, projection: Projection, placements: Placements) -> tuple[int, int]:
     """Bytes of a projection's arrays, and how many more they are once rows and lists have doubled."""
     source, target = placements[projection.source.name], placements[projection.target.name]
+    capacities = (_capacities(projection, placements, doubled) for doubled in (1, 2))
     room, grown = (
-        _projection_room(projection, source, target, *_capacities(projection, placements, doubled))
-        for doubled in (1, 2)
+        replace(_projection_room(projection, source, target, *of), replicas=network.replicas) for of in capacities
     )
     fields: list[Field] = list(projection_fields(projection))
     for _, tau_ms in trace_taus_ms(projection, network.dt_ms):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -10,6 +11,7 @@ from hpcsnn import Grid, Network, models
 from hpcsnn.codegen.constants import HaltReason
 from hpcsnn.configuration.files import load_configuration
 from hpcsnn.devices import HostDevice
+from hpcsnn.engine.learning.replicas import bytes_of_replica
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.models.registry import registered
 from hpcsnn.network.learning_fields import played_bytes
@@ -206,3 +208,18 @@ def test_a_batch_of_512_samples_of_1000_steps_and_512_neurons_takes_little():
         sizes.append(estimate(configuration.planned_network(), 8, 0, 1))
     assert sizes[0] == sizes[1]
     assert 3 * 4 * 512 * 1000 < sizes[0].learning < 2.5 * 3 * 4 * 512 * 1000
+
+
+def test_the_estimate_of_replicas_is_exact_and_what_each_more_takes():
+    """Samples that are simulated at a time, as on a GPU."""
+    network = learning.classifier()
+    sizes = []
+    for replicas in (1, 3):
+        declared = learning.learner(network)
+        assert declared.learning is not None
+        declared.learning = dataclasses.replace(declared.learning, replicas=replicas)
+        device = HostDevice(("-O1",))
+        trainer = Trainer(network, "output", learning.N_STEPS, batch=7, device=device, replicas=replicas)
+        sizes.append(estimate(declared, 8, 0, 1).n_bytes)
+        assert sizes[-1] == trainer.simulation.state.n_bytes()
+    assert sizes[1] - sizes[0] == 2 * bytes_of_replica(learning.learner(network))
