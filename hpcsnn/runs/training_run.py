@@ -133,12 +133,8 @@ def resume_training(
             summary = on_first_rank(setting.ranks, directory.read_summary)
             if summary.get("completed") and summary.get("epochs") == position.epoch - 1:
                 early = position.epoch <= configuration.epochs
-                goes_on = (
-                    f"patience: {configuration.patience} in {directory.configuration} goes"
-                    if early
-                    else "--epochs goes"
-                )
-                setting.say(f"{run}: complete after {position.epoch - 1} epochs: nothing to do; {goes_on} on")
+                goes_on = f"more patience in {directory.configuration}" if early else "--epochs"
+                setting.say(f"{run}: complete after {position.epoch - 1} epochs: nothing to do; {goes_on} goes on")
                 return {**summary, "nothing_to_do": True}
         data, trainer = _prepared(configuration, setting, make_trainer)
         trainer.restore(checkpoint.path)
