@@ -126,3 +126,14 @@ def learning_bytes(network: Network, rooms: dict[str, LearningRoom]) -> int:
     for projection in trained_projections(network):
         total += sum(field.n_bytes(rooms[projection.name]) for field in trained_fields(projection))
     return total
+
+
+def played_bytes(network: Network, n_samples: int, n_spikes: int = 0) -> int:
+    """Bytes of the samples that a rank has at hand, which it plays one after the other: spikes by step, what is asked
+    of each and what becomes of it."""
+    assert network.learning is not None
+    steps, spikes, of_samples = n_samples * network.learning.sample_steps, n_spikes, 4 * n_samples
+    targets = (
+        steps * network.populations[network.learning.readout].size if network.learning.loss.model.of_targets else 0
+    )
+    return 4 * (steps + 1 + spikes + of_samples + targets)

@@ -28,11 +28,12 @@ _PARTIAL = ".partial"
 
 @dataclass(frozen=True)
 class TrainingCheckpoint:
-    """A state of a training: its Zarr group, where it is, and the configuration it was written with."""
+    """A state of a training: its Zarr group and how many files that has, where it is, the configuration it is of."""
 
     path: Path
     position: dict[str, Any]
     configuration: dict[str, Any]
+    n_files: int
 
 
 class TrainingCheckpoints:
@@ -105,7 +106,7 @@ class TrainingCheckpoints:
                 raise DamageError(f"{group / name}: cannot be read: {error.strerror}") from None
             if (len(data), google_crc32c.value(data)) != (size, crc32c):
                 raise DamageError(f"{group / name}: is not as it was written")
-        return TrainingCheckpoint(group, body["position"], body["configuration"])
+        return TrainingCheckpoint(group, body["position"], body["configuration"], len(body["files"]))
 
     def _body(self, file: Path) -> dict[str, Any]:
         try:
