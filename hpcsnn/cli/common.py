@@ -2,6 +2,7 @@
 
 import errno
 import inspect
+import json
 import os
 import signal
 import sys
@@ -26,9 +27,9 @@ from hpcsnn.terminal import printable, terminal
 _Result = TypeVar("_Result")
 
 ConfigPath = Annotated[
-    str,
+    str | None,
     typer.Argument(
-        metavar="CONFIG",
+        metavar="[CONFIG]",
         help="A YAML file, or the name of a configuration that ships with hpcsnn (such as topomap).",
         autocompletion=shipped_configurations,
     ),
@@ -44,6 +45,18 @@ Overrides = Annotated[
 TrustChoice = Annotated[
     bool,
     typer.Option("--trust", help="Execute the Python files that a run directory of somebody else's names."),
+]
+DataChoice = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="FOLDER",
+        help="Of a training: where its data's files are. Default: where a package puts them.",
+    ),
+]
+ROLES = ("best", "last")
+RoleChoice = Annotated[
+    str, typer.Option("--checkpoint", metavar="|".join(ROLES), help="By the validation samples, or in time.")
 ]
 OutChoice = Annotated[Path | None, typer.Option(help="Run directory. Default: runs/ and the configuration's name.")]
 OverwriteChoice = Annotated[bool, typer.Option("--overwrite", help="Replace a run that is there already.")]
@@ -229,6 +242,32 @@ def _stop(ranks: Communicator, code: int) -> None:
 
 def _complain(message: str) -> None:
     terminal(stderr=True, soft_wrap=True).print(f"error: {message}", style="red", highlight=False)
+
+
+def data_overrides(config: str, data: Path | None) -> list[str]:
+    """What ``--data`` comes to as an override of a configuration.
+
+    Raises:
+        ConfigurationError: the configuration is that of a run, which has no data.
+    """
+    if data is None:
+        return []
+    from hpcsnn.configuration.files import trains
+
+    if not trains(config):
+        raise ConfigurationError(f"--data: is not allowed; {config} is no training, and a run has no data")
+    return [f"data_folder={json.dumps(str(data.resolve()), ensure_ascii=False)}"]
+
+
+def checked_role(role: str) -> str:
+    """Which checkpoint of a training is meant.
+
+    Raises:
+        ConfigurationError: there is none of this name.
+    """
+    if role not in ROLES:
+        raise ConfigurationError(f"--checkpoint: {role!r} is not allowed; must be {' or '.join(ROLES)}")
+    return role
 
 
 def say(text: str, nl: bool = True) -> None:

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hpcsnn.cli.common import FAILED, Asked, RunPath, TrustChoice, launches, reported, say
+from hpcsnn.cli.common import (
+    FAILED,
+    Asked,
+    DataChoice,
+    RunPath,
+    TrustChoice,
+    data_overrides,
+    launches,
+    reported,
+    say,
+)
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.shipped_files import shipped_of_any_kind
 from hpcsnn.terminal import terminal
@@ -34,6 +44,7 @@ def submit(
         str, typer.Argument(metavar="CONFIG", help="As for hpcsnn run.", autocompletion=shipped_of_any_kind)
     ],
     overrides: Overrides = [],  # noqa: B006 (typer wants a list)
+    data: DataChoice = None,
     out: Annotated[Path | None, typer.Option(help="Run directory. Default: runs/ and a free name.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the job and submit nothing.")] = False,
     trust: TrustChoice = False,
@@ -43,6 +54,7 @@ def submit(
         from hpcsnn.cli.job_actions import submit_run
         from hpcsnn.training.configuration import load_either
 
+        overrides = [*overrides, *data_overrides(config, data)]
         configuration = load_either(config, overrides, trust=trust)
         if configuration.checkpoint_every in (None, "epoch"):
             configuration = load_either(config, [*overrides, f"checkpoint_every={_CHECKPOINT_EVERY}"], trust=trust)
@@ -64,6 +76,7 @@ def sweep(
         list[str], typer.Option(metavar="KEY=VALUES", help="seed=1..10, scale=1,2,4. Repeat: all combinations.")
     ] = [],  # noqa: B006
     overrides: Overrides = [],  # noqa: B006
+    data: DataChoice = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the sweep. Default: runs/CONFIG-sweep.")] = None,
     report: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Show the results of a sweep; submit nothing.")
@@ -80,6 +93,7 @@ def sweep(
             return
         if config is None or not vary:
             raise ConfigurationError("sweep: give a CONFIG and what to --vary, or --report FOLDER")
+        overrides = [*overrides, *data_overrides(config, data)]
         if not any(override.startswith("checkpoint_every=") for override in overrides):
             overrides = [*overrides, f"checkpoint_every={_CHECKPOINT_EVERY}"]
         from hpcsnn.cli.job_actions import submit_sweep

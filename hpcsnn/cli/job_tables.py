@@ -187,7 +187,9 @@ def _results_table(mean: xr.Dataset, keys: list[str]) -> Table:
     shown = [
         str(name)
         for name in mean
-        if str(name).endswith((".rate_hz", ".synapses", ".sigma_aff_weighted", "_accuracy", "seconds_per_sample"))
+        if str(name).endswith(
+            (".rate_hz", ".synapses", ".sigma_aff_weighted", "_accuracy", "_error", "seconds_per_sample")
+        )
     ]
     table = Table(*keys, box=None, pad_edge=False, header_style="dim")
     for name in shown:

@@ -14,8 +14,10 @@ from hpcsnn.cli.common import (
     OutChoice,
     Overrides,
     OverwriteChoice,
+    RoleChoice,
     RunPath,
     TrustChoice,
+    checked_role,
     launches,
     outlive_output,
     reported,
@@ -40,10 +42,11 @@ AnyConfigPath = Annotated[
 
 @commands.command(
     epilog="Examples: `hpcsnn run topomap` · `mpiexec -n 4 hpcsnn run configs/topomap.yaml --out runs/four` · "
-    "`hpcsnn run topomap --set scale=4 --set seed=7 --set duration_ms=5000 --device cpu`"
+    "`hpcsnn run topomap --set scale=4 --set seed=7 --set duration_ms=5000 --device cpu` · "
+    "`hpcsnn run --from runs/digits --samples 20`"
 )
 def run(
-    config: ConfigPath,
+    config: ConfigPath = None,
     overrides: Overrides = [],  # noqa: B006 (typer wants a list)
     out: OutChoice = None,
     overwrite: OverwriteChoice = False,
@@ -53,11 +56,19 @@ def run(
         typer.Option(help="Model time, such as 10s, or wall time, such as 10min-wall. Default: at the end only."),
     ] = None,
     keep: Annotated[int | None, typer.Option(help="How many of the newest checkpoints stay. Default: 3.")] = None,
+    training: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="TRAINING", help="Run the network of this training's run directory."),
+    ] = None,
+    checkpoint: RoleChoice = "best",
+    samples: Annotated[int, typer.Option(min=1, help="With --from: how many test samples are played.")] = 10,
     figures: FigureChoice = True,
     trust: TrustChoice = False,
 ) -> None:
     """Run an experiment; leaves config.yaml, summary.json, network.zarr and figures/ in the run directory.
 
+    With --from it is a trained network: its source plays the first test samples one after the other, without a pause or
+    a reset between them, or does what --set populations.SOURCE.model says; the spikes of all neurons are recorded.
     Start it under `mpiexec -n N` to use N ranks: the answer is the same, bit for bit.
     """
     outlive_output()
@@ -71,8 +82,17 @@ def run(
             overrides = [*overrides, f"checkpoint_every={checkpoint_every}"]
         if keep is not None:
             overrides = [*overrides, f"checkpoint_keep={keep}"]
-        configuration = load_configuration(config, overrides, trust=trust)
-        folder = out or Path("runs") / Path(config).stem
+        if (config is None) == (training is None):
+            raise ConfigurationError("run: give a CONFIG, or --from TRAINING")
+        if training is not None:
+            from hpcsnn.runs.stored.training import StoredTraining
+
+            configuration = StoredTraining(training).as_run(checked_role(checkpoint), samples, overrides, trust)
+            name = f"{training.resolve().name}-run"
+        else:
+            assert config is not None
+            configuration, name = load_configuration(config, overrides, trust=trust), Path(config).stem
+        folder = out or Path("runs") / name
         setting = Setting(ranks, device, terminal(quiet=ranks.rank != 0), figures)
         summary = run_experiment(configuration, folder, setting, overwrite)
         if ranks.rank == 0:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.table import Table
 
 from hpcsnn.configuration.schema import Configuration
@@ -157,48 +156,3 @@ def print_checkpoints(run: Path) -> None:
     console.print(table)
     for left in manifests_aside(run):
         console.print(f"set aside, since it could not be read: {left}", highlight=False, soft_wrap=True)
-
-
-def print_differences(one: Path, other: Path) -> bool:
-    """Compare two runs' newest networks, array by array; True if they differ.
-
-    Raises:
-        StorageError: a run without a network.
-    """
-    from hpcsnn.storage.network_store import StoredNetwork  # Zarr, which no other table needs
-
-    first, second = (StoredNetwork(RunDirectory(run).network) for run in (one, other))
-    console = terminal()
-    said = []
-    if first.step != second.step:
-        said.append(f"step: {first.step} and {second.step}")
-    for kind, names in (
-        ("population", set(first.populations) ^ set(second.populations)),
-        ("projection", set(first.projections) ^ set(second.projections)),
-    ):
-        said += [f"{kind} {name}: only in one" for name in sorted(names)]
-    for name in sorted(set(first.populations) & set(second.populations)):
-        said += _columns_that_differ(name, first.neurons(name), second.neurons(name))
-    for name in sorted(set(first.projections) & set(second.projections)):
-        ours, theirs = first.synapses(name), second.synapses(name)
-        here, there = (set(zip(t["post"].tolist(), t["pre"].tolist(), strict=True)) for t in (ours, theirs))
-        if here != there:
-            said.append(f"{name}: {len(here - there):,} synapses only in {one}, {len(there - here):,} only in {other}")
-        else:
-            said += _columns_that_differ(name, ours, theirs)
-    for line in said or [f"equal at step {first.step}: digest {first.digest()}"]:
-        console.print(line, highlight=False, soft_wrap=True)
-    return bool(said)
-
-
-def _columns_that_differ(name: str, ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
-    said = [f"{name}.{column}: only in one" for column in sorted(ours.keys() ^ theirs.keys())]
-    for column in sorted(ours.keys() & theirs.keys()):
-        if ours[column].shape != theirs[column].shape:
-            said.append(f"{name}.{column}: {ours[column].shape} and {theirs[column].shape} entries")
-            continue
-        differ = ours[column] != theirs[column]
-        if differ.any():
-            largest = np.abs(ours[column].astype(float) - theirs[column].astype(float)).max()
-            said.append(f"{name}.{column}: {int(differ.sum()):,} of {differ.size:,} differ, at most by {largest:.3g}")
-    return said

@@ -6,24 +6,25 @@ from typing import Annotated
 import typer
 
 from hpcsnn.cli.common import (
+    DataChoice,
     DeviceChoice,
     FigureChoice,
     OutChoice,
     Overrides,
     OverwriteChoice,
+    RoleChoice,
     RunPath,
     TrustChoice,
+    checked_role,
+    data_overrides,
     outlive_output,
     reported,
     world,
 )
-from hpcsnn.errors import ConfigurationError
 from hpcsnn.shipped_files import shipped_trainings
 from hpcsnn.terminal import terminal
 
 commands = typer.Typer()
-
-_ROLES = ("best", "last")
 
 
 @commands.command(
@@ -40,10 +41,7 @@ def train(
         ),
     ],
     overrides: Overrides = [],  # noqa: B006 (typer wants a list)
-    data: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Where the files of the data are. Default: where a package puts them."),
-    ] = None,
+    data: DataChoice = None,
     out: OutChoice = None,
     overwrite: OverwriteChoice = False,
     device: DeviceChoice = "auto",
@@ -69,8 +67,7 @@ def train(
         from hpcsnn.runs.training_run import run_training
         from hpcsnn.training.configuration import load_training
 
-        if data is not None:
-            overrides = [*overrides, f"data_folder={str(data.resolve())!r}"]
+        overrides = [*overrides, *data_overrides(config, data)]
         if checkpoint_every is not None:
             overrides = [*overrides, f"checkpoint_every={checkpoint_every}"]
         configuration = load_training(config, overrides, trust=trust)
@@ -84,9 +81,7 @@ def train(
 @commands.command(epilog="Examples: `hpcsnn evaluate runs/digits` · `hpcsnn evaluate runs/digits --checkpoint last`")
 def evaluate(
     run: RunPath,
-    checkpoint: Annotated[
-        str, typer.Option(metavar="|".join(_ROLES), help="By accuracy on the validation samples, or in time.")
-    ] = "best",
+    checkpoint: RoleChoice = "best",
     device: DeviceChoice = "auto",
     trust: TrustChoice = False,
 ) -> None:
@@ -98,10 +93,7 @@ def evaluate(
         from hpcsnn.runs.experiment import Setting
         from hpcsnn.runs.training_run import evaluate_training
 
-        if checkpoint not in _ROLES:
-            allowed = " or ".join(_ROLES)
-            raise ConfigurationError(f"--checkpoint: {checkpoint!r} is not allowed; must be {allowed}")
         setting = Setting(ranks, device, terminal(quiet=ranks.rank != 0))
-        evaluation = evaluate_training(run, setting, checkpoint, trust)
+        evaluation = evaluate_training(run, setting, checked_role(checkpoint), trust)
         if ranks.rank == 0:
             print_evaluation(run, checkpoint, evaluation)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from hpcsnn.engine.learning.replicas import bytes_of_replica
+from hpcsnn.network.learning_fields import played_bytes
 from hpcsnn.planning.memory import estimate, shown_bytes
 from hpcsnn.ranks.partition import DEFAULT_TILE
 from hpcsnn.runs.progress import clock
@@ -15,6 +17,7 @@ from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.storage.training_checkpoints import BEST, LAST, TrainingCheckpoints
 from hpcsnn.terminal import terminal
 from hpcsnn.training.configuration import TrainingConfiguration
+from hpcsnn.training.trainer import PLAYED_TOGETHER
 
 _PLAIN: dict[str, Any] = {"box": None, "pad_edge": False}
 
@@ -23,6 +26,8 @@ def print_training(folder: Path, summary: dict[str, Any]) -> None:
     """What a training came to: accuracy, time, digest, and the synapses of each projection."""
     console = terminal()
     words = f"{summary['epochs']} epochs, {summary['batches']:,} batches in {clock(summary['wall_s'])}"
+    if summary.get("ended_early"):
+        words += f" (ended early: no better on validation since epoch {summary['best_epoch']})"
     words += f", {1e3 * summary['seconds_per_sample']:.3g} ms a sample"
     console.print(f"{words}; digest {summary['digest'][:16]}…; results in {folder}", highlight=False, soft_wrap=True)
     if not summary["completed"]:
@@ -44,6 +49,13 @@ def print_training(folder: Path, summary: dict[str, Any]) -> None:
 
 
 def _accuracies(summary: dict[str, Any]) -> str:
+    if summary["test_accuracy"] is None:
+        words = f"test loss {summary['test_loss']:.4g}"
+        if summary["test_error"] is not None:
+            words += f", {summary['test_error']:.2%} of the targets' squares"
+        if summary["best_validation_loss"] is not None:
+            words += f"; best on validation {summary['best_validation_loss']:.4g}, after epoch {summary['best_epoch']}"
+        return words
     words = f"test accuracy {summary['test_accuracy']:.2%}"
     if summary["best_validation_accuracy"] is not None:
         words += f"; best on validation {summary['best_validation_accuracy']:.2%}, after epoch {summary['best_epoch']}"
@@ -53,11 +65,14 @@ def _accuracies(summary: dict[str, Any]) -> str:
 def print_training_sizes(configuration: TrainingConfiguration, ranks: int) -> None:
     """What a training will need: neurons, expected synapses and memory; its data are not read."""
     console = terminal()
-    network = configuration.network()
+    steps = configuration.sample_steps
+    network = configuration.planned_network()
     size = estimate(network, DEFAULT_TILE, 0, 1)  # every rank has the whole network, and its share of a batch
+    long = f"samples of {steps:,} steps" if steps else "samples as long as its files say"
+    what = (configuration.description or "training").rstrip(".")
     console.print(
-        f"{configuration.description or 'training'}: seed {network.seed}, steps of {network.dt_ms:g} ms, data "
-        f"{configuration.data_set.name}, {configuration.epochs} epochs in batches of {configuration.batch}",
+        f"{what}: seed {network.seed}, steps of {network.dt_ms:g} ms, data "
+        f"{configuration.data_set.name}, {long}, {configuration.epochs} epochs in batches of {configuration.batch}",
         highlight=False,
         soft_wrap=True,
     )
@@ -72,11 +87,24 @@ def print_training_sizes(configuration: TrainingConfiguration, ranks: int) -> No
         rule = projection.rewiring.name if projection.rewiring else "-"
         projections.add_row(name, *ends, f"{n:,}", f"{n / possible:.3g}", rule)
     console.print(projections)
-    share = -(-configuration.batch // ranks)
+    assert network.learning is not None
+    memory = {
+        "neurons, spikes and input": size.n_bytes - size.wiring - size.learning,
+        "synapses, with what the optimiser keeps": size.wiring,
+        "what training keeps of one sample, and gradients": size.learning,
+        f"up to {PLAYED_TOGETHER} samples at hand, and 4 bytes a spike": played_bytes(network, PLAYED_TOGETHER),
+    }
+    table = Table("memory of a rank", "arrays", **_PLAIN)
+    for what, n_bytes in memory.items():
+        table.add_row(what, shown_bytes(n_bytes))
+    console.print(table)
+    share, total = -(-configuration.batch // ranks), sum(memory.values())
+    planned = "" if steps else f", planned for {network.learning.sample_steps:,} steps"
     console.print(
-        f"{ranks} rank{'s' if ranks > 1 else ''} with {share} samples of a batch or fewer each; about "
-        f"{shown_bytes(size.n_bytes)} of arrays on each for one sample, beside the data and 150 MB for each Python "
-        "process",
+        f"{ranks} rank{'s' if ranks > 1 else ''} with {share} samples of a batch or fewer each, which a CPU core plays "
+        f"one after the other: memory does not grow with the batch; about {shown_bytes(total)} of arrays on each"
+        f"{planned}, {shown_bytes(ranks * total)} in all (beside 150 MB for each Python process, and the data: 8 bytes "
+        f"a spike); a GPU plays as many at a time as fit, with {shown_bytes(bytes_of_replica(network))} for each",
         highlight=False,
         soft_wrap=True,
     )
@@ -86,13 +114,19 @@ def print_evaluation(run: Path, role: str, evaluation: dict[str, Any]) -> None:
     """How good a network is, class by class."""
     console = terminal()
     labels, predictions = (np.array(evaluation[key], dtype=np.int64) for key in ("labels", "predictions"))
-    names = evaluation["class_names"]
+    names, accuracy, error = evaluation["class_names"], evaluation["accuracy"], evaluation["error"]
+    words = "" if accuracy is None else f"accuracy {accuracy:.2%} of {len(labels):,} test samples, "
+    words += f"loss {evaluation['loss']:.4g}"
+    words += "" if error is None else f", {error:.2%} of the targets' squares"
+    words += "" if accuracy is not None else f", of {evaluation['n_samples']:,} test samples"
     console.print(
         f"{run}, {role} checkpoint (after {evaluation['batches']:,} batches, digest {evaluation['digest'][:16]}…): "
-        f"accuracy {evaluation['accuracy']:.2%} of {len(labels):,} test samples, loss {evaluation['loss']:.4g}",
+        f"{words}",
         highlight=False,
         soft_wrap=True,
     )
+    if accuracy is None:
+        return
     table = Table("class", "samples", "right", "most often taken for", **_PLAIN)
     for label, name in enumerate(names):
         taken = np.bincount(predictions[labels == label], minlength=len(names))
@@ -126,8 +160,9 @@ def print_trained(run: Path) -> None:
             continue
         found = checkpoints.read(role)
         position = found.position
-        best = position["best_accuracy"]
-        best = f"best {best:.2%} after epoch {position['best_epoch']}" if best is not None else "-"
+        best, of_loss = position["best_accuracy"], position.get("best_loss")
+        shown = f"{best:.2%}" if best is not None else f"{of_loss:.4g}" if of_loss is not None else None
+        best = f"best {shown} after epoch {position['best_epoch']}" if shown else "-"
         done = f"{position['epoch'] - 1} done" + (f" and {position['batch']} batches" if position["batch"] else "")
         table.add_row(role, done, f"{position['in_all']['batches']:,}", best, shown_bytes(found.path.stat().st_size))
     console.print(table)

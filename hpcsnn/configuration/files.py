@@ -125,22 +125,28 @@ def trains(path: str | Path) -> bool:
     return isinstance(raw, dict) and not TRAINING_KEYS.isdisjoint(raw)
 
 
-def parse_configuration(raw: Mapping[str, Any], folder: Path = Path()) -> Configuration:
+def parse_configuration(raw: Mapping[str, Any], folder: Path = Path(), overrides: Iterable[str] = ()) -> Configuration:
     """Check plain data, as read from a YAML file in `folder`, where models of users' files are looked for.
+
+    Args:
+        overrides: as of `load_configuration`; they name files from where the user stands.
 
     Raises:
         ConfigurationError: one line for each thing that is wrong.
     """
-    return parse_as(Configuration, raw, folder)
+    return parse_as(Configuration, raw, folder, overrides)
 
 
-def parse_as(kind: type[_Kind], raw: Mapping[str, Any], folder: Path = Path()) -> _Kind:
+def parse_as(kind: type[_Kind], raw: Mapping[str, Any], folder: Path = Path(), overrides: Iterable[str] = ()) -> _Kind:
     """As `parse_configuration`, a configuration of this kind.
 
     Raises:
         ConfigurationError: one line for each thing that is wrong.
     """
-    return _parse(kind, raw, folder, Places())
+    plain, places = _anchored(raw, folder), Places()
+    for override in overrides:
+        places = _override(plain, places, override)
+    return _parse(kind, plain, Path.cwd(), places)
 
 
 def _parse(kind: type[_Kind], raw: Mapping[str, Any], folder: Path, places: Places) -> _Kind:

@@ -155,6 +155,10 @@ class NetworkConfiguration(_Strict):
             )
         return network
 
+    def planned_network(self) -> Network:
+        """The network as a device holds it, which memory is planned by; raises as `network`."""
+        return self.network()
+
     def connector_of(self, projection: ProjectionConfig) -> ModelSpec:
         """The connector that a projection comes to have."""
         return projection.connector

@@ -18,7 +18,7 @@ _MOST_TICKS = 8
 # What the figure shows of each population and projection.
 _SHOWN = ("rate_hz", "synapses", "sigma_aff_weighted", "weight_mean")
 # And of the whole: of a run, and of a training.
-_OF_ALL = ("wall_per_model_s", "test_accuracy", "best_validation_accuracy", "seconds_per_sample")
+_OF_ALL = ("wall_per_model_s", "test_accuracy", "test_error", "best_validation_accuracy", "seconds_per_sample")
 
 
 def collect(sweep: Sweep) -> xr.Dataset:

@@ -25,11 +25,12 @@ GRADIENT_BITS = 20
 @dataclass(frozen=True)
 class LearningRoom:
     """How much of one population, or projection, there is: neurons; targets, synapses, entries of outgoing lists and
-    sources; outputs; steps of a sample, and how many more a delay may look ahead."""
+    sources; outputs; steps of a sample, and how many more a delay may look ahead; replicas of the network."""
 
     sample_steps: int
     ahead: int
     n_outputs: int
+    replicas: int = 1
     n_neurons: int = 0
     n_targets: int = 0
     n_synapses: int = 0
@@ -48,11 +49,11 @@ class LearningRoom:
 
 
 def _each_step(room: LearningRoom) -> int:
-    return room.blocks * room.sample_steps * SIDE_BY_SIDE
+    return room.replicas * room.blocks * room.sample_steps * SIDE_BY_SIDE
 
 
 def _ahead(room: LearningRoom) -> int:
-    return room.blocks * (room.sample_steps + room.ahead) * SIDE_BY_SIDE
+    return room.replicas * room.blocks * (room.sample_steps + room.ahead) * SIDE_BY_SIDE
 
 
 def sample_fields() -> tuple[Field, ...]:
@@ -65,10 +66,14 @@ def sample_fields() -> tuple[Field, ...]:
         Field("target", "float", constant=True, made=True),
         Field("sample_loss", "float", made=True),
         Field("prediction", "int", made=True),
-        Field("scores", "float", lambda room: room.outputs_stride),
+        Field("scores", "float", lambda room: room.replicas * room.outputs_stride),
         # Of each step and output, one step before the first included; the filtered ones with some behind the last.
-        Field("error", "float", lambda room: (1 + room.sample_steps) * room.outputs_stride),
-        Field("filtered_error", "float", lambda room: (1 + room.sample_steps + room.ahead) * room.outputs_stride),
+        Field("error", "float", lambda room: room.replicas * (1 + room.sample_steps) * room.outputs_stride),
+        Field(
+            "filtered_error",
+            "float",
+            lambda room: room.replicas * (1 + room.sample_steps + room.ahead) * room.outputs_stride,
+        ),
     )
 
 
@@ -76,9 +81,9 @@ def learner_fields(network: Network, population: Population) -> tuple[Field, ...
     """Of a population: when its neurons spiked, and how its gradients come about."""
     assert network.learning is not None
     spikes = (
-        Field("spike_steps", "int", lambda room: room.n_neurons * room.sample_steps),
-        Field("first_step", "int", lambda room: room.n_neurons),
-        Field("n_spikes", "int", lambda room: room.n_neurons),
+        Field("spike_steps", "int", lambda room: room.replicas * room.n_neurons * room.sample_steps),
+        Field("first_step", "int", lambda room: room.replicas * room.n_neurons),
+        Field("n_spikes", "int", lambda room: room.replicas * room.n_neurons),
         Field("most_spikes", "int", lambda _: 1),
     )
     if population.is_source:
@@ -124,3 +129,14 @@ def learning_bytes(network: Network, rooms: dict[str, LearningRoom]) -> int:
     for projection in trained_projections(network):
         total += sum(field.n_bytes(rooms[projection.name]) for field in trained_fields())
     return total
+
+
+def played_bytes(network: Network, n_samples: int, n_spikes: int = 0) -> int:
+    """Bytes of the samples that a rank has at hand, which it plays one after the other: spikes by step, what is asked
+    of each and what becomes of it."""
+    assert network.learning is not None
+    steps, spikes, of_samples = n_samples * network.learning.sample_steps, n_spikes, 4 * n_samples
+    targets = (
+        steps * network.populations[network.learning.readout].size if network.learning.loss.model.of_targets else 0
+    )
+    return 4 * (steps + 1 + spikes + of_samples + targets)

@@ -14,25 +14,32 @@ from hpcsnn.ranks.communicator import Communicator
 
 _PROCESSES = Path("/proc")
 _GROUPS = Path("/sys/fs/cgroup")
+# What takes less memory, of a run and of a training.
+_FEWER = "more ranks on more nodes, fewer synapses, or shorter delays"
+_FEWER_OF_TRAINING = "fewer ranks on a node, fewer synapses, or shorter samples"
 
 
 def check_memory(network: Network, tile: int, ranks: Communicator) -> None:
     """See that the arrays of all ranks fit, each into its process and together into their machines; a collective call.
 
+    Each rank of a network that learns has all of it, and a share of the samples.
+
     Raises:
         DeviceError: they do not; with the estimate and what there is. The same on all ranks.
         ConfigurationError: more ranks than tiles, a tile side that is not allowed.
     """
-    needed = estimate(network, tile, ranks.rank, ranks.size).n_bytes
+    learns = network.learning is not None
+    needed = estimate(network, tile, *((0, 1) if learns else (ranks.rank, ranks.size))).n_bytes
+    fewer = _FEWER_OF_TRAINING if learns else _FEWER
     everyone = ranks.gather((platform.node(), needed, free_of_process(), free_of_machine()))
     for rank, (_, n_bytes, free, _) in enumerate(everyone):
         if free is not None and n_bytes > free:
-            raise DeviceError(_does_not_fit(f"rank {rank}", n_bytes, "its limit (ulimit -v)", free))
+            raise DeviceError(_does_not_fit(f"rank {rank}", n_bytes, "its limit (ulimit -v)", free, fewer))
     for machine, _, _, free in everyone:
         together = [n_bytes for one, n_bytes, *_ in everyone if one == machine]
         if free is not None and sum(together) > free:
             whose = f"{len(together)} rank{'s' if len(together) > 1 else ''} on {machine}"
-            raise DeviceError(_does_not_fit(whose, sum(together), "the machine", free))
+            raise DeviceError(_does_not_fit(whose, sum(together), "the machine", free, fewer))
 
 
 def free_of_process() -> int | None:
@@ -90,8 +97,8 @@ def _free_in(group: Path) -> int | None:
         return None
 
 
-def _does_not_fit(whose: str, needed: int, where: str, free: int) -> str:
+def _does_not_fit(whose: str, needed: int, where: str, free: int, fewer: str) -> str:
     return (
-        f"memory: {whose} would need about {shown_bytes(needed)}, and {where} has {shown_bytes(free)} left; use more "
-        "ranks on more nodes, fewer synapses, or shorter delays (hpcsnn check says how large a rank is)"
+        f"memory: {whose} would need about {shown_bytes(needed)}, and {where} has {shown_bytes(free)} left; use "
+        f"{fewer} (hpcsnn check says how large a rank is)"
     )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.codegen.constants import Control
+from hpcsnn.engine.learning.arrays import learning_room
 from hpcsnn.engine.model_binding import made_tables, trace_taus_ms
 from hpcsnn.engine.rewiring.arrays import blocks_of, most_events, thinned_displacements
 from hpcsnn.engine.state import LOG_ENTRIES, population_room
@@ -26,6 +27,8 @@ from hpcsnn.network.fields import (
     population_fields,
     projection_fields,
 )
+from hpcsnn.network.learning import trained_projections
+from hpcsnn.network.learning_fields import learning_bytes
 from hpcsnn.network.neuron_arrays import neuron_arrays
 from hpcsnn.ranks.partition import Placement, place_network
 from hpcsnn.ranks.spike_exchange import block_size
@@ -47,6 +50,8 @@ class RankSize:
         n_bytes: all arrays after the first wiring.
         growing: bytes more once all rows that may grow and all lists, with the logs of what happens in them, doubled.
         checkpoint: bytes of the copy from which a checkpoint is written.
+        wiring: of `n_bytes`, those of projections: synapses with their variables, lists, traces.
+        learning: of `n_bytes`, what is there because the network learns, beside its optimiser's variables.
     """
 
     neurons: dict[str, int] = field(default_factory=dict)
@@ -55,10 +60,12 @@ class RankSize:
     n_bytes: int = 0
     growing: int = 0
     checkpoint: int = 0
+    wiring: int = 0
+    learning: int = 0
 
 
 def estimate(network: Network, tile: int, rank: int, n_ranks: int) -> RankSize:
-    """The size of one rank of a network after its first wiring.
+    """The size of one rank of a network after its first wiring; of one that learns, without the samples it plays.
 
     Degrees are taken to be as large as the largest of as many neurons is likely to be (its median): where that is near
     a power of two, rows may come out half as long, or twice.
@@ -75,12 +82,12 @@ def estimate(network: Network, tile: int, rank: int, n_ranks: int) -> RankSize:
             for name, projection in network.projections.items()
         },
     )
-    n_bytes, growing, checkpoint = ctypes.sizeof(Control), 0, 0
+    n_bytes, wiring, growing, checkpoint = ctypes.sizeof(Control), 0, 0, 0
     for population in network.populations.values():
         n_bytes += _population_bytes(network, population, placements[population.name])
     for projection in network.projections.values():
         declared, more = _projection_bytes(network, projection, placements)
-        n_bytes += declared
+        wiring += declared
         growing += more
         checkpoint += _copied_rows(projection, size.synapses[projection.name], placements)
     for population in network.populations.values():
@@ -90,7 +97,12 @@ def estimate(network: Network, tile: int, rank: int, n_ranks: int) -> RankSize:
         interval = network.min_delay_steps()
         room = ExchangeRoom(n_own * interval, block_size(n_own, interval, None), n_ranks)
         n_bytes += sum(one.n_bytes(room) for one in exchange_fields())
-    return replace(size, n_bytes=n_bytes, growing=growing, checkpoint=checkpoint)
+    learning = 0
+    if network.learning is not None:
+        learning = _learning_bytes(network, placements, 1)
+        growing += _learning_bytes(network, placements, 2) - learning
+    n_bytes += wiring + learning
+    return replace(size, n_bytes=n_bytes, growing=growing, checkpoint=checkpoint, wiring=wiring, learning=learning)
 
 
 def _population_bytes(network: Network, population: Population, placement: Placement) -> int:
@@ -103,9 +115,10 @@ def _population_bytes(network: Network, population: Population, placement: Place
 def _projection_bytes(network: Network, projection: Projection, placements: Placements) -> tuple[int, int]:
     """Bytes of a projection's arrays, and how many more they are once rows and lists have doubled."""
     source, target = placements[projection.source.name], placements[projection.target.name]
-    rows, lists = _row_capacity(projection, target), _list_capacity(projection, source, target)
-    room = _projection_room(projection, source, target, rows, lists)
-    grown = _projection_room(projection, source, target, 2 * rows if projection.rows_grow else rows, 2 * lists)
+    capacities = (_capacities(projection, placements, doubled) for doubled in (1, 2))
+    room, grown = (
+        replace(_projection_room(projection, source, target, *of), replicas=network.replicas) for of in capacities
+    )
     fields: list[Field] = list(projection_fields(projection))
     for _, tau_ms in trace_taus_ms(projection, network.dt_ms):
         fields += decay_fields(network.dt_ms, tau_ms)
@@ -116,6 +129,22 @@ def _projection_bytes(network: Network, projection: Projection, placements: Plac
     ]
     declared = sum(one.n_bytes(room) for one in fields)
     return declared + sum(table.nbytes for table in tables), sum(one.n_bytes(grown) for one in fields) - declared
+
+
+def _learning_bytes(network: Network, placements: Placements, doubled: int) -> int:
+    """Bytes of what training keeps, once lists have so many times the places that they have at first."""
+    rooms = {name: learning_room(network, n_neurons=placement.n_own) for name, placement in placements.items()}
+    for projection in trained_projections(network):
+        source, target = placements[projection.source.name], placements[projection.target.name]
+        _, lists = _capacities(projection, placements, doubled)
+        rooms[projection.name] = learning_room(
+            network,
+            n_targets=target.n_own,
+            n_synapses=_n_synapses(projection, target),
+            n_entries=lists * source.n_known,
+            n_sources=source.n_known,
+        )
+    return learning_bytes(network, rooms)
 
 
 def _projection_room(
@@ -146,6 +175,13 @@ def _n_synapses(projection: Projection, target: Placement) -> int:
 
 
 # -- degrees ---------------------------------------------------------------------------------------------------------
+
+
+def _capacities(projection: Projection, placements: Placements, doubled: int = 1) -> tuple[int, int]:
+    """Places per row and per outgoing list; `doubled`: how many times those of the start, where rows may grow."""
+    source, target = placements[projection.source.name], placements[projection.target.name]
+    rows = _row_capacity(projection, target) * (doubled if projection.rows_grow else 1)
+    return rows, _list_capacity(projection, source, target) * doubled
 
 
 def _row_capacity(projection: Projection, target: Placement) -> int:

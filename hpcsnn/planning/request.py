@@ -64,7 +64,7 @@ def make_request(
         ConfigurationError: ranks that do not fit nodes, GPUs or the network.
     """
     gpus = gpus_per_node if gpus_per_node is not None else (profile.gpus_per_node or 0)
-    network = configuration.network()
+    network = configuration.planned_network()
     tile = configuration.tile if isinstance(configuration, Configuration) else DEFAULT_TILE
     if ranks is None:
         by_size = 1 if configuration.TRAINS else _ranks_for(network, tile, nodes)

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Tally:
-    """Sums over some batches; ``seconds`` of this rank's clock."""
+    """Sums over some batches; ``seconds`` of this rank's clock, ``n_correct`` None where samples have no labels."""
 
     batches: int = 0
     samples: int = 0
-    n_correct: int = 0
+    n_correct: int | None = 0
     loss: float = 0.0
     seconds: float = 0.0
     rewired: dict[str, int] = field(default_factory=dict)
@@ -25,11 +25,17 @@ class Tally:
         """Count one more batch."""
         self.batches += 1
         self.samples += result.n_samples
-        self.n_correct += result.n_correct
+        known = self.n_correct is not None and result.n_correct is not None
+        self.n_correct = self.n_correct + result.n_correct if known else None  # type: ignore[operator]
         self.loss += result.loss * result.n_samples
         self.seconds += seconds
         for name, n in result.rewired.items():
             self.rewired[name] = self.rewired.get(name, 0) + n
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of samples that were right."""
+        return None if self.n_correct is None else self.n_correct / max(self.samples, 1)
 
     def described(self) -> dict[str, Any]:
         """As a line of ``metrics.jsonl`` has it: loss and accuracy are means over samples."""
@@ -38,7 +44,7 @@ class Tally:
             "batches": self.batches,
             "samples": self.samples,
             "loss": self.loss / n,
-            "accuracy": self.n_correct / n,
+            "accuracy": self.accuracy,
             "samples_per_s": self.samples / self.seconds if self.seconds > 0 else None,
             "rewired": dict(self.rewired),
         }
@@ -53,7 +59,7 @@ class Position:
         batch: batches of it that are done.
         in_group, in_epoch, in_all: what was counted since the last line of metrics, in this epoch, in all.
         ranks_s: of training alone, summed over ranks and starts.
-        best_accuracy, best_epoch: of the validation samples; None: none yet.
+        best_accuracy, best_loss, best_epoch: of the validation samples, in the epoch that was best; None: none yet.
         metrics_bytes: length of ``metrics.jsonl`` so far.
     """
 
@@ -63,6 +69,7 @@ class Position:
     in_epoch: Tally = field(default_factory=Tally)
     in_all: Tally = field(default_factory=Tally)
     best_accuracy: float | None = None
+    best_loss: float | None = None
     best_epoch: int | None = None
     metrics_bytes: int = 0
     ranks_s: float = 0.0

@@ -14,6 +14,7 @@ from rich.text import Text
 from hpcsnn.runs.progress import PLAIN_EVERY_S, StateDisplay, clock
 from hpcsnn.runs.training_position import Position
 from hpcsnn.storage.run_directory import RunDirectory
+from hpcsnn.training.interface import Evaluation
 
 _BAR_WIDTH = 16
 
@@ -38,14 +39,18 @@ class TrainingProgress(StateDisplay):
         super().__init__(console, directory, quiet, plain_every_s)
         self._epochs, self._batches = epochs, batches
         self._first: tuple[int, int] | None = None
-        self._validation: float | None = None
+        self._validation: Evaluation | None = None
+
+    def ends_after(self, epochs: int) -> None:
+        """There are no more epochs than these, which may be fewer than were asked for."""
+        self._epochs = epochs
 
     def update(
         self,
         position: Position,
         synapses: Mapping[str, int],
         possible: Mapping[str, int],
-        validation: float | None = None,
+        validation: Evaluation | None = None,
         epoch_ends: bool = False,
         last: bool = False,
     ) -> None:
@@ -53,7 +58,7 @@ class TrainingProgress(StateDisplay):
 
         Args:
             synapses, possible: of each projection that is trained, those that there are, and pairs that may have one.
-            validation: accuracy on the validation samples, where it was just found.
+            validation: of the validation samples, where it was just made.
             epoch_ends: there is a plain line for it, whenever the last one was.
         """
         if self._quiet:
@@ -84,8 +89,9 @@ class TrainingProgress(StateDisplay):
             "batches": self._batches,
             "done": batches / total if total else 1.0,
             "loss": shown.loss / n if shown.samples else None,
-            "accuracy": shown.n_correct / n if shown.samples else None,
-            "validation_accuracy": self._validation,
+            "accuracy": shown.accuracy if shown.samples else None,
+            "validation_accuracy": self._validation.accuracy if self._validation else None,
+            "validation_loss": self._validation.loss if self._validation else None,
             "samples_per_s": new_samples / wall,
             "left_s": (total - batches) * wall / new_batches if new_batches else None,
             "synapses": sum(synapses.values()),
@@ -97,9 +103,13 @@ def training_line(state: Mapping[str, Any]) -> str:
     """One line of what ``progress.json`` says of a training."""
     words = [f"epoch {state['epoch']} of {state['epochs']}, batch {state['batch']:,} of {state['batches']:,}"]
     if state["loss"] is not None:
-        words.append(f"loss {state['loss']:.4g}  accuracy {state['accuracy']:.2%}")
+        words.append(f"loss {state['loss']:.4g}")
+    if state["accuracy"] is not None:
+        words.append(f"accuracy {state['accuracy']:.2%}")
     if state["validation_accuracy"] is not None:
         words.append(f"validation {state['validation_accuracy']:.2%}")
+    elif state["validation_loss"] is not None:
+        words.append(f"validation {state['validation_loss']:.4g}")
     words.append(f"{state['samples_per_s']:,.0f} samples/s")
     if state["left_s"] is not None:
         words.append(f"{clock(state['left_s'])} left")

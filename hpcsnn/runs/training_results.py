@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hpcsnn._version import __version__
+from hpcsnn.errors import StorageError
+from hpcsnn.models.learning.losses import SquaredError
+from hpcsnn.network import Network
 from hpcsnn.ranks.world import on_first_rank
 from hpcsnn.runs.experiment import Setting
 from hpcsnn.runs.training_metrics import read_metrics
@@ -15,7 +22,9 @@ from hpcsnn.runs.training_position import Position
 from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.training.configuration import TrainingConfiguration
 from hpcsnn.training.data.data_set import LoadedData
+from hpcsnn.training.data.samples import Samples
 from hpcsnn.training.interface import AnyTrainer, Evaluation
+from hpcsnn.training.learnt import Learnt
 
 
 class TrainingResults:
@@ -60,7 +69,8 @@ class TrainingResults:
         evaluation = None
         if stopped_by is None:
             evaluation = self._trainer.evaluate(self._data.test)
-            summary |= {"test_accuracy": float(evaluation.accuracy), "test_loss": float(evaluation.loss)}
+            summary |= {"test_accuracy": evaluation.accuracy, "test_loss": float(evaluation.loss)}
+            summary["test_error"] = relative_error(self._configuration, self._data.test, evaluation.loss)
             summary["populations"] = {
                 name: {"rate_hz": float(rate), "size": self._network.populations[name].size}
                 for name, rate in evaluation.hidden_hz.items()
@@ -68,17 +78,21 @@ class TrainingResults:
 
         def finish() -> None:
             if evaluation is not None:
-                self._directory.write_evaluation(evaluated(evaluation, self._data))
+                self._directory.write_evaluation(evaluated(evaluation, self._configuration, self._data))
             self._directory.write_summary(summary)
             if evaluation is not None and self._setting.figures:
-                from hpcsnn.training.figures import draw_training  # matplotlib takes a second that few ranks need
-
                 with self._setting.console.status("drawing figures"):
-                    metrics = read_metrics(self._directory.metrics)
-                    draw_training(self._figures(evaluation), metrics, self._directory.figures)
+                    self._draw(evaluation)
 
         on_first_rank(self._setting.ranks, finish)
         return summary
+
+    def _draw(self, evaluation: Evaluation) -> None:
+        labels, predictions = (ids.astype(np.int64) for ids in (evaluation.labels, evaluation.predictions))
+        answers = Answers(labels, predictions, float(evaluation.loss), len(self._data.test))
+        synapses = {name: self._trainer.synapses(name) for name in self._network.projections}
+        trained, device = self._trainer.network, self._setting.device
+        _draw(self._configuration, trained, synapses, answers, self._data, self._directory, device)
 
     def _summary(self, stopped_by: str | None, wall_s: float, first_batch: int) -> dict[str, Any]:
         position, synapses = self._position, self.synapse_counts()
@@ -92,12 +106,15 @@ class TrainingResults:
             "completed": stopped_by is None,
             "stopped_by": stopped_by,
             "epochs": position.epoch - 1,
+            "ended_early": stopped_by is None and position.epoch <= self._configuration.epochs,
             "batches": position.in_all.batches,
             "resumed_from_batch": first_batch,
             "digest": self._trainer.digest(),
             "test_accuracy": None,
             "test_loss": None,
+            "test_error": None,
             "best_validation_accuracy": position.best_accuracy,
+            "best_validation_loss": position.best_loss,
             "best_epoch": position.best_epoch,
             "seconds_per_sample": position.ranks_s / max(position.in_all.samples, 1),
             "wall_s": wall_s,
@@ -114,28 +131,101 @@ class TrainingResults:
             },
         }
 
-    def _figures(self, evaluation: Evaluation) -> Any:
-        from hpcsnn.training.figures import FigureData, right_and_wrong
-        from hpcsnn.training.rasters import raster_of
 
-        network, trainer = self._network, self._trainer
-        shown = right_and_wrong(evaluation.labels, evaluation.predictions)
-        return FigureData(
-            evaluation.labels,
-            evaluation.predictions,
-            self._data,
-            {name: (one.source.size, one.target.size) for name, one in network.projections.items()},
-            {name: (one.source.name, one.target.name) for name, one in network.projections.items()},
-            {name: trainer.synapses(name) for name in network.projections},
-            {index: raster_of(trainer.network, self._data.test, index, self._setting.device) for index in shown},
+@dataclass(frozen=True)
+class Answers:
+    """Labels and predictions of the test samples, shape (n_samples,), or empty where they have targets; mean loss."""
+
+    labels: NDArray[np.int64]
+    predictions: NDArray[np.int64]
+    loss: float
+    n_samples: int
+
+
+def read_answers(directory: RunDirectory) -> Answers:
+    """What ``evaluation.json`` holds.
+
+    Raises:
+        StorageError: there is none, or it holds something else.
+    """
+    read = directory.read_evaluation()
+    try:
+        labels, predictions = (np.array(read[key], dtype=np.int64) for key in ("labels", "predictions"))
+        loss, n_samples = float(read["loss"]), int(read.get("n_samples", len(labels)))
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
+        raise StorageError(f"{directory.evaluation}: cannot be read: {error}") from None
+    if labels.ndim != 1 or labels.shape != predictions.shape or labels.size not in (0, n_samples):
+        sizes = f"{labels.shape} labels and {predictions.shape} predictions of {n_samples} samples"
+        raise StorageError(f"{directory.evaluation}: has {sizes}")
+    return Answers(labels, predictions, loss, n_samples)
+
+
+def redrawn(
+    configuration: TrainingConfiguration, learnt: Learnt, answers: Answers, directory: RunDirectory
+) -> list[Path]:
+    """Draw the figures of a training from what is stored of it; the files.
+
+    Raises:
+        HpcsnnError: data that cannot be loaded, or that are not those that were answered to.
+    """
+    network, data = configuration.network(), configuration.load_data()
+    if len(data.test) != answers.n_samples:
+        raise StorageError(
+            f"{directory.evaluation}: has answers to {answers.n_samples} samples, and the data have {len(data.test)}"
         )
+    trained = learnt.network(network, configuration.readout)
+    return _draw(configuration, trained, learnt.synapses, answers, data, directory, "cpu")
 
 
-def evaluated(evaluation: Evaluation, data: LoadedData) -> dict[str, Any]:
+def _draw(
+    configuration: TrainingConfiguration,
+    trained: Network,
+    synapses: Mapping[str, Mapping[str, NDArray[Any]]],
+    answers: Answers,
+    data: LoadedData,
+    directory: RunDirectory,
+    device: str,
+) -> list[Path]:
+    """All figures of a training whose network has become `trained`; those of synapses of the projections given."""
+    from hpcsnn.training.figures import FigureData, draw_training, shown_samples  # matplotlib takes a second
+    from hpcsnn.training.rasters import outputs_of, raster_of
+
+    shown = shown_samples(answers.labels, answers.predictions, answers.n_samples)
+    projections = {name: trained.projections[name] for name in synapses}
+    outputs = {}
+    if data.test.targets is not None:
+        found = {index: outputs_of(trained, configuration.readout, data.test, index, device) for index in shown}
+        outputs = {index: values for index, values in found.items() if values is not None}
+    of = FigureData(
+        answers.labels,
+        answers.predictions,
+        answers.loss,
+        data,
+        {name: (one.source.size, one.target.size) for name, one in projections.items()},
+        {name: (one.source.name, one.target.name) for name, one in projections.items()},
+        synapses,
+        {index: raster_of(trained, data.test, index, device) for index in shown},
+        outputs,
+    )
+    return draw_training(of, read_metrics(directory.metrics), directory.figures)
+
+
+def relative_error(configuration: TrainingConfiguration, samples: Samples, loss: float) -> float | None:
+    """Squared error as a share of what outputs that stay at 0 have; None without targets, or with another loss."""
+    if samples.targets is None or configuration.models["loss"].model is not SquaredError:
+        return None
+    scored = np.arange(samples.n_steps) >= samples.first_scored_step[:, None]
+    squared = (samples.targets.astype(np.float64) ** 2).sum(axis=2)
+    return 2.0 * loss * len(samples) / max(float((squared * scored).sum()), 1e-300)
+
+
+def evaluated(evaluation: Evaluation, configuration: TrainingConfiguration, data: LoadedData) -> dict[str, Any]:
     """What ``evaluation.json`` says."""
     return {
         "loss": float(evaluation.loss),
-        "accuracy": float(evaluation.accuracy),
+        "accuracy": evaluation.accuracy,
+        "error": relative_error(configuration, data.test, evaluation.loss),
+        "n_samples": len(data.test),
         "class_names": list(data.class_names),
         "labels": np.asarray(evaluation.labels).tolist(),
         "predictions": np.asarray(evaluation.predictions).tolist(),

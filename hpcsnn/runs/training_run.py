@@ -12,7 +12,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from hpcsnn.devices import HostDevice, choose_device
 from hpcsnn.errors import ConfigurationError
+from hpcsnn.planning.available_memory import check_memory
+from hpcsnn.ranks.partition import DEFAULT_TILE
 from hpcsnn.ranks.world import on_first_rank
 from hpcsnn.runs.experiment import Setting, lock_for_all
 from hpcsnn.runs.resuming import differences
@@ -26,11 +29,11 @@ from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.storage.training_checkpoints import BEST, LAST, TrainingCheckpoints
 from hpcsnn.training.configuration import TrainingConfiguration, load_training, parse_training
 from hpcsnn.training.data.data_set import LoadedData
-from hpcsnn.training.interface import AnyTrainer
+from hpcsnn.training.interface import AnyTrainer, Evaluation
 from hpcsnn.training.order import epoch_order
 
 # What a resumed training may have otherwise than the one that wrote the checkpoint.
-MAY_CHANGE = ("description", "epochs", "checkpoint_every", "data_folder")
+MAY_CHANGE = ("description", "epochs", "patience", "checkpoint_every", "data_folder", "tensorboard")
 # Lines of metrics an epoch, but for the one of the epoch as a whole.
 _LINES = 50
 
@@ -42,14 +45,20 @@ def trainer_of(configuration: TrainingConfiguration, n_steps: int, setting: Sett
     # All that compiles kernels, which a message about data need not wait for.
     from hpcsnn.training.trainer import Trainer
 
+    chosen = configuration.models
+    device = choose_device(setting.device, setting.ranks)
+    if isinstance(device, HostDevice):  # a GPU's memory is its own
+        check_memory(configuration.learning_network(n_steps), DEFAULT_TILE, setting.ranks)
     return Trainer(
         configuration.network(),
         configuration.readout,
         n_steps,
-        **configuration.models,
+        loss=chosen["loss"],
+        optimiser=chosen["optimiser"],
+        learning=chosen["learning"],
         batch=configuration.batch,
         comm=setting.ranks,
-        device=setting.device,
+        device=device,
     )
 
 
@@ -116,20 +125,30 @@ def resume_training(
         checkpoint = on_first_rank(setting.ranks, lambda: TrainingCheckpoints(run).read(LAST))
         _check_unchanged(checkpoint.configuration, configuration, directory)
         position = Position.of_plain(checkpoint.position)
-        if position.epoch > configuration.epochs and directory.summary.is_file():
-            summary = on_first_rank(setting.ranks, directory.read_summary)
-            if summary.get("completed") and summary.get("epochs") == configuration.epochs:
-                setting.say(f"{run}: complete after {configuration.epochs} epochs: nothing to do; --epochs goes on")
-                return {**summary, "nothing_to_do": True}
         if position.epoch > configuration.epochs + 1:
             raise ConfigurationError(
                 f"epochs: {configuration.epochs} is not allowed; {position.epoch - 1} are done: give at least as many"
             )
+        if _is_over(position, configuration) and directory.summary.is_file():
+            summary = on_first_rank(setting.ranks, directory.read_summary)
+            if summary.get("completed") and summary.get("epochs") == position.epoch - 1:
+                early = position.epoch <= configuration.epochs
+                goes_on = f"more patience in {directory.configuration}" if early else "--epochs"
+                setting.say(f"{run}: complete after {position.epoch - 1} epochs: nothing to do; {goes_on} goes on")
+                return {**summary, "nothing_to_do": True}
         data, trainer = _prepared(configuration, setting, make_trainer)
         trainer.restore(checkpoint.path)
         on_first_rank(setting.ranks, lambda: remove_leftovers(directory.path))
         on_first_rank(setting.ranks, lambda: directory.write_configuration(configuration))
         return _Training(configuration, data, trainer, directory, setting, position).carry_out()
+
+
+def _is_over(position: Position, configuration: TrainingConfiguration) -> bool:
+    """Whether all epochs are done, or as many as there is patience for went by without getting better."""
+    if position.epoch > configuration.epochs:
+        return True
+    waited = position.epoch - 1 - (position.best_epoch or 0)
+    return configuration.patience is not None and position.batch == 0 and waited >= configuration.patience
 
 
 def _check_unchanged(before: dict[str, Any], now: TrainingConfiguration, directory: RunDirectory) -> None:
@@ -170,7 +189,7 @@ class _Training:
         self._results.announce(len(self._train), len(self._held_out))
         started = time.perf_counter()
         first_batch = self._position.in_all.batches
-        with self._progress() as progress, Metrics(self._directory, self._position, self._ranks) as metrics:
+        with self._progress() as progress, self._metrics() as metrics:
             self._synapses = self._results.synapse_counts()
             stopped_by = self._epochs(progress, metrics)
             progress.update(self._position, self._synapses, self._results.possible, last=True)
@@ -179,6 +198,9 @@ class _Training:
         self._sum_seconds()
         wall_s = time.perf_counter() - started
         return self._results.leave(stopped_by, wall_s, first_batch)
+
+    def _metrics(self) -> Metrics:
+        return Metrics(self._directory, self._position, self._ranks, self._configuration.tensorboard)
 
     def _progress(self) -> TrainingProgress:
         console, epochs = self._setting.console, self._configuration.epochs
@@ -189,7 +211,7 @@ class _Training:
         position = self._position
         self._last_written = time.monotonic()
         with StopSignals(self._ranks) as signals:
-            while position.epoch <= self._configuration.epochs:
+            while not _is_over(position, self._configuration):
                 order = epoch_order(self._configuration.seed, position.epoch, len(self._train))
                 while position.batch < self._n_batches:
                     self._batch(order, metrics)
@@ -199,13 +221,14 @@ class _Training:
                         return stopped_by
                     if self._due():
                         self._write_checkpoint(best=False)
-                accuracy, best = self._end_epoch(metrics)
-                progress.update(position, self._synapses, self._results.possible, accuracy, epoch_ends=True)
+                evaluation, best = self._end_epoch(metrics)
+                progress.update(position, self._synapses, self._results.possible, evaluation, epoch_ends=True)
                 position.begin_epoch()
                 self._write_checkpoint(best)
                 stopped_by = signals.agreed()
-                if stopped_by is not None and position.epoch <= self._configuration.epochs:
+                if stopped_by is not None and not _is_over(position, self._configuration):
                     return stopped_by
+        progress.ends_after(position.epoch - 1)
         return None
 
     def _batch(self, order: Any, metrics: Metrics) -> None:
@@ -223,20 +246,21 @@ class _Training:
             metrics.write({"kind": "batches", **self._where(), **position.in_group.described()})
             position.in_group = Tally()
 
-    def _end_epoch(self, metrics: Metrics) -> tuple[float | None, bool]:
-        """Validate; the accuracy, and whether it is the best so far. Without samples held out the last is the best."""
-        position, accuracy, best = self._position, None, True
+    def _end_epoch(self, metrics: Metrics) -> tuple[Evaluation | None, bool]:
+        """Validate, and whether it is the best so far. Without samples held out the last is the best."""
+        position, evaluation, best = self._position, None, True
         line = {"kind": "epoch", **self._where(), **position.in_epoch.described()}
         if len(self._held_out):
             evaluation = self._trainer.evaluate(self._held_out)
-            accuracy = float(evaluation.accuracy)
-            line |= {"validation_loss": float(evaluation.loss), "validation_accuracy": accuracy}
+            line |= {"validation_loss": float(evaluation.loss), "validation_accuracy": evaluation.accuracy}
             line |= {"hidden_hz": {name: float(rate) for name, rate in evaluation.hidden_hz.items()}}
-            best = position.best_accuracy is None or accuracy > position.best_accuracy
+            best = evaluation.is_better_than(position.best_accuracy, position.best_loss)
         if best:
-            position.best_accuracy, position.best_epoch = accuracy, position.epoch
+            position.best_epoch = position.epoch
+            position.best_accuracy = evaluation.accuracy if evaluation else None
+            position.best_loss = evaluation.loss if evaluation else None
         metrics.write(line)
-        return accuracy, best
+        return evaluation, best
 
     def _where(self) -> dict[str, Any]:
         position = self._position
@@ -286,5 +310,5 @@ def evaluate_training(
     data, trainer = _prepared(configuration, setting, make_trainer)
     trainer.restore(checkpoint.path)
     position = Position.of_plain(checkpoint.position)
-    evaluation = evaluated(trainer.evaluate(data.test), data)
+    evaluation = evaluated(trainer.evaluate(data.test), configuration, data)
     return {"epoch": position.epoch, "batches": position.in_all.batches, "digest": trainer.digest(), **evaluation}

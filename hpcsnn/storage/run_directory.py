@@ -4,8 +4,8 @@
 ``summary.json``, ``checkpoints/``, ``network.zarr``
 (a link to the newest checkpoint), ``records/`` (spikes and events), ``displacement.zarr``, ``figures/``; after an
 analysis ``analysis.zarr`` and ``report.html``; ``job/`` of a run that a job carries out. A training has
-``metrics.jsonl`` (a line for each group of batches and each epoch) and ``evaluation.json`` (label and prediction of
-each test sample) instead of records and maps.
+``metrics.jsonl`` (a line for each group of batches and each epoch), ``tensorboard/`` (the same) and
+``evaluation.json`` (label and prediction of each test sample) instead of records and maps.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ class RunDirectory:
         self.progress = path / "progress.json"
         self.metrics = path / "metrics.jsonl"
         self.evaluation = path / "evaluation.json"
+        self.tensorboard = path / "tensorboard"
 
     def check_free(self, overwrite: bool) -> None:
         """See whether a run may be put here, and change nothing.
@@ -107,6 +108,7 @@ class RunDirectory:
             self.analysis,
             self.analysis_partial,
             self.analysis_aside,
+            self.tensorboard,
             self.path / _JOB,
         ):
             refuse_link(folder)
@@ -139,6 +141,7 @@ class RunDirectory:
                 self.progress,
                 self.metrics,
                 self.evaluation,
+                self.tensorboard,
             ):
                 remove(left)
 
@@ -234,6 +237,22 @@ class RunDirectory:
     def write_evaluation(self, evaluation: dict[str, Any]) -> None:
         """Write what a trained network answered, whole or not at all."""
         self._write(self.evaluation, json.dumps(evaluation) + "\n")
+
+    def read_evaluation(self) -> dict[str, Any]:
+        """What the trained network answered.
+
+        Raises:
+            StorageError: no training that was tested here, or a file that is none.
+        """
+        try:
+            read = json.loads(self.evaluation.read_text())
+        except FileNotFoundError:
+            raise StorageError(f"{self.path}: was not tested yet (there is no {self.evaluation.name})") from None
+        except (OSError, ValueError) as error:
+            raise StorageError(f"{self.evaluation}: cannot be read: {error}") from None
+        if not isinstance(read, dict):
+            raise StorageError(f"{self.evaluation}: cannot be read: is no evaluation")
+        return read
 
     def write_progress(self, progress: dict[str, Any]) -> None:
         """Write where the run is, whole or not at all."""

@@ -17,6 +17,7 @@ from hpcsnn.configuration.schema import (
     Positive,
     ProjectionConfig,
     Step,
+    Truth,
     configured,
     named_values,
 )
@@ -26,10 +27,14 @@ from hpcsnn.models.base import Configured
 from hpcsnn.models.connectors import FixedProbability
 from hpcsnn.models.registry import OF_TRAININGS
 from hpcsnn.network import Network
+from hpcsnn.network.learning import Learning, learning_network
 from hpcsnn.training.data.data_set import SAMPLE_COUNTS, DataSet, LoadedData, checked_settings
 from hpcsnn.training.data.registry import find_data_set
+from hpcsnn.training.tensorboard import check_tensorboard
 
 _EPOCH = "epoch"
+# Steps that are planned for where only files tell how long samples are: more than most data sets have, at 1 ms.
+_STEPS_UNKNOWN = 2000
 # What messages call a data set or an encoding, and what is below it.
 _OF_DATA = {"one": "name", "its": "values", "named": "a name"}
 
@@ -39,9 +44,10 @@ class TrainingConfiguration(NetworkConfiguration):
 
     ``data`` is a data set, ``data_folder`` where its files are (null: where a package puts them), ``encoding`` how its
     values become spikes (null: as the data set has it), ``readout`` the population that answers. ``batch`` is in
-    samples, ``validation`` the part of the training samples that is held out. ``connectivity`` is the p of every
+    samples, ``validation`` the part of the training samples that is held out; after ``patience`` epochs in which the
+    network did no better on them than before, training ends (null: never). ``connectivity`` is the p of every
     fixed_probability connector (null: as they say). A checkpoint is written after every epoch, and with
-    ``checkpoint_every`` in wall time (``10min-wall``) also on the way.
+    ``checkpoint_every`` in wall time (``10min-wall``) also on the way. With ``tensorboard`` it has the metrics too.
     """
 
     COMMAND: ClassVar[str] = "train"
@@ -58,8 +64,10 @@ class TrainingConfiguration(NetworkConfiguration):
     batch: Positive = 128
     epochs: Positive = 10
     validation: Part = 0.1
+    patience: Positive | None = None
     connectivity: Part | None = None
     checkpoint_every: str = _EPOCH
+    tensorboard: Truth = False
 
     def connector_of(self, projection: ProjectionConfig) -> ModelSpec:
         """The connector that a projection comes to have, with `connectivity` for its p."""
@@ -84,6 +92,20 @@ class TrainingConfiguration(NetworkConfiguration):
             raise ConfigurationError(unknown_name("readout", self.readout, network.populations))
         return network
 
+    def learning_network(self, n_steps: int) -> Network:
+        """The network as it is simulated while it learns from samples of so many steps.
+
+        Raises:
+            ConfigurationError: as `network`; or something in it that cannot be trained.
+        """
+        models = self.models
+        by = Learning(self.readout, n_steps, models["learning"], models["optimiser"], models["loss"])
+        return learning_network(self.network(), by)
+
+    def planned_network(self) -> Network:
+        """As `learning_network`; of samples whose length is not known, 2,000 steps."""
+        return self.learning_network(self.sample_steps or _STEPS_UNKNOWN)
+
     def check(self) -> None:
         """See that all of it fits together, but for the data, which are not read.
 
@@ -93,6 +115,12 @@ class TrainingConfiguration(NetworkConfiguration):
         super().check()
         if self.validation == 1.0:
             raise ConfigurationError("validation: 1.0 is not allowed; must leave samples to train on: below 1")
+        if self.patience is not None and self.validation == 0.0:
+            raise ConfigurationError(
+                f"patience: {self.patience} is not allowed without validation; it counts epochs by what is held out"
+            )
+        if self.tensorboard:
+            check_tensorboard()
         _ = self.checkpoint_every_s, self.models, self._data_values()
 
     @property
@@ -130,6 +158,12 @@ class TrainingConfiguration(NetworkConfiguration):
     def data_set(self) -> DataSet:
         """The data set, not read yet."""
         return self._data_values()[0]
+
+    @property
+    def sample_steps(self) -> int | None:
+        """Steps of each sample; None: the data have to be read to know."""
+        data_set, values = self._data_values()
+        return data_set.sample_steps(values, self.dt_ms)
 
     def load_data(self) -> LoadedData:
         """Read or make the data, as spikes.

@@ -22,6 +22,7 @@ _MOST_FIELDS = 25
 _MOST_BARS = 60
 # Class names longer than this stand at an angle.
 _LONG_NAME = 3
+_MOST_OUTPUTS = 6
 Spikes = tuple[NDArray[Any], NDArray[Any]]
 
 
@@ -30,20 +31,29 @@ class FigureData:
     """What the figures are drawn of.
 
     Attributes:
-        labels, predictions: of the test samples, shape (n_samples,).
+        labels, predictions: of the test samples, shape (n_samples,); empty where they have targets.
+        loss: mean of the test samples.
         data: what the network was trained on.
         sizes, ends: by projection, (sources, targets): how many, and the populations' names.
         synapses: by projection, ``pre``, ``post`` and ``weight``, shape (n_synapses,).
         rasters: by test sample, (step, neuron) of the spikes of each population.
+        outputs: by test sample that has a target, what was answered, shape (n_steps, n_outputs).
     """
 
     labels: NDArray[Any]
     predictions: NDArray[Any]
+    loss: float
     data: LoadedData
     sizes: Mapping[str, tuple[int, int]]
     ends: Mapping[str, tuple[str, str]]
     synapses: Mapping[str, Mapping[str, NDArray[Any]]]
     rasters: Mapping[int, Mapping[str, Spikes]] = field(default_factory=dict)
+    outputs: Mapping[int, NDArray[Any]] = field(default_factory=dict)
+
+    @property
+    def accuracy(self) -> float | None:
+        """Of the test samples, if they have labels."""
+        return float(np.mean(self.labels == self.predictions)) if self.labels.size else None
 
 
 def draw_training(of: FigureData, metrics: Sequence[Mapping[str, Any]], folder: Path) -> list[Path]:
@@ -58,10 +68,13 @@ def draw_training(of: FigureData, metrics: Sequence[Mapping[str, Any]], folder: 
 
 def _figures(of: FigureData, metrics: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Figure]]:
     if metrics:
-        yield "learning_curves", curves_figure(metrics, float(np.mean(of.labels == of.predictions)))
+        yield "learning_curves", curves_figure(metrics, of.accuracy, of.loss)
     if any(rewired for line in metrics for rewired in line["rewired"].values()):
         yield "rewirings", rewirings_figure(metrics)
-    yield "confusion", confusion_figure(of.labels, of.predictions, of.data.class_names)
+    if of.labels.size:
+        yield "confusion", confusion_figure(of.labels, of.predictions, of.data.class_names)
+    if of.outputs:
+        yield "outputs", outputs_figure(of)
     if of.synapses:
         yield "degrees", degrees_figure(of.sizes, of.synapses)
     shape = of.data.image_shape
@@ -72,16 +85,17 @@ def _figures(of: FigureData, metrics: Sequence[Mapping[str, Any]]) -> Iterator[t
         yield "rasters", rasters_figure(of)
 
 
-def curves_figure(metrics: Sequence[Mapping[str, Any]], test_accuracy: float) -> Figure:
-    """Loss, and accuracy on what is trained on, held out and tested by, over epochs."""
+def curves_figure(metrics: Sequence[Mapping[str, Any]], test_accuracy: float | None, test_loss: float) -> Figure:
+    """Loss, and if there is one accuracy, on what is trained on, held out and tested by, over epochs."""
     groups = [line for line in metrics if line["kind"] == "batches"]
     epochs = [line for line in metrics if line["kind"] == "epoch"]
     most = {line["epoch"]: line["batch"] for line in groups}
     at = [line["epoch"] - 1 + line["batch"] / most[line["epoch"]] for line in groups]
     ends = [line["epoch"] for line in epochs]
-    figure = Figure(figsize=(TWO_COLUMNS, 2.3), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    for axes, name in ((left, "loss"), (right, "accuracy")):
+    names = ["loss"] if test_accuracy is None else ["loss", "accuracy"]
+    figure = Figure(figsize=(TWO_COLUMNS if len(names) > 1 else ONE_COLUMN, 2.3), layout="constrained")
+    panels = figure.subplots(1, len(names), squeeze=False)[0]
+    for axes, name in zip(panels, names, strict=True):
         axes.plot(at, [line[name] for line in groups], color=COLOURS[0], alpha=0.35, linewidth=0.7)
         marks = {"marker": "o", "markersize": 2.5}
         middles, means = [end - 0.5 for end in ends], [line[name] for line in epochs]
@@ -92,10 +106,16 @@ def curves_figure(metrics: Sequence[Mapping[str, Any]], test_accuracy: float) ->
         axes.set(xlabel="epoch", ylabel=f"{name} per sample" if name == "loss" else name)
         axes.margins(x=0.01)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    right.axhline(test_accuracy, color=COLOURS[2], linestyle="--", linewidth=0.8, label=f"test, {test_accuracy:.2%}")
-    right.yaxis.set_major_formatter(PercentFormatter(1.0))
-    left.set_ylim(bottom=0.0)
-    right.legend(loc="lower right")
+    last, line = panels[-1], {"color": COLOURS[2], "linestyle": "--", "linewidth": 0.8}
+    if test_accuracy is None:
+        last.set_yscale("log")
+        last.yaxis.set_major_formatter("{x:g}")
+        last.axhline(test_loss, label=f"test, {test_loss:.4g}", **line)
+    else:
+        panels[0].set_ylim(bottom=0.0)
+        last.axhline(test_accuracy, label=f"test, {test_accuracy:.2%}", **line)
+        last.yaxis.set_major_formatter(PercentFormatter(1.0))
+    last.legend(loc="upper right" if test_accuracy is None else "lower right")
     return figure
 
 
@@ -201,13 +221,40 @@ def rasters_figure(of: FigureData) -> Figure:
         ):
             axes.plot(step * of.data.test.dt_ms, neuron, ".", markersize=1.0, color=colour, rasterized=True)
             axes.set_ylabel(population)
-        label, taken = (of.data.class_names[int(ids[sample])] for ids in (of.labels, of.predictions))
-        said = f"taken for {taken}" if label != taken else "and taken for it"
-        column[0].set_title(f"test sample {sample}: {label}, {said}", loc="left")
+        column[0].set_title(_title(of, sample), loc="left")
         column[-1].set_xlabel("time (ms)")
         column[-1].set_xlim(0.0, of.data.test.n_steps * of.data.test.dt_ms)
     _outer(panels)
     return figure
+
+
+def outputs_figure(of: FigureData) -> Figure:
+    """What was answered to some test samples beside what was asked for, output by output."""
+    targets, dt_ms = of.data.test.targets, of.data.test.dt_ms
+    assert targets is not None
+    rows = min(targets.shape[2], _MOST_OUTPUTS)
+    figure = Figure(figsize=(TWO_COLUMNS, 1.1 * rows + 0.6), layout="constrained")
+    panels = figure.subplots(rows, len(of.outputs), squeeze=False, sharex=True, sharey="row")
+    for column, (sample, outputs) in zip(panels.T, of.outputs.items(), strict=True):
+        time_ms = dt_ms * np.arange(len(outputs))
+        for number, axes in enumerate(column):
+            axes.plot(time_ms, targets[sample, :, number], color="0.6", linewidth=1.6, label="target")
+            axes.plot(time_ms, outputs[:, number], color=COLOURS[0], linewidth=0.8, label="output")
+            axes.set_ylabel(f"output {number}")
+        column[0].set_title(_title(of, sample), loc="left")
+        column[-1].set_xlabel("time (ms)")
+        column[-1].set_xlim(0.0, dt_ms * len(outputs))
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
+    _outer(panels)
+    return figure
+
+
+def _title(of: FigureData, sample: int) -> str:
+    if not of.labels.size:
+        return f"test sample {sample}"
+    label, taken = (of.data.class_names[int(ids[sample])] for ids in (of.labels, of.predictions))
+    said = f"taken for {taken}" if label != taken else "and taken for it"
+    return f"test sample {sample}: {label}, {said}"
 
 
 def _outer(panels: NDArray[Any]) -> None:
@@ -217,8 +264,11 @@ def _outer(panels: NDArray[Any]) -> None:
             axes.set_ylabel("")
 
 
-def right_and_wrong(labels: NDArray[Any], predictions: NDArray[Any]) -> list[int]:
-    """The first test sample that is taken for what it is, and the first that is not, as far as there are such."""
+def shown_samples(labels: NDArray[Any], predictions: NDArray[Any], n_samples: int) -> list[int]:
+    """The first test sample that is taken for what it is, and the first that is not, as far as there are such; of
+    samples without labels the first two."""
+    if not labels.size:
+        return list(range(min(n_samples, 2)))
     right = labels == predictions
     return [int(np.flatnonzero(of)[0]) for of in (right, ~right) if of.any()]
 

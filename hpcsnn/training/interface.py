@@ -18,11 +18,12 @@ from hpcsnn.training.data.samples import Samples
 class BatchResult:
     """What became of a batch, over all ranks.
 
-    ``loss`` is the mean over samples, ``rewired`` how many synapses were replaced, by projection.
+    ``loss`` is the mean over samples, ``n_correct`` None of samples without labels, ``rewired`` how many synapses were
+    replaced, by projection.
     """
 
     loss: float
-    n_correct: int
+    n_correct: int | None
     n_samples: int
     rewired: dict[str, int]
 
@@ -32,14 +33,21 @@ class Evaluation:
     """Answers to samples, over all ranks.
 
     ``labels`` and ``predictions`` have shape (n_samples,), int32; ``loss`` is the mean over samples, ``hidden_hz`` the
-    mean rate of each hidden population.
+    mean rate of each hidden population. Of samples with targets in place of labels there is no accuracy, and both
+    arrays are empty.
     """
 
     loss: float
-    accuracy: float
+    accuracy: float | None
     labels: NDArray[np.int32]
     predictions: NDArray[np.int32]
     hidden_hz: dict[str, float]
+
+    def is_better_than(self, accuracy: float | None, loss: float | None) -> bool:
+        """Whether it is better than the best so far: by accuracy, and where there is none by the loss."""
+        if self.accuracy is not None:
+            return accuracy is None or self.accuracy > accuracy
+        return loss is None or self.loss < loss
 
 
 class AnyTrainer(Protocol):

@@ -1,4 +1,4 @@
-"""The spikes that a sample makes in a trained network, which is a network of the simulator's like any other."""
+"""What a sample makes of a trained network, spikes and answers; it is a network of the simulator's like any other."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hpcsnn.engine.simulation import Simulation
 from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.stimuli import SpikeArray
 from hpcsnn.network import Network, Population
+from hpcsnn.network.learning import gradient_of
 from hpcsnn.training.data.samples import Samples
 
 # By population, step and neuron of every spike, (n_spikes,) each, in the order of steps.
@@ -25,6 +26,33 @@ def raster_of(network: Network, samples: Samples, index: int, device: str = "aut
         index: of the sample.
         device: as for `Simulation`.
     """
+    played = _playing(network, samples, index)
+    simulation = Simulation(played, device=device)
+    simulation.run(samples.n_steps * network.dt_ms)
+    return {name: simulation.spikes(name) for name, population in played.populations.items() if _spikes(population)}
+
+
+def outputs_of(
+    network: Network, readout: str, samples: Samples, index: int, device: str = "auto"
+) -> NDArray[np.float32] | None:
+    """What the readout answers to one sample in each step, (n_steps, n_outputs), on this rank alone.
+
+    None: its output is more than one of its variables. Arguments as of `raster_of`.
+    """
+    population = network.populations[readout]
+    variable = gradient_of(population).output
+    if variable not in {one.name for one in population.state}:
+        return None
+    simulation = Simulation(_playing(network, samples, index), device=device)
+    answers = []
+    for _ in range(samples.n_steps):
+        simulation.run(network.dt_ms)
+        answers.append(simulation.neurons(readout)[variable])
+    return np.array(answers)
+
+
+def _playing(network: Network, samples: Samples, index: int) -> Network:
+    """The network, whose source plays a sample, and whose spikes are recorded."""
     sample = samples.select([index])
     played = Network(network.seed, network.dt_ms)
     for name, population in network.populations.items():
@@ -37,9 +65,7 @@ def raster_of(network: Network, samples: Samples, index: int, device: str = "aut
     for name, projection in network.projections.items():
         source, target = (played.populations[end.name] for end in (projection.source, projection.target))
         played.projections[name] = replace(projection, source=source, target=target)
-    simulation = Simulation(played, device=device)
-    simulation.run(samples.n_steps * network.dt_ms)
-    return {name: simulation.spikes(name) for name, population in played.populations.items() if _spikes(population)}
+    return played
 
 
 def _spikes(population: Population) -> bool:

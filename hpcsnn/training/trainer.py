@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.checked_numbers import Limits, whole_number
 from hpcsnn.devices.base import Device
-from hpcsnn.engine.digest import fingerprint
 from hpcsnn.engine.learning.batches import Learner, Played
 from hpcsnn.errors import ConfigurationError, StorageError, shown
 from hpcsnn.models import Adam, CrossEntropy, EProp
 from hpcsnn.models.base import Configured
-from hpcsnn.models.connectors import ExplicitList
 from hpcsnn.models.learning import LearningRule, Loss, Optimiser
 from hpcsnn.network import Network
 from hpcsnn.network.learning import Learning, kept_variables, learning_network
 from hpcsnn.ranks.communicator import communicator
 from hpcsnn.training.data.samples import Samples
 from hpcsnn.training.interface import BatchResult, Evaluation
+from hpcsnn.training.learnt import Learnt
 from hpcsnn.training.order import epoch_order
 
-# Samples that a rank plays between two looks at the others, in an evaluation.
-_EVALUATED_TOGETHER = 512
+# Samples, at most, that a rank has at hand at once and plays one after the other.
+PLAYED_TOGETHER = 512
 
 
 class Trainer:
@@ -49,6 +44,8 @@ class Trainer:
         batch: samples per change of the weights.
         comm: as for `Simulation`.
         device: as for `Simulation`.
+        replicas: samples that a rank simulates at a time, which costs memory and changes no bit of the answer; None:
+            one on a CPU core, and on a GPU as many of a batch as fit.
 
     Raises:
         ConfigurationError: what cannot be trained; names the population or projection, and what is allowed.
@@ -66,6 +63,7 @@ class Trainer:
         batch: int = 128,
         comm: Any = None,
         device: str | Device = "auto",
+        replicas: int | None = None,
     ) -> None:
         self._given = network
         self.batch = whole_number("batch", batch, Limits(minimum=1))
@@ -82,7 +80,8 @@ class Trainer:
                 raise ConfigurationError(f"{name}: {shown(part)} is not a {kind.__name__}")
         declared = Learning(readout, steps, learning, optimiser, loss)
         self.communicator = communicator(comm)
-        self._learner = Learner(learning_network(network, declared), self.communicator, device)
+        learner = learning_network(network, declared)
+        self._learner = Learner(learner, self.communicator, device, self.batch, replicas)
         self.simulation = self._learner.simulation
         self.batches_done = 0
 
@@ -131,8 +130,11 @@ class Trainer:
             spikes = np.array([self._learner.n_spikes(name) - before[name]], dtype=np.int64)
             total = int(self.communicator.total(spikes)[0])
             hidden_hz[name] = total / max(seconds * self._given.populations[name].size, 1e-30)
-        labels = predictions if samples.labels is None else np.asarray(samples.labels, dtype=np.int32)
-        accuracy = _n_correct(samples, predictions) / max(len(samples), 1)
+        n_correct = _n_correct(samples, predictions)
+        if samples.labels is None or n_correct is None:
+            none = np.zeros(0, np.int32)
+            return Evaluation(_mean(losses), None, none, none, hidden_hz)
+        accuracy, labels = n_correct / max(len(samples), 1), np.asarray(samples.labels, dtype=np.int32)
         return Evaluation(_mean(losses), accuracy, labels, predictions, hidden_hz)
 
     def fit(
@@ -175,8 +177,8 @@ class Trainer:
         self._check(samples)
         mine = np.array_split(np.arange(len(samples)), self.communicator.size)[self.communicator.rank]
         losses, predictions = [np.zeros(0, np.float32)], [np.zeros(0, np.int32)]
-        for first in range(0, len(mine), _EVALUATED_TOGETHER):
-            part = mine[first : first + _EVALUATED_TOGETHER]
+        for first in range(0, len(mine), PLAYED_TOGETHER):
+            part = mine[first : first + PLAYED_TOGETHER]
             picked = samples if len(part) == len(samples) else samples.select(part)
             loss, answer = self._learner.play(played_samples(picked), learns)
             losses.append(loss)
@@ -217,10 +219,12 @@ class Trainer:
         """``id`` and the state of a population; see `Simulation.neurons`."""
         return self.simulation.neurons(population)
 
-    def _kept(self) -> dict[str, NDArray[Any]]:
-        """What is trained of the readout's neurons, and its optimiser's variables, by name, in the order of ids."""
+    @property
+    def learnt(self) -> Learnt:
+        """All that was learnt so far."""
+        synapses = {one.name: self.synapses(one.name) for one in self._learner.trained}
         neurons = self.neurons(self._learner.learning.readout)
-        return {name: neurons[name] for name in self._kept_names}
+        return Learnt(self.batches_done, synapses, {name: neurons[name] for name in self._kept_names})
 
     @property
     def _kept_names(self) -> tuple[str, ...]:
@@ -230,58 +234,17 @@ class Trainer:
     @property
     def network(self) -> Network:
         """The network as it was given, with the weights, wiring and biases that it has now."""
-        given, other = self._given, Network(self._given.seed, self._given.dt_ms)
-        readout = self._learner.learning.readout
-        trained = {one.name for one in self._learner.trained}
-        for name, population in given.populations.items():
-            initial = dict(population.initial)
-            if name == readout:
-                of_model = {variable.name for variable in population.state}
-                initial |= {key: values for key, values in self._kept().items() if key in of_model}
-            other.add_population(name, population.grid, population.model, initial, population.record_spikes)
-        for name, projection in given.projections.items():
-            connector, weight = projection.connector, projection.weights or projection.weight
-            if name in trained:
-                rows = self.synapses(name)
-                connector = ExplicitList(pre=rows["pre"], post=rows["post"], weight=rows["weight"])
-                weight = projection.weight
-            other.add_projection(
-                name, projection.source.name, projection.target.name, connector, projection.receptor, weight,
-                projection.synapse, projection.delay_ms, projection.rewiring, None, True, projection.record_events,
-                projection.dendritic_delay_ms,
-            )  # fmt: skip
-            # No weight is drawn any more; but the unit of input goes by it, and with another one bits would be others.
-            other.projections[name] = replace(other.projections[name], weights=projection.weights)
-        return other
+        return self.learnt.network(self._given, self._learner.learning.readout)
 
     def digest(self) -> str:
         """One SHA-256 of all that was learnt, with the optimiser's variables: equal for equal bits, whatever ranks."""
-        record: dict[str, Any] = {"batches": self.batches_done}
-        for projection in self._learner.trained:
-            columns = self.synapses(projection.name)
-            ends = [columns["pre"].astype(np.int32), columns["post"].astype(np.int32)]
-            own = [columns[name] for name in sorted(columns) if name not in ("pre", "post")]
-            record[projection.name] = fingerprint([*ends, *own])
-        kept = self._kept()
-        if kept:
-            record["readout"] = fingerprint([kept[name] for name in sorted(kept)])
-        return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+        return self.learnt.digest()
 
     # -- on disk -------------------------------------------------------------------------------------------------------
 
     def save(self, path: Path) -> None:
-        """Write all that a bit-exact continuation needs as a zipped Zarr group; by one rank, all have the same."""
-        import zarr
-        from zarr.storage import ZipStore
-
-        with ZipStore(path, mode="w") as store:
-            facts = {"batches_done": self.batches_done, "digest": self.digest()}
-            group = zarr.create_group(store, attributes=facts, zarr_format=3)
-            for projection in self._learner.trained:
-                for name, column in self.synapses(projection.name).items():
-                    group.create_array(f"projections/{projection.name}/{name}", data=np.ascontiguousarray(column))
-            for name, column in self._kept().items():
-                group.create_array(f"readout/{name}", data=np.ascontiguousarray(column))
+        """Write all that a bit-exact continuation needs as a Zarr group; by one rank, all have the same."""
+        self.learnt.write(path)
 
     def restore(self, path: Path) -> None:
         """Go on from what `save` wrote.
@@ -289,28 +252,13 @@ class Trainer:
         Raises:
             StorageError: it is not of this network, or not whole: its digest is another.
         """
-        import zarr
-        from zarr.storage import ZipStore
-
-        try:
-            store = ZipStore(path, mode="r")  # whose `with` needs a file that could be opened
-            group: Any = zarr.open_group(store, mode="r")
-            columns = {
-                one.name: {
-                    name: np.asarray(group[f"projections/{one.name}/{name}"][:])
-                    for name in ("pre", "post", *(column.name for column in one.synapse_columns))
-                }
-                for one in self._learner.trained
-            }
-            kept = {name: np.asarray(group[f"readout/{name}"][:]) for name in self._kept_names}
-            digest, batches_done = str(group.attrs["digest"]), int(group.attrs["batches_done"])
-            store.close()
-        except (KeyError, OSError, ValueError, TypeError, BadZipFile) as error:
-            raise StorageError(f"{path}: is no training of this network, or is damaged: {error}") from None
-        self._learner.restore(columns, kept)
-        self.batches_done = batches_done
-        if self.digest() != digest:
-            raise StorageError(f"{path}: is damaged: what it holds has the digest {self.digest()}, not {digest}")
+        learnt = Learnt.read(path)
+        names = {one.name: {"pre", "post", *(c.name for c in one.synapse_columns)} for one in self._learner.trained}
+        found = {name: set(columns) for name, columns in learnt.synapses.items()}
+        if found != names or set(learnt.readout) != set(self._kept_names):
+            raise StorageError(f"{path}: is no training of this network: it has other projections or variables")
+        self._learner.restore({name: dict(rows) for name, rows in learnt.synapses.items()}, dict(learnt.readout))
+        self.batches_done = learnt.batches
 
 
 def played_samples(samples: Samples) -> Played:
@@ -327,5 +275,5 @@ def _mean(losses: NDArray[np.float32]) -> float:
     return float(losses.astype(np.float64).sum() / max(len(losses), 1))
 
 
-def _n_correct(samples: Samples, predictions: NDArray[np.int32]) -> int:
-    return 0 if samples.labels is None else int((predictions == samples.labels).sum())
+def _n_correct(samples: Samples, predictions: NDArray[np.int32]) -> int | None:
+    return None if samples.labels is None else int((predictions == samples.labels).sum())

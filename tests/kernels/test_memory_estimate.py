@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -10,11 +11,16 @@ from hpcsnn import Grid, Network, models
 from hpcsnn.codegen.constants import HaltReason
 from hpcsnn.configuration.files import load_configuration
 from hpcsnn.devices import HostDevice
+from hpcsnn.engine.learning.replicas import bytes_of_replica
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.models.registry import registered
+from hpcsnn.network.learning_fields import played_bytes
 from hpcsnn.planning.memory import estimate
 from hpcsnn.shipped_files import shipped_configurations
 from hpcsnn.storage.snapshot import take_snapshot
+from hpcsnn.training.configuration import load_training
+from hpcsnn.training.trainer import Trainer
+from support import learning
 from support.thread_ranks import on_ranks
 
 WITHIN = 0.05
@@ -155,3 +161,65 @@ def test_on_grids_of_any_shape_degrees_and_rooms_are_those_of_a_run(connector, g
         lists, steps = arrays["ab.outgoing"], [1] if certain else [0.5, 1, 2]
         coins = {n_bytes + (row - 1) * rows + (more - 1) * lists for row in steps for more in steps}
         assert size.n_bytes in coins
+
+
+MLGENN = models.EProp(pairing="mlgenn", regularisation=0.1)
+
+
+@pytest.mark.parametrize("hidden", [models.LIFSubtractive, models.ALIFSubtractive])
+@pytest.mark.parametrize("rule", [models.EProp(), MLGENN], ids=["exact", "mlgenn"])
+@pytest.mark.parametrize("loss", [models.CrossEntropy(), models.SquaredError()], ids=["labels", "targets"])
+def test_the_estimate_of_a_training_is_exact_where_degrees_are_known(hidden, rule, loss):
+    """To the byte: before the first sample, and with the samples of a batch, however many they are."""
+    network, by = learning.classifier(hidden), learning.learning(loss=loss, rule=rule)
+    declared = learning.learner(network, by)
+    trainer = Trainer(
+        network, "output", learning.N_STEPS, loss=loss, learning=rule, batch=7, device=HostDevice(("-O1",))
+    )
+    state = trainer.simulation.state
+    size = estimate(declared, 8, 0, 1)
+    assert size.n_bytes == state.n_bytes()
+    for n in (7, 30):
+        samples = learning.samples(n, targets=loss.model.of_targets)
+        trainer.train_batch(samples)
+        kept = sum(array.nbytes for name, array in state.arrays.items() if name.startswith("learning."))
+        assert size.learning + played_bytes(declared, n, samples.event_steps.size) == kept
+
+
+@pytest.mark.parametrize("overrides", [[], ["connectivity=0.5"]])
+def test_the_estimate_of_a_training_that_ships(overrides):
+    configuration = load_training("digits", overrides)
+    assert configuration.sample_steps is not None
+    declared = configuration.learning_network(configuration.sample_steps)
+    size = estimate(declared, 8, 0, 1)
+    trainer = Trainer(
+        configuration.network(), "output", configuration.sample_steps, **configuration.models, device="cpu"
+    )
+    state = trainer.simulation.state
+    assert_within(size.n_bytes, state.n_bytes())
+    assert 0 < size.learning < size.n_bytes - size.wiring
+
+
+def test_a_batch_of_512_samples_of_1000_steps_and_512_neurons_takes_little():
+    """The published size: 16 GB were allowed for it; 3 numbers a neuron and step are all that a sample leaves."""
+    sizes = []
+    for batch in (1, 512):
+        configuration = load_training("shd", ["data.shd.duration_ms=1000", f"batch={batch}"])
+        sizes.append(estimate(configuration.planned_network(), 8, 0, 1))
+    assert sizes[0] == sizes[1]
+    assert 3 * 4 * 512 * 1000 < sizes[0].learning < 2.5 * 3 * 4 * 512 * 1000
+
+
+def test_the_estimate_of_replicas_is_exact_and_what_each_more_takes():
+    """Samples that are simulated at a time, as on a GPU."""
+    network = learning.classifier()
+    sizes = []
+    for replicas in (1, 3):
+        declared = learning.learner(network)
+        assert declared.learning is not None
+        declared.learning = dataclasses.replace(declared.learning, replicas=replicas)
+        device = HostDevice(("-O1",))
+        trainer = Trainer(network, "output", learning.N_STEPS, batch=7, device=device, replicas=replicas)
+        sizes.append(estimate(declared, 8, 0, 1).n_bytes)
+        assert sizes[-1] == trainer.simulation.state.n_bytes()
+    assert sizes[1] - sizes[0] == 2 * bytes_of_replica(learning.learner(network))

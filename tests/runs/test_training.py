@@ -5,13 +5,24 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 
+import numpy as np
 import pytest
+from rich.console import Console
 
+from hpcsnn import Simulation
+from hpcsnn.errors import ConfigurationError, StorageError
+from hpcsnn.runs.stored.kinds import compared, stored_run
+from hpcsnn.runs.stored.training import StoredTraining
 from hpcsnn.runs.training_metrics import read_metrics
+from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.training_checkpoints import TrainingCheckpoints
+from hpcsnn.training.configuration import load_training
+from hpcsnn.training.data.registry import find_data_set
+from hpcsnn.training.rasters import raster_of
 from support.processes import outcome, until
 from support.ranks import hpcsnn, hpcsnn_command, run_processes
 from support.runs import digest_of_run, succeeds
@@ -113,6 +124,135 @@ def test_info_check_and_resume_know_a_training(straight):
     )  # fmt: skip
 
 
+def test_check_says_what_a_training_takes():
+    """The same whatever the batch; what is not known without reading the files is said."""
+    known, large = (
+        succeeds("check", "shd", "--set", "data.shd.duration_ms=1000", "--set", f"batch={batch}").stdout
+        for batch in (2, 512)
+    )
+    assert "samples of 1,000 steps" in large
+    assert re.search(r"what training keeps of one sample, and gradients +13 MB", large)
+    assert "memory does not grow with the batch; about 17.3 MB of arrays on each, 17.3 MB in all" in large
+    assert (
+        known.partition("memory of a rank")[2].splitlines()[:5]
+        == large.partition("memory of a rank")[2].splitlines()[:5]
+    )
+    unknown = succeeds("check", "shd", "--ranks", 2).stdout
+    assert "samples as long as its files say" in unknown
+    assert re.search(r"about 30\.7 MB of arrays on each, planned for 2,000 steps, 61\.4 MB in all", unknown)
+
+
+def test_what_is_stored_of_a_training_is_digested_verified_and_compared(straight, tmp_path):
+    run, _ = straight
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    assert stored_run(copy).digest() == summary_of(run)["digest"]
+    said = []
+    stored_run(copy).verify(said.append)
+    assert said[0] == "last, after 24 batches: as written"
+    assert said[2:] == ["metrics.jsonl: 26 lines", "evaluation.json: answers to 359 samples"]
+    assert compared(run, copy) == ([], f"after 24 batches: digest {summary_of(run)['digest']}")
+    assert hpcsnn("diff", run, copy).returncode == 0
+
+    summary = summary_of(copy)
+    (copy / "summary.json").write_text(json.dumps({**summary, "digest": "ab"}))
+    with pytest.raises(StorageError, match=r"the last checkpoint has digest .*, its summary says ab: one of them was"):
+        stored_run(copy).digest()
+    (copy / "summary.json").write_text(json.dumps({**summary, "batches": 12}))
+    with pytest.raises(StorageError, match=r"is of batch 24, its summary of batch 12: hpcsnn resume .* brings them"):
+        stored_run(copy).digest()
+    for name, text, message in (
+        ("evaluation.json", "{}", "evaluation.json: cannot be read: 'labels'"),
+        ("metrics.jsonl", "", r"metrics.jsonl: has 0 bytes, and had \d+ when the last checkpoint was written"),
+    ):
+        whole = (copy / name).read_text()
+        (copy / name).write_text(text)
+        with pytest.raises(StorageError, match=message):
+            stored_run(copy).verify(said.append)
+        (copy / name).write_text(whole)
+    group = TrainingCheckpoints(copy).read("last").path
+    group.write_bytes(group.read_bytes() + b"!")
+    done = hpcsnn("verify", copy)
+    assert done.returncode == 2
+    assert "is not as it was written" in done.stdout
+    assert re.search(r"[12] of 2 checkpoints damaged", done.stderr)
+
+
+def test_two_trainings_differ_in_configuration_and_weights(straight, tmp_path):
+    run, _ = straight
+    succeeds("train", "digits", *SHORT, "--set", "optimiser.adam.learning_rate=0.01", "--out", tmp_path / "other")
+    done = hpcsnn("diff", run, tmp_path / "other")
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert lines[0] == "optimiser.adam.learning_rate: 0.002 and 0.01"
+    assert any(re.fullmatch(r"hidden_to_output\.weight: [\d,]+ of 1,280 differ, at most by .*", line) for line in lines)
+    assert any(line.startswith("input_to_hidden: ") and "synapses only in" in line for line in lines)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text("populations: {}\n")
+    with pytest.raises(ConfigurationError, match=r"is a run, and .* a training; compare two of one kind"):
+        compared(run, tmp_path / "run")
+
+
+def test_a_trained_network_runs_on_any_ranks_and_needs_its_training_no_more(straight, tmp_path):
+    """Its weights are those that were learnt; what it does in the first sample is what the figures show of it."""
+    of_training = tmp_path / "trained"
+    shutil.copytree(straight[0], of_training)
+    training = StoredTraining(of_training)
+    digests = set()
+    for ranks in (1, 2, 4):
+        run = tmp_path / f"run{ranks}"
+        options = ["--checkpoint", "last", "--samples", 3, "--device", "cpu", "--no-figures", "--set", "tile=4"]
+        succeeds("run", "--from", of_training, *options, "--out", run, ranks=ranks)
+        digests.add(stored_run(run).digest())
+    assert len(digests) == 1
+    network = StoredNetwork(tmp_path / "run1" / "network.zarr")
+    for name, columns in training.learnt.synapses.items():
+        stored = network.synapses(name)
+        assert all(np.array_equal(stored[column], columns[column]) for column in ("pre", "post", "weight"))
+    assert np.array_equal(network.neurons("output")["bias"], training.learnt.readout["bias"])
+    summary = summary_of(tmp_path / "run1")
+    configuration = load_training(of_training / "config.yaml", of_run=True)
+    test = configuration.load_data().test
+    assert summary["model_s"] == pytest.approx(3e-3 * test.n_steps)
+    assert summary["populations"]["input"]["spikes"] == test.first_event[3]
+    simulation = Simulation(training.as_run("last", 3, [], False).network(), device="cpu")
+    simulation.run(float(test.n_steps))
+    raster = raster_of(training.learnt.network(configuration.network(), "output"), test, 0, "cpu")
+    for population, spikes in raster.items():
+        assert all(np.array_equal(*pair) for pair in zip(simulation.spikes(population), spikes, strict=True))
+
+    shutil.rmtree(of_training)
+    said = succeeds("resume", tmp_path / "run2", "--until", "200ms", "--device", "cpu", "--no-figures").stdout
+    assert "from 0.099 s" in said
+
+
+def test_a_trained_network_runs_with_a_stimulus_of_its_own(straight, tmp_path):
+    training = StoredTraining(straight[0])
+    stimulus = ["populations.input.model={poisson: {rate_hz: 50}}", "duration_ms=40"]
+    configuration = training.as_run("best", 10, stimulus, False)
+    assert configuration.network().populations["input"].model.name == "poisson"
+    assert configuration.duration_ms == 40.0
+    for options, message in (
+        ([], "run: give a CONFIG, or --from TRAINING"),
+        (["digits", "--from", straight[0]], "run: give a CONFIG, or --from TRAINING"),
+        (["--from", straight[0], "--samples", 360], "--samples: 360 is not allowed; there are 359 to test by"),
+        (
+            ["--from", straight[0], "--checkpoint", "first"],
+            "--checkpoint: 'first' is not allowed; must be best or last",
+        ),
+    ):
+        wrong = hpcsnn("run", *options, "--out", tmp_path / "run")
+        assert wrong.returncode == 2
+        assert wrong.stderr.startswith(f"error: {message}")
+        assert not (tmp_path / "run").exists()
+
+
+def test_an_analysis_of_a_training_says_what_to_use(straight):
+    run, _ = straight
+    with pytest.raises(ConfigurationError, match=f"hpcsnn run --from {run} makes a run of the trained network, which"):
+        stored_run(run).analyse(Console(), None, False)
+
+
 def test_data_that_are_not_there_are_named_with_what_brings_them(tmp_path):
     done = hpcsnn("train", "shd", "--data", tmp_path, "--out", tmp_path / "run", "--device", "cpu")
     assert done.returncode == 1
@@ -123,8 +263,13 @@ def test_data_that_are_not_there_are_named_with_what_brings_them(tmp_path):
 
 
 def test_a_training_leaves_its_figures(tmp_path):
+    """And draws them again, the same."""
     options = [option for option in SHORT if option != "--no-figures"]
     succeeds("train", "digits", *options, "--out", tmp_path / "run")
+    drawn = {path.name: path.read_bytes() for path in (tmp_path / "run" / "figures").glob("*.png")}
+    shutil.rmtree(tmp_path / "run" / "figures")
+    succeeds("plot", tmp_path / "run")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run" / "figures").glob("*.png")} == drawn
     names = {path.stem for path in (tmp_path / "run" / "figures").glob("*.png")}
     assert names == {
         *("learning_curves", "rewirings", "confusion", "degrees", "receptive_fields_input_to_hidden", "rasters")
@@ -132,11 +277,19 @@ def test_a_training_leaves_its_figures(tmp_path):
 
 
 def test_a_job_trains_and_a_sweep_compares(tmp_path):
+    """On files that --data names, whatever the folder is called."""
+    data = tmp_path / "the reader's \N{GREEK SMALL LETTER SIGMA}"
+    data.mkdir()
+    shutil.copy(find_data_set("digits").places()[0] / "digits.csv.gz", data)
     sweep = ["sweep", "digits", "--vary", "connectivity=0.1,0.3", *SHORT[:4], "--cluster", "local", "--device", "cpu"]
-    succeeds(*sweep, "--out", tmp_path / "sweep")
+    succeeds(*sweep, "--data", data, "--out", tmp_path / "sweep")
     members = [tmp_path / "sweep" / f"connectivity={value}" for value in (0.1, 0.3)]
     until(lambda: all((run / "summary.json").is_file() and summary_of(run)["completed"] for run in members))
     first, second = (summary_of(run)["synapses"]["input_to_hidden"] for run in members)
     assert first < second
     until(lambda: "2 completed" in succeeds("sweep", "--report", tmp_path / "sweep").stdout)
     assert "test_accuracy" in succeeds("sweep", "--report", tmp_path / "sweep").stdout
+    assert load_training(members[0] / "config.yaml", of_run=True).data_folder == str(data)
+    wrong = hpcsnn("submit", "topomap", "--data", data, "--dry-run")
+    message = "error: --data: is not allowed; topomap is no training, and a run has no data\n"
+    assert (wrong.returncode, wrong.stderr) == (2, message)

@@ -17,6 +17,26 @@ projections:
 """
 
 
+LONG = """\
+extends: evidence_accumulation
+data: {evidence_accumulation: {delay_ms: 2.0e+7, noise_hz: 0.0, train_samples: 2, test_samples: 2}}
+"""
+
+
+def test_a_training_beyond_the_processs_limit_is_refused(tmp_path):
+    """Samples of 20 million steps: what a hundred hidden neurons keep of each."""
+    (tmp_path / "long.yaml").write_text(LONG)
+    command = shlex.join(hpcsnn_command("train", "long.yaml", "--device", "cpu", "--out", "run"))
+    done = completed(["sh", "-c", f"ulimit -v 6000000; exec {command}"], cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    said = (
+        r"error: memory: rank 0 would need about \d+(\.\d+)? GB, and its limit \(ulimit -v\) has [345]\.\d+ GB left; "
+        r"use fewer ranks on a node, fewer synapses, or shorter samples"
+    )
+    assert re.match(said, done.stderr), done.stderr
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_network_beyond_the_processs_limit_is_refused(tmp_path):
     (tmp_path / "large.yaml").write_text(LARGE)
     command = shlex.join(hpcsnn_command("run", "large.yaml", "--device", "cpu", "--out", "run"))

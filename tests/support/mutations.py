@@ -285,10 +285,10 @@ def trouble(forks: Forks, text: bytes, folder: Path) -> str | None:
         dt_ms = read_yaml("", text.decode())[0].get("dt_ms", 0.1)
     results = []
     for _ in range(2):
+        shutil.rmtree(out, ignore_errors=True)  # also what a case left behind that ended in trouble
         ended = forks.call("support.mutations:run", path, out, dt_ms)
         problem = fault(ended) or (ended.code and unclear(ended.err, path, text))
         if problem:
             return f"run {problem}"
         results.append(ended.err if ended.code else json.loads((out / "summary.json").read_text())["digest"])
-        shutil.rmtree(out, ignore_errors=True)
     return None if results[0] == results[1] else f"run differs from run: {results}"

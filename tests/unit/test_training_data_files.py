@@ -134,7 +134,15 @@ def test_events_of_n_mnist_have_a_clock_that_overflows(tmp_path):
 def test_every_data_set_says_what_it_is_and_what_it_takes():
     known = data_sets()
     names = {"fashion_mnist", "mnist", "mnist_5k", "digits", "japanese_vowels", "mnist_1d", "evidence_accumulation"}
-    assert set(known) == names | {"delayed_xor", "saccades", "shd", "ssc", "dvs_gesture", "n_mnist"}
+    assert set(known) == names | {
+        "pattern_generation",
+        "delayed_xor",
+        "saccades",
+        "shd",
+        "ssc",
+        "dvs_gesture",
+        "n_mnist",
+    }
     for name, data_set in known.items():
         assert data_set.name == name
         assert data_set.doc.endswith((".", "?"))

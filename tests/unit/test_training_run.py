@@ -246,3 +246,49 @@ def test_a_checkpoint_of_as_many_batches_never_takes_the_others_place(tmp_path):
     left.write_text("")
     assert checkpoints.begin(9) == left
     assert not left.exists()
+
+
+# With this rate the small training gets no better after its second epoch or so.
+PATIENT = {"epochs": 30, "patience": 2}
+
+
+def test_a_training_ends_early_once_it_gets_no_better(tmp_path):
+    summary = trained(tmp_path, **PATIENT)
+    epochs = [line for line in read_metrics(tmp_path / "run" / "metrics.jsonl") if line["kind"] == "epoch"]
+    accuracies = [line["validation_accuracy"] for line in epochs]
+    best = max(accuracies)
+    assert summary["best_epoch"] == accuracies.index(best) + 1
+    assert summary["epochs"] == len(epochs) == summary["best_epoch"] + 2 < 30
+    assert (summary["completed"], summary["ended_early"]) == (True, True)
+    assert summary["test_accuracy"] is not None
+    progress = json.loads((tmp_path / "run" / "progress.json").read_text())
+    assert (progress["done"], progress["epochs"], progress["left_s"]) == (1.0, len(epochs), 0.0)
+    assert resumed(tmp_path / "run")["nothing_to_do"]
+    assert resumed(tmp_path / "run", epochs=40)["nothing_to_do"], "patience goes on, and not more epochs"
+    assert not trained(tmp_path, name="whole")["ended_early"]
+
+
+def test_an_early_end_is_the_same_after_a_stop(tmp_path):
+    straight = trained(tmp_path, **PATIENT)
+    batches = straight["batches"] - BATCHES + 3
+    stopped = interrupted_after(tmp_path, batches, **PATIENT)
+    assert stopped["completed"] is False
+    again = resumed(tmp_path / "cut")
+    assert (again["resumed_from_batch"], again["ended_early"]) == (batches, True)
+    assert same(again, straight)
+    assert without_clocks(tmp_path / "cut") == without_clocks(tmp_path / "run")
+
+
+def test_more_patience_goes_on(tmp_path):
+    longer = trained(tmp_path, epochs=30, patience=3)
+    trained(tmp_path, name="cut", **PATIENT)
+    path = tmp_path / "cut" / "config.yaml"
+    path.write_text(path.read_text().replace("patience: 2\n", "patience: 3\n"))
+    assert same(resumed(tmp_path / "cut"), longer)
+
+
+def test_patience_needs_samples_that_are_held_out(tmp_path):
+    with pytest.raises(ConfigurationError, match="patience: 2 is not allowed without validation; it counts epochs by"):
+        small_training(tmp_path, patience=2, validation=0)
+    with pytest.raises(ConfigurationError, match="patience: 0 is not allowed; must be a whole number >= 1"):
+        small_training(tmp_path, patience=0)

@@ -66,7 +66,7 @@ def test_delayed_xor_is_whether_the_cues_differ():
     assert set(samples.first_scored_step.tolist()) == {300}
 
 
-@pytest.mark.parametrize("name", ["evidence_accumulation", "delayed_xor", "mnist_1d"])
+@pytest.mark.parametrize("name", ["evidence_accumulation", "delayed_xor", "mnist_1d", "pattern_generation"])
 def test_made_data_follow_the_seed_and_are_not_those_to_test_by(name):
     few = {"train_samples": 20, "test_samples": 20}
     one, same, other = (find_data_set(name).load(few, seed=seed) for seed in (1, 1, 2))
@@ -103,6 +103,11 @@ def test_made_data_follow_the_seed_and_are_not_those_to_test_by(name):
             "evidence_accumulation",
             {"delay_ms": 2.0**31 - 1},
             "evidence_accumulation: samples of 2147484847 steps are not allowed",
+        ),
+        (
+            "pattern_generation",
+            {"noise_hz": 1001},
+            "pattern_generation.noise_hz: 1001 is not allowed; must be at most 1000 Hz",
         ),
         ("delayed_xor", {"noise_hz": -1}, "delayed_xor.noise_hz: -1 is not allowed; must be a number in Hz >= 0"),
         (
@@ -217,3 +222,49 @@ def test_saccades_over_digits_have_two_polarities_and_return():
     assert (data.train.n_channels, data.train.n_steps, data.image_shape) == (14 * 14 * 2, 300, None)
     brighter = (data.train.event_channels % 2).mean()
     assert 0.4 < brighter < 0.6
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "dt_ms"),
+    [
+        ("evidence_accumulation", {}, 1.0),
+        ("evidence_accumulation", {"n_cues": 3, "delay_ms": 20.0}, 0.5),
+        ("delayed_xor", {"between_ms": 0.0}, 1.0),
+        ("mnist_1d", {}, 1.0),
+        ("pattern_generation", {"duration_ms": 30.0}, 0.5),
+        ("mnist_1d", {"encoder": "rate", "frame_ms": 3.0}, 1.0),
+    ],
+)
+def test_the_steps_of_samples_are_known_before_they_are_made(name, values, dt_ms):
+    data_set = find_data_set(name)
+    few = {"train_samples": 3, "test_samples": 2}
+    assert data_set.sample_steps(values, dt_ms) == data_set.load({**few, **values}, dt_ms=dt_ms).train.n_steps
+
+
+def test_steps_that_only_files_tell_are_none():
+    assert find_data_set("shd").sample_steps() is None
+    assert find_data_set("shd").sample_steps({"duration_ms": 400.0}, 0.5) == 800
+    assert find_data_set("japanese_vowels").sample_steps() is None
+
+
+def test_patterns_are_frozen_noise_and_sums_of_four_sines():
+    values = {"patterns": 3, "train_samples": 7, "test_samples": 3, "duration_ms": 2000.0, "n_outputs": 2}
+    data = find_data_set("pattern_generation").load({**values, "rate_hz": 20.0, "noise_hz": 1.0}, seed=4)
+    targets = data.train.targets
+    assert targets.shape == (7, 2000, 2)
+    assert np.abs(targets).max(axis=1) == pytest.approx(1.0)
+    assert np.array_equal(targets[0], targets[3])
+    assert np.array_equal(targets[:3], data.test.targets)
+    assert not np.array_equal(targets[0], targets[1])
+    # Nothing but 1, 2, 3 and 5 Hz: at those places of the spectrum of two seconds.
+    spectrum = np.abs(np.fft.rfft(targets[0, :, 0].astype(float)))
+    assert set(np.flatnonzero(spectrum > 1e-3 * spectrum.max()).tolist()) == {2, 4, 6, 10}
+    spikes = [
+        set(zip(one.event_steps.tolist(), one.event_channels.tolist(), strict=True))
+        for one in (data.train.select([k]) for k in (0, 3, 6, 1))
+    ]
+    frozen = spikes[0] & spikes[1] & spikes[2]
+    assert len(frozen) == pytest.approx(20 * 100 * 2, rel=0.1)
+    assert all(len(each - frozen) == pytest.approx(100 * 2, rel=0.25) for each in spikes[:3])
+    assert len(frozen & spikes[3]) < 0.05 * len(frozen)
+    assert data.class_names == ()

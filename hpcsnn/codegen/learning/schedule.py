@@ -22,15 +22,15 @@ def with_learning(network: Network, stages: tuple[Stage, ...]) -> tuple[Stage, .
     return (
         begin,
         *(
-            Stage(f"begin_sample_{name}", "neurons", f"population_{name}.n_own", trigger=BEGINS)
+            Stage(f"begin_sample_{name}", "neurons", f"population_{name}.n_simulated", trigger=BEGINS)
             for name in network.populations
         ),
         *middle,
-        *(Stage(f"play_{name}", "neurons", f"population_{name}.n_own") for name in sources),
-        *(Stage(f"remember_{name}", "plasticity", f"population_{name}.n_own") for name in [*sources, *hidden]),
-        Stage(f"score_{learning.readout}", "plasticity"),
+        *(Stage(f"play_{name}", "neurons", f"population_{name}.n_simulated") for name in sources),
+        *(Stage(f"remember_{name}", "plasticity", f"population_{name}.n_simulated") for name in [*sources, *hidden]),
+        Stage(f"score_{learning.readout}", "plasticity", "learning.replicas"),
         *(
-            Stage(f"backward_{name}", "plasticity", f"population_{name}.n_own", trigger=ENDS)
+            Stage(f"backward_{name}", "plasticity", f"population_{name}.n_simulated", trigger=ENDS)
             for name in [learning.readout, *hidden]
         ),
         *(

@@ -10,9 +10,16 @@ from numpy.typing import NDArray
 
 from hpcsnn.checked_numbers import LAST_STEP, whole_steps
 from hpcsnn.errors import DataError
+from hpcsnn.models.parameters import Parameter
 from hpcsnn.training.data.data_set import LoadedData, Request
 from hpcsnn.training.data.samples import Samples
 from hpcsnn.training.data.spikes import Spikes, joined, ordered_spikes, steps_of
+
+DURATION = {
+    "duration_ms": Parameter(
+        0.0, "ms", "how long samples run, later events are left out; 0: as long as the longest", minimum=0.0
+    )
+}
 
 
 class EventFile(ABC):
@@ -35,6 +42,12 @@ class EventFile(ABC):
         """
 
 
+def asked_steps(request: Request) -> int | None:
+    """Steps of ``duration_ms``; None where that is 0."""
+    asked_ms = request.values["duration_ms"]
+    return whole_steps("duration_ms", asked_ms, request.dt_ms, least=1) if asked_ms else None
+
+
 def binned(
     request: Request, train: EventFile, test: EventFile, n_channels: int, class_names: tuple[str, ...]
 ) -> LoadedData:
@@ -46,15 +59,15 @@ def binned(
         ConfigurationError: a duration that is no whole number of steps, or more samples than there are.
         DataError: an event whose channel or time is none; names file and sample.
     """
-    asked_ms = request.values["duration_ms"]
-    most = whole_steps("duration_ms", asked_ms, request.dt_ms, least=1) if asked_ms else LAST_STEP
+    asked = asked_steps(request)
+    most = asked or LAST_STEP
     chosen, parts = [], []
     for file, name in ((train, "train"), (test, "test")):
         indices = request.chosen(file.labels, file.labels.size, name)
         chosen.append(file.labels[indices])
         parts.append([_spikes(file, int(k), n_channels, most, request.dt_ms) for k in indices])
     longest = max((int(one.event_steps[-1]) + 1 for part in parts for one in part if one.event_steps.size), default=1)
-    n_steps = most if asked_ms else longest
+    n_steps = asked or longest
     made = [
         Samples.of_spikes(
             joined(part, n_channels, n_steps), request.dt_ms, labels=labels, n_classes=len(class_names)

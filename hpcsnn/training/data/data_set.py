@@ -117,6 +117,11 @@ class Request:
         return stratified_choice(labels, n_samples, asked or n_samples, self.seed)
 
 
+def by_its_files(_: Request) -> int | None:
+    """The steps of samples that are as long as their files say."""
+    return None
+
+
 @dataclass(frozen=True)
 class DataSet:
     """A data set that a name stands for; a module of `hpcsnn.training.data.sets` that has one is all that it takes.
@@ -125,6 +130,7 @@ class DataSet:
         name: as configurations have it.
         doc: what it is, and its source.
         load_all: makes the data of a `Request`.
+        steps_of: steps of each sample that a `Request` comes to, where nothing has to be read to know; else None.
         parameters: what may be set, beside what its encoder has; with default and unit.
         encoders: how its values may become spikes; the first is the default. None: they are spikes already.
         files: what it is read from, as they are named; none of data that are made.
@@ -136,6 +142,7 @@ class DataSet:
     name: str
     doc: str
     load_all: Callable[[Request], LoadedData]
+    steps_of: Callable[[Request], int | None] = by_its_files
     parameters: Mapping[str, Setting] = field(default_factory=dict)
     encoders: tuple[Encoder, ...] = ()
     files: tuple[str, ...] = ()
@@ -181,6 +188,17 @@ class DataSet:
             ConfigurationError: a setting that there is none of, or a value that is not allowed.
             DataError: a file is missing, or is not what its format says.
         """
+        return self.load_all(self._request(values, folder, seed, dt_ms))
+
+    def sample_steps(self, values: Mapping[str, object] | None = None, dt_ms: float = 1.0) -> int | None:
+        """Steps of each sample that `load` would give; None: only its files tell.
+
+        Raises:
+            ConfigurationError: as `load`.
+        """
+        return self.steps_of(self._request(values, None, 0, dt_ms))
+
+    def _request(self, values: Mapping[str, object] | None, folder: Path | None, seed: int, dt_ms: float) -> Request:
         given = dict(values or {})
         encoder = None
         if self.encoders:
@@ -188,7 +206,7 @@ class DataSet:
         settings = self.settings(encoder.name if encoder else "")
         checked = checked_settings(self.name, given, settings)
         own_seed = whole_number("seed", seed, Limits(minimum=0, maximum=2**64 - 1))
-        return self.load_all(Request(self, checked, folder, own_seed, checked_dt(dt_ms), encoder))
+        return Request(self, checked, folder, own_seed, checked_dt(dt_ms), encoder)
 
     def _encoder(self, name: object) -> Encoder:
         known = {encoder.name: encoder for encoder in self.encoders}

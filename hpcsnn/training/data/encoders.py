@@ -53,12 +53,15 @@ class Encoder:
         name: as configurations have it.
         doc: what it does.
         parameters: what may be set, with default and unit.
+        steps_of: (most frames of a sample, largest value, values of the parameters, dt_ms) to the steps of a sample;
+            the largest value is None of real numbers.
         encode: (frames, values of the parameters, dt_ms, seed) to spikes.
     """
 
     name: str
     doc: str
     parameters: Mapping[str, Parameter]
+    steps_of: Callable[[int, int | None, Mapping[str, Any], float], int]
     encode: Callable[[Frames, Mapping[str, Any], float, int], Spikes]
 
 
@@ -74,6 +77,29 @@ def latency_ms(values: Any, high: Any, tau_ms: float, threshold: float) -> NDArr
         return np.where(above, tau_ms * np.log(x / (x - theta)), np.inf)
 
 
+def latency_steps(most_frames: int, high: int | None, values: Mapping[str, Any], dt_ms: float) -> int:
+    """Steps of frames that are shown for ``duration_ms``, or until the latest spike that a value can make.
+
+    Raises:
+        ConfigurationError: real numbers, whose latest spike has no bound, without a duration.
+    """
+    if values["duration_ms"]:
+        length = whole_steps("duration_ms", values["duration_ms"], dt_ms, least=1)
+    elif high is not None:
+        table = latency_ms(np.arange(high + 1), high, values["tau_ms"], values["threshold"])
+        length = int(steps_of(table[np.isfinite(table)], dt_ms).max(initial=0)) + 1
+    else:
+        raise ConfigurationError("duration_ms: 0 is not allowed for values that are not whole; must be above 0")
+    return _steps(most_frames, length)
+
+
+def frame_steps(most_frames: int, high: int | None, values: Mapping[str, Any], dt_ms: float) -> int:
+    """Steps of frames that are shown for ``frame_ms`` each, and of ``silence_ms`` behind them, if there is such."""
+    del high
+    length = whole_steps("frame_ms", values["frame_ms"], dt_ms, least=1)
+    return _steps(most_frames, length, whole_steps("silence_ms", values.get("silence_ms", 0.0), dt_ms))
+
+
 def encode_latency(frames: Frames, values: Mapping[str, Any], dt_ms: float, seed: int) -> Spikes:
     """One spike a value, the earlier the larger it is; values of low are never seen. Frames come one after another.
 
@@ -85,13 +111,8 @@ def encode_latency(frames: Frames, values: Mapping[str, Any], dt_ms: float, seed
     n_features = frames.values.shape[1]
     whole = frames.values.dtype.kind in "iu" and np.ndim(frames.high) == 0 and frames.high <= 2**16
     table = latency_ms(np.arange(int(frames.high) + 1), frames.high, tau_ms, threshold) if whole else np.zeros(0)
-    if values["duration_ms"]:
-        length = whole_steps("duration_ms", values["duration_ms"], dt_ms, least=1)
-    elif whole:
-        length = int(steps_of(table[np.isfinite(table)], dt_ms).max(initial=0)) + 1
-    else:
-        raise ConfigurationError("duration_ms: 0 is not allowed for values that are not whole; must be above 0")
-    n_steps = _steps(frames.most_frames, length)
+    n_steps = latency_steps(frames.most_frames, int(frames.high) if whole else None, values, dt_ms)
+    length = n_steps // frames.most_frames
     no_spike = np.int32(-1)
     steps_table = _steps_within(table, length, dt_ms)
 
@@ -126,7 +147,8 @@ def encode_rate(frames: Frames, values: Mapping[str, Any], dt_ms: float, seed: i
         frame, channel = np.divmod(value, chance.shape[1])
         return frame, step, channel
 
-    return _in_parts(frames, part, length, frames.values.shape[1], _steps(frames.most_frames, length))
+    n_steps = frame_steps(frames.most_frames, None, values, dt_ms)
+    return _in_parts(frames, part, length, frames.values.shape[1], n_steps)
 
 
 def encode_population(frames: Frames, values: Mapping[str, Any], dt_ms: float, seed: int) -> Spikes:
@@ -137,7 +159,6 @@ def encode_population(frames: Frames, values: Mapping[str, Any], dt_ms: float, s
     """
     del seed
     length = whole_steps("frame_ms", values["frame_ms"], dt_ms, least=1)
-    extra = whole_steps("silence_ms", values["silence_ms"], dt_ms)
     cells, reach = int(values["cells"]), values["reach"]
     centres = np.linspace(-reach, reach, cells) if cells > 1 else np.zeros(1)
     width = values["width"]
@@ -150,7 +171,7 @@ def encode_population(frames: Frames, values: Mapping[str, Any], dt_ms: float, s
         step = np.rint((1.0 - active[frame, feature, cell]) * (length - 1)).astype(np.int64)
         return frame, step, feature * cells + cell
 
-    n_steps = _steps(frames.most_frames, length, extra)
+    n_steps = frame_steps(frames.most_frames, None, values, dt_ms)
     return _in_parts(frames, part, length, frames.values.shape[1] * cells, n_steps)
 
 
@@ -198,6 +219,7 @@ def _rate(frame_ms: float) -> Encoder:
             "rate_hz": Parameter(50.0, "Hz", "rate of the largest value", minimum=0.0),
             "frame_ms": Parameter(frame_ms, "ms", "how long an image or frame is shown", above=0.0),
         },
+        frame_steps,
         encode_rate,
     )
 
@@ -212,6 +234,7 @@ LATENCY = Encoder(
         "duration_ms": Parameter(0.0, "ms", "how long an image is shown, later spikes are left out; "
                                  "0: until the latest that a value can make", minimum=0.0),
     },
+    latency_steps,
     encode_latency,
 )  # fmt: skip
 RATE_OF_IMAGES, RATE_OF_SERIES = _rate(100.0), _rate(5.0)
@@ -226,5 +249,6 @@ POPULATION = Encoder(
         "frame_ms": Parameter(5.0, "ms", "how long a frame is shown", above=0.0),
         "silence_ms": Parameter(5.0, "ms", "what runs on behind the longest sample", minimum=0.0),
     },
+    frame_steps,
     encode_population,
 )

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from hpcsnn.errors import DataError
 from hpcsnn.models.parameters import Parameter
-from hpcsnn.training.data.binning import EventFile, binned
+from hpcsnn.training.data.binning import DURATION, EventFile, asked_steps, binned
 from hpcsnn.training.data.data_set import DataSet, LoadedData, Request
 from hpcsnn.training.data.reading import read_bytes, read_npy
 from hpcsnn.training.data.sets.images import DIGITS
-from hpcsnn.training.data.sets.spoken import DURATION
 
 GESTURES = (
     *("hand clapping", "right hand wave", "left hand wave", "right arm clockwise", "right arm counter-clockwise"),
@@ -108,6 +107,7 @@ DVS_GESTURE = DataSet(
     "dvs_gesture",
     "Gestures before an event camera of 128 x 128 pixels and two polarities, 11 classes (Amir et al. 2017, CVPR).",
     load_dvs_gesture,
+    asked_steps,
     parameters={
         **DURATION,
         "downsample": Parameter(
@@ -122,6 +122,7 @@ N_MNIST = DataSet(
     "Digits of MNIST before an event camera of 34 x 34 pixels and two polarities that moves in three saccades (Orchard "
     "et al. 2015, Front. Neurosci. 9:437).",
     load_n_mnist,
+    asked_steps,
     parameters=DURATION,
     files=("NMNIST/Train/DIGIT/*.bin", "NMNIST/Test/DIGIT/*.bin"),
     source="Tonic's `tonic.datasets.NMNIST(save_to=FOLDER)` brings them; then --data FOLDER",

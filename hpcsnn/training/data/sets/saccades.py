@@ -102,11 +102,16 @@ def saccade_spikes(images: NDArray[np.float32], path: NDArray[np.float64], view_
     return ordered_spikes(sample, np.concatenate(steps), channel, len(images), n_pixels * 2, n_steps)
 
 
+def steps_of_saccades(request: Request) -> int:
+    """Three saccades."""
+    return (len(CORNERS) - 1) * whole_steps("saccades.saccade_ms", request.values["saccade_ms"], request.dt_ms, least=1)
+
+
 def load_saccades(request: Request) -> LoadedData:
     """Events of the images of another data set, in its parts."""
     source, read = SOURCES[request.values["images"]]
     images = read(Request(source, request.values, request.folder, request.seed, request.dt_ms)).chosen(request)
-    saccade = whole_steps("saccades.saccade_ms", request.values["saccade_ms"], request.dt_ms, least=1)
+    saccade = steps_of_saccades(request) // (len(CORNERS) - 1)
     view = whole_steps("saccades.view_ms", request.values["view_ms"], request.dt_ms, least=1)
     views, rest = divmod(saccade, view)
     if rest or not views:
@@ -132,6 +137,7 @@ SACCADES = DataSet(
     "saccades",
     "Events of an event camera that moves over another data set's images in three saccades, as in N-MNIST; made.",
     load_saccades,
+    steps_of_saccades,
     parameters={
         "images": Choice(FASHION_MNIST.name, tuple(SOURCES), "the data set whose images are looked at"),
         "saccade_ms": Parameter(100.0, "ms", "length of each of the three saccades", above=0.0),

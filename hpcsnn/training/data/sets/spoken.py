@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.errors import DataError, shown
-from hpcsnn.models.parameters import Parameter
-from hpcsnn.training.data.binning import EventFile, binned
+from hpcsnn.training.data.binning import DURATION, EventFile, asked_steps, binned
 from hpcsnn.training.data.data_set import Choice, DataSet, LoadedData, Request
 from hpcsnn.training.data.reading import checked_classes
 
@@ -107,16 +106,12 @@ def load_ssc(request: Request) -> LoadedData:
     return _load(request, "train", request.values["test_on"])
 
 
-DURATION = {
-    "duration_ms": Parameter(
-        0.0, "ms", "how long samples run, later events are left out; 0: as long as the longest", minimum=0.0
-    )
-}
 SHD = DataSet(
     "shd",
     "Spoken digits in two languages, 20 classes, 700 channels (Cramer et al. 2020, IEEE Trans. Neural Netw. Learn. "
     "Syst. 33:2744).",
     load_shd,
+    asked_steps,
     parameters=DURATION,
     files=("SHD/shd_train.h5", "SHD/shd_test.h5"),
     source="Tonic's `tonic.datasets.SHD(save_to=FOLDER)` brings them, or unpack the authors' files; then --data FOLDER",
@@ -125,6 +120,7 @@ SSC = DataSet(
     "ssc",
     "Spoken commands, 35 classes, 700 channels (Cramer et al. 2020, as SHD).",
     load_ssc,
+    asked_steps,
     parameters={**DURATION, "test_on": Choice("test", ("test", "valid"), "which part of the files to test by")},
     files=("SSC/ssc_train.h5", "SSC/ssc_valid.h5", "SSC/ssc_test.h5"),
     source="Tonic's `tonic.datasets.SSC(save_to=FOLDER)` brings them, or unpack the authors' files; then --data FOLDER",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +60,27 @@ def spikes_of_groups(
     return ordered_spikes(samples[burst], step, channels[burst], n_samples, group_size * n_groups, n_steps)
 
 
+def evidence_steps(values: Mapping[str, Any], dt_ms: float) -> dict[str, int]:
+    """Steps of a cue, of a cue with the silence before it, of the delay, of the recall, and of a whole sample."""
+    steps = _steps_of_parts("evidence_accumulation", ("cue", "cue_every", "delay", "recall"), values, dt_ms)
+    whole = int(values["n_cues"]) * steps["cue_every"] + steps["delay"] + steps["recall"]
+    return steps | {"whole": _checked_steps("evidence_accumulation", whole)}
+
+
+def xor_steps(values: Mapping[str, Any], dt_ms: float) -> dict[str, int]:
+    """Steps of a cue, between two, of the delay, of the recall, and of a whole sample."""
+    steps = _steps_of_parts("delayed_xor", ("cue", "recall"), values, dt_ms)
+    steps |= _steps_of_parts("delayed_xor", ("between", "delay"), values, dt_ms, least=0)
+    whole = 2 * steps["cue"] + steps["between"] + steps["delay"] + steps["recall"]
+    return steps | {"whole": _checked_steps("delayed_xor", whole)}
+
+
+def _steps_of_parts(
+    task: str, names: tuple[str, ...], values: Mapping[str, Any], dt_ms: float, least: int = 1
+) -> dict[str, int]:
+    return {name: whole_steps(f"{task}.{name}_ms", values[f"{name}_ms"], dt_ms, least=least) for name in names}
+
+
 def evidence_accumulation(n_samples: int, values: dict[str, Any], dt_ms: float, random: np.random.Generator) -> Samples:
     """Cues on the left or the right one after another, a delay, a recall: which side had more of them?
 
@@ -76,14 +98,11 @@ def evidence_accumulation(n_samples: int, values: dict[str, Any], dt_ms: float, 
     if n_cues % 2 == 0:
         allowed = "must be odd, or both sides may have as many"
         raise ConfigurationError(f"evidence_accumulation.n_cues: {n_cues} is not allowed; {allowed}")
-    cue, every, delay, recall = (
-        whole_steps(f"evidence_accumulation.{name}", values[name], dt_ms, least=1)
-        for name in ("cue_ms", "cue_every_ms", "delay_ms", "recall_ms")
-    )
+    steps = evidence_steps(values, dt_ms)
+    cue, every, recall, n_steps = (steps[name] for name in ("cue", "cue_every", "recall", "whole"))
     if cue > every:
         allowed = f"must be at most cue_every_ms, {values['cue_every_ms']:g}"
         raise ConfigurationError(f"evidence_accumulation.cue_ms: {values['cue_ms']:g} is not allowed; {allowed}")
-    n_steps = _checked_steps("evidence_accumulation", n_cues * every + delay + recall)
     chance = _chance("evidence_accumulation.rate_hz", values["rate_hz"], dt_ms)
     noise = _chance("evidence_accumulation.noise_hz", values["noise_hz"], dt_ms)
     favours_right = random.random((n_samples, 1)) < 0.5
@@ -107,11 +126,8 @@ def delayed_xor(n_samples: int, values: dict[str, Any], dt_ms: float, random: np
     Arguments as of `evidence_accumulation`.
     """
     size = _group_size("delayed_xor", values["n_inputs"], 4)
-    cue, between, delay, recall = (
-        whole_steps(f"delayed_xor.{name}", values[name], dt_ms, least=least)
-        for name, least in (("cue_ms", 1), ("between_ms", 0), ("delay_ms", 0), ("recall_ms", 1))
-    )
-    n_steps = _checked_steps("delayed_xor", 2 * cue + between + delay + recall)
+    steps = xor_steps(values, dt_ms)
+    cue, between, recall, n_steps = (steps[name] for name in ("cue", "between", "recall", "whole"))
     chance = _chance("delayed_xor.rate_hz", values["rate_hz"], dt_ms)
     noise = _chance("delayed_xor.noise_hz", values["noise_hz"], dt_ms)
     pairs = random.permutation(np.arange(n_samples) % 4)
@@ -193,6 +209,7 @@ EVIDENCE_ACCUMULATION = DataSet(
     "evidence_accumulation",
     "Cues on two sides, a delay, a recall: which side had more (Bellec et al. 2020, Nat. Commun. 11:3625)?",
     _made(evidence_accumulation, ("left", "right")),
+    lambda request: evidence_steps(request.values, request.dt_ms)["whole"],
     parameters={
         **_counts(3200, 640),
         **_inputs(40.0),
@@ -208,6 +225,7 @@ DELAYED_XOR = DataSet(
     "delayed_xor",
     "Two cues of two kinds with delays, a recall: were they different?",
     _made(delayed_xor, ("same", "different")),
+    lambda request: xor_steps(request.values, request.dt_ms)["whole"],
     parameters={
         **_counts(2000, 400),
         **_inputs(100.0),

@@ -1,0 +1,140 @@
+"""What is stored of a training: its last and best state, its metrics, what it answered."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from rich.console import Console
+
+from hpcsnn.configuration.schema import Configuration
+from hpcsnn.errors import ConfigurationError, DamageError, StorageError
+from hpcsnn.runs.resuming import differences
+from hpcsnn.runs.stored.differences import columns_that_differ, names_that_differ, synapses_that_differ
+from hpcsnn.runs.stored.interface import Say
+from hpcsnn.runs.training_metrics import read_metrics
+from hpcsnn.runs.training_results import read_answers, redrawn
+from hpcsnn.runs.training_run import MAY_CHANGE
+from hpcsnn.storage.run_directory import RunDirectory
+from hpcsnn.storage.training_checkpoints import BEST, LAST, TrainingCheckpoint, TrainingCheckpoints
+from hpcsnn.training.as_run import run_of_training, source_of
+from hpcsnn.training.configuration import load_training
+from hpcsnn.training.learnt import Learnt
+
+
+class StoredTraining:
+    """A run directory that ``hpcsnn train`` made; see `StoredRun`."""
+
+    KIND: ClassVar[str] = "training"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._directory = RunDirectory(path)
+
+    @cached_property
+    def last(self) -> TrainingCheckpoint:
+        """The last checkpoint, every file of which is as it was written."""
+        return TrainingCheckpoints(self.path).read(LAST)
+
+    @cached_property
+    def learnt(self) -> Learnt:
+        """What the last checkpoint holds."""
+        return Learnt.read(self.last.path)
+
+    def digest(self) -> str:
+        """Of the last state: weights, wiring, biases, and the optimiser's variables."""
+        summary, learnt = self._directory.read_summary(), self.learnt
+        if summary.get("batches") != learnt.batches:
+            raise StorageError(
+                f"{self.path}: the last checkpoint is of batch {learnt.batches}, its summary of batch "
+                f"{summary.get('batches')}: hpcsnn resume {self.path} brings them together"
+            )
+        found, said = learnt.digest(), summary.get("digest")
+        if found != said:
+            raise StorageError(
+                f"{self.path}: the last checkpoint has digest {found}, its summary says {said}: one of them was changed"
+            )
+        return found
+
+    def verify(self, say: Say) -> None:
+        """Every file of both checkpoints, the lines of metrics, and what the trained network answered."""
+        checkpoints, damaged = TrainingCheckpoints(self.path), []
+        there = [role for role in (LAST, BEST) if checkpoints.has(role)]
+        if not there:
+            raise StorageError(f"{self.path}: no checkpoint here")
+        for role in there:
+            try:
+                learnt = Learnt.read(checkpoints.read(role).path)
+                say(f"{role}, after {learnt.batches:,} batches: as written")
+            except DamageError as error:
+                damaged.append(role)
+                say(f"{role}: {error}")
+        if damaged:
+            left = "" if damaged == there else f"; {next(one for one in there if one not in damaged)} is whole"
+            raise StorageError(f"{self.path}: {len(damaged)} of {len(there)} checkpoints damaged{left}")
+        lines, n_bytes = read_metrics(self._directory.metrics), self._directory.metrics.stat().st_size
+        before = self.last.position["metrics_bytes"]
+        if n_bytes < before:
+            when = "when the last checkpoint was written"
+            raise StorageError(f"{self._directory.metrics}: has {n_bytes} bytes, and had {before} {when}")
+        say(f"{self._directory.metrics.name}: {len(lines):,} lines")
+        if self._directory.evaluation.is_file():
+            said = read_answers(self._directory).n_samples
+            say(f"{self._directory.evaluation.name}: answers to {said:,} samples")
+
+    def differences(self, other: Path) -> list[str]:
+        """Of the configurations, and of the last states array by array."""
+        first, second = self, StoredTraining(other)
+        configurations = differences(first.last.configuration, second.last.configuration, MAY_CHANGE)
+        said = [f"{where}: {was!r} and {is_now!r}" for where, was, is_now in configurations]
+        ours, theirs = first.learnt, second.learnt
+        if ours.batches != theirs.batches:
+            said.append(f"batches: {ours.batches} and {theirs.batches}")
+        said += names_that_differ("projection", ours.synapses, theirs.synapses)
+        for name in sorted(set(ours.synapses) & set(theirs.synapses)):
+            said += synapses_that_differ(name, ours.synapses[name], theirs.synapses[name], self.path, other)
+        return said + columns_that_differ("readout", ours.readout, theirs.readout)
+
+    def state(self) -> str:
+        """Batches and digest."""
+        return f"after {self.learnt.batches} batches: digest {self.learnt.digest()}"
+
+    def draw(self, trust: bool) -> list[Path]:
+        """All figures, of the last state; the data are loaded for it."""
+        answers = read_answers(self._directory)
+        configuration = load_training(self._directory.configuration, trust=trust, of_run=True)
+        with configuration.places.told():
+            return redrawn(configuration, self.learnt, answers, self._directory)
+
+    def as_run(self, role: str, n_samples: int, overrides: list[str], trust: bool) -> Configuration:
+        """The trained network as a run of the first test samples, or of what `overrides` have its source do.
+
+        Args:
+            role: whether of the best state or of the last one.
+            trust: as of `load_training`.
+
+        Raises:
+            HpcsnnError: no such checkpoint, a value that is not allowed, or data that cannot be loaded.
+        """
+        self._directory.check_run()
+        training = load_training(self._directory.configuration, trust=trust, of_run=True)
+        learnt = Learnt.read(TrainingCheckpoints(self.path).read(role).path)
+        with training.places.told():
+            source = f"populations.{source_of(training.network())}.model"
+            samples = None
+            if not any(override.startswith(source) for override in overrides):
+                test = training.load_data().test
+                if n_samples > len(test):
+                    raise ConfigurationError(f"--samples: {n_samples} is not allowed; there are {len(test)} to test by")
+                samples = test.select(range(n_samples))
+        return run_of_training(training, learnt, samples, overrides, self.path)
+
+    def analyse(self, console: Console, scheduler: str | None, trust: bool) -> Any:
+        """Refused: an analysis is of a network that runs."""
+        del console, scheduler, trust
+        raise ConfigurationError(
+            f"{self.path}: is a training, and an analysis follows a network that runs; how a training went is in its "
+            f"figures/ and metrics.jsonl (hpcsnn plot {self.path} draws them again), and hpcsnn run --from {self.path} "
+            "makes a run of the trained network, which hpcsnn analyze takes"
+        )

@@ -1,0 +1,116 @@
+"""What a training has learnt, as arrays: its digest, its group on disk, and the network that has it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcsnn.engine.digest import fingerprint
+from hpcsnn.errors import DamageError, StorageError
+from hpcsnn.models.connectors import ExplicitList
+from hpcsnn.network import Network
+
+Columns = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What a training has learnt.
+
+    Attributes:
+        batches: how many it has learnt from.
+        synapses: of each projection that is trained ``pre``, ``post``, ``weight`` and the optimiser's variables,
+            (n_synapses,) each, by post, then pre.
+        readout: what is trained of the readout's neurons, and its optimiser's variables, by name, in the order of ids.
+    """
+
+    batches: int
+    synapses: Mapping[str, Columns]
+    readout: Columns
+
+    def digest(self) -> str:
+        """One SHA-256 of all of it: equal for equal bits, whatever ranks."""
+        record: dict[str, Any] = {"batches": self.batches}
+        for name, columns in self.synapses.items():
+            ends = [columns["pre"].astype(np.int32), columns["post"].astype(np.int32)]
+            own = [columns[one] for one in sorted(columns) if one not in ("pre", "post")]
+            record[name] = fingerprint([*ends, *own])
+        if self.readout:
+            record["readout"] = fingerprint([self.readout[name] for name in sorted(self.readout)])
+        return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+    def write(self, path: Path) -> None:
+        """Write it as a zipped Zarr group."""
+        import zarr
+        from zarr.storage import ZipStore
+
+        with ZipStore(path, mode="w") as store:
+            facts = {"batches_done": self.batches, "digest": self.digest()}
+            group = zarr.create_group(store, attributes=facts, zarr_format=3)
+            for projection, columns in self.synapses.items():
+                for name, column in columns.items():
+                    group.create_array(f"projections/{projection}/{name}", data=np.ascontiguousarray(column))
+            for name, column in self.readout.items():
+                group.create_array(f"readout/{name}", data=np.ascontiguousarray(column))
+
+    @classmethod
+    def read(cls, path: Path) -> Learnt:
+        """The reverse of `write`.
+
+        Raises:
+            StorageError: there is none.
+            DamageError: it is not what was written: its digest is another.
+        """
+        import zarr
+        from zarr.storage import ZipStore
+
+        try:
+            store = ZipStore(path, mode="r")  # whose `with` needs a file that could be opened
+            group: Any = zarr.open_group(store, mode="r")
+            synapses = {name: _columns(of) for name, of in group["projections"].groups()}
+            readout = _columns(group["readout"]) if "readout" in group else {}
+            digest, batches = str(group.attrs["digest"]), int(group.attrs["batches_done"])
+            learnt = cls(batches, synapses, readout)
+            found = learnt.digest()
+            store.close()
+        except (KeyError, OSError, ValueError, TypeError, BadZipFile) as error:
+            raise StorageError(f"{path}: is no training, or is damaged: {error}") from None
+        if found != digest:
+            raise DamageError(f"{path}: is damaged: what it holds has the digest {found}, not {digest}")
+        return learnt
+
+    def network(self, given: Network, readout: str) -> Network:
+        """A network as it was given, with the weights, wiring and biases that were learnt."""
+        other = Network(given.seed, given.dt_ms)
+        for name, population in given.populations.items():
+            initial = dict(population.initial)
+            if name == readout:
+                of_model = {variable.name for variable in population.state}
+                initial |= {key: values for key, values in self.readout.items() if key in of_model}
+            other.add_population(name, population.grid, population.model, initial, population.record_spikes)
+        for name, projection in given.projections.items():
+            connector, weight = projection.connector, projection.weights or projection.weight
+            if name in self.synapses:
+                rows = self.synapses[name]
+                connector = ExplicitList(pre=rows["pre"], post=rows["post"], weight=rows["weight"])
+                weight = projection.weight
+            other.add_projection(
+                name, projection.source.name, projection.target.name, connector, projection.receptor, weight,
+                projection.synapse, projection.delay_ms, projection.rewiring, None, True, projection.record_events,
+                projection.dendritic_delay_ms,
+            )  # fmt: skip
+            # No weight is drawn any more; but the unit of input goes by it, and with another one bits would be others.
+            other.projections[name] = replace(other.projections[name], weights=projection.weights)
+        return other
+
+
+def _columns(group: Any) -> dict[str, NDArray[Any]]:
+    return {name: np.asarray(array[:]) for name, array in group.arrays()}
