@@ -144,8 +144,9 @@ class HostStages:
             owed -= self._total(formed - before)
         # What found no place is owed still; it is written to the first neuron's account.
         account[...] = 0
-        for first_neuron in np.flatnonzero(state.placements[projection.target.name].global_id == 0):
-            account[int(first_neuron)] = owed
+        if owed:
+            for first_neuron in np.flatnonzero(state.placements[projection.target.name].global_id == 0):
+                account[int(first_neuron)] = owed
 
     def _fit_candidates(self, projection: Projection, n: int) -> None:
         """Room for the candidates of a round, with some to spare for later ones."""
