@@ -47,9 +47,19 @@ class Learning:
         return bool(self.rule.values["feedback"] == "symmetric")
 
     @property
+    def online(self) -> bool:
+        """Whether gradients come about step by step, by an eligibility of each synapse."""
+        return bool(self.rule.values["gradient"] == "online")
+
+    @property
     def follows_rates(self) -> bool:
         """Whether hidden neurons keep their filtered rate: mlGeNN's regularisation goes with it."""
         return self.mlgenn and self.rule.values["regularisation"] > 0
+
+    @property
+    def sums_eligibilities(self) -> bool:
+        """Whether synapses keep what their weight changes of the rate, until the rate is known behind the sample."""
+        return self.online and not self.mlgenn and self.rule.values["regularisation"] > 0
 
 
 def gradient_of(population: Population) -> Gradient:
@@ -239,6 +249,8 @@ def _check(network: Network, other: Network) -> None:
                 f"populations.{hidden.name}: has no projection onto the readout {readout.name!r}, by which errors "
                 "would come back; add one, or set feedback: random"
             )
+    if learning.online:
+        _check_online(learning, readout)
     for population in network.populations.values():
         drawn = [name for name, value in population.initial.items() if not isinstance(value, (int, float))]
         if drawn:
@@ -246,3 +258,18 @@ def _check(network: Network, other: Network) -> None:
                 f"populations.{population.name}.initial.{drawn[0]}: values that differ between neurons are not allowed "
                 "in a training; must be one number, with which each sample begins"
             )
+
+
+def _check_online(learning: Learning, readout: Population) -> None:
+    """Refuse what an eligibility that goes forward in time does not reach."""
+    if learning.loss.model.sample.strip():
+        raise ConfigurationError(
+            f"loss: {learning.loss.name} is not allowed with gradient: online, since its errors are known behind the "
+            "sample only; must be a loss of each step, such as cross_entropy"
+        )
+    differing = [name for name, _ in readout.model.array_types()]
+    if differing:
+        raise ConfigurationError(
+            f"populations.{readout.name}.model.{differing[0]}: values that differ between neurons are not allowed with "
+            "gradient: online, where an eligibility is filtered once for all outputs; must be one number"
+        )

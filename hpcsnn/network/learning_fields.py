@@ -51,6 +51,14 @@ def _each_step(room: LearningRoom) -> int:
     return room.blocks * room.sample_steps * SIDE_BY_SIDE
 
 
+def _each_slot(room: LearningRoom) -> int:
+    return room.n_slots
+
+
+def _each_neuron(room: LearningRoom) -> int:
+    return room.n_neurons
+
+
 def _ahead(room: LearningRoom) -> int:
     return room.blocks * (room.sample_steps + room.ahead) * SIDE_BY_SIDE
 
@@ -75,41 +83,61 @@ def sample_fields() -> tuple[Field, ...]:
 def learner_fields(network: Network, population: Population) -> tuple[Field, ...]:
     """Of a population: when its neurons spiked, and how its gradients come about."""
     assert network.learning is not None
-    spikes = (
+    spikes: tuple[Field, ...] = (
         Field("spike_steps", "int", lambda room: room.n_neurons * room.sample_steps),
         Field("first_step", "int", lambda room: room.n_neurons),
         Field("n_spikes", "int", lambda room: room.n_neurons),
         Field("most_spikes", "int", lambda _: 1),
     )
+    online = network.learning.online
+    if online:
+        spikes = (*spikes, Field("spiked", "int", lambda room: room.n_neurons * (room.ahead + room.sample_steps)))
     if population.is_source:
         return spikes
-    back = Field("back", "int", _ahead)
+    back = () if online else (Field("back", "int", _ahead),)
     if population.name == network.learning.readout:
-        trained = [
-            Field(f"gradient_{name}", "int64", lambda room: room.n_neurons) for name in gradient_of(population).trained
-        ]
-        return (back, *trained)
+        gradient, trained = gradient_of(population), []
+        for name in gradient.trained:
+            trained.append(Field(f"gradient_{name}", "int64", _each_neuron))
+            if online:
+                carried = (f"carried_{name}_{variable}" for variable in gradient.variables)
+                trained += [Field(one, "float", _each_neuron) for one in (f"sum_{name}", *carried)]
+        return (*back, *trained)
     rates = [Field("rate", "float", _each_step)] if network.learning.follows_rates else []
     return (
         *spikes,
         Field("psi", "float", _each_step),
-        back,
+        *back,
         Field("feedback", "float", lambda room: room.blocks * room.n_outputs * SIDE_BY_SIDE),
         *rates,
     )
 
 
-def trained_fields(projection: Projection) -> tuple[Field, ...]:
+def trained_fields(network: Network, projection: Projection) -> tuple[Field, ...]:
     """Of a projection that is trained.
 
     Gradients by slot; amounts, which a batch does not change, by list entry; and sums over the spikes of each source,
-    for targets side by side.
+    for targets side by side, or what each slot keeps of its sensitivities.
     """
-    return (
-        Field("gradient", "int64", lambda room: room.n_slots),
+    assert network.learning is not None
+    common = (
+        Field("gradient", "int64", _each_slot),
         Field("amount", projection.input_format.ctype, lambda room: room.n_entries),
-        Field("sums", "int64", lambda room: room.n_sources * SIDE_BY_SIDE),
     )
+    if network.learning.online:
+        return (*common, *(Field(name, "float", _each_slot) for name in _kept_online(network, projection)))
+    return (*common, Field("sums", "int64", lambda room: room.n_sources * SIDE_BY_SIDE))
+
+
+def _kept_online(network: Network, projection: Projection) -> list[str]:
+    """What a synapse of a projection keeps while its gradient comes about."""
+    learning, target = network.learning, projection.target
+    assert learning is not None
+    kept = ["sum", *(f"carried_{one}" for one in gradient_of(target).variables)]
+    if target.name != learning.readout:
+        kept += [f"heard_{one}" for one in gradient_of(network.populations[learning.readout]).variables]
+        kept += ["by_rate"] if learning.sums_eligibilities else []
+    return kept
 
 
 def learning_bytes(network: Network, rooms: dict[str, LearningRoom]) -> int:
@@ -119,5 +147,5 @@ def learning_bytes(network: Network, rooms: dict[str, LearningRoom]) -> int:
     for name, population in network.populations.items():
         total += sum(field.n_bytes(rooms[name]) for field in learner_fields(network, population))
     for projection in trained_projections(network):
-        total += sum(field.n_bytes(rooms[projection.name]) for field in trained_fields(projection))
+        total += sum(field.n_bytes(rooms[projection.name]) for field in trained_fields(network, projection))
     return total

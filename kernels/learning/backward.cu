@@ -69,6 +69,9 @@ KERNEL backward_{{ name }}(Network* net) {
 //% endif
 //% endif
             for (int k = 0; k < TOGETHER; ++k) {
+//% if population.model.arrays
+                const int neuron = first + k < n_neurons ? first + k : n_neurons - 1;
+//% endif
 //% if population.is_readout
                 const float psi = 1.0f;
 //% else
@@ -104,6 +107,9 @@ KERNEL backward_{{ name }}(Network* net) {
             learner.gradient_{{ trained.name }}[first + k] += sum_{{ trained.name }}[k];
 //% endfor
 //% if population.is_readout
+//% if population.model.arrays
+            const int neuron = first + k;
+//% endif
             // The step before the first has no error of its own, but those to come.
             const float psi = 1.0f, signal[TOGETHER] = {};
 //% for variable in population.adjoints

@@ -87,8 +87,8 @@ REFUSED = {
     "readout: 'input' spikes by itself (sample_input); must be a population of neurons with an output": (
         *(network_of, "input", None),
     ),
-    "learning: lacking has no parameter 'pairing'; a learning rule has dampening, pairing, feedback, regularisation, "
-    "rate_hz, tau_rate_ms": (network_of, "output", Lacking()),
+    "learning: lacking has no parameter 'pairing'; a learning rule has dampening, pairing, feedback, gradient, "
+    "regularisation, rate_hz, tau_rate_ms": (network_of, "output", Lacking()),
     "populations.input.model: poisson is not allowed in a training; sources must be sample_input": (
         *(lambda: network_of(source=models.Poisson), "output", None),
     ),
@@ -162,6 +162,27 @@ def with_another_receptor():
 def test_what_the_gradient_would_not_see_is_refused(make, message):
     with pytest.raises(ConfigurationError, match="^" + as_pattern(message)):
         learning_network(make(), learning())
+
+
+@pytest.mark.parametrize(
+    ("make", "loss", "message"),
+    [
+        (
+            *(network_of, models.SummedCrossEntropy()),
+            "loss: summed_cross_entropy is not allowed with gradient: online, since its errors are known behind the "
+            "sample only; must be a loss of each step, such as cross_entropy",
+        ),
+        (
+            *(lambda: network_of(readout=lambda: models.LeakyReadout(tau_m_ms=[3.0, 5.0])), models.CrossEntropy()),
+            "populations.output.model.tau_m_ms: values that differ between neurons are not allowed with gradient: "
+            "online, where an eligibility is filtered once for all outputs; must be one number",
+        ),
+    ],
+)
+def test_what_eligibilities_that_go_forward_do_not_reach_is_refused(make, loss, message):
+    learning_network(make(), learning(loss))
+    with pytest.raises(ConfigurationError, match="^" + as_pattern(message)):
+        learning_network(make(), learning(loss, models.EProp(gradient="online")))
 
 
 TABLE = {"near": models.Table("int", lambda context: context.x)}

@@ -27,6 +27,15 @@ def test_the_stages_of_a_step_in_order():
     ]
 
 
+def test_online_every_step_costs_every_synapse():
+    stages = {stage.kernel: stage for stage in stages_of(learner(by=learning(rule=models.EProp(gradient="online"))))}
+    online = ["online_input_hidden", "online_recurrent", "online_hidden_output", "online_output"]
+    assert list(stages)[-5:] == [*online, "end_step"]
+    assert not [kernel for kernel in stages if kernel.startswith(("backward", "gradient"))]
+    assert {stages[kernel].trigger for kernel in online} == {None}
+    assert [stages[kernel].team for kernel in online] == [True, True, True, False]
+
+
 def test_what_ends_a_sample_runs_in_its_last_step_alone():
     triggers = {stage.kernel: stage.trigger for stage in stages_of(learner())}
     for kernel, trigger in triggers.items():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 from hpcsnn.codegen.learning.backward import step_back
+from hpcsnn.codegen.learning.forward import StepForward
 from hpcsnn.codegen.snippet_functions import Argument, SnippetFunction, constant_arguments
 from hpcsnn.codegen.views import model_view, seen
 from hpcsnn.models.base import Configured, Variable
@@ -66,10 +67,57 @@ def learning_texts(network: Network, views: dict[str, SimpleNamespace], render: 
         render("learning/layout.cuh"),
         render("learning/samples.cu", populations=populations),
         render("learning/score.cu", readout=readout, loss=_loss(learning.loss)),
-        *(render("learning/backward.cu", population=one) for one in populations if not one.is_source),
-        *(render("learning/gradients.cu", projection=one) for one in trained),
+        *(render("learning/delivery.cu", projection=one) for one in trained),
+        *(
+            _online(network, populations, readout, trained, render)
+            if learning.online
+            else _behind_a_sample(populations, trained, render)
+        ),
         render("learning/optimise.cu", owners=owners, optimiser=optimiser, fed_back=fed_back),
     ]
+
+
+def _behind_a_sample(
+    populations: list[SimpleNamespace], trained: list[SimpleNamespace], render: Render
+) -> Iterator[str]:
+    """Back through the sample's steps, and what its spikes then add."""
+    yield from (render("learning/backward.cu", population=one) for one in populations if not one.is_source)
+    yield from (render("learning/gradients.cu", projection=one) for one in trained)
+
+
+def _online(
+    network: Network,
+    populations: list[SimpleNamespace],
+    readout: SimpleNamespace,
+    trained: list[SimpleNamespace],
+    render: Render,
+) -> Iterator[str]:
+    """Forward with the sample, synapse by synapse."""
+    assert network.learning is not None
+    by_name = {one.name: one for one in populations}
+    projections = []
+    for projection in trained:
+        target = by_name[projection.target]
+        psi = "1.0f" if target.is_readout else "psi"
+        projections.append(
+            SimpleNamespace(
+                name=projection.name,
+                source=projection.source,
+                of_target=target,
+                of_readout=readout,
+                forward=target.forward.call(psi, "arriving", "carried_{}[at]"),
+                heard=readout.forward.call("1.0f", "eligibility", "heard_{}[at]", "output_"),
+            )
+        )
+    for one in readout.trained:
+        one.forward = readout.forward.call("1.0f", "0.0f", "*carried_{}")
+    yield render(
+        "learning/online.cu",
+        populations=[one for one in populations if not one.is_source],
+        trained=projections,
+        readout=readout,
+        holds_rates=network.learning.sums_eligibilities,
+    )
 
 
 def _learner(
@@ -88,13 +136,14 @@ def _learner(
         trained=(),
         records_rate=False,
     )
-    view.remembers = not view.is_readout
+    view.remembers, view.counts = not view.is_readout, network.learning.online
     if population.is_source:
         return view
     gradient = gradient_of(population)
     kept = kept_variables(network, population)
     view.begins = [one for one in population.state if one.name not in kept]
     view.back, view.adjoints = step_back(index, population), gradient.variables
+    view.forward = StepForward(index, population)
     view.output = gradient.output
     view.trained = [SimpleNamespace(name=name, onto=onto) for name, onto in gradient.trained.items()]
     if not view.is_readout:

@@ -90,7 +90,8 @@ def fit_trained(state: RankArrays, projection: Projection) -> None:
         return
     n_sources = state.placements[projection.source.name].n_known
     room = learning_room(state.network, n_slots=n_slots, n_entries=n_entries, n_sources=n_sources)
-    state.allocate(getattr(state.struct.learning, f"projection_{name}"), owner, trained_fields(projection), room)
+    fields = trained_fields(state.network, projection)
+    state.allocate(getattr(state.struct.learning, f"projection_{name}"), owner, fields, room)
 
 
 def draw_feedback(state: RankArrays, executable: Executable) -> None:
