@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,9 @@ from hpcsnn.errors import ConfigurationError, check_known
 from hpcsnn.models.base import Configured, Derived, Variable
 from hpcsnn.models.learning import EProp, Gradient, LearningRule, Loss, Optimiser
 from hpcsnn.models.neurons import NeuronModel
+from hpcsnn.models.snippet_text import given_names, without_comments
 from hpcsnn.models.stimuli import SampleInput
-from hpcsnn.models.synapses import DeltaCurrent, Trained
+from hpcsnn.models.synapses import Trained
 from hpcsnn.network.population import Population
 from hpcsnn.network.projection import Projection
 
@@ -101,6 +103,19 @@ def feedback_projection(network: Network, hidden: Population) -> Projection | No
     assert network.learning is not None
     onto = network.populations[network.learning.readout]
     return next((one for one in network.outgoing(hidden) if one.target is onto), None)
+
+
+def filtering_projections(network: Network, target: Population) -> list[Projection]:
+    """Those onto `target` whose receptor keeps what arrives beyond the step, and that gradients go back through."""
+    hidden = [one.name for one in hidden_populations(network)]
+    onto_readout = network.learning is not None and target.name == network.learning.readout
+    return [
+        one
+        for one in network.incoming(target)
+        if (one.synapse.name == Trained.name or (onto_readout and one.source.name in hidden))
+        and one.receptor.model.gradient is not None
+        and one.receptor.model.gradient.variables
+    ]
 
 
 def longest_delay_steps(network: Network) -> int:
@@ -231,12 +246,7 @@ def _check(network: Network, other: Network) -> None:
                 f"{where}.rewiring: {projection.rule.name} is not allowed in a training; must be a rule on call, "
                 "such as deep_r_by_gradient"
             )
-    for projection in trained_projections(other):
-        if projection.receptor.model is not DeltaCurrent:
-            raise ConfigurationError(
-                f"projections.{projection.name}.receptor: {projection.receptor.name} is not allowed where weights are "
-                f"trained; must be {DeltaCurrent.name}"
-            )
+    _check_receptors(learning, other)
     for hidden in hidden_populations(other):
         onto = [one.name for one in other.outgoing(hidden) if one.target is readout]
         if len(onto) > 1:
@@ -257,6 +267,34 @@ def _check(network: Network, other: Network) -> None:
             raise ConfigurationError(
                 f"populations.{population.name}.initial.{drawn[0]}: values that differ between neurons are not allowed "
                 "in a training; must be one number, with which each sample begins"
+            )
+
+
+def _check_receptors(learning: Learning, other: Network) -> None:
+    """Refuse currents that are not linear in what arrives."""
+    hidden = [one.name for one in hidden_populations(other)]
+    for name, projection in other.projections.items():
+        where, receptor = f"projections.{name}.receptor", projection.receptor.model
+        own = {given for _, given in given_names(receptor)}
+        words = set(re.findall(r"\w+", without_comments(receptor.update))) - own
+        read = [one.name for one in projection.target.state if one.name in words]
+        if read:
+            raise ConfigurationError(
+                f"{where}: {receptor.name} is not allowed in a training: its current depends on the neuron's "
+                f"{read[0]}, so that gradients of what arrives do not add up; must be a receptor of currents"
+            )
+        goes_back = projection.source.name in hidden and projection.target.name == learning.readout
+        if not goes_back and projection.synapse.name != Trained.name:
+            continue
+        if receptor.gradient is None:
+            raise ConfigurationError(
+                f"{where}: {receptor.name} is not allowed where weights are trained or errors come back; must be a "
+                "receptor with a gradient (delta_current, exponential_current, alpha_current, or one of your own)"
+            )
+        if learning.mlgenn and receptor.gradient.variables:
+            raise ConfigurationError(
+                f"{where}: {receptor.name} is not allowed with pairing: mlgenn, which is of delta_current alone; must "
+                "be delta_current, or set pairing: exact"
             )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hpcsnn.network.fields import Field
-from hpcsnn.network.learning import gradient_of, trained_projections
+from hpcsnn.network.learning import feedback_projection, filtering_projections, gradient_of, trained_projections
 
 if TYPE_CHECKING:
     from hpcsnn.network.network import Network
@@ -51,6 +51,10 @@ def _each_step(room: LearningRoom) -> int:
     return room.blocks * room.sample_steps * SIDE_BY_SIDE
 
 
+def _errors_ahead(room: LearningRoom) -> int:
+    return (1 + room.sample_steps + room.ahead) * room.outputs_stride
+
+
 def _each_slot(room: LearningRoom) -> int:
     return room.n_slots
 
@@ -76,7 +80,7 @@ def sample_fields() -> tuple[Field, ...]:
         Field("scores", "float", lambda room: room.outputs_stride),
         # Of each step and output, one step before the first included; the filtered ones with some behind the last.
         Field("error", "float", lambda room: (1 + room.sample_steps) * room.outputs_stride),
-        Field("filtered_error", "float", lambda room: (1 + room.sample_steps + room.ahead) * room.outputs_stride),
+        Field("filtered_error", "float", _errors_ahead),
     )
 
 
@@ -103,6 +107,10 @@ def learner_fields(network: Network, population: Population) -> tuple[Field, ...
                 carried = (f"carried_{name}_{variable}" for variable in gradient.variables)
                 trained += [Field(one, "float", _each_neuron) for one in (f"sum_{name}", *carried)]
         return (*back, *trained)
+    back_way = feedback_projection(network, population)
+    if back_way is not None and not online and back_way in filtering_projections(network, back_way.target):
+        # What it hears of errors has passed a receptor of its own.
+        back = (*back, Field("filtered_error", "float", _errors_ahead))
     rates = [Field("rate", "float", _each_step)] if network.learning.follows_rates else []
     return (
         *spikes,
@@ -116,26 +124,35 @@ def learner_fields(network: Network, population: Population) -> tuple[Field, ...
 def trained_fields(network: Network, projection: Projection) -> tuple[Field, ...]:
     """Of a projection that is trained.
 
-    Gradients by slot; amounts, which a batch does not change, by list entry; and sums over the spikes of each source,
-    for targets side by side, or what each slot keeps of its sensitivities.
+    Gradients by slot; amounts, which a batch does not change, by list entry; the gradient of what arrives in a step, if
+    that is not the target's of its current; and sums over the spikes of each source, for targets side by side, or what
+    each slot keeps of its sensitivities.
     """
     assert network.learning is not None
-    common = (
+    common: tuple[Field, ...] = (
         Field("gradient", "int64", _each_slot),
         Field("amount", projection.input_format.ctype, lambda room: room.n_entries),
     )
     if network.learning.online:
-        return (*common, *(Field(name, "float", _each_slot) for name in _kept_online(network, projection)))
+        return (*common, *(Field(name, "float", _each_slot) for name in kept_online(network, projection)))
+    if projection in filtering_projections(network, projection.target):
+        common = (*common, Field("back", "int", _ahead))
     return (*common, Field("sums", "int64", lambda room: room.n_sources * SIDE_BY_SIDE))
 
 
-def _kept_online(network: Network, projection: Projection) -> list[str]:
+def kept_online(network: Network, projection: Projection) -> list[str]:
     """What a synapse of a projection keeps while its gradient comes about."""
     learning, target = network.learning, projection.target
     assert learning is not None
+    gradient = projection.receptor.model.gradient
+    assert gradient is not None
     kept = ["sum", *(f"carried_{one}" for one in gradient_of(target).variables)]
+    kept += [f"received_{one}" for one in gradient.variables]
     if target.name != learning.readout:
         kept += [f"heard_{one}" for one in gradient_of(network.populations[learning.readout]).variables]
+        back = feedback_projection(network, target)
+        if back is not None and back.receptor.model.gradient is not None:
+            kept += [f"heard_received_{one}" for one in back.receptor.model.gradient.variables]
         kept += ["by_rate"] if learning.sums_eligibilities else []
     return kept
 

@@ -6,6 +6,12 @@
 {{ population.back.body }}
 }
 
+//% for receptor in population.filters
+{{ receptor.back.head }} {
+{{ receptor.back.body }}
+}
+
+//% endfor
 KERNEL backward_{{ name }}(Network* net) {
     const Control& control = *net->control;
     if (control.halt || !net->learning.learns || (control.step + 1) % net->learning.sample_steps) return;
@@ -16,8 +22,24 @@ KERNEL backward_{{ name }}(Network* net) {
     const bool mlgenn = learning.rule_pairing == 1;
     (void)mlgenn;
 {{ bound_constants("population", population.model, "model_") }}
+//% for receptor in population.filters
+{{ bound_constants("net->projection_" ~ receptor.projection, receptor.model, "of_receptor_", receptor.local) }}
+//% endfor
     for (int first = thread_first() * TOGETHER; first < n_neurons; first += thread_stride() * TOGETHER) {
         int* back = learner.back + first_value(first, n_steps + learning.ahead);
+//% for receptor in population.filters
+//% if receptor.trained
+        int* {{ receptor.local }}back =
+            learning.projection_{{ receptor.projection }}.back + first_value(first, n_steps + learning.ahead);
+//% endif
+//% if receptor.heard_by
+        float* {{ receptor.local }}filtered =
+            learning.population_{{ receptor.heard_by }}.filtered_error + stride + first;
+//% endif
+//% for variable in receptor.adjoints
+        float {{ receptor.local }}p_{{ variable }}[TOGETHER] = {};
+//% endfor
+//% endfor
 //% if population.is_readout
         float* filtered = learning.filtered_error + stride + first;
         // mlGeNN's outputs learn from the error of the step before; before the first step there is none.
@@ -27,7 +49,9 @@ KERNEL backward_{{ name }}(Network* net) {
 //% endfor
 //% else
         const float* psi_of = learner.psi + first_value(first, n_steps);
-        const float* filtered = learning.filtered_error + (int64)(1 + learner.feedback_shift) * stride;
+        const float* filtered =
+            {{ "learner" if population.own_errors else "learning" }}.filtered_error +
+            (int64)(1 + learner.feedback_shift) * stride;
         const int n_outputs = learning.n_outputs;
         const float* feedback = learner.feedback + (int64)(first / SIDE_BY_SIDE) * n_outputs * SIDE_BY_SIDE +
                                 first % SIDE_BY_SIDE;
@@ -82,6 +106,21 @@ KERNEL backward_{{ name }}(Network* net) {
                 const bool held = scaled <= LARGEST_GRADIENT && scaled >= -LARGEST_GRADIENT;
                 wrong[k] |= held ? 0 : 1;
                 back[(int64)step * SIDE_BY_SIDE + k] = (int)whole_amount(held ? gradient : 0.0f, GRADIENT_SCALE);
+//% for receptor in population.filters
+                {   // What an amount that arrives would change, by way of {{ receptor.projection }}'s receptor.
+                    const float arriving = {{ receptor.back.call }};
+//% if receptor.trained
+                    const float scaled = arriving * GRADIENT_SCALE;
+                    const bool held = scaled <= LARGEST_GRADIENT && scaled >= -LARGEST_GRADIENT;
+                    wrong[k] |= held ? 0 : 1;
+                    {{ receptor.local }}back[(int64)step * SIDE_BY_SIDE + k] =
+                        (int)whole_amount(held ? arriving : 0.0f, GRADIENT_SCALE);
+//% endif
+//% if receptor.heard_by
+                    {{ receptor.local }}filtered[(int64)step * stride + k] = arriving;
+//% endif
+                }
+//% endfor
 //% if population.is_readout
                 filtered[(int64)step * stride + k] = gradient;
                 if (mlgenn) {

@@ -1,4 +1,4 @@
-// What each spike adds to the gradients of its synapses: the target's, in the step of its arrival. Nobody else writes
+// What each spike adds to the gradients of its synapses: that of what arrives at the target in a step. Nobody else writes
 // there, so that each synapse adds up for itself.
 {%- set name = projection.name %}
 KERNEL gradient_{{ name }}(Network* net) {
@@ -14,8 +14,7 @@ KERNEL gradient_{{ name }}(Network* net) {
     int64* gradient = trained.gradient;
     const bool again = *senders.most_spikes > 1;
     for (int first = team_first() * TOGETHER; first < n_targets; first += team_stride() * TOGETHER) {
-        const int* back = net->learning.population_{{ projection.target }}.back + first_value(first, n_ahead) +
-                          (int64)trained.shift * SIDE_BY_SIDE;
+        const int* back = {{ back_of }}.back + first_value(first, n_ahead) + (int64)trained.shift * SIDE_BY_SIDE;
         const int n = n_targets - first < TOGETHER ? n_targets - first : TOGETHER;
         int n_synapses = 0;
         for (int k = 0; k < n; ++k) n_synapses += projection.in_degree[first + k];

@@ -9,6 +9,12 @@
 }
 
 //% endfor
+//% for receptor in receptors
+{{ receptor.head }} {
+{{ receptor.body }}
+}
+
+//% endfor
 //% for projection in trained
 {%- set name, target, readout = projection.name, projection.of_target, projection.of_readout %}
 {%- set hidden = not target.is_readout %}
@@ -39,35 +45,20 @@ KERNEL online_{{ name }}(Network* net) {
 //% if hidden
 {{ each_constant(readout, "output_") }}
 //% endif
+//% for receptor in projection.receptors
+{{ bound_constants("net->projection_" ~ receptor.projection, receptor.model, "of_receptor_", receptor.local) }}
+//% endfor
     for (int neuron = team_first(); neuron < target_population.n_own; neuron += team_stride()) {
         const int64 row = (int64)neuron << row_shift;
         const int in_degree = projection.in_degree[neuron];
         const int* source_of = projection.source + row;
-        float* sum = trained.sum + row;
-//% for variable in target.forward.variables
-        float* carried_{{ variable }} = trained.carried_{{ variable }} + row;
+//% for kept in projection.kept
+        float* {{ kept }} = trained.{{ kept }} + row;
 //% endfor
-//% if hidden
-//% for variable in readout.forward.variables
-        float* heard_{{ variable }} = trained.heard_{{ variable }} + row;
-//% endfor
-//% if holds_rates
-        float* by_rate = trained.by_rate + row;
-//% endif
-//% endif
         for (int at = lane(); begins && at < in_degree; at += LANES) {
-            sum[at] = 0.0f;
-//% for variable in target.forward.variables
-            carried_{{ variable }}[at] = 0.0f;
+//% for kept in projection.kept
+            {{ kept }}[at] = 0.0f;
 //% endfor
-//% if hidden
-//% for variable in readout.forward.variables
-            heard_{{ variable }}[at] = 0.0f;
-//% endfor
-//% if holds_rates
-            by_rate[at] = 0.0f;
-//% endif
-//% endif
         }
 //% if hidden
         const float* feedback = learner.feedback + (int64)(neuron / SIDE_BY_SIDE) * n_outputs * SIDE_BY_SIDE +
@@ -90,9 +81,11 @@ KERNEL online_{{ name }}(Network* net) {
 //% endif
             INDEPENDENT_ITERATIONS
             for (int at = lane(); at < in_degree; at += LANES) {
-                const float arriving = (float)arrived[source_of[at]];
+                const float spikes = (float)arrived[source_of[at]];
+                const float arriving = {{ projection.received }};
                 const float eligibility = {{ projection.forward }};
 //% if hidden
+                const float sent = {{ projection.sent }};
                 const float heard = {{ projection.heard }};
 //% if target.records_rate
                 sum[at] += error * heard + pull * eligibility;

@@ -17,7 +17,7 @@ from hpcsnn.network.learning_fields import (
     sample_fields,
     trained_fields,
 )
-from support.learning import N_HIDDEN, N_IN, N_OUT, N_STEPS, learner, learning
+from support.learning import N_HIDDEN, N_IN, N_OUT, N_STEPS, classifier, learner, learning
 
 RATES = models.EProp(pairing="mlgenn", regularisation=0.1)
 
@@ -73,6 +73,17 @@ def test_a_projection_keeps_gradients_amounts_and_sums():
     assert lengths(fields, room) == {"gradient": 64, "amount": 128, "sums": 112}
     ctype = network.projections["input_hidden"].input_format.ctype
     assert [field.ctype for field in fields] == ["int64", ctype, "int64"]
+
+
+def test_where_currents_last_what_arrives_has_a_gradient_of_its_own():
+    network = learner(classifier(receptor=models.ExponentialCurrent()))
+    room = LearningRoom(10, 3, 5, n_neurons=20, n_slots=64, n_entries=128, n_sources=7)
+    fields = trained_fields(network, network.projections["recurrent"])
+    assert lengths(fields, room) == {"gradient": 64, "amount": 128, "back": 2 * 13 * 16, "sums": 112}
+    assert lengths(learner_fields(network, network.populations["hidden"]), room)["filtered_error"] == 14 * 16
+    online = learner(classifier(receptor=models.ExponentialCurrent()), learning(rule=models.EProp(gradient="online")))
+    kept = {field.name for field in trained_fields(online, online.projections["recurrent"])}
+    assert {"received_current", "heard_received_current"} <= kept
 
 
 def test_online_it_keeps_an_eligibility_of_each_synapse():

@@ -12,6 +12,7 @@ from hpcsnn.models.learning import Gradient
 from hpcsnn.network.learning import (
     Learning,
     feedback_projection,
+    filtering_projections,
     gradient_of,
     hidden_populations,
     kept_variables,
@@ -136,22 +137,46 @@ def test_what_cannot_be_trained_is_refused(message):
         learning_network(make(), by)
 
 
-def with_another_receptor():
-    network = network_of()
-    network.add_projection(
-        "more", "input", "hidden", models.AllToAll(), models.ExponentialCurrent(), 0.1, synapse=models.Trained()
-    )
+# Whose neurons a conductance can see.
+InMillivolts = dataclasses.replace(
+    models.LIFSubtractive, name="in_mv", state=(*models.LIFSubtractive.state, Variable("V_mV"))
+)
+Cubed = models.ReceptorModel("cubed", "", update="input_current += input * input * input;")
+LASTS = models.ExponentialCurrent()
+
+
+def with_receptor(receptor, synapse=None, source="input", target="hidden", hidden=None):
+    network = network_of(hidden=hidden)
+    network.add_projection("more", source, target, models.AllToAll(), receptor, 0.1, synapse=synapse)
     return network
+
+
+def with_static_way_back(receptor):
+    network = Network(dt_ms=1.0)
+    network.add_population("input", 4, models.SampleInput())
+    network.add_population("hidden", 4, models.LIFSubtractive())
+    network.add_population("output", 2, models.LeakyReadout())
+    wired(network, "in", "input", "hidden")
+    network.add_projection("out", "hidden", "output", models.AllToAll(), receptor, 0.1)
+    return network
+
+
+NO_GRADIENT = (
+    "cubed is not allowed where weights are trained or errors come back; must be a receptor with a gradient "
+    "(delta_current, exponential_current, alpha_current, or one of your own)"
+)
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (
-            with_another_receptor,
-            "projections.more.receptor: exponential_current is not allowed where weights are trained; must be "
-            "delta_current",
+            lambda: with_receptor(models.ExponentialConductance(), hidden=InMillivolts),
+            "projections.more.receptor: exponential_conductance is not allowed in a training: its current depends on "
+            "the neuron's V_mV, so that gradients of what arrives do not add up; must be a receptor of currents",
         ),
+        (lambda: with_receptor(Cubed(), TRAINED), f"projections.more.receptor: {NO_GRADIENT}"),
+        (lambda: with_static_way_back(Cubed()), f"projections.out.receptor: {NO_GRADIENT}"),
         (
             lambda: wired(network_of(), "again", "hidden", "output"),
             "projections.again: is not allowed beside 'out', which goes from 'hidden' onto the readout 'output' too; "
@@ -183,6 +208,24 @@ def test_what_eligibilities_that_go_forward_do_not_reach_is_refused(make, loss, 
     learning_network(make(), learning(loss))
     with pytest.raises(ConfigurationError, match="^" + as_pattern(message)):
         learning_network(make(), learning(loss, models.EProp(gradient="online")))
+
+
+@pytest.mark.parametrize("make", [lambda: with_receptor(LASTS, TRAINED), lambda: with_static_way_back(LASTS)])
+def test_currents_that_last_are_not_mlgenns(make):
+    learning_network(make(), learning())
+    said = (
+        "exponential_current is not allowed with pairing: mlgenn, which is of delta_current alone; must be "
+        "delta_current, or set pairing: exact"
+    )
+    with pytest.raises(ConfigurationError, match=as_pattern(said) + "$"):
+        learning_network(make(), learning(rule=models.EProp(pairing="mlgenn")))
+
+
+def test_currents_behind_which_nothing_learns_may_be_as_they_like():
+    network = learning_network(with_receptor(Cubed()), learning())
+    assert filtering_projections(network, network.populations["hidden"]) == []
+    network = learning_network(with_receptor(LASTS, TRAINED), learning())
+    assert [one.name for one in filtering_projections(network, network.populations["hidden"])] == ["more"]
 
 
 TABLE = {"near": models.Table("int", lambda context: context.x)}

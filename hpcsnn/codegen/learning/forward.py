@@ -1,12 +1,14 @@
-"""From a neuron's declaration to its sensitivities: one function that goes one step forward."""
+"""From the declarations of neurons and receptors to their sensitivities: functions that go one step forward."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hpcsnn.codegen.learning.backward import receptor_prefix
 from hpcsnn.codegen.snippet_functions import Argument, SnippetFunction, constant_arguments
-from hpcsnn.models.learning import Gradient
-from hpcsnn.network import Population
+from hpcsnn.models.learning import Gradient, ReceptorGradient
+from hpcsnn.network import Population, Projection
 from hpcsnn.network.learning import gradient_of
 
 
@@ -61,11 +63,68 @@ class StepForward:
         return SnippetFunction(f"population_{self.index}_forward", "float", arguments)
 
 
+@dataclass(frozen=True)
+class ReceptorForward:
+    """A C++ function: from what arrives in a step, and what the step before has left, what changes of the current."""
+
+    index: int
+    projection: Projection
+
+    @property
+    def gradient(self) -> ReceptorGradient:
+        """The receptor's declaration."""
+        gradient = self.projection.receptor.model.gradient
+        assert gradient is not None
+        return gradient
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """State variables that have a sensitivity."""
+        return self.gradient.variables
+
+    @property
+    def head(self) -> str:
+        """All before its body."""
+        return self._function("", "").head
+
+    @property
+    def body(self) -> str:
+        """With s the sensitivity of the state, a what arrives, and q what the step before has left:
+
+        s = q + b a,   current: direct a + c . s,   q = C s
+        """
+        gradient = self.gradient
+        lines = [_now(gradient.input, variable) for variable in self.variables]
+        for variable in self.variables:
+            terms = [
+                f"({factor}) * hpcsnn_s_{origin}" for (to, origin), factor in gradient.carry.items() if to == variable
+            ]
+            lines.append(f"    hpcsnn_q_{variable} = {' + '.join(terms) or '0.0f'};")
+        terms = [f"({factor}) * hpcsnn_s_{one}" for one, factor in gradient.output.items()]
+        lines.append(f"    return {' + '.join([f'({gradient.direct}) * hpcsnn_arriving', *terms])};")
+        return "\n".join(lines)
+
+    def call(self, arriving: str, carried: str) -> str:
+        """The expression by which a kernel calls it; as `StepForward.call`."""
+        return self._function(arriving, carried).call
+
+    def _function(self, arriving: str, carried: str) -> SnippetFunction:
+        arguments = (
+            Argument("const float", "hpcsnn_arriving", arriving),
+            *(Argument("float&", f"hpcsnn_q_{one}", carried.format(one)) for one in self.variables),
+            *constant_arguments(self.projection.receptor, receptor_prefix(self.index)),
+        )
+        return SnippetFunction(f"projection_{self.index}_forward", "float", arguments)
+
+
+def _now(into: Mapping[str, str], variable: str) -> str:
+    """s of a variable: what the step before has left of it, and what arrives."""
+    arrives = f" + ({into[variable]}) * hpcsnn_arriving" if variable in into else ""
+    return f"    const float hpcsnn_s_{variable} = hpcsnn_q_{variable}{arrives};"
+
+
 def _body(gradient: Gradient) -> str:
-    lines = ["    (void)hpcsnn_mlgenn;"]
-    for variable in gradient.variables:
-        arrives = f" + ({gradient.input[variable]}) * hpcsnn_arriving" if variable in gradient.input else ""
-        lines.append(f"    const float hpcsnn_s_{variable} = hpcsnn_q_{variable}{arrives};")
+    lines = ["    (void)hpcsnn_mlgenn;", *(_now(gradient.input, variable) for variable in gradient.variables)]
     heard = " + ".join(f"({factor}) * hpcsnn_s_{one}" for one, factor in gradient.spike.items())
     lines.append(f"    const float hpcsnn_eligibility = hpcsnn_psi * ({heard or '0.0f'});")
     for variable, factor in gradient.jump.items():

@@ -88,8 +88,8 @@ def fit_trained(state: RankArrays, projection: Projection) -> None:
     fitting = [(f"{owner}.gradient", n_slots), (f"{owner}.amount", n_entries)]
     if all(array in state.arrays and len(state.arrays[array]) == n for array, n in fitting):
         return
-    n_sources = state.placements[projection.source.name].n_known
-    room = learning_room(state.network, n_slots=n_slots, n_entries=n_entries, n_sources=n_sources)
+    n_sources, n_neurons = state.placements[projection.source.name].n_known, projection.target.size
+    room = learning_room(state.network, n_slots=n_slots, n_entries=n_entries, n_sources=n_sources, n_neurons=n_neurons)
     fields = trained_fields(state.network, projection)
     state.allocate(getattr(state.struct.learning, f"projection_{name}"), owner, fields, room)
 
