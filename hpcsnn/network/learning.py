@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -107,20 +106,19 @@ def feedback_projection(network: Network, hidden: Population) -> Projection | No
 
 def filtering_projections(network: Network, target: Population) -> list[Projection]:
     """Those onto `target` whose receptor keeps what arrives beyond the step, and that gradients go back through."""
-    hidden = [one.name for one in hidden_populations(network)]
-    onto_readout = network.learning is not None and target.name == network.learning.readout
     return [
         one
         for one in network.incoming(target)
-        if (one.synapse.name == Trained.name or (onto_readout and one.source.name in hidden))
+        if _gradients_go_by(network, one)
         and one.receptor.model.gradient is not None
         and one.receptor.model.gradient.variables
     ]
 
 
 def longest_delay_steps(network: Network) -> int:
-    """Of all projections: how far ahead of a spike its effect may be."""
-    return max((one.delay_steps for one in network.projections.values()), default=1)
+    """How far ahead of a spike its effect may be that a gradient goes back by."""
+    projections = [one for one in network.projections.values() if _gradients_go_by(network, one)]
+    return max((one.delays.last_steps if one.delays else one.delay_steps for one in projections), default=1)
 
 
 def learning_network(network: Network, learning: Learning) -> Network:
@@ -232,20 +230,12 @@ def _check(network: Network, other: Network) -> None:
         where = f"projections.{name}"
         if projection.source is readout:
             raise ConfigurationError(f"{where}.source: {readout.name!r} is the readout, whose neurons never spike")
-        wrong: Mapping[str, bool] = {
-            "delay_ms: a distribution": projection.delays is not None,
-            "dendritic_delay_ms: a delay behind the synapse": projection.dendritic_steps > 0,
-        }
-        for what, found in wrong.items():
-            if found and projection.synapse.name == Trained.name:
-                raise ConfigurationError(
-                    f"{where}.{what} is not allowed where weights are trained; must be one axonal delay"
-                )
         if projection.rule is not None and projection.rule.trigger != "call":
             raise ConfigurationError(
                 f"{where}.rewiring: {projection.rule.name} is not allowed in a training; must be a rule on call, "
                 "such as deep_r_by_gradient"
             )
+    _check_delays(learning, other)
     _check_receptors(learning, other)
     for hidden in hidden_populations(other):
         onto = [one.name for one in other.outgoing(hidden) if one.target is readout]
@@ -270,9 +260,43 @@ def _check(network: Network, other: Network) -> None:
             )
 
 
+def _goes_back(network: Network, projection: Projection) -> bool:
+    """Whether errors come back by it."""
+    assert network.learning is not None
+    hidden = [one.name for one in hidden_populations(network)]
+    return projection.source.name in hidden and projection.target.name == network.learning.readout
+
+
+def _gradients_go_by(network: Network, projection: Projection) -> bool:
+    """Whether its weights are trained, or errors come back by it."""
+    return projection.synapse.name == Trained.name or _goes_back(network, projection)
+
+
+def _check_delays(learning: Learning, other: Network) -> None:
+    """Refuse delays that gradients would not see."""
+    for name, projection in other.projections.items():
+        where, goes_back = f"projections.{name}", _goes_back(other, projection)
+        if not _gradients_go_by(other, projection):
+            continue
+        if projection.dendritic_steps > 0:
+            raise ConfigurationError(
+                f"{where}.dendritic_delay_ms: a delay behind the synapse is not allowed where weights are trained or "
+                "errors come back; must be an axonal delay, delay_ms"
+            )
+        alone = {
+            "pairing: mlgenn": learning.mlgenn,
+            "feedback: random, whose errors come by one delay": goes_back and not learning.symmetric,
+            "gradient: online, where an eligibility is filtered once for all outputs": goes_back and learning.online,
+        }
+        for what, found in alone.items():
+            if projection.delays is not None and found:
+                raise ConfigurationError(
+                    f"{where}.delay_ms: a distribution is not allowed with {what}; must be one number in ms"
+                )
+
+
 def _check_receptors(learning: Learning, other: Network) -> None:
     """Refuse currents that are not linear in what arrives."""
-    hidden = [one.name for one in hidden_populations(other)]
     for name, projection in other.projections.items():
         where, receptor = f"projections.{name}.receptor", projection.receptor.model
         own = {given for _, given in given_names(receptor)}
@@ -283,8 +307,7 @@ def _check_receptors(learning: Learning, other: Network) -> None:
                 f"{where}: {receptor.name} is not allowed in a training: its current depends on the neuron's "
                 f"{read[0]}, so that gradients of what arrives do not add up; must be a receptor of currents"
             )
-        goes_back = projection.source.name in hidden and projection.target.name == learning.readout
-        if not goes_back and projection.synapse.name != Trained.name:
+        if not _gradients_go_by(other, projection):
             continue
         if receptor.gradient is None:
             raise ConfigurationError(

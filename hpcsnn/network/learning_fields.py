@@ -55,6 +55,10 @@ def _errors_ahead(room: LearningRoom) -> int:
     return (1 + room.sample_steps + room.ahead) * room.outputs_stride
 
 
+def _each_output(room: LearningRoom) -> int:
+    return room.blocks * room.n_outputs * SIDE_BY_SIDE
+
+
 def _each_slot(room: LearningRoom) -> int:
     return room.n_slots
 
@@ -111,12 +115,15 @@ def learner_fields(network: Network, population: Population) -> tuple[Field, ...
     if back_way is not None and not online and back_way in filtering_projections(network, back_way.target):
         # What it hears of errors has passed a receptor of its own.
         back = (*back, Field("filtered_error", "float", _errors_ahead))
+    feedback = [Field("feedback", "float", _each_output)]
+    if back_way is not None and back_way.delays is not None:
+        feedback.append(Field("feedback_steps", "int", _each_output))
     rates = [Field("rate", "float", _each_step)] if network.learning.follows_rates else []
     return (
         *spikes,
         Field("psi", "float", _each_step),
         *back,
-        Field("feedback", "float", lambda room: room.blocks * room.n_outputs * SIDE_BY_SIDE),
+        *feedback,
         *rates,
     )
 
@@ -137,6 +144,8 @@ def trained_fields(network: Network, projection: Projection) -> tuple[Field, ...
         return (*common, *(Field(name, "float", _each_slot) for name in kept_online(network, projection)))
     if projection in filtering_projections(network, projection.target):
         common = (*common, Field("back", "int", _ahead))
+    if projection.delays is not None:
+        return common  # no two synapses of a source read the same step
     return (*common, Field("sums", "int64", lambda room: room.n_sources * SIDE_BY_SIDE))
 
 

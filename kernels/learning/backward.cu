@@ -55,6 +55,9 @@ KERNEL backward_{{ name }}(Network* net) {
         const int n_outputs = learning.n_outputs;
         const float* feedback = learner.feedback + (int64)(first / SIDE_BY_SIDE) * n_outputs * SIDE_BY_SIDE +
                                 first % SIDE_BY_SIDE;
+//% if population.hears_late
+        const int* feedback_steps = learner.feedback_steps + (feedback - learner.feedback);
+//% endif
 //% if population.records_rate
         const float* rate_of = learner.rate + first_value(first, n_steps);
 //% endif
@@ -84,9 +87,17 @@ KERNEL backward_{{ name }}(Network* net) {
             // In so many words, since compilers would vectorise the loop over outputs, and transpose what is in it.
             Together errors = together(pull);
             const float* heard = filtered + (int64)step * stride;
+//% if population.hears_late
+            put_together(signal, errors);
+            for (int output = 0; output < n_outputs; ++output)
+                for (int k = 0; k < TOGETHER; ++k)
+                    signal[k] += feedback[output * SIDE_BY_SIDE + k] *
+                                 heard[(int64)feedback_steps[output * SIDE_BY_SIDE + k] * stride + output];
+//% else
             for (int output = 0; output < n_outputs; ++output)
                 errors += together(feedback + output * SIDE_BY_SIDE) * heard[output];
             put_together(signal, errors);
+//% endif
 //% if population.records_rate
             for (int k = 0; k < TOGETHER; ++k)
                 signal[k] += learner.rate_pull * (rate_of[(int64)step * SIDE_BY_SIDE + k] - learner.rate_target);

@@ -36,11 +36,26 @@ KERNEL deliver_{{ name }}(Network* net) {
     const int n_spikes = source_population.own_count[slot] + source_population.remote_count[slot];
     const int row_shift = projection.row_shift, outgoing_shift = projection.outgoing_shift;
     {{ projection.input_type }}* input = projection.input;
+//% if projection.delays
+    // Where in the ring of input it arrives that a synapse with no delay at all would bring.
+    const uint32 sent = (uint32)(net->control->step - projection.delay_steps), input_mask = projection.input_mask;
+    const int64 n_targets = net->population_{{ projection.target }}.n_own;
+    const int* delay_steps_of = projection.synapse_delay_steps;
+//% endif
     for (int spike = team_first(); spike < n_spikes; spike += team_stride()) {
         const int source = spiking(source_population, slot, spike), n_outgoing = projection.outgoing_count[source];
         const int* outgoing = projection.outgoing + ((int64)source << outgoing_shift);
         const {{ projection.input_type }}* amounts = amount_of + ((int64)source << outgoing_shift);
+//% if projection.delays
+        for (int entry = lane(); entry < n_outgoing; entry += LANES) {
+            const int at = outgoing[entry];
+            if (at < 0) continue;
+            const int64 arrival = (sent + (uint32)delay_steps_of[at]) & input_mask;
+            atomic_add(&input[arrival * n_targets + (at >> row_shift)], amounts[entry]);
+        }
+//% else
         for (int entry = lane(); entry < n_outgoing; entry += LANES)
             if (outgoing[entry] >= 0) atomic_add(&input[outgoing[entry] >> row_shift], amounts[entry]);
+//% endif
     }
 }

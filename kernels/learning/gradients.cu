@@ -1,6 +1,7 @@
 // What each spike adds to the gradients of its synapses: that of what arrives at the target in a step. Nobody else writes
 // there, so that each synapse adds up for itself.
 {%- set name = projection.name %}
+{%- set delay = "delay_of[at] + " if projection.delays else "" %}
 KERNEL gradient_{{ name }}(Network* net) {
     const Control& control = *net->control;
     if (control.halt || !net->learning.learns || (control.step + 1) % net->learning.sample_steps) return;
@@ -16,6 +17,7 @@ KERNEL gradient_{{ name }}(Network* net) {
     for (int first = team_first() * TOGETHER; first < n_targets; first += team_stride() * TOGETHER) {
         const int* back = {{ back_of }}.back + first_value(first, n_ahead) + (int64)trained.shift * SIDE_BY_SIDE;
         const int n = n_targets - first < TOGETHER ? n_targets - first : TOGETHER;
+//% if not projection.delays
         int n_synapses = 0;
         for (int k = 0; k < n; ++k) n_synapses += projection.in_degree[first + k];
         if (TOGETHER > 1 && n_synapses > 2 * n_sources) {
@@ -40,19 +42,23 @@ KERNEL gradient_{{ name }}(Network* net) {
             }
             continue;
         }
+//% endif
         for (int k = 0; k < n; ++k) {
             const int64 row = (int64)(first + k) << row_shift;
             const int* own = back + k;
+//% if projection.delays
+            const int* delay_of = projection.synapse_delay_steps + row;
+//% endif
             const int in_degree = projection.in_degree[first + k];
             INDEPENDENT_ITERATIONS
             for (int at = lane(); at < in_degree; at += LANES)
-                gradient[row + at] += own[first_step[source_of[row + at]] * SIDE_BY_SIDE];
+                gradient[row + at] += own[({{ delay }}first_step[source_of[row + at]]) * SIDE_BY_SIDE];
             if (!again) continue;
             for (int at = lane(); at < in_degree; at += LANES) {
                 const int source = source_of[row + at], n_spikes = n_spikes_of[source];
                 const int* steps = senders.spike_steps + (int64)source * n_steps;
                 int64 sum = 0;
-                for (int spike = 1; spike < n_spikes; ++spike) sum += own[(int64)steps[spike] * SIDE_BY_SIDE];
+                for (int spike = 1; spike < n_spikes; ++spike) sum += own[(int64)({{ delay }}steps[spike]) * SIDE_BY_SIDE];
                 gradient[row + at] += sum;
             }
         }

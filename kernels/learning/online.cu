@@ -52,6 +52,9 @@ KERNEL online_{{ name }}(Network* net) {
         const int64 row = (int64)neuron << row_shift;
         const int in_degree = projection.in_degree[neuron];
         const int* source_of = projection.source + row;
+//% if projection.delays
+        const int* delay_of = projection.synapse_delay_steps + row;
+//% endif
 //% for kept in projection.kept
         float* {{ kept }} = trained.{{ kept }} + row;
 //% endfor
@@ -81,7 +84,11 @@ KERNEL online_{{ name }}(Network* net) {
 //% endif
             INDEPENDENT_ITERATIONS
             for (int at = lane(); at < in_degree; at += LANES) {
+//% if projection.delays
+                const float spikes = (float)arrived[source_of[at] - (int64)delay_of[at] * n_sources];
+//% else
                 const float spikes = (float)arrived[source_of[at]];
+//% endif
                 const float arriving = {{ projection.received }};
                 const float eligibility = {{ projection.forward }};
 //% if hidden

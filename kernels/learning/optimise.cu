@@ -96,10 +96,17 @@ KERNEL feedback_{{ hidden.name }}(Network* net) {
                      neuron % SIDE_BY_SIDE;
         for (int output = 0; output < n_outputs; ++output) own[output * SIDE_BY_SIDE] = 0.0f;
         const int* outgoing = projection.outgoing + ((int64)neuron << projection.outgoing_shift);
-        for (int entry = 0; entry < projection.outgoing_count[neuron]; ++entry)
-            if (outgoing[entry] >= 0)
-                own[(outgoing[entry] >> projection.row_shift) * SIDE_BY_SIDE] =
-                    projection.synapse_weight[outgoing[entry]];
+//% if hidden.delays
+        int* steps = learner.feedback_steps + (own - learner.feedback);
+//% endif
+        for (int entry = 0; entry < projection.outgoing_count[neuron]; ++entry) {
+            if (outgoing[entry] < 0) continue;
+            const int place = (outgoing[entry] >> projection.row_shift) * SIDE_BY_SIDE;
+            own[place] = projection.synapse_weight[outgoing[entry]];
+//% if hidden.delays
+            steps[place] = projection.synapse_delay_steps[outgoing[entry]];
+//% endif
+        }
     }
 }
 

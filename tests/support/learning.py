@@ -22,6 +22,7 @@ def classifier(
     recurrent: bool = True,
     seed: int = 1,
     receptor: Configured[Any] | None = None,
+    delay_ms: Any = None,
 ) -> Network:
     """One hidden population between samples and a readout; with a rule its synapses are rewired."""
     receptor = receptor or models.DeltaCurrent()
@@ -34,11 +35,11 @@ def classifier(
     for name, source in ways:
         network.add_projection(
             name, source, "hidden", wired, receptor, models.Normal(0.0, 0.3), models.Trained(),
-            rewiring=rule,
+            delay_ms=delay_ms or 1.0, rewiring=rule,
         )  # fmt: skip
     network.add_projection(
         "hidden_output", "hidden", "output", models.AllToAll(), receptor, models.Normal(0.0, 0.2),
-        models.Trained(), delay_ms=2.0,
+        models.Trained(), delay_ms=delay_ms or 2.0,
     )  # fmt: skip
     return network
 

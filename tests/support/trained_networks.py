@@ -15,7 +15,12 @@ Rewiring = dict[str, Any]
 
 
 def network_of(
-    net: Net, n_inputs: int, rewiring: Rewiring | None = None, seed: int = 1, receptors: dict[str, Any] | None = None
+    net: Net,
+    n_inputs: int,
+    rewiring: Rewiring | None = None,
+    seed: int = 1,
+    receptors: dict[str, Any] | None = None,
+    delays_ms: dict[str, Any] | None = None,
 ) -> Network:
     """With a time step of 1 ms; every synapse is listed, with its weight."""
     network = Network(seed=seed, dt_ms=1.0)
@@ -31,7 +36,8 @@ def network_of(
         )
         network.add_projection(
             name, projection.source, projection.target, listed, (receptors or {}).get(name, models.DeltaCurrent()), 0.0,
-            models.Trained(w_max=20.0), delay_ms=float(projection.delay_steps), rewiring=(rewiring or {}).get(name),
+            models.Trained(w_max=20.0), delay_ms=(delays_ms or {}).get(name) or float(projection.delay_steps),
+            rewiring=(rewiring or {}).get(name),
         )  # fmt: skip
     return network
 

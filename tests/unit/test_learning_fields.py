@@ -86,6 +86,14 @@ def test_where_currents_last_what_arrives_has_a_gradient_of_its_own():
     assert {"received_current", "heard_received_current"} <= kept
 
 
+def test_where_delays_differ_errors_come_back_by_each():
+    network = learner(classifier(delay_ms=models.Uniform(1.0, 4.0)))
+    room = LearningRoom(10, 3, 5, n_neurons=20, n_slots=64, n_entries=128, n_sources=7)
+    assert set(lengths(trained_fields(network, network.projections["recurrent"]), room)) == {"gradient", "amount"}
+    hidden = lengths(learner_fields(network, network.populations["hidden"]), room)
+    assert hidden["feedback_steps"] == hidden["feedback"]
+
+
 def test_online_it_keeps_an_eligibility_of_each_synapse():
     network = learner(by=learning(rule=models.EProp(gradient="online", regularisation=0.1)))
     room = LearningRoom(10, 3, 5, n_neurons=20, n_slots=64, n_entries=128, n_sources=7)

@@ -70,6 +70,15 @@ def without_way_back():
     return wired(wired(network, "in", "input", "hidden"), "past", "input", "output")
 
 
+def with_drawn_way_back():
+    network = Network(dt_ms=1.0)
+    network.add_population("input", 4, models.SampleInput())
+    network.add_population("hidden", 4, models.LIFSubtractive())
+    network.add_population("output", 2, models.LeakyReadout())
+    wired(network, "in", "input", "hidden", delay_ms=models.Normal(3.0, 0.5))
+    return wired(network, "out", "hidden", "output", delay_ms=models.Uniform(1.0, 7.0))
+
+
 def silent_hidden():
     network = Network(dt_ms=1.0)
     network.add_population("input", 4, models.SampleInput())
@@ -82,7 +91,6 @@ def silent_hidden():
 Spiking = dataclasses.replace(models.LeakyReadout, name="spiking", threshold="V > 1.0f")
 Lacking = LearningRule("lacking", "", parameters={"dampening": models.Parameter(0.3, "", "")}, shape="1.0f")
 NEURONS = "(lif_subtractive, alif_subtractive, leaky_readout, or one of your own)"
-ONE_DELAY = "is not allowed where weights are trained; must be one axonal delay"
 REFUSED = {
     "readout: unknown name 'out'; allowed: hidden, input, output.": (network_of, "out", None),
     "readout: 'input' spikes by itself (sample_input); must be a population of neurons with an output": (
@@ -107,10 +115,18 @@ REFUSED = {
     "projections.back.source: 'output' is the readout, whose neurons never spike": (
         *(lambda: wired(network_of(readout=Spiking), "back", "output", "hidden"), "output", None),
     ),
-    f"projections.more.delay_ms: a distribution {ONE_DELAY}": (
-        lambda: wired(network_of(), "more", "input", "hidden", delay_ms=models.Uniform(1.0, 3.0)), "output", None,
+    "projections.more.delay_ms: a distribution is not allowed with pairing: mlgenn; must be one number in ms": (
+        lambda: wired(network_of(), "more", "input", "hidden", delay_ms=models.Uniform(1.0, 3.0)), "output",
+        models.EProp(pairing="mlgenn"),
     ),
-    f"projections.more.dendritic_delay_ms: a delay behind the synapse {ONE_DELAY}": (
+    "projections.out.delay_ms: a distribution is not allowed with feedback: random, whose errors come by one delay; "
+    "must be one number in ms": (with_drawn_way_back, "output", models.EProp(feedback="random")),
+    "projections.out.delay_ms: a distribution is not allowed with gradient: online, where an eligibility is filtered "
+    "once for all outputs; must be one number in ms": (
+        *(with_drawn_way_back, "output", models.EProp(gradient="online")),
+    ),
+    "projections.more.dendritic_delay_ms: a delay behind the synapse is not allowed where weights are trained or "
+    "errors come back; must be an axonal delay, delay_ms": (
         *(lambda: wired(network_of(), "more", "input", "hidden", dendritic_delay_ms=1.0), "output", None),
     ),
     "projections.more.rewiring: homeostatic is not allowed in a training; must be a rule on call, such as "
@@ -257,7 +273,10 @@ def test_random_errors_need_no_way_back():
 
 def test_delays_that_are_not_trained_may_be_as_they_like():
     network = wired(network_of(), "more", "input", "hidden", synapse=None, delay_ms=models.Uniform(1.0, 3.0))
-    assert [one.name for one in trained_projections(learning_network(network, learning()))] == ["in", "out"]
+    made = learning_network(network, learning())
+    assert [one.name for one in trained_projections(made)] == ["in", "out"]
+    assert longest_delay_steps(made) == 1, "no gradient goes by the drawn ones"
+    assert longest_delay_steps(learning_network(with_drawn_way_back(), learning())) == 7
 
 
 def test_one_value_each_sample_begins_with_is_allowed():

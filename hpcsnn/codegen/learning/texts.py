@@ -64,7 +64,9 @@ def learning_texts(network: Network, views: dict[str, SimpleNamespace], render: 
     for hidden in hidden_populations(network) if learning.symmetric else []:
         projection = feedback_projection(network, hidden)
         assert projection is not None
-        fed_back.append(SimpleNamespace(name=hidden.name, projection=projection.name))
+        fed_back.append(
+            SimpleNamespace(name=hidden.name, projection=projection.name, delays=projection.delays is not None)
+        )
     return [
         render("learning/layout.cuh"),
         render("learning/samples.cu", populations=populations),
@@ -110,6 +112,7 @@ def _online(
         view = SimpleNamespace(
             name=projection.name,
             source=projection.source,
+            delays=projection.delays,
             of_target=target,
             of_readout=readout,
             kept=kept_online(network, network.projections[projection.name]),
@@ -173,6 +176,7 @@ def _learner(
         records_rate=False,
         filters=(),
         own_errors=False,
+        hears_late=False,
     )
     view.remembers, view.counts = not view.is_readout, network.learning.online
     if population.is_source:
@@ -184,6 +188,7 @@ def _learner(
     view.forward = StepForward(index, population)
     view.filters = [_filter(network, one) for one in filtering_projections(network, population)]
     back_way = None if view.is_readout else feedback_projection(network, population)
+    view.hears_late = back_way is not None and back_way.delays is not None
     view.own_errors = back_way is not None and back_way in filtering_projections(network, back_way.target)
     view.output = gradient.output
     view.trained = [SimpleNamespace(name=name, onto=onto) for name, onto in gradient.trained.items()]

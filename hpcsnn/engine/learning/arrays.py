@@ -62,7 +62,9 @@ def bind_learning(state: RankArrays) -> None:
     for projection in trained_projections(network):
         trained = getattr(part, f"projection_{projection.name}")
         trained.weight_limit = np.nextafter(np.float32(projection.weight_bound), np.float32(0.0))
-        trained.shift = projection.delay_steps - (1 if learning.mlgenn else 0)
+        # Where synapses have delays of their own, kernels add these.
+        shared = projection.delay_steps if projection.delays is None else 0
+        trained.shift = shared - (1 if learning.mlgenn else 0)
 
 
 def _begins(learner: Any, network: Network, population: Population) -> None:
@@ -77,7 +79,8 @@ def _pull(learner: Any, network: Network, population: Population) -> None:
     """Where and when hidden neurons hear errors, and the rate that they are pulled to, in spikes a step."""
     assert network.learning is not None
     rule, back = network.learning.rule.values, feedback_projection(network, population)
-    learner.feedback_shift = -1 if network.learning.mlgenn else (back.delay_steps if back else 1)
+    shared = 1 if back is None else back.delay_steps if back.delays is None else 0
+    learner.feedback_shift = -1 if network.learning.mlgenn else shared
     learner.rate_target, learner.rate_pull = rule["rate_hz"] * network.dt_ms * 1e-3, rule["regularisation"]
 
 
