@@ -48,6 +48,11 @@ class Learning:
         return bool(self.rule.values["feedback"] == "symmetric")
 
     @property
+    def adaptive(self) -> bool:
+        """Whether errors come back by weights of their own, which learn."""
+        return bool(self.rule.values["feedback"] == "adaptive")
+
+    @property
     def online(self) -> bool:
         """Whether gradients come about step by step, by an eligibility of each synapse."""
         return bool(self.rule.values["gradient"] == "online")
@@ -244,7 +249,13 @@ def _check(network: Network, other: Network) -> None:
                 f"projections.{onto[1]}: is not allowed beside {onto[0]!r}, which goes from {hidden.name!r} onto the "
                 f"readout {readout.name!r} too; must be one, by which errors come back"
             )
-        if learning.symmetric and feedback_projection(other, hidden) is None:
+        back = feedback_projection(other, hidden)
+        if learning.adaptive and (back is None or back.synapse.name != Trained.name):
+            raise ConfigurationError(
+                f"populations.{hidden.name}: has no projection onto the readout {readout.name!r} that is trained, as "
+                "which the weights of errors would learn; add one, or set feedback: random"
+            )
+        if learning.symmetric and back is None:
             raise ConfigurationError(
                 f"populations.{hidden.name}: has no projection onto the readout {readout.name!r}, by which errors "
                 "would come back; add one, or set feedback: random"
@@ -285,7 +296,7 @@ def _check_delays(learning: Learning, other: Network) -> None:
             )
         alone = {
             "pairing: mlgenn": learning.mlgenn,
-            "feedback: random, whose errors come by one delay": goes_back and not learning.symmetric,
+            "feedback: random or adaptive, whose errors come by one delay": goes_back and not learning.symmetric,
             "gradient: online, where an eligibility is filtered once for all outputs": goes_back and learning.online,
         }
         for what, found in alone.items():
@@ -299,7 +310,7 @@ def _check_receptors(learning: Learning, other: Network) -> None:
     """Refuse currents that are not linear in what arrives."""
     for name, projection in other.projections.items():
         where, receptor = f"projections.{name}.receptor", projection.receptor.model
-        own = {given for _, given in given_names(receptor)}
+        own = {*receptor.SEES, *(given for _, given in given_names(receptor))}
         words = set(re.findall(r"\w+", without_comments(receptor.update))) - own
         read = [one.name for one in projection.target.state if one.name in words]
         if read:

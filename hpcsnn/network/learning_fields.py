@@ -105,17 +105,17 @@ def learner_fields(network: Network, population: Population) -> tuple[Field, ...
     back = () if online else (Field("back", "int", _ahead),)
     if population.name == network.learning.readout:
         gradient, trained = gradient_of(population), []
-        for name in gradient.trained:
+        for number, name in enumerate(gradient.trained):
             trained.append(Field(f"gradient_{name}", "int64", _each_neuron))
             if online:
-                carried = (f"carried_{name}_{variable}" for variable in gradient.variables)
+                carried = (f"carried_{number}_{variable}" for variable in gradient.variables)
                 trained += [Field(one, "float", _each_neuron) for one in (f"sum_{name}", *carried)]
         return (*back, *trained)
     back_way = feedback_projection(network, population)
     if back_way is not None and not online and back_way in filtering_projections(network, back_way.target):
         # What it hears of errors has passed a receptor of its own.
         back = (*back, Field("filtered_error", "float", _errors_ahead))
-    feedback = [Field("feedback", "float", _each_output)]
+    feedback = [Field(name, "float", _each_output) for name in feedback_arrays(network)]
     if back_way is not None and back_way.delays is not None:
         feedback.append(Field("feedback_steps", "int", _each_output))
     rates = [Field("rate", "float", _each_step)] if network.learning.follows_rates else []
@@ -126,6 +126,13 @@ def learner_fields(network: Network, population: Population) -> tuple[Field, ...
         *feedback,
         *rates,
     )
+
+
+def feedback_arrays(network: Network) -> tuple[str, ...]:
+    """Of each hidden neuron and output: the weight of its error, and what the optimiser keeps of it if it learns."""
+    assert network.learning is not None
+    kept = network.learning.optimiser.model.variables if network.learning.adaptive else ()
+    return ("feedback", *(f"of_feedback_{one.name}" for one in kept))
 
 
 def trained_fields(network: Network, projection: Projection) -> tuple[Field, ...]:
@@ -161,7 +168,7 @@ def kept_online(network: Network, projection: Projection) -> list[str]:
         kept += [f"heard_{one}" for one in gradient_of(network.populations[learning.readout]).variables]
         back = feedback_projection(network, target)
         if back is not None and back.receptor.model.gradient is not None:
-            kept += [f"heard_received_{one}" for one in back.receptor.model.gradient.variables]
+            kept += [f"sent_{one}" for one in back.receptor.model.gradient.variables]
         kept += ["by_rate"] if learning.sums_eligibilities else []
     return kept
 

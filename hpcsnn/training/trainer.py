@@ -216,6 +216,12 @@ class Trainer:
         """``id`` and the state of a population; see `Simulation.neurons`."""
         return self.simulation.neurons(population)
 
+    def feedback(self) -> dict[str, dict[str, NDArray[np.float32]]]:
+        """Where errors come back by weights that learn (``feedback: adaptive``), by hidden population: ``feedback``,
+        the weight of each neuron and output, shape (neurons, outputs), and of each the optimiser's variables, named
+        ``of_feedback_..``. Empty elsewhere."""
+        return self._learner.feedback()
+
     def _kept(self) -> dict[str, NDArray[Any]]:
         """What is trained of the readout's neurons, and its optimiser's variables, by name, in the order of ids."""
         neurons = self.neurons(self._learner.learning.readout)
@@ -264,6 +270,10 @@ class Trainer:
         kept = self._kept()
         if kept:
             record["readout"] = fingerprint([kept[name] for name in sorted(kept)])
+        for population, arrays in self.feedback().items():
+            ends = np.indices(arrays["feedback"].shape, dtype=np.int32).reshape(2, -1)
+            own = [arrays[name].ravel() for name in sorted(arrays)]
+            record[f"feedback of {population}"] = fingerprint([*ends, *own])
         return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
     # -- on disk -------------------------------------------------------------------------------------------------------
@@ -280,6 +290,9 @@ class Trainer:
                 group.create_array(f"projections/{projection.name}/{name}", data=np.ascontiguousarray(column))
         for name, column in self._kept().items():
             group.create_array(f"readout/{name}", data=np.ascontiguousarray(column))
+        for population, arrays in self.feedback().items():
+            for name, values in arrays.items():
+                group.create_array(f"feedback/{population}/{name}", data=np.ascontiguousarray(values))
 
     def restore(self, path: Path) -> None:
         """Go on from what `save` wrote.
@@ -299,10 +312,14 @@ class Trainer:
                 for one in self._learner.trained
             }
             kept = {name: np.asarray(group[f"readout/{name}"][:]) for name in self._kept_names}
+            feedback = {
+                population: {name: np.asarray(group[f"feedback/{population}/{name}"][:]) for name in arrays}
+                for population, arrays in self.feedback().items()
+            }
             digest, batches_done = str(group.attrs["digest"]), int(group.attrs["batches_done"])
         except (KeyError, OSError, ValueError, TypeError) as error:
             raise StorageError(f"{path}: is no training of this network, or is damaged: {error}") from None
-        self._learner.restore(columns, kept)
+        self._learner.restore(columns, kept, feedback)
         self.batches_done = batches_done
         if self.digest() != digest:
             raise StorageError(f"{path}: is damaged: what it holds has the digest {self.digest()}, not {digest}")

@@ -145,11 +145,12 @@ KERNEL online_{{ readout.name }}(Network* net) {
 {{ each_constant(readout, "") }}
     for (int neuron = thread_first(); neuron < population.n_own; neuron += thread_stride()) {
 //% for trained in readout.trained
+{%- set number = loop.index0 %}
         {
             float* sum = learner.sum_{{ trained.name }} + neuron;
             if (begins) *sum = 0.0f;
 //% for variable in readout.forward.variables
-            float* carried_{{ variable }} = learner.carried_{{ trained.name }}_{{ variable }} + neuron;
+            float* carried_{{ variable }} = learner.carried_{{ number }}_{{ variable }} + neuron;
             if (begins) *carried_{{ variable }} = 0.0f;
 //% endfor
             *carried_{{ trained.onto }} += 1.0f;

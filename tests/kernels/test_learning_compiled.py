@@ -21,7 +21,11 @@ CASES = {
     "dense": ({}, models.CrossEntropy(), models.EProp()),
     "rewired": (REWIRED, models.CrossEntropy(), models.EProp(pairing="mlgenn", regularisation=0.1)),
     "targets": ({}, models.SquaredError(), models.EProp(feedback="random", regularisation=0.1)),
-    "online": ({"p": 0.5}, models.CrossEntropy(), models.EProp(gradient="online", regularisation=0.1)),
+    "online": (
+        {"p": 0.5},
+        models.CrossEntropy(),
+        models.EProp(gradient="online", feedback="adaptive", regularisation=0.1),
+    ),
     "delays": ({**REWIRED, "delay_ms": models.Uniform(1.0, 5.0)}, models.CrossEntropy(), models.EProp()),
     "receptors": ({"receptor": models.ExponentialCurrent()}, models.CrossEntropy(), models.EProp()),
     "summed": ({"recurrent": False}, models.SummedCrossEntropy(), models.EProp()),

@@ -83,7 +83,7 @@ def test_where_currents_last_what_arrives_has_a_gradient_of_its_own():
     assert lengths(learner_fields(network, network.populations["hidden"]), room)["filtered_error"] == 14 * 16
     online = learner(classifier(receptor=models.ExponentialCurrent()), learning(rule=models.EProp(gradient="online")))
     kept = {field.name for field in trained_fields(online, online.projections["recurrent"])}
-    assert {"received_current", "heard_received_current"} <= kept
+    assert {"received_current", "sent_current"} <= kept
 
 
 def test_where_delays_differ_errors_come_back_by_each():
@@ -103,7 +103,7 @@ def test_online_it_keeps_an_eligibility_of_each_synapse():
     of_readout = lengths(trained_fields(network, network.projections["hidden_output"]), room)
     assert set(of_readout) == {"gradient", "amount", "sum", "carried_V"}
     readout = lengths(learner_fields(network, network.populations["output"]), room)
-    assert readout == {"gradient_bias": 20, "sum_bias": 20, "carried_bias_V": 20}
+    assert readout == {"gradient_bias": 20, "sum_bias": 20, "carried_0_V": 20}
     hidden = lengths(learner_fields(network, network.populations["hidden"]), room)
     assert hidden["spiked"] == 13 * 20
     assert "back" not in hidden

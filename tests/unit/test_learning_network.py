@@ -119,8 +119,8 @@ REFUSED = {
         lambda: wired(network_of(), "more", "input", "hidden", delay_ms=models.Uniform(1.0, 3.0)), "output",
         models.EProp(pairing="mlgenn"),
     ),
-    "projections.out.delay_ms: a distribution is not allowed with feedback: random, whose errors come by one delay; "
-    "must be one number in ms": (with_drawn_way_back, "output", models.EProp(feedback="random")),
+    "projections.out.delay_ms: a distribution is not allowed with feedback: random or adaptive, whose errors come by "
+    "one delay; must be one number in ms": (with_drawn_way_back, "output", models.EProp(feedback="random")),
     "projections.out.delay_ms: a distribution is not allowed with gradient: online, where an eligibility is filtered "
     "once for all outputs; must be one number in ms": (
         *(with_drawn_way_back, "output", models.EProp(gradient="online")),
@@ -242,6 +242,16 @@ def test_currents_behind_which_nothing_learns_may_be_as_they_like():
     assert filtering_projections(network, network.populations["hidden"]) == []
     network = learning_network(with_receptor(LASTS, TRAINED), learning())
     assert [one.name for one in filtering_projections(network, network.populations["hidden"])] == ["more"]
+
+
+@pytest.mark.parametrize("make", [without_way_back, lambda: with_static_way_back(DELTA)])
+def test_weights_of_errors_learn_as_others_that_are_trained(make):
+    said = (
+        "populations.hidden: has no projection onto the readout 'output' that is trained, as which the weights of "
+        "errors would learn; add one, or set feedback: random"
+    )
+    with pytest.raises(ConfigurationError, match="^" + as_pattern(said) + "$"):
+        learning_network(make(), learning(rule=models.EProp(feedback="adaptive")))
 
 
 TABLE = {"near": models.Table("int", lambda context: context.x)}

@@ -56,11 +56,11 @@ def test_gradients_are_shared_by_teams_and_count_targets():
     assert stages["score_output"].items is None, "one thread sees all outputs"
 
 
-@pytest.mark.parametrize("feedback", ["symmetric", "random"])
+@pytest.mark.parametrize("feedback", ["symmetric", "random", "adaptive"])
 def test_what_the_host_runs_between_batches(feedback):
     network = learner(by=learning(rule=models.EProp(feedback=feedback)))
     freeze = [f"freeze_{name}" for name in network.projections]
-    back = ["feedback_hidden"] if feedback == "symmetric" else []
+    back = {"symmetric": ["feedback_hidden"], "random": [], "adaptive": ["adapt_hidden"]}[feedback]
     optimise = [f"optimise_{name}" for name in network.projections]
     assert batch_kernels(network) == [*freeze, *back, *optimise, "optimise_output"]
 

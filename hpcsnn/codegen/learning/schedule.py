@@ -64,10 +64,13 @@ def batch_kernels(network: Network) -> list[str]:
     """Kernels that the host runs before and after a batch."""
     learning = network.learning
     assert learning is not None
-    feedback = [f"feedback_{one.name}" for one in hidden_populations(network)] if learning.symmetric else []
+    hidden = [one.name for one in hidden_populations(network)]
+    feedback = [f"feedback_{name}" for name in hidden] if learning.symmetric else []
+    adapt = [f"adapt_{name}" for name in hidden] if learning.adaptive else []
     return [
         *(f"freeze_{one.name}" for one in trained_projections(network)),
         *feedback,
+        *adapt,
         *(f"optimise_{one.name}" for one in trained_projections(network)),
         f"optimise_{learning.readout}",
     ]

@@ -60,13 +60,7 @@ def learning_texts(network: Network, views: dict[str, SimpleNamespace], render: 
     ]
     optimiser.functions = {"update": owners[-1].function}
     optimiser.sees_in = seen(optimiser)
-    fed_back = []
-    for hidden in hidden_populations(network) if learning.symmetric else []:
-        projection = feedback_projection(network, hidden)
-        assert projection is not None
-        fed_back.append(
-            SimpleNamespace(name=hidden.name, projection=projection.name, delays=projection.delays is not None)
-        )
+    back = [_way_back(network, one) for one in hidden_populations(network) if learning.symmetric or learning.adaptive]
     return [
         render("learning/layout.cuh"),
         render("learning/samples.cu", populations=populations),
@@ -77,8 +71,27 @@ def learning_texts(network: Network, views: dict[str, SimpleNamespace], render: 
             if learning.online
             else _behind_a_sample(populations, trained, render)
         ),
-        render("learning/optimise.cu", owners=owners, optimiser=optimiser, fed_back=fed_back),
+        render(
+            "learning/optimise.cu",
+            owners=owners,
+            optimiser=optimiser,
+            fed_back=back if learning.symmetric else [],
+            adapted=back if learning.adaptive else [],
+        ),
     ]
+
+
+def _way_back(network: Network, hidden: Population) -> SimpleNamespace:
+    """The weights by which errors come back to a population: of its projection onto the readout, or like these."""
+    projection = feedback_projection(network, hidden)
+    assert projection is not None and network.learning is not None
+    name = f"population_{list(network.populations).index(hidden.name)}_adapt"
+    return SimpleNamespace(
+        name=hidden.name,
+        projection=projection.name,
+        delays=projection.delays is not None,
+        function=_optimise(name, network.learning.optimiser),
+    )
 
 
 def _behind_a_sample(
@@ -119,7 +132,7 @@ def _online(
             receptors=[_receptor(one) for one in (own, onto_readout) if one is not None],
             received=own.call("spikes", "received_{}[at]"),
             forward=target.forward.call(psi, "arriving", "carried_{}[at]"),
-            sent=onto_readout.call("eligibility", "heard_received_{}[at]") if onto_readout else "eligibility",
+            sent=onto_readout.call("eligibility", "sent_{}[at]") if onto_readout else "eligibility",
             heard=readout.forward.call("1.0f", "sent", "heard_{}[at]", "output_"),
         )
         projections.append(view)

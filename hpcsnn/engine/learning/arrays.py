@@ -6,10 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hpcsnn.codegen.random_streams import Purpose, Tag, stream
-from hpcsnn.devices.base import Executable
 from hpcsnn.engine.arrays import RankArrays
-from hpcsnn.models.parameters import Normal
 from hpcsnn.network import Network, Population, Projection
 from hpcsnn.network.learning import (
     feedback_projection,
@@ -19,7 +16,6 @@ from hpcsnn.network.learning import (
     trained_projections,
 )
 from hpcsnn.network.learning_fields import (
-    SIDE_BY_SIDE,
     LearningRoom,
     learner_fields,
     sample_fields,
@@ -95,22 +91,3 @@ def fit_trained(state: RankArrays, projection: Projection) -> None:
     room = learning_room(state.network, n_slots=n_slots, n_entries=n_entries, n_sources=n_sources, n_neurons=n_neurons)
     fields = trained_fields(state.network, projection)
     state.allocate(getattr(state.struct.learning, f"projection_{name}"), owner, fields, room)
-
-
-def draw_feedback(state: RankArrays, executable: Executable) -> None:
-    """Random feedback: for each hidden neuron and output one fixed weight, normal with variance 1 / outputs."""
-    network = state.network
-    assert network.learning is not None
-    room = learning_room(network)
-    for index, (name, population) in enumerate(network.populations.items()):
-        if population not in hidden_populations(network):
-            continue
-        ids, n = state.placements[name].global_id, room.n_outputs
-        outputs = np.tile(np.arange(n, dtype=np.int32), len(ids))
-        number = stream(Purpose.INITIAL, index) | Tag.FEEDBACK << 24
-        words = state.words(executable, np.repeat(ids, n), number, outputs)
-        drawn = Normal(0.0, n**-0.5).values(words).reshape(len(ids), n)
-        blocks = np.zeros((-(-len(ids) // SIDE_BY_SIDE), n, SIDE_BY_SIDE), dtype=np.float32)
-        neurons = np.arange(len(ids))
-        blocks[neurons // SIDE_BY_SIDE, :, neurons % SIDE_BY_SIDE] = drawn
-        state.write(f"learning.{name}.feedback", blocks.ravel())

@@ -34,7 +34,12 @@ EProp = LearningRule(
             "exact", "exact: the derivative; mlgenn: errors paired and delayed as mlGeNN 2.4 does", "exact", "mlgenn"
         ),
         "feedback": choice(
-            "symmetric", "errors come back by the readout's weights, or by fixed random ones", "symmetric", "random"
+            "symmetric",
+            "errors come back by the readout's weights, by fixed random ones, or by random ones that learn as the "
+            "readout's do",
+            "symmetric",
+            "random",
+            "adaptive",
         ),
         "gradient": choice(
             "events",
