@@ -271,9 +271,9 @@ class Trainer:
         if kept:
             record["readout"] = fingerprint([kept[name] for name in sorted(kept)])
         for population, arrays in self.feedback().items():
-            ends = np.indices(arrays["feedback"].shape, dtype=np.int32).reshape(2, -1)
+            pairs = np.indices(arrays["feedback"].shape, dtype=np.int32).reshape(2, -1)
             own = [arrays[name].ravel() for name in sorted(arrays)]
-            record[f"feedback of {population}"] = fingerprint([*ends, *own])
+            record[f"feedback of {population}"] = fingerprint([*pairs, *own])
         return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
     # -- on disk -------------------------------------------------------------------------------------------------------
