@@ -48,7 +48,7 @@ def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
         trigger = Trigger(f"window_{name}", f"population_{name}.model_window_steps", True)
         stages.append(Stage(f"window_{name}", "neurons", f"population_{name}.n_own", trigger=trigger))
     for name, projection in network.projections.items():
-        known = f"population_{projection.source.name}.n_known"
+        known = f"population_{projection.source.name}.slot_size"
         stages.append(Stage(f"deliver_{name}", "delivery", known, team=True))
         if projection.synapse.model.own_pre_traces:
             stages.append(Stage(f"trace_{name}", "delivery", known))
@@ -61,7 +61,7 @@ def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
         if projection.late_post_traces:
             items = f"population_{projection.target.name}.n_own"
             stages.append(Stage(f"backpropagate_{name}", "plasticity", items))
-    stages += [Stage(f"update_{name}", "neurons", f"population_{name}.n_own") for name in neurons]
+    stages += [Stage(f"update_{name}", "neurons", f"population_{name}.n_simulated") for name in neurons]
     stages += [Stage(f"spikes_{name}", "neurons", f"population_{name}.n_own") for name in sources]
     if n_ranks > 1:
         stages.append(Stage(EXCHANGE, "exchange", trigger=Trigger("exchange", "exchange.interval", False)))

@@ -97,7 +97,7 @@ def model_numbers(prefix: str, configured: Configured[Model]) -> Members:
 
 def population_struct(population: Population) -> Struct:
     """A population on a rank: where its neurons are, its spikes, its state."""
-    places = ("n_own", "n_known", "nx", "ny", "tile_shift_x", "tile_shift_y", "tiles_x")
+    places = ("n_own", "n_known", "n_simulated", "slot_size", "nx", "ny", "tile_shift_x", "tile_shift_y", "tiles_x")
     members = [
         *each_member("int", *places, "ring_mask", "log_size"),
         *each_member("uint32", "first_id"),

@@ -19,6 +19,7 @@ from hpcsnn.codegen.snippet_functions import (
 )
 from hpcsnn.codegen.snippet_names import names_by_slot
 from hpcsnn.models.base import Configured, Model
+from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Network, Population, Projection
 from hpcsnn.network.learning import trained_projections
@@ -48,7 +49,8 @@ def population_view(network: Network, population: Population, stage_of: dict[str
         # It sees what `on_window` does too.
         model.sees_in["first_spike"] = tuple(dict.fromkeys(model.sees_in["first_spike"] + model.sees_in["on_window"]))
     else:
-        model.draws = "random" in model.update + model.threshold + model.reset
+        assert isinstance(population.model.model, NeuronModel)
+        model.draws = population.model.model.mentions("random")
         model.functions = {"step": neuron_function(index, population, model.draws)}
         model.sees_in = dict.fromkeys(
             ("update", "threshold", "reset"), tuple(dict.fromkeys([*seen(model)["step"], "random"]))

@@ -87,5 +87,8 @@ class Device(Protocol):
     def address(self, array: Any) -> int:
         """Where kernels find it."""
 
+    def side_by_side(self, wanted: int, bytes_each: int) -> int:
+        """How many of `wanted` samples are best simulated at a time, where each takes so much memory; at least 1."""
+
     def load(self, program: Program, state: KernelState) -> Executable:
         """Compile `program` (or find it compiled) and bind it to `state`."""

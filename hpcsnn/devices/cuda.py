@@ -192,6 +192,11 @@ class CudaDevice:
         """Device pointer to the first entry."""
         return int(array.data.ptr)
 
+    def side_by_side(self, wanted: int, bytes_each: int) -> int:
+        """As many as fit into half of the memory that is free."""
+        free, _ = self.xp.cuda.runtime.memGetInfo()
+        return max(1, min(wanted, int(free) // 2 // max(bytes_each, 1)))
+
     def load(self, program: Program, state: KernelState) -> CudaExecutable:
         """Compile the kernels with NVRTC for this GPU (the result is cached on disk)."""
         return CudaExecutable(program, state, self.xp)

@@ -1,4 +1,5 @@
-"""What a population starts with: state variables and parameters, one value per neuron where they differ."""
+"""What a population starts with: state variables and parameters, one value per neuron where they differ; all replicas
+of a network alike."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ def draw_parameters(state: RankArrays, executable: Executable, index: int, popul
     constants = constants_on_ranks(state.communicator, population, state.network.dt_ms, ids, drawn)
     for name, values in constants.items():
         array = state.arrays[f"{population.name}.model_{name}"]
-        array[...] = state.device.upload(values.astype(array.dtype))
+        array[...] = state.device.upload(np.resize(values, len(array)).astype(array.dtype))
 
 
 def draw_initial(state: RankArrays, executable: Executable, index: int, population: Population) -> None:
@@ -43,7 +44,7 @@ def draw_initial(state: RankArrays, executable: Executable, index: int, populati
         if variable.ctype != "float":
             values = np.rint(values)  # as distributed delays are
         array = state.arrays[f"{population.name}.state_{variable.name}"]
-        array[...] = state.device.upload(values.astype(array.dtype))
+        array[...] = state.device.upload(np.resize(values, len(array)).astype(array.dtype))
 
 
 def _of_neurons(

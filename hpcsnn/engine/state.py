@@ -38,9 +38,10 @@ LOG_ENTRIES = 1 << 18
 
 def population_room(network: Network, population: Population, placement: Placement, log_entries: int) -> PopulationRoom:
     """How much a rank holds of a population at the start."""
-    logged = log_entries + placement.n_own if population.record_spikes else 0
-    slots = ring_slots(network, population)
-    return PopulationRoom(placement.n_own, placement.n_known, len(placement.tile_base), slots, logged)
+    replicas = network.replicas
+    logged = log_entries + placement.n_own * replicas if population.record_spikes else 0
+    slots, n_tiles = ring_slots(network, population), len(placement.tile_base)
+    return PopulationRoom(placement.n_own, placement.n_known, n_tiles, slots, logged, replicas=replicas)
 
 
 class RankState(RankArrays):
@@ -157,6 +158,7 @@ class RankState(RankArrays):
         placement, tiling = self.placements[name], self.placements[name].tiling
         room = population_room(self.network, population, placement, self.log_entries)
         part.n_own, part.n_known, part.first_id = placement.n_own, placement.n_known, first_id
+        part.n_simulated, part.slot_size = (n * room.replicas for n in (placement.n_own, placement.n_known))
         part.nx, part.ny, part.tiles_x = population.grid.nx, population.grid.ny, tiling.tiles_x
         part.tile_shift_x, part.tile_shift_y = tiling.shift_x, tiling.shift_y
         part.ring_mask, part.log_size = room.ring_slots - 1, room.log_entries
@@ -183,7 +185,7 @@ class RankState(RankArrays):
             part.input_mask = projection.input_ring.slots - 1
         if projection.dendritic_steps:
             part.dendritic_steps = projection.dendritic_steps
-        room = ProjectionRoom(target.n_own, source.n_own, source.n_known)
+        room = ProjectionRoom(target.n_own, source.n_own, source.n_known, replicas=self.network.replicas)
         made = bind_rewiring(self, projection, room)
         self.allocate(part, name, projection_fields(projection), made)
         bind_decays(self, projection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -56,6 +57,10 @@ class NeuronModel(PopulationModel):
     def spikes(self) -> bool:
         """False for a model without a threshold: a readout, which takes input and never spikes."""
         return self.threshold.strip() not in ("", "false")
+
+    def mentions(self, name: str) -> bool:
+        """Whether a snippet of a step has this word in it, such as ``random``."""
+        return re.search(rf"\b{name}\b", self.update + self.threshold + self.reset) is not None
 
 
 def _must_be_above(where: str, values: Mapping[str, Any], upper: str, lower: str) -> None:

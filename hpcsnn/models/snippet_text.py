@@ -29,6 +29,7 @@ MACROS = (
         "NULL",
         "OUTER_ITERATION",
         "PREFETCH",
+        "SELDOM_KERNEL",
         "UNROLLED",
     ),
 )

@@ -71,7 +71,8 @@ class Growth(Enum):
 
 @dataclass(frozen=True)
 class PopulationRoom:
-    """How much a rank holds of a population; see `hpcsnn.ranks.partition.Placement`."""
+    """How much a rank holds of a population; see `hpcsnn.ranks.partition.Placement`. What its neurons are in and what
+    they do is there once for each of the `Network.replicas`."""
 
     n_own: int
     n_known: int
@@ -79,6 +80,7 @@ class PopulationRoom:
     ring_slots: int
     log_entries: int
     bins: int = 1
+    replicas: int = 1
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class ProjectionRoom:
     n_blocks: int = 0
     n_within: int = 0
     event_entries: int = 0
+    replicas: int = 1
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,7 @@ def population_fields(population: Population) -> tuple[Field, ...]:
     """The arrays of a population."""
 
     def own(name: str, ctype: str, **more: Any) -> Field:
-        return Field(name, ctype, lambda room: room.n_own, neurons=Neurons.OWN, **more)
+        return Field(name, ctype, lambda room: room.n_own * room.replicas, neurons=Neurons.OWN, **more)
 
     sources = [
         Field(
@@ -163,7 +166,7 @@ def population_fields(population: Population) -> tuple[Field, ...]:
         Field("global_id", "int", lambda room: room.n_own, constant=True, made=True),
         Field("known_id", "int", lambda room: room.n_known, constant=True, made=True),
         Field("tile_base", "int", lambda room: room.n_tiles, constant=True, made=True),
-        Field("ring", "int", lambda room: room.ring_slots * room.n_known),
+        Field("ring", "int", lambda room: room.ring_slots * room.n_known * room.replicas),
         Field("own_count", "int", lambda room: room.ring_slots),
         Field("remote_count", "int", lambda room: room.ring_slots),
         Field("log", "int", lambda room: 2 * room.log_entries),
@@ -221,7 +224,7 @@ def _neuron_fields(projection: Projection) -> tuple[Field, ...]:
         Field(
             "input",
             projection.input_format.ctype,
-            lambda room: room.n_targets * slots,
+            lambda room: room.n_targets * room.replicas * slots,
             neurons=Neurons.TARGET,
             disk="input_in_flight" if ring else "",
         ),
@@ -234,7 +237,7 @@ def _neuron_fields(projection: Projection) -> tuple[Field, ...]:
             Field(
                 f"receptor_state_{one.name}",
                 one.ctype,
-                lambda room: room.n_targets,
+                lambda room: room.n_targets * room.replicas,
                 first=one.initial,
                 neurons=Neurons.TARGET,
                 disk=f"receptor/{one.name}",

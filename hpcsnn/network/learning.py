@@ -28,7 +28,8 @@ FILTERED_RATE = Variable("filtered_rate", 0.0, "spikes / step", doc="low-pass fi
 class Learning:
     """What a network learns by.
 
-    ``readout`` is the population that answers are read off; all samples run for ``sample_steps`` steps.
+    ``readout`` is the population that answers are read off; all samples run for ``sample_steps`` steps, as many at a
+    time as there are ``replicas`` of the network, which share its weights.
     """
 
     readout: str
@@ -36,6 +37,7 @@ class Learning:
     rule: Configured[LearningRule]
     optimiser: Configured[Optimiser]
     loss: Configured[Loss]
+    replicas: int = 1
 
     @property
     def mlgenn(self) -> bool:
@@ -179,6 +181,12 @@ def _learning_neurons(population: Population, learning: Learning) -> Configured[
         return configured
     gradient, model = gradient_of(population), configured.model
     assert isinstance(model, NeuronModel)
+    for word in ("random", "step"):
+        if model.mentions(word):
+            raise ConfigurationError(
+                f"populations.{population.name}.model: {model.name} is not allowed in a training; its snippets see "
+                f"{word!r}, which is another wherever a sample is played: must go by state, input and parameters"
+            )
     readout = population.name == learning.readout
     if readout != bool(gradient.output):
         allowed = "a neuron model with an output, such as leaky_readout" if readout else "a model whose neurons spike"

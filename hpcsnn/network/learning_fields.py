@@ -26,11 +26,12 @@ GRADIENT_BITS = 20
 @dataclass(frozen=True)
 class LearningRoom:
     """How much of one population, or projection, there is: neurons, slots of synapses, entries of outgoing lists,
-    sources, outputs; steps of a sample, and how many more a delay may look ahead."""
+    sources, outputs; steps of a sample, and how many more a delay may look ahead; replicas of the network."""
 
     sample_steps: int
     ahead: int
     n_outputs: int
+    replicas: int = 1
     n_neurons: int = 0
     n_slots: int = 0
     n_entries: int = 0
@@ -48,11 +49,11 @@ class LearningRoom:
 
 
 def _each_step(room: LearningRoom) -> int:
-    return room.blocks * room.sample_steps * SIDE_BY_SIDE
+    return room.replicas * room.blocks * room.sample_steps * SIDE_BY_SIDE
 
 
 def _errors_ahead(room: LearningRoom) -> int:
-    return (1 + room.sample_steps + room.ahead) * room.outputs_stride
+    return room.replicas * (1 + room.sample_steps + room.ahead) * room.outputs_stride
 
 
 def _each_output(room: LearningRoom) -> int:
@@ -68,7 +69,7 @@ def _each_neuron(room: LearningRoom) -> int:
 
 
 def _ahead(room: LearningRoom) -> int:
-    return room.blocks * (room.sample_steps + room.ahead) * SIDE_BY_SIDE
+    return room.replicas * room.blocks * (room.sample_steps + room.ahead) * SIDE_BY_SIDE
 
 
 def sample_fields() -> tuple[Field, ...]:
@@ -81,9 +82,9 @@ def sample_fields() -> tuple[Field, ...]:
         Field("target", "float", constant=True, made=True),
         Field("sample_loss", "float", made=True),
         Field("prediction", "int", made=True),
-        Field("scores", "float", lambda room: room.outputs_stride),
+        Field("scores", "float", lambda room: room.replicas * room.outputs_stride),
         # Of each step and output, one step before the first included; the filtered ones with some behind the last.
-        Field("error", "float", lambda room: (1 + room.sample_steps) * room.outputs_stride),
+        Field("error", "float", lambda room: room.replicas * (1 + room.sample_steps) * room.outputs_stride),
         Field("filtered_error", "float", _errors_ahead),
     )
 
@@ -92,9 +93,9 @@ def learner_fields(network: Network, population: Population) -> tuple[Field, ...
     """Of a population: when its neurons spiked, and how its gradients come about."""
     assert network.learning is not None
     spikes: tuple[Field, ...] = (
-        Field("spike_steps", "int", lambda room: room.n_neurons * room.sample_steps),
-        Field("first_step", "int", lambda room: room.n_neurons),
-        Field("n_spikes", "int", lambda room: room.n_neurons),
+        Field("spike_steps", "int", lambda room: room.replicas * room.n_neurons * room.sample_steps),
+        Field("first_step", "int", lambda room: room.replicas * room.n_neurons),
+        Field("n_spikes", "int", lambda room: room.replicas * room.n_neurons),
         Field("most_spikes", "int", lambda _: 1),
     )
     online = network.learning.online

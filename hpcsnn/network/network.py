@@ -220,6 +220,11 @@ class Network:
         """Projections out of `population`, in the order of their declaration."""
         return [projection for projection in self.projections.values() if projection.source is population]
 
+    @property
+    def replicas(self) -> int:
+        """How many times the state of its neurons is there on a rank: more than once only while it learns."""
+        return self.learning.replicas if self.learning else 1
+
     def min_delay_steps(self) -> int:
         """Steps between exchanges of spikes: the smallest axonal delay (1 without projections).
 

@@ -42,11 +42,14 @@ def trainer_of(configuration: TrainingConfiguration, n_steps: int, setting: Sett
     # All that compiles kernels, which a message about data need not wait for.
     from hpcsnn.training.trainer import Trainer
 
+    chosen = configuration.models
     return Trainer(
         configuration.network(),
         configuration.readout,
         n_steps,
-        **configuration.models,
+        loss=chosen["loss"],
+        optimiser=chosen["optimiser"],
+        learning=chosen["learning"],
         batch=configuration.batch,
         comm=setting.ranks,
         device=setting.device,

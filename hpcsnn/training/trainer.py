@@ -48,6 +48,8 @@ class Trainer:
         batch: samples per change of the weights.
         comm: as for `Simulation`.
         device: as for `Simulation`.
+        replicas: samples that a rank simulates at a time, which costs memory and changes no bit of the answer; None:
+            one on a CPU core, and on a GPU as many of a batch as fit.
 
     Raises:
         ConfigurationError: what cannot be trained; names the population or projection, and what is allowed.
@@ -65,6 +67,7 @@ class Trainer:
         batch: int = 128,
         comm: Any = None,
         device: str | Device = "auto",
+        replicas: int | None = None,
     ) -> None:
         self._given = network
         self.batch = whole_number("batch", batch, Limits(minimum=1))
@@ -81,7 +84,8 @@ class Trainer:
                 raise ConfigurationError(f"{name}: {shown(part)} is not a {kind.__name__}")
         declared = Learning(readout, steps, learning, optimiser, loss)
         self.communicator = communicator(comm)
-        self._learner = Learner(learning_network(network, declared), self.communicator, device)
+        learner = learning_network(network, declared)
+        self._learner = Learner(learner, self.communicator, device, self.batch, replicas)
         self.simulation = self._learner.simulation
         self.batches_done = 0
 

@@ -12,6 +12,7 @@ typedef long long int64;
 #if defined(__CUDACC__)
 
 #define KERNEL extern "C" __global__ void
+#define SELDOM_KERNEL KERNEL
 #define DEVICE __device__ __forceinline__
 #define DEVICE_MEMBER __device__ __forceinline__
 #define INDEPENDENT_ITERATIONS
@@ -39,6 +40,8 @@ DEVICE void put_together(float* at, const Together values) { *at = values; }
 #else
 
 #define KERNEL static void
+// One that few steps run: kept out of the loop over steps, where it and the others would take registers from each other.
+#define SELDOM_KERNEL static __attribute__((noinline)) void
 #define DEVICE static inline __attribute__((always_inline))
 #define DEVICE_MEMBER inline __attribute__((always_inline))
 #if defined(__clang__)

@@ -12,7 +12,7 @@
 }
 
 //% endfor
-KERNEL backward_{{ name }}(Network* net) {
+SELDOM_KERNEL backward_{{ name }}(Network* net) {
     const Control& control = *net->control;
     if (control.halt || !net->learning.learns || (control.step + 1) % net->learning.sample_steps) return;
     auto& population = net->population_{{ name }};
@@ -25,33 +25,37 @@ KERNEL backward_{{ name }}(Network* net) {
 //% for receptor in population.filters
 {{ bound_constants("net->projection_" ~ receptor.projection, receptor.model, "of_receptor_", receptor.local) }}
 //% endfor
-    for (int first = thread_first() * TOGETHER; first < n_neurons; first += thread_stride() * TOGETHER) {
-        int* back = learner.back + first_value(first, n_steps + learning.ahead);
+    const int n_ahead = n_steps + learning.ahead, n_groups = (n_neurons + TOGETHER - 1) / TOGETHER;
+    const int n_items = n_groups * playing(*net).n_replicas;
+    for (int item = thread_first(); item < n_items; item += thread_stride()) {
+        const int replica = replica_of(item, n_groups), first = (item - replica * n_groups) * TOGETHER;
+        const int64 values_ahead = replica * values_of(n_neurons, n_ahead) + first_value(first, n_ahead);
+        const int64 errors_ahead = (int64)replica * (1 + n_ahead) * stride;
+        int* back = learner.back + values_ahead;
 //% for receptor in population.filters
 //% if receptor.trained
-        int* {{ receptor.local }}back =
-            learning.projection_{{ receptor.projection }}.back + first_value(first, n_steps + learning.ahead);
+        int* {{ receptor.local }}back = learning.projection_{{ receptor.projection }}.back + values_ahead;
 //% endif
 //% if receptor.heard_by
         float* {{ receptor.local }}filtered =
-            learning.population_{{ receptor.heard_by }}.filtered_error + stride + first;
+            learning.population_{{ receptor.heard_by }}.filtered_error + errors_ahead + stride + first;
 //% endif
 //% for variable in receptor.adjoints
         float {{ receptor.local }}p_{{ variable }}[TOGETHER] = {};
 //% endfor
 //% endfor
 //% if population.is_readout
-        float* filtered = learning.filtered_error + stride + first;
+        float* filtered = learning.filtered_error + errors_ahead + stride + first;
         // mlGeNN's outputs learn from the error of the step before; before the first step there is none.
-        const float* errors = learning.error + (mlgenn ? 0 : stride) + first;
+        const float* errors = learning.error + ((int64)replica * (1 + n_steps) + (mlgenn ? 0 : 1)) * stride + first;
 //% for trained in population.trained
         int64 sum_{{ trained.name }}[TOGETHER] = {};
 //% endfor
 //% else
-        const float* psi_of = learner.psi + first_value(first, n_steps);
-        const float* filtered =
-            {{ "learner" if population.own_errors else "learning" }}.filtered_error +
-            (int64)(1 + learner.feedback_shift) * stride;
+        const int64 values = replica * values_of(n_neurons, n_steps) + first_value(first, n_steps);
+        const float* psi_of = learner.psi + values;
+        const float* filtered = {{ "learner" if population.own_errors else "learning" }}.filtered_error + errors_ahead +
+                                (int64)(1 + learner.feedback_shift) * stride;
         const int n_outputs = learning.n_outputs;
         const float* feedback = learner.feedback + (int64)(first / SIDE_BY_SIDE) * n_outputs * SIDE_BY_SIDE +
                                 first % SIDE_BY_SIDE;
@@ -59,13 +63,13 @@ KERNEL backward_{{ name }}(Network* net) {
         const int* feedback_steps = learner.feedback_steps + (feedback - learner.feedback);
 //% endif
 //% if population.records_rate
-        const float* rate_of = learner.rate + first_value(first, n_steps);
+        const float* rate_of = learner.rate + values;
 //% endif
         float pull[TOGETHER] = {};
         if (!mlgenn && learner.rate_pull > 0.0f) {
             const int n = n_neurons - first < TOGETHER ? n_neurons - first : TOGETHER;
             for (int k = 0; k < n; ++k) {
-                const float rate = (float)learner.n_spikes[first + k] / (float)n_steps;
+                const float rate = (float)learner.n_spikes[replica * n_neurons + first + k] / (float)n_steps;
                 pull[k] = learner.rate_pull * (rate - learner.rate_target) / (float)n_steps;
             }
         }
@@ -154,14 +158,14 @@ KERNEL backward_{{ name }}(Network* net) {
         for (int k = 0; k < TOGETHER && first + k < n_neurons; ++k) {
             if (wrong[k]) halt(net->control, GRADIENT, 0, {{ population.index }}, population.global_id[first + k]);
 //% for trained in population.trained
-            learner.gradient_{{ trained.name }}[first + k] += sum_{{ trained.name }}[k];
+            atomic_add(&learner.gradient_{{ trained.name }}[first + k], sum_{{ trained.name }}[k]);
 //% endfor
 //% if population.is_readout
+            // The step before the first has no error of its own, but those to come.
+            const float psi = 1.0f, signal[TOGETHER] = {};
 //% if population.model.arrays
             const int neuron = first + k;
 //% endif
-            // The step before the first has no error of its own, but those to come.
-            const float psi = 1.0f, signal[TOGETHER] = {};
 //% for variable in population.adjoints
             float(&later_{{ variable }})[TOGETHER] = mlgenn ? heard_{{ variable }} : p_{{ variable }};
             float(&p_{{ variable }})[TOGETHER] = later_{{ variable }};

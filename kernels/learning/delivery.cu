@@ -35,15 +35,18 @@ KERNEL deliver_{{ name }}(Network* net) {
     const int slot = (net->control->step - projection.delay_steps) & source_population.ring_mask;
     const int n_spikes = source_population.own_count[slot] + source_population.remote_count[slot];
     const int row_shift = projection.row_shift, outgoing_shift = projection.outgoing_shift;
-    {{ projection.input_type }}* input = projection.input;
+    const int n_targets = net->population_{{ projection.target }}.n_own;
 //% if projection.delays
     // Where in the ring of input it arrives that a synapse with no delay at all would bring.
     const uint32 sent = (uint32)(net->control->step - projection.delay_steps), input_mask = projection.input_mask;
-    const int64 n_targets = net->population_{{ projection.target }}.n_own;
+    const int64 n_inputs = net->population_{{ projection.target }}.n_simulated;
     const int* delay_steps_of = projection.synapse_delay_steps;
 //% endif
     for (int spike = team_first(); spike < n_spikes; spike += team_stride()) {
-        const int source = spiking(source_population, slot, spike), n_outgoing = projection.outgoing_count[source];
+        const int index = spiking(source_population, slot, spike);
+        const int replica = replica_of(index, source_population.n_own);
+        const int source = index - replica * source_population.n_own, n_outgoing = projection.outgoing_count[source];
+        {{ projection.input_type }}* input = projection.input + (int64)replica * n_targets;
         const int* outgoing = projection.outgoing + ((int64)source << outgoing_shift);
         const {{ projection.input_type }}* amounts = amount_of + ((int64)source << outgoing_shift);
 //% if projection.delays
@@ -51,7 +54,7 @@ KERNEL deliver_{{ name }}(Network* net) {
             const int at = outgoing[entry];
             if (at < 0) continue;
             const int64 arrival = (sent + (uint32)delay_steps_of[at]) & input_mask;
-            atomic_add(&input[arrival * n_targets + (at >> row_shift)], amounts[entry]);
+            atomic_add(&input[arrival * n_inputs + (at >> row_shift)], amounts[entry]);
         }
 //% else
         for (int entry = lane(); entry < n_outgoing; entry += LANES)

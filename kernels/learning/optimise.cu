@@ -23,6 +23,8 @@ KERNEL optimise_{{ owner.name }}(Network* net) {
             const int at = neuron;
             {{ owner.function.call }};
             if (not_finite(weight_of[at])) halt(net->control, NOT_FINITE, 0, 0, 0);
+            for (int copy = neuron + population.n_own; copy < population.n_simulated; copy += population.n_own)
+                weight_of[copy] = weight_of[at];
         }
 //% endfor
     }

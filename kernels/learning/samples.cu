@@ -6,7 +6,7 @@ KERNEL begin_sample_{{ name }}(Network* net) {
     if (control.halt || control.step % net->learning.sample_steps) return;
     auto& population = net->population_{{ name }};
     auto& learner = net->learning.population_{{ name }};
-    const int n_neurons = population.n_own;
+    const int n_neurons = population.n_simulated;
     for (int slot = thread_first(); slot <= population.ring_mask; slot += thread_stride()) {
         population.own_count[slot] = 0;
         population.remote_count[slot] = 0;
@@ -29,7 +29,8 @@ KERNEL begin_sample_{{ name }}(Network* net) {
         population.state_{{ variable.name }}[neuron] = learner.begins_{{ variable.name }};
 //% endfor
 //% if population.is_readout
-    for (int k = thread_first(); k < net->learning.n_outputs; k += thread_stride()) net->learning.scores[k] = 0.0f;
+    const int n_scores = net->learning.outputs_stride * net->learning.replicas;
+    for (int k = thread_first(); k < n_scores; k += thread_stride()) net->learning.scores[k] = 0.0f;
 //% endif
 //% for projection in population.incoming
     {
@@ -70,7 +71,7 @@ KERNEL remember_{{ name }}(Network* net) {
     const int n_steps = net->learning.sample_steps, step = control.step % n_steps;
     const int slot = control.step & population.ring_mask, n_spikes = population.own_count[slot];
     for (int spike = thread_first(); spike < n_spikes; spike += thread_stride()) {
-        const int neuron = population.ring[(int64)slot * population.n_known + spike];
+        const int neuron = population.ring[(int64)slot * population.slot_size + spike];
         const int earlier = learner.n_spikes[neuron]++;
         learner.spike_steps[(int64)neuron * n_steps + earlier] = step;
         if (earlier == 0) learner.first_step[neuron] = step;
@@ -82,11 +83,15 @@ KERNEL remember_{{ name }}(Network* net) {
     }
 //% for record in population.records
     if (net->learning.learns) {
-        const float* now = population.state_{{ record.variable }};
-        for (int first = thread_first() * TOGETHER; first < population.n_own; first += thread_stride() * TOGETHER) {
-            float* kept = learner.{{ record.array }} + first_value(first, n_steps) + (int64)step * SIDE_BY_SIDE;
-            const int n = population.n_own - first < TOGETHER ? population.n_own - first : TOGETHER;
-            for (int k = 0; k < n; ++k) kept[k] = now[first + k];
+        const int n_neurons = population.n_own, n_groups = (n_neurons + TOGETHER - 1) / TOGETHER;
+        const int64 n_values = values_of(n_neurons, n_steps);
+        for (int item = thread_first(); item < n_groups * net->learning.replicas; item += thread_stride()) {
+            const int replica = replica_of(item, n_groups), first = (item - replica * n_groups) * TOGETHER;
+            const float* now = population.state_{{ record.variable }} + replica * n_neurons + first;
+            float* kept = learner.{{ record.array }} + replica * n_values + first_value(first, n_steps) +
+                          (int64)step * SIDE_BY_SIDE;
+            const int n = n_neurons - first < TOGETHER ? n_neurons - first : TOGETHER;
+            for (int k = 0; k < n; ++k) kept[k] = now[k];
         }
     }
 //% endfor

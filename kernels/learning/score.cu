@@ -11,37 +11,40 @@
 //% endif
 KERNEL score_{{ readout.name }}(Network* net) {
     const Control& control = *net->control;
-    if (control.halt || thread_first() != 0) return;
+    if (control.halt) return;
     auto& learning = net->learning;
-    const float* output = net->population_{{ readout.name }}.state_{{ readout.output }};
-    const int n_outputs = learning.n_outputs, n_steps = learning.sample_steps;
-    const int sample = control.step / n_steps, step = control.step - sample * n_steps;
-    const int label = learning.label[sample], first = learning.first_scored[sample];
-    float* score = learning.scores;
-    float* error = learning.error + (int64)(1 + step) * learning.outputs_stride;
-//% if loss.of_targets
-    const float* target = learning.target + (int64)control.step * n_outputs;
-//% else
-    const float* target = nullptr;
-//% endif
-    (void)target;
+    const int n_outputs = learning.n_outputs, n_steps = learning.sample_steps, stride = learning.outputs_stride;
+    const Playing now = playing(*net);
+    const int step = now.step;
 {{ bound_constants("learning", loss, "loss_") }}
-    if (step == 0) learning.sample_loss[sample] = 0.0f;
-    if (step < first) {
-        for (int k = 0; k < n_outputs; ++k) error[k] = 0.0f;
-    } else {
-        learning.sample_loss[sample] += {{ loss.functions["step"].call }};
-    }
-    if (step + 1 < n_steps) return;
-//% if loss.sample
-    const int n_scored = n_steps - first;
-    learning.sample_loss[sample] += {{ loss.functions["sample"].call }};
-    for (int earlier = first; earlier < step; ++earlier) {
-        float* of_earlier = learning.error + (int64)(1 + earlier) * learning.outputs_stride;
-        for (int k = 0; k < n_outputs; ++k) of_earlier[k] = error[k];
-    }
+    for (int replica = thread_first(); replica < now.n_replicas; replica += thread_stride()) {
+        const int sample = now.first_sample + replica;
+        const int label = learning.label[sample], first = learning.first_scored[sample];
+        const float* output = net->population_{{ readout.name }}.state_{{ readout.output }} + replica * n_outputs;
+        float* score = learning.scores + replica * stride;
+        float* errors = learning.error + ((int64)replica * (1 + n_steps) + 1) * stride;
+        float* error = errors + (int64)step * stride;
+//% if loss.of_targets
+        const float* target = learning.target + ((int64)sample * n_steps + step) * n_outputs;
+//% else
+        const float* target = nullptr;
 //% endif
-    int best = 0;
-    for (int k = 1; k < n_outputs; ++k) best = score[k] > score[best] ? k : best;
-    learning.prediction[sample] = best;
+        (void)target;
+        if (step == 0) learning.sample_loss[sample] = 0.0f;
+        if (step < first) {
+            for (int k = 0; k < n_outputs; ++k) error[k] = 0.0f;
+        } else {
+            learning.sample_loss[sample] += {{ loss.functions["step"].call }};
+        }
+        if (step + 1 < n_steps) continue;
+//% if loss.sample
+        const int n_scored = n_steps - first;
+        learning.sample_loss[sample] += {{ loss.functions["sample"].call }};
+        for (int earlier = first; earlier < step; ++earlier)
+            for (int k = 0; k < n_outputs; ++k) errors[(int64)earlier * stride + k] = error[k];
+//% endif
+        int best = 0;
+        for (int k = 1; k < n_outputs; ++k) best = score[k] > score[best] ? k : best;
+        learning.prediction[sample] = best;
+    }
 }

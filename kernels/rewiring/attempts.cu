@@ -95,7 +95,7 @@ KERNEL draw_attempts_{{ projection.name }}(Network* net) {
         if (own >= 0 && own < target_population.n_own) {
             RecentSpikes recent = {source_population.ring,         source_population.own_count,
                                    source_population.remote_count, source_population.known_id,
-                                   source_population.n_known,      source_population.ring_mask,
+                                   source_population.slot_size,    source_population.ring_mask,
                                    first_recent,                   0};
             const int n_recent = recent.count(known_until);
             {{ rule.functions.draw.call }};

@@ -22,7 +22,7 @@
 KERNEL update_{{ population.name }}(Network* net) {
     if (net->control->halt) return;
     auto& population = net->population_{{ population.name }};
-    const int n_neurons = population.n_own, step = net->control->step;
+    const int n_neurons = population.n_simulated, step = net->control->step;
     const float dt_ms = net->dt_ms;
     (void)dt_ms;
 //% if model.draws
@@ -95,7 +95,8 @@ KERNEL update_{{ population.name }}(Network* net) {
                 if (event[k] == 0) continue;
                 const int neuron = first + k;
                 if (event[k] & 2) {
-                    halt(net->control, NOT_FINITE, {{ stage }}, {{ population.index }}, population.global_id[neuron]);
+                    const int id = population.global_id[own_neuron(population, neuron)];
+                    halt(net->control, NOT_FINITE, {{ stage }}, {{ population.index }}, id);
                     continue;
                 }
                 emit(net, population, neuron);

@@ -2,6 +2,9 @@
 //
 // Per population the ring holds, for each of its last steps, the neurons that spiked: those of this rank from the
 // front of the step's slot, those that other ranks sent from its back. A slot has room for every neuron.
+//
+// A network that is trained may be there in several replicas, which share weights: neuron k of replica r is at
+// r * n_own + k, in the ring and wherever else a neuron has a state of its own.
 
 // Where a rank keeps the neuron at (x, y): below n_own it owns it, above it knows it as a source, -1 it does not.
 template <class Population> DEVICE int known_index(const Population& population, const int x, const int y) {
@@ -18,13 +21,18 @@ template <class Population> DEVICE int known_index(const Population& population,
     return known_index(population, id - y * population.nx, y);
 }
 
+// Which of the rank's neurons is at `index`, in whichever replica.
+template <class Population> DEVICE int own_neuron(const Population& population, const int index) {
+    return index < population.n_own ? index : index % population.n_own;
+}
+
 // A spike of neuron `index` of this rank: into the ring, the fingerprint, the rate histogram, the log, the send buffer.
 template <class Population> DEVICE void emit(Network* net, Population& population, const int index) {
     const Control& control = *net->control;
     const int slot = control.step & population.ring_mask;
     const int place = atomic_add(&population.own_count[slot], 1);
-    population.ring[(int64)slot * population.n_known + place] = index;
-    const int id = population.global_id[index];
+    population.ring[(int64)slot * population.slot_size + place] = index;
+    const int id = population.global_id[own_neuron(population, index)];
     atomic_add(population.fingerprint, spike_hash(control.step, id));
     atomic_add(&population.spikes_per_bin[control.step / control.bin_steps], (uint64)1);
     if (population.log_size > 0) {
@@ -51,7 +59,7 @@ DEVICE void accept(Network* net, const uint32 message, const int first_step) {
             if (index < 0) return;
             const int slot = (first_step + (int)offset) & population.ring_mask;
             const int place = atomic_add(&population.remote_count[slot], 1);
-            population.ring[((int64)slot + 1) * population.n_known - 1 - place] = index;
+            population.ring[((int64)slot + 1) * population.slot_size - 1 - place] = index;
             return;
         }
     }
@@ -61,14 +69,14 @@ DEVICE void accept(Network* net, const uint32 message, const int first_step) {
 // The n-th neuron in a slot of the ring, own ones first.
 template <class Population> DEVICE int spiking(const Population& population, const int slot, const int n) {
     const int own = population.own_count[slot];
-    const int64 first = (int64)slot * population.n_known;
-    return population.ring[n < own ? first + n : first + population.n_known - 1 - (n - own)];
+    const int64 first = (int64)slot * population.slot_size;
+    return population.ring[n < own ? first + n : first + population.slot_size - 1 - (n - own)];
 }
 
 // Sources that spiked in the steps first .. until - 1 and are known here, for rules that look at the last to fire.
 struct RecentSpikes {
     const int *ring, *own_count, *remote_count, *known_id;
-    int n_known, ring_mask, first, n_counted;
+    int slot_size, ring_mask, first, n_counted;
     DEVICE_MEMBER int count(const int until) {
         for (int step = first; step < until; ++step)
             n_counted += own_count[step & ring_mask] + remote_count[step & ring_mask];
@@ -77,7 +85,7 @@ struct RecentSpikes {
     DEVICE_MEMBER int operator()(int n) const {
         for (int step = first;; ++step) {
             const int slot = step & ring_mask, own = own_count[slot], all = own + remote_count[slot];
-            const int64 place = (int64)slot * n_known + (n < own ? n : n_known - 1 - (n - own));
+            const int64 place = (int64)slot * slot_size + (n < own ? n : slot_size - 1 - (n - own));
             if (n < all) return known_id[ring[place]];
             n -= all;
         }
@@ -90,7 +98,7 @@ KERNEL begin_step(Network* net) {
 //% for population in populations
     {
         const auto& population = net->population_{{ population.name }};
-        if (population.log_size > 0 && population.log_size - *population.log_count < population.n_own) {
+        if (population.log_size > 0 && population.log_size - *population.log_count < population.n_simulated) {
             halt(net->control, LOG_FULL, 0, 0, 0);
             return;
         }

@@ -202,7 +202,7 @@ KERNEL postsynaptic_{{ projection.name }}(Network* net) {
 //% endfor
 {{ bound_constants("projection", synapse, "of_synapse_") }}
     for (int spike = team_first(); spike < n_spikes; spike += team_stride()) {
-        const int* spiking_here = target_population.ring + (int64)slot * target_population.n_known;
+        const int* spiking_here = target_population.ring + (int64)slot * target_population.slot_size;
         if (spike + 4 < n_spikes) {
             const int64 later = (int64)spiking_here[spike + 4] << row_shift;
             PREFETCH(&source_of[later]);
@@ -265,7 +265,7 @@ KERNEL backpropagate_{{ projection.name }}(Network* net) {
     const int step = net->control->step, slot = (step - projection.dendritic_steps) & target_population.ring_mask;
     const int n_spikes = target_population.own_count[slot];
     for (int spike = thread_first(); spike < n_spikes; spike += thread_stride()) {
-        const int target = target_population.ring[(int64)slot * target_population.n_known + spike];
+        const int target = target_population.ring[(int64)slot * target_population.slot_size + spike];
 //% for trace in projection.late_post_traces
         {
             Trace& trace = projection.post_{{ trace.name }}[target];

@@ -54,6 +54,24 @@ def test_gradients_add_up_exactly(learning):
     assert any(np.abs(columns.get("gradient", 0)).max() > 0 for columns in whole.values())
 
 
+def test_neurons_may_differ_in_a_parameter():
+    """Errors of the same outputs, by random feedback: each neuron has the gradient that it has among its like."""
+    samples, taus_ms = classes_in_noise(), np.linspace(5.0, 40.0, 20)
+
+    def gradient_of(tau_m_ms):
+        network = classifier(recurrent=False, neurons=models.LIFSubtractive(tau_m_ms=tau_m_ms))
+        network.projections["hidden_output"] = replace(network.projections["hidden_output"], weights=None, weight=0.0)
+        made = trainer(network, learning=models.EProp(feedback="random"))
+        return made.gradients(samples)["input_hidden"]
+
+    mixed = gradient_of(taus_ms)
+    for neuron in (0, 7, 19):
+        alike = gradient_of(float(taus_ms[neuron]))
+        onto = mixed["post"] == neuron
+        np.testing.assert_array_equal(mixed["gradient"][onto], alike["gradient"][onto])
+        assert np.abs(mixed["gradient"][onto]).max() > 0
+
+
 def test_gradients_and_evaluations_change_nothing():
     made, samples = trained(), classes_in_noise()
     before = made.digest()

@@ -89,6 +89,9 @@ def silent_hidden():
 
 # A readout that could spike, if it were no readout.
 Spiking = dataclasses.replace(models.LeakyReadout, name="spiking", threshold="V > 1.0f")
+Noisy = dataclasses.replace(models.LIFSubtractive, name="noisy", threshold="V > 1e-9f * (float)random.next()")
+Clocked = dataclasses.replace(models.LIFSubtractive, name="clocked", threshold="V > (step % 2 ? 0.5f : 0.6f)")
+GOES_BY = "which is another wherever a sample is played: must go by state, input and parameters"
 Lacking = LearningRule("lacking", "", parameters={"dampening": models.Parameter(0.3, "", "")}, shape="1.0f")
 NEURONS = "(lif_subtractive, alif_subtractive, leaky_readout, or one of your own)"
 REFUSED = {
@@ -109,6 +112,12 @@ REFUSED = {
     ),
     "populations.output.model: lif_subtractive is not allowed; must be a neuron model with an output, such as "
     "leaky_readout": (lambda: network_of(readout=models.LIFSubtractive), "output", None),
+    f"populations.hidden.model: noisy is not allowed in a training; its snippets see 'random', {GOES_BY}": (
+        *(lambda: network_of(hidden=Noisy), "output", None),
+    ),
+    f"populations.hidden.model: clocked is not allowed in a training; its snippets see 'step', {GOES_BY}": (
+        *(lambda: network_of(hidden=Clocked), "output", None),
+    ),
     "populations: 0 populations of sample_input are not allowed; a training has one": (without_source, "output", None),
     "populations: 2 populations of sample_input are not allowed; a training has one": (second_source, "output", None),
     "projections: none has the synapse trained; there is nothing to train": (untrained, "output", None),

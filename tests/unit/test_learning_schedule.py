@@ -53,7 +53,7 @@ def test_gradients_are_shared_by_teams_and_count_targets():
     stages = {stage.kernel: stage for stage in stages_of(learner())}
     gradient = stages["gradient_input_hidden"]
     assert (gradient.team, gradient.items) == (True, "population_hidden.n_own")
-    assert stages["score_output"].items is None, "one thread sees all outputs"
+    assert stages["score_output"].items == "learning.replicas", "one thread sees all outputs of a sample"
 
 
 @pytest.mark.parametrize("feedback", ["symmetric", "random", "adaptive"])

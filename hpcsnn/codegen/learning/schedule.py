@@ -22,13 +22,13 @@ def with_learning(network: Network, stages: tuple[Stage, ...]) -> tuple[Stage, .
     return (
         begin,
         *(
-            Stage(f"begin_sample_{name}", "neurons", f"population_{name}.n_own", trigger=BEGINS)
+            Stage(f"begin_sample_{name}", "neurons", f"population_{name}.n_simulated", trigger=BEGINS)
             for name in network.populations
         ),
         *middle,
-        *(Stage(f"play_{name}", "neurons", f"population_{name}.n_own") for name in sources),
-        *(Stage(f"remember_{name}", "plasticity", f"population_{name}.n_own") for name in [*sources, *hidden]),
-        Stage(f"score_{learning.readout}", "plasticity"),
+        *(Stage(f"play_{name}", "neurons", f"population_{name}.n_simulated") for name in sources),
+        *(Stage(f"remember_{name}", "plasticity", f"population_{name}.n_simulated") for name in [*sources, *hidden]),
+        Stage(f"score_{learning.readout}", "plasticity", "learning.replicas"),
         *(_online(network) if learning.online else _behind_a_sample(network)),
         end,
     )
@@ -39,7 +39,7 @@ def _behind_a_sample(network: Network) -> list[Stage]:
     assert network.learning is not None
     neurons = [network.learning.readout, *(one.name for one in hidden_populations(network))]
     return [
-        *(Stage(f"backward_{name}", "plasticity", f"population_{name}.n_own", trigger=ENDS) for name in neurons),
+        *(Stage(f"backward_{name}", "plasticity", f"population_{name}.n_simulated", trigger=ENDS) for name in neurons),
         *(
             Stage(f"gradient_{one.name}", "plasticity", f"population_{one.target.name}.n_own", team=True, trigger=ENDS)
             for one in trained_projections(network)

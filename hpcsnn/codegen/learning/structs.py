@@ -14,7 +14,15 @@ def learning_struct(network: Network) -> Struct:
     assert learning is not None
     members: Members = [
         *each_member(
-            "int", "sample_steps", "n_samples", "batch_samples", "n_outputs", "outputs_stride", "ahead", "learns"
+            "int",
+            "sample_steps",
+            "replicas",
+            "n_samples",
+            "batch_samples",
+            "n_outputs",
+            "outputs_stride",
+            "ahead",
+            "learns",
         ),
         *pointers(sample_fields()),
         *model_numbers("rule_", learning.rule),

@@ -30,7 +30,8 @@ def learning_room(network: Network, **counts: int) -> LearningRoom:
     """
     assert network.learning is not None
     n_outputs = network.populations[network.learning.readout].size
-    return LearningRoom(network.learning.sample_steps, 1 + longest_delay_steps(network), n_outputs, **counts)
+    ahead = 1 + longest_delay_steps(network)
+    return LearningRoom(network.learning.sample_steps, ahead, n_outputs, network.replicas, **counts)
 
 
 def bind_learning(state: RankArrays) -> None:
@@ -39,7 +40,7 @@ def bind_learning(state: RankArrays) -> None:
     assert learning is not None
     part, room = state.struct.learning, learning_room(network)
     part.sample_steps, part.n_outputs, part.ahead = room.sample_steps, room.n_outputs, room.ahead
-    part.outputs_stride, part.learns = room.outputs_stride, 1
+    part.outputs_stride, part.replicas, part.learns = room.outputs_stride, room.replicas, 1
     state.allocate(part, "learning", sample_fields(), room)
     for prefix, configured in (("rule_", learning.rule), ("optimiser_", learning.optimiser), ("loss_", learning.loss)):
         for name, value in configured.constants(network.dt_ms).items():

@@ -1,7 +1,8 @@
-"""A batch of samples on one rank: played one after the other, their gradients added up, then one step of the optimiser.
+"""A batch of samples on one rank: played, their gradients added up, then one step of the optimiser.
 
-A rank simulates whole samples by itself; ranks share out the samples of a batch and meet where gradients are added up,
-as whole numbers, so that the answer does not depend on how many they are.
+A rank simulates whole samples by itself, as many at a time as it has replicas of the network; ranks share out the
+samples of a batch and meet where gradients are added up, as whole numbers, so that the answer does not depend on how
+many they are.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.devices import choose_device
 from hpcsnn.devices.base import Device
 from hpcsnn.engine.learning.arrays import fit_trained
 from hpcsnn.engine.learning.feedback import draw_feedback, read_feedback, write_feedback
+from hpcsnn.engine.learning.replicas import shared_out, with_replicas
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.engine.synapse_rows import SynapseRows
 from hpcsnn.models.learning.optimisers import constants_of_batch
@@ -54,18 +57,33 @@ class Learner:
         network: what learns.
         ranks: those that share out the samples; each has the whole network.
         device: as for `Simulation`.
+        samples: of a batch.
+        replicas: samples simulated at a time; None: as many as the device would rather have.
+
+    Raises:
+        ConfigurationError: more than one replica of a network that cannot share what it has.
     """
 
-    def __init__(self, network: Network, ranks: Communicator, device: str | Device = "auto") -> None:
+    def __init__(
+        self,
+        network: Network,
+        ranks: Communicator,
+        device: str | Device = "auto",
+        samples: int = 1,
+        replicas: int | None = None,
+    ) -> None:
+        chosen = choose_device(device, ranks)
+        network = with_replicas(network, chosen, -(-samples // ranks.size), replicas)
         learning = network.learning
         assert learning is not None
-        self.simulation = Simulation(network, device=device)
+        self.simulation = Simulation(network, device=chosen)
         self.network, self.learning, self.ranks = network, learning, ranks
         self.state, self._executable = self.simulation.state, self.simulation.executable
         self._part = self.state.struct.learning
         self.trained = trained_projections(network)
         self.rewired = [one.name for one in network.projections.values() if one.rule is not None]
         (source,) = (one.name for one in network.populations.values() if one.is_source)
+        self._n_channels = network.populations[source].size
         self._neuron_of = np.argsort(self.simulation.placements[source].global_id).astype(np.int32)
         self._output_ids = self.simulation.placements[learning.readout].global_id
         self._output_of = np.argsort(self._output_ids).astype(np.int32)
@@ -87,22 +105,28 @@ class Learner:
         n, state = len(samples), self.state
         if n == 0:
             return np.zeros(0, np.float32), np.zeros(0, np.int32)
-        self._put("event_at", samples.spikes_before)
-        self._put("event_neuron", self._neuron_of[samples.channels])
+        neurons, n_steps, n_replicas = (
+            self._neuron_of[samples.channels],
+            self.learning.sample_steps,
+            self.network.replicas,
+        )
+        before, neurons = shared_out(samples.spikes_before, neurons, n_steps, self._n_channels, n_replicas)
+        self._put("event_at", before)
+        self._put("event_neuron", neurons)
         self._put("label", self._output_of[samples.labels] if samples.targets is None else samples.labels)
         self._put("first_scored", samples.first_scored)
         if samples.targets is not None:
             self._put("target", samples.targets[:, :, self._output_ids])
         self._put("sample_loss", np.zeros(n, np.float32))
         self._put("prediction", np.zeros(n, np.int32))
-        self._part.learns = int(learns)
+        self._part.learns, self._part.n_samples = int(learns), n
         for projection in self.trained:
             self._run(f"freeze_{projection.name}", projection.source.size)
         if learns and self.learning.symmetric:
             for hidden in hidden_populations(self.network):
                 self._run(f"feedback_{hidden.name}", hidden.size)
         state.set_control("step", 0)
-        self.simulation.run(n * self.learning.sample_steps * self.network.dt_ms)
+        self.simulation.run(-(-n // n_replicas) * n_steps * self.network.dt_ms)
         return state.read("learning.sample_loss"), self._output_ids[state.read("learning.prediction")]
 
     def _put(self, name: str, values: NDArray[Any]) -> None:
@@ -205,7 +229,8 @@ class Learner:
             self.state.restore_rows(self._executable, projection.name, SynapseRows(in_degree, ordered))
             fit_trained(self.state, projection)
         for name, values in kept.items():
-            self.state.write(f"{self.learning.readout}.state_{name}", values[self._output_ids])
+            array = f"{self.learning.readout}.state_{name}"
+            self.state.write(array, np.resize(values[self._output_ids], len(self.state.arrays[array])))
         for name, arrays in feedback.items():
             write_feedback(self.state, name, arrays)
 

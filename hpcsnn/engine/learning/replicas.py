@@ -1,0 +1,111 @@
+"""Replicas of a network that learns: samples that are simulated at a time, each with a state of its own, by one set
+of weights. They are for devices with many threads; the answer does not depend on how many there are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcsnn.checked_numbers import Limits, whole_number
+from hpcsnn.devices.base import Device
+from hpcsnn.engine.learning.arrays import learning_room
+from hpcsnn.engine.spike_ring import ring_slots
+from hpcsnn.errors import ConfigurationError
+from hpcsnn.models.neurons import NeuronModel
+from hpcsnn.network import Network
+from hpcsnn.network.fields import PopulationRoom, ProjectionRoom, population_fields, projection_fields
+from hpcsnn.network.learning import trained_projections
+from hpcsnn.network.learning_fields import learner_fields, sample_fields, trained_fields
+
+
+def with_replicas(network: Network, device: Device, samples: int, asked: int | None) -> Network:
+    """The network as it is simulated on a device, with as many replicas as are of use there.
+
+    Args:
+        samples: that there are at a time: more replicas would have nothing to do.
+        asked: replicas; None: as many as the device would rather have.
+
+    Raises:
+        ConfigurationError: more than one replica of a network whose projections are not all trained, of neurons that
+            see their number, or with eligibilities of synapses.
+    """
+    learning = network.learning
+    assert learning is not None
+    obstacle = _obstacle(network)
+    if asked is not None:
+        asked = whole_number("replicas", asked, Limits(minimum=1))
+        if asked > 1 and obstacle:
+            raise ConfigurationError(f"replicas: {asked} is not allowed; {obstacle}: must be 1")
+        n_replicas = asked
+    else:
+        n_replicas = 1 if obstacle else device.side_by_side(samples, bytes_of_replica(network))
+    other = network.copy()
+    other.learning = replace(learning, replicas=n_replicas)
+    return other
+
+
+def _obstacle(network: Network) -> str:
+    """Why replicas cannot share what there is, in words; empty: they can."""
+    assert network.learning is not None
+    if network.learning.online:
+        return "gradient: online keeps an eligibility of each synapse, which replicas do not share"
+    trained = {one.name for one in trained_projections(network)}
+    for name in network.projections:
+        if name not in trained:
+            return f"projections.{name} is not trained, and its synapses are not shared"
+    for name, population in network.populations.items():
+        model = population.model.model
+        if isinstance(model, NeuronModel) and model.mentions("neuron"):
+            return f"populations.{name}: snippets of {model.name} see 'neuron', a number that replicas do not share"
+    return ""
+
+
+def bytes_of_replica(network: Network) -> int:
+    """Bytes that one more replica takes; without the samples' spikes."""
+    one, two = (_bytes(network, n) for n in (1, 2))
+    return two - one
+
+
+def _bytes(network: Network, replicas: int) -> int:
+    total = sum(field.n_bytes(replace(learning_room(network), replicas=replicas)) for field in sample_fields())
+    for population in network.populations.values():
+        n = population.size
+        room = PopulationRoom(n, n, 1, ring_slots(network, population), 0, replicas=replicas)
+        total += sum(field.n_bytes(room) for field in population_fields(population))
+        of_learner = replace(learning_room(network, n_neurons=n), replicas=replicas)
+        total += sum(field.n_bytes(of_learner) for field in learner_fields(network, population))
+    for projection in network.projections.values():
+        n_targets, n_sources = projection.target.size, projection.source.size
+        of_projection = ProjectionRoom(n_targets, n_sources, n_sources, replicas=replicas)
+        total += sum(field.n_bytes(of_projection) for field in projection_fields(projection))
+    for projection in trained_projections(network):
+        of_trained = replace(learning_room(network, n_neurons=projection.target.size), replicas=replicas)
+        total += sum(field.n_bytes(of_trained) for field in trained_fields(network, projection))
+    return total
+
+
+def shared_out(
+    spikes_before: NDArray[np.int32], neurons: NDArray[np.int32], n_steps: int, n_neurons: int, replicas: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The spikes of samples in the order in which replicas play them: sample k is played by replica k % replicas.
+
+    Args:
+        spikes_before: spikes before each step, samples one after the other, shape (n_samples * n_steps + 1,), int32.
+        neurons: of the spikes, shape (n_spikes,), int32.
+        n_neurons: of the source.
+
+    Returns:
+        The same for the steps that the network is simulated for; neurons of replica r begin at r * n_neurons.
+    """
+    if replicas == 1:
+        return spikes_before, neurons
+    step = np.repeat(np.arange(len(spikes_before) - 1), np.diff(spikes_before))
+    sample = step // n_steps
+    played_in = sample // replicas * n_steps + step % n_steps
+    n_played = -(-(len(spikes_before) - 1) // (n_steps * replicas)) * n_steps
+    order = np.argsort(played_in, kind="stable")
+    before = np.concatenate([[0], np.cumsum(np.bincount(played_in, minlength=n_played))]).astype(np.int32)
+    return before, ((sample % replicas) * n_neurons + neurons)[order].astype(np.int32)
