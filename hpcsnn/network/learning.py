@@ -111,6 +111,13 @@ def feedback_projection(network: Network, hidden: Population) -> Projection | No
     return next((one for one in network.outgoing(hidden) if one.target is onto), None)
 
 
+def goes_back(network: Network, projection: Projection) -> bool:
+    """Whether errors come back by it."""
+    assert network.learning is not None
+    hidden = [one.name for one in hidden_populations(network)]
+    return projection.source.name in hidden and projection.target.name == network.learning.readout
+
+
 def filtering_projections(network: Network, target: Population) -> list[Projection]:
     """Those onto `target` whose receptor keeps what arrives beyond the step, and that gradients go back through."""
     return [
@@ -279,22 +286,15 @@ def _check(network: Network, other: Network) -> None:
             )
 
 
-def _goes_back(network: Network, projection: Projection) -> bool:
-    """Whether errors come back by it."""
-    assert network.learning is not None
-    hidden = [one.name for one in hidden_populations(network)]
-    return projection.source.name in hidden and projection.target.name == network.learning.readout
-
-
 def _gradients_go_by(network: Network, projection: Projection) -> bool:
     """Whether its weights are trained, or errors come back by it."""
-    return projection.synapse.name == Trained.name or _goes_back(network, projection)
+    return projection.synapse.name == Trained.name or goes_back(network, projection)
 
 
 def _check_delays(learning: Learning, other: Network) -> None:
     """Refuse delays that gradients would not see."""
     for name, projection in other.projections.items():
-        where, goes_back = f"projections.{name}", _goes_back(other, projection)
+        where, to_readout = f"projections.{name}", goes_back(other, projection)
         if not _gradients_go_by(other, projection):
             continue
         if projection.dendritic_steps > 0:
@@ -304,8 +304,8 @@ def _check_delays(learning: Learning, other: Network) -> None:
             )
         alone = {
             "pairing: mlgenn": learning.mlgenn,
-            "feedback: random or adaptive, whose errors come by one delay": goes_back and not learning.symmetric,
-            "gradient: online, where an eligibility is filtered once for all outputs": goes_back and learning.online,
+            "feedback: random or adaptive, whose errors come by one delay": to_readout and not learning.symmetric,
+            "gradient: online, where an eligibility is filtered once for all outputs": to_readout and learning.online,
         }
         for what, found in alone.items():
             if projection.delays is not None and found:

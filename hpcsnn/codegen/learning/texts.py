@@ -17,6 +17,7 @@ from hpcsnn.network.learning import (
     PSEUDO_DERIVATIVE,
     feedback_projection,
     filtering_projections,
+    goes_back,
     gradient_of,
     hidden_populations,
     kept_variables,
@@ -157,10 +158,8 @@ def _receptor(forward: ReceptorForward) -> SimpleNamespace:
 
 def _filter(network: Network, projection: Projection) -> SimpleNamespace:
     """A receptor that gradients go back through."""
-    index, source = list(network.projections).index(projection.name), projection.source
-    gradient, hidden = projection.receptor.model.gradient, hidden_populations(network)
-    assert gradient is not None and network.learning is not None
-    goes_back = source in hidden and projection.target.name == network.learning.readout
+    index, gradient = list(network.projections).index(projection.name), projection.receptor.model.gradient
+    assert gradient is not None
     return SimpleNamespace(
         projection=projection.name,
         model=model_view(projection.receptor),
@@ -168,7 +167,7 @@ def _filter(network: Network, projection: Projection) -> SimpleNamespace:
         adjoints=gradient.variables,
         back=receptor_back(index, projection),
         trained=projection in trained_projections(network),
-        heard_by=source.name if goes_back else "",
+        heard_by=projection.source.name if goes_back(network, projection) else "",
     )
 
 
