@@ -56,8 +56,7 @@ def trainer_of(network, **others):
     return Trainer(network, "output", BATCH.n_steps, learning=learning, device="cpu")
 
 
-@pytest.mark.parametrize("each", EACH)
-@pytest.mark.parametrize("neurons", NEURONS)
+@pytest.mark.parametrize(("neurons", "each"), [*(("lif", each) for each in EACH), ("alif", "all")])
 def test_gradients_are_those_of_automatic_differentiation(neurons, each):
     pytest.importorskip("torch", reason="PyTorch is not installed", exc_type=ImportError)
     from support.autograd_training import differentiate
@@ -77,10 +76,9 @@ def test_gradients_are_those_of_automatic_differentiation(neurons, each):
 
 
 @pytest.mark.parametrize("feedback", ["symmetric", "random"])
-@pytest.mark.parametrize("neurons", NEURONS)
-def test_eligibilities_that_go_forward_give_the_same(neurons, feedback):
-    """Errors that come back by random weights come by the same receptors, onto the readout and into it."""
-    net, network = made(neurons, "all")
+def test_eligibilities_that_go_forward_give_the_same(feedback):
+    """Errors that come back by random weights come by the receptor onto the readout too."""
+    net, network = made("alif", "all")
     batch = samples_of(BATCH, 3)
     by_events, online = (
         dense_gradients(net, trainer_of(network, gradient=way, feedback=feedback), batch)

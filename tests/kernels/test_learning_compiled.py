@@ -14,9 +14,10 @@ from hpcsnn.training.trainer import Trainer
 from support.learning import N_STEPS, classifier, learner, learning, samples
 from support.nvrtc import ptx_of
 
-# Between them all losses, both pairings, both ways back, gradients by events and online, both neurons, a rule, and rows
-# with and without room.
+# Between them all losses, both pairings, all ways back, gradients by events and online, both neurons, a rule, rows
+# with and without room, and what arrives late and lasts.
 REWIRED = {"hidden": models.ALIFSubtractive, "rule": models.DeepRByGradient(noise=0.01), "p": 0.5}
+LATE = {"delay_ms": models.Uniform(1.0, 5.0), "receptor": models.ExponentialCurrent()}
 CASES = {
     "dense": ({}, models.CrossEntropy(), models.EProp()),
     "rewired": (REWIRED, models.CrossEntropy(), models.EProp(pairing="mlgenn", regularisation=0.1)),
@@ -26,8 +27,7 @@ CASES = {
         models.CrossEntropy(),
         models.EProp(gradient="online", feedback="adaptive", regularisation=0.1),
     ),
-    "delays": ({**REWIRED, "delay_ms": models.Uniform(1.0, 5.0)}, models.CrossEntropy(), models.EProp()),
-    "receptors": ({"receptor": models.ExponentialCurrent()}, models.CrossEntropy(), models.EProp()),
+    "delays": ({**REWIRED, **LATE}, models.CrossEntropy(), models.EProp()),
     "summed": ({"recurrent": False}, models.SummedCrossEntropy(), models.EProp()),
 }
 
