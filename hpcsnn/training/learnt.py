@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,14 @@ class Learnt:
         synapses: of each projection that is trained ``pre``, ``post``, ``weight`` and the optimiser's variables,
             (n_synapses,) each, by post, then pre.
         readout: what is trained of the readout's neurons, and its optimiser's variables, by name, in the order of ids.
+        feedback: by hidden population the weights that errors come back by, where these learn, and the optimiser's
+            variables of them, (neurons, outputs) each.
     """
 
     batches: int
     synapses: Mapping[str, Columns]
     readout: Columns
+    feedback: Mapping[str, Columns] = field(default_factory=dict)
 
     def digest(self) -> str:
         """One SHA-256 of all of it: equal for equal bits, whatever ranks."""
@@ -44,6 +47,10 @@ class Learnt:
             record[name] = fingerprint([*ends, *own])
         if self.readout:
             record["readout"] = fingerprint([self.readout[name] for name in sorted(self.readout)])
+        for population, arrays in self.feedback.items():
+            pairs = np.indices(arrays["feedback"].shape, dtype=np.int32).reshape(2, -1)
+            own = [arrays[name].ravel() for name in sorted(arrays)]
+            record[f"feedback of {population}"] = fingerprint([*pairs, *own])
         return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
     def write(self, path: Path) -> None:
@@ -58,6 +65,9 @@ class Learnt:
                 group.create_array(f"projections/{projection}/{name}", data=np.ascontiguousarray(column))
         for name, column in self.readout.items():
             group.create_array(f"readout/{name}", data=np.ascontiguousarray(column))
+        for population, arrays in self.feedback.items():
+            for name, values in arrays.items():
+                group.create_array(f"feedback/{population}/{name}", data=np.ascontiguousarray(values))
 
     @classmethod
     def read(cls, path: Path) -> Learnt:
@@ -73,8 +83,9 @@ class Learnt:
             group: Any = zarr.open_group(str(path), mode="r")
             synapses = {name: _columns(of) for name, of in group["projections"].groups()}
             readout = _columns(group["readout"]) if "readout" in group else {}
+            feedback = {name: _columns(of) for name, of in group["feedback"].groups()} if "feedback" in group else {}
             digest, batches = str(group.attrs["digest"]), int(group.attrs["batches_done"])
-            learnt = cls(batches, synapses, readout)
+            learnt = cls(batches, synapses, readout, feedback)
             found = learnt.digest()
         except (KeyError, OSError, ValueError, TypeError) as error:
             raise StorageError(f"{path}: is no training, or is damaged: {error}") from None

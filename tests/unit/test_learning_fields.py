@@ -17,7 +17,7 @@ from hpcsnn.network.learning_fields import (
     sample_fields,
     trained_fields,
 )
-from support.learning import N_HIDDEN, N_IN, N_OUT, N_STEPS, learner, learning
+from support.learning import N_HIDDEN, N_IN, N_OUT, N_STEPS, classifier, learner, learning
 
 RATES = models.EProp(pairing="mlgenn", regularisation=0.1)
 
@@ -69,10 +69,44 @@ def test_sources_leave_spikes_and_readouts_gradients():
 def test_a_projection_keeps_gradients_amounts_and_sums():
     network = learner()
     room = LearningRoom(10, 3, 5, n_slots=64, n_entries=128, n_sources=7)
-    fields = trained_fields(network.projections["input_hidden"])
+    fields = trained_fields(network, network.projections["input_hidden"])
     assert lengths(fields, room) == {"gradient": 64, "amount": 128, "sums": 112}
     ctype = network.projections["input_hidden"].input_format.ctype
     assert [field.ctype for field in fields] == ["int64", ctype, "int64"]
+
+
+def test_where_currents_last_what_arrives_has_a_gradient_of_its_own():
+    network = learner(classifier(receptor=models.ExponentialCurrent()))
+    room = LearningRoom(10, 3, 5, n_neurons=20, n_slots=64, n_entries=128, n_sources=7)
+    fields = trained_fields(network, network.projections["recurrent"])
+    assert lengths(fields, room) == {"gradient": 64, "amount": 128, "back": 2 * 13 * 16, "sums": 112}
+    assert lengths(learner_fields(network, network.populations["hidden"]), room)["filtered_error"] == 14 * 16
+    online = learner(classifier(receptor=models.ExponentialCurrent()), learning(rule=models.EProp(gradient="online")))
+    kept = {field.name for field in trained_fields(online, online.projections["recurrent"])}
+    assert {"received_current", "sent_current"} <= kept
+
+
+def test_where_delays_differ_errors_come_back_by_each():
+    network = learner(classifier(delay_ms=models.Uniform(1.0, 4.0)))
+    room = LearningRoom(10, 3, 5, n_neurons=20, n_slots=64, n_entries=128, n_sources=7)
+    assert set(lengths(trained_fields(network, network.projections["recurrent"]), room)) == {"gradient", "amount"}
+    hidden = lengths(learner_fields(network, network.populations["hidden"]), room)
+    assert hidden["feedback_steps"] == hidden["feedback"]
+
+
+def test_online_it_keeps_an_eligibility_of_each_synapse():
+    network = learner(by=learning(rule=models.EProp(gradient="online", regularisation=0.1)))
+    room = LearningRoom(10, 3, 5, n_neurons=20, n_slots=64, n_entries=128, n_sources=7)
+    of_hidden = lengths(trained_fields(network, network.projections["input_hidden"]), room)
+    kept = dict.fromkeys(("gradient", "sum", "carried_V", "heard_V", "by_rate"), 64)
+    assert of_hidden == {"amount": 128, **kept}
+    of_readout = lengths(trained_fields(network, network.projections["hidden_output"]), room)
+    assert set(of_readout) == {"gradient", "amount", "sum", "carried_V"}
+    readout = lengths(learner_fields(network, network.populations["output"]), room)
+    assert readout == {"gradient_bias": 20, "sum_bias": 20, "carried_0_V": 20}
+    hidden = lengths(learner_fields(network, network.populations["hidden"]), room)
+    assert hidden["spiked"] == 13 * 20
+    assert "back" not in hidden
 
 
 def test_bytes_are_those_of_all_arrays():
@@ -90,7 +124,7 @@ def test_bytes_are_those_of_all_arrays():
     assert learning_bytes(network, rooms) == samples + spikes + hidden + output + synapses
 
 
-@pytest.mark.parametrize("rule", [models.EProp(), RATES])
+@pytest.mark.parametrize("rule", [models.EProp(), RATES, models.EProp(gradient="online", regularisation=0.1)])
 def test_every_array_has_its_place_in_the_struct(rule):
     network = learner(by=learning(rule=rule))
     members = dict(learning_struct(network).fields)

@@ -6,10 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hpcsnn.codegen.random_streams import Purpose, Tag, stream
-from hpcsnn.devices.base import Executable
 from hpcsnn.engine.arrays import RankArrays
-from hpcsnn.models.parameters import Normal
 from hpcsnn.network import Network, Population, Projection
 from hpcsnn.network.learning import (
     feedback_projection,
@@ -19,7 +16,6 @@ from hpcsnn.network.learning import (
     trained_projections,
 )
 from hpcsnn.network.learning_fields import (
-    SIDE_BY_SIDE,
     LearningRoom,
     learner_fields,
     sample_fields,
@@ -63,7 +59,9 @@ def bind_learning(state: RankArrays) -> None:
     for projection in trained_projections(network):
         trained = getattr(part, f"projection_{projection.name}")
         trained.weight_limit = np.nextafter(np.float32(projection.weight_bound), np.float32(0.0))
-        trained.shift = projection.delay_steps - (1 if learning.mlgenn else 0)
+        # Where synapses have delays of their own, kernels add these.
+        shared = projection.delay_steps if projection.delays is None else 0
+        trained.shift = shared - (1 if learning.mlgenn else 0)
 
 
 def _begins(learner: Any, network: Network, population: Population) -> None:
@@ -78,7 +76,8 @@ def _pull(learner: Any, network: Network, population: Population) -> None:
     """Where and when hidden neurons hear errors, and the rate that they are pulled to, in spikes a step."""
     assert network.learning is not None
     rule, back = network.learning.rule.values, feedback_projection(network, population)
-    learner.feedback_shift = -1 if network.learning.mlgenn else (back.delay_steps if back else 1)
+    shared = 1 if back is None else back.delay_steps if back.delays is None else 0
+    learner.feedback_shift = -1 if network.learning.mlgenn else shared
     learner.rate_target, learner.rate_pull = rule["rate_hz"] * network.dt_ms * 1e-3, rule["regularisation"]
 
 
@@ -89,25 +88,7 @@ def fit_trained(state: RankArrays, projection: Projection) -> None:
     fitting = [(f"{owner}.gradient", n_slots), (f"{owner}.amount", n_entries)]
     if all(array in state.arrays and len(state.arrays[array]) == n for array, n in fitting):
         return
-    n_sources = state.placements[projection.source.name].n_known
-    room = learning_room(state.network, n_slots=n_slots, n_entries=n_entries, n_sources=n_sources)
-    state.allocate(getattr(state.struct.learning, f"projection_{name}"), owner, trained_fields(projection), room)
-
-
-def draw_feedback(state: RankArrays, executable: Executable) -> None:
-    """Random feedback: for each hidden neuron and output one fixed weight, normal with variance 1 / outputs."""
-    network = state.network
-    assert network.learning is not None
-    room = learning_room(network)
-    for index, (name, population) in enumerate(network.populations.items()):
-        if population not in hidden_populations(network):
-            continue
-        ids, n = state.placements[name].global_id, room.n_outputs
-        outputs = np.tile(np.arange(n, dtype=np.int32), len(ids))
-        number = stream(Purpose.INITIAL, index) | Tag.FEEDBACK << 24
-        words = state.words(executable, np.repeat(ids, n), number, outputs)
-        drawn = Normal(0.0, n**-0.5).values(words).reshape(len(ids), n)
-        blocks = np.zeros((-(-len(ids) // SIDE_BY_SIDE), n, SIDE_BY_SIDE), dtype=np.float32)
-        neurons = np.arange(len(ids))
-        blocks[neurons // SIDE_BY_SIDE, :, neurons % SIDE_BY_SIDE] = drawn
-        state.write(f"learning.{name}.feedback", blocks.ravel())
+    n_sources, n_neurons = state.placements[projection.source.name].n_known, projection.target.size
+    room = learning_room(state.network, n_slots=n_slots, n_entries=n_entries, n_sources=n_sources, n_neurons=n_neurons)
+    fields = trained_fields(state.network, projection)
+    state.allocate(getattr(state.struct.learning, f"projection_{name}"), owner, fields, room)
