@@ -1,5 +1,5 @@
-// What each spike adds to the gradients of its synapses: that of what arrives at the target in a step. Nobody else writes
-// there, so that each synapse adds up for itself.
+// What each spike adds to the gradients of its synapses: that of what arrives at the target in a step. Nobody else
+// writes there, so that each synapse adds up for itself.
 {%- set name = projection.name %}
 {%- set delay = "delay_of[at] + " if projection.delays else "" %}
 SELDOM_KERNEL gradient_{{ name }}(Network* net) {
@@ -66,7 +66,8 @@ SELDOM_KERNEL gradient_{{ name }}(Network* net) {
                     const int source = source_of[row + at], n_spikes = n_spikes_of[source];
                     const int* steps = steps_of + (int64)source * n_steps;
                     int64 sum = 0;
-                    for (int spike = 1; spike < n_spikes; ++spike) sum += own[(int64)({{ delay }}steps[spike]) * SIDE_BY_SIDE];
+                    for (int spike = 1; spike < n_spikes; ++spike)
+                        sum += own[(int64)({{ delay }}steps[spike]) * SIDE_BY_SIDE];
                     gradient[row + at] += sum;
                 }
             }
