@@ -12,6 +12,7 @@ from hpcsnn.models.learning import (
     LearningRule,
     Loss,
     Optimiser,
+    ReceptorGradient,
     SquaredError,
     SummedCrossEntropy,
 )
@@ -119,6 +120,7 @@ __all__ = [
     "PatchSwaps",
     "PlacementContext",
     "Poisson",
+    "ReceptorGradient",
     "ReceptorModel",
     "RewiringRule",
     "SampleInput",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from hpcsnn.models.base import Derived, Model, Variable
+from hpcsnn.models.learning.gradients import ReceptorGradient
 from hpcsnn.models.parameters import Parameter
 
 NEURONS_OF_A_SYNAPSE = "stored synapses have their neurons by pre, post and source"
@@ -18,7 +19,12 @@ class ReceptorModel(Model):
     """The postsynaptic side of a projection: one set of state variables per target neuron.
 
     ``update`` runs every step before the neuron's own update. It sees ``input`` (the weights delivered in this step),
-    its own state and constants, and the neuron's state; it adds to ``input_current``.
+    its own state and constants, and the neuron's state; it adds to ``input_current``. ``gradient`` says how that
+    depends on what has arrived: with it, the projection can be trained.
+
+    Raises:
+        ConfigurationError: a ``gradient`` by a variable, or a constant, that the model does not have; and as any
+            `Model`.
     """
 
     KIND: ClassVar[str] = "receptor"
@@ -26,6 +32,13 @@ class ReceptorModel(Model):
 
     state: tuple[Variable, ...] = ()
     update: str = ""
+    gradient: ReceptorGradient | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.gradient is not None:
+            state, constants = [one.name for one in self.state], (*self.parameters, *self.derived)
+            self.gradient.check(f"{self.name}.gradient", state, constants)
 
 
 @dataclass(frozen=True)
@@ -112,6 +125,9 @@ current += input;
 input_current += current * step_mean;
 current = flushed(current * decay);
 """,
+    gradient=ReceptorGradient(
+        input={"current": "1.0f"}, carry={("current", "current"): "decay"}, output={"current": "step_mean"}
+    ),
     source="exact integration: Rotter & Diesmann 1999, Biol. Cybern. 81:381; GeNN's ExpCurr",
 )
 
@@ -119,6 +135,7 @@ DeltaCurrent = ReceptorModel(
     "delta_current",
     "A current of the weight in the step of the spike's arrival, and in that step only: a charge of weight * dt.",
     update="input_current += input;",
+    gradient=ReceptorGradient(direct="1.0f"),
 )
 
 AlphaCurrent = ReceptorModel(
@@ -145,6 +162,11 @@ input_current += current * step_mean + rise * step_mean_of_rise;
 current = flushed(current * decay + rise * gain);
 rise = flushed(rise * decay);
 """,
+    gradient=ReceptorGradient(
+        input={"rise": "jump"},
+        carry={("current", "current"): "decay", ("current", "rise"): "gain", ("rise", "rise"): "decay"},
+        output={"current": "step_mean", "rise": "step_mean_of_rise"},
+    ),
     source="Rall 1967; exact integration: Rotter & Diesmann 1999, Biol. Cybern. 81:381",
 )
 

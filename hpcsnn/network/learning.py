@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +10,9 @@ from hpcsnn.errors import ConfigurationError, check_known
 from hpcsnn.models.base import Configured, Derived, Variable
 from hpcsnn.models.learning import EProp, Gradient, LearningRule, Loss, Optimiser
 from hpcsnn.models.neurons import NeuronModel
+from hpcsnn.models.snippet_text import given_names, without_comments
 from hpcsnn.models.stimuli import SampleInput
-from hpcsnn.models.synapses import DeltaCurrent, Trained
+from hpcsnn.models.synapses import Trained
 from hpcsnn.network.population import Population
 from hpcsnn.network.projection import Projection
 
@@ -49,9 +50,24 @@ class Learning:
         return bool(self.rule.values["feedback"] == "symmetric")
 
     @property
+    def adaptive(self) -> bool:
+        """Whether errors come back by weights of their own, which learn."""
+        return bool(self.rule.values["feedback"] == "adaptive")
+
+    @property
+    def online(self) -> bool:
+        """Whether gradients come about step by step, by an eligibility of each synapse."""
+        return bool(self.rule.values["gradient"] == "online")
+
+    @property
     def follows_rates(self) -> bool:
         """Whether hidden neurons keep their filtered rate: mlGeNN's regularisation goes with it."""
         return self.mlgenn and self.rule.values["regularisation"] > 0
+
+    @property
+    def sums_eligibilities(self) -> bool:
+        """Whether synapses keep what their weight changes of the rate, until the rate is known behind the sample."""
+        return self.online and not self.mlgenn and self.rule.values["regularisation"] > 0
 
 
 def gradient_of(population: Population) -> Gradient:
@@ -95,9 +111,28 @@ def feedback_projection(network: Network, hidden: Population) -> Projection | No
     return next((one for one in network.outgoing(hidden) if one.target is onto), None)
 
 
+def goes_back(network: Network, projection: Projection) -> bool:
+    """Whether errors come back by it."""
+    assert network.learning is not None
+    hidden = [one.name for one in hidden_populations(network)]
+    return projection.source.name in hidden and projection.target.name == network.learning.readout
+
+
+def filtering_projections(network: Network, target: Population) -> list[Projection]:
+    """Those onto `target` whose receptor keeps what arrives beyond the step, and that gradients go back through."""
+    return [
+        one
+        for one in network.incoming(target)
+        if _gradients_go_by(network, one)
+        and one.receptor.model.gradient is not None
+        and one.receptor.model.gradient.variables
+    ]
+
+
 def longest_delay_steps(network: Network) -> int:
-    """Of all projections: how far ahead of a spike its effect may be."""
-    return max((one.delay_steps for one in network.projections.values()), default=1)
+    """How far ahead of a spike its effect may be that a gradient goes back by."""
+    projections = [one for one in network.projections.values() if _gradients_go_by(network, one)]
+    return max((one.delays.last_steps if one.delays else one.delay_steps for one in projections), default=1)
 
 
 def learning_network(network: Network, learning: Learning) -> Network:
@@ -215,26 +250,13 @@ def _check(network: Network, other: Network) -> None:
         where = f"projections.{name}"
         if projection.source is readout:
             raise ConfigurationError(f"{where}.source: {readout.name!r} is the readout, whose neurons never spike")
-        wrong: Mapping[str, bool] = {
-            "delay_ms: a distribution": projection.delays is not None,
-            "dendritic_delay_ms: a delay behind the synapse": projection.dendritic_steps > 0,
-        }
-        for what, found in wrong.items():
-            if found and projection.synapse.name == Trained.name:
-                raise ConfigurationError(
-                    f"{where}.{what} is not allowed where weights are trained; must be one axonal delay"
-                )
         if projection.rule is not None and projection.rule.trigger != "call":
             raise ConfigurationError(
                 f"{where}.rewiring: {projection.rule.name} is not allowed in a training; must be a rule on call, "
                 "such as deep_r_by_gradient"
             )
-    for projection in trained_projections(other):
-        if projection.receptor.model is not DeltaCurrent:
-            raise ConfigurationError(
-                f"projections.{projection.name}.receptor: {projection.receptor.name} is not allowed where weights are "
-                f"trained; must be {DeltaCurrent.name}"
-            )
+    _check_delays(learning, other)
+    _check_receptors(learning, other)
     for hidden in hidden_populations(other):
         onto = [one.name for one in other.outgoing(hidden) if one.target is readout]
         if len(onto) > 1:
@@ -242,11 +264,19 @@ def _check(network: Network, other: Network) -> None:
                 f"projections.{onto[1]}: is not allowed beside {onto[0]!r}, which goes from {hidden.name!r} onto the "
                 f"readout {readout.name!r} too; must be one, by which errors come back"
             )
-        if learning.symmetric and feedback_projection(other, hidden) is None:
+        back = feedback_projection(other, hidden)
+        if learning.adaptive and (back is None or back.synapse.name != Trained.name):
+            raise ConfigurationError(
+                f"populations.{hidden.name}: has no projection onto the readout {readout.name!r} that is trained, as "
+                "which the weights of errors would learn; add one, or set feedback: random"
+            )
+        if learning.symmetric and back is None:
             raise ConfigurationError(
                 f"populations.{hidden.name}: has no projection onto the readout {readout.name!r}, by which errors "
                 "would come back; add one, or set feedback: random"
             )
+    if learning.online:
+        _check_online(learning, readout)
     for population in network.populations.values():
         drawn = [name for name, value in population.initial.items() if not isinstance(value, (int, float))]
         if drawn:
@@ -254,3 +284,72 @@ def _check(network: Network, other: Network) -> None:
                 f"populations.{population.name}.initial.{drawn[0]}: values that differ between neurons are not allowed "
                 "in a training; must be one number, with which each sample begins"
             )
+
+
+def _gradients_go_by(network: Network, projection: Projection) -> bool:
+    """Whether its weights are trained, or errors come back by it."""
+    return projection.synapse.name == Trained.name or goes_back(network, projection)
+
+
+def _check_delays(learning: Learning, other: Network) -> None:
+    """Refuse delays that gradients would not see."""
+    for name, projection in other.projections.items():
+        where, to_readout = f"projections.{name}", goes_back(other, projection)
+        if not _gradients_go_by(other, projection):
+            continue
+        if projection.dendritic_steps > 0:
+            raise ConfigurationError(
+                f"{where}.dendritic_delay_ms: a delay behind the synapse is not allowed where weights are trained or "
+                "errors come back; must be an axonal delay, delay_ms"
+            )
+        alone = {
+            "pairing: mlgenn": learning.mlgenn,
+            "feedback: random or adaptive, whose errors come by one delay": to_readout and not learning.symmetric,
+            "gradient: online, where an eligibility is filtered once for all outputs": to_readout and learning.online,
+        }
+        for what, found in alone.items():
+            if projection.delays is not None and found:
+                raise ConfigurationError(
+                    f"{where}.delay_ms: a distribution is not allowed with {what}; must be one number in ms"
+                )
+
+
+def _check_receptors(learning: Learning, other: Network) -> None:
+    """Refuse currents that are not linear in what arrives."""
+    for name, projection in other.projections.items():
+        where, receptor = f"projections.{name}.receptor", projection.receptor.model
+        own = {*receptor.SEES, *(given for _, given in given_names(receptor))}
+        words = set(re.findall(r"\w+", without_comments(receptor.update))) - own
+        read = [one.name for one in projection.target.state if one.name in words]
+        if read:
+            raise ConfigurationError(
+                f"{where}: {receptor.name} is not allowed in a training: its current depends on the neuron's "
+                f"{read[0]}, so that gradients of what arrives do not add up; must be a receptor of currents"
+            )
+        if not _gradients_go_by(other, projection):
+            continue
+        if receptor.gradient is None:
+            raise ConfigurationError(
+                f"{where}: {receptor.name} is not allowed where weights are trained or errors come back; must be a "
+                "receptor with a gradient (delta_current, exponential_current, alpha_current, or one of your own)"
+            )
+        if learning.mlgenn and receptor.gradient.variables:
+            raise ConfigurationError(
+                f"{where}: {receptor.name} is not allowed with pairing: mlgenn, which is of delta_current alone; must "
+                "be delta_current, or set pairing: exact"
+            )
+
+
+def _check_online(learning: Learning, readout: Population) -> None:
+    """Refuse what an eligibility that goes forward in time does not reach."""
+    if learning.loss.model.sample.strip():
+        raise ConfigurationError(
+            f"loss: {learning.loss.name} is not allowed with gradient: online, since its errors are known behind the "
+            "sample only; must be a loss of each step, such as cross_entropy"
+        )
+    differing = [name for name, _ in readout.model.array_types()]
+    if differing:
+        raise ConfigurationError(
+            f"populations.{readout.name}.model.{differing[0]}: values that differ between neurons are not allowed with "
+            "gradient: online, where an eligibility is filtered once for all outputs; must be one number"
+        )

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hpcsnn.network.fields import Field
-from hpcsnn.network.learning import gradient_of, trained_projections
+from hpcsnn.network.learning import feedback_projection, filtering_projections, gradient_of, trained_projections
 
 if TYPE_CHECKING:
     from hpcsnn.network.network import Network
     from hpcsnn.network.population import Population
+    from hpcsnn.network.projection import Projection
 
 # Neurons whose values of a step lie side by side, for vector instructions: kernels/learning/layout.cuh.
 SIDE_BY_SIDE = 16
@@ -24,16 +25,16 @@ GRADIENT_BITS = 20
 
 @dataclass(frozen=True)
 class LearningRoom:
-    """How much of one population, or projection, there is: neurons; targets, synapses, entries of outgoing lists and
-    sources; outputs; steps of a sample, and how many more a delay may look ahead; replicas of the network."""
+    """How much of one population, or projection, there is: neurons, or targets; synapses, slots for them, entries of
+    outgoing lists, sources; outputs; steps of a sample, and how many more a delay may look ahead; replicas."""
 
     sample_steps: int
     ahead: int
     n_outputs: int
     replicas: int = 1
     n_neurons: int = 0
-    n_targets: int = 0
     n_synapses: int = 0
+    n_slots: int = 0
     n_entries: int = 0
     n_sources: int = 0
 
@@ -50,6 +51,22 @@ class LearningRoom:
 
 def _each_step(room: LearningRoom) -> int:
     return room.replicas * room.blocks * room.sample_steps * SIDE_BY_SIDE
+
+
+def _errors_ahead(room: LearningRoom) -> int:
+    return room.replicas * (1 + room.sample_steps + room.ahead) * room.outputs_stride
+
+
+def _each_output(room: LearningRoom) -> int:
+    return room.blocks * room.n_outputs * SIDE_BY_SIDE
+
+
+def _each_slot(room: LearningRoom) -> int:
+    return room.n_slots
+
+
+def _each_neuron(room: LearningRoom) -> int:
+    return room.n_neurons
 
 
 def _ahead(room: LearningRoom) -> int:
@@ -69,55 +86,97 @@ def sample_fields() -> tuple[Field, ...]:
         Field("scores", "float", lambda room: room.replicas * room.outputs_stride),
         # Of each step and output, one step before the first included; the filtered ones with some behind the last.
         Field("error", "float", lambda room: room.replicas * (1 + room.sample_steps) * room.outputs_stride),
-        Field(
-            "filtered_error",
-            "float",
-            lambda room: room.replicas * (1 + room.sample_steps + room.ahead) * room.outputs_stride,
-        ),
+        Field("filtered_error", "float", _errors_ahead),
     )
 
 
 def learner_fields(network: Network, population: Population) -> tuple[Field, ...]:
     """Of a population: when its neurons spiked, and how its gradients come about."""
     assert network.learning is not None
-    spikes = (
+    spikes: tuple[Field, ...] = (
         Field("spike_steps", "int", lambda room: room.replicas * room.n_neurons * room.sample_steps),
         Field("first_step", "int", lambda room: room.replicas * room.n_neurons),
         Field("n_spikes", "int", lambda room: room.replicas * room.n_neurons),
         Field("most_spikes", "int", lambda _: 1),
     )
+    online = network.learning.online
+    if online:
+        spikes = (*spikes, Field("spiked", "int", lambda room: room.n_neurons * (room.ahead + room.sample_steps)))
     if population.is_source:
         return spikes
-    back = Field("back", "int", _ahead)
+    back = () if online else (Field("back", "int", _ahead),)
     if population.name == network.learning.readout:
-        trained = [
-            Field(f"gradient_{name}", "int64", lambda room: room.n_neurons) for name in gradient_of(population).trained
-        ]
-        return (back, *trained)
+        gradient, trained = gradient_of(population), []
+        for number, name in enumerate(gradient.trained):
+            trained.append(Field(f"gradient_{name}", "int64", _each_neuron))
+            if online:
+                carried = (f"carried_{number}_{variable}" for variable in gradient.variables)
+                trained += [Field(one, "float", _each_neuron) for one in (f"sum_{name}", *carried)]
+        return (*back, *trained)
+    back_way = feedback_projection(network, population)
+    if back_way is not None and not online and back_way in filtering_projections(network, back_way.target):
+        # What it hears of errors has passed a receptor of its own.
+        back = (*back, Field("filtered_error", "float", _errors_ahead))
+    feedback = [Field(name, "float", _each_output) for name in feedback_arrays(network)]
+    if back_way is not None and back_way.delays is not None:
+        feedback.append(Field("feedback_steps", "int", _each_output))
     rates = [Field("rate", "float", _each_step)] if network.learning.follows_rates else []
     return (
         *spikes,
         Field("psi", "float", _each_step),
-        back,
-        Field("feedback", "float", lambda room: room.blocks * room.n_outputs * SIDE_BY_SIDE),
+        *back,
+        *feedback,
         *rates,
     )
 
 
-def trained_fields() -> tuple[Field, ...]:
+def feedback_arrays(network: Network) -> tuple[str, ...]:
+    """Of each hidden neuron and output: the weight of its error, and what the optimiser keeps of it if it learns."""
+    assert network.learning is not None
+    kept = network.learning.optimiser.model.variables if network.learning.adaptive else ()
+    return ("feedback", *(f"of_feedback_{one.name}" for one in kept))
+
+
+def trained_fields(network: Network, projection: Projection) -> tuple[Field, ...]:
     """Of a projection that is trained.
 
     Gradients, without the room behind rows, and where each row's begin; amounts, which a batch does not change, by list
-    entry; where the list of a source is of targets one behind the other, the first of them, else -1; and sums over the
-    spikes of each source, for targets side by side.
+    entry; the gradient of what arrives in a step, if that is not the target's of its current; where the list of a
+    source is of targets one behind the other, the first of them, else -1; and sums over the spikes of each source, for
+    targets side by side, or what each slot keeps of its sensitivities.
     """
-    return (
+    assert network.learning is not None
+    runs = () if projection.delays is not None else (Field("run_of_targets", "int", lambda room: room.n_sources),)
+    common: tuple[Field, ...] = (
         Field("gradient", "int64", lambda room: room.n_synapses),
-        Field("first_gradient", "int", lambda room: room.n_targets + 1),
+        Field("first_gradient", "int", lambda room: room.n_neurons + 1),
         Field("amount", "float", lambda room: room.n_entries),
-        Field("run_of_targets", "int", lambda room: room.n_sources),
-        Field("sums", "int64", lambda room: room.n_sources * SIDE_BY_SIDE),
+        *runs,
     )
+    if network.learning.online:
+        return (*common, *(Field(name, "float", _each_slot) for name in kept_online(network, projection)))
+    if projection in filtering_projections(network, projection.target):
+        common = (*common, Field("back", "int", _ahead))
+    if projection.delays is not None:
+        return common  # no two synapses of a source read the same step
+    return (*common, Field("sums", "int64", lambda room: room.n_sources * SIDE_BY_SIDE))
+
+
+def kept_online(network: Network, projection: Projection) -> list[str]:
+    """What a synapse of a projection keeps while its gradient comes about."""
+    learning, target = network.learning, projection.target
+    assert learning is not None
+    gradient = projection.receptor.model.gradient
+    assert gradient is not None
+    kept = ["sum", *(f"carried_{one}" for one in gradient_of(target).variables)]
+    kept += [f"received_{one}" for one in gradient.variables]
+    if target.name != learning.readout:
+        kept += [f"heard_{one}" for one in gradient_of(network.populations[learning.readout]).variables]
+        back = feedback_projection(network, target)
+        if back is not None and back.receptor.model.gradient is not None:
+            kept += [f"sent_{one}" for one in back.receptor.model.gradient.variables]
+        kept += ["by_rate"] if learning.sums_eligibilities else []
+    return kept
 
 
 def learning_bytes(network: Network, rooms: dict[str, LearningRoom]) -> int:
@@ -127,7 +186,7 @@ def learning_bytes(network: Network, rooms: dict[str, LearningRoom]) -> int:
     for name, population in network.populations.items():
         total += sum(field.n_bytes(rooms[name]) for field in learner_fields(network, population))
     for projection in trained_projections(network):
-        total += sum(field.n_bytes(rooms[projection.name]) for field in trained_fields())
+        total += sum(field.n_bytes(rooms[projection.name]) for field in trained_fields(network, projection))
     return total
 
 

@@ -132,14 +132,15 @@ def _projection_bytes(network: Network, projection: Projection, placements: Plac
 
 
 def _learning_bytes(network: Network, placements: Placements, doubled: int) -> int:
-    """Bytes of what training keeps, once lists have so many times the places that they have at first."""
+    """Bytes of what training keeps, once rows and lists have so many times the places that they have at first."""
     rooms = {name: learning_room(network, n_neurons=placement.n_own) for name, placement in placements.items()}
     for projection in trained_projections(network):
         source, target = placements[projection.source.name], placements[projection.target.name]
-        _, lists = _capacities(projection, placements, doubled)
+        rows, lists = _capacities(projection, placements, doubled)
         rooms[projection.name] = learning_room(
             network,
-            n_targets=target.n_own,
+            n_neurons=target.n_own,
+            n_slots=rows * target.n_own,
             n_synapses=_n_synapses(projection, target),
             n_entries=lists * source.n_known,
             n_sources=source.n_known,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -30,11 +30,14 @@ class Learnt:
         synapses: of each projection that is trained ``pre``, ``post``, ``weight`` and the optimiser's variables,
             (n_synapses,) each, by post, then pre.
         readout: what is trained of the readout's neurons, and its optimiser's variables, by name, in the order of ids.
+        feedback: by hidden population the weights that errors come back by, where these learn, and the optimiser's
+            variables of them, (neurons, outputs) each.
     """
 
     batches: int
     synapses: Mapping[str, Columns]
     readout: Columns
+    feedback: Mapping[str, Columns] = field(default_factory=dict)
 
     def digest(self) -> str:
         """One SHA-256 of all of it: equal for equal bits, whatever ranks."""
@@ -45,6 +48,10 @@ class Learnt:
             record[name] = fingerprint([*ends, *own])
         if self.readout:
             record["readout"] = fingerprint([self.readout[name] for name in sorted(self.readout)])
+        for population, arrays in self.feedback.items():
+            pairs = np.indices(arrays["feedback"].shape, dtype=np.int32).reshape(2, -1)
+            own = [arrays[name].ravel() for name in sorted(arrays)]
+            record[f"feedback of {population}"] = fingerprint([*pairs, *own])
         return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
     def write(self, path: Path) -> None:
@@ -52,14 +59,15 @@ class Learnt:
         import zarr
         from zarr.storage import ZipStore
 
+        parts = {"readout": self.readout}
+        parts |= {f"projections/{name}": columns for name, columns in self.synapses.items()}
+        parts |= {f"feedback/{name}": arrays for name, arrays in self.feedback.items()}
         with ZipStore(path, mode="w") as store:
             facts = {"batches_done": self.batches, "digest": self.digest()}
             group = zarr.create_group(store, attributes=facts, zarr_format=3)
-            for projection, columns in self.synapses.items():
-                for name, column in columns.items():
-                    group.create_array(f"projections/{projection}/{name}", data=np.ascontiguousarray(column))
-            for name, column in self.readout.items():
-                group.create_array(f"readout/{name}", data=np.ascontiguousarray(column))
+            for part, arrays in parts.items():
+                for name, values in arrays.items():
+                    group.create_array(f"{part}/{name}", data=np.ascontiguousarray(values))
 
     @classmethod
     def read(cls, path: Path) -> Learnt:
@@ -77,8 +85,9 @@ class Learnt:
             group: Any = zarr.open_group(store, mode="r")
             synapses = {name: _columns(of) for name, of in group["projections"].groups()}
             readout = _columns(group["readout"]) if "readout" in group else {}
+            feedback = {name: _columns(of) for name, of in group["feedback"].groups()} if "feedback" in group else {}
             digest, batches = str(group.attrs["digest"]), int(group.attrs["batches_done"])
-            learnt = cls(batches, synapses, readout)
+            learnt = cls(batches, synapses, readout, feedback)
             found = learnt.digest()
             store.close()
         except (KeyError, OSError, ValueError, TypeError, BadZipFile) as error:

@@ -219,12 +219,19 @@ class Trainer:
         """``id`` and the state of a population; see `Simulation.neurons`."""
         return self.simulation.neurons(population)
 
+    def feedback(self) -> dict[str, dict[str, NDArray[np.float32]]]:
+        """Where errors come back by weights that learn (``feedback: adaptive``), by hidden population: ``feedback``,
+        the weight of each neuron and output, shape (neurons, outputs), and of each the optimiser's variables, named
+        ``of_feedback_..``. Empty elsewhere."""
+        return self._learner.feedback()
+
     @property
     def learnt(self) -> Learnt:
         """All that was learnt so far."""
         synapses = {one.name: self.synapses(one.name) for one in self._learner.trained}
         neurons = self.neurons(self._learner.learning.readout)
-        return Learnt(self.batches_done, synapses, {name: neurons[name] for name in self._kept_names})
+        readout = {name: neurons[name] for name in self._kept_names}
+        return Learnt(self.batches_done, synapses, readout, self.feedback())
 
     @property
     def _kept_names(self) -> tuple[str, ...]:
@@ -255,9 +262,17 @@ class Trainer:
         learnt = Learnt.read(path)
         names = {one.name: {"pre", "post", *(c.name for c in one.synapse_columns)} for one in self._learner.trained}
         found = {name: set(columns) for name, columns in learnt.synapses.items()}
-        if found != names or set(learnt.readout) != set(self._kept_names):
+        ways_back = {name: set(arrays) for name, arrays in self.feedback().items()}
+        if (
+            found != names
+            or set(learnt.readout) != set(self._kept_names)
+            or {name: set(arrays) for name, arrays in learnt.feedback.items()} != ways_back
+        ):
             raise StorageError(f"{path}: is no training of this network: it has other projections or variables")
-        self._learner.restore({name: dict(rows) for name, rows in learnt.synapses.items()}, dict(learnt.readout))
+        synapses, feedback = (
+            {name: dict(of) for name, of in one.items()} for one in (learnt.synapses, learnt.feedback)
+        )
+        self._learner.restore(synapses, dict(learnt.readout), feedback)
         self.batches_done = learnt.batches
 
 

@@ -6,6 +6,12 @@
 {{ population.back.body }}
 }
 
+//% for receptor in population.filters
+{{ receptor.back.head }} {
+{{ receptor.back.body }}
+}
+
+//% endfor
 SELDOM_KERNEL backward_{{ name }}(Network* net) {
     const Control& control = *net->control;
     if (control.halt || !net->learning.learns || (control.step + 1) % net->learning.sample_steps) return;
@@ -16,14 +22,30 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
     const bool mlgenn = learning.rule_pairing == 1;
     (void)mlgenn;
 {{ bound_constants("population", population.model, "model_") }}
+//% for receptor in population.filters
+{{ bound_constants("net->projection_" ~ receptor.projection, receptor.model, "of_receptor_", receptor.local) }}
+//% endfor
     const int n_ahead = n_steps + learning.ahead, n_groups = (n_neurons + TOGETHER - 1) / TOGETHER;
     const int n_items = n_groups * playing(*net).n_replicas;
     for (int item = thread_first(); item < n_items; item += thread_stride()) {
         const int replica = replica_of(item, n_groups), first = (item - replica * n_groups) * TOGETHER;
-        int* back = learner.back + replica * values_of(n_neurons, n_ahead) + first_value(first, n_ahead);
-        float* heard_by_all = learning.filtered_error + (int64)replica * (1 + n_ahead) * stride;
+        const int64 values_ahead = replica * values_of(n_neurons, n_ahead) + first_value(first, n_ahead);
+        const int64 errors_ahead = (int64)replica * (1 + n_ahead) * stride;
+        int* back = learner.back + values_ahead;
+//% for receptor in population.filters
+//% if receptor.trained
+        int* {{ receptor.local }}back = learning.projection_{{ receptor.projection }}.back + values_ahead;
+//% endif
+//% if receptor.heard_by
+        float* {{ receptor.local }}filtered =
+            learning.population_{{ receptor.heard_by }}.filtered_error + errors_ahead + stride + first;
+//% endif
+//% for variable in receptor.adjoints
+        float {{ receptor.local }}p_{{ variable }}[TOGETHER] = {};
+//% endfor
+//% endfor
 //% if population.is_readout
-        float* filtered = heard_by_all + stride + first;
+        float* filtered = learning.filtered_error + errors_ahead + stride + first;
         // mlGeNN's outputs learn from the error of the step before; before the first step there is none.
         const float* errors = learning.error + ((int64)replica * (1 + n_steps) + (mlgenn ? 0 : 1)) * stride + first;
 //% for trained in population.trained
@@ -32,10 +54,14 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
 //% else
         const int64 values = replica * values_of(n_neurons, n_steps) + first_value(first, n_steps);
         const float* psi_of = learner.psi + values;
-        const float* filtered = heard_by_all + (int64)(1 + learner.feedback_shift) * stride;
+        const float* filtered = {{ "learner" if population.own_errors else "learning" }}.filtered_error + errors_ahead +
+                                (int64)(1 + learner.feedback_shift) * stride;
         const int n_outputs = learning.n_outputs;
         const float* feedback = learner.feedback + (int64)(first / SIDE_BY_SIDE) * n_outputs * SIDE_BY_SIDE +
                                 first % SIDE_BY_SIDE;
+//% if population.hears_late
+        const int* feedback_steps = learner.feedback_steps + (feedback - learner.feedback);
+//% endif
 //% if population.records_rate
         const float* rate_of = learner.rate + values;
 //% endif
@@ -65,9 +91,17 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
             // In so many words, since compilers would vectorise the loop over outputs, and transpose what is in it.
             Together errors = together(pull);
             const float* heard = filtered + (int64)step * stride;
+//% if population.hears_late
+            put_together(signal, errors);
+            for (int output = 0; output < n_outputs; ++output)
+                for (int k = 0; k < TOGETHER; ++k)
+                    signal[k] += feedback[output * SIDE_BY_SIDE + k] *
+                                 heard[(int64)feedback_steps[output * SIDE_BY_SIDE + k] * stride + output];
+//% else
             for (int output = 0; output < n_outputs; ++output)
                 errors += together(feedback + output * SIDE_BY_SIDE) * heard[output];
             put_together(signal, errors);
+//% endif
 //% if population.records_rate
             for (int k = 0; k < TOGETHER; ++k)
                 signal[k] += learner.rate_pull * (rate_of[(int64)step * SIDE_BY_SIDE + k] - learner.rate_target);
@@ -87,6 +121,21 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
                 const bool held = scaled <= LARGEST_GRADIENT && scaled >= -LARGEST_GRADIENT;
                 wrong[k] |= held ? 0 : 1;
                 back[(int64)step * SIDE_BY_SIDE + k] = (int)whole_amount(held ? gradient : 0.0f, GRADIENT_SCALE);
+//% for receptor in population.filters
+                {   // What an amount that arrives would change, by way of {{ receptor.projection }}'s receptor.
+                    const float arriving = {{ receptor.back.call }};
+//% if receptor.trained
+                    const float scaled = arriving * GRADIENT_SCALE;
+                    const bool held = scaled <= LARGEST_GRADIENT && scaled >= -LARGEST_GRADIENT;
+                    wrong[k] |= held ? 0 : 1;
+                    {{ receptor.local }}back[(int64)step * SIDE_BY_SIDE + k] =
+                        (int)whole_amount(held ? arriving : 0.0f, GRADIENT_SCALE);
+//% endif
+//% if receptor.heard_by
+                    {{ receptor.local }}filtered[(int64)step * stride + k] = arriving;
+//% endif
+                }
+//% endfor
 //% if population.is_readout
                 filtered[(int64)step * stride + k] = gradient;
                 if (mlgenn) {

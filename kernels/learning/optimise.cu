@@ -99,10 +99,53 @@ KERNEL feedback_{{ hidden.name }}(Network* net) {
                      neuron % SIDE_BY_SIDE;
         for (int output = 0; output < n_outputs; ++output) own[output * SIDE_BY_SIDE] = 0.0f;
         const int* outgoing = projection.outgoing + ((int64)neuron << projection.outgoing_shift);
-        for (int entry = 0; entry < projection.outgoing_count[neuron]; ++entry)
-            if (outgoing[entry] >= 0)
-                own[(outgoing[entry] >> projection.row_shift) * SIDE_BY_SIDE] =
-                    projection.synapse_weight[outgoing[entry]];
+//% if hidden.delays
+        int* steps = learner.feedback_steps + (own - learner.feedback);
+//% endif
+        for (int entry = 0; entry < projection.outgoing_count[neuron]; ++entry) {
+            if (outgoing[entry] < 0) continue;
+            const int place = (outgoing[entry] >> projection.row_shift) * SIDE_BY_SIDE;
+            own[place] = projection.synapse_weight[outgoing[entry]];
+//% if hidden.delays
+            steps[place] = projection.synapse_delay_steps[outgoing[entry]];
+//% endif
+        }
+    }
+}
+
+//% endfor
+//% for hidden in adapted
+{{ hidden.function.head }} {
+{{ paste(optimiser, "update") }}
+}
+
+// Weights by which errors come back, and which learn as the readout's do: each by the gradient of the synapse that goes
+// the other way.
+KERNEL adapt_{{ hidden.name }}(Network* net) {
+    if (net->control->halt) return;
+    const auto& projection = net->projection_{{ hidden.projection }};
+    const auto& learning = net->learning;
+    const auto& trained = learning.projection_{{ hidden.projection }};
+    const auto& learner = learning.population_{{ hidden.name }};
+    const int n_outputs = learning.n_outputs, n_hidden = net->population_{{ hidden.name }}.n_own;
+    const float limit = trained.weight_limit;
+{{ bound_constants("learning", optimiser, "optimiser_") }}
+    float* weight_of = learner.feedback;
+//% for variable in optimiser.variables
+    float* hpcsnn_all_{{ variable.name }} = learner.of_feedback_{{ variable.name }};
+//% endfor
+    for (int neuron = thread_first(); neuron < n_hidden; neuron += thread_stride()) {
+        const int64 own = (int64)(neuron / SIDE_BY_SIDE) * n_outputs * SIDE_BY_SIDE + neuron % SIDE_BY_SIDE;
+        const int* outgoing = projection.outgoing + ((int64)neuron << projection.outgoing_shift);
+        for (int entry = 0; entry < projection.outgoing_count[neuron]; ++entry) {
+            if (outgoing[entry] < 0) continue;
+            const int target = outgoing[entry] >> projection.row_shift;
+            const int place = outgoing[entry] - (target << projection.row_shift);
+            const int64 at = own + target * SIDE_BY_SIDE;
+            const float gradient = (float)trained.gradient[trained.first_gradient[target] + place] * GRADIENT_UNIT;
+            {{ hidden.function.call }};
+            weight_of[at] = weight_of[at] > limit ? limit : weight_of[at] < -limit ? -limit : weight_of[at];
+        }
     }
 }
 

@@ -17,6 +17,12 @@ KERNEL begin_sample_{{ name }}(Network* net) {
         learner.first_step[neuron] = net->learning.sample_steps;  // what never comes adds what is there: 0
     }
     if (thread_first() == 0) *learner.most_spikes = 0;
+//% if population.counts
+    // What stands before the first step stays 0.
+    int* spiked = learner.spiked + (int64)net->learning.ahead * n_neurons;
+    const int64 n_counts = (int64)net->learning.sample_steps * n_neurons;
+    for (int64 at = thread_first(); at < n_counts; at += thread_stride()) spiked[at] = 0;
+//% endif
 //% endif
 //% for variable in population.begins
     for (int neuron = thread_first(); neuron < n_neurons; neuron += thread_stride())
@@ -69,6 +75,9 @@ KERNEL remember_{{ name }}(Network* net) {
         const int earlier = learner.n_spikes[neuron]++;
         learner.spike_steps[(int64)neuron * n_steps + earlier] = step;
         if (earlier == 0) learner.first_step[neuron] = step;
+//% if population.counts
+        atomic_add(&learner.spiked[(int64)(net->learning.ahead + step) * population.n_own + neuron], 1);
+//% endif
         // Whoever comes last of racing threads: it is more than 1 if any neuron has more than one.
         if (earlier >= *learner.most_spikes) *learner.most_spikes = earlier + 1;
     }

@@ -133,6 +133,10 @@ def costs(found: Rounds) -> Iterator[tuple[str, ...]]:
         part = found[case][0]["n_samples"]
         scaled = "" if part == _IMAGES else f" (scaled from {part:,})"
         yield (f"an epoch of {_IMAGES:,}{scaled}", epoch, "", "", "", wanted)
+    for data, size in (("shd", "SHD's size"), ("images", "images")):
+        for label, connectivity in (("1 %", "0.01"), ("dense", "1")):
+            for part, way in (("online", "online"), ("events", "the same batch by its spikes")):
+                yield row(f"{size}, {label}: gradient, {way}", f"online {data} {connectivity}", part)
     yield row("N-MNIST's size, as NEST below: training", "nest")
     for model in NEST_MODELS:
         if model in found:
@@ -161,6 +165,11 @@ def ratios(found: Rounds, missing: dict[str, str]) -> Iterator[tuple[str, str, s
         yield name, f"left out: {missing['torch']}", ">= 8"
     else:
         yield name, shown(over(taken("torch", part=None), taken("images 0.1")), "times"), ">= 8"
+    for data, size in (("shd", "SHD's size"), ("images", "images")):
+        for label, connectivity, wanted in (("1 %", "0.01", ">= 5"), ("dense", "1", ">= 20")):
+            case = f"online {data} {connectivity}"
+            ratio = over(taken(case, part="online"), taken(case, part="events"))
+            yield f"gradient online / by spikes, {size}, {label}, CPU", shown(ratio, "times"), wanted
     for part, label in (("images", "images, 10 %, batches of 128"), ("shd", "SHD's size, 5 %, batches of 32")):
         added, own = ([100.0 * one[part][share] for one in found["deep_r"]] for share in ("added", "own"))
         rewired = statistics.median(one[part]["rewired_a_batch"] for one in found["deep_r"])

@@ -10,13 +10,14 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mpi4py import MPI
 
-from hpcsnn.models import Adam, ALIFSubtractive, DeepRByGradient
+from hpcsnn.models import Adam, ALIFSubtractive, DeepRByGradient, EProp
 from hpcsnn.training.data.samples import Samples
 from hpcsnn.training.trainer import Trainer
 from scaling.training.networks import IMAGE_HIDDEN, LIF_AS_IN_NEST, SHD_HIDDEN, classifier, read, written
@@ -41,17 +42,19 @@ def n_synapses(trainer: Trainer, names: tuple[str, ...]) -> int:
     return sum(len(trainer.synapses(name)["weight"]) for name in names)
 
 
-def recurrent(samples: Samples, connectivity: float, comm: Any = None, rule: Any = None) -> Trainer:
+def recurrent(
+    samples: Samples, connectivity: float, comm: Any = None, rule: Any = None, learning: Any = None
+) -> Trainer:
     """The trainer of the network of SHD's size, `connectivity` of input and recurrent synapses."""
     inputs, classes = samples.n_channels, samples.n_classes
     network = classifier(inputs, SHD_HIDDEN, classes, connectivity, connectivity, ALIFSubtractive, rule)
-    return Trainer(network, "output", samples.n_steps, batch=len(samples), comm=comm, device="cpu")
+    return Trainer(network, "output", samples.n_steps, learning=learning, batch=len(samples), comm=comm, device="cpu")
 
 
-def feed_forward(samples: Samples, connectivity: float, rule: Any = None) -> Trainer:
+def feed_forward(samples: Samples, connectivity: float, rule: Any = None, learning: Any = None) -> Trainer:
     """The trainer of the network for images."""
     network = classifier(samples.n_channels, IMAGE_HIDDEN, samples.n_classes, connectivity, rule=rule)
-    return Trainer(network, "output", samples.n_steps, batch=128, device="cpu")
+    return Trainer(network, "output", samples.n_steps, learning=learning, batch=128, device="cpu")
 
 
 def shd(folder: Path, connectivity: float) -> dict[str, Any]:
@@ -156,6 +159,26 @@ def for_nest(samples: Samples, path: Path) -> Trainer:
     return trainer
 
 
+def online(folder: Path, data: str, connectivity: float, n_samples: int) -> dict[str, Any]:
+    """The same batch by an eligibility of each synapse in every step, and by its spikes, as often as takes a while."""
+    samples = read(folder / f"{data}.npz")
+    samples = samples.select(np.arange(n_samples))
+    make = recurrent if data == "shd" else feed_forward
+    measured: dict[str, Any] = {}
+    for gradient, times in (("online", 1), ("events", 8)):
+        trainer = make(samples, connectivity, learning=EProp(gradient=gradient))
+        trainer.gradients(samples.select(np.arange(1)))
+        measured[gradient] = timed(partial(_repeated, trainer.gradients, samples, times), times * n_samples)
+    rate = trainer.evaluate(samples).hidden_hz["hidden"]
+    names = SYNAPSES if data == "shd" else ("input_hidden", "hidden_output")
+    return {**measured, "hidden_hz": rate, "synapses": n_synapses(trainer, names)}
+
+
+def _repeated(call: Callable[[Samples], Any], samples: Samples, times: int) -> None:
+    for _ in range(times):
+        call(samples)
+
+
 def ranks(folder: Path, connectivity: float) -> dict[str, Any]:
     """A batch, on the ranks of this job: CPU of the rank that takes most."""
     comm = MPI.COMM_WORLD
@@ -177,6 +200,10 @@ CASES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "shd 1": lambda folder: shd(folder, 1.0),
     "images 0.1": lambda folder: images(folder, 0.1),
     "images 1": lambda folder: images(folder, 1.0, 12_000),
+    "online shd 0.01": lambda folder: online(folder, "shd", 0.01, 16),
+    "online shd 1": lambda folder: online(folder, "shd", 1.0, 4),
+    "online images 0.01": lambda folder: online(folder, "images", 0.01, 512),
+    "online images 1": lambda folder: online(folder, "images", 1.0, 64),
     "deep_r": deep_r,
     "nest": beside_nest,
     "ranks 0.01": lambda folder: ranks(folder, 0.01),

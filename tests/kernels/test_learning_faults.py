@@ -24,9 +24,10 @@ def trainer(network=None, device=QUICK, **by):
 
 
 @DEVICES
-@pytest.mark.parametrize("size", [1e6, 1e36])
-def test_a_gradient_that_does_not_add_up_stops_the_training(device, size):
-    learns, given = trainer(device=device, loss=models.SquaredError()), samples(3, targets=True)
+@pytest.mark.parametrize(("size", "way"), [(1e6, "events"), (1e36, "events"), (1e6, "online")])
+def test_a_gradient_that_does_not_add_up_stops_the_training(device, size, way):
+    rule, given = models.EProp(gradient=way), samples(3, targets=True)
+    learns = trainer(device=device, loss=models.SquaredError(), learning=rule)
     far = dataclasses.replace(given, targets=np.full_like(given.targets, size))
     said = (
         "populations.output: the gradient of neuron .* in a step is not within 2^11, up to which gradients add up; a "

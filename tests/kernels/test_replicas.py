@@ -17,7 +17,11 @@ from hpcsnn.testing.racing_threads import RacingThreads
 from support.classifiers import N_STEPS, classes_in_noise, classifier, trained, trainer
 from support.thread_ranks import on_ranks
 
+DRAWN = models.Uniform(1.0, 6.0)
 CASES = {
+    "drawn delays, currents that last": {
+        "network": lambda: classifier(delays_ms=(DRAWN, DRAWN, DRAWN), receptor=models.ExponentialCurrent(tau_ms=4.0))
+    },
     "recurrent LIF": {"network": lambda: classifier()},
     "ALIF, DEEP R": {
         "network": lambda: classifier(
@@ -30,6 +34,7 @@ CASES = {
         "network": lambda: classifier(neurons=models.LIFSubtractive(tau_m_ms=models.Uniform(10.0, 30.0)))
     },
     "mlgenn": {"network": lambda: classifier(), "learning": models.EProp(pairing="mlgenn", regularisation=0.01)},
+    "adaptive feedback": {"network": lambda: classifier(), "learning": models.EProp(feedback="adaptive")},
     "random feedback, loss of a sample": {
         "network": lambda: classifier(delays_ms=(1, 3, 2)),
         "learning": models.EProp(feedback="random"),
@@ -124,6 +129,10 @@ def untrained_beside() -> Network:
             {"network": classifier(neurons=NUMBERED()), "replicas": 2},
             r"^replicas: 2 is not allowed; populations.hidden: snippets of numbered see 'neuron', a number that",
         ),
+        (
+            {"learning": models.EProp(gradient="online"), "replicas": 2},
+            r"^replicas: 2 is not allowed; gradient: online keeps an eligibility of each synapse, which replicas do",
+        ),
     ],
 )
 def test_what_replicas_cannot_share(more, message):
@@ -135,8 +144,9 @@ def test_a_network_that_cannot_be_shared_is_played_alone():
     assert trainer(untrained_beside(), device=Wide()).simulation.network.replicas == 1
 
 
-def test_bytes_of_a_replica():
-    network = classifier(rule=models.DeepRByGradient())
+@pytest.mark.parametrize("receptor", [models.DeltaCurrent(), models.ExponentialCurrent()])
+def test_bytes_of_a_replica(receptor):
+    network = classifier(rule=models.DeepRByGradient(), receptor=receptor)
     one, two = (trainer(network, replicas=n).simulation.state.n_bytes() for n in (1, 2))
     declared = Learning("output", N_STEPS, models.EProp(), models.Adam(), models.CrossEntropy())
     assert bytes_of_replica(learning_network(network, declared)) == two - one

@@ -9,13 +9,14 @@ from support.classifiers import classes_in_noise, classifier, trained
 from support.ranks import run_on_ranks
 
 ON_RANKS = """
+import sys
 from mpi4py import MPI
 from hpcsnn import models
 from support.classifiers import classifier, classes_in_noise, trained
 made = trained(
     classifier(rule=models.DeepRByGradient(l1=0.01), neurons=models.ALIFSubtractive()),
     comm=MPI.COMM_WORLD,
-    learning=models.EProp(regularisation=0.1),
+    learning=models.EProp(regularisation=0.1, feedback=sys.argv[1]),
 )
 answers = made.evaluate(classes_in_noise(7, seed=4))
 found = MPI.COMM_WORLD.gather(f"{made.digest()} {answers.loss} {answers.predictions.tolist()}")
@@ -24,16 +25,16 @@ if MPI.COMM_WORLD.rank == 0:
 """
 
 
-@pytest.mark.parametrize("n_ranks", [2, 3])
-def test_ranks_share_out_batches_and_give_the_same_bits(n_ranks, tmp_path):
+@pytest.mark.parametrize(("n_ranks", "feedback"), [(2, "symmetric"), (3, "adaptive")])
+def test_ranks_share_out_batches_and_give_the_same_bits(n_ranks, feedback, tmp_path):
     made = trained(
         classifier(rule=models.DeepRByGradient(l1=0.01), neurons=models.ALIFSubtractive()),
-        learning=models.EProp(regularisation=0.1),
+        learning=models.EProp(regularisation=0.1, feedback=feedback),
     )
     answers = made.evaluate(classes_in_noise(7, seed=4))
     script = tmp_path / "train.py"
     script.write_text(ON_RANKS)
-    done = run_on_ranks(n_ranks, [str(script)])
+    done = run_on_ranks(n_ranks, [str(script), feedback])
     assert done.returncode == 0, done.stderr
     expected = f"{made.digest()} {answers.loss} {answers.predictions.tolist()}"
     assert done.stdout.strip() == n_ranks * f"{expected};"

@@ -64,16 +64,21 @@ def differentiate(net: Net, batch: Batch, regularisation: Regularisation = Regul
         for name, projection in net.projections.items()
     }
     bias = torch.tensor(net.bias, dtype=DTYPE, requires_grad=True)
+    by_delay = {
+        name: {delay: torch.tensor(chosen, dtype=DTYPE) for delay, chosen in projection.by_delay.items()}
+        for name, projection in net.projections.items()
+    }
     hidden = {name: Hidden(neurons, n_samples) for name, neurons in net.populations.items()}
 
     def arriving(target: str, step: int, size: int) -> torch.Tensor:
         total = torch.zeros((n_samples, size), dtype=DTYPE)
         for name, projection in net.incoming(target).items():
-            sent = step - projection.delay_steps
-            if sent < 0:
-                continue
-            spikes = given[:, sent] if projection.source == INPUT else hidden[projection.source].spikes[sent]
-            total = total + (spikes if target == net.readout else spikes.detach()) @ weights[name]
+            for delay, chosen in by_delay[name].items():
+                for later, part in enumerate(projection.response[: max(step - delay + 1, 0)]):
+                    sent = step - delay - later
+                    spikes = given[:, sent] if projection.source == INPUT else hidden[projection.source].spikes[sent]
+                    spikes = spikes if target == net.readout else spikes.detach()
+                    total = total + float(part) * spikes @ (weights[name] * chosen)
         return total
 
     y, trace = torch.zeros((n_samples, len(net.bias)), dtype=DTYPE), []

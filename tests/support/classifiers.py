@@ -31,9 +31,10 @@ def classifier(
     recurrent: bool = True,
     rule: Any = None,
     neurons: Any = None,
-    delays_ms: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    delays_ms: tuple[Any, Any, Any] = (1.0, 1.0, 1.0),
     seed: int = 1,
     scale: float = 2.0,
+    receptor: Any = None,
 ) -> Network:
     """Input, one hidden population, readout; `delays_ms` from input, within the hidden population, to the readout."""
     network = Network(seed=seed, dt_ms=1.0)
@@ -46,7 +47,8 @@ def classifier(
         sparse = target != "output" and p < 1
         network.add_projection(
             f"{source}_{target}", source, target,
-            models.FixedProbability(p=p) if sparse else models.AllToAll(), models.DeltaCurrent(),
+            models.FixedProbability(p=p) if sparse else models.AllToAll(),
+            receptor or models.DeltaCurrent(),
             models.Normal(0.0, scale * network.populations[source].size ** -0.5), synapse=models.Trained(),
             delay_ms=delay_ms, rewiring=rule if sparse else None,
         )  # fmt: skip

@@ -21,8 +21,11 @@ def classifier(
     p: float = 1.0,
     recurrent: bool = True,
     seed: int = 1,
+    receptor: Configured[Any] | None = None,
+    delay_ms: Any = None,
 ) -> Network:
     """One hidden population between samples and a readout; with a rule its synapses are rewired."""
+    receptor = receptor or models.DeltaCurrent()
     network = Network(seed=seed, dt_ms=1.0)
     network.add_population("input", N_IN, models.SampleInput())
     network.add_population("hidden", N_HIDDEN, hidden())
@@ -31,12 +34,12 @@ def classifier(
     ways = [("input_hidden", "input"), *([("recurrent", "hidden")] if recurrent else [])]
     for name, source in ways:
         network.add_projection(
-            name, source, "hidden", wired, models.DeltaCurrent(), models.Normal(0.0, 0.3), models.Trained(),
-            rewiring=rule,
+            name, source, "hidden", wired, receptor, models.Normal(0.0, 0.3), models.Trained(),
+            delay_ms=delay_ms or 1.0, rewiring=rule,
         )  # fmt: skip
     network.add_projection(
-        "hidden_output", "hidden", "output", models.AllToAll(), models.DeltaCurrent(), models.Normal(0.0, 0.2),
-        models.Trained(), delay_ms=2.0,
+        "hidden_output", "hidden", "output", models.AllToAll(), receptor, models.Normal(0.0, 0.2),
+        models.Trained(), delay_ms=delay_ms or 2.0,
     )  # fmt: skip
     return network
 

@@ -28,13 +28,23 @@ class Neurons:
 
 @dataclass
 class Dense:
-    """A projection of one delay, from the input or a hidden population to a hidden population or the readout."""
+    """A projection from the input or a hidden population to a hidden population or the readout.
+
+    Its delay is one number, or one of each synapse; a spike brings ``weight * response[n]`` n steps behind its arrival.
+    """
 
     source: str
     target: str
     weights: np.ndarray  # (n_pre, n_post)
     mask: np.ndarray  # (n_pre, n_post), bool
-    delay_steps: int = 1
+    delay_steps: int | np.ndarray = 1
+    response: np.ndarray = field(default_factory=lambda: np.ones(1))
+
+    @property
+    def by_delay(self) -> dict[int, np.ndarray]:
+        """Which synapses have it, (n_pre, n_post), by delay."""
+        delays = np.broadcast_to(self.delay_steps, self.mask.shape)
+        return {int(delay): self.mask & (delays == delay) for delay in np.unique(delays[self.mask])}
 
     @property
     def in_use(self) -> np.ndarray:

@@ -14,7 +14,14 @@ from support.trained_nets import INPUT, Batch, Dense, Net, Neurons, Outcome, Reg
 Rewiring = dict[str, Any]
 
 
-def network_of(net: Net, n_inputs: int, rewiring: Rewiring | None = None, seed: int = 1) -> Network:
+def network_of(
+    net: Net,
+    n_inputs: int,
+    rewiring: Rewiring | None = None,
+    seed: int = 1,
+    receptors: dict[str, Any] | None = None,
+    delays_ms: dict[str, Any] | None = None,
+) -> Network:
     """With a time step of 1 ms; every synapse is listed, with its weight."""
     network = Network(seed=seed, dt_ms=1.0)
     network.add_population(INPUT, n_inputs, models.SampleInput())
@@ -28,8 +35,9 @@ def network_of(net: Net, n_inputs: int, rewiring: Rewiring | None = None, seed: 
             pre=pre.tolist(), post=post.tolist(), weight=projection.weights[pre, post].tolist()
         )
         network.add_projection(
-            name, projection.source, projection.target, listed, models.DeltaCurrent(), 0.0, models.Trained(w_max=20.0),
-            delay_ms=float(projection.delay_steps), rewiring=(rewiring or {}).get(name),
+            name, projection.source, projection.target, listed, (receptors or {}).get(name, models.DeltaCurrent()), 0.0,
+            models.Trained(w_max=20.0), delay_ms=(delays_ms or {}).get(name) or float(projection.delay_steps),
+            rewiring=(rewiring or {}).get(name),
         )  # fmt: skip
     return network
 

@@ -17,7 +17,7 @@ from hpcsnn.network.learning_fields import (
     sample_fields,
     trained_fields,
 )
-from support.learning import N_HIDDEN, N_IN, N_OUT, N_STEPS, learner, learning
+from support.learning import N_HIDDEN, N_IN, N_OUT, N_STEPS, classifier, learner, learning
 
 RATES = models.EProp(pairing="mlgenn", regularisation=0.1)
 
@@ -67,11 +67,47 @@ def test_sources_leave_spikes_and_readouts_gradients():
 
 
 def test_a_projection_keeps_gradients_amounts_and_sums():
-    room = LearningRoom(10, 3, 5, n_targets=9, n_synapses=64, n_entries=128, n_sources=7)
-    fields = trained_fields()
-    expected = {"gradient": 64, "first_gradient": 10, "amount": 128, "run_of_targets": 7, "sums": 112}
+    network = learner()
+    room = LearningRoom(10, 3, 5, n_neurons=9, n_synapses=50, n_slots=64, n_entries=128, n_sources=7)
+    fields = trained_fields(network, network.projections["input_hidden"])
+    expected = {"gradient": 50, "first_gradient": 10, "amount": 128, "run_of_targets": 7, "sums": 112}
     assert lengths(fields, room) == expected
     assert [field.ctype for field in fields] == ["int64", "int", "float", "int", "int64"]
+
+
+def test_where_currents_last_what_arrives_has_a_gradient_of_its_own():
+    network = learner(classifier(receptor=models.ExponentialCurrent()))
+    room = LearningRoom(10, 3, 5, n_neurons=20, n_slots=64, n_entries=128, n_sources=7)
+    fields = trained_fields(network, network.projections["recurrent"])
+    assert lengths(fields, room)["back"] == 2 * 13 * 16
+    assert lengths(learner_fields(network, network.populations["hidden"]), room)["filtered_error"] == 14 * 16
+    online = learner(classifier(receptor=models.ExponentialCurrent()), learning(rule=models.EProp(gradient="online")))
+    kept = {field.name for field in trained_fields(online, online.projections["recurrent"])}
+    assert {"received_current", "sent_current"} <= kept
+
+
+def test_where_delays_differ_errors_come_back_by_each():
+    network = learner(classifier(delay_ms=models.Uniform(1.0, 4.0)))
+    room = LearningRoom(10, 3, 5, n_neurons=20, n_slots=64, n_entries=128, n_sources=7)
+    kept = {"gradient", "first_gradient", "amount"}
+    assert set(lengths(trained_fields(network, network.projections["recurrent"]), room)) == kept
+    hidden = lengths(learner_fields(network, network.populations["hidden"]), room)
+    assert hidden["feedback_steps"] == hidden["feedback"]
+
+
+def test_online_it_keeps_an_eligibility_of_each_synapse():
+    network = learner(by=learning(rule=models.EProp(gradient="online", regularisation=0.1)))
+    room = LearningRoom(10, 3, 5, n_neurons=20, n_synapses=50, n_slots=64, n_entries=128, n_sources=7)
+    of_hidden = lengths(trained_fields(network, network.projections["input_hidden"]), room)
+    kept = dict.fromkeys(("sum", "carried_V", "heard_V", "by_rate"), 64)
+    assert of_hidden == {"gradient": 50, "first_gradient": 21, "amount": 128, "run_of_targets": 7, **kept}
+    of_readout = lengths(trained_fields(network, network.projections["hidden_output"]), room)
+    assert set(of_readout) == set(of_hidden) - {"heard_V", "by_rate"}
+    readout = lengths(learner_fields(network, network.populations["output"]), room)
+    assert readout == {"gradient_bias": 20, "sum_bias": 20, "carried_0_V": 20}
+    hidden = lengths(learner_fields(network, network.populations["hidden"]), room)
+    assert hidden["spiked"] == 13 * 20
+    assert "back" not in hidden
 
 
 def test_bytes_are_those_of_all_arrays():
@@ -79,7 +115,7 @@ def test_bytes_are_those_of_all_arrays():
     counts = {"input": N_IN, "hidden": N_HIDDEN, "output": N_OUT}
     rooms = {name: LearningRoom(N_STEPS, 3, N_OUT, n_neurons=n) for name, n in counts.items()}
     for projection in network.projections:
-        rooms[projection] = LearningRoom(N_STEPS, 3, N_OUT, n_targets=40, n_synapses=1000, n_entries=2000, n_sources=30)
+        rooms[projection] = LearningRoom(N_STEPS, 3, N_OUT, n_neurons=40, n_synapses=1000, n_entries=2000, n_sources=30)
     samples = 4 * 16 * (1 + (1 + N_STEPS) + (1 + N_STEPS + 3))
     spikes = 4 * sum(n * (N_STEPS + 2) + 1 for n in (N_IN, N_HIDDEN))
     hidden = 4 * 48 * (N_STEPS + N_STEPS + 3 + N_OUT)
@@ -88,7 +124,7 @@ def test_bytes_are_those_of_all_arrays():
     assert learning_bytes(network, rooms) == samples + spikes + hidden + output + synapses
 
 
-@pytest.mark.parametrize("rule", [models.EProp(), RATES])
+@pytest.mark.parametrize("rule", [models.EProp(), RATES, models.EProp(gradient="online", regularisation=0.1)])
 def test_every_array_has_its_place_in_the_struct(rule):
     network = learner(by=learning(rule=rule))
     members = dict(learning_struct(network).fields)

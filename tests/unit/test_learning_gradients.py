@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError, Network, models
-from hpcsnn.codegen.learning.backward import step_back
-from hpcsnn.models import Gradient, NeuronModel, Variable
+from hpcsnn.codegen.learning.backward import receptor_back, step_back
+from hpcsnn.models import Gradient, NeuronModel, ReceptorGradient, Variable
 from support.messages import as_pattern
 
 VARIABLES = ("V", "w", "A")
@@ -78,10 +78,57 @@ def test_an_output_that_a_neuron_does_not_have_is_refused():
         NeuronModel("mine", "", state=(Variable("V"),), gradient=Gradient(output="V", trained={"V": "y"}))
 
 
+@pytest.mark.parametrize(
+    ("gradient", "said"),
+    [
+        (ReceptorGradient(input={"u": "1.0f"}), "mine.gradient: unknown name 'u'; allowed: r."),
+        (ReceptorGradient(output={"r": "V"}), "mine.gradient.output.r: 'V': unknown name 'V'; allowed: "),
+        (
+            ReceptorGradient(carry={("r", "r"): "decai"}),
+            "mine.gradient.carry.r.r: 'decai': unknown name 'decai'; allowed: ",
+        ),
+        (ReceptorGradient(direct="r"), "mine.gradient.direct: 'r': unknown name 'r'; allowed: "),
+    ],
+)
+def test_what_a_receptor_does_not_have_is_refused(gradient, said):
+    with pytest.raises(ConfigurationError, match="^" + as_pattern(said)):
+        models.ReceptorModel(
+            "mine", "", state=(Variable("r"),), derived={"decay": models.Derived("exp(-dt_ms)")}, gradient=gradient
+        )
+
+
+def test_what_arrives_has_the_gradient_of_all_currents_to_come():
+    """Of the receptor r(t) = C r(t - 1) + b a(t), current = d a(t) + c . r(t): the transpose of its response."""
+    receptor = models.ReceptorModel(
+        "mine", "", state=(Variable("r"), Variable("q")),
+        gradient=ReceptorGradient(
+            input={"q": "0.7f"}, carry={("r", "r"): "0.9f", ("r", "q"): "0.4f", ("q", "q"): "0.5f"},
+            output={"r": "1.5f", "q": "-0.2f"}, direct="0.3f",
+        ),
+    )  # fmt: skip
+    network = Network(dt_ms=1.0)
+    network.add_population("cells", 3, models.LIFSubtractive())
+    network.add_projection("own", "cells", "cells", models.AllToAll(), receptor(), 0.1)
+    carry, into, out = np.array([[0.9, 0.4], [0.0, 0.5]]), np.array([0.0, 0.7]), np.array([1.5, -0.2])
+    response = [0.3 + out @ into, *(out @ np.linalg.matrix_power(carry, n) @ into for n in range(1, 6))]
+    currents = [2.0, -1.0, 0.5, 0.0, 3.0, 1.0]
+    body, later, found = receptor_back(0, network.projections["own"]).body, {"r": 0.0, "q": 0.0}, []
+    for current in reversed(currents):
+        names = {"hpcsnn_current": current} | {f"hpcsnn_p_{name}": value for name, value in later.items()}
+        gradient, later = run(body, names, later)
+        found.insert(0, gradient)
+    expected = [sum(a * b for a, b in zip(response, currents[step:], strict=False)) for step in range(6)]
+    assert found == pytest.approx(expected)
+
+
 def backward(body: str, mlgenn: bool, psi: float, signal: float, later: dict[str, float], **constants: float):
     """The generated function in Python: the gradient of the step's input, and what the step before is told."""
     names = {"hpcsnn_mlgenn": mlgenn, "hpcsnn_psi": psi, "hpcsnn_signal": signal, **constants}
-    names |= {f"hpcsnn_p_{name}": value for name, value in later.items()}
+    return run(body, names | {f"hpcsnn_p_{name}": value for name, value in later.items()}, later)
+
+
+def run(body: str, names: dict[str, object], later: dict[str, float]):
+    """A generated function in Python, line by line: its value, and the adjoints that it leaves."""
     for line in body.replace(";", "").split("\n"):
         text = re.sub(r"\b(\d+\.\d+)f\b", r"\1", line.strip().removeprefix("const float "))
         text = re.sub(r"\(hpcsnn_mlgenn \? (.*) : (.*)\)\)$", r"((\1) if hpcsnn_mlgenn else (\2)))", text)

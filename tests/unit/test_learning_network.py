@@ -12,6 +12,7 @@ from hpcsnn.models.learning import Gradient
 from hpcsnn.network.learning import (
     Learning,
     feedback_projection,
+    filtering_projections,
     gradient_of,
     hidden_populations,
     kept_variables,
@@ -69,6 +70,15 @@ def without_way_back():
     return wired(wired(network, "in", "input", "hidden"), "past", "input", "output")
 
 
+def with_drawn_way_back():
+    network = Network(dt_ms=1.0)
+    network.add_population("input", 4, models.SampleInput())
+    network.add_population("hidden", 4, models.LIFSubtractive())
+    network.add_population("output", 2, models.LeakyReadout())
+    wired(network, "in", "input", "hidden", delay_ms=models.Normal(3.0, 0.5))
+    return wired(network, "out", "hidden", "output", delay_ms=models.Uniform(1.0, 7.0))
+
+
 def silent_hidden():
     network = Network(dt_ms=1.0)
     network.add_population("input", 4, models.SampleInput())
@@ -84,14 +94,13 @@ Clocked = dataclasses.replace(models.LIFSubtractive, name="clocked", threshold="
 GOES_BY = "which is another wherever a sample is played: must go by state, input and parameters"
 Lacking = LearningRule("lacking", "", parameters={"dampening": models.Parameter(0.3, "", "")}, shape="1.0f")
 NEURONS = "(lif_subtractive, alif_subtractive, leaky_readout, or one of your own)"
-ONE_DELAY = "is not allowed where weights are trained; must be one axonal delay"
 REFUSED = {
     "readout: unknown name 'out'; allowed: hidden, input, output.": (network_of, "out", None),
     "readout: 'input' spikes by itself (sample_input); must be a population of neurons with an output": (
         *(network_of, "input", None),
     ),
-    "learning: lacking has no parameter 'pairing'; a learning rule has dampening, pairing, feedback, regularisation, "
-    "rate_hz, tau_rate_ms": (network_of, "output", Lacking()),
+    "learning: lacking has no parameter 'pairing'; a learning rule has dampening, pairing, feedback, gradient, "
+    "regularisation, rate_hz, tau_rate_ms": (network_of, "output", Lacking()),
     "populations.input.model: poisson is not allowed in a training; sources must be sample_input": (
         *(lambda: network_of(source=models.Poisson), "output", None),
     ),
@@ -115,10 +124,18 @@ REFUSED = {
     "projections.back.source: 'output' is the readout, whose neurons never spike": (
         *(lambda: wired(network_of(readout=Spiking), "back", "output", "hidden"), "output", None),
     ),
-    f"projections.more.delay_ms: a distribution {ONE_DELAY}": (
-        lambda: wired(network_of(), "more", "input", "hidden", delay_ms=models.Uniform(1.0, 3.0)), "output", None,
+    "projections.more.delay_ms: a distribution is not allowed with pairing: mlgenn; must be one number in ms": (
+        lambda: wired(network_of(), "more", "input", "hidden", delay_ms=models.Uniform(1.0, 3.0)), "output",
+        models.EProp(pairing="mlgenn"),
     ),
-    f"projections.more.dendritic_delay_ms: a delay behind the synapse {ONE_DELAY}": (
+    "projections.out.delay_ms: a distribution is not allowed with feedback: random or adaptive, whose errors come by "
+    "one delay; must be one number in ms": (with_drawn_way_back, "output", models.EProp(feedback="random")),
+    "projections.out.delay_ms: a distribution is not allowed with gradient: online, where an eligibility is filtered "
+    "once for all outputs; must be one number in ms": (
+        *(with_drawn_way_back, "output", models.EProp(gradient="online")),
+    ),
+    "projections.more.dendritic_delay_ms: a delay behind the synapse is not allowed where weights are trained or "
+    "errors come back; must be an axonal delay, delay_ms": (
         *(lambda: wired(network_of(), "more", "input", "hidden", dendritic_delay_ms=1.0), "output", None),
     ),
     "projections.more.rewiring: homeostatic is not allowed in a training; must be a rule on call, such as "
@@ -145,22 +162,46 @@ def test_what_cannot_be_trained_is_refused(message):
         learning_network(make(), by)
 
 
-def with_another_receptor():
-    network = network_of()
-    network.add_projection(
-        "more", "input", "hidden", models.AllToAll(), models.ExponentialCurrent(), 0.1, synapse=models.Trained()
-    )
+# Whose neurons a conductance can see.
+InMillivolts = dataclasses.replace(
+    models.LIFSubtractive, name="in_mv", state=(*models.LIFSubtractive.state, Variable("V_mV"))
+)
+Cubed = models.ReceptorModel("cubed", "", update="input_current += input * input * input;")
+LASTS = models.ExponentialCurrent()
+
+
+def with_receptor(receptor, synapse=None, source="input", target="hidden", hidden=None):
+    network = network_of(hidden=hidden)
+    network.add_projection("more", source, target, models.AllToAll(), receptor, 0.1, synapse=synapse)
     return network
+
+
+def with_static_way_back(receptor):
+    network = Network(dt_ms=1.0)
+    network.add_population("input", 4, models.SampleInput())
+    network.add_population("hidden", 4, models.LIFSubtractive())
+    network.add_population("output", 2, models.LeakyReadout())
+    wired(network, "in", "input", "hidden")
+    network.add_projection("out", "hidden", "output", models.AllToAll(), receptor, 0.1)
+    return network
+
+
+NO_GRADIENT = (
+    "cubed is not allowed where weights are trained or errors come back; must be a receptor with a gradient "
+    "(delta_current, exponential_current, alpha_current, or one of your own)"
+)
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (
-            with_another_receptor,
-            "projections.more.receptor: exponential_current is not allowed where weights are trained; must be "
-            "delta_current",
+            lambda: with_receptor(models.ExponentialConductance(), hidden=InMillivolts),
+            "projections.more.receptor: exponential_conductance is not allowed in a training: its current depends on "
+            "the neuron's V_mV, so that gradients of what arrives do not add up; must be a receptor of currents",
         ),
+        (lambda: with_receptor(Cubed(), TRAINED), f"projections.more.receptor: {NO_GRADIENT}"),
+        (lambda: with_static_way_back(Cubed()), f"projections.out.receptor: {NO_GRADIENT}"),
         (
             lambda: wired(network_of(), "again", "hidden", "output"),
             "projections.again: is not allowed beside 'out', which goes from 'hidden' onto the readout 'output' too; "
@@ -171,6 +212,55 @@ def with_another_receptor():
 def test_what_the_gradient_would_not_see_is_refused(make, message):
     with pytest.raises(ConfigurationError, match="^" + as_pattern(message)):
         learning_network(make(), learning())
+
+
+@pytest.mark.parametrize(
+    ("make", "loss", "message"),
+    [
+        (
+            *(network_of, models.SummedCrossEntropy()),
+            "loss: summed_cross_entropy is not allowed with gradient: online, since its errors are known behind the "
+            "sample only; must be a loss of each step, such as cross_entropy",
+        ),
+        (
+            *(lambda: network_of(readout=lambda: models.LeakyReadout(tau_m_ms=[3.0, 5.0])), models.CrossEntropy()),
+            "populations.output.model.tau_m_ms: values that differ between neurons are not allowed with gradient: "
+            "online, where an eligibility is filtered once for all outputs; must be one number",
+        ),
+    ],
+)
+def test_what_eligibilities_that_go_forward_do_not_reach_is_refused(make, loss, message):
+    learning_network(make(), learning(loss))
+    with pytest.raises(ConfigurationError, match="^" + as_pattern(message)):
+        learning_network(make(), learning(loss, models.EProp(gradient="online")))
+
+
+@pytest.mark.parametrize("make", [lambda: with_receptor(LASTS, TRAINED), lambda: with_static_way_back(LASTS)])
+def test_currents_that_last_are_not_mlgenns(make):
+    learning_network(make(), learning())
+    said = (
+        "exponential_current is not allowed with pairing: mlgenn, which is of delta_current alone; must be "
+        "delta_current, or set pairing: exact"
+    )
+    with pytest.raises(ConfigurationError, match=as_pattern(said) + "$"):
+        learning_network(make(), learning(rule=models.EProp(pairing="mlgenn")))
+
+
+def test_currents_behind_which_nothing_learns_may_be_as_they_like():
+    network = learning_network(with_receptor(Cubed()), learning())
+    assert filtering_projections(network, network.populations["hidden"]) == []
+    network = learning_network(with_receptor(LASTS, TRAINED), learning())
+    assert [one.name for one in filtering_projections(network, network.populations["hidden"])] == ["more"]
+
+
+@pytest.mark.parametrize("make", [without_way_back, lambda: with_static_way_back(DELTA)])
+def test_weights_of_errors_learn_as_others_that_are_trained(make):
+    said = (
+        "populations.hidden: has no projection onto the readout 'output' that is trained, as which the weights of "
+        "errors would learn; add one, or set feedback: random"
+    )
+    with pytest.raises(ConfigurationError, match="^" + as_pattern(said) + "$"):
+        learning_network(make(), learning(rule=models.EProp(feedback="adaptive")))
 
 
 TABLE = {"near": models.Table("int", lambda context: context.x)}
@@ -202,7 +292,10 @@ def test_random_errors_need_no_way_back():
 
 def test_delays_that_are_not_trained_may_be_as_they_like():
     network = wired(network_of(), "more", "input", "hidden", synapse=None, delay_ms=models.Uniform(1.0, 3.0))
-    assert [one.name for one in trained_projections(learning_network(network, learning()))] == ["in", "out"]
+    made = learning_network(network, learning())
+    assert [one.name for one in trained_projections(made)] == ["in", "out"]
+    assert longest_delay_steps(made) == 1, "no gradient goes by the drawn ones"
+    assert longest_delay_steps(learning_network(with_drawn_way_back(), learning())) == 7
 
 
 def test_one_value_each_sample_begins_with_is_allowed():

@@ -27,6 +27,15 @@ def test_the_stages_of_a_step_in_order():
     ]
 
 
+def test_online_every_step_costs_every_synapse():
+    stages = {stage.kernel: stage for stage in stages_of(learner(by=learning(rule=models.EProp(gradient="online"))))}
+    online = ["online_input_hidden", "online_recurrent", "online_hidden_output", "online_output"]
+    assert list(stages)[-5:] == [*online, "end_step"]
+    assert not [kernel for kernel in stages if kernel.startswith(("backward", "gradient"))]
+    assert {stages[kernel].trigger for kernel in online} == {None}
+    assert [stages[kernel].team for kernel in online] == [True, True, True, False]
+
+
 def test_what_ends_a_sample_runs_in_its_last_step_alone():
     triggers = {stage.kernel: stage.trigger for stage in stages_of(learner())}
     for kernel, trigger in triggers.items():
@@ -47,11 +56,11 @@ def test_gradients_are_shared_by_teams_and_count_targets():
     assert stages["score_output"].items == "learning.replicas", "one thread sees all outputs of a sample"
 
 
-@pytest.mark.parametrize("feedback", ["symmetric", "random"])
+@pytest.mark.parametrize("feedback", ["symmetric", "random", "adaptive"])
 def test_what_the_host_runs_between_batches(feedback):
     network = learner(by=learning(rule=models.EProp(feedback=feedback)))
     freeze = [f"freeze_{name}" for name in network.projections]
-    back = ["feedback_hidden"] if feedback == "symmetric" else []
+    back = {"symmetric": ["feedback_hidden"], "random": [], "adaptive": ["adapt_hidden"]}[feedback]
     optimise = [f"optimise_{name}" for name in network.projections]
     assert batch_kernels(network) == [*freeze, *back, *optimise, "optimise_output"]
 

@@ -220,14 +220,17 @@ def a_network_that_learns(names, loss=None, rule=None):
     [
         (models.SummedCrossEntropy(), models.EProp(pairing="mlgenn", regularisation=0.1)),
         (models.SquaredError(), models.EProp(feedback="random")),
+        (models.CrossEntropy(), models.EProp(feedback="adaptive", gradient="online", regularisation=0.1)),
     ],
-    ids=["symmetric", "random"],
+    ids=["symmetric", "random", "adaptive"],
 )
 def test_kernels_and_structs_of_a_network_that_learns_have_one_name_each(loss, rule):
     network = a_network_that_learns(owners(), loss, rule)
     program = generate(network, 1)
     check_names(program, whole_struct(network))
-    played = ("play_a", "remember_b", "score_and", "backward_and", "gradient_int", "freeze_int", "optimise_and")
+    online = rule.values["gradient"] == "online"
+    added_up = ("online_and", "online_int", "adapt_b") if online else ("backward_and", "gradient_int")
+    played = ("play_a", "remember_b", "score_and", *added_up, "freeze_int", "optimise_and")
     feedback = ("feedback_b", "feedback_a_b") if rule.values["feedback"] == "symmetric" else ()
     kernels = {stage.kernel for stage in program.stages} | set(program.setup_kernels)
     assert {*played, *feedback} <= kernels

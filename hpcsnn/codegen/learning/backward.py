@@ -1,19 +1,20 @@
-"""From a neuron's declaration to its backward recursion: one function that goes one step back."""
+"""From the declarations of neurons and receptors to their backward recursions: functions that go one step back."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hpcsnn.codegen.snippet_functions import Argument, SnippetFunction, constant_arguments
 from hpcsnn.models.learning import Gradient
-from hpcsnn.network import Population
+from hpcsnn.network import Population, Projection
 from hpcsnn.network.learning import gradient_of
 
 
 @dataclass(frozen=True)
 class StepBack:
-    """A C++ function: from the learning signal of a step, and what later steps want of the state, the gradient of the
-    step's input."""
+    """A C++ function: from the gradient of a step's spike or current, and what later steps want of the state, that of
+    what comes in."""
 
     function: SnippetFunction
     body: str
@@ -50,11 +51,45 @@ def step_back(index: int, population: Population) -> StepBack:
     return StepBack(SnippetFunction(f"population_{index}_back", "float", arguments), _body(gradient))
 
 
-def _body(gradient: Gradient) -> str:
-    lines = ["    (void)hpcsnn_mlgenn;"]
+def receptor_prefix(index: int) -> str:
+    """What a kernel's names of a receptor begin with, of projection number `index`."""
+    return f"receptor{index}_"
+
+
+def receptor_back(index: int, projection: Projection) -> StepBack:
+    """The step back of the receptor of projection number `index`, from a current's gradient to an arriving amount's.
+
+    With r = C^T p(t + 1) and the gradient of the step's current:
+
+        p(t) = c current + r,   gradient of what arrives: direct current + b . p
+    """
+    gradient = projection.receptor.model.gradient
+    assert gradient is not None
+    adjoints = [
+        Argument("float&", f"hpcsnn_p_{one}", f"{receptor_prefix(index)}p_{one}[k]") for one in gradient.variables
+    ]
+    arguments = (
+        Argument("const float", "hpcsnn_current", "gradient"),
+        *adjoints,
+        *constant_arguments(projection.receptor, receptor_prefix(index)),
+    )
+    lines = [_later(gradient.carry, variable) for variable in gradient.variables]
     for variable in gradient.variables:
-        terms = [f"({factor}) * hpcsnn_p_{to}" for (to, origin), factor in gradient.carry.items() if origin == variable]
-        lines.append(f"    const float hpcsnn_r_{variable} = {' + '.join(terms) or '0.0f'};")
+        own = f"({gradient.output[variable]}) * hpcsnn_current + " if variable in gradient.output else ""
+        lines.append(f"    hpcsnn_p_{variable} = {own}hpcsnn_r_{variable};")
+    terms = [f"({factor}) * hpcsnn_p_{one}" for one, factor in gradient.input.items()]
+    lines.append(f"    return {' + '.join([f'({gradient.direct}) * hpcsnn_current', *terms])};")
+    return StepBack(SnippetFunction(f"projection_{index}_back", "float", arguments), "\n".join(lines))
+
+
+def _later(carry: Mapping[tuple[str, str], str], variable: str) -> str:
+    """r of a variable: what later steps want of it."""
+    terms = [f"({factor}) * hpcsnn_p_{to}" for (to, origin), factor in carry.items() if origin == variable]
+    return f"    const float hpcsnn_r_{variable} = {' + '.join(terms) or '0.0f'};"
+
+
+def _body(gradient: Gradient) -> str:
+    lines = ["    (void)hpcsnn_mlgenn;", *(_later(gradient.carry, variable) for variable in gradient.variables)]
     heard = "hpcsnn_signal"
     if gradient.jump:
         now = " + ".join(f"({factor}) * hpcsnn_r_{one}" for one, factor in gradient.jump.items())

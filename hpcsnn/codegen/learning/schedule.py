@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hpcsnn.codegen.schedule import Stage, Trigger
 from hpcsnn.network import Network
-from hpcsnn.network.learning import hidden_populations, trained_projections
+from hpcsnn.network.learning import gradient_of, hidden_populations, trained_projections
 
 BEGINS = Trigger("sample_begins", "learning.sample_steps", True)
 ENDS = Trigger("sample_ends", "learning.sample_steps", False)
@@ -29,26 +29,48 @@ def with_learning(network: Network, stages: tuple[Stage, ...]) -> tuple[Stage, .
         *(Stage(f"play_{name}", "neurons", f"population_{name}.n_simulated") for name in sources),
         *(Stage(f"remember_{name}", "plasticity", f"population_{name}.n_simulated") for name in [*sources, *hidden]),
         Stage(f"score_{learning.readout}", "plasticity", "learning.replicas"),
-        *(
-            Stage(f"backward_{name}", "plasticity", f"population_{name}.n_simulated", trigger=ENDS)
-            for name in [learning.readout, *hidden]
-        ),
+        *(_online(network) if learning.online else _behind_a_sample(network)),
+        end,
+    )
+
+
+def _behind_a_sample(network: Network) -> list[Stage]:
+    """Back in time, neuron by neuron, then an addition for each spike and synapse."""
+    assert network.learning is not None
+    neurons = [network.learning.readout, *(one.name for one in hidden_populations(network))]
+    return [
+        *(Stage(f"backward_{name}", "plasticity", f"population_{name}.n_simulated", trigger=ENDS) for name in neurons),
         *(
             Stage(f"gradient_{one.name}", "plasticity", f"population_{one.target.name}.n_own", team=True, trigger=ENDS)
             for one in trained_projections(network)
         ),
-        end,
-    )
+    ]
+
+
+def _online(network: Network) -> list[Stage]:
+    """In every step, of every synapse; and of what is trained of the readout's neurons."""
+    assert network.learning is not None
+    stages = [
+        Stage(f"online_{one.name}", "plasticity", f"population_{one.target.name}.n_own", team=True)
+        for one in trained_projections(network)
+    ]
+    readout = network.populations[network.learning.readout]
+    if gradient_of(readout).trained:
+        stages.append(Stage(f"online_{readout.name}", "plasticity", f"population_{readout.name}.n_own"))
+    return stages
 
 
 def batch_kernels(network: Network) -> list[str]:
     """Kernels that the host runs before and after a batch."""
     learning = network.learning
     assert learning is not None
-    feedback = [f"feedback_{one.name}" for one in hidden_populations(network)] if learning.symmetric else []
+    hidden = [one.name for one in hidden_populations(network)]
+    feedback = [f"feedback_{name}" for name in hidden] if learning.symmetric else []
+    adapt = [f"adapt_{name}" for name in hidden] if learning.adaptive else []
     return [
         *(f"freeze_{one.name}" for one in trained_projections(network)),
         *feedback,
+        *adapt,
         *(f"optimise_{one.name}" for one in trained_projections(network)),
         f"optimise_{learning.readout}",
     ]

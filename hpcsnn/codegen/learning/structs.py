@@ -46,7 +46,7 @@ def learning_struct(network: Network) -> Struct:
                 f"projection_{projection.name}",
                 Struct(
                     f"Trained_{projection.name}",
-                    [("weight_limit", "float"), ("shift", "int"), *pointers(trained_fields())],
+                    [("weight_limit", "float"), ("shift", "int"), *pointers(trained_fields(network, projection))],
                 ),
             )
         )

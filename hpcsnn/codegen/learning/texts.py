@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
-from hpcsnn.codegen.learning.backward import step_back
+from hpcsnn.codegen.learning.backward import receptor_back, receptor_prefix, step_back
+from hpcsnn.codegen.learning.forward import ReceptorForward, StepForward
 from hpcsnn.codegen.snippet_functions import Argument, SnippetFunction, constant_arguments
 from hpcsnn.codegen.views import model_view, seen
 from hpcsnn.models.base import Configured, Variable
 from hpcsnn.models.learning import Loss, Optimiser
-from hpcsnn.network import Network, Population
+from hpcsnn.network import Network, Population, Projection
 from hpcsnn.network.learning import (
     FILTERED_RATE,
     PSEUDO_DERIVATIVE,
     feedback_projection,
+    filtering_projections,
+    goes_back,
     gradient_of,
     hidden_populations,
     kept_variables,
     trained_projections,
 )
+from hpcsnn.network.learning_fields import kept_online
 
 Render = Callable[..., str]
 
@@ -57,19 +61,114 @@ def learning_texts(network: Network, views: dict[str, SimpleNamespace], render: 
     ]
     optimiser.functions = {"update": owners[-1].function}
     optimiser.sees_in = seen(optimiser)
-    fed_back = []
-    for hidden in hidden_populations(network) if learning.symmetric else []:
-        projection = feedback_projection(network, hidden)
-        assert projection is not None
-        fed_back.append(SimpleNamespace(name=hidden.name, projection=projection.name))
+    back = [_way_back(network, one) for one in hidden_populations(network) if learning.symmetric or learning.adaptive]
     return [
         render("learning/layout.cuh"),
         render("learning/samples.cu", populations=populations),
         render("learning/score.cu", readout=readout, loss=_loss(learning.loss)),
-        *(render("learning/backward.cu", population=one) for one in populations if not one.is_source),
-        *(render("learning/gradients.cu", projection=one) for one in trained),
-        render("learning/optimise.cu", owners=owners, optimiser=optimiser, fed_back=fed_back),
+        *(render("learning/delivery.cu", projection=one) for one in trained),
+        *(
+            _online(network, populations, readout, trained, render)
+            if learning.online
+            else _behind_a_sample(populations, trained, render)
+        ),
+        render(
+            "learning/optimise.cu",
+            owners=owners,
+            optimiser=optimiser,
+            fed_back=back if learning.symmetric else [],
+            adapted=back if learning.adaptive else [],
+        ),
     ]
+
+
+def _way_back(network: Network, hidden: Population) -> SimpleNamespace:
+    """The weights by which errors come back to a population: of its projection onto the readout, or like these."""
+    projection = feedback_projection(network, hidden)
+    assert projection is not None and network.learning is not None
+    name = f"population_{list(network.populations).index(hidden.name)}_adapt"
+    return SimpleNamespace(
+        name=hidden.name,
+        projection=projection.name,
+        delays=projection.delays is not None,
+        function=_optimise(name, network.learning.optimiser),
+    )
+
+
+def _behind_a_sample(
+    populations: list[SimpleNamespace], trained: list[SimpleNamespace], render: Render
+) -> Iterator[str]:
+    """Back through the sample's steps, and what its spikes then add."""
+    yield from (render("learning/backward.cu", population=one) for one in populations if not one.is_source)
+    by_receptor = {filtered.projection for one in populations for filtered in one.filters}
+    for one in trained:
+        owner = f"projection_{one.name}" if one.name in by_receptor else f"population_{one.target}"
+        yield render("learning/gradients.cu", projection=one, back_of=f"net->learning.{owner}")
+
+
+def _online(
+    network: Network,
+    populations: list[SimpleNamespace],
+    readout: SimpleNamespace,
+    trained: list[SimpleNamespace],
+    render: Render,
+) -> Iterator[str]:
+    """Forward with the sample, synapse by synapse."""
+    assert network.learning is not None
+    by_name = {one.name: one for one in populations}
+    receptors = {name: ReceptorForward(index, one) for index, (name, one) in enumerate(network.projections.items())}
+    projections = []
+    for projection in trained:
+        target = by_name[projection.target]
+        psi, own = "1.0f" if target.is_readout else "psi", receptors[projection.name]
+        back = None if target.is_readout else feedback_projection(network, network.populations[target.name])
+        onto_readout = None if back is None else receptors[back.name]
+        view = SimpleNamespace(
+            name=projection.name,
+            source=projection.source,
+            delays=projection.delays,
+            of_target=target,
+            of_readout=readout,
+            kept=kept_online(network, network.projections[projection.name]),
+            receptors=[_receptor(one) for one in (own, onto_readout) if one is not None],
+            received=own.call("spikes", "received_{}[at]"),
+            forward=target.forward.call(psi, "arriving", "carried_{}[at]"),
+            sent=onto_readout.call("eligibility", "sent_{}[at]") if onto_readout else "eligibility",
+            heard=readout.forward.call("1.0f", "sent", "heard_{}[at]", "output_"),
+        )
+        projections.append(view)
+    used = [receptor.projection for view in projections for receptor in view.receptors]
+    for one in readout.trained:
+        one.forward = readout.forward.call("1.0f", "0.0f", "*carried_{}")
+    yield render(
+        "learning/online.cu",
+        populations=[one for one in populations if not one.is_source],
+        receptors=[receptors[one] for one in dict.fromkeys(used)],
+        trained=projections,
+        readout=readout,
+        holds_rates=network.learning.sums_eligibilities,
+    )
+
+
+def _receptor(forward: ReceptorForward) -> SimpleNamespace:
+    projection = forward.projection
+    local = receptor_prefix(forward.index)
+    return SimpleNamespace(projection=projection.name, model=model_view(projection.receptor), local=local)
+
+
+def _filter(network: Network, projection: Projection) -> SimpleNamespace:
+    """A receptor that gradients go back through."""
+    index, gradient = list(network.projections).index(projection.name), projection.receptor.model.gradient
+    assert gradient is not None
+    return SimpleNamespace(
+        projection=projection.name,
+        model=model_view(projection.receptor),
+        local=receptor_prefix(index),
+        adjoints=gradient.variables,
+        back=receptor_back(index, projection),
+        trained=projection in trained_projections(network),
+        heard_by=projection.source.name if goes_back(network, projection) else "",
+    )
 
 
 def _learner(
@@ -87,14 +186,22 @@ def _learner(
         records=(),
         trained=(),
         records_rate=False,
+        filters=(),
+        own_errors=False,
+        hears_late=False,
     )
-    view.remembers = not view.is_readout
+    view.remembers, view.counts = not view.is_readout, network.learning.online
     if population.is_source:
         return view
     gradient = gradient_of(population)
     kept = kept_variables(network, population)
     view.begins = [one for one in population.state if one.name not in kept]
     view.back, view.adjoints = step_back(index, population), gradient.variables
+    view.forward = StepForward(index, population)
+    view.filters = [_filter(network, one) for one in filtering_projections(network, population)]
+    back_way = None if view.is_readout else feedback_projection(network, population)
+    view.hears_late = back_way is not None and back_way.delays is not None
+    view.own_errors = back_way is not None and back_way in filtering_projections(network, back_way.target)
     view.output = gradient.output
     view.trained = [SimpleNamespace(name=name, onto=onto) for name, onto in gradient.trained.items()]
     if not view.is_readout:

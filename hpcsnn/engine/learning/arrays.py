@@ -6,10 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hpcsnn.codegen.random_streams import Purpose, Tag, stream
-from hpcsnn.devices.base import Executable
 from hpcsnn.engine.arrays import RankArrays
-from hpcsnn.models.parameters import Normal
 from hpcsnn.network import Network, Population, Projection
 from hpcsnn.network.learning import (
     feedback_projection,
@@ -19,7 +16,6 @@ from hpcsnn.network.learning import (
     trained_projections,
 )
 from hpcsnn.network.learning_fields import (
-    SIDE_BY_SIDE,
     LearningRoom,
     learner_fields,
     sample_fields,
@@ -63,7 +59,9 @@ def bind_learning(state: RankArrays) -> None:
     for projection in trained_projections(network):
         trained = getattr(part, f"projection_{projection.name}")
         trained.weight_limit = np.nextafter(np.float32(projection.weight_bound), np.float32(0.0))
-        trained.shift = projection.delay_steps - (1 if learning.mlgenn else 0)
+        # Where synapses have delays of their own, kernels add these.
+        shared = projection.delay_steps if projection.delays is None else 0
+        trained.shift = shared - (1 if learning.mlgenn else 0)
 
 
 def _begins(learner: Any, network: Network, population: Population) -> None:
@@ -78,42 +76,27 @@ def _pull(learner: Any, network: Network, population: Population) -> None:
     """Where and when hidden neurons hear errors, and the rate that they are pulled to, in spikes a step."""
     assert network.learning is not None
     rule, back = network.learning.rule.values, feedback_projection(network, population)
-    learner.feedback_shift = -1 if network.learning.mlgenn else (back.delay_steps if back else 1)
+    shared = 1 if back is None else back.delay_steps if back.delays is None else 0
+    learner.feedback_shift = -1 if network.learning.mlgenn else shared
     learner.rate_target, learner.rate_pull = rule["rate_hz"] * network.dt_ms * 1e-3, rule["regularisation"]
 
 
 def fit_trained(state: RankArrays, projection: Projection) -> None:
-    """Room for what training keeps of each synapse, and of each entry of the projection's lists, as it is wired now.
+    """Room for what training keeps of each synapse, slot, and entry of the projection's lists, as it is wired now.
 
     Gradients are 0 before and after.
     """
-    name, owner, xp = projection.name, f"learning.{projection.name}", state.device.xp
-    in_degree, n_entries = state.arrays[f"{name}.in_degree"], len(state.arrays[f"{name}.outgoing"])
-    n_synapses = int(in_degree.sum(dtype=np.int64))
-    gradient, amount = (state.arrays.get(f"{owner}.{one}", ()) for one in ("gradient", "amount"))
-    if len(gradient) < n_synapses or len(amount) != n_entries:
-        n_sources, n_targets = state.placements[projection.source.name].n_known, len(in_degree)
-        room = learning_room(
-            state.network, n_targets=n_targets, n_synapses=n_synapses, n_entries=n_entries, n_sources=n_sources
-        )
-        state.allocate(getattr(state.struct.learning, f"projection_{name}"), owner, trained_fields(), room)
-    xp.cumsum(in_degree, dtype=np.int32, out=state.arrays[f"{owner}.first_gradient"][1:])
-
-
-def draw_feedback(state: RankArrays, executable: Executable) -> None:
-    """Random feedback: for each hidden neuron and output one fixed weight, normal with variance 1 / outputs."""
-    network = state.network
-    assert network.learning is not None
-    room = learning_room(network)
-    for index, (name, population) in enumerate(network.populations.items()):
-        if population not in hidden_populations(network):
-            continue
-        ids, n = state.placements[name].global_id, room.n_outputs
-        outputs = np.tile(np.arange(n, dtype=np.int32), len(ids))
-        number = stream(Purpose.INITIAL, index) | Tag.FEEDBACK << 24
-        words = state.words(executable, np.repeat(ids, n), number, outputs)
-        drawn = Normal(0.0, n**-0.5).values(words).reshape(len(ids), n)
-        blocks = np.zeros((-(-len(ids) // SIDE_BY_SIDE), n, SIDE_BY_SIDE), dtype=np.float32)
-        neurons = np.arange(len(ids))
-        blocks[neurons // SIDE_BY_SIDE, :, neurons % SIDE_BY_SIDE] = drawn
-        state.write(f"learning.{name}.feedback", blocks.ravel())
+    name, owner, arrays = projection.name, f"learning.{projection.name}", state.arrays
+    in_degree = arrays[f"{name}.in_degree"]
+    counts = {"n_slots": len(arrays[f"{name}.source"]), "n_entries": len(arrays[f"{name}.outgoing"])}
+    room = learning_room(
+        state.network,
+        n_neurons=len(in_degree),
+        n_synapses=int(in_degree.sum(dtype=np.int64)),
+        n_sources=state.placements[projection.source.name].n_known,
+        **counts,
+    )
+    fields = trained_fields(state.network, projection)
+    if any(len(arrays.get(f"{owner}.{field.name}", ())) < field.length(room) for field in fields if field.length):
+        state.allocate(getattr(state.struct.learning, f"projection_{name}"), owner, fields, room)
+    state.device.xp.cumsum(in_degree, dtype=np.int32, out=arrays[f"{owner}.first_gradient"][1:])

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from hpcsnn.devices import choose_device
 from hpcsnn.devices.base import Device
-from hpcsnn.engine.learning.arrays import draw_feedback, fit_trained
+from hpcsnn.engine.learning.arrays import fit_trained
+from hpcsnn.engine.learning.feedback import draw_feedback, read_feedback, write_feedback
 from hpcsnn.engine.learning.replicas import shared_out, with_replicas
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.engine.synapse_rows import SynapseRows
@@ -161,6 +162,8 @@ class Learner:
         for name, value in constants_of_batch(self.learning.optimiser, self.network.dt_ms, batch).items():
             setattr(self._part, f"optimiser_{name}", value)
         self._part.batch_samples = n_samples
+        for name in self.hidden if self.learning.adaptive else ():
+            self._run(f"adapt_{name}", self.network.populations[name].size)  # before gradients are set back to 0
         for projection in self.trained:
             self._run(f"optimise_{projection.name}", projection.target.size)
         self._run(f"optimise_{self.learning.readout}", len(self._output_ids))
@@ -200,8 +203,20 @@ class Learner:
             for name in gradient_of(readout).trained
         }
 
-    def restore(self, columns: dict[str, dict[str, NDArray[Any]]], kept: dict[str, NDArray[Any]]) -> None:
-        """Put synapses, as `Simulation.synapses` gives them, and the readout's kept variables in place."""
+    def feedback(self) -> dict[str, dict[str, NDArray[Any]]]:
+        """By hidden population the weights of errors that learn, and their optimiser's variables; see `read_feedback`.
+
+        Empty unless they learn.
+        """
+        return {name: read_feedback(self.state, name) for name in self.hidden if self.learning.adaptive}
+
+    def restore(
+        self,
+        columns: dict[str, dict[str, NDArray[Any]]],
+        kept: dict[str, NDArray[Any]],
+        feedback: dict[str, dict[str, NDArray[Any]]],
+    ) -> None:
+        """Put synapses, as `Simulation.synapses` gives them, the readout's kept variables and `feedback` in place."""
         for projection in self.trained:
             rows = dict(columns[projection.name])
             pre, post = rows.pop("pre"), rows.pop("post")
@@ -215,6 +230,8 @@ class Learner:
         for name, values in kept.items():
             array = f"{self.learning.readout}.state_{name}"
             self.state.write(array, np.resize(values[self._output_ids], len(self.state.arrays[array])))
+        for name, arrays in feedback.items():
+            write_feedback(self.state, name, arrays)
 
     def n_spikes(self, population: str) -> int:
         """Spikes of a population on this rank since it began."""

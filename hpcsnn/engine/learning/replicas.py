@@ -18,7 +18,7 @@ from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.network import Network
 from hpcsnn.network.fields import PopulationRoom, ProjectionRoom, population_fields, projection_fields
 from hpcsnn.network.learning import trained_projections
-from hpcsnn.network.learning_fields import learner_fields, sample_fields
+from hpcsnn.network.learning_fields import learner_fields, sample_fields, trained_fields
 
 
 def with_replicas(network: Network, device: Device, samples: int, asked: int | None) -> Network:
@@ -29,8 +29,8 @@ def with_replicas(network: Network, device: Device, samples: int, asked: int | N
         asked: replicas; None: as many as the device would rather have.
 
     Raises:
-        ConfigurationError: more than one replica of a network whose projections are not all trained, or of neurons
-            that see their number.
+        ConfigurationError: more than one replica of a network whose projections are not all trained, of neurons that
+            see their number, or with eligibilities of synapses.
     """
     learning = network.learning
     assert learning is not None
@@ -49,6 +49,9 @@ def with_replicas(network: Network, device: Device, samples: int, asked: int | N
 
 def _obstacle(network: Network) -> str:
     """Why replicas cannot share what there is, in words; empty: they can."""
+    assert network.learning is not None
+    if network.learning.online:
+        return "gradient: online keeps an eligibility of each synapse, which replicas do not share"
     trained = {one.name for one in trained_projections(network)}
     for name in network.projections:
         if name not in trained:
@@ -78,6 +81,9 @@ def _bytes(network: Network, replicas: int) -> int:
         n_targets, n_sources = projection.target.size, projection.source.size
         of_projection = ProjectionRoom(n_targets, n_sources, n_sources, replicas=replicas)
         total += sum(field.n_bytes(of_projection) for field in projection_fields(projection))
+    for projection in trained_projections(network):
+        of_trained = replace(learning_room(network, n_neurons=projection.target.size), replicas=replicas)
+        total += sum(field.n_bytes(of_trained) for field in trained_fields(network, projection))
     return total
 
 

@@ -1,6 +1,6 @@
-"""What training is declared by: gradients of neurons, learning rules, losses, optimisers."""
+"""What training is declared by: gradients of neurons and receptors, learning rules, losses, optimisers."""
 
-from hpcsnn.models.learning.gradients import Gradient
+from hpcsnn.models.learning.gradients import Gradient, ReceptorGradient
 from hpcsnn.models.learning.losses import CrossEntropy, Loss, SquaredError, SummedCrossEntropy
 from hpcsnn.models.learning.optimisers import SGD, Adam, Optimiser
 from hpcsnn.models.learning.rules import EProp, LearningRule
@@ -14,6 +14,7 @@ __all__ = [
     "LearningRule",
     "Loss",
     "Optimiser",
+    "ReceptorGradient",
     "SquaredError",
     "SummedCrossEntropy",
 ]

@@ -1,4 +1,5 @@
-"""How a spike, or an output, depends on its neuron's past: the declaration that makes a neuron model trainable.
+"""How a spike, or an output, depends on its neuron's past, and a current on what has arrived: the declarations that
+make neurons, and the synapses of a receptor, trainable.
 
 Let s be the state in step t before a reset, z the spike. What training needs to know (Bellec et al. 2020, Nat. Commun.
 11:3625, eqs. 10-15 and 21-25) is
@@ -7,7 +8,10 @@ Let s be the state in step t before a reset, z the spike. What training needs to
     dz/ds = psi g,   psi = (dampening / width) shape(distance),   0 where the neuron cannot spike
 
 From C (``carry``), ``jump``, b (``input``) and g (``spike``) the backward recursion of each neuron is generated
-(`hpcsnn.codegen.learning.backward`); there is nothing per synapse in it.
+(`hpcsnn.codegen.learning.backward`); there is nothing per synapse in it. A receptor between a spike and the current has
+a state r of each target neuron, which is linear in the amount a that arrives:
+
+    r(t) = C r(t - 1) + b a(t),   input_current(t) = direct a(t) + c r(t)
 """
 
 from __future__ import annotations
@@ -89,5 +93,44 @@ class Gradient:
                 check_known(f"{where}.{part}", name, state)
         for part, text in self.texts.items():
             if part.partition(".")[0] in ("input", "spike", "carry", "jump"):
-                for word in re.findall(r"\b[A-Za-z_]\w*", text):
-                    check_known(f"{where}.{part}: {text!r}", word, (*constants, *FUNCTIONS))
+                _check_constant(f"{where}.{part}", text, constants)
+
+
+@dataclass(frozen=True)
+class ReceptorGradient:
+    """How the current of a receptor depends on the amounts that have arrived.
+
+    All are C++ expressions over parameters and derived constants: ``input`` and ``output`` by state variable, ``carry``
+    by pair (to, from), of the state as the current of the step sees it; ``direct`` is what an amount is of the current
+    without any state. The neuron's own state may not be in it: a conductance has no such declaration.
+    """
+
+    input: Mapping[str, str] = field(default_factory=dict)
+    carry: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    output: Mapping[str, str] = field(default_factory=dict)
+    direct: str = "0.0f"
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """State variables that carry a gradient, in order of first mention; none where an amount lasts one step."""
+        ends = [end for pair in self.carry for end in pair]
+        return tuple(dict.fromkeys([*self.input, *ends, *self.output]))
+
+    def check(self, where: str, state: Collection[str], constants: Collection[str]) -> None:
+        """Refuse what names no variable of the receptor, and expressions that see more than constants.
+
+        Raises:
+            ConfigurationError: names `where`, the part and what there is.
+        """
+        parts = {"input": self.input, "output": self.output}
+        texts = {f"{part}.{name}": text for part, named in parts.items() for name, text in named.items()}
+        texts |= {f"carry.{to}.{origin}": text for (to, origin), text in self.carry.items()}
+        for name in self.variables:
+            check_known(f"{where}", name, state)
+        for part, text in {**texts, "direct": self.direct}.items():
+            _check_constant(f"{where}.{part}", text, constants)
+
+
+def _check_constant(where: str, text: str, constants: Collection[str]) -> None:
+    for word in re.findall(r"\b[A-Za-z_]\w*", text):
+        check_known(f"{where}: {text!r}", word, (*constants, *FUNCTIONS))

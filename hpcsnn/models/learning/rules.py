@@ -13,6 +13,7 @@ from hpcsnn.models.parameters import Parameter, choice
 class LearningRule(Model):
     """A rule of the family of e-prop: a learning signal for each neuron, and an eligibility of each synapse that is
     linear in its presynaptic spikes, so that the gradient is one addition for each spike and synapse.
+    ``gradient`` says whether it is added up so, or by the definition of eligibilities.
 
     ``shape`` is a C++ expression of the surrogate gradient over ``distance`` (from the threshold, in widths) and its
     absolute value ``away``.
@@ -33,7 +34,18 @@ EProp = LearningRule(
             "exact", "exact: the derivative; mlgenn: errors paired and delayed as mlGeNN 2.4 does", "exact", "mlgenn"
         ),
         "feedback": choice(
-            "symmetric", "errors come back by the readout's weights, or by fixed random ones", "symmetric", "random"
+            "symmetric",
+            "errors come back by the readout's weights, by fixed random ones, or by random ones that learn as the "
+            "readout's do",
+            "symmetric",
+            "random",
+            "adaptive",
+        ),
+        "gradient": choice(
+            "events",
+            "events: behind each sample, by its spikes; online: an eligibility of each synapse in every step, slow",
+            "events",
+            "online",
         ),
         "regularisation": Parameter(0.0, "", "strength of the pull towards rate_hz", minimum=0.0),
         "rate_hz": Parameter(10.0, "Hz", "rate that hidden neurons are pulled towards", minimum=0.0),
