@@ -138,7 +138,11 @@ def _learning_bytes(network: Network, placements: Placements, doubled: int) -> i
         source, target = placements[projection.source.name], placements[projection.target.name]
         rows, lists = _capacities(projection, placements, doubled)
         rooms[projection.name] = learning_room(
-            network, n_slots=rows * target.n_own, n_entries=lists * source.n_known, n_sources=source.n_known
+            network,
+            n_slots=rows * target.n_own,
+            n_entries=lists * source.n_known,
+            n_sources=source.n_known,
+            n_neurons=target.n_own,
         )
     return learning_bytes(network, rooms)
 
