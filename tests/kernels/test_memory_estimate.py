@@ -170,8 +170,24 @@ MLGENN = models.EProp(pairing="mlgenn", regularisation=0.1)
 @pytest.mark.parametrize("rule", [models.EProp(), MLGENN], ids=["exact", "mlgenn"])
 @pytest.mark.parametrize("loss", [models.CrossEntropy(), models.SquaredError()], ids=["labels", "targets"])
 def test_the_estimate_of_a_training_is_exact_where_degrees_are_known(hidden, rule, loss):
+    estimate_is_exact(learning.classifier(hidden), rule, loss)
+
+
+@pytest.mark.parametrize(
+    ("rule", "more"),
+    [
+        (models.EProp(gradient="online", feedback="adaptive", regularisation=0.1), {}),
+        (models.EProp(), {"receptor": models.ExponentialCurrent(), "delay_ms": models.Uniform(1.0, 5.0)}),
+    ],
+    ids=["online, adaptive", "currents that last, drawn delays"],
+)
+def test_the_estimate_counts_what_gradients_reach(rule, more):
+    estimate_is_exact(learning.classifier(**more), rule, models.CrossEntropy())
+
+
+def estimate_is_exact(network, rule, loss):
     """To the byte: before the first sample, and with the samples of a batch, however many they are."""
-    network, by = learning.classifier(hidden), learning.learning(loss=loss, rule=rule)
+    by = learning.learning(loss=loss, rule=rule)
     declared = learning.learner(network, by)
     trainer = Trainer(
         network, "output", learning.N_STEPS, loss=loss, learning=rule, batch=7, device=HostDevice(("-O1",))

@@ -94,6 +94,9 @@ class StoredTraining:
         said += names_that_differ("projection", ours.synapses, theirs.synapses)
         for name in sorted(set(ours.synapses) & set(theirs.synapses)):
             said += synapses_that_differ(name, ours.synapses[name], theirs.synapses[name], self.path, other)
+        said += names_that_differ("feedback of", ours.feedback, theirs.feedback)
+        for name in sorted(set(ours.feedback) & set(theirs.feedback)):
+            said += columns_that_differ(f"feedback of {name}", ours.feedback[name], theirs.feedback[name])
         return said + columns_that_differ("readout", ours.readout, theirs.readout)
 
     def state(self) -> str:
