@@ -154,7 +154,7 @@ KERNEL draw_candidates_{{ projection.name }}(Network* net) {
 }
 
 // Threads list a target's candidates in any order; they form by number, so that it does not matter which finds no room.
-DEVICE void order_candidates_{{ projection.name }}(Network* net, const int target) {
+DEVICE void sort_candidates_{{ projection.name }}(Network* net, const int target) {
     auto& projection = net->projection_{{ projection.name }};
     int* next = projection.candidate_next;
     int least = -1;
@@ -174,7 +174,7 @@ KERNEL form_candidates_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {
         const int row = target << projection.row_shift;
-        order_candidates_{{ projection.name }}(net, target);
+        sort_candidates_{{ projection.name }}(net, target);
         for (int& n = projection.candidate_first[target]; n >= 0; n = projection.candidate_next[n]) {
             const int source = projection.candidate_source[n];
             if (!reaches_{{ projection.name }}(net, source, target)) continue;
