@@ -81,22 +81,29 @@ def _pull(learner: Any, network: Network, population: Population) -> None:
     learner.rate_target, learner.rate_pull = rule["rate_hz"] * network.dt_ms * 1e-3, rule["regularisation"]
 
 
+def _is_online(state: RankArrays) -> bool:
+    return state.network.learning is not None and state.network.learning.online
+
+
 def fit_trained(state: RankArrays, projection: Projection) -> None:
     """Room for what training keeps of each synapse, slot, and entry of the projection's lists, as it is wired now.
 
     Gradients are 0 before and after.
     """
     name, owner, arrays = projection.name, f"learning.{projection.name}", state.arrays
-    in_degree = arrays[f"{name}.in_degree"]
-    counts = {"n_slots": len(arrays[f"{name}.source"]), "n_entries": len(arrays[f"{name}.outgoing"])}
-    room = learning_room(
-        state.network,
-        n_neurons=len(in_degree),
-        n_synapses=int(in_degree.sum(dtype=np.int64)),
-        n_sources=state.placements[projection.source.name].n_known,
-        **counts,
-    )
-    fields = trained_fields(state.network, projection)
-    if any(len(arrays.get(f"{owner}.{field.name}", ())) < field.length(room) for field in fields if field.length):
+    in_degree, n_synapses = arrays[f"{name}.in_degree"], int(arrays[f"{name}.in_degree"].sum(dtype=np.int64))
+    n_slots, n_entries = (len(arrays[f"{name}.{one}"]) for one in ("source", "outgoing"))
+    # After each batch: the common case is asked by what may outgrow its room, of slots the sums that only some keep.
+    needed = (("gradient", n_synapses), ("amount", n_entries), ("sum", n_slots))[: 3 if _is_online(state) else 2]
+    if not all(f"{owner}.{one}" in arrays and len(arrays[f"{owner}.{one}"]) >= n for one, n in needed):
+        room = learning_room(
+            state.network,
+            n_neurons=len(in_degree),
+            n_synapses=n_synapses,
+            n_slots=n_slots,
+            n_entries=n_entries,
+            n_sources=state.placements[projection.source.name].n_known,
+        )
+        fields = trained_fields(state.network, projection)
         state.allocate(getattr(state.struct.learning, f"projection_{name}"), owner, fields, room)
     state.device.xp.cumsum(in_degree, dtype=np.int32, out=arrays[f"{owner}.first_gradient"][1:])
