@@ -18,9 +18,11 @@ from hpcsnn.devices import choose_device
 from hpcsnn.devices.base import Device
 from hpcsnn.engine.learning.arrays import fit_trained
 from hpcsnn.engine.learning.feedback import draw_feedback, read_feedback, write_feedback
+from hpcsnn.engine.learning.norms import norm
 from hpcsnn.engine.learning.replicas import shared_out, with_replicas
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.engine.synapse_rows import SynapseRows
+from hpcsnn.models.learning.clipping import clipping_of_batch
 from hpcsnn.models.learning.optimisers import constants_of_batch
 from hpcsnn.network import Network, Projection
 from hpcsnn.network.learning import gradient_of, hidden_populations, trained_projections
@@ -157,16 +159,23 @@ class Learner:
         for name in self.gradient_arrays():
             self.state.arrays[name][...] = 0
 
-    def optimise(self, batch: int, n_samples: int) -> None:
+    def optimise(self, batch: int, n_samples: int, epoch_batches: int) -> None:
         """One step of the optimiser; `batch` counts from 1, `n_samples` are those of all ranks."""
-        for name, value in constants_of_batch(self.learning.optimiser, self.network.dt_ms, batch).items():
+        optimiser = self.learning.optimiser
+        for name, value in constants_of_batch(optimiser, self.network.dt_ms, batch, epoch_batches).items():
             setattr(self._part, f"optimiser_{name}", value)
+        clipping = clipping_of_batch(optimiser, self._gradient_norm)
+        self._part.gradient_factor, self._part.largest_gradient = clipping.factor, clipping.largest
         self._part.batch_samples = n_samples
         for name in self.hidden if self.learning.adaptive else ():
             self._run(f"adapt_{name}", self.network.populations[name].size)  # before gradients are set back to 0
         for projection in self.trained:
             self._run(f"optimise_{projection.name}", projection.target.size)
         self._run(f"optimise_{self.learning.readout}", len(self._output_ids))
+
+    def _gradient_norm(self) -> float:
+        """Of the whole batch's gradient, in the loss's unit; the same on all ranks, where gradients are added up."""
+        return norm(self.state.read(name) for name in self.gradient_arrays()) * 2.0**-GRADIENT_BITS
 
     def rewire(self, batch: int) -> dict[str, int]:
         """An update of each rule; how many synapses were replaced, by projection. `batch` keys the random numbers."""
