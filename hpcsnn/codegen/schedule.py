@@ -105,6 +105,6 @@ def host_stage_kernels(rule: RewiringRule) -> list[str]:
     pairing = ("offers", "demands", "drop_surplus", "retract", "count_out_degree", "form_proposed", "settle")
     return [
         *(f"sum_{number}" for number in range(len(rule.sums))),
-        *(("draw_candidates", "form_candidates") if rule.replace == "projection" else ()),
+        *(("draw_candidates", "form_candidates") if rule.replaces_anywhere else ()),
         *(pairing if rule.pairing else ()),
     ]

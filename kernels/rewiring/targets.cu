@@ -132,7 +132,7 @@ KERNEL replace_{{ projection.name }}(Network* net) {
 }
 //% endif
 
-//% if rule.replace == "projection"
+//% if rule.replaces_anywhere
 // Where what went from anywhere may come back: candidate n of a round, for as many as are owed by all ranks together.
 KERNEL draw_candidates_{{ projection.name }}(Network* net) {
     auto& projection = net->projection_{{ projection.name }};

@@ -83,7 +83,11 @@ class Learner:
         self.state, self._executable = self.simulation.state, self.simulation.executable
         self._part = self.state.struct.learning
         self.trained = trained_projections(network)
-        self.rewired = [one.name for one in network.projections.values() if one.rule is not None]
+        rules = {one.name: one.rule for one in network.projections.values() if one.rule is not None}
+        self.rewired = list(rules)
+        # Each by itself, but for those that share a budget.
+        sharing = tuple(name for name, rule in rules.items() if rule.replace == "projections")
+        self._rewired_together = [(name,) for name in rules if name not in sharing] + [sharing] * bool(sharing)
         (source,) = (one.name for one in network.populations.values() if one.is_source)
         self._n_channels = network.populations[source].size
         self._neuron_of = np.argsort(self.simulation.placements[source].global_id).astype(np.int32)
@@ -93,8 +97,8 @@ class Learner:
             draw_feedback(self.state, self._executable)
         for projection in self.trained:
             fit_trained(self.state, projection)
-        for name in self.rewired:
-            self.simulation.rewire(name)  # the first wiring becomes one that the rule knows
+        for names in self._rewired_together:
+            self.simulation.rewire(*names)  # the first wiring becomes one that the rule knows
 
     # -- samples -------------------------------------------------------------------------------------------------------
 
@@ -180,12 +184,11 @@ class Learner:
     def rewire(self, batch: int) -> dict[str, int]:
         """An update of each rule; how many synapses were replaced, by projection. `batch` keys the random numbers."""
         self.state.set_control("step", batch)
-        replaced = {}
+        before = {name: self.state.stores[name].counter("eliminated") for name in self.rewired}
+        for names in self._rewired_together:
+            self.simulation.rewire(*names)
+        replaced = {name: self.state.stores[name].counter("eliminated") - n for name, n in before.items()}
         for name in self.rewired:
-            store = self.state.stores[name]
-            before = store.counter("eliminated")
-            self.simulation.rewire(name)
-            replaced[name] = store.counter("eliminated") - before
             fit_trained(self.state, self.network.projections[name])
         return replaced
 

@@ -4,7 +4,7 @@ from hpcsnn.models.rewiring.bamford import Bamford
 from hpcsnn.models.rewiring.bamford_2010 import Bamford2010
 from hpcsnn.models.rewiring.bogdan_2018 import LastToFire
 from hpcsnn.models.rewiring.deep_r import DeepR
-from hpcsnn.models.rewiring.deep_r_by_gradient import DeepRByGradient
+from hpcsnn.models.rewiring.deep_r_by_gradient import DeepRByGradient, DeepRSharedBudget
 from hpcsnn.models.rewiring.homeostatic import Homeostatic
 from hpcsnn.models.rewiring.local_proposals import LocalProposals
 from hpcsnn.models.rewiring.patch_swaps import PatchSwaps
@@ -24,6 +24,7 @@ __all__ = [
     "Bamford2010",
     "DeepR",
     "DeepRByGradient",
+    "DeepRSharedBudget",
     "Homeostatic",
     "LastToFire",
     "LocalProposals",

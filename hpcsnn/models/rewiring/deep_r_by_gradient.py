@@ -1,5 +1,7 @@
 """DEEP R in training: a gradient moves the weights, each with the sign of its pair; their number is constant."""
 
+from dataclasses import replace
+
 from hpcsnn.models.base import Derived, Variable
 from hpcsnn.models.parameters import Parameter, probability
 from hpcsnn.models.rewiring.rule import RewiringRule
@@ -37,4 +39,12 @@ if (sign == 0.0f) {{
     initial={"weight": "0.0f", "sign": _SIGN},
     replace="projection",
     source="Bellec, Kappel, Maass & Legenstein 2018, arXiv 1711.05136; as in mlGeNN 2.4, at the end of each batch",
+)
+
+DeepRSharedBudget = replace(
+    DeepRByGradient,
+    name="deep_r_shared_budget",
+    doc="As deep_r_by_gradient, but what goes comes back anywhere in the projections that have this rule.",
+    replace="projections",
+    source="one budget over all layers: Bellec, Kappel, Maass & Legenstein 2018, arXiv 1711.05136, and their code",
 )
