@@ -41,6 +41,7 @@ class Tag(IntEnum):
     WEIGHT = 12
     FEEDBACK = 13
     BUDGET = 14
+    ARRIVAL = 15
 
 
 def stream(purpose: Purpose, index: int) -> int:

@@ -48,6 +48,7 @@ from hpcsnn.models.rewiring import (
     PatchSwaps,
     RewiringRule,
     Selection,
+    SoftDeepR,
 )
 from hpcsnn.models.stimuli import MovingGaussianPoisson, Poisson, SampleInput, SourceModel, SpikeArray
 from hpcsnn.models.synapses import (
@@ -127,6 +128,7 @@ __all__ = [
     "RewiringRule",
     "SampleInput",
     "Selection",
+    "SoftDeepR",
     "SourceModel",
     "SpikeArray",
     "SpikeTrace",

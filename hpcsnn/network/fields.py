@@ -318,7 +318,7 @@ def _attempt_fields(attempts: int) -> tuple[Field, ...]:
 def _listed_fields(rule: RewiringRule) -> tuple[Field, ...]:
     """Of synapses that form from lists, which the host binds where ranks meet."""
     candidates = ("candidate_source", "candidate_next") if rule.replaces_anywhere else ()
-    proposals = ("proposed_start", "proposed_done", "proposed") if rule.pairing is not None else ()
+    proposals = ("proposed_start", "proposed_done", "proposed") if rule.lists else ()
     return tuple(Field(name, "int", made=True) for name in (*candidates, *proposals))
 
 

@@ -186,7 +186,7 @@ KERNEL form_candidates_{{ projection.name }}(Network* net) {
 }
 //% endif
 
-//% if rule.pairing
+//% if rule.lists
 KERNEL form_proposed_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {

@@ -95,10 +95,10 @@ class Learner:
         self._output_of = np.argsort(self._output_ids).astype(np.int32)
         if not learning.symmetric:
             draw_feedback(self.state, self._executable)
-        for projection in self.trained:
-            fit_trained(self.state, projection)
         for names in self._rewired_together:
             self.simulation.rewire(*names)  # the first wiring becomes one that the rule knows
+        for projection in self.trained:
+            fit_trained(self.state, projection)
 
     # -- samples -------------------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ What travels: counts, vacant elements, and those variables of sources that snipp
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -75,6 +76,8 @@ class HostStages:
         assert rule is not None
         if rule.replace == "projection":
             self._replace([projection])
+        if rule.arrivals:
+            self._arrive(projection, rule.arrivals)
         if rule.pairing is not None and self._pairs_now(projection, rule):
             self._pair(projection)
         for number, name in enumerate(rule.sums):
@@ -179,6 +182,31 @@ class HostStages:
             if len(state.arrays.get(f"{projection.name}.{name}", ())) < n:
                 room = state.device.zeros(n + n // 2, np.int32)
                 state.bind(self._part(projection), projection.name, name, room)
+
+    def _arrive(self, projection: Projection, arrivals: str) -> None:
+        """Form synapses at pairs that have none, each with the chance that the constant `arrivals` is."""
+        rule = projection.rewiring
+        assert rule is not None
+        p = float({**rule.constants(self._state.network.dt_ms), **rule.values}[arrivals])
+        n_sources, n_pairs = projection.source.size, projection.source.size * projection.target.size
+        # Pairs stand in one line; from one that is chosen a waiting time, drawn as geometric, leads to the next.
+        chosen: list[NDArray[np.int64]] = []
+        last, turn = -1, 0
+        while 0.0 < p < 1.0 and last < n_pairs:
+            n = int(p * (n_pairs - last) * 1.1) + 16
+            entities = np.arange(n, dtype=np.int32)
+            words = self._words(projection, Tag.ARRIVAL, entities, np.full(n, turn, dtype=np.int32))
+            waits = np.floor(np.log((words + 0.5) * 2.0**-32) / math.log1p(-p)).astype(np.int64) + 1
+            chosen.append(last + np.cumsum(waits))
+            last, turn = int(chosen[-1][-1]), turn + 1
+        pairs = np.concatenate(chosen) if chosen else np.arange(n_pairs if p >= 1.0 else 0)
+        target_id, source_id = np.divmod(pairs[pairs < n_pairs], n_sources)
+        placement = self._state.placements[projection.target.name]
+        own = np.full(projection.target.size, -1, dtype=np.int64)
+        own[placement.global_id] = np.arange(placement.n_own)
+        local = np.column_stack([own[target_id], self._of_sources(projection).local(source_id)])
+        self._put_lists(projection, local[local[:, 0] >= 0])
+        self._form("form_proposed", projection)
 
     # -- pairing -------------------------------------------------------------------------------------------------------
 

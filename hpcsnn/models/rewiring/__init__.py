@@ -10,6 +10,7 @@ from hpcsnn.models.rewiring.local_proposals import LocalProposals
 from hpcsnn.models.rewiring.patch_swaps import PatchSwaps
 from hpcsnn.models.rewiring.rule import NOBODY, Pairing, RewiringRule, Selection
 from hpcsnn.models.rewiring.selections import ALL_SYNAPSES, BY_SPIKE, LOCAL, PER_TARGET, PLACE, UNIFORM, WEAKEST
+from hpcsnn.models.rewiring.soft_deep_r import SoftDeepR
 
 __all__ = [
     "ALL_SYNAPSES",
@@ -32,4 +33,5 @@ __all__ = [
     "PatchSwaps",
     "RewiringRule",
     "Selection",
+    "SoftDeepR",
 ]

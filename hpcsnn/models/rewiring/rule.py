@@ -108,8 +108,9 @@ class RewiringRule(Model):
        up to ``proposals`` sources.
     5. Ranks meet, if the rule has ``sums`` (whole numbers, one per target, added up over all), ``replace`` (what went
        is replaced at random places of the same target, anywhere in the projection, or anywhere in the projections that
-       `Simulation.rewire` is called for together) or ``pairing``; synapses that were proposed form.
+       `Simulation.rewire` is called for together), ``arrivals`` or ``pairing``; synapses that were proposed form.
 
+    ``arrivals`` names the parameter or derived constant that is the chance of each pair without a synapse to get one.
     ``gradient`` is what the rule adds to a synapse's gradient for each sample of a batch, where a Trainer trains.
     ``initial`` gives a new synapse's variables, the weight alone as a text or several by name; the others start at the
     projection's weight and the variables' initial values. Chances are numbers, true or false, or parameters that are
@@ -151,6 +152,7 @@ class RewiringRule(Model):
     proposals: int = 1
     sums: Mapping[str, str] = field(default_factory=dict)
     replace: Literal["", "target", "projection", "projections"] = ""
+    arrivals: str = ""
     pairing: Pairing | None = None
     trigger: Literal["every_ms", "stimulus", "call"] = "every_ms"
     synapse_variables: tuple[Variable, ...] = ()
@@ -211,8 +213,11 @@ class RewiringRule(Model):
         wanted += [("target_traces", trace.tau) for trace in self.target_traces]
         if self.pairing is not None:
             wanted.append(("pairing.every", self.pairing.every))
+        if self.arrivals:
+            wanted.append(("arrivals", self.arrivals))
         for slot, name in wanted:
-            if name not in parameters and not (slot.endswith("traces") and name in self.derived):
+            of_derived = slot == "arrivals" or slot.endswith("traces")
+            if name not in parameters and not (of_derived and name in self.derived):
                 raise ConfigurationError(unknown_name(f"{self.name}.{slot}: parameter", name, parameters))
         if self.pairing is not None:
             every = parameters[self.pairing.every]
@@ -274,7 +279,7 @@ class RewiringRule(Model):
     @property
     def proposes(self) -> bool:
         """Whether synapses form from lists of proposals."""
-        return bool(self.per_target) or bool(self.replace) or self.pairing is not None
+        return bool(self.per_target or self.replace or self.arrivals) or self.pairing is not None
 
     @property
     def replaces_anywhere(self) -> bool:
@@ -282,14 +287,19 @@ class RewiringRule(Model):
         return self.replace in ("projection", "projections")
 
     @property
+    def lists(self) -> bool:
+        """Whether the host makes lists of synapses that form."""
+        return bool(self.arrivals) or self.pairing is not None
+
+    @property
     def meets(self) -> bool:
         """Whether ranks meet in an update."""
-        return bool(self.sums) or self.replaces_anywhere or self.pairing is not None
+        return bool(self.sums or self.arrivals) or self.replaces_anywhere or self.pairing is not None
 
     @property
     def only_pairs(self) -> bool:
         """Whether ranks meet for nothing but pairing, so not in every update."""
-        return self.pairing is not None and not self.sums and not self.replaces_anywhere
+        return self.pairing is not None and not (self.sums or self.arrivals or self.replaces_anywhere)
 
     @property
     def shares(self) -> bool:
