@@ -134,7 +134,7 @@ KERNEL adapt_{{ hidden.name }}(Network* net) {
     const auto& trained = learning.projection_{{ hidden.projection }};
     const auto& learner = learning.population_{{ hidden.name }};
     const int n_outputs = learning.n_outputs, n_hidden = net->population_{{ hidden.name }}.n_own;
-    const float limit = trained.weight_limit;
+    const float limit = trained.weight_limit, factor = learning.gradient_factor, largest = learning.largest_gradient;
 {{ bound_constants("learning", optimiser, "optimiser_") }}
     float* weight_of = learner.feedback;
 //% for variable in optimiser.variables
@@ -148,7 +148,8 @@ KERNEL adapt_{{ hidden.name }}(Network* net) {
             const int target = outgoing[entry] >> projection.row_shift;
             const int place = outgoing[entry] - (target << projection.row_shift);
             const int64 at = own + target * SIDE_BY_SIDE;
-            const float gradient = (float)trained.gradient[trained.first_gradient[target] + place] * GRADIENT_UNIT;
+            const float gradient =
+                clipped(trained.gradient[trained.first_gradient[target] + place], factor, largest);
             {{ hidden.function.call }};
             weight_of[at] = weight_of[at] > limit ? limit : weight_of[at] < -limit ? -limit : weight_of[at];
         }

@@ -34,8 +34,8 @@ SoftDeepR = RewiringRule(
     "As deep_r_by_gradient, but what goes comes back by a random walk of its own: the number of synapses is not fixed.",
     parameters={
         "l1": Parameter(0.01, "", "pull towards 0, for each sample of a batch", minimum=0.0),
-        "noise": Parameter(None, "weight", "standard deviation of a random step for each batch", above=0.0),
-        "depth": Parameter(None, "weight", "how far below 0 strengths without a synapse walk", above=0.0),
+        "noise": Parameter(0.005, "weight", "standard deviation of a random step for each batch", above=0.0),
+        "depth": Parameter(0.1, "weight", "how far below 0 strengths without a synapse walk", above=0.0),
         "p_positive": probability(0.5, "share of the potential synapses that are positive"),
     },
     derived={"widest": Derived("noise * sqrt(3)"), "comes": Derived("widest / (4 * depth + widest)")},
