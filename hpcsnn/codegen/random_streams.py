@@ -40,6 +40,8 @@ class Tag(IntEnum):
     RETRACT = 11
     WEIGHT = 12
     FEEDBACK = 13
+    BUDGET = 14
+    ARRIVAL = 15
 
 
 def stream(purpose: Purpose, index: int) -> int:

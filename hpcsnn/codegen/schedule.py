@@ -102,9 +102,10 @@ def rewiring_stages(projection: Projection, rule: RewiringRule) -> list[Stage]:
 
 def host_stage_kernels(rule: RewiringRule) -> list[str]:
     """Kernels that the hosts run where ranks meet."""
-    pairing = ("offers", "demands", "drop_surplus", "retract", "count_out_degree", "form_proposed", "settle")
+    pairing = ("offers", "demands", "drop_surplus", "retract", "count_out_degree", "settle")
     return [
         *(f"sum_{number}" for number in range(len(rule.sums))),
-        *(("draw_candidates", "form_candidates") if rule.replace == "projection" else ()),
+        *(("draw_candidates", "form_candidates") if rule.replaces_anywhere else ()),
+        *(("form_proposed",) if rule.lists else ()),
         *(pairing if rule.pairing else ()),
     ]

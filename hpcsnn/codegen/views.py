@@ -151,6 +151,7 @@ def _rule_view(index: int, projection: Projection, rule: RewiringRule) -> Simple
     view.target_variables = projection.target_variables
     for name in ("visits_synapses", "passes_over", "shares", "meets", "proposes", "thins", "only_pairs", "initials"):
         setattr(view, name, getattr(rule, name))
+    view.replaces_anywhere, view.lists = rule.replaces_anywhere, rule.lists
     view.decides_by_random = rule.decides_by_random
     view.uses_distance = rule.mentions("distance_squared")
     return view

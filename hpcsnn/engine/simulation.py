@@ -205,12 +205,20 @@ class Simulation:
             if reason:
                 self._mend(HaltReason(reason))
 
-    def rewire(self, projection: str) -> None:
-        """One update of a rule whose ``trigger`` is ``"call"``, between two steps; a collective call.
+    def rewire(self, *projections: str) -> None:
+        """An update of each projection's rule, whose ``trigger`` is ``"call"``, between two steps; a collective call.
+
+        Those with ``replace="projections"`` share a budget: what went from any comes back anywhere in them.
 
         Raises:
             ConfigurationError: no such projection, or the second call in one step: it would draw the same numbers.
         """
+        for projection in projections:
+            self._update_on_call(projection)
+        self._host_stages.share_budget(projections)
+        self._recorded.take_logs(self.state)
+
+    def _update_on_call(self, projection: str) -> None:
         check_known("projection with a rule on call", projection, self.program.on_call)
         if self._rewired_at.get(projection) == self.step:
             raise ConfigurationError(f"projections.{projection}: rewired in step {self.step} already; advance first")
@@ -223,7 +231,6 @@ class Simulation:
                 if reason != HaltReason.MEETING:
                     self.executable.run(stage.kernel, items)
         self.state.set_control("stage", 0)
-        self._recorded.take_logs(self.state)
 
     def mend(self) -> None:
         """Remove the cause for which a kernel that ran by itself has halted, or raise."""

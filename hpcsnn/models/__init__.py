@@ -40,6 +40,7 @@ from hpcsnn.models.rewiring import (
     Bamford2010,
     DeepR,
     DeepRByGradient,
+    DeepRSharedBudget,
     Homeostatic,
     LastToFire,
     LocalProposals,
@@ -47,6 +48,7 @@ from hpcsnn.models.rewiring import (
     PatchSwaps,
     RewiringRule,
     Selection,
+    SoftDeepR,
 )
 from hpcsnn.models.stimuli import MovingGaussianPoisson, Poisson, SampleInput, SourceModel, SpikeArray
 from hpcsnn.models.synapses import (
@@ -90,6 +92,7 @@ __all__ = [
     "Data",
     "DeepR",
     "DeepRByGradient",
+    "DeepRSharedBudget",
     "DeltaCurrent",
     "Derived",
     "EProp",
@@ -125,6 +128,7 @@ __all__ = [
     "RewiringRule",
     "SampleInput",
     "Selection",
+    "SoftDeepR",
     "SourceModel",
     "SpikeArray",
     "SpikeTrace",

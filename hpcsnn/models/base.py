@@ -33,8 +33,8 @@ from hpcsnn.models.snippet_text import FUNCTIONS, check_expression, check_snippe
 # A module that is not imported by its name has under this one what loads it: a function without arguments that pickles.
 LOADED_BY = "_hpcsnn_loaded_by"
 _CHANCE = Limits(minimum=0.0, maximum=1.0, in_kernels=False)
-_MATH: dict[str, Any] = {
-    **{name: getattr(math, name) for name in ("exp", "expm1", "log", "sqrt", "floor", "ceil", "pi")},
+MATH: dict[str, Any] = {
+    **{name: getattr(math, name) for name in ("exp", "expm1", "log", "sqrt", "cos", "floor", "ceil", "pi")},
     "round": round,
     "min": min,
     "max": max,
@@ -144,7 +144,7 @@ class Model:
     def __post_init__(self) -> None:
         promised = {*self.SEES, *FUNCTIONS, "dt_ms"}  # derived constants see dt_ms of any model
         check_snippet_names(self.name, self.KIND, given_names(self), promised, self.KEPT)
-        known = {*_MATH, "dt_ms", *self.parameters, *self.data}
+        known = {*MATH, "dt_ms", *self.parameters, *self.data}
         for name, derived in self.derived.items():
             check_expression(f"{self.name}.derived.{name}", derived.expression, known)
             known.add(name)
@@ -334,7 +334,7 @@ class Configured(Generic[SomeModel]):
             ConfigurationError: they do not; names the parameters that it follows from, the constant and its expression.
         """
         try:
-            value = eval(_compiled(derived.expression), {"__builtins__": {}}, {**_MATH, **known})
+            value = eval(_compiled(derived.expression), {"__builtins__": {}}, {**MATH, **known})
         except Exception as error:  # whatever a user's expression does
             raise ConfigurationError(self._follows(where, name, known, "no number", f": {error}")) from None
         if derived.vanishes and isinstance(value, float) and abs(value) < SMALLEST_NUMBER:

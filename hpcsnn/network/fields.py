@@ -283,7 +283,7 @@ def rewiring_fields(projection: Projection) -> tuple[Field, ...]:
         *([targets("n_proposed", "int")] if rule.per_target else []),
         *([Field("hook_proposed", "int", lambda room: room.n_targets * proposals)] if rule.per_target else []),
         *([targets("replace_tried", "int")] if rule.replace == "target" else []),
-        *([targets("candidate_first", "int", first=-1)] if rule.replace == "projection" else []),
+        *([targets("candidate_first", "int", first=-1)] if rule.replaces_anywhere else []),
         *(_listed_fields(rule)),
         *([sources(name, "int") for name in ("offers", "out_degree")] if rule.pairing else []),
         *([targets("demands", "int")] if rule.pairing else []),
@@ -317,8 +317,8 @@ def _attempt_fields(attempts: int) -> tuple[Field, ...]:
 
 def _listed_fields(rule: RewiringRule) -> tuple[Field, ...]:
     """Of synapses that form from lists, which the host binds where ranks meet."""
-    candidates = ("candidate_source", "candidate_next") if rule.replace == "projection" else ()
-    proposals = ("proposed_start", "proposed_done", "proposed") if rule.pairing is not None else ()
+    candidates = ("candidate_source", "candidate_next") if rule.replaces_anywhere else ()
+    proposals = ("proposed_start", "proposed_done", "proposed") if rule.lists else ()
     return tuple(Field(name, "int", made=True) for name in (*candidates, *proposals))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from hpcsnn.devices import HostDevice, choose_device
 from hpcsnn.errors import ConfigurationError
+from hpcsnn.models.learning.optimisers import learning_rate
 from hpcsnn.planning.available_memory import check_memory
 from hpcsnn.ranks.partition import DEFAULT_TILE
 from hpcsnn.ranks.world import on_first_rank
@@ -236,7 +237,7 @@ class _Training:
         position, size = self._position, self._configuration.batch
         samples = self._train.select(order[position.batch * size : (position.batch + 1) * size])
         started = time.perf_counter()
-        result = self._trainer.train_batch(samples)
+        result = self._trainer.train_batch(samples, self._n_batches)
         seconds = time.perf_counter() - started
         self._own_s += seconds
         position.add(result, seconds)
@@ -263,8 +264,9 @@ class _Training:
         return evaluation, best
 
     def _where(self) -> dict[str, Any]:
-        position = self._position
-        rate = self._configuration.models["optimiser"].values.get("learning_rate")
+        position, configuration = self._position, self._configuration
+        optimiser, batch = configuration.models["optimiser"], max(position.in_all.batches, 1)
+        rate = learning_rate(optimiser, configuration.dt_ms, batch, self._n_batches)
         return {"epoch": position.epoch, "batch": position.batch, "synapses": self._synapses, "learning_rate": rate}
 
     def _due(self) -> bool:

@@ -131,7 +131,7 @@ class RuleConformance:
     def test_numbers_are_kept(self) -> None:
         """The total, or each target's in-degree, where the rule promises it."""
         rule = self._rule()
-        total = rule.replace == "projection" if self.keeps_total is None else self.keeps_total
+        total = rule.replaces_anywhere if self.keeps_total is None else self.keeps_total
         each = rule.replace == "target" if self.keeps_in_degree is None else self.keeps_in_degree
         n = self.network().projections[PROJECTION].target.size
         before = np.bincount(self._pairs(Simulation(self.network(), device=HostDevice(("-O1",))))[:, 1], minlength=n)

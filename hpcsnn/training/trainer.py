@@ -87,8 +87,11 @@ class Trainer:
 
     # -- samples -------------------------------------------------------------------------------------------------------
 
-    def train_batch(self, samples: Samples) -> BatchResult:
+    def train_batch(self, samples: Samples, epoch_batches: int = 1) -> BatchResult:
         """Change the weights by the gradient of these samples, however many they are; a collective call.
+
+        Args:
+            epoch_batches: batches of an epoch, by which the optimiser's schedule counts its epochs; 1: in batches.
 
         Raises:
             ConfigurationError: samples that do not fit the network.
@@ -97,7 +100,7 @@ class Trainer:
         n = len(samples)
         losses, predictions = self._shared_out(samples, learns=True)
         self._learner.add_up()
-        self._learner.optimise(self.batches_done + 1, n)
+        self._learner.optimise(self.batches_done + 1, n, epoch_batches)
         self.batches_done += 1
         rewired = self._learner.rewire(self.batches_done)
         return BatchResult(_mean(losses), _n_correct(samples, predictions), n, rewired)
@@ -158,8 +161,9 @@ class Trainer:
             samples, held_out = samples.split(validation, seed=self._given.seed)
         found: list[Evaluation] = []
         for epoch in range(whole_number("epochs", epochs, Limits(minimum=0))):
-            for number, chosen in enumerate(self.batches(len(samples), epoch)):
-                result = self.train_batch(samples.select(chosen))
+            chosen_by_batch = list(self.batches(len(samples), epoch))
+            for number, chosen in enumerate(chosen_by_batch):
+                result = self.train_batch(samples.select(chosen), len(chosen_by_batch))
                 if on_batch is not None and on_batch(epoch, number, result):
                     return found
             if held_out is not None:

@@ -1,4 +1,9 @@
 // The end of a batch: gradients become changes of weights, in the optimiser's one text.
+DEVICE float clipped(const int64 gradient, const float factor, const float largest) {
+    const float scaled = (float)gradient * GRADIENT_UNIT * factor;
+    return scaled > largest ? largest : scaled < -largest ? -largest : scaled;
+}
+
 //% for owner in owners
 {{ owner.function.head }} {
 {{ paste(optimiser, "update") }}
@@ -10,11 +15,12 @@ KERNEL optimise_{{ owner.name }}(Network* net) {
     auto& population = net->population_{{ owner.name }};
     auto& learner = net->learning.population_{{ owner.name }};
     const auto& learning = net->learning;
+    const float factor = learning.gradient_factor, largest = learning.largest_gradient;
 {{ bound_constants("learning", optimiser, "optimiser_") }}
     for (int neuron = thread_first(); neuron < population.n_own; neuron += thread_stride()) {
 //% for trained in owner.trained
         {
-            const float gradient = (float)learner.gradient_{{ trained }}[neuron] * GRADIENT_UNIT;
+            const float gradient = clipped(learner.gradient_{{ trained }}[neuron], factor, largest);
             learner.gradient_{{ trained }}[neuron] = 0;
             float* weight_of = population.state_{{ trained }};
 //% for variable in optimiser.variables
@@ -48,7 +54,7 @@ KERNEL optimise_{{ owner.name }}(Network* net) {
     const auto& source_population = net->population_{{ projection.source }};
     const auto& target_population = net->population_{{ projection.target }};
     const int row_shift = projection.row_shift, now = control->step;
-    const float limit = trained.weight_limit;
+    const float limit = trained.weight_limit, factor = learning.gradient_factor, largest = learning.largest_gradient;
     (void)source_population; (void)now;
 {{ bound_constants("learning", optimiser, "optimiser_") }}
 //% if rule
@@ -73,9 +79,9 @@ KERNEL optimise_{{ owner.name }}(Network* net) {
             {{- names.source_names() }}
             {{- names.distance_name() }}
             const float gradient =
-                (float)gradient_of[at - row] * GRADIENT_UNIT + n_samples * {{ rule.functions["gradient"].call }};
+                clipped(gradient_of[at - row], factor, largest) + n_samples * {{ rule.functions["gradient"].call }};
 //% else
-            const float gradient = (float)gradient_of[at - row] * GRADIENT_UNIT;
+            const float gradient = clipped(gradient_of[at - row], factor, largest);
 //% endif
             gradient_of[at - row] = 0;
             {{ owner.function.call }};
@@ -128,7 +134,7 @@ KERNEL adapt_{{ hidden.name }}(Network* net) {
     const auto& trained = learning.projection_{{ hidden.projection }};
     const auto& learner = learning.population_{{ hidden.name }};
     const int n_outputs = learning.n_outputs, n_hidden = net->population_{{ hidden.name }}.n_own;
-    const float limit = trained.weight_limit;
+    const float limit = trained.weight_limit, factor = learning.gradient_factor, largest = learning.largest_gradient;
 {{ bound_constants("learning", optimiser, "optimiser_") }}
     float* weight_of = learner.feedback;
 //% for variable in optimiser.variables
@@ -142,7 +148,8 @@ KERNEL adapt_{{ hidden.name }}(Network* net) {
             const int target = outgoing[entry] >> projection.row_shift;
             const int place = outgoing[entry] - (target << projection.row_shift);
             const int64 at = own + target * SIDE_BY_SIDE;
-            const float gradient = (float)trained.gradient[trained.first_gradient[target] + place] * GRADIENT_UNIT;
+            const float gradient =
+                clipped(trained.gradient[trained.first_gradient[target] + place], factor, largest);
             {{ hidden.function.call }};
             weight_of[at] = weight_of[at] > limit ? limit : weight_of[at] < -limit ? -limit : weight_of[at];
         }

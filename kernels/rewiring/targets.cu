@@ -132,7 +132,7 @@ KERNEL replace_{{ projection.name }}(Network* net) {
 }
 //% endif
 
-//% if rule.replace == "projection"
+//% if rule.replaces_anywhere
 // Where what went from anywhere may come back: candidate n of a round, for as many as are owed by all ranks together.
 KERNEL draw_candidates_{{ projection.name }}(Network* net) {
     auto& projection = net->projection_{{ projection.name }};
@@ -186,7 +186,7 @@ KERNEL form_candidates_{{ projection.name }}(Network* net) {
 }
 //% endif
 
-//% if rule.pairing
+//% if rule.lists
 KERNEL form_proposed_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {

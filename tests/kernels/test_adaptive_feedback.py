@@ -22,8 +22,9 @@ def dense(trainer, column):
     return values
 
 
-def test_they_change_as_the_weights_that_go_the_other_way():
-    trainer = trainer_of(models.SGD(learning_rate=2.0**-8, momentum=0.5))
+@pytest.mark.parametrize("clip", [{}, {"clip": "value", "clip_at": 1.0}, {"clip": "norm", "clip_at": 20.0}])
+def test_they_change_as_the_weights_that_go_the_other_way(clip):
+    trainer = trainer_of(models.SGD(learning_rate=2.0**-8, momentum=0.5, **clip))
     feedback, weights = trainer.feedback()["hidden"], dense(trainer, "weight")
     assert feedback["feedback"].shape == (N_HIDDEN, N_OUT)
     assert feedback["feedback"].std() == pytest.approx(N_OUT**-0.5, rel=0.2)

@@ -158,6 +158,27 @@ class TestOnCall(Crowded):
     rule = dataclasses.replace(Tended, trigger="call")()
 
 
+Arriving = RewiringRule(
+    "arriving",
+    "Synapses go by chance, and come anywhere by chance.",
+    parameters={"p_come": models.probability(0.01, "chance of each pair without a synapse")},
+    select=rewiring.ALL_SYNAPSES,
+    eliminate="0.25f",
+    arrivals="p_come",
+    initial="0.1f + 0.05f * random.uniform()",
+)
+
+
+class TestArriving(Crowded):
+    rule = Arriving(every_ms=5.0)
+
+
+class TestSharing(Crowded):
+    """By itself a projection that would share a budget has its own."""
+
+    rule = dataclasses.replace(OnStimulus, name="sharing", trigger="call", replace="projections")()
+
+
 Near = RewiringRule(
     "near",
     "Synapses go by chance and come back near; a hook asks for anyone, twice, and gets who is near, once.",

@@ -26,7 +26,7 @@ class StandInTrainer:
         self._after_batch = after_batch
         self._weights: Any = np.zeros((0, 0))
 
-    def train_batch(self, samples: Samples) -> BatchResult:
+    def train_batch(self, samples: Samples, epoch_batches: int = 1) -> BatchResult:
         """One step of gradient descent."""
         counts, chance = self._chances(samples)
         assert samples.labels is not None

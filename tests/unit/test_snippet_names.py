@@ -111,6 +111,7 @@ RULES = [
     rewiring.LastToFire(p_max=0.5, sigma=1.0, **BLOCKS),
     rewiring.LocalProposals(sigma=1.0, p_form=0.1, **BLOCKS),
     *(rewiring.DeepR(), rewiring.DeepRByGradient(), rewiring.Homeostatic(), rewiring.PatchSwaps()),
+    *(rewiring.DeepRSharedBudget(), rewiring.SoftDeepR(noise=0.01, depth=0.1)),
     *(Swap(**BLOCKS), Wanderer(), Tended()),
 ]
 
@@ -119,9 +120,8 @@ RULES = [
 def test_a_slot_lists_all_names_that_rules_use_there(rule):
     """A name that one of hpcsnn's own rules uses in a slot, and that any slot lists, is in this slot's list."""
     source = models.MovingGaussianPoisson(field_side=8, positions=3) if rule.model.trigger == "stimulus" else None
-    synapse = {"patch_swaps": models.BCPNN(), "deep_r": models.Static(), "deep_r_by_gradient": models.Trained()}.get(
-        rule.name
-    )
+    trained = dict.fromkeys(("deep_r_by_gradient", "deep_r_shared_budget", "soft_deep_r"), models.Trained())
+    synapse = {"patch_swaps": models.BCPNN(), "deep_r": models.Static(), **trained}.get(rule.name)
     constants = tuple(name for name, _ in rule.constant_types())
     names = names_by_slot(wired(rule, source, synapse), (*constants, *rule.model.tables))
     assert set(texts(rule.model)) <= set(names)

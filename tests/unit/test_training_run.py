@@ -92,6 +92,14 @@ def test_what_a_training_leaves(tmp_path):
     assert (progress["done"], progress["left_s"], progress["epoch"], progress["batch"]) == (1.0, 0.0, 3, BATCHES)
 
 
+def test_metrics_have_the_learning_rate_of_their_last_batch(tmp_path):
+    """It halves behind each epoch, of 8 batches."""
+    course = {"learning_rate": 0.01, "schedule": "step", "decay_epochs": 1, "decay_to": 0.5}
+    trained(tmp_path, optimiser={"adam": course})
+    lines = read_metrics(tmp_path / "run" / "metrics.jsonl")
+    assert {(line["epoch"], line["learning_rate"]) for line in lines} == {(1, 0.01), (2, 0.005), (3, 0.0025)}
+
+
 def test_lines_of_metrics_stay_few_where_batches_are_many(tmp_path):
     trained(tmp_path, batch=1, epochs=1, data={"delayed_xor": {"train_samples": 400, "test_samples": 4}})
     groups = [line for line in read_metrics(tmp_path / "run" / "metrics.jsonl") if line["kind"] == "batches"]

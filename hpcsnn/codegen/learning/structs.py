@@ -24,6 +24,7 @@ def learning_struct(network: Network) -> Struct:
             "ahead",
             "learns",
         ),
+        *each_member("float", "gradient_factor", "largest_gradient"),
         *pointers(sample_fields()),
         *model_numbers("rule_", learning.rule),
         *model_numbers("optimiser_", learning.optimiser),

@@ -18,9 +18,11 @@ from hpcsnn.devices import choose_device
 from hpcsnn.devices.base import Device
 from hpcsnn.engine.learning.arrays import fit_trained
 from hpcsnn.engine.learning.feedback import draw_feedback, read_feedback, write_feedback
+from hpcsnn.engine.learning.norms import norm
 from hpcsnn.engine.learning.replicas import shared_out, with_replicas
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.engine.synapse_rows import SynapseRows
+from hpcsnn.models.learning.clipping import clipping_of_batch
 from hpcsnn.models.learning.optimisers import constants_of_batch
 from hpcsnn.network import Network, Projection
 from hpcsnn.network.learning import gradient_of, hidden_populations, trained_projections
@@ -81,7 +83,11 @@ class Learner:
         self.state, self._executable = self.simulation.state, self.simulation.executable
         self._part = self.state.struct.learning
         self.trained = trained_projections(network)
-        self.rewired = [one.name for one in network.projections.values() if one.rule is not None]
+        rules = {one.name: one.rule for one in network.projections.values() if one.rule is not None}
+        self.rewired = list(rules)
+        # Each by itself, but for those that share a budget.
+        sharing = tuple(name for name, rule in rules.items() if rule.replace == "projections")
+        self._rewired_together = [(name,) for name in rules if name not in sharing] + [sharing] * bool(sharing)
         (source,) = (one.name for one in network.populations.values() if one.is_source)
         self._n_channels = network.populations[source].size
         self._neuron_of = np.argsort(self.simulation.placements[source].global_id).astype(np.int32)
@@ -89,10 +95,10 @@ class Learner:
         self._output_of = np.argsort(self._output_ids).astype(np.int32)
         if not learning.symmetric:
             draw_feedback(self.state, self._executable)
+        for names in self._rewired_together:
+            self.simulation.rewire(*names)  # the first wiring becomes one that the rule knows
         for projection in self.trained:
             fit_trained(self.state, projection)
-        for name in self.rewired:
-            self.simulation.rewire(name)  # the first wiring becomes one that the rule knows
 
     # -- samples -------------------------------------------------------------------------------------------------------
 
@@ -157,10 +163,13 @@ class Learner:
         for name in self.gradient_arrays():
             self.state.arrays[name][...] = 0
 
-    def optimise(self, batch: int, n_samples: int) -> None:
+    def optimise(self, batch: int, n_samples: int, epoch_batches: int) -> None:
         """One step of the optimiser; `batch` counts from 1, `n_samples` are those of all ranks."""
-        for name, value in constants_of_batch(self.learning.optimiser, self.network.dt_ms, batch).items():
+        optimiser = self.learning.optimiser
+        for name, value in constants_of_batch(optimiser, self.network.dt_ms, batch, epoch_batches).items():
             setattr(self._part, f"optimiser_{name}", value)
+        clipping = clipping_of_batch(optimiser, self._gradient_norm)
+        self._part.gradient_factor, self._part.largest_gradient = clipping.factor, clipping.largest
         self._part.batch_samples = n_samples
         for name in self.hidden if self.learning.adaptive else ():
             self._run(f"adapt_{name}", self.network.populations[name].size)  # before gradients are set back to 0
@@ -168,15 +177,18 @@ class Learner:
             self._run(f"optimise_{projection.name}", projection.target.size)
         self._run(f"optimise_{self.learning.readout}", len(self._output_ids))
 
+    def _gradient_norm(self) -> float:
+        """Of the whole batch's gradient, in the loss's unit; the same on all ranks, where gradients are added up."""
+        return norm(self.state.read(name) for name in self.gradient_arrays()) * 2.0**-GRADIENT_BITS
+
     def rewire(self, batch: int) -> dict[str, int]:
         """An update of each rule; how many synapses were replaced, by projection. `batch` keys the random numbers."""
         self.state.set_control("step", batch)
-        replaced = {}
+        before = {name: self.state.stores[name].counter("eliminated") for name in self.rewired}
+        for names in self._rewired_together:
+            self.simulation.rewire(*names)
+        replaced = {name: self.state.stores[name].counter("eliminated") - n for name, n in before.items()}
         for name in self.rewired:
-            store = self.state.stores[name]
-            before = store.counter("eliminated")
-            self.simulation.rewire(name)
-            replaced[name] = store.counter("eliminated") - before
             fit_trained(self.state, self.network.projections[name])
         return replaced
 

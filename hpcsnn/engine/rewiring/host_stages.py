@@ -5,6 +5,8 @@ What travels: counts, vacant elements, and those variables of sources that snipp
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,7 +75,9 @@ class HostStages:
         rule = projection.rule
         assert rule is not None
         if rule.replace == "projection":
-            self._replace(projection)
+            self._replace([projection])
+        if rule.arrivals:
+            self._arrive(projection, rule.arrivals)
         if rule.pairing is not None and self._pairs_now(projection, rule):
             self._pair(projection)
         for number, name in enumerate(rule.sums):
@@ -126,27 +130,50 @@ class HostStages:
             self._state.make_room(HaltReason(reason))
             self._run(kernel, projection)
 
-    def _replace(self, projection: Projection) -> None:
-        """As many synapses as have gone, at places drawn from the whole projection: the total stays."""
-        state, part, store = self._state, self._part(projection), self._state.stores[projection.name]
-        account = state.arrays[f"{projection.name}.target_owed"]
-        owed, first = self._total(int(account.sum())), 0
-        formed = store.counter("formed")
-        for _ in range(_MOST_ROUNDS):
-            if owed == 0 or first + owed > _CANDIDATES:
+    def share_budget(self, names: Iterable[str]) -> None:
+        """What went from these projections, where their rules share a budget, comes back anywhere in them."""
+        updated = [self._state.network.projections[name] for name in names]
+        sharing = [one for one in updated if one.rule is not None and one.rule.replace == "projections"]
+        if sharing:
+            self._replace(sharing)
+
+    def _replace(self, projections: Sequence[Projection]) -> None:
+        """As many synapses as have gone from projections, at pairs drawn from all of theirs: the total stays."""
+        accounts = [self._state.arrays[f"{one.name}.target_owed"] for one in projections]
+        owed = self._total(sum(int(account.sum()) for account in accounts))
+        first = [0] * len(projections)
+        for turn in range(_MOST_ROUNDS):
+            if owed == 0 or max(first) + owed > _CANDIDATES:
                 break
-            part.n_candidates, part.first_candidate = owed, first
-            self._fit_candidates(projection, owed)
-            self._executable.run(f"draw_candidates_{projection.name}", owed)
-            self._form("form_candidates", projection)
-            before, formed = formed, store.counter("formed")
-            first += owed
-            owed -= self._total(formed - before)
-        # What found no place is owed still; it is written to the first neuron's account.
-        account[...] = 0
+            for at, n in enumerate(self._shares(projections, owed, turn)):
+                owed -= self._place(projections[at], first[at], n) if n else 0
+                first[at] += n
+        for account in accounts:
+            account[...] = 0
+        # What found no place is owed still; it is written to the account of the first projection's first neuron.
         if owed:
-            for first_neuron in np.flatnonzero(state.placements[projection.target.name].global_id == 0):
-                account[int(first_neuron)] = owed
+            ids = self._state.placements[projections[0].target.name].global_id
+            for first_neuron in np.flatnonzero(ids == 0):
+                accounts[0][int(first_neuron)] = owed
+
+    def _shares(self, projections: Sequence[Projection], n: int, turn: int) -> list[int]:
+        """Of n pairs drawn from all that projections have, how many are of each; `turn` tells the draws apart."""
+        if len(projections) == 1:
+            return [n]
+        possible = np.cumsum([one.source.size * one.target.size for one in projections]).tolist()
+        ends = np.array([(end << 32) // possible[-1] for end in possible[:-1]], dtype=np.uint64)
+        words = self._words(projections[0], Tag.BUDGET, np.arange(n, dtype=np.int32), np.full(n, turn, dtype=np.int32))
+        return np.bincount(np.searchsorted(ends, words, side="right"), minlength=len(projections)).tolist()
+
+    def _place(self, projection: Projection, first: int, n: int) -> int:
+        """Form synapses at n pairs, of which `first` is the number of the first one, where none is; how many."""
+        part, store = self._part(projection), self._state.stores[projection.name]
+        part.n_candidates, part.first_candidate = n, first
+        self._fit_candidates(projection, n)
+        self._executable.run(f"draw_candidates_{projection.name}", n)
+        before = store.counter("formed")
+        self._form("form_candidates", projection)
+        return self._total(store.counter("formed") - before)
 
     def _fit_candidates(self, projection: Projection, n: int) -> None:
         """Room for the candidates of a round, with some to spare for later ones."""
@@ -155,6 +182,31 @@ class HostStages:
             if len(state.arrays.get(f"{projection.name}.{name}", ())) < n:
                 room = state.device.zeros(n + n // 2, np.int32)
                 state.bind(self._part(projection), projection.name, name, room)
+
+    def _arrive(self, projection: Projection, arrivals: str) -> None:
+        """Form synapses at pairs that have none, each with the chance that the constant `arrivals` is."""
+        rule = projection.rewiring
+        assert rule is not None
+        p = float({**rule.constants(self._state.network.dt_ms), **rule.values}[arrivals])
+        n_sources, n_pairs = projection.source.size, projection.source.size * projection.target.size
+        # Pairs stand in one line; from one that is chosen a waiting time, drawn as geometric, leads to the next.
+        chosen: list[NDArray[np.int64]] = []
+        last, turn = -1, 0
+        while 0.0 < p < 1.0 and last < n_pairs:
+            n = int(p * (n_pairs - last) * 1.1) + 16
+            entities = np.arange(n, dtype=np.int32)
+            words = self._words(projection, Tag.ARRIVAL, entities, np.full(n, turn, dtype=np.int32))
+            waits = np.floor(np.log((words + 0.5) * 2.0**-32) / math.log1p(-p)).astype(np.int64) + 1
+            chosen.append(last + np.cumsum(waits))
+            last, turn = int(chosen[-1][-1]), turn + 1
+        pairs = np.concatenate(chosen) if chosen else np.arange(n_pairs if p >= 1.0 else 0)
+        target_id, source_id = np.divmod(pairs[pairs < n_pairs], n_sources)
+        placement = self._state.placements[projection.target.name]
+        own = np.full(projection.target.size, -1, dtype=np.int64)
+        own[placement.global_id] = np.arange(placement.n_own)
+        local = np.column_stack([own[target_id], self._of_sources(projection).local(source_id)])
+        self._put_lists(projection, local[local[:, 0] >= 0])
+        self._form("form_proposed", projection)
 
     # -- pairing -------------------------------------------------------------------------------------------------------
 

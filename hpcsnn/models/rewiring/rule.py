@@ -107,9 +107,10 @@ class RewiringRule(Model):
     4. ``per_target`` runs for each target with all its synapses, which it may ``remove(place)``; it may ``propose(id)``
        up to ``proposals`` sources.
     5. Ranks meet, if the rule has ``sums`` (whole numbers, one per target, added up over all), ``replace`` (what went
-       is replaced at random places of the same target, or anywhere in the projection) or ``pairing``; synapses that
-       were proposed form.
+       is replaced at random places of the same target, anywhere in the projection, or anywhere in the projections that
+       `Simulation.rewire` is called for together), ``arrivals`` or ``pairing``; synapses that were proposed form.
 
+    ``arrivals`` names the parameter or derived constant that is the chance of each pair without a synapse to get one.
     ``gradient`` is what the rule adds to a synapse's gradient for each sample of a batch, where a Trainer trains.
     ``initial`` gives a new synapse's variables, the weight alone as a text or several by name; the others start at the
     projection's weight and the variables' initial values. Chances are numbers, true or false, or parameters that are
@@ -150,7 +151,8 @@ class RewiringRule(Model):
     per_target: str = ""
     proposals: int = 1
     sums: Mapping[str, str] = field(default_factory=dict)
-    replace: Literal["", "target", "projection"] = ""
+    replace: Literal["", "target", "projection", "projections"] = ""
+    arrivals: str = ""
     pairing: Pairing | None = None
     trigger: Literal["every_ms", "stimulus", "call"] = "every_ms"
     synapse_variables: tuple[Variable, ...] = ()
@@ -187,6 +189,11 @@ class RewiringRule(Model):
             ConfigurationError: names the slot.
         """
         parameters = {**self.select.parameters, **self.parameters}
+        if self.replace == "projections" and (self.trigger != "call" or self.sums):
+            raise ConfigurationError(
+                f"{self.name}.replace: 'projections' is not allowed with trigger {self.trigger!r} and "
+                f"{len(self.sums)} sums; must be a rule on call without sums, so that projections are updated together"
+            )
         if self.select.pick and not self.select.draw:
             raise ConfigurationError(
                 f"{self.name}.select: {self.select.name!r} picks a synapse but draws no source; use "
@@ -206,8 +213,11 @@ class RewiringRule(Model):
         wanted += [("target_traces", trace.tau) for trace in self.target_traces]
         if self.pairing is not None:
             wanted.append(("pairing.every", self.pairing.every))
+        if self.arrivals:
+            wanted.append(("arrivals", self.arrivals))
         for slot, name in wanted:
-            if name not in parameters and not (slot.endswith("traces") and name in self.derived):
+            of_derived = slot == "arrivals" or slot.endswith("traces")
+            if name not in parameters and not (of_derived and name in self.derived):
                 raise ConfigurationError(unknown_name(f"{self.name}.{slot}: parameter", name, parameters))
         if self.pairing is not None:
             every = parameters[self.pairing.every]
@@ -269,17 +279,27 @@ class RewiringRule(Model):
     @property
     def proposes(self) -> bool:
         """Whether synapses form from lists of proposals."""
-        return bool(self.per_target) or bool(self.replace) or self.pairing is not None
+        return bool(self.per_target or self.replace or self.arrivals) or self.pairing is not None
+
+    @property
+    def replaces_anywhere(self) -> bool:
+        """Whether what went comes back at other targets too."""
+        return self.replace in ("projection", "projections")
+
+    @property
+    def lists(self) -> bool:
+        """Whether the host makes lists of synapses that form."""
+        return bool(self.arrivals) or self.pairing is not None
 
     @property
     def meets(self) -> bool:
         """Whether ranks meet in an update."""
-        return bool(self.sums) or self.replace == "projection" or self.pairing is not None
+        return bool(self.sums or self.arrivals) or self.replaces_anywhere or self.pairing is not None
 
     @property
     def only_pairs(self) -> bool:
         """Whether ranks meet for nothing but pairing, so not in every update."""
-        return self.pairing is not None and not self.sums and self.replace != "projection"
+        return self.pairing is not None and not (self.sums or self.arrivals or self.replaces_anywhere)
 
     @property
     def shares(self) -> bool:
