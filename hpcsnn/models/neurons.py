@@ -208,6 +208,30 @@ u += dt_ms * (a * (b * V_mV - u));
 """,
     threshold="V_mV >= V_peak_mV",
     reset="V_mV = c; u += d;",
+    # Of V by the potential half a step earlier, of that by the one at the start; and whether the reset has left
+    # anything of what V was: it has not where V starts from c.
+    gradient=Gradient(
+        distance="(V_mV - V_peak_mV) / (V_peak_mV - c)",
+        width="V_peak_mV - c",
+        recorded={
+            "first_slope": "1.0f + half_dt_ms * (0.08f * V_mV + 5.0f)",
+            "second_slope": "1.0f + half_dt_ms * (0.08f * (V_mV + half_dt_ms * ((0.04f * V_mV + 5.0f) * V_mV + 140.0f"
+            " - u + input_current + offset_current)) + 5.0f)",
+            "left": "V_mV == c ? 0.0f : 1.0f",
+        },
+        input={
+            "V_mV": "half_dt_ms * (second_slope + 1.0f)",
+            "u": "2.0f * half_dt_ms * a * b * half_dt_ms * (second_slope + 1.0f)",
+        },
+        spike={"V_mV": "1.0f"},
+        carry={
+            ("V_mV", "V_mV"): "left * first_slope * second_slope",
+            ("V_mV", "u"): "-half_dt_ms * (second_slope + 1.0f)",
+            ("u", "V_mV"): "2.0f * half_dt_ms * a * b * left * first_slope * second_slope",
+            ("u", "u"): "1.0f - 2.0f * half_dt_ms * a * (1.0f + b * half_dt_ms * (second_slope + 1.0f))",
+        },
+        jump={"u": "d"},
+    ),
     source="Izhikevich 2003, IEEE Trans. Neural Netw. 14:1569",
 )
 

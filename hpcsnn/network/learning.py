@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,11 @@ class Learning:
         return self.online and not self.mlgenn and self.rule.values["regularisation"] > 0
 
 
+def recorded_name(name: str) -> str:
+    """The state variable, and the array of a sample, of what a neuron's gradient has `recorded`."""
+    return f"recorded_{name}"
+
+
 def gradient_of(population: Population) -> Gradient:
     """The declaration that makes its neurons trainable.
 
@@ -80,7 +86,7 @@ def gradient_of(population: Population) -> Gradient:
     if not isinstance(model, NeuronModel) or model.gradient is None:
         raise ConfigurationError(
             f"populations.{population.name}.model: {model.name} is not allowed in a training; must be a neuron model "
-            "with a gradient (lif_subtractive, alif_subtractive, leaky_readout, or one of your own)"
+            "with a gradient (lif_subtractive, alif_subtractive, izhikevich, leaky_readout, or one of your own)"
         )
     return model.gradient
 
@@ -210,7 +216,8 @@ def _learning_neurons(population: Population, learning: Learning) -> Configured[
         "surrogate_height": Derived(f"({rule.values['dampening']!r}) / ({gradient.width})"),
     }
     # The model's expressions stand before the names that the rule's shape sees, which may be names of the model's too.
-    update = f"""{model.update.rstrip()}
+    before = "".join(f"{recorded_name(name)} = {text};\n" for name, text in gradient.recorded.items())
+    update = f"""{before}{model.update.rstrip()}
 {{
     const float hpcsnn_distance = {gradient.distance};
     const bool hpcsnn_blocked = {gradient.blocked};
@@ -224,7 +231,8 @@ def _learning_neurons(population: Population, learning: Learning) -> Configured[
     pseudo_derivative = hpcsnn_blocked ? 0.0f : surrogate_height * hpcsnn_surrogate;
 }}
 """
-    state, reset = (*model.state, PSEUDO_DERIVATIVE), model.reset
+    recorded = (Variable(recorded_name(name), 0.0, "", doc=f"{name} of the gradient") for name in gradient.recorded)
+    state, reset = (*model.state, PSEUDO_DERIVATIVE, *recorded), model.reset
     if learning.follows_rates:
         derived["rate_decay"] = Derived(f"exp(-dt_ms / {rule.values['tau_rate_ms']!r})", vanishes=True)
         update += "filtered_rate = flushed(filtered_rate * rate_decay);\n"
@@ -276,7 +284,7 @@ def _check(network: Network, other: Network) -> None:
                 "would come back; add one, or set feedback: random"
             )
     if learning.online:
-        _check_online(learning, readout)
+        _check_online(learning, readout, hidden_populations(other))
     for population in network.populations.values():
         drawn = [name for name, value in population.initial.items() if not isinstance(value, (int, float))]
         if drawn:
@@ -340,8 +348,14 @@ def _check_receptors(learning: Learning, other: Network) -> None:
             )
 
 
-def _check_online(learning: Learning, readout: Population) -> None:
+def _check_online(learning: Learning, readout: Population, hidden: Iterable[Population]) -> None:
     """Refuse what an eligibility that goes forward in time does not reach."""
+    for population in hidden:
+        if gradient_of(population).recorded:
+            raise ConfigurationError(
+                f"populations.{population.name}.model: {population.model.name} is not allowed with gradient: online, "
+                "whose eligibilities are carried by constants; must be a neuron whose gradient records nothing"
+            )
     if learning.loss.model.sample.strip():
         raise ConfigurationError(
             f"loss: {learning.loss.name} is not allowed with gradient: online, since its errors are known behind the "

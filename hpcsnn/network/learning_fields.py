@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hpcsnn.network.fields import Field
-from hpcsnn.network.learning import feedback_projection, filtering_projections, gradient_of, trained_projections
+from hpcsnn.network.learning import (
+    feedback_projection,
+    filtering_projections,
+    gradient_of,
+    recorded_name,
+    trained_projections,
+)
 
 if TYPE_CHECKING:
     from hpcsnn.network.network import Network
@@ -121,12 +127,14 @@ def learner_fields(network: Network, population: Population) -> tuple[Field, ...
     if back_way is not None and back_way.delays is not None:
         feedback.append(Field("feedback_steps", "int", _each_output))
     rates = [Field("rate", "float", _each_step)] if network.learning.follows_rates else []
+    recorded = [Field(recorded_name(name), "float", _each_step) for name in gradient_of(population).recorded]
     return (
         *spikes,
         Field("psi", "float", _each_step),
         *back,
         *feedback,
         *rates,
+        *recorded,
     )
 
 

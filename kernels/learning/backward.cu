@@ -65,6 +65,9 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
 //% if population.records_rate
         const float* rate_of = learner.rate + values;
 //% endif
+//% for name in population.recorded
+        const float* {{ name }}_of = learner.{{ name }} + values;
+//% endfor
         float pull[TOGETHER] = {};
         if (!mlgenn && learner.rate_pull > 0.0f) {
             const int n = n_neurons - first < TOGETHER ? n_neurons - first : TOGETHER;
@@ -110,6 +113,11 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
             for (int k = 0; k < TOGETHER; ++k) {
 //% if population.model.arrays
                 const int neuron = first + k < n_neurons ? first + k : n_neurons - 1;
+//% endif
+//% if population.recorded
+                // Behind the last step nothing is carried.
+                const int64 at = (int64)step * SIDE_BY_SIDE + k;
+                const int64 later = step + 1 < n_steps ? at + SIDE_BY_SIDE : at;
 //% endif
 //% if population.is_readout
                 const float psi = 1.0f;

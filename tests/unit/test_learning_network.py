@@ -93,7 +93,7 @@ Noisy = dataclasses.replace(models.LIFSubtractive, name="noisy", threshold="V > 
 Clocked = dataclasses.replace(models.LIFSubtractive, name="clocked", threshold="V > (step % 2 ? 0.5f : 0.6f)")
 GOES_BY = "which is another wherever a sample is played: must go by state, input and parameters"
 Lacking = LearningRule("lacking", "", parameters={"dampening": models.Parameter(0.3, "", "")}, shape="1.0f")
-NEURONS = "(lif_subtractive, alif_subtractive, leaky_readout, or one of your own)"
+NEURONS = "(lif_subtractive, alif_subtractive, izhikevich, leaky_readout, or one of your own)"
 REFUSED = {
     "readout: unknown name 'out'; allowed: hidden, input, output.": (network_of, "out", None),
     "readout: 'input' spikes by itself (sample_input); must be a population of neurons with an output": (

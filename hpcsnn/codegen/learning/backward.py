@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hpcsnn.codegen.snippet_functions import Argument, SnippetFunction, constant_arguments
 from hpcsnn.models.learning import Gradient
 from hpcsnn.network import Population, Projection
-from hpcsnn.network.learning import gradient_of
+from hpcsnn.network.learning import gradient_of, recorded_name
+
+# What is recorded in the step behind the one that the function goes back through.
+_LATER = "hpcsnn_later_"
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,20 @@ def step_back(index: int, population: Population) -> StepBack:
     """
     gradient = gradient_of(population)
     adjoints = [Argument("float&", f"hpcsnn_p_{one}", f"p_{one}[k]") for one in gradient.variables]
+    recorded = [
+        argument
+        for name in gradient.recorded
+        for argument in (
+            Argument("const float", name, f"{recorded_name(name)}_of[at]"),
+            Argument("const float", f"{_LATER}{name}", f"{recorded_name(name)}_of[later]"),
+        )
+    ]
     arguments = (
         Argument("const bool", "hpcsnn_mlgenn", "mlgenn"),
         Argument("const float", "hpcsnn_psi", "psi"),
         Argument("const float", "hpcsnn_signal", "signal[k]"),
         *adjoints,
+        *recorded,
         *constant_arguments(population.model),
     )
     return StepBack(SnippetFunction(f"population_{index}_back", "float", arguments), _body(gradient))
@@ -89,7 +102,12 @@ def _later(carry: Mapping[tuple[str, str], str], variable: str) -> str:
 
 
 def _body(gradient: Gradient) -> str:
-    lines = ["    (void)hpcsnn_mlgenn;", *(_later(gradient.carry, variable) for variable in gradient.variables)]
+    # A step is carried to the next one by what was recorded in that.
+    names = re.compile(rf"\b({'|'.join(gradient.recorded)})\b") if gradient.recorded else None
+    carry = {pair: names.sub(rf"{_LATER}\1", factor) if names else factor for pair, factor in gradient.carry.items()}
+    unused = [name for one in gradient.recorded for name in (one, f"{_LATER}{one}")]
+    lines = [f"    (void){name};" for name in ("hpcsnn_mlgenn", *unused)]
+    lines += [_later(carry, variable) for variable in gradient.variables]
     heard = "hpcsnn_signal"
     if gradient.jump:
         now = " + ".join(f"({factor}) * hpcsnn_r_{one}" for one, factor in gradient.jump.items())

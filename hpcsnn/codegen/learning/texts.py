@@ -21,6 +21,7 @@ from hpcsnn.network.learning import (
     gradient_of,
     hidden_populations,
     kept_variables,
+    recorded_name,
     trained_projections,
 )
 from hpcsnn.network.learning_fields import kept_online
@@ -186,6 +187,7 @@ def _learner(
         records=(),
         trained=(),
         records_rate=False,
+        recorded=(),
         filters=(),
         own_errors=False,
         hears_late=False,
@@ -209,7 +211,9 @@ def _learner(
         view.records = [
             SimpleNamespace(variable=PSEUDO_DERIVATIVE.name, array="psi"),
             *([SimpleNamespace(variable=FILTERED_RATE.name, array="rate")] if view.records_rate else []),
+            *(SimpleNamespace(variable=recorded_name(name), array=recorded_name(name)) for name in gradient.recorded),
         ]
+        view.recorded = [recorded_name(name) for name in gradient.recorded]
     return view
 
 

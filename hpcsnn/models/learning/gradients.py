@@ -30,13 +30,15 @@ class Gradient:
 
     ``distance`` (of the state from the threshold, in widths) and ``blocked`` (the neuron cannot spike) are C++
     expressions that see what ``threshold`` sees. ``width`` is a Python expression over parameters. All others are C++
-    expressions over parameters and derived constants: ``input`` and ``spike`` by state variable, ``carry`` by pair
-    (to, from), ``jump`` by what a spike adds to a variable before the next step. A readout has an ``output``, the
-    variable that is read, in place of ``distance``; ``trained`` names variables of each neuron that are parameters of
-    the training, and for each the variable to which it is added in every step.
+    expressions over parameters and derived constants: ``input`` and ``spike`` by state variable, ``carry`` by pair (to,
+    from), ``jump`` by what a spike adds to a variable before the next step. Where the state decides, as in neurons that
+    are not linear, they also see ``recorded``: names, each with a C++ expression that is evaluated in every step before
+    ``update`` and sees what that sees; ``carry`` reads what was recorded in the step that it leads to. A readout has an
+    ``output``, the variable that is read, in place of ``distance``; ``trained`` names variables of each neuron that are
+    parameters of the training, and for each the variable to which it is added in every step.
 
     Raises:
-        ConfigurationError: neither or both of ``distance`` and ``output``.
+        ConfigurationError: neither or both of ``distance`` and ``output``; a readout that records.
     """
 
     distance: str = ""
@@ -48,12 +50,18 @@ class Gradient:
     carry: Mapping[tuple[str, str], str] = field(default_factory=dict)
     jump: Mapping[str, str] = field(default_factory=dict)
     trained: Mapping[str, str] = field(default_factory=dict)
+    recorded: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if bool(self.distance) == bool(self.output):
             raise ConfigurationError(
                 f"gradient: distance {self.distance!r} and output {self.output!r} are not allowed; give distance for "
                 "neurons that spike, or output for a readout"
+            )
+        if self.output and self.recorded:
+            raise ConfigurationError(
+                f"gradient.recorded: {', '.join(self.recorded)} is not allowed; a readout, which has an output, must "
+                "be linear in its input"
             )
 
     @property
@@ -68,7 +76,7 @@ class Gradient:
         plain = {name: getattr(self, name) for name in ("distance", "width", "blocked", "output")}
         by_name = {
             f"{part}.{name}": text
-            for part in ("input", "spike", "jump", "trained")
+            for part in ("input", "spike", "jump", "trained", "recorded")
             for name, text in getattr(self, part).items()
         }
         return {**plain, **by_name, **{f"carry.{to}.{origin}": text for (to, origin), text in self.carry.items()}}
@@ -91,9 +99,15 @@ class Gradient:
         for part, names in named.items():
             for name in names:
                 check_known(f"{where}.{part}", name, state)
+        for name in self.recorded:
+            if not name.isidentifier() or name in state or name in constants:
+                raise ConfigurationError(
+                    f"{where}.recorded: {name!r} is not allowed; must be a name that no variable, parameter or derived "
+                    "constant has"
+                )
         for part, text in self.texts.items():
             if part.partition(".")[0] in ("input", "spike", "carry", "jump"):
-                _check_constant(f"{where}.{part}", text, constants)
+                _check_constant(f"{where}.{part}", text, (*constants, *self.recorded))
 
 
 @dataclass(frozen=True)
