@@ -92,7 +92,7 @@ def test_small_configurations_run(name, forks, tmp_path):
     path, text = tmp_path / "small.yaml", Mutated.of(name, small_configuration(name)).text
     path.write_bytes(text)
     assert mutations.trouble(forks, text, tmp_path) is None
-    ended = forks.call("support.mutations:run", path, tmp_path / "run", None)
+    ended = forks.call("support.mutations:run", path, tmp_path / "again", None)
     assert ended.code == 0, ended.err
     assert "spikes" in ended.out
 

@@ -183,7 +183,7 @@ _OF_PYTHON: dict[str, dict[str, Any]] = {
     "Simulation.spikes": {"population": "cells"},
     "Simulation.events": {"projection": "drive"},
     "Simulation.rates_hz": {"population": "cells"},
-    "Simulation.rewire": {"projection": "drive"},
+    "Simulation.rewire": {"projections": "drive"},
     "Normal": {"mean": -60.0, "std": 1.0, "low": -70.0, "high": -50.0},
     "Uniform": {"low": -60.0, "high": -50.0},
 }
@@ -309,7 +309,7 @@ def _carry_out(function: str, changes: dict[str, Any]) -> tuple[str, str]:
         return "large", ""
     simulation.run(**given("Simulation.run"))
     if function == "Simulation.rewire":
-        simulation.rewire(**given(function))
+        simulation.rewire(*given(function).values())
     name = next(iter(network.projections))
     for reader in _READERS:
         if reader == "spikes" and not network.populations[target].record_spikes:
