@@ -219,7 +219,7 @@ class Simulation:
         self._recorded.take_logs(self.state)
 
     def _update_on_call(self, projection: str) -> None:
-        check_known("projection with a rule on call", projection, self.program.on_call)
+        check_known("projections with a rule on call", projection, self.program.on_call)
         if self._rewired_at.get(projection) == self.step:
             raise ConfigurationError(f"projections.{projection}: rewired in step {self.step} already; advance first")
         self._rewired_at[projection] = self.step

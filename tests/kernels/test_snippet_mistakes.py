@@ -143,5 +143,5 @@ def test_updates_on_call_are_asked_for_once_a_step():
     simulation.rewire("ab")
     with pytest.raises(ConfigurationError, match=r"^projections\.ab: rewired in step 0 already; advance first$"):
         simulation.rewire("ab")
-    with pytest.raises(ConfigurationError, match=r"^projection with a rule on call: unknown name 'ba'; allowed: ab"):
+    with pytest.raises(ConfigurationError, match=r"^projections with a rule on call: unknown name 'ba'; allowed: ab"):
         simulation.rewire("ba")
