@@ -209,7 +209,11 @@ def check(path: Path) -> tuple[int, float, float]:
             values = projection.rewiring.values
             blocks = projection.target.size / values["block_side"] ** 2
             work += (
-                max(1, projection.expected_in_degree) * values["attempts"] * blocks / network.update_steps(projection)
+                # Each attempt looks for its synapse in a row, and for its slot among the attempts before it.
+                max(1, projection.expected_in_degree + values["attempts"] / 2)
+                * values["attempts"]
+                * blocks
+                / network.update_steps(projection)
             )
     return steps, work * min(steps, STEPS), float(size.n_bytes + size.growing)
 
