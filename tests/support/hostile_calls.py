@@ -343,7 +343,10 @@ def trouble(forks: Forks, call: Call) -> str | None:
 
 
 def named(call: Call, said: str) -> bool:
-    """Whether a message names the argument with its value, or with how many it has; else what it is too large for."""
+    """Whether a message names the argument with its value, or with how many it has; else what it is too large for, or
+    the value that it has driven to infinity, which only a run can tell."""
+    if re.search(r"^(populations|projections)\.\w+: \w+ = \S+ of .* is not finite after step \d+", said):
+        return True
     value = values()[call.index]
     counted = re.search(r"\b(has \d+|shape \(|one value per)", said) is not None and not np.isscalar(value)
     given = any(shown(one, said) for one in (value, *_entries(value)))
