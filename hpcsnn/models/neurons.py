@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -15,6 +14,7 @@ from hpcsnn.models.base import Derived, PlacementContext, PopulationModel, Table
 from hpcsnn.models.chance_tables import MOST_POISSON_EVENTS, poisson_table
 from hpcsnn.models.learning.gradients import Gradient
 from hpcsnn.models.parameters import Parameter
+from hpcsnn.models.snippet_text import mentioned
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class NeuronModel(PopulationModel):
 
     def mentions(self, name: str) -> bool:
         """Whether a snippet of a step has this word in it, such as ``random``."""
-        return re.search(rf"\b{name}\b", self.update + self.threshold + self.reset) is not None
+        return mentioned(rf"\b{name}\b", (self.update, self.threshold, self.reset))
 
 
 def _must_be_above(where: str, values: Mapping[str, Any], upper: str, lower: str) -> None:

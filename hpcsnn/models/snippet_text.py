@@ -58,6 +58,11 @@ def without_comments(text: str) -> str:
     return _COMMENTS.sub(" ", text)
 
 
+def mentioned(pattern: str, texts: Iterable[str]) -> bool:
+    """Whether a text has the pattern outside of comments."""
+    return any(re.search(pattern, without_comments(text)) for text in texts)
+
+
 def is_body(text: str) -> bool:
     """Whether a text that gives a value is statements with a ``return``, and not an expression."""
     return re.search(r"\breturn\b", without_comments(text)) is not None

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hpcsnn import models
 from hpcsnn.models.snippet_text import cleaned, is_body, without_comments
 
 # Lines as people write them, without tabs and without spaces at the end.
@@ -79,3 +80,17 @@ def test_a_comment_is_a_blank(pieces, last):
 )
 def test_a_body_is_what_has_a_return(text, body):
     assert is_body(text) == body
+
+
+@pytest.mark.parametrize(
+    ("snippets", "says"),
+    [
+        ({"threshold": "V > limit", "reset": "random.next();"}, True),
+        ({"update": "V = chance(random());"}, True),
+        ({"update": "// random, step and all\nV = 0.5f * V;"}, False),
+        ({"update": "randomly = 1.0f; /* random */"}, False),
+    ],
+)
+def test_a_neuron_mentions_words_of_each_snippet_and_none_of_comments(snippets, says):
+    model = models.NeuronModel("mine", "", **{"threshold": "V > 1.0f", **snippets})
+    assert model.mentions("random") is says

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, get_args, get_type_hints
 
@@ -15,7 +14,7 @@ from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Derived, Model, Table, Variable
 from hpcsnn.models.parameters import Parameter
 from hpcsnn.models.rewiring.promised_names import ANY_SLOT, ROW
-from hpcsnn.models.snippet_text import without_comments
+from hpcsnn.models.snippet_text import mentioned
 from hpcsnn.models.synapses import NEURONS_OF_A_SYNAPSE, SpikeTrace
 
 EVERY_MS = Parameter(1.0, "ms", "time between updates", above=0.0, in_steps=True)
@@ -85,11 +84,6 @@ class Pairing:
     every: str
     after_source: str = ""
     after_target: str = ""
-
-
-def _found(pattern: str, texts: Iterable[str]) -> bool:
-    """Whether a text has the pattern outside of comments."""
-    return any(re.search(pattern, without_comments(text)) for text in texts)
 
 
 @dataclass(frozen=True)
@@ -254,12 +248,12 @@ class RewiringRule(Model):
 
     def mentions(self, name: str) -> bool:
         """Whether a snippet has this word."""
-        return _found(rf"\b{name}\b", self.texts)
+        return mentioned(rf"\b{name}\b", self.texts)
 
     @property
     def decides_by_random(self) -> bool:
         """Whether what decides about a synapse draws numbers of its own, behind the one that decides."""
-        return _found(r"\brandom\b", (self.eliminate, self.reason))
+        return mentioned(r"\brandom\b", (self.eliminate, self.reason))
 
     @property
     def visits_synapses(self) -> bool:
@@ -308,12 +302,12 @@ class RewiringRule(Model):
 
     def mentions_of_source(self, variable: str) -> bool:
         """Whether a snippet that sees pairs names this variable of the source."""
-        return _found(rf"\bpre\s*\.\s*{variable}\b", (text for text in self.texts if text is not self.update_source))
+        return mentioned(rf"\bpre\s*\.\s*{variable}\b", (text for text in self.texts if text is not self.update_source))
 
     @property
     def tallies(self) -> bool:
         """Whether sources must know their out-degree before an update, and not only where elements pair."""
-        return self.pairing is not None and _found(r"\bout_degree\b", [self.update_source])
+        return self.pairing is not None and mentioned(r"\bout_degree\b", [self.update_source])
 
     @property
     def needs_equal_grids(self) -> bool:
