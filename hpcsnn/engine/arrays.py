@@ -72,6 +72,11 @@ class RankArrays:
         """Set the first entries of the array bound as `name`."""
         self.arrays[name][: len(values)] = self.device.upload(values)
 
+    def write_replicas(self, name: str, values: NDArray[Any]) -> None:
+        """Set the array bound as `name`, which has a value of each neuron, in all replicas alike."""
+        array = self.arrays[name]
+        array[...] = self.device.upload(np.resize(values, len(array)).astype(array.dtype))
+
     def change(self, name: str, change: Callable[[NDArray[Any]], None]) -> None:
         """Let the host change the array bound as `name`: where it is, if memory is shared."""
         array = self.arrays[name]

@@ -32,8 +32,7 @@ def draw_parameters(state: RankArrays, executable: Executable, index: int, popul
             drawn[name] = _of_neurons(state, executable, index, population, draw, model.values[name])
     constants = constants_on_ranks(state.communicator, population, state.network.dt_ms, ids, drawn)
     for name, values in constants.items():
-        array = state.arrays[f"{population.name}.model_{name}"]
-        array[...] = state.device.upload(np.resize(values, len(array)).astype(array.dtype))
+        state.write_replicas(f"{population.name}.model_{name}", values)
 
 
 def draw_initial(state: RankArrays, executable: Executable, index: int, population: Population) -> None:
@@ -43,8 +42,7 @@ def draw_initial(state: RankArrays, executable: Executable, index: int, populati
         values = _of_neurons(state, executable, index, population, draw, value)
         if variable.ctype != "float":
             values = np.rint(values)  # as distributed delays are
-        array = state.arrays[f"{population.name}.state_{variable.name}"]
-        array[...] = state.device.upload(np.resize(values, len(array)).astype(array.dtype))
+        state.write_replicas(f"{population.name}.state_{variable.name}", values)
 
 
 def _of_neurons(

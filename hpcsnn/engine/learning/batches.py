@@ -89,7 +89,6 @@ class Learner:
         sharing = tuple(name for name, rule in rules.items() if rule.replace == "projections")
         self._rewired_together = [(name,) for name in rules if name not in sharing] + [sharing] * bool(sharing)
         (source,) = (one.name for one in network.populations.values() if one.is_source)
-        self._n_channels = network.populations[source].size
         self._neuron_of = np.argsort(self.simulation.placements[source].global_id).astype(np.int32)
         self._output_ids = self.simulation.placements[learning.readout].global_id
         self._output_of = np.argsort(self._output_ids).astype(np.int32)
@@ -111,12 +110,9 @@ class Learner:
         n, state = len(samples), self.state
         if n == 0:
             return np.zeros(0, np.float32), np.zeros(0, np.int32)
-        neurons, n_steps, n_replicas = (
-            self._neuron_of[samples.channels],
-            self.learning.sample_steps,
-            self.network.replicas,
-        )
-        before, neurons = shared_out(samples.spikes_before, neurons, n_steps, self._n_channels, n_replicas)
+        n_steps, n_replicas = self.learning.sample_steps, self.network.replicas
+        spiking = self._neuron_of[samples.channels]
+        before, neurons = shared_out(samples.spikes_before, spiking, n_steps, len(self._neuron_of), n_replicas)
         self._put("event_at", before)
         self._put("event_neuron", neurons)
         self._put("label", self._output_of[samples.labels] if samples.targets is None else samples.labels)
@@ -240,8 +236,7 @@ class Learner:
             self.state.restore_rows(self._executable, projection.name, SynapseRows(in_degree, ordered))
             fit_trained(self.state, projection)
         for name, values in kept.items():
-            array = f"{self.learning.readout}.state_{name}"
-            self.state.write(array, np.resize(values[self._output_ids], len(self.state.arrays[array])))
+            self.state.write_replicas(f"{self.learning.readout}.state_{name}", values[self._output_ids])
         for name, arrays in feedback.items():
             write_feedback(self.state, name, arrays)
 

@@ -18,7 +18,7 @@ from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.network import Network
 from hpcsnn.network.fields import PopulationRoom, ProjectionRoom, population_fields, projection_fields
 from hpcsnn.network.learning import trained_projections
-from hpcsnn.network.learning_fields import learner_fields, sample_fields, trained_fields
+from hpcsnn.network.learning_fields import learning_bytes
 
 
 def with_replicas(network: Network, device: Device, samples: int, asked: int | None) -> Network:
@@ -32,8 +32,6 @@ def with_replicas(network: Network, device: Device, samples: int, asked: int | N
         ConfigurationError: more than one replica of a network whose projections are not all trained, of neurons that
             see their number, or with eligibilities of synapses.
     """
-    learning = network.learning
-    assert learning is not None
     obstacle = _obstacle(network)
     if asked is not None:
         asked = whole_number("replicas", asked, Limits(minimum=1))
@@ -42,9 +40,7 @@ def with_replicas(network: Network, device: Device, samples: int, asked: int | N
         n_replicas = asked
     else:
         n_replicas = 1 if obstacle else device.side_by_side(samples, bytes_of_replica(network))
-    other = network.copy()
-    other.learning = replace(learning, replicas=n_replicas)
-    return other
+    return _in_replicas(network, n_replicas)
 
 
 def _obstacle(network: Network) -> str:
@@ -65,26 +61,31 @@ def _obstacle(network: Network) -> str:
 
 def bytes_of_replica(network: Network) -> int:
     """Bytes that one more replica takes; without the samples' spikes."""
-    one, two = (_bytes(network, n) for n in (1, 2))
+    one, two = (_bytes(_in_replicas(network, n)) for n in (1, 2))
     return two - one
 
 
-def _bytes(network: Network, replicas: int) -> int:
-    total = sum(field.n_bytes(replace(learning_room(network), replicas=replicas)) for field in sample_fields())
+def _in_replicas(network: Network, n_replicas: int) -> Network:
+    assert network.learning is not None
+    other = network.copy()
+    other.learning = replace(network.learning, replicas=n_replicas)
+    return other
+
+
+def _bytes(network: Network) -> int:
+    """Bytes of all that is there once for each replica, and of what comes with it."""
+    rooms = {name: learning_room(network, n_neurons=one.size) for name, one in network.populations.items()}
+    total = 0
     for population in network.populations.values():
         n = population.size
-        room = PopulationRoom(n, n, 1, ring_slots(network, population), 0, replicas=replicas)
+        room = PopulationRoom(n, n, 1, ring_slots(network, population), 0, replicas=network.replicas)
         total += sum(field.n_bytes(room) for field in population_fields(population))
-        of_learner = replace(learning_room(network, n_neurons=n), replicas=replicas)
-        total += sum(field.n_bytes(of_learner) for field in learner_fields(network, population))
-    for projection in network.projections.values():
+    for name, projection in network.projections.items():
         n_targets, n_sources = projection.target.size, projection.source.size
-        of_projection = ProjectionRoom(n_targets, n_sources, n_sources, replicas=replicas)
+        rooms[name] = learning_room(network, n_neurons=n_targets)
+        of_projection = ProjectionRoom(n_targets, n_sources, n_sources, replicas=network.replicas)
         total += sum(field.n_bytes(of_projection) for field in projection_fields(projection))
-    for projection in trained_projections(network):
-        of_trained = replace(learning_room(network, n_neurons=projection.target.size), replicas=replicas)
-        total += sum(field.n_bytes(of_trained) for field in trained_fields(network, projection))
-    return total
+    return total + learning_bytes(network, rooms)
 
 
 def shared_out(

@@ -10,14 +10,13 @@ went, there not before the next; with the chance q / (1 + q) both are dormant fo
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.base import Derived
-from hpcsnn.models.parameters import Parameter, probability
+from hpcsnn.models.parameters import Parameter
 from hpcsnn.models.rewiring.deep_r_by_gradient import SIGN, DeepRByGradient
-from hpcsnn.models.rewiring.rule import RewiringRule
-from hpcsnn.models.rewiring.selections import ALL_SYNAPSES
 
 
 def _depth_above_step(where: str, values: Mapping[str, Any]) -> None:
@@ -29,25 +28,22 @@ def _depth_above_step(where: str, values: Mapping[str, Any]) -> None:
         )
 
 
-SoftDeepR = RewiringRule(
-    "soft_deep_r",
-    "As deep_r_by_gradient, but what goes comes back by a random walk of its own: the number of synapses is not fixed.",
+SoftDeepR = replace(
+    DeepRByGradient,
+    name="soft_deep_r",
+    doc="As deep_r_by_gradient, but what goes comes back by a random walk of its own: the number of synapses is not "
+    "fixed.",
     parameters={
-        "l1": Parameter(0.01, "", "pull towards 0, for each sample of a batch", minimum=0.0),
+        "l1": DeepRByGradient.parameters["l1"],
         "noise": Parameter(0.005, "weight", "standard deviation of a random step for each batch", above=0.0),
         "depth": Parameter(0.1, "weight", "how far below 0 strengths without a synapse walk", above=0.0),
-        "p_positive": probability(0.5, "share of the potential synapses that are positive"),
+        "p_positive": DeepRByGradient.parameters["p_positive"],
     },
-    derived={"widest": Derived("noise * sqrt(3)"), "comes": Derived("widest / (4 * depth + widest)")},
+    derived={**DeepRByGradient.derived, "comes": Derived("widest / (4 * depth + widest)")},
     check=_depth_above_step,
-    select=ALL_SYNAPSES,
-    trigger="call",
-    synapse_variables=DeepRByGradient.synapse_variables,
-    gradient=DeepRByGradient.gradient,
-    update=DeepRByGradient.update,
-    eliminate=DeepRByGradient.eliminate,
-    reasons=("sign",),
+    update_if="true",  # there always is a step
     initial={"weight": f"({SIGN}) * widest * (1.0f - square_root(random.uniform()))", "sign": SIGN},
+    replace="",
     arrivals="comes",
     source="soft-DEEP R, Bellec, Kappel, Maass & Legenstein 2018, arXiv 1711.05136, without memory of dormant pairs",
 )

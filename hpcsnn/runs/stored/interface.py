@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from rich.console import Console
 
+from hpcsnn.errors import StorageError
+
 Say = Callable[[str], None]
+
+
+def agreed_digest(
+    path: Path, what: str, summary: Mapping[str, Any], unit: str, key: str, at: int, digest: Callable[[], str]
+) -> str:
+    """The digest of what is stored, which its summary must say too.
+
+    Args:
+        path: of the run directory.
+        what, unit: what is stored, and what its position is counted in, for messages.
+        key: of the position in the summary.
+        at, digest: its position, and how its digest is found.
+
+    Raises:
+        StorageError: they do not agree.
+    """
+    if summary.get(key) != at:
+        raise StorageError(
+            f"{path}: {what} is of {unit} {at}, its summary of {unit} {summary.get(key)}: hpcsnn resume {path} brings "
+            "them together"
+        )
+    found, said = digest(), summary.get("digest")
+    if found != said:
+        raise StorageError(f"{path}: {what} has digest {found}, its summary says {said}: one of them was changed")
+    return found
 
 
 class StoredRun(Protocol):

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from hpcsnn.errors import DamageError, RunBusyError, StorageError
 from hpcsnn.runs.stored.differences import columns_that_differ, names_that_differ, synapses_that_differ
-from hpcsnn.runs.stored.interface import Say
+from hpcsnn.runs.stored.interface import Say, agreed_digest
 from hpcsnn.storage.checkpoints import committed
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.run_directory import RunDirectory
@@ -33,17 +33,8 @@ class StoredSimulation:
     def digest(self) -> str:
         """Of all neurons, synapses and spikes."""
         summary, network = self._directory.read_summary(), self._network
-        if summary.get("steps") != network.step:
-            raise StorageError(
-                f"{self.path}: the stored network is of step {network.step}, its summary of step "
-                f"{summary.get('steps')}: hpcsnn resume {self.path} brings them together"
-            )
-        found, said = network.digest(), summary.get("digest")
-        if found != said:
-            raise StorageError(
-                f"{self.path}: the stored network has digest {found}, its summary says {said}: one of them was changed"
-            )
-        return found
+        what = "the stored network"
+        return agreed_digest(self.path, what, summary, "step", "steps", network.step, network.digest)
 
     def verify(self, say: Say) -> None:
         """Every file of every checkpoint; ``network.zarr`` is mended if it names another one than the newest."""

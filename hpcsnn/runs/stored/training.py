@@ -12,7 +12,7 @@ from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import ConfigurationError, DamageError, StorageError
 from hpcsnn.runs.resuming import differences
 from hpcsnn.runs.stored.differences import columns_that_differ, names_that_differ, synapses_that_differ
-from hpcsnn.runs.stored.interface import Say
+from hpcsnn.runs.stored.interface import Say, agreed_digest
 from hpcsnn.runs.training_metrics import read_metrics
 from hpcsnn.runs.training_results import read_answers, redrawn
 from hpcsnn.runs.training_run import MAY_CHANGE
@@ -45,17 +45,8 @@ class StoredTraining:
     def digest(self) -> str:
         """Of the last state: weights, wiring, biases, and the optimiser's variables."""
         summary, learnt = self._directory.read_summary(), self.learnt
-        if summary.get("batches") != learnt.batches:
-            raise StorageError(
-                f"{self.path}: the last checkpoint is of batch {learnt.batches}, its summary of batch "
-                f"{summary.get('batches')}: hpcsnn resume {self.path} brings them together"
-            )
-        found, said = learnt.digest(), summary.get("digest")
-        if found != said:
-            raise StorageError(
-                f"{self.path}: the last checkpoint has digest {found}, its summary says {said}: one of them was changed"
-            )
-        return found
+        what = "the last checkpoint"
+        return agreed_digest(self.path, what, summary, "batch", "batches", learnt.batches, learnt.digest)
 
     def verify(self, say: Say) -> None:
         """Every file of both checkpoints, the lines of metrics, and what the trained network answered."""

@@ -230,3 +230,12 @@ SAMPLE_COUNTS: dict[str, Setting] = {
     "train_samples": Parameter(0, "samples", "how many to train on, chosen by the seed; 0: all", "int", minimum=0),
     "test_samples": Parameter(0, "samples", "how many to test by, chosen by the seed; 0: all", "int", minimum=0),
 }
+
+
+def counts_of_made(train: int, test: int, most: int = 10**7) -> dict[str, Setting]:
+    """The same of data that are made, with so many by default."""
+    words = ("how many are made to train on", "how many are made to test by")
+    return {
+        "train_samples": Parameter(train, "samples", words[0], "int", minimum=1, maximum=most),
+        "test_samples": Parameter(test, "samples", words[1], "int", minimum=1, maximum=most),
+    }

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from hpcsnn.models.parameters import Parameter
-from hpcsnn.training.data.data_set import DataSet, LoadedData, Request
+from hpcsnn.training.data.data_set import DataSet, LoadedData, Request, counts_of_made
 from hpcsnn.training.data.encoders import POPULATION, RATE_OF_SERIES
 from hpcsnn.training.data.sets.series import Series, encoded
 
@@ -94,9 +93,6 @@ MNIST_1D = DataSet(
     "Signals of 40 points in 10 classes, made by the seed (Greydanus 2020, arXiv:2011.14439).",
     load_mnist_1d,
     steps_of_mnist_1d,
-    parameters={
-        "train_samples": Parameter(4000, "samples", "how many are made to train on", "int", minimum=1, maximum=10**7),
-        "test_samples": Parameter(1000, "samples", "how many are made to test by", "int", minimum=1, maximum=10**7),
-    },
+    parameters=counts_of_made(4000, 1000),
     encoders=(POPULATION, RATE_OF_SERIES),
 )

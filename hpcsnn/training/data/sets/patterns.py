@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hpcsnn.checked_numbers import whole_steps
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.parameters import Parameter
-from hpcsnn.training.data.data_set import DataSet, LoadedData, Request
+from hpcsnn.training.data.data_set import DataSet, LoadedData, Request, counts_of_made
 from hpcsnn.training.data.samples import Samples
 from hpcsnn.training.data.spikes import bernoulli_spikes, ordered_spikes
 
@@ -96,8 +96,7 @@ PATTERN_GENERATION = DataSet(
     load_patterns,
     steps_of_patterns,
     parameters={
-        "train_samples": Parameter(128, "samples", "how many are made to train on", "int", minimum=1, maximum=10**6),
-        "test_samples": Parameter(32, "samples", "how many are made to test by", "int", minimum=1, maximum=10**6),
+        **counts_of_made(128, 32, most=10**6),
         "patterns": Parameter(1, "patterns", "which samples have in turn", "int", minimum=1, maximum=10**4),
         "duration_ms": Parameter(1000.0, "ms", "length of a sample", above=0.0),
         "n_inputs": Parameter(100, "inputs", "how many spike", "int", minimum=1, maximum=10**6),

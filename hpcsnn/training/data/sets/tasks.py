@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hpcsnn.checked_numbers import LAST_STEP, whole_steps
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.parameters import Parameter
-from hpcsnn.training.data.data_set import DataSet, LoadedData, Request, Setting
+from hpcsnn.training.data.data_set import DataSet, LoadedData, Request, Setting, counts_of_made
 from hpcsnn.training.data.samples import Samples
 from hpcsnn.training.data.spikes import Spikes, bernoulli_spikes, joined, ordered_spikes
 
@@ -189,14 +189,6 @@ def _one_after_another(parts: list[Samples]) -> Samples:
     return Samples.of_spikes(spikes, parts[0].dt_ms, labels=labels, n_classes=n_classes, first_scored_step=scored)
 
 
-def _counts(train: int, test: int) -> dict[str, Setting]:
-    words = ("how many are made to train on", "how many are made to test by")
-    return {
-        "train_samples": Parameter(train, "samples", words[0], "int", minimum=1, maximum=10**7),
-        "test_samples": Parameter(test, "samples", words[1], "int", minimum=1, maximum=10**7),
-    }
-
-
 def _inputs(rate_hz: float) -> dict[str, Setting]:
     return {
         "n_inputs": Parameter(40, "inputs", "in four groups", "int", minimum=4, maximum=10**6),
@@ -211,7 +203,7 @@ EVIDENCE_ACCUMULATION = DataSet(
     _made(evidence_accumulation, ("left", "right")),
     lambda request: evidence_steps(request.values, request.dt_ms)["whole"],
     parameters={
-        **_counts(3200, 640),
+        **counts_of_made(3200, 640),
         **_inputs(40.0),
         "n_cues": Parameter(7, "cues", "an odd number", "int", minimum=1, maximum=10**4),
         "odds": Parameter(0.3, "", "chance of a cue on the side that is not favoured", minimum=0.0, maximum=1.0),
@@ -227,7 +219,7 @@ DELAYED_XOR = DataSet(
     _made(delayed_xor, ("same", "different")),
     lambda request: xor_steps(request.values, request.dt_ms)["whole"],
     parameters={
-        **_counts(2000, 400),
+        **counts_of_made(2000, 400),
         **_inputs(100.0),
         "cue_ms": Parameter(50.0, "ms", "length of a cue", above=0.0),
         "between_ms": Parameter(100.0, "ms", "between the cues", minimum=0.0),
