@@ -1,11 +1,12 @@
 """Commands of hpcsnn in forks of one process, each killed at a change that it makes to a folder.
 
 Run by `support.killed.Commands`, which sends a line of JSON for each command and reads one for what became of it. What
-takes long is imported before the first fork; nothing is computed, so that no thread is forked away.
+takes long is imported and read before the first fork; nothing is computed, so that no thread is forked away.
 """
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
 import os
@@ -121,10 +122,14 @@ def _imports() -> None:
     import hpcsnn.cli.job_actions
     import hpcsnn.cli.run_tables
     import hpcsnn.runs.experiment
+    from hpcsnn.codegen.program import generate
+    from hpcsnn.configuration.files import load_configuration
 
     assert hpcsnn
+    generate(load_configuration("topomap").network(), 1)  # reads the kernels' templates
 
 
 if __name__ == "__main__":
     _imports()
+    gc.freeze()  # or each fork, as it ends, looks through all of this once more, and copies it by doing so
     _serve()
