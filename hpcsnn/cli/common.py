@@ -2,7 +2,6 @@
 
 import errno
 import inspect
-import json
 import os
 import signal
 import sys
@@ -256,7 +255,9 @@ def data_overrides(config: str, data: Path | None) -> list[str]:
 
     if not trains(config):
         raise ConfigurationError(f"--data: is not allowed; {config} is no training, and a run has no data")
-    return [f"data_folder={json.dumps(str(data.resolve()), ensure_ascii=False)}"]
+    from hpcsnn.training.configuration import data_at
+
+    return data_at(data)
 
 
 def checked_role(role: str) -> str:

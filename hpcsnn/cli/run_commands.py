@@ -9,6 +9,7 @@ import typer
 from hpcsnn.cli.common import (
     Asked,
     ConfigPath,
+    DataChoice,
     DeviceChoice,
     FigureChoice,
     OutChoice,
@@ -62,6 +63,7 @@ def run(
     ] = None,
     checkpoint: RoleChoice = "best",
     samples: Annotated[int, typer.Option(min=1, help="With --from: how many test samples are played.")] = 10,
+    data: DataChoice = None,
     figures: FigureChoice = True,
     trust: TrustChoice = False,
 ) -> None:
@@ -84,10 +86,12 @@ def run(
             overrides = [*overrides, f"checkpoint_keep={keep}"]
         if (config is None) == (training is None):
             raise ConfigurationError("run: give a CONFIG, or --from TRAINING")
+        if training is None and data is not None:
+            raise ConfigurationError("--data: is not allowed without --from; a run has no data")
         if training is not None:
             from hpcsnn.runs.stored.training import StoredTraining
 
-            configuration = StoredTraining(training).as_run(checked_role(checkpoint), samples, overrides, trust)
+            configuration = StoredTraining(training).as_run(checked_role(checkpoint), samples, overrides, trust, data)
             name = f"{training.resolve().name}-run"
         else:
             assert config is not None
@@ -115,6 +119,7 @@ def resume(
         typer.Option("--from", metavar="STEP", help="Go on from this checkpoint; the next one replaces later ones."),
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Of a training: new number of epochs.")] = None,
+    data: DataChoice = None,
     figures: FigureChoice = True,
     trust: TrustChoice = False,
 ) -> None:
@@ -126,9 +131,9 @@ def resume(
         with reported():
             from hpcsnn.cli.job_actions import resume_run
 
-            if epochs is not None:
-                raise ConfigurationError("--epochs: is not allowed with --cluster; resume without it, or train anew")
-
+            for name, value in (("--epochs", epochs), ("--data", data)):
+                if value is not None:
+                    raise ConfigurationError(f"{name}: is not allowed with --cluster; resume without it, or train anew")
             until_ms = None if until is None else parse_time_ms("--until", until)
             resume_run(run, until_ms, from_step, asked, trust)
             return
@@ -144,11 +149,11 @@ def resume(
 
         RunDirectory(run).check_run()
         training = trains(run / "config.yaml")
-        _check_resume_options(run, training, until, from_step, epochs)
+        _check_resume_options(run, training, until, from_step, epochs, data)
         until_ms = None if until is None else parse_time_ms("--until", until)
         setting = Setting(ranks, asked.device, terminal(quiet=ranks.rank != 0), figures)
         if training:
-            summary = resume_training(run, setting, epochs, trust)
+            summary = resume_training(run, setting, epochs, trust, data)
         else:
             summary = resume_experiment(run, setting, until_ms, from_step, trust)
         if ranks.rank == 0 and not summary.get("nothing_to_do"):
@@ -156,14 +161,14 @@ def resume(
 
 
 def _check_resume_options(
-    run: Path, training: bool, until: str | None, from_step: int | None, epochs: int | None
+    run: Path, training: bool, until: str | None, from_step: int | None, epochs: int | None, data: Path | None
 ) -> None:
     """Refuse options that speak of the other kind of run."""
-    of_runs = {"--until": until, "--from": from_step}
-    wrong = [name for name, value in (of_runs if training else {"--epochs": epochs}).items() if value is not None]
+    of_runs, of_trainings = {"--until": until, "--from": from_step}, {"--epochs": epochs, "--data": data}
+    wrong = [name for name, value in (of_runs if training else of_trainings).items() if value is not None]
     if wrong:
-        kind, other = ("a training", "its end is --epochs") if training else ("no training", "its end is --until")
-        raise ConfigurationError(f"{wrong[0]}: is not allowed; {run} is {kind}: {other}")
+        kind, other = "a training: its end is --epochs", "no training, has no data and ends at --until"
+        raise ConfigurationError(f"{wrong[0]}: is not allowed; {run} is {kind if training else other}")
 
 
 @commands.command()

@@ -78,10 +78,14 @@ def train(
             print_training(folder, summary)
 
 
-@commands.command(epilog="Examples: `hpcsnn evaluate runs/digits` · `hpcsnn evaluate runs/digits --checkpoint last`")
+@commands.command(
+    epilog="Examples: `hpcsnn evaluate runs/digits` · `hpcsnn evaluate runs/digits --checkpoint last` · "
+    "`hpcsnn evaluate runs/shd --data ~/data`"
+)
 def evaluate(
     run: RunPath,
     checkpoint: RoleChoice = "best",
+    data: DataChoice = None,
     device: DeviceChoice = "auto",
     trust: TrustChoice = False,
 ) -> None:
@@ -94,6 +98,6 @@ def evaluate(
         from hpcsnn.runs.training_run import evaluate_training
 
         setting = Setting(ranks, device, terminal(quiet=ranks.rank != 0))
-        evaluation = evaluate_training(run, setting, checked_role(checkpoint), trust)
+        evaluation = evaluate_training(run, setting, checked_role(checkpoint), trust, data)
         if ranks.rank == 0:
             print_evaluation(run, checkpoint, evaluation)

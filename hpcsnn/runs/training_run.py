@@ -28,7 +28,7 @@ from hpcsnn.runs.training_results import TrainingResults, evaluated
 from hpcsnn.storage.leftovers import remove_leftovers
 from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.storage.training_checkpoints import BEST, LAST, TrainingCheckpoints
-from hpcsnn.training.configuration import TrainingConfiguration, load_training, parse_training
+from hpcsnn.training.configuration import TrainingConfiguration, data_at, load_training, parse_training
 from hpcsnn.training.data.data_set import LoadedData
 from hpcsnn.training.interface import AnyTrainer, Evaluation
 from hpcsnn.training.order import epoch_order
@@ -102,6 +102,7 @@ def resume_training(
     setting: Setting,
     epochs: int | None = None,
     trust: bool = False,
+    data_folder: Path | None = None,
     make_trainer: MakeTrainer = trainer_of,
 ) -> dict[str, Any]:
     """Go on from a training's last checkpoint, on whatever ranks and device there are now; a collective call.
@@ -109,6 +110,7 @@ def resume_training(
     Args:
         epochs: new number of them; None: as configured.
         trust: as of `load_training`.
+        data_folder: where the data's files are now; None: as configured.
 
     Returns:
         The summary, on every rank; of a training that is at its end as it is there, with ``nothing_to_do``.
@@ -121,7 +123,7 @@ def resume_training(
     with ExitStack() as stack:
         on_first_rank(setting.ranks, directory.check_run)
         lock_for_all(stack, directory, setting)
-        overrides = [] if epochs is None else [f"epochs={epochs}"]
+        overrides = [*data_at(data_folder), *([] if epochs is None else [f"epochs={epochs}"])]
         configuration = load_training(directory.configuration, overrides, trust=trust, of_run=True)
         checkpoint = on_first_rank(setting.ranks, lambda: TrainingCheckpoints(run).read(LAST))
         _check_unchanged(checkpoint.configuration, configuration, directory)
@@ -294,9 +296,17 @@ class _Training:
 
 
 def evaluate_training(
-    run: Path, setting: Setting, role: str = BEST, trust: bool = False, make_trainer: MakeTrainer = trainer_of
+    run: Path,
+    setting: Setting,
+    role: str = BEST,
+    trust: bool = False,
+    data_folder: Path | None = None,
+    make_trainer: MakeTrainer = trainer_of,
 ) -> dict[str, Any]:
     """What the best or the last network of a training answers to the test samples; a collective call.
+
+    Args:
+        data_folder: where the data's files are now; None: as configured.
 
     Returns:
         As ``evaluation.json``, with the checkpoint's ``epoch``, ``batches`` and ``digest``.
@@ -306,7 +316,7 @@ def evaluate_training(
     """
     directory = RunDirectory(run)
     on_first_rank(setting.ranks, directory.check_run)
-    configuration = load_training(directory.configuration, trust=trust, of_run=True)
+    configuration = load_training(directory.configuration, data_at(data_folder), trust=trust, of_run=True)
     checkpoint = on_first_rank(setting.ranks, lambda: TrainingCheckpoints(run).read(role))
     _check_unchanged(checkpoint.configuration, configuration, directory)
     data, trainer = _prepared(configuration, setting, make_trainer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -222,6 +223,11 @@ def parse_training(raw: Mapping[str, Any], folder: Path = Path()) -> TrainingCon
         ConfigurationError: one line for each thing that is wrong.
     """
     return parse_as(TrainingConfiguration, raw, folder)
+
+
+def data_at(folder: Path | None) -> list[str]:
+    """The override by which a training's data are in a folder; of None, none."""
+    return [] if folder is None else [f"data_folder={json.dumps(str(folder.resolve()), ensure_ascii=False)}"]
 
 
 def load_either(

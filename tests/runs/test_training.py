@@ -298,3 +298,28 @@ def test_a_job_trains_and_a_sweep_compares(tmp_path):
     wrong = hpcsnn("submit", "topomap", "--data", data, "--dry-run")
     message = "error: --data: is not allowed; topomap is no training, and a run has no data\n"
     assert (wrong.returncode, wrong.stderr) == (2, message)
+
+
+def test_data_that_were_moved_are_found_where_data_says(tmp_path):
+    folder, moved, run = tmp_path / "was here", tmp_path / "is here", tmp_path / "run"
+    folder.mkdir()
+    shutil.copy(find_data_set("digits").places()[0] / "digits.csv.gz", folder)
+    few = ["--set", "data.digits.train_samples=100", "--set", "epochs=1"]
+    succeeds("train", "digits", *SHORT, *few, "--data", folder, "--out", run)
+    folder.rename(moved)
+    wrong = hpcsnn("evaluate", run, "--device", "cpu")
+    assert (wrong.returncode, str(folder) in wrong.stderr) == (1, True)
+    assert (
+        f"{summary_of(run)['test_accuracy']:.2%}"
+        in succeeds("evaluate", run, "--data", moved, "--checkpoint", "last").stdout
+    )
+    succeeds("run", "--from", run, "--data", moved, "--samples", 1, "--out", tmp_path / "played", "--no-figures")
+    succeeds("resume", run, "--epochs", 2, "--data", moved, "--device", "cpu", "--no-figures")
+    assert load_training(run / "config.yaml", of_run=True).data_folder == str(moved)
+    for refused, message in (
+        (["run", "topomap", "--data", moved], "--data: is not allowed without --from; a run has no data"),
+        (["resume", tmp_path / "played", "--data", moved], "has no data and ends at --until"),
+        (["resume", run, "--data", moved, "--cluster", "local"], "--data: is not allowed with --cluster"),
+    ):
+        wrong = hpcsnn(*refused)
+        assert (wrong.returncode, message in wrong.stderr) == (2, True), wrong.stderr

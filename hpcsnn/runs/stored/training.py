@@ -19,7 +19,7 @@ from hpcsnn.runs.training_run import MAY_CHANGE
 from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.storage.training_checkpoints import BEST, LAST, TrainingCheckpoint, TrainingCheckpoints
 from hpcsnn.training.as_run import run_of_training, source_of
-from hpcsnn.training.configuration import load_training
+from hpcsnn.training.configuration import data_at, load_training
 from hpcsnn.training.learnt import Learnt
 
 
@@ -101,18 +101,22 @@ class StoredTraining:
         with configuration.places.told():
             return redrawn(configuration, self.learnt, answers, self._directory)
 
-    def as_run(self, role: str, n_samples: int, overrides: list[str], trust: bool) -> Configuration:
+    def as_run(
+        self, role: str, n_samples: int, overrides: list[str], trust: bool, data_folder: Path | None = None
+    ) -> Configuration:
         """The trained network as a run of the first test samples, or of what `overrides` have its source do.
 
         Args:
             role: whether of the best state or of the last one.
             trust: as of `load_training`.
+            data_folder: where the data's files are now; None: as configured.
 
         Raises:
             HpcsnnError: no such checkpoint, a value that is not allowed, or data that cannot be loaded.
         """
         self._directory.check_run()
-        training = load_training(self._directory.configuration, trust=trust, of_run=True)
+        moved = data_at(data_folder)
+        training = load_training(self._directory.configuration, moved, trust=trust, of_run=True)
         learnt = Learnt.read(TrainingCheckpoints(self.path).read(role).path)
         with training.places.told():
             source = f"populations.{source_of(training.network())}.model"
