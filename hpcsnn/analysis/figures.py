@@ -25,12 +25,13 @@ _WEIGHT_BINS = 20
 _MOST_LINES = 32
 
 
-def draw_figures(network_path: Path, folder: Path) -> list[Path]:
-    """Draw every figure that the stored network has data for, as PNG and PDF.
+def draw_figures(network_path: Path, folder: Path, file_format: str = "png") -> list[Path]:
+    """Draw every figure that the stored network has data for.
 
     Args:
         network_path: a ``network.zarr``; displacement maps are read from ``displacement.zarr`` beside it.
         folder: where the files go; made if missing.
+        file_format: of the files, one of `FORMATS`.
 
     Returns:
         The files, in the order in which they were drawn.
@@ -41,23 +42,22 @@ def draw_figures(network_path: Path, folder: Path) -> list[Path]:
     stored = StoredNetwork(network_path)
     with matplotlib.rc_context(STYLE):
         drawn = _figures(stored, network_path.with_name("displacement.zarr"))
-        return [path for name, figure in drawn for path in save(figure, folder, name)]
+        return [save(figure, folder, name, file_format) for name, figure in drawn]
 
 
-def save(figure: Figure, folder: Path, name: str, kinds: tuple[str, ...] = ("png", "pdf")) -> list[Path]:
-    """Write a figure as files of some kinds into a folder, made if missing; the files.
+def save(figure: Figure, folder: Path, name: str, file_format: str = "png") -> Path:
+    """Write a figure as a file of a format into a folder, made if missing; the file.
 
     Raises:
         StorageError: the folder is a link.
     """
     refuse_link(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{name}.{kind}" for kind in kinds]
-    for path, kind in zip(paths, kinds, strict=True):
-        with replaced(path) as stream:
-            figure.savefig(stream, format=kind, dpi=_DPI)
-        figure.set_layout_engine("none")  # laid out by now; the search for it takes as long as drawing
-    return paths
+    path = folder / f"{name}.{file_format}"
+    with replaced(path) as stream:
+        figure.savefig(stream, format=file_format, dpi=_DPI)
+    figure.set_layout_engine("none")  # laid out by now; the search for it takes as long as drawing
+    return path
 
 
 def _figures(stored: StoredNetwork, maps: Path) -> Iterator[tuple[str, Figure]]:

@@ -42,8 +42,14 @@ _QUANTITIES = {
 }
 
 
-def write_report(run: Path, console: Console, scheduler: str | None = None, trust: bool = False) -> Path:
+def write_report(
+    run: Path, console: Console, scheduler: str | None = None, trust: bool = False, file_format: str = "svg"
+) -> Path:
     """Analyse a run and write ``analysis.zarr``, figures, and ``report.html``.
+
+    Args:
+        scheduler, trust: as of `analyse`.
+        file_format: of figures' files, one of `FORMATS`; SVG, which the page holds, is there in any case.
 
     Returns:
         The page.
@@ -54,8 +60,8 @@ def write_report(run: Path, console: Console, scheduler: str | None = None, trus
     evolution = analyse(run, console, scheduler, trust)
     directory = RunDirectory(run)
     with matplotlib.rc_context(STYLE), console.status("drawing figures"):
-        sections = [_section(evolution, name, directory.figures) for name in evolution.projections]
-        rates = _drawn(_rates(evolution.populations), "rates", directory.figures)
+        sections = [_section(evolution, name, directory.figures, file_format) for name in evolution.projections]
+        rates = _drawn(_rates(evolution.populations), "rates", directory.figures, file_format)
     page = _environment().get_template("report.html.jinja").render(
         title=evolution.configuration.description or run.name,
         facts=_facts(evolution, run),
@@ -103,7 +109,7 @@ def _outcome(directory: RunDirectory, last_step: int) -> dict[str, str]:
         return {"state": "unfinished (no summary that can be read)"}
 
 
-def _section(evolution: Evolution, name: str, folder: Path) -> dict[str, Any]:
+def _section(evolution: Evolution, name: str, folder: Path, file_format: str) -> dict[str, Any]:
     """What the page shows of one projection."""
     results, projection = evolution.projections[name], evolution.network.projections[name]
     figures = evolution_figures(name, results, projection.target.size)
@@ -122,7 +128,7 @@ def _section(evolution: Evolution, name: str, folder: Path) -> dict[str, Any]:
         "judged": _judged(results),
         "notes": notes,
         "figures": [
-            {"image": _drawn(figure, f"{what}_{name}", folder), "caption": _CAPTIONS[what], "name": what}
+            {"image": _drawn(figure, f"{what}_{name}", folder, file_format), "caption": _CAPTIONS[what], "name": what}
             for what, figure in figures.items()
         ],
     }
@@ -173,9 +179,11 @@ def _rates(populations: xr.Dataset) -> Figure | None:
     )
 
 
-def _drawn(figure: Figure | None, name: str, folder: Path) -> str | None:
-    """A figure as SVG and PDF files, and as an address that holds the SVG itself."""
+def _drawn(figure: Figure | None, name: str, folder: Path, file_format: str) -> str | None:
+    """A figure as an SVG file, with another `file_format` beside it; and as an address that holds the SVG itself."""
     if figure is None:
         return None
-    picture, _ = save(figure, folder, f"evolution_{name}", ("svg", "pdf"))
+    picture = save(figure, folder, f"evolution_{name}", "svg")
+    if file_format != "svg":
+        save(figure, folder, f"evolution_{name}", file_format)
     return "data:image/svg+xml;base64," + base64.b64encode(picture.read_bytes()).decode()

@@ -10,6 +10,9 @@ COLOUR_MAP = "viridis"
 # Widths of one and two columns of a journal page, in inches.
 ONE_COLUMN, TWO_COLUMNS = 3.4, 7.0
 
+# Of files of figures.
+FORMATS = ("png", "pdf", "svg")
+
 STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": 8,

@@ -53,6 +53,17 @@ DataChoice = Annotated[
         help="Of a training: where its data's files are. Default: where a package puts them.",
     ),
 ]
+CheckpointChoice = Annotated[
+    str | None,
+    typer.Option(
+        "--checkpoint-every",
+        metavar="TIME",
+        help="Model time, such as 10s, or wall time, such as 10min-wall. Default: as configured; a job's: 10min-wall.",
+    ),
+]
+KeepChoice = Annotated[
+    int | None, typer.Option("--keep", help="How many of the newest checkpoints stay. Default: as configured (3).")
+]
 ROLES = ("best", "last")
 RoleChoice = Annotated[
     str, typer.Option("--checkpoint", metavar="|".join(ROLES), help="By the validation samples, or in time.")
@@ -241,6 +252,12 @@ def _stop(ranks: Communicator, code: int) -> None:
 
 def _complain(message: str) -> None:
     terminal(stderr=True, soft_wrap=True).print(f"error: {message}", style="red", highlight=False)
+
+
+def checkpoint_overrides(every: str | None, keep: int | None) -> list[str]:
+    """What ``--checkpoint-every`` and ``--keep`` come to as overrides of a configuration."""
+    given = {"checkpoint_every": every, "checkpoint_keep": keep}
+    return [f"{key}={value}" for key, value in given.items() if value is not None]
 
 
 def data_overrides(config: str, data: Path | None) -> list[str]:

@@ -28,7 +28,12 @@ _LOOK_EVERY_S = 0.5
 
 
 def submit_run(
-    configuration: NetworkConfiguration, out: Path | None, name: str, asked: Asked, dry_run: bool = False
+    configuration: NetworkConfiguration,
+    out: Path | None,
+    name: str,
+    asked: Asked,
+    dry_run: bool = False,
+    figures: bool = True,
 ) -> None:
     """Submit one new run."""
     cluster, profile, request = _launch_setting(configuration, asked)
@@ -43,7 +48,7 @@ def submit_run(
         raise StorageError(
             f"{run}: a job was submitted here already; give another --out, or hpcsnn resume {run} --cluster {cluster}"
         )
-    prepare(run, configuration, _plan(asked, cluster, profile, request, logs))
+    prepare(run, configuration, _plan(asked, cluster, profile, request, logs, figures))
     (job,) = submit(cluster, [run], request, profile, logs, name=name)
     say(f"{job}  {run}")
 
@@ -54,7 +59,14 @@ def _free_folder(wanted: Path) -> Path:
     return next(path for path in names if not path.exists())
 
 
-def resume_run(run: Path, until_ms: float | None, from_step: int | None, asked: Asked, trust: bool = False) -> None:
+def resume_run(
+    run: Path,
+    until_ms: float | None,
+    from_step: int | None,
+    asked: Asked,
+    trust: bool = False,
+    figures: bool = True,
+) -> None:
     """Submit a job that goes on with a run, from its newest good checkpoint or from that of a step."""
     directory, files = RunDirectory(run), JobFiles(run)
     entry = look_up(run)
@@ -77,7 +89,7 @@ def resume_run(run: Path, until_ms: float | None, from_step: int | None, asked: 
     if directory.configuration.is_file():
         directory.write_configuration(configuration)
     logs = run.resolve() / "job" / "logs"
-    plan = replace(_plan(asked, cluster, profile, request, logs), from_step=from_step, replaces=replaces)
+    plan = replace(_plan(asked, cluster, profile, request, logs, figures), from_step=from_step, replaces=replaces)
     prepare(run, configuration, plan)
     (job,) = submit(cluster, [run], request, profile, logs, name=run.name)
     say(f"{job}  {run}")
@@ -91,6 +103,7 @@ def submit_sweep(
     max_parallel: int | None,
     asked: Asked,
     trust: bool = False,
+    figures: bool = False,
 ) -> None:
     """Submit every member that is neither finished nor under way."""
     sweep = Sweep(folder, config, overrides, dict(parse_vary(text) for text in vary))
@@ -105,7 +118,7 @@ def submit_sweep(
     logs = folder.resolve() / "job" / "logs"
 
     def prepared(run: Path) -> Path:
-        prepare(run, configurations[run], _plan(asked, cluster, profile, request, logs))
+        prepare(run, configurations[run], _plan(asked, cluster, profile, request, logs, figures))
         return run
 
     if cluster == "slurm":
@@ -154,9 +167,10 @@ def _launch_setting(configuration: NetworkConfiguration, asked: Asked) -> tuple[
     return check_cluster(asked.cluster), profile, request
 
 
-def _plan(asked: Asked, cluster: Cluster, profile: SiteProfile, request: Request, logs: Path) -> JobPlan:
+def _plan(asked: Asked, cluster: Cluster, profile: SiteProfile, request: Request, logs: Path, figures: bool) -> JobPlan:
     """The plan of a job that was asked for with these flags."""
-    return make_plan(cluster, request, profile, logs, device=asked.device, max_restarts=asked.max_restarts)
+    how = {"device": asked.device, "max_restarts": asked.max_restarts, "figures": figures}
+    return make_plan(cluster, request, profile, logs, **how)
 
 
 def print_logs(run: Path, errors: bool, follow: bool) -> None:

@@ -9,9 +9,13 @@ import typer
 from hpcsnn.cli.common import (
     FAILED,
     Asked,
+    CheckpointChoice,
     DataChoice,
+    FigureChoice,
+    KeepChoice,
     RunPath,
     TrustChoice,
+    checkpoint_overrides,
     data_overrides,
     launches,
     reported,
@@ -46,6 +50,9 @@ def submit(
     overrides: Overrides = [],  # noqa: B006 (typer wants a list)
     data: DataChoice = None,
     out: Annotated[Path | None, typer.Option(help="Run directory. Default: runs/ and a free name.")] = None,
+    checkpoint_every: CheckpointChoice = None,
+    keep: KeepChoice = None,
+    figures: FigureChoice = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the job and submit nothing.")] = False,
     trust: TrustChoice = False,
 ) -> None:
@@ -54,11 +61,11 @@ def submit(
         from hpcsnn.cli.job_actions import submit_run
         from hpcsnn.training.configuration import load_either
 
-        overrides = [*overrides, *data_overrides(config, data)]
+        overrides = [*overrides, *data_overrides(config, data), *checkpoint_overrides(checkpoint_every, keep)]
         configuration = load_either(config, overrides, trust=trust)
         if configuration.checkpoint_every in (None, "epoch"):
             configuration = load_either(config, [*overrides, f"checkpoint_every={_CHECKPOINT_EVERY}"], trust=trust)
-        submit_run(configuration, out, Path(config).stem, asked, dry_run)
+        submit_run(configuration, out, Path(config).stem, asked, dry_run, figures)
 
 
 @commands.command(
@@ -82,6 +89,9 @@ def sweep(
         Path | None, typer.Option(metavar="FOLDER", help="Show the results of a sweep; submit nothing.")
     ] = None,
     max_parallel: Annotated[int | None, typer.Option(min=1, help="Runs at a time. Default: 256; locally 1.")] = None,
+    checkpoint_every: CheckpointChoice = None,
+    keep: KeepChoice = None,
+    figures: Annotated[bool, typer.Option(help="Draw figures of each run too; the report has its own.")] = False,
     trust: TrustChoice = False,
 ) -> None:
     """Submit a run for each combination of values, as one job array, but for those finished or under way."""
@@ -93,13 +103,13 @@ def sweep(
             return
         if config is None or not vary:
             raise ConfigurationError("sweep: give a CONFIG and what to --vary, or --report FOLDER")
-        overrides = [*overrides, *data_overrides(config, data)]
+        overrides = [*overrides, *data_overrides(config, data), *checkpoint_overrides(checkpoint_every, keep)]
         if not any(override.startswith("checkpoint_every=") for override in overrides):
             overrides = [*overrides, f"checkpoint_every={_CHECKPOINT_EVERY}"]
         from hpcsnn.cli.job_actions import submit_sweep
 
         folder = out or Path("runs") / f"{Path(config).stem}-sweep"
-        submit_sweep(config, overrides, vary, folder, max_parallel, asked, trust)
+        submit_sweep(config, overrides, vary, folder, max_parallel, asked, trust, figures)
 
 
 @commands.command()

@@ -173,7 +173,7 @@ def report_sweep(folder: Path, console: Console) -> None:
     results.to_zarr(folder / "results.zarr", mode="w", consolidated=False)
     with matplotlib.rc_context(STYLE):
         figure = sweep_figure(results)
-        written = save(figure, folder / "figures", "results") if figure is not None else []
+        written = [save(figure, folder / "figures", "results")] if figure is not None else []
     for path in (folder / "results.zarr", *written):
         console.print(str(path), highlight=False, soft_wrap=True)
 

@@ -8,10 +8,12 @@ import typer
 
 from hpcsnn.cli.common import (
     Asked,
+    CheckpointChoice,
     ConfigPath,
     DataChoice,
     DeviceChoice,
     FigureChoice,
+    KeepChoice,
     OutChoice,
     Overrides,
     OverwriteChoice,
@@ -19,6 +21,7 @@ from hpcsnn.cli.common import (
     RunPath,
     TrustChoice,
     checked_role,
+    checkpoint_overrides,
     launches,
     outlive_output,
     reported,
@@ -52,11 +55,8 @@ def run(
     out: OutChoice = None,
     overwrite: OverwriteChoice = False,
     device: DeviceChoice = "auto",
-    checkpoint_every: Annotated[
-        str | None,
-        typer.Option(help="Model time, such as 10s, or wall time, such as 10min-wall. Default: at the end only."),
-    ] = None,
-    keep: Annotated[int | None, typer.Option(help="How many of the newest checkpoints stay. Default: 3.")] = None,
+    checkpoint_every: CheckpointChoice = None,
+    keep: KeepChoice = None,
     training: Annotated[
         Path | None,
         typer.Option("--from", metavar="TRAINING", help="Run the network of this training's run directory."),
@@ -80,10 +80,7 @@ def run(
         from hpcsnn.configuration.files import load_configuration
         from hpcsnn.runs.experiment import Setting, run_experiment
 
-        if checkpoint_every is not None:
-            overrides = [*overrides, f"checkpoint_every={checkpoint_every}"]
-        if keep is not None:
-            overrides = [*overrides, f"checkpoint_keep={keep}"]
+        overrides = [*overrides, *checkpoint_overrides(checkpoint_every, keep)]
         if (config is None) == (training is None):
             raise ConfigurationError("run: give a CONFIG, or --from TRAINING")
         if training is None and data is not None:
@@ -135,7 +132,7 @@ def resume(
                 if value is not None:
                     raise ConfigurationError(f"{name}: is not allowed with --cluster; resume without it, or train anew")
             until_ms = None if until is None else parse_time_ms("--until", until)
-            resume_run(run, until_ms, from_step, asked, trust)
+            resume_run(run, until_ms, from_step, asked, trust, figures)
             return
     outlive_output()
     ranks = world()

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from hpcsnn.analysis.style import FORMATS
 from hpcsnn.cli.common import FAILED, RunPath, TrustChoice, reported, say
+from hpcsnn.errors import ConfigurationError
 from hpcsnn.terminal import terminal
 
 commands = typer.Typer()
@@ -65,13 +67,17 @@ def diff(
             raise typer.Exit(FAILED)
 
 
-@commands.command()
-def plot(run: RunPath, trust: TrustChoice = False) -> None:
+@commands.command(epilog="Example: `hpcsnn plot runs/topomap --format pdf`")
+def plot(
+    run: RunPath,
+    file_format: Annotated[str, typer.Option("--format", metavar="|".join(FORMATS), help="Of the files.")] = "png",
+    trust: TrustChoice = False,
+) -> None:
     """Draw the figures of a stored run or training again; of a training, the data are loaded for it."""
     with reported():
         from hpcsnn.runs.stored.kinds import stored_run
 
-        for path in stored_run(run).draw(trust):
+        for path in stored_run(run).draw(_checked_format(file_format), trust):
             say(str(path))
 
 
@@ -87,6 +93,9 @@ def analyze(
             help="Dask scheduler whose workers see the run directory. Default: the threads of this process.",
         ),
     ] = None,
+    file_format: Annotated[
+        str, typer.Option("--format", metavar="|".join(FORMATS), help="Of files of figures, beside the page's own SVG.")
+    ] = "svg",
     trust: TrustChoice = False,
 ) -> None:
     """Analyse every checkpoint and rewiring event of a run; leaves report.html, analysis.zarr and figures.
@@ -97,4 +106,12 @@ def analyze(
     with reported():
         from hpcsnn.runs.stored.kinds import stored_run
 
-        say(str(stored_run(run).analyse(terminal(), scheduler, trust)))
+        say(str(stored_run(run).analyse(terminal(), scheduler, trust, _checked_format(file_format))))
+
+
+def _checked_format(file_format: str) -> str:
+    if file_format not in FORMATS:
+        raise ConfigurationError(
+            f"--format: {file_format!r} is not allowed; must be {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+        )
+    return file_format

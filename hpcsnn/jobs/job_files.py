@@ -24,6 +24,7 @@ LOST_AFTER_S = 60.0
 _JOB_ID = re.compile(r"(?:[1-9][0-9]*(?:_[0-9]+)?)?")
 _KINDS: dict[str, tuple[type, ...]] = {
     "str": (str,),
+    "bool": (bool,),
     "int": (int,),
     "float": (int, float),
     "int | None": (int, type(None)),
@@ -57,7 +58,7 @@ class JobPlan:
     ``launch`` is how ranks are started (``srun`` or ``mpiexec``); ``time_min`` the limit of one start; ``logs`` the
     folder of standard output and errors, ``job_id`` the scheduler's (``123_4`` in an array, a process number locally).
     ``from_step`` is where the run goes on, as long as the checkpoints beyond it are those that are to be replaced
-    (``replaces``: step and CRC32C of the manifest of each).
+    (``replaces``: step and CRC32C of the manifest of each). ``figures`` are drawn at the run's end.
     """
 
     cluster: str
@@ -74,6 +75,7 @@ class JobPlan:
     job_id: str = ""
     from_step: int | None = None
     replaces: list[list[int]] = field(default_factory=list)
+    figures: bool = True
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def _check_kinds(read: JobPlan | Status) -> None:
     """Raise ValueError unless every field is of its kind: what is read is from a folder that may be anybody's."""
     for one in fields(read):
         value, kinds = getattr(read, one.name), _KINDS.get(str(one.type))
-        good = not kinds or (isinstance(value, kinds) and not isinstance(value, bool))
+        good = not kinds or (isinstance(value, kinds) and isinstance(value, bool) == (bool in kinds))
         if good and isinstance(value, (int, float)):
             good = abs(value) < _LARGEST  # and thus a number
         if not good:

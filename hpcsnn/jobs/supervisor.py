@@ -129,7 +129,7 @@ class Supervisor:
 
     def _arguments(self, plan: JobPlan) -> list[str]:
         # Whoever submitted the job was asked then; here nobody can be, and a node may see another home.
-        options = ["--device", plan.device, "--trust"]
+        options = ["--device", plan.device, "--trust", *([] if plan.figures else ["--no-figures"])]
         if self._trains():
             if TrainingCheckpoints(self.run).has():
                 return ["resume", str(self.run), *options]

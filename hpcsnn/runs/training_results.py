@@ -161,9 +161,9 @@ def read_answers(directory: RunDirectory) -> Answers:
 
 
 def redrawn(
-    configuration: TrainingConfiguration, learnt: Learnt, answers: Answers, directory: RunDirectory
+    configuration: TrainingConfiguration, learnt: Learnt, answers: Answers, directory: RunDirectory, file_format: str
 ) -> list[Path]:
-    """Draw the figures of a training from what is stored of it; the files.
+    """Draw the figures of a training from what is stored of it, as files of a format; the files.
 
     Raises:
         HpcsnnError: data that cannot be loaded, or that are not those that were answered to.
@@ -174,7 +174,7 @@ def redrawn(
             f"{directory.evaluation}: has answers to {answers.n_samples} samples, and the data have {len(data.test)}"
         )
     trained = learnt.network(network, configuration.readout)
-    return _draw(configuration, trained, learnt.synapses, answers, data, directory, "cpu")
+    return _draw(configuration, trained, learnt.synapses, answers, data, directory, "cpu", file_format)
 
 
 def _draw(
@@ -185,6 +185,7 @@ def _draw(
     data: LoadedData,
     directory: RunDirectory,
     device: str,
+    file_format: str = "png",
 ) -> list[Path]:
     """All figures of a training whose network has become `trained`; those of synapses of the projections given."""
     from hpcsnn.training.figures import FigureData, draw_training, shown_samples  # matplotlib takes a second
@@ -207,7 +208,7 @@ def _draw(
         {index: raster_of(trained, data.test, index, device) for index in shown},
         outputs,
     )
-    return draw_training(of, read_metrics(directory.metrics), directory.figures)
+    return draw_training(of, read_metrics(directory.metrics), directory.figures, file_format)
 
 
 def relative_error(configuration: TrainingConfiguration, samples: Samples, loss: float) -> float | None:

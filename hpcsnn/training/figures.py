@@ -56,14 +56,16 @@ class FigureData:
         return float(np.mean(self.labels == self.predictions)) if self.labels.size else None
 
 
-def draw_training(of: FigureData, metrics: Sequence[Mapping[str, Any]], folder: Path) -> list[Path]:
-    """Draw every figure that there is data for, as PNG and PDF; the files.
+def draw_training(
+    of: FigureData, metrics: Sequence[Mapping[str, Any]], folder: Path, file_format: str = "png"
+) -> list[Path]:
+    """Draw every figure that there is data for, as files of a format; the files.
 
     Raises:
         StorageError: the folder is a link.
     """
     with matplotlib.rc_context(STYLE):
-        return [path for name, figure in _figures(of, metrics) for path in save(figure, folder, name)]
+        return [save(figure, folder, name, file_format) for name, figure in _figures(of, metrics)]
 
 
 def _figures(of: FigureData, metrics: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Figure]]:

@@ -125,6 +125,7 @@ def test_a_local_sweep_runs_what_is_missing(tmp_path):
     report = succeeds("sweep", "--report", folder).stdout
     assert "3 completed" in report
     assert len(re.findall(r"^[123] ", report, flags=re.MULTILINE)) == 3
+    assert not list(folder.glob("seed=*/figures/*")), "a sweep draws the report's figures, and those alone"
     other = hpcsnn("sweep", "topomap_static", *words)
     assert f"{folder}: holds a sweep of topomap" in other.stderr
     assert "no sweep here" in hpcsnn("sweep", "--report", tmp_path).stderr

@@ -73,7 +73,7 @@ def test_figures_show_outputs_and_no_classes(trained):
     names = {path.stem for path in (run / "figures").glob("*.png")}
     assert names == {"learning_curves", "outputs", "degrees", "rasters"}
     drawn = (run / "figures" / "outputs.png").read_bytes()
-    stored_run(run).draw(trust=False)
+    stored_run(run).draw("png", trust=False)
     assert (run / "figures" / "outputs.png").read_bytes() == drawn
 
 
@@ -83,6 +83,6 @@ def test_answers_to_other_data_are_told(trained):
     try:
         (run / "evaluation.json").write_text(json.dumps({**answers, "n_samples": 5}))
         with pytest.raises(StorageError, match="has answers to 5 samples, and the data have 6"):
-            stored_run(run).draw(trust=False)
+            stored_run(run).draw("png", trust=False)
     finally:
         (run / "evaluation.json").write_text(json.dumps(answers))

@@ -248,6 +248,10 @@ def test_a_folder_without_a_run_is_told(tmp_path):
     assert (done.returncode, done.stderr) == (2, f"error: {tmp_path}: no run (there is no summary.json)\n")
     (tmp_path / "config.yaml").touch()
     assert "an unfinished run" in hpcsnn("plot", tmp_path).stderr
+    for command in ("plot", "analyze"):
+        done = hpcsnn(command, tmp_path, "--format", "jpeg")
+        message = "error: --format: 'jpeg' is not allowed; must be png, pdf or svg\n"
+        assert (done.returncode, done.stderr) == (2, message)
 
 
 def test_check_prints_sizes_and_runs_nothing(tmp_path):

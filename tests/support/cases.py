@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Any
 
@@ -27,10 +28,16 @@ CASES = {
 }
 
 
+def shortened(case: tuple[dict[str, Any], dict[str, Any], float], most_ms: float) -> tuple[Any, Any, float]:
+    """A case that runs for no longer."""
+    settings, options, duration_ms = case
+    return settings, options, min(duration_ms, most_ms)
+
+
 @cache
-def alone(name: str) -> tuple[str, dict[str, Any]]:
-    """Digest and spikes of a case in one process without MPI."""
-    settings, options, duration_ms = CASES[name]
+def alone(name: str, most_ms: float = math.inf) -> tuple[str, dict[str, Any]]:
+    """Digest and spikes of a case, `shortened`, in one process without MPI."""
+    settings, options, duration_ms = shortened(CASES[name], most_ms)
     simulation = Simulation(topographic_map(**settings), device="cpu", **options)
     simulation.run(duration_ms)
     return simulation_digest(simulation), {p: simulation.spikes(p) for p in ("source", "target")}

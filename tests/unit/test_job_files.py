@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from dataclasses import replace
@@ -41,6 +42,14 @@ def test_a_status_is_read_as_it_was_written_with_the_time(state, files):
 def test_nobody_has_said_anything_yet(files):
     assert files.status() is None
     with pytest.raises(StorageError, match=r"no job here \(there is no job/plan\.json\)$"):
+        files.plan()
+
+
+def test_a_plan_says_whether_figures_are_drawn(files):
+    files.write_plan(dataclasses.replace(PLAN, figures=False))
+    assert files.plan().figures is False
+    files.plan_file.write_text(files.plan_file.read_text().replace("false", "0"))
+    with pytest.raises(StorageError, match="figures: 0 is not allowed; must be a bool"):
         files.plan()
 
 

@@ -109,6 +109,14 @@ def test_a_run_that_completes_is_over(run, monkeypatch):
     assert ranks.arguments == [["run", str(run.configuration), "--out", str(run.run), "--overwrite", *options]]
 
 
+def test_a_job_that_was_asked_for_no_figures_draws_none(run, monkeypatch):
+    plan = dataclasses.replace(PLAN, figures=False)
+    run.write_plan(plan)
+    job, ranks = carried_out(run, monkeypatch, (5, completes(run), 0, ""), plan=plan)
+    assert job() == "completed"
+    assert ranks.arguments[0][-3:] == ["gpu", "--trust", "--no-figures"]
+
+
 def test_what_cannot_be_listed_is_not_overwritten(run, monkeypatch):
     there, looks = supervisor.committed, []
 

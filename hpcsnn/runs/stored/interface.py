@@ -75,10 +75,10 @@ class StoredRun(Protocol):
     def state(self) -> str:
         """Where it is, and its digest."""
 
-    def draw(self, trust: bool) -> list[Path]:
-        """Draw its figures again; the files."""
+    def draw(self, file_format: str, trust: bool) -> list[Path]:
+        """Draw its figures again, as files of a format (png, pdf, svg); the files."""
 
-    def analyse(self, console: Console, scheduler: str | None, trust: bool) -> Path:
+    def analyse(self, console: Console, scheduler: str | None, trust: bool, file_format: str) -> Path:
         """Analyse it; the page.
 
         Raises:

@@ -75,16 +75,16 @@ class StoredSimulation:
         """Step and digest."""
         return f"at step {self._network.step}: digest {self._network.digest()}"
 
-    def draw(self, trust: bool) -> list[Path]:
+    def draw(self, file_format: str, trust: bool) -> list[Path]:
         """All figures of the stored network."""
         del trust  # executes nothing
         from hpcsnn.analysis.figures import draw_figures
 
         self._directory.read_summary()
-        return draw_figures(self._directory.network, self._directory.figures)
+        return draw_figures(self._directory.network, self._directory.figures, file_format)
 
-    def analyse(self, console: Console, scheduler: str | None, trust: bool) -> Path:
+    def analyse(self, console: Console, scheduler: str | None, trust: bool, file_format: str) -> Path:
         """The report of all checkpoints and events."""
         from hpcsnn.analysis.report import write_report
 
-        return write_report(self.path, console, scheduler, trust)
+        return write_report(self.path, console, scheduler, trust, file_format)

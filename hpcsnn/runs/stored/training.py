@@ -94,12 +94,12 @@ class StoredTraining:
         """Batches and digest."""
         return f"after {self.learnt.batches} batches: digest {self.learnt.digest()}"
 
-    def draw(self, trust: bool) -> list[Path]:
+    def draw(self, file_format: str, trust: bool) -> list[Path]:
         """All figures, of the last state; the data are loaded for it."""
         answers = read_answers(self._directory)
         configuration = load_training(self._directory.configuration, trust=trust, of_run=True)
         with configuration.places.told():
-            return redrawn(configuration, self.learnt, answers, self._directory)
+            return redrawn(configuration, self.learnt, answers, self._directory, file_format)
 
     def as_run(
         self, role: str, n_samples: int, overrides: list[str], trust: bool, data_folder: Path | None = None
@@ -128,9 +128,9 @@ class StoredTraining:
                 samples = test.select(range(n_samples))
         return run_of_training(training, learnt, samples, overrides, self.path)
 
-    def analyse(self, console: Console, scheduler: str | None, trust: bool) -> Any:
+    def analyse(self, console: Console, scheduler: str | None, trust: bool, file_format: str) -> Any:
         """Refused: an analysis is of a network that runs."""
-        del console, scheduler, trust
+        del console, scheduler, trust, file_format
         raise ConfigurationError(
             f"{self.path}: is a training, and an analysis follows a network that runs; how a training went is in its "
             f"figures/ and metrics.jsonl (hpcsnn plot {self.path} draws them again), and hpcsnn run --from {self.path} "
