@@ -14,7 +14,7 @@ from pathlib import Path
 from hpcsnn.errors import ConfigurationError, DeviceError
 from hpcsnn.jobs.job_files import JobPlan
 from hpcsnn.planning.site_profiles import MpiLaunch
-from hpcsnn.ranks.world import EXPECTED_RANKS
+from hpcsnn.ranks.promised_ranks import EXPECTED_RANKS
 
 _LAST_LINES = 40
 # Until a run handles them, stop signals are ignored: a time limit may come while ranks start up.

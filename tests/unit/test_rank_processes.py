@@ -9,7 +9,7 @@ import pytest
 from hpcsnn import ConfigurationError, DeviceError
 from hpcsnn.jobs.job_files import JobPlan
 from hpcsnn.jobs.rank_processes import choose_launch, command_line, environment, find_mpiexec
-from hpcsnn.ranks.world import EXPECTED_RANKS
+from hpcsnn.ranks.promised_ranks import EXPECTED_RANKS
 
 ARGUMENTS = ["resume", "/a run/with 'quotes'", "--device", "cpu"]
 
