@@ -108,7 +108,10 @@ class Asked:
         int | None, _job_option(min=0, help="GPUs of each node. Default: the profile's, else none.")
     ] = None
     time: Annotated[
-        str, _job_option(metavar="TIME", help="Limit of one start, such as 2h; the run is requeued until it is done.")
+        str,
+        _job_option(
+            metavar="TIME", help="Limit of one start, such as 2h or 1-00:00:00; the run is requeued until it is done."
+        ),
     ] = "1h"
     grace: Annotated[
         str | None,

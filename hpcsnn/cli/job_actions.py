@@ -10,9 +10,9 @@ from pathlib import Path
 
 from hpcsnn.cli.common import Asked, say
 from hpcsnn.configuration.schema import NetworkConfiguration
-from hpcsnn.configuration.times import parse_time_ms
+from hpcsnn.configuration.times import parse_limit_min, parse_time_ms
 from hpcsnn.errors import ConfigurationError, StorageError
-from hpcsnn.jobs.executors import Cluster, check_cluster, make_plan, prepare, sbatch_script, submit
+from hpcsnn.jobs.executors import Cluster, check_cluster, check_reachable, make_plan, prepare, sbatch_script, submit
 from hpcsnn.jobs.job_files import JobFiles, JobPlan, State
 from hpcsnn.jobs.run_index import RunEntry, look_up, read_run, without_forgotten
 from hpcsnn.jobs.sweeps import Sweep, parse_vary
@@ -44,7 +44,8 @@ def submit_run(
         say(sbatch_script(request, profile, logs, name) if cluster == "slurm" else f"cluster: {cluster}")
         return
     RunDirectory(run).check_free(overwrite=False)
-    if JobFiles(run).plan_file.exists():
+    check_reachable(cluster)
+    if JobFiles(run).submitted():
         raise StorageError(
             f"{run}: a job was submitted here already; give another --out, or hpcsnn resume {run} --cluster {cluster}"
         )
@@ -79,6 +80,7 @@ def resume_run(
         there, [] if until_ms is None else [f"duration_ms={until_ms!r}"], trust=trust, of_run=True
     )
     cluster, profile, request = _launch_setting(configuration, asked)
+    check_reachable(cluster)
     replaces: list[list[int]] = []
     if configuration.TRAINS and (until_ms is not None or from_step is not None):
         raise ConfigurationError(f"--until, --from: are not allowed; {run} is a training, which has neither")
@@ -111,6 +113,7 @@ def submit_sweep(
     entries = without_forgotten([read_run(run) for run in configurations])
     missing = [entry.path for entry in entries if _missing(entry)]
     cluster, profile, request = _launch_setting(_largest(list(configurations.values())), asked)
+    check_reachable(cluster)
     sweep.write()
     say(f"{folder}: {len(configurations)} runs, {len(configurations) - len(missing)} finished or under way")
     if not missing:
@@ -161,7 +164,7 @@ def _launch_setting(configuration: NetworkConfiguration, asked: Asked) -> tuple[
         nodes=asked.nodes,
         ranks=asked.ranks,
         gpus_per_node=asked.gpus_per_node,
-        time_min=parse_time_ms("--time", asked.time) / 60e3,
+        time_min=parse_limit_min("--time", asked.time),
         grace_s=None if asked.grace is None else int(parse_time_ms("--grace", asked.grace) / 1e3),
     )
     return check_cluster(asked.cluster), profile, request

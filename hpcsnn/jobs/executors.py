@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shlex
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -32,18 +34,39 @@ Cluster = Literal["slurm", "local", "debug"]
 CLUSTERS: tuple[Cluster, ...] = ("slurm", "local", "debug")
 # A run is requeued until it is done; submitit wants a number.
 _REQUEUES = 1_000_000
+# What a user tells sbatch by the environment, where no flag and no profile says it: who pays and where it runs. Slurm
+# reads it before the script, so that what is about limits, signals or requeues would go over what runs depend on.
+_DEFAULTS = ("ACCOUNT", "PARTITION", "QOS", "CONSTRAINT", "RESERVATION", "CLUSTERS", "WCKEY")
+_OF_SLURM = ("SLURM_CONF", "SLURM_CLUSTERS")
+# Members of an array where Slurm does not say how many there may be: its own default.
+_ARRAY_SIZE = 1001
+# Another memory than that of each node.
+_MEMORY = {"mem-per-cpu", "mem-per-gpu"}
 
 
 def check_cluster(cluster: str | None) -> Cluster:
-    """Raise ConfigurationError unless this is a cluster that can be reached from here."""
+    """A cluster that there is.
+
+    Raises:
+        ConfigurationError: there is none of this name.
+    """
     if cluster not in CLUSTERS:
         raise ConfigurationError(f"--cluster: {cluster!r} is not allowed; must be one of {', '.join(CLUSTERS)}")
-    if cluster == "slurm" and shutil.which("sbatch") is None:
-        raise ConfigurationError(
-            "--cluster: 'slurm' is not allowed; there is no sbatch on PATH: log in to a node that submits jobs, or use "
-            "--cluster local"
-        )
     return cluster  # type: ignore[return-value]
+
+
+def check_reachable(cluster: Cluster) -> None:
+    """See that jobs can be submitted from here.
+
+    Raises:
+        ConfigurationError: they cannot; says what is missing.
+    """
+    missing = [name for name in ("sbatch", "srun") if cluster == "slurm" and shutil.which(name) is None]
+    if missing:
+        raise ConfigurationError(
+            f"--cluster: 'slurm' is not allowed; there is no {' and no '.join(missing)} on PATH: log in to a node that "
+            "submits jobs, or use --cluster local"
+        )
 
 
 def prepare(run: Path, configuration: NetworkConfiguration, plan: JobPlan) -> None:
@@ -91,17 +114,18 @@ def submit(
         how: ``name`` of the jobs, ``max_parallel`` of an array.
 
     Raises:
-        SimulationError: the scheduler refused; its words.
+        SimulationError: the scheduler refused; its words, which the runs' status has too.
     """
     supervisors = [Supervisor(run.resolve()) for run in runs]
     if cluster == "debug":
         return [_done_here(supervisor) for supervisor in supervisors]
     try:
-        executor = _executor(cluster, request, profile, logs, **how)
-        apart = _detached() if cluster == "local" else _outside_of_jobs()
-        together = executor.batch() if len(runs) > 1 else nullcontext()
-        with apart, together:
-            jobs = [executor.submit(supervisor) for supervisor in supervisors]
+        if cluster == "local":
+            executor = _executor(cluster, request, profile, logs)
+            with _detached(), _outside_of_jobs(keeps=()):
+                jobs = [executor.submit(supervisor) for supervisor in supervisors]
+        else:
+            jobs = _submitted_to_slurm(supervisors, request, profile, logs, **how)
     except BaseException as error:
         for run in runs:
             JobFiles(run).write_status(Status(State.FAILED, f"not submitted: {error}"))
@@ -112,6 +136,34 @@ def submit(
         files = JobFiles(run)
         files.write_plan(replace(files.plan(), job_id=str(job.job_id)))
     return [str(job.job_id) for job in jobs]
+
+
+def _submitted_to_slurm(
+    supervisors: Sequence[Supervisor], request: Request, profile: SiteProfile, logs: Path, **how: Any
+) -> list[Any]:
+    """Jobs of Slurm: one, or arrays of as many members as it takes."""
+    size = _largest_array() if len(supervisors) > 1 else 1
+    chunks = [supervisors[first : first + size] for first in range(0, len(supervisors), size)]
+    how["max_parallel"] = max(1, (how.get("max_parallel") or 256) // len(chunks))
+    jobs = []
+    for chunk in chunks:
+        executor = _executor("slurm", request, profile, logs, **how)
+        together = executor.batch() if len(chunk) > 1 else nullcontext()
+        with _outside_of_jobs(_kept_for_sbatch(profile)), together:
+            jobs += [executor.submit(supervisor) for supervisor in chunk]
+    return jobs
+
+
+def _largest_array() -> int:
+    """How many members Slurm lets a job array have."""
+    try:
+        said = subprocess.run(
+            ["scontrol", "show", "config"], capture_output=True, text=True, check=False, timeout=30
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return _ARRAY_SIZE
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", said, flags=re.MULTILINE)
+    return max(1, int(found[1])) if found else _ARRAY_SIZE
 
 
 def _done_here(supervisor: Supervisor) -> str:
@@ -142,22 +194,45 @@ def _detached() -> Iterator[None]:
         signal.signal(signal.SIGHUP, before)
 
 
+def _kept_for_sbatch(profile: SiteProfile) -> tuple[str, ...]:
+    """Variables that sbatch may see: where Slurm is, and the user's defaults of what is not said otherwise."""
+    said = {name.upper() for name in ("partition", "account", "qos", "constraint") if getattr(profile, name)}
+    said |= {name.upper() for name in profile.sbatch}
+    return (*_OF_SLURM, *(f"SBATCH_{name}" for name in _DEFAULTS if name not in said))
+
+
 @contextmanager
-def _outside_of_jobs() -> Iterator[None]:
-    """Without what a job that submits another would hand on to it; where Slurm is, it may know."""
-    where = {name: os.environ[name] for name in ("SLURM_CONF",) if name in os.environ}
+def _outside_of_jobs(keeps: Sequence[str]) -> Iterator[None]:
+    """Without what the job that this process may be in would hand on to another, but for variables to keep."""
+    kept = {name: os.environ[name] for name in keeps if name in os.environ}
     with submitit.helpers.clean_env():
-        os.environ.update(where)
+        os.environ.update(kept)
         yield
+
+
+class _ToBeShown(submitit.SlurmExecutor):  # type: ignore[misc]
+    """submitit's executor where there need be no Slurm: it submits nothing."""
+
+    @classmethod
+    def affinity(cls) -> int:
+        """Of use everywhere."""
+        return 1
 
 
 def sbatch_script(request: Request, profile: SiteProfile, logs: Path, name: str) -> str:
     """The script that would be submitted."""
-    executor = _executor("slurm", request, profile, logs, name=name)
+    executor = _executor("slurm", request, profile, logs, _ToBeShown, name=name)
     return str(executor._make_submission_file_text(executor._submitit_command_str, "dry-run"))
 
 
-def _executor(cluster: Cluster, request: Request, profile: SiteProfile, logs: Path, **how: Any) -> Any:
+def _executor(
+    cluster: Cluster,
+    request: Request,
+    profile: SiteProfile,
+    logs: Path,
+    of_slurm: type[submitit.SlurmExecutor] = submitit.SlurmExecutor,
+    **how: Any,
+) -> Any:
     """submitit's executor with everything set."""
     if cluster == "local":
         local = LocalExecutor(folder=logs, max_num_timeout=_REQUEUES)
@@ -166,7 +241,7 @@ def _executor(cluster: Cluster, request: Request, profile: SiteProfile, logs: Pa
         )
         return local
     _check_line("--out", logs)
-    executor = submitit.SlurmExecutor(folder=logs, max_num_timeout=_REQUEUES)
+    executor = of_slurm(folder=logs, max_num_timeout=_REQUEUES)
     names = ("partition", "account", "qos", "constraint")
     options: dict[str, Any] = {name: getattr(profile, name) for name in names} | {"setup": _setup(profile) or None}
     executor.update_parameters(
@@ -174,7 +249,8 @@ def _executor(cluster: Cluster, request: Request, profile: SiteProfile, logs: Pa
         time=math.ceil(request.time_min),
         nodes=request.nodes,
         ntasks_per_node=request.ranks_per_node,
-        mem=f"{request.memory_gb}GB",
+        mem=None if _MEMORY & profile.sbatch.keys() else f"{request.memory_gb}GB",
+        wckey=None,  # submitit's own would be refused where keys are checked
         gpus_per_node=request.gpus_per_node or None,
         signal_delay_s=request.grace_s,
         stderr_to_stdout=False,

@@ -149,6 +149,13 @@ class JobFiles:
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise StorageError(f"{self.status_file}: cannot be read: {error}") from None
 
+    def submitted(self) -> bool:
+        """Whether there is, or was, a job: not where a scheduler did not take it."""
+        if not self.plan_file.exists():
+            return False
+        status = self.status()
+        return bool(self.plan().job_id) or status is None or status.state is not State.FAILED
+
     def request_cancel(self) -> None:
         """Ask the job's supervisor to end it.
 

@@ -122,7 +122,7 @@ class Supervisor:
             time.sleep(_POLL_S)
             self._heartbeat()
             if self._to_end():
-                if not self._files.cancel_file.exists() and not _still_runs_in_slurm():
+                if not self._files.cancel_file.exists() and not self._still_runs_in_slurm():
                     self._write(State.CANCELLED, _FROM_OUTSIDE)  # at once: there may be no time after the ranks' end
                 return self._stop_ranks()
         return code
@@ -196,12 +196,21 @@ class Supervisor:
         if self._files.cancel_file.exists():
             self._files.cancel_file.unlink()
             self._write(State.CANCELLED, "on request")
-        elif _still_runs_in_slurm():  # the grace time of a preemption that sends no other signal
+        elif self._still_runs_in_slurm():  # the grace time of a preemption that sends no other signal
             self._status = replace(self._status, requeues=self._status.requeues + 1)
             self._write(State.REQUEUED, "preempted")
-            subprocess.run(["scontrol", "requeue", os.environ["SLURM_JOB_ID"]], check=False)
+            _scontrol("requeue", os.environ["SLURM_JOB_ID"])
         else:
             self._write(State.CANCELLED, _FROM_OUTSIDE)
+
+    def _still_runs_in_slurm(self) -> bool:
+        """Whether Slurm says that this job runs: it does not of one that was cancelled, or whose node was lost.
+
+        Slurm is asked only of what Slurm started: a local job may be within an allocation of the user's.
+        """
+        if self._files.plan().cluster != "slurm" or "SLURM_JOB_ID" not in os.environ:
+            return False
+        return "JobState=RUNNING" in _scontrol("-o", "show", "job", os.environ["SLURM_JOB_ID"])
 
     def _on_terminate(self, _number: int, _frame: FrameType | None) -> None:
         self._told_to_end = True
@@ -233,10 +242,9 @@ class Supervisor:
                 self._beat = time.monotonic()
 
 
-def _still_runs_in_slurm() -> bool:
-    """Whether Slurm says that this job runs: it does not of one that was cancelled, or whose node was lost."""
-    if "SLURM_JOB_ID" not in os.environ:
-        return False
-    command = ["scontrol", "-o", "show", "job", os.environ["SLURM_JOB_ID"]]
-    said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30).stdout
-    return "JobState=RUNNING" in said
+def _scontrol(*words: str) -> str:
+    """What Slurm says; nothing where a node has no scontrol, or no answer comes."""
+    try:
+        return subprocess.run(["scontrol", *words], capture_output=True, text=True, check=False, timeout=30).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""

@@ -31,8 +31,36 @@ def _one_line(text: str) -> str:
 
 
 _Line = Annotated[str, AfterValidator(_one_line)]
+# Options of sbatch that would stand beside what hpcsnn asks for, or that a run could not go on with; and why not.
+_HAS_A_KEY = "has a key of its own in the profile"
+_REQUEUES = "a run is requeued until it is done"
+_REFUSED = {
+    **dict.fromkeys(("partition", "account", "qos", "constraint", "gpus-per-node"), _HAS_A_KEY),
+    "time": "the limit is --time, by which hpcsnn plans checkpoints",
+    "time-min": "Slurm would cut the limit by which hpcsnn plans checkpoints",
+    "signal": "its signal is how a run is told to write a checkpoint in time; --grace says when",
+    "no-requeue": _REQUEUES,
+    "requeue": f"{_REQUEUES} anyway",
+    **dict.fromkeys(("nodes", "ntasks", "ntasks-per-node"), "these are --nodes and --ranks"),
+    **dict.fromkeys(("output", "error", "open-mode", "chdir"), "logs are where hpcsnn logs looks for them"),
+    **dict.fromkeys(("array", "job-name"), "hpcsnn gives it to each sweep or run"),
+    **dict.fromkeys(("parsable", "test-only", "wait", "wrap", "help", "version"), "it is not about the job"),
+}
+
+
+def _allowed_option(name: str) -> str:
+    """The long name of an option that a profile may add, as sbatch has it; it takes any that begins only one."""
+    name = name.lower().replace("_", "-")
+    if len(name) == 1:
+        raise PydanticCustomError("option", "must be an option of sbatch by its long name")
+    meant = [name] if name in _REFUSED else [one for one in _REFUSED if one.startswith(name)]
+    if meant:
+        raise PydanticCustomError("option", "must be another option of sbatch: {why}", {"why": _REFUSED[meant[0]]})
+    return name
+
+
 # The name of an option of sbatch stands unquoted in the script.
-_Option = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+_Option = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$"), AfterValidator(_allowed_option)]
 
 
 class SiteProfile(BaseModel):
