@@ -9,6 +9,7 @@ from collections import Counter
 import pytest
 
 from hpcsnn.storage.checkpoints import committed
+from support.processes import until
 from support.runs import PLAIN, digest_of_run
 
 END_MS = 20
@@ -90,6 +91,16 @@ class Killed:
             assert self.before.items() <= now.items() or now.items() - self.before.items() or self.name == "shorter"
             assert not self.before or now
 
+    def is_submitted_again(self):
+        """As soon as what was killed cannot be about to submit it any more."""
+
+        def resumed():
+            done = self.asks("resume", self.run, "--cluster", "local")
+            assert done.code == 0 or "its job is queued; hpcsnn cancel" in done.said
+            return done.code == 0
+
+        until(resumed, limit_s=30)
+
     def can_be_gone_on_with(self):
         for command in ("info", "verify", "digest"):
             self.asks(command, self.run)
@@ -99,7 +110,7 @@ class Killed:
                 assert (
                     f"a job was submitted here already; give another --out, or hpcsnn resume {self.run}" in again.said
                 )
-                self.asks("resume", self.run, "--cluster", "local", allowed=(0,))
+                self.is_submitted_again()
             return
         until = ["--until", "10ms"] if self.name == "shorter" else ["--until", f"{END_MS}ms"]
         resumed = self.asks("resume", self.run, *until, *PLAIN)
