@@ -34,7 +34,7 @@ from hpcsnn.training.interface import AnyTrainer, Evaluation
 from hpcsnn.training.order import epoch_order
 
 # What a resumed training may have otherwise than the one that wrote the checkpoint.
-MAY_CHANGE = ("description", "epochs", "patience", "checkpoint_every", "data_folder", "tensorboard")
+MAY_CHANGE = ("description", "epochs", "patience", "checkpoint_every", "data_folder", "tensorboard", "ranks_per_network")
 # Lines of metrics an epoch, but for the one of the epoch as a whole.
 _LINES = 50
 
@@ -283,12 +283,10 @@ class _Training:
         self._sum_seconds()
         position = self._position
 
-        def write() -> None:
-            partial = self._checkpoints.begin(position.in_all.batches)
-            self._trainer.save(partial)
-            self._checkpoints.commit(partial, position.as_plain(), self._configuration.resolved(), best)
-
-        on_first_rank(self._ranks, write)
+        partial = on_first_rank(self._ranks, lambda: self._checkpoints.begin(position.in_all.batches))
+        self._trainer.save(partial)
+        plain, resolved = position.as_plain(), self._configuration.resolved()
+        on_first_rank(self._ranks, lambda: self._checkpoints.commit(partial, plain, resolved, best))
         self._last_written = time.monotonic()
 
     def _sum_seconds(self) -> None:
