@@ -32,7 +32,8 @@ GRADIENT_BITS = 20
 @dataclass(frozen=True)
 class LearningRoom:
     """How much of one population, or projection, there is: neurons, or targets; synapses, slots for them, entries of
-    outgoing lists, sources (of a population the neurons that the rank knows); outputs; steps of a sample, and how many more a delay may look ahead; replicas."""
+    outgoing lists, sources (of a population the neurons that the rank knows); outputs; steps of a sample, and how many
+    more a delay may look ahead; replicas."""
 
     sample_steps: int
     ahead: int

@@ -53,7 +53,7 @@ class Communicator(Protocol):
         """This rank's number among the ranks on its node, and how many those are."""
 
     def split(self, colour: int) -> Communicator:
-        """The ranks that say the same colour, a number from 0, as ranks among themselves, in the order that they have."""
+        """The ranks that say the same colour, a number from 0, among themselves, in the order that they have."""
 
     def abort(self, code: int) -> None:
         """End all ranks at once."""
@@ -94,7 +94,7 @@ class Alone:
         """The only one."""
         return 0, 1
 
-    def split(self, colour: int) -> Communicator:
+    def split(self, colour: int) -> Communicator:  # noqa: ARG002 (there is nobody to part from)
         """Alone still."""
         return self
 

@@ -230,7 +230,7 @@ class Learner:
         sums = self.state.read(f"learning.{projection.name}.gradient")[: len(pre)]
         gradient = sums.astype(np.float64) * 2.0**-GRADIENT_BITS
         order = np.lexsort((pre, post))
-        columns = {"pre": pre[order], "post": post[order], "gradient": gradient[order]}
+        columns: dict[str, NDArray[Any]] = {"pre": pre[order], "post": post[order], "gradient": gradient[order]}
         return of_all(self.groups.network, columns, "post", "pre")
 
     def gradients_of_readout(self) -> dict[str, NDArray[Any]]:
