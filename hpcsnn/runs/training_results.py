@@ -59,7 +59,10 @@ class TrainingResults:
         words = f"{self._directory.path}: "
         if position.in_all.batches:
             words += f"from epoch {position.epoch}, batch {position.batch}, "
-        words += f"{ranks.size} rank{'s' if ranks.size > 1 else ''}; {n_train:,} samples to train on, "
+        words += f"{ranks.size} rank{'s' if ranks.size > 1 else ''}"
+        sharing = self._configuration.ranks_per_network
+        words += f", {sharing} to each network; " if sharing > 1 else "; "
+        words += f"{n_train:,} samples to train on, "
         words += f"{n_held_out:,} to validate by, {len(self._data.test):,} to test by"
         self._setting.say(words)
 

@@ -63,10 +63,10 @@ def check_even(ranks_per_network: object, n_ranks: int) -> int:
     """
     size = whole_number("ranks_per_network", ranks_per_network, Limits(minimum=1))
     if n_ranks % size:
-        allowed = [one for one in range(1, n_ranks + 1) if n_ranks % one == 0]
+        allowed = " or ".join(str(one) for one in range(1, n_ranks + 1) if n_ranks % one == 0)
+        ranks = f"{n_ranks} ranks" if n_ranks > 1 else "1 rank"
         raise ConfigurationError(
-            f"ranks_per_network: {size} is not allowed on {n_ranks} rank{'s' if n_ranks > 1 else ''}, which make no "
-            f"whole groups of so many; must be {' or '.join(map(str, allowed))}"
+            f"ranks_per_network: {size} is not allowed on {ranks}; must divide their number: {allowed}"
         )
     return size
 
