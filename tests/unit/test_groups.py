@@ -61,9 +61,9 @@ def test_groups_are_whole(given, n_ranks, message):
 
 def test_tiles_are_as_small_as_so_many_ranks_need():
     assert tile_side(of_size(100), 1) == DEFAULT_TILE
-    sides = [tile_side(of_size(n), 2) for n in (5000, 512, 448, 128, 112, 32, 28, 2)]
+    sides = [tile_side(of_size(n), 2) for n in (5000, 2048, 1984, 512, 496, 128, 124, 2)]
     assert sides == [8, 8, 4, 4, 2, 2, 1, 1]
-    assert tile_side(of_size(512), 4) == 4
+    assert tile_side(of_size(2048), 4) == 4
 
 
 def test_the_order_of_outputs_goes_by_no_tile():

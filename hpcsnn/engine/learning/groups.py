@@ -18,8 +18,8 @@ from hpcsnn.network.learning import hidden_populations
 from hpcsnn.ranks.communicator import Alone, Communicator
 from hpcsnn.ranks.partition import DEFAULT_TILE, TILE_SIDES, Tiling
 
-# Tiles of each hidden population for each rank, where it has neurons enough: parts differ by a quarter at most.
-_TILES_A_RANK = 4
+# Tiles of each hidden population for each rank, where it has neurons enough: parts differ by a tile or two.
+_TILES_A_RANK = 16
 
 
 @dataclass(frozen=True)
