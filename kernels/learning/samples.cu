@@ -12,7 +12,8 @@ KERNEL begin_sample_{{ name }}(Network* net) {
         population.remote_count[slot] = 0;
     }
 //% if population.remembers
-    for (int neuron = thread_first(); neuron < population.slot_size; neuron += thread_stride()) {
+    const int n_known = population.slot_size;  // of all replicas
+    for (int neuron = thread_first(); neuron < n_known; neuron += thread_stride()) {
         learner.n_spikes[neuron] = 0;
         learner.first_step[neuron] = net->learning.sample_steps;  // what never comes adds what is there: 0
     }
