@@ -232,7 +232,7 @@ class Trainer:
 
     def n_synapses(self, projection: str) -> int:
         """How many they are."""
-        return self._learner.n_synapses()[projection]
+        return self._learner.n_synapses(projection)
 
     def neurons(self, population: str) -> dict[str, NDArray[Any]]:
         """``id`` and the state of a population; see `Simulation.neurons`."""

@@ -137,6 +137,17 @@ def test_rewired_synapses_are_counted_once():
     assert on_ranks(2, lambda comm: rewired(comm, ranks_per_network=2)) == [[alone]] * 2
 
 
+def test_targets_are_followed_together():
+    def learnt(comm=None, **more):
+        made = trainer(learning.classifier(), learning.N_STEPS, loss=models.SquaredError(), comm=comm, **more)
+        if comm is not None:
+            made.simulation.communicator.exchange(made.simulation)
+        losses = [made.train_batch(learning.samples(5, seed, targets=True)).loss for seed in range(3)]
+        return losses, made.digest()
+
+    assert on_ranks(2, lambda comm: learnt(comm, ranks_per_network=2)) == [learnt()] * 2
+
+
 def test_outputs_on_a_grid_are_added_up_in_one_order():
     """Of which there are several tiles: the sides of tiles are those of one rank."""
     network = learning.classifier()

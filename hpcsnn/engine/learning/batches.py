@@ -208,9 +208,9 @@ class Learner:
             fit_trained(self.state, self.network.projections[name])
         return self._total(replaced)
 
-    def n_synapses(self) -> dict[str, int]:
-        """Synapses of each projection; a collective call."""
-        return self._total({name: store.n_synapses() for name, store in self.state.stores.items()})
+    def n_synapses(self, projection: str) -> int:
+        """Synapses of a projection; a collective call."""
+        return self._total({projection: self.state.stores[projection].n_synapses()})[projection]
 
     def _total(self, counts: Mapping[str, int]) -> dict[str, int]:
         """Of all ranks that share the network."""
