@@ -58,6 +58,7 @@ def train(
     which, and what brings it. Held out for validation is the part `validation` of the training samples; the best state
     is the one that was best on them. Ctrl-C leaves a checkpoint, and `hpcsnn resume` goes on from it as if it had never
     stopped. Under `mpiexec -n N` the samples of a batch are split over N ranks: the answer is the same, bit for bit.
+    With `--set ranks_per_network=2` two of them share a network that is too large for one.
     """
     outlive_output()
     ranks = world()

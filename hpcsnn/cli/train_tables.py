@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from hpcsnn.engine.learning.groups import check_even, tile_side
 from hpcsnn.engine.learning.replicas import bytes_of_replica
 from hpcsnn.network.learning_fields import played_bytes
 from hpcsnn.planning.memory import estimate, shown_bytes
-from hpcsnn.ranks.partition import DEFAULT_TILE
 from hpcsnn.runs.progress import clock
 from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.storage.training_checkpoints import BEST, LAST, TrainingCheckpoints
@@ -67,7 +67,10 @@ def print_training_sizes(configuration: TrainingConfiguration, ranks: int) -> No
     console = terminal()
     steps = configuration.sample_steps
     network = configuration.planned_network()
-    size = estimate(network, DEFAULT_TILE, 0, 1)  # every rank has the whole network, and its share of a batch
+    sharing = check_even(configuration.ranks_per_network, ranks)
+    # Every group of ranks has the whole network, and its share of a batch.
+    sizes = [estimate(network, tile_side(network, sharing), rank, sharing) for rank in range(sharing)]
+    size = max(sizes, key=lambda one: one.n_bytes)
     long = f"samples of {steps:,} steps" if steps else "samples as long as its files say"
     what = (configuration.description or "training").rstrip(".")
     console.print(
@@ -82,29 +85,36 @@ def print_training_sizes(configuration: TrainingConfiguration, ranks: int) -> No
     console.print(populations)
     projections = Table("projection", "from", "to", "synapses", "of the pairs", "rewiring", **_PLAIN)
     for name, projection in network.projections.items():
-        n, possible = size.synapses[name], projection.source.size * projection.target.size
+        n, possible = sum(one.synapses[name] for one in sizes), projection.source.size * projection.target.size
         ends = (projection.source.name, projection.target.name)
         rule = projection.rewiring.name if projection.rewiring else "-"
         projections.add_row(name, *ends, f"{n:,}", f"{n / possible:.3g}", rule)
     console.print(projections)
     assert network.learning is not None
+    played = played_bytes(network, PLAYED_TOGETHER)
     memory = {
         "neurons, spikes and input": size.n_bytes - size.wiring - size.learning,
         "synapses, with what the optimiser keeps": size.wiring,
         "what training keeps of one sample, and gradients": size.learning,
-        f"up to {PLAYED_TOGETHER} samples at hand, and 4 bytes a spike": played_bytes(network, PLAYED_TOGETHER),
+        f"up to {PLAYED_TOGETHER} samples at hand, and 4 bytes a spike": played,
     }
-    table = Table("memory of a rank", "arrays", **_PLAIN)
+    whose = "memory of a rank" if sharing == 1 else f"memory of the fullest of {sharing} ranks that share a network"
+    table = Table(whose, "arrays", **_PLAIN)
     for what, n_bytes in memory.items():
         table.add_row(what, shown_bytes(n_bytes))
     console.print(table)
-    share, total = -(-configuration.batch // ranks), sum(memory.values())
+    n_groups = ranks // sharing
+    share, total = -(-configuration.batch // n_groups), sum(memory.values())
+    in_all = n_groups * sum(one.n_bytes for one in sizes) + ranks * played
     planned = "" if steps else f", planned for {network.learning.sample_steps:,} steps"
+    who, plays = f"{ranks} rank{'s' if ranks > 1 else ''}", "which a CPU core plays"
+    on_gpu = f"; a GPU plays as many at a time as fit, with {shown_bytes(bytes_of_replica(network))} for each"
+    if sharing > 1:
+        who, plays, on_gpu = f"{n_groups} group{'s' if n_groups > 1 else ''} of {sharing} ranks", "which are played", ""
     console.print(
-        f"{ranks} rank{'s' if ranks > 1 else ''} with {share} samples of a batch or fewer each, which a CPU core plays "
-        f"one after the other: memory does not grow with the batch; about {shown_bytes(total)} of arrays on each"
-        f"{planned}, {shown_bytes(ranks * total)} in all (beside 150 MB for each Python process, and the data: 8 bytes "
-        f"a spike); a GPU plays as many at a time as fit, with {shown_bytes(bytes_of_replica(network))} for each",
+        f"{who} with {share} samples of a batch or fewer each, {plays} one after the other: memory does not grow with "
+        f"the batch; about {shown_bytes(total)} of arrays on each{planned}, {shown_bytes(in_all)} in all (beside "
+        f"150 MB for each Python process, and the data: 8 bytes a spike){on_gpu}",
         highlight=False,
         soft_wrap=True,
     )

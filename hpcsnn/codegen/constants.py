@@ -50,7 +50,7 @@ class ChangedValues(IntFlag):
 
 
 class MeetingPlace(IntEnum):
-    """Where in an update of a rule the ranks' hosts have something to do together."""
+    """Where in an update of a rule, or behind a sample, the ranks' hosts have something to do together."""
 
     TALLY = 0
     """Sources get to know their out-degree."""
@@ -58,6 +58,8 @@ class MeetingPlace(IntEnum):
     """Variables of sources go to the ranks of their targets."""
     MEET = 2
     """Sums, replacement and pairing."""
+    ERRORS = 3
+    """Of a sample, no update: its errors go from the readout's rank to the others."""
 
 
 class Control(ctypes.Structure):

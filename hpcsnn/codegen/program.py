@@ -88,7 +88,7 @@ def generate(network: Network, n_ranks: int) -> Program:
         setup += [f"{kind}_{projection.name}" for kind in kinds]
         setup += [stage.kernel for stage in on_call.get(projection.name, ())]
     if network.learning:
-        parts += learning_texts(network, views, partial(_render, book=book))
+        parts += learning_texts(network, views, stage_of, partial(_render, book=book))
         setup += batch_kernels(network)
     triggers = list(dict.fromkeys(stage.trigger for stage in stages if stage.trigger))
     kernels = [stage.kernel for stage in stages if stage.kernel != EXCHANGE] + ["accept_received"]

@@ -155,6 +155,11 @@ class NetworkConfiguration(_Strict):
             )
         return network
 
+    @property
+    def ranks_of_network(self) -> int | None:
+        """Ranks that have one network between them; None: all that there are."""
+        return None
+
     def planned_network(self) -> Network:
         """The network as a device holds it, which memory is planned by; raises as `network`."""
         return self.network()

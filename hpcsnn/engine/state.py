@@ -199,7 +199,7 @@ class RankState(RankArrays):
         if ranks.size == 1:
             return
         n_own = sum(placement.n_own for placement in self.placements.values())
-        interval = self.network.min_delay_steps()
+        interval = self.network.exchange_steps()
         block = max(ranks.gather(block_size(n_own, interval, asked_block)))
         part.interval, part.n_ranks, part.rank, part.block = interval, ranks.size, ranks.rank, block
         self.allocate(part, "exchange", exchange_fields(), ExchangeRoom(n_own * interval, block, ranks.size))

@@ -32,7 +32,8 @@ GRADIENT_BITS = 20
 @dataclass(frozen=True)
 class LearningRoom:
     """How much of one population, or projection, there is: neurons, or targets; synapses, slots for them, entries of
-    outgoing lists, sources; outputs; steps of a sample, and how many more a delay may look ahead; replicas."""
+    outgoing lists, sources (of a population the neurons that the rank knows); outputs; steps of a sample, and how many
+    more a delay may look ahead; replicas."""
 
     sample_steps: int
     ahead: int
@@ -100,9 +101,9 @@ def learner_fields(network: Network, population: Population) -> tuple[Field, ...
     """Of a population: when its neurons spiked, and how its gradients come about."""
     assert network.learning is not None
     spikes: tuple[Field, ...] = (
-        Field("spike_steps", "int", lambda room: room.replicas * room.n_neurons * room.sample_steps),
-        Field("first_step", "int", lambda room: room.replicas * room.n_neurons),
-        Field("n_spikes", "int", lambda room: room.replicas * room.n_neurons),
+        Field("spike_steps", "int", lambda room: room.replicas * room.n_sources * room.sample_steps),
+        Field("first_step", "int", lambda room: room.replicas * room.n_sources),
+        Field("n_spikes", "int", lambda room: room.replicas * room.n_sources),
         Field("most_spikes", "int", lambda _: 1),
     )
     online = network.learning.online

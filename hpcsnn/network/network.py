@@ -234,6 +234,10 @@ class Network:
         n_neurons = sum(population.size for population in self.populations.values())
         return max(1, min(smallest, _MOST_MESSAGES // max(n_neurons, 1)))
 
+    def exchange_steps(self) -> int:
+        """Steps between two exchanges of spikes between ranks; one that learns remembers all spikes in their steps."""
+        return 1 if self.learning is not None else self.min_delay_steps()
+
     def steps(self, duration_ms: float) -> int:
         """Number of steps in `duration_ms`.
 

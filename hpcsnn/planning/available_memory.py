@@ -16,21 +16,24 @@ _PROCESSES = Path("/proc")
 _GROUPS = Path("/sys/fs/cgroup")
 # What takes less memory, of a run and of a training.
 _FEWER = "more ranks on more nodes, fewer synapses, or shorter delays"
-_FEWER_OF_TRAINING = "fewer ranks on a node, fewer synapses, or shorter samples"
+_FEWER_OF_TRAINING = (
+    "fewer ranks on a node, ranks that share a network (ranks_per_network), fewer synapses, or shorter samples"
+)
 
 
-def check_memory(network: Network, tile: int, ranks: Communicator) -> None:
+def check_memory(network: Network, tile: int, ranks: Communicator, ranks_per_network: int | None = None) -> None:
     """See that the arrays of all ranks fit, each into its process and together into their machines; a collective call.
 
-    Each rank of a network that learns has all of it, and a share of the samples.
+    Args:
+        ranks_per_network: neighbouring ranks that have one network between them; None: all ranks.
 
     Raises:
         DeviceError: they do not; with the estimate and what there is. The same on all ranks.
         ConfigurationError: more ranks than tiles, a tile side that is not allowed.
     """
-    learns = network.learning is not None
-    needed = estimate(network, tile, *((0, 1) if learns else (ranks.rank, ranks.size))).n_bytes
-    fewer = _FEWER_OF_TRAINING if learns else _FEWER
+    sharing = ranks_per_network or ranks.size
+    needed = estimate(network, tile, ranks.rank % sharing, sharing).n_bytes
+    fewer = _FEWER if network.learning is None else _FEWER_OF_TRAINING
     everyone = ranks.gather((platform.node(), needed, free_of_process(), free_of_machine()))
     for rank, (_, n_bytes, free, _) in enumerate(everyone):
         if free is not None and n_bytes > free:

@@ -94,7 +94,7 @@ def estimate(network: Network, tile: int, rank: int, n_ranks: int) -> RankSize:
         checkpoint += _copied_neurons(network, population, placements)
     if n_ranks > 1:
         n_own = sum(placement.n_own for placement in placements.values())
-        interval = network.min_delay_steps()
+        interval = network.exchange_steps()
         room = ExchangeRoom(n_own * interval, block_size(n_own, interval, None), n_ranks)
         n_bytes += sum(one.n_bytes(room) for one in exchange_fields())
     learning = 0
@@ -133,7 +133,10 @@ def _projection_bytes(network: Network, projection: Projection, placements: Plac
 
 def _learning_bytes(network: Network, placements: Placements, doubled: int) -> int:
     """Bytes of what training keeps, once rows and lists have so many times the places that they have at first."""
-    rooms = {name: learning_room(network, n_neurons=placement.n_own) for name, placement in placements.items()}
+    rooms = {
+        name: learning_room(network, n_neurons=placement.n_own, n_sources=placement.n_known)
+        for name, placement in placements.items()
+    }
     for projection in trained_projections(network):
         source, target = placements[projection.source.name], placements[projection.target.name]
         rows, lists = _capacities(projection, placements, doubled)

@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass
 
 from hpcsnn.configuration.schema import Configuration, NetworkConfiguration
+from hpcsnn.engine.learning.groups import check_even, tile_side
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.network import Network
 from hpcsnn.planning.memory import estimate
 from hpcsnn.planning.site_profiles import SiteProfile
-from hpcsnn.ranks.partition import DEFAULT_TILE, place_network
+from hpcsnn.ranks.partition import place_network
 
 # Below this many neurons per rank, exchanging spikes takes longer than updating neurons.
 _NEURONS_A_RANK = 30_000
@@ -57,17 +58,17 @@ def make_request(
 ) -> Request:
     """Fill in what was not asked for.
 
-    One rank per GPU; on CPUs as many ranks as the profile puts on a node, else one for about 30,000 neurons. Each rank
-    of a training has the whole network and a share of the samples: by itself it takes one.
+    One rank per GPU; on CPUs as many ranks as the profile puts on a node, else one for about 30,000 neurons. A training
+    takes by itself as many as share a network, mostly one; more share out the samples.
 
     Raises:
         ConfigurationError: ranks that do not fit nodes, GPUs or the network.
     """
     gpus = gpus_per_node if gpus_per_node is not None else (profile.gpus_per_node or 0)
-    network = configuration.planned_network()
-    tile = configuration.tile if isinstance(configuration, Configuration) else DEFAULT_TILE
+    network, sharing = configuration.planned_network(), configuration.ranks_of_network
+    tile = configuration.tile if isinstance(configuration, Configuration) else tile_side(network, sharing or 1)
     if ranks is None:
-        by_size = 1 if configuration.TRAINS else _ranks_for(network, tile, nodes)
+        by_size = _ranks_for(network, tile, nodes) if sharing is None else -(-sharing // nodes)
         ranks = nodes * (gpus or profile.ranks_per_node or by_size)
     if ranks % nodes:
         raise ConfigurationError(f"--ranks: {ranks} is not allowed; must be a multiple of --nodes {nodes}")
@@ -75,7 +76,7 @@ def make_request(
         raise ConfigurationError(
             f"--ranks: {ranks} is not allowed; {nodes} x {gpus} GPUs serve at most {nodes * gpus} ranks, one each"
         )
-    n_parts = 1 if configuration.TRAINS else ranks
+    n_parts = ranks if sharing is None else check_even(sharing, ranks)
     place_network(network, tile, 0, n_parts)  # raises where there are more ranks than tiles
     size = estimate(network, tile, 0, n_parts)
     # Rows, lists and logs double once on the way to twice as many synapses; old and new are there for a moment.

@@ -52,6 +52,9 @@ class Communicator(Protocol):
     def among_node(self) -> tuple[int, int]:
         """This rank's number among the ranks on its node, and how many those are."""
 
+    def split(self, colour: int) -> Communicator:
+        """The ranks that say the same colour, a number from 0, among themselves, in the order that they have."""
+
     def abort(self, code: int) -> None:
         """End all ranks at once."""
 
@@ -90,6 +93,10 @@ class Alone:
     def among_node(self) -> tuple[int, int]:
         """The only one."""
         return 0, 1
+
+    def split(self, colour: int) -> Communicator:  # noqa: ARG002 (there is nobody to part from)
+        """Alone still."""
+        return self
 
     def abort(self, code: int) -> None:
         """Nobody to end; who calls ends itself."""
@@ -145,6 +152,10 @@ class Mpi:
         rank, size = node.Get_rank(), node.Get_size()
         node.Free()
         return rank, size
+
+    def split(self, colour: int) -> Communicator:
+        """MPI_Comm_split."""
+        return communicator(self.mpi.Split(colour, self.rank))
 
     def abort(self, code: int) -> None:
         """MPI_Abort."""

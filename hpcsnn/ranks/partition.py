@@ -61,6 +61,10 @@ class Tiling:
         """Neurons of each tile, row-major, shape (tiles_y * tiles_x,)."""
         return np.outer(self.heights(), self.widths()).ravel()
 
+    def order(self) -> NDArray[np.int64]:
+        """All tiles, by their row-major numbers, along the curve."""
+        return hilbert_order(self.tiles_x, self.tiles_y)
+
     def ids(self, tiles: int | NDArray[np.int64]) -> NDArray[np.int32]:
         """Global ids of the neurons of some tiles, tile after tile, row-major inside each."""
         tiles = np.atleast_1d(np.asarray(tiles, dtype=np.int64))
@@ -207,8 +211,13 @@ def _check_number(name: str, tiling: Tiling, side: int) -> None:
 
 
 def _own_tiles(network: Network, population: Population, tiling: Tiling, rank: int, n_ranks: int) -> NDArray[np.int64]:
-    """A contiguous run of tiles along the curve, balanced by neurons and expected synapses."""
-    order = hilbert_order(tiling.tiles_x, tiling.tiles_y)
+    """A contiguous run of tiles along the curve, balanced by neurons and expected synapses.
+
+    What is learnt is scored where all outputs are: the first rank has the readout.
+    """
+    order = tiling.order()
+    if network.learning is not None and population.name == network.learning.readout:
+        return order if rank == 0 else order[:0]
     if len(order) < n_ranks:  # a small population: its tiles go to the first ranks
         return order[rank : rank + 1]
     sizes = tiling.sizes().astype(np.float64)

@@ -53,15 +53,15 @@ class SourceValues:
             known[places] = values
         return known
 
-    def added_up(self, known: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Sum over ranks of what each knows of a neuron, shape (n_known,), at its owner, shape (n_own,).
+    def added_up(self, known: NDArray[Any]) -> NDArray[Any]:
+        """Sum over ranks of what each knows of a neuron, shape (n_known, ..), at its owner, shape (n_own, ..).
 
         Only what is not zero travels.
         """
         total = known[: self._placement.n_own].copy()
         messages = []
         for places in self._from_owner:
-            there = places[known[places] != 0]
+            there = places[known[places].any(axis=tuple(range(1, known.ndim)))]
             messages.append((self._placement.known_id[there], known[there]))
         for ids, values in self._ranks.swap(messages):
             total[self.local(ids)] += values

@@ -51,7 +51,7 @@ class TrainingResults:
 
     def synapse_counts(self) -> dict[str, int]:
         """By projection, the synapses that there are."""
-        return {name: len(self._trainer.synapses(name)["weight"]) for name in self.possible}
+        return {name: self._trainer.n_synapses(name) for name in self.possible}
 
     def announce(self, n_train: int, n_held_out: int) -> None:
         """Say what is about to be trained."""
@@ -59,7 +59,10 @@ class TrainingResults:
         words = f"{self._directory.path}: "
         if position.in_all.batches:
             words += f"from epoch {position.epoch}, batch {position.batch}, "
-        words += f"{ranks.size} rank{'s' if ranks.size > 1 else ''}; {n_train:,} samples to train on, "
+        words += f"{ranks.size} rank{'s' if ranks.size > 1 else ''}"
+        sharing = self._configuration.ranks_per_network
+        words += f", {sharing} to each network; " if sharing > 1 else "; "
+        words += f"{n_train:,} samples to train on, "
         words += f"{n_held_out:,} to validate by, {len(self._data.test):,} to test by"
         self._setting.say(words)
 
@@ -76,23 +79,28 @@ class TrainingResults:
                 for name, rate in evaluation.hidden_hz.items()
             }
 
+        draws = evaluation is not None and self._setting.figures
+        trained = self._trainer.network if draws else None
+        synapses = {name: self._trainer.synapses(name) for name in self._network.projections} if draws else {}
+
         def finish() -> None:
             if evaluation is not None:
                 self._directory.write_evaluation(evaluated(evaluation, self._configuration, self._data))
             self._directory.write_summary(summary)
-            if evaluation is not None and self._setting.figures:
+            if evaluation is not None and trained is not None:
                 with self._setting.console.status("drawing figures"):
-                    self._draw(evaluation)
+                    self._draw(evaluation, trained, synapses)
 
         on_first_rank(self._setting.ranks, finish)
         return summary
 
-    def _draw(self, evaluation: Evaluation) -> None:
+    def _draw(
+        self, evaluation: Evaluation, trained: Network, synapses: Mapping[str, Mapping[str, NDArray[Any]]]
+    ) -> None:
         labels, predictions = (ids.astype(np.int64) for ids in (evaluation.labels, evaluation.predictions))
         answers = Answers(labels, predictions, float(evaluation.loss), len(self._data.test))
-        synapses = {name: self._trainer.synapses(name) for name in self._network.projections}
-        trained, device = self._trainer.network, self._setting.device
-        _draw(self._configuration, trained, synapses, answers, self._data, self._directory, device)
+        configuration, device = self._configuration, self._setting.device
+        _draw(configuration, trained, synapses, answers, self._data, self._directory, device)
 
     def _summary(self, stopped_by: str | None, wall_s: float, first_batch: int) -> dict[str, Any]:
         position, synapses = self._position, self.synapse_counts()

@@ -6,6 +6,7 @@ writes) is here, and `training` stays a library that knows no run directory.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -13,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from hpcsnn.devices import HostDevice, choose_device
+from hpcsnn.engine.learning.groups import check_even, tile_side
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.learning.optimisers import learning_rate
 from hpcsnn.planning.available_memory import check_memory
-from hpcsnn.ranks.partition import DEFAULT_TILE
 from hpcsnn.ranks.world import on_first_rank
 from hpcsnn.runs.experiment import Setting, lock_for_all
 from hpcsnn.runs.resuming import differences
@@ -34,7 +35,10 @@ from hpcsnn.training.interface import AnyTrainer, Evaluation
 from hpcsnn.training.order import epoch_order
 
 # What a resumed training may have otherwise than the one that wrote the checkpoint.
-MAY_CHANGE = ("description", "epochs", "patience", "checkpoint_every", "data_folder", "tensorboard")
+MAY_CHANGE = (
+    *("description", "epochs", "patience", "checkpoint_every", "data_folder", "tensorboard"),
+    "ranks_per_network",
+)
 # Lines of metrics an epoch, but for the one of the epoch as a whole.
 _LINES = 50
 
@@ -49,7 +53,8 @@ def trainer_of(configuration: TrainingConfiguration, n_steps: int, setting: Sett
     chosen = configuration.models
     device = choose_device(setting.device, setting.ranks)
     if isinstance(device, HostDevice):  # a GPU's memory is its own
-        check_memory(configuration.learning_network(n_steps), DEFAULT_TILE, setting.ranks)
+        network, sharing = configuration.learning_network(n_steps), configuration.ranks_per_network
+        check_memory(network, tile_side(network, check_even(sharing, setting.ranks.size)), setting.ranks, sharing)
     return Trainer(
         configuration.network(),
         configuration.readout,
@@ -60,6 +65,7 @@ def trainer_of(configuration: TrainingConfiguration, n_steps: int, setting: Sett
         batch=configuration.batch,
         comm=setting.ranks,
         device=device,
+        ranks_per_network=configuration.ranks_per_network,
     )
 
 
@@ -282,13 +288,10 @@ class _Training:
         """A collective call."""
         self._sum_seconds()
         position = self._position
-
-        def write() -> None:
-            partial = self._checkpoints.begin(position.in_all.batches)
-            self._trainer.save(partial)
-            self._checkpoints.commit(partial, position.as_plain(), self._configuration.resolved(), best)
-
-        on_first_rank(self._ranks, write)
+        partial = on_first_rank(self._ranks, lambda: self._checkpoints.begin(position.in_all.batches))
+        self._trainer.save(partial)
+        plain, resolved = position.as_plain(), self._configuration.resolved()
+        on_first_rank(self._ranks, lambda: self._checkpoints.commit(partial, plain, resolved, best))
         self._last_written = time.monotonic()
 
     def _sum_seconds(self) -> None:
@@ -305,6 +308,8 @@ def evaluate_training(
 ) -> dict[str, Any]:
     """What the best or the last network of a training answers to the test samples; a collective call.
 
+    As many ranks share a network as did in the training, or the largest part of them that makes whole groups.
+
     Args:
         data_folder: where the data's files are now; None: as configured.
 
@@ -319,6 +324,8 @@ def evaluate_training(
     configuration = load_training(directory.configuration, data_at(data_folder), trust=trust, of_run=True)
     checkpoint = on_first_rank(setting.ranks, lambda: TrainingCheckpoints(run).read(role))
     _check_unchanged(checkpoint.configuration, configuration, directory)
+    sharing = math.gcd(configuration.ranks_per_network, setting.ranks.size)
+    configuration = configuration.model_copy(update={"ranks_per_network": sharing})
     data, trainer = _prepared(configuration, setting, make_trainer)
     trainer.restore(checkpoint.path)
     position = Position.of_plain(checkpoint.position)

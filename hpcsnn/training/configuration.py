@@ -47,8 +47,10 @@ class TrainingConfiguration(NetworkConfiguration):
     values become spikes (null: as the data set has it), ``readout`` the population that answers. ``batch`` is in
     samples, ``validation`` the part of the training samples that is held out; after ``patience`` epochs in which the
     network did no better on them than before, training ends (null: never). ``connectivity`` is the p of every
-    fixed_probability connector (null: as they say). A checkpoint is written after every epoch, and with
-    ``checkpoint_every`` in wall time (``10min-wall``) also on the way. With ``tensorboard`` it has the metrics too.
+    fixed_probability connector (null: as they say). ``ranks_per_network`` ranks share one network, which may be too
+    large for one of them, and groups of so many share out the samples. A checkpoint is written after every epoch, and
+    with ``checkpoint_every`` in wall time (``10min-wall``) also on the way. With ``tensorboard`` the metrics are there
+    too.
     """
 
     COMMAND: ClassVar[str] = "train"
@@ -67,6 +69,7 @@ class TrainingConfiguration(NetworkConfiguration):
     validation: Part = 0.1
     patience: Positive | None = None
     connectivity: Part | None = None
+    ranks_per_network: Positive = 1
     checkpoint_every: str = _EPOCH
     tensorboard: Truth = False
 
@@ -102,6 +105,11 @@ class TrainingConfiguration(NetworkConfiguration):
         models = self.models
         by = Learning(self.readout, n_steps, models["learning"], models["optimiser"], models["loss"])
         return learning_network(self.network(), by)
+
+    @property
+    def ranks_of_network(self) -> int:
+        """Ranks that share one network."""
+        return self.ranks_per_network
 
     def planned_network(self) -> Network:
         """As `learning_network`; of samples whose length is not known, 2,000 steps."""

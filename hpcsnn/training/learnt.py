@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.engine.digest import fingerprint
+from hpcsnn.engine.learning.groups import in_order
 from hpcsnn.errors import DamageError, StorageError
 from hpcsnn.models.connectors import ExplicitList
 from hpcsnn.network import Network
@@ -23,7 +24,7 @@ Columns = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Learnt:
-    """What a training has learnt.
+    """What a training has learnt, or the part of it that one of the ranks has which share a network.
 
     Attributes:
         batches: how many it has learnt from.
@@ -41,7 +42,11 @@ class Learnt:
 
     def digest(self) -> str:
         """One SHA-256 of all of it: equal for equal bits, whatever ranks."""
-        record: dict[str, Any] = {"batches": self.batches}
+        return digest_of(self.batches, [self.fingerprints()])
+
+    def fingerprints(self) -> dict[str, int]:
+        """What the digest is made from, by what it is of; those of parts add up, modulo 2^64."""
+        record: dict[str, int] = {}
         for name, columns in self.synapses.items():
             ends = [columns["pre"].astype(np.int32), columns["post"].astype(np.int32)]
             own = [columns[one] for one in sorted(columns) if one not in ("pre", "post")]
@@ -52,7 +57,18 @@ class Learnt:
             pairs = np.indices(arrays["feedback"].shape, dtype=np.int32).reshape(2, -1)
             own = [arrays[name].ravel() for name in sorted(arrays)]
             record[f"feedback of {population}"] = fingerprint([*pairs, *own])
-        return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+        return record
+
+    @classmethod
+    def joined(cls, parts: Sequence[Learnt]) -> Learnt:
+        """All that the ranks have which share a network; the first one has the readout."""
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        synapses = {
+            name: in_order([dict(part.synapses[name]) for part in parts], "post", "pre") for name in first.synapses
+        }
+        return replace(first, synapses=synapses)
 
     def write(self, path: Path) -> None:
         """Write it as a zipped Zarr group."""
@@ -119,6 +135,12 @@ class Learnt:
             # No weight is drawn any more; but the unit of input goes by it, and with another one bits would be others.
             other.projections[name] = replace(other.projections[name], weights=projection.weights)
         return other
+
+
+def digest_of(batches: int, parts: Sequence[Mapping[str, int]]) -> str:
+    """The digest of what was learnt from so many batches, from the fingerprints of all its parts."""
+    totals = {name: sum(part[name] for part in parts) % 2**64 for name in parts[0]}
+    return hashlib.sha256(json.dumps({"batches": batches, **totals}, sort_keys=True).encode()).hexdigest()
 
 
 def _columns(group: Any) -> dict[str, NDArray[Any]]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hpcsnn.checked_numbers import Limits, whole_number
 from hpcsnn.devices.base import Device
 from hpcsnn.engine.learning.batches import Learner, Played
+from hpcsnn.engine.learning.groups import Groups, of_all
 from hpcsnn.errors import ConfigurationError, StorageError, shown
 from hpcsnn.models import Adam, CrossEntropy, EProp
 from hpcsnn.models.base import Configured
@@ -19,9 +20,10 @@ from hpcsnn.models.learning import LearningRule, Loss, Optimiser
 from hpcsnn.network import Network
 from hpcsnn.network.learning import Learning, kept_variables, learning_network
 from hpcsnn.ranks.communicator import communicator
+from hpcsnn.ranks.world import on_first_rank
 from hpcsnn.training.data.samples import Samples
 from hpcsnn.training.interface import BatchResult, Evaluation
-from hpcsnn.training.learnt import Learnt
+from hpcsnn.training.learnt import Learnt, digest_of
 from hpcsnn.training.order import epoch_order
 
 # Samples, at most, that a rank has at hand at once and plays one after the other.
@@ -32,7 +34,8 @@ class Trainer:
     """Trains a network; the ranks of `comm` make the same calls in the same order, with the same samples.
 
     Each rank simulates a whole network and takes its share of every batch; gradients are added up as whole numbers, so
-    that the answer is the same, bit for bit, on any number of ranks.
+    that the answer is the same, bit for bit, on any number of ranks. Where a network is too large for one rank, groups
+    of `ranks_per_network` ranks share one, and the groups share out the samples: the same bits again.
 
     Args:
         network: one source population of `SampleInput`, hidden populations and a readout whose models have a
@@ -45,10 +48,13 @@ class Trainer:
         comm: as for `Simulation`.
         device: as for `Simulation`.
         replicas: samples that a rank simulates at a time, which costs memory and changes no bit of the answer; None:
-            one on a CPU core, and on a GPU as many of a batch as fit.
+            one on a CPU core, and on a GPU as many of a batch as fit; one where ranks share a network.
+        ranks_per_network: ranks that share a network, neurons with all their incoming synapses on one of them; the
+            number of ranks is a multiple of it.
 
     Raises:
-        ConfigurationError: what cannot be trained; names the population or projection, and what is allowed.
+        ConfigurationError: what cannot be trained, or not so; names the population, projection or argument, and what
+            is allowed.
     """
 
     def __init__(
@@ -64,6 +70,7 @@ class Trainer:
         comm: Any = None,
         device: str | Device = "auto",
         replicas: int | None = None,
+        ranks_per_network: int = 1,
     ) -> None:
         self._given = network
         self.batch = whole_number("batch", batch, Limits(minimum=1))
@@ -81,7 +88,8 @@ class Trainer:
         declared = Learning(readout, steps, learning, optimiser, loss)
         self.communicator = communicator(comm)
         learner = learning_network(network, declared)
-        self._learner = Learner(learner, self.communicator, device, self.batch, replicas)
+        self._groups = Groups.of(self.communicator, ranks_per_network)
+        self._learner = Learner(learner, self._groups, device, self.batch, replicas)
         self.simulation = self._learner.simulation
         self.batches_done = 0
 
@@ -177,9 +185,9 @@ class Trainer:
             yield order[first : first + self.batch]
 
     def _shared_out(self, samples: Samples, learns: bool) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-        """Losses and answers of samples, in their order, on all ranks; each rank plays a part of them."""
+        """Losses and answers of samples, in their order, on all ranks; each group of ranks plays a part of them."""
         self._check(samples)
-        mine = np.array_split(np.arange(len(samples)), self.communicator.size)[self.communicator.rank]
+        mine = np.array_split(np.arange(len(samples)), self._groups.n_groups)[self._groups.number]
         losses, predictions = [np.zeros(0, np.float32)], [np.zeros(0, np.int32)]
         for first in range(0, len(mine), PLAYED_TOGETHER):
             part = mine[first : first + PLAYED_TOGETHER]
@@ -216,12 +224,19 @@ class Trainer:
     # -- what has been learnt ------------------------------------------------------------------------------------------
 
     def synapses(self, projection: str) -> dict[str, NDArray[Any]]:
-        """``pre``, ``post``, ``weight`` and the optimiser's variables of a projection; see `Simulation.synapses`."""
-        return self.simulation.synapses(projection)
+        """``pre``, ``post``, ``weight`` and the optimiser's variables of a projection; see `Simulation.synapses`.
+
+        All of them on every rank; a collective call, as those below.
+        """
+        return of_all(self._groups.network, self.simulation.synapses(projection), "post", "pre")
+
+    def n_synapses(self, projection: str) -> int:
+        """How many they are."""
+        return self._learner.n_synapses(projection)
 
     def neurons(self, population: str) -> dict[str, NDArray[Any]]:
         """``id`` and the state of a population; see `Simulation.neurons`."""
-        return self.simulation.neurons(population)
+        return of_all(self._groups.network, self.simulation.neurons(population), "id")
 
     def feedback(self) -> dict[str, dict[str, NDArray[np.float32]]]:
         """Where errors come back by weights that learn (``feedback: adaptive``), by hidden population: ``feedback``,
@@ -232,8 +247,12 @@ class Trainer:
     @property
     def learnt(self) -> Learnt:
         """All that was learnt so far."""
-        synapses = {one.name: self.synapses(one.name) for one in self._learner.trained}
-        neurons = self.neurons(self._learner.learning.readout)
+        return Learnt.joined(self._groups.network.gather(self._learnt_here()))
+
+    def _learnt_here(self) -> Learnt:
+        """What this rank has of it."""
+        synapses = {one.name: self.simulation.synapses(one.name) for one in self._learner.trained}
+        neurons = self.simulation.neurons(self._learner.learning.readout)
         readout = {name: neurons[name] for name in self._kept_names}
         return Learnt(self.batches_done, synapses, readout, self.feedback())
 
@@ -249,13 +268,17 @@ class Trainer:
 
     def digest(self) -> str:
         """One SHA-256 of all that was learnt, with the optimiser's variables: equal for equal bits, whatever ranks."""
-        return self.learnt.digest()
+        return digest_of(self.batches_done, self._groups.network.gather(self._learnt_here().fingerprints()))
 
     # -- on disk -------------------------------------------------------------------------------------------------------
 
     def save(self, path: Path) -> None:
-        """Write all that a bit-exact continuation needs as a Zarr group; by one rank, all have the same."""
-        self.learnt.write(path)
+        """Write all that a bit-exact continuation needs as a Zarr group; a collective call: the first rank writes."""
+        parts: list[Learnt] = []
+        if self._groups.number == 0:  # all groups have the same
+            sent = [self._learnt_here(), *[None] * (self._groups.network.size - 1)]
+            parts = [one for one in self._groups.network.swap(sent) if one is not None]
+        on_first_rank(self.communicator, lambda: Learnt.joined(parts).write(path))
 
     def restore(self, path: Path) -> None:
         """Go on from what `save` wrote.

@@ -64,8 +64,8 @@ KERNEL deliver_{{ name }}(Network* net) {
 //% endif
     for (int spike = team_first(); spike < n_spikes; spike += team_stride()) {
         const int index = spiking(source_population, slot, spike);
-        const int replica = replica_of(index, source_population.n_own);
-        const int source = index - replica * source_population.n_own, n_outgoing = projection.outgoing_count[source];
+        const int replica = replica_of(index, source_population.n_known);
+        const int source = index - replica * source_population.n_known, n_outgoing = projection.outgoing_count[source];
         {{ projection.input_type }}* input = projection.input + (int64)replica * n_targets;
         const int* outgoing = projection.outgoing + ((int64)source << outgoing_shift);
         const float* amounts = trained.amount + ((int64)source << outgoing_shift);

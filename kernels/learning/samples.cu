@@ -12,7 +12,8 @@ KERNEL begin_sample_{{ name }}(Network* net) {
         population.remote_count[slot] = 0;
     }
 //% if population.remembers
-    for (int neuron = thread_first(); neuron < n_neurons; neuron += thread_stride()) {
+    const int n_known = population.slot_size;  // of all replicas
+    for (int neuron = thread_first(); neuron < n_known; neuron += thread_stride()) {
         learner.n_spikes[neuron] = 0;
         learner.first_step[neuron] = net->learning.sample_steps;  // what never comes adds what is there: 0
     }
@@ -69,9 +70,10 @@ KERNEL remember_{{ name }}(Network* net) {
     const auto& population = net->population_{{ name }};
     auto& learner = net->learning.population_{{ name }};
     const int n_steps = net->learning.sample_steps, step = control.step % n_steps;
-    const int slot = control.step & population.ring_mask, n_spikes = population.own_count[slot];
+    const int slot = control.step & population.ring_mask;
+    const int n_spikes = population.own_count[slot] + population.remote_count[slot];
     for (int spike = thread_first(); spike < n_spikes; spike += thread_stride()) {
-        const int neuron = population.ring[(int64)slot * population.slot_size + spike];
+        const int neuron = spiking(population, slot, spike);
         const int earlier = learner.n_spikes[neuron]++;
         learner.spike_steps[(int64)neuron * n_steps + earlier] = step;
         if (earlier == 0) learner.first_step[neuron] = step;

@@ -11,7 +11,7 @@
 //% endif
 KERNEL score_{{ readout.name }}(Network* net) {
     const Control& control = *net->control;
-    if (control.halt) return;
+    if (control.halt || net->population_{{ readout.name }}.n_own == 0) return;  // of ranks, one has the readout
     auto& learning = net->learning;
     const int n_outputs = learning.n_outputs, n_steps = learning.sample_steps, stride = learning.outputs_stride;
     const Playing now = playing(*net);
@@ -48,3 +48,12 @@ KERNEL score_{{ readout.name }}(Network* net) {
         learning.prediction[sample] = best;
     }
 }
+//% if brought is not none
+
+// Errors are where the readout is: hidden neurons of other ranks hear of them from there, and then go back in time.
+KERNEL bring_{{ readout.name }}(Network* net) {
+    Control* control = net->control;
+    if (control->halt || !net->learning.learns || (control->step + 1) % net->learning.sample_steps) return;
+    if (thread_first() == 0) meet(control, {{ brought }}, 0, ERRORS);
+}
+//% endif

@@ -84,3 +84,13 @@ def test_code_for_gpus_is_made_of_it(case, architecture):
     assert ".ftz" not in made
     assert "fma.rn.f32" not in made
     assert made.count("sqrt.rn.f32") >= 3, "one in the optimiser of each projection"
+
+
+@pytest.mark.parametrize("architecture", [80, 90])
+def test_code_for_gpus_is_made_of_a_network_that_ranks_share(architecture):
+    settings, loss, rule = CASES["delays"]
+    program = generate(learner(classifier(**settings), learning(loss, rule)), 2)
+    made = ptx_of(program.kernels, architecture)
+    kernels = {stage.kernel for stage in program.stages} | {"accept_received"}
+    assert {name for name in kernels if f".entry {name}(" not in made} == {"exchange_spikes"}
+    assert "bring_output" in kernels

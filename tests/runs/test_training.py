@@ -146,6 +146,24 @@ def test_check_says_what_a_training_takes():
     assert re.search(r"2 ranks with 256 samples .* of arrays on each, planned for 2,000 steps, ", unknown)
 
 
+def test_check_says_what_each_of_the_ranks_takes_that_share_a_network():
+    overrides = ["data.shd.duration_ms=1000", "ranks_per_network=2", "connectivity=0.5"]
+    said = succeeds("check", "shd", *(f"--set={one}" for one in overrides), "--ranks", 4).stdout
+    network = load_training("shd", overrides).planned_network()
+    sizes = [estimate(network, 4, rank, 2) for rank in range(2)]
+    fullest = max(sizes, key=lambda size: size.n_bytes)
+    assert "memory of the fullest of 2 ranks that share a network" in said
+    assert re.search(rf"with what the optimiser keeps +{re.escape(shown_bytes(fullest.wiring))}", said)
+    in_all = shown_bytes(2 * sum(size.n_bytes for size in sizes) + 4 * played_bytes(network, 512))
+    assert "2 groups of 2 ranks with 256 samples of a batch or fewer each, which are played one after the" in said
+    assert f", {in_all} in all" in said
+    assert "GPU" not in said
+    assert fullest.wiring < 0.55 * estimate(network, 8, 0, 1).wiring
+    wrong = hpcsnn("check", "shd", "--set", "ranks_per_network=2")
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("error: ranks_per_network: 2 is not allowed on 1 rank; must divide their number: 1")
+
+
 def test_what_is_stored_of_a_training_is_digested_verified_and_compared(straight, tmp_path):
     run, _ = straight
     copy = tmp_path / "copy"

@@ -9,6 +9,7 @@ import numpy as np
 from hpcsnn import Network, models
 from hpcsnn.training.data.samples import Samples
 from hpcsnn.training.trainer import Trainer
+from support.thread_ranks import ThreadRank
 
 N_CHANNELS, N_CLASSES, N_STEPS = 12, 3, 30
 
@@ -63,6 +64,8 @@ def trainer(network: Network | None = None, n_steps: int = N_STEPS, **more: Any)
 def trained(network: Network | None = None, n_batches: int = 4, comm: Any = None, **more: Any) -> Trainer:
     """The trainer after some batches, of 10 samples each."""
     samples, made = classes_in_noise(), trainer(network, comm=comm, **more)
+    if isinstance(made.simulation.communicator, ThreadRank):  # a part of a network that ranks share
+        made.simulation.communicator.exchange(made.simulation)
     for number in range(n_batches):
         made.train_batch(samples.select(np.arange(10) + 10 * (number % 4)))
     return made

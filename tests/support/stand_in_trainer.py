@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from hpcsnn.ranks.world import on_first_rank
 from hpcsnn.training.data.samples import Samples
 from hpcsnn.training.interface import BatchResult, Evaluation
 
@@ -23,7 +24,7 @@ class StandInTrainer:
         self.network = configuration.network()
         self.batches_done = 0
         self._rate = configuration.models["optimiser"].values["learning_rate"]
-        self._after_batch = after_batch
+        self._after_batch, self._ranks = after_batch, setting.ranks
         self._weights: Any = np.zeros((0, 0))
 
     def train_batch(self, samples: Samples, epoch_batches: int = 1) -> BatchResult:
@@ -72,14 +73,22 @@ class StandInTrainer:
         weight = np.sin(pre + 0.1 * post).astype(np.float32) * (1 + self.batches_done)
         return {"pre": pre, "post": post, "weight": weight}
 
+    def n_synapses(self, projection: str) -> int:
+        """How many they are."""
+        return len(self.synapses(projection)["pre"])
+
     def digest(self) -> str:
         """Of all that it learned."""
         return hashlib.sha256(self._weights.tobytes() + bytes([self.batches_done % 256])).hexdigest()
 
     def save(self, path: Path) -> None:
         """One file, as a trainer's."""
-        with path.open("wb") as file:
-            np.savez(file, weights=self._weights, batches_done=self.batches_done)
+
+        def write() -> None:
+            with path.open("wb") as file:
+                np.savez(file, weights=self._weights, batches_done=self.batches_done)
+
+        on_first_rank(self._ranks, write)
 
     def restore(self, path: Path) -> None:
         """The reverse of `save`."""

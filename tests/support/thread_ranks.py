@@ -48,6 +48,14 @@ class _Meeting:
         self._left: list[tuple[str, Any]] = [("", None)] * size
         self._lock = threading.Lock()
         self.error: BaseException | None = None
+        self._parts: list[_Meeting] = []
+
+    def part(self, size: int) -> _Meeting:
+        """Where so many of these ranks meet; an error here ends them there too."""
+        made = _Meeting(size)
+        with self._lock:
+            self._parts.append(made)
+        return made
 
     def together(self, rank: int, call: str, value: Any) -> list[Any]:
         """Leave a value; what all ranks have left, in the order of ranks, once all have made the same call."""
@@ -65,7 +73,10 @@ class _Meeting:
         with self._lock:
             if self.error is None and not isinstance(error, OtherRankError):
                 self.error = error
+            parts = list(self._parts)
         self._barrier.abort()
+        for part in parts:
+            part.fail(error)
 
     def _wait(self) -> None:
         try:
@@ -130,6 +141,14 @@ class ThreadRank:
         """All ranks are on one node."""
         self._meeting.together(self.rank, "among_node", None)
         return self.rank, self.size
+
+    def split(self, colour: int) -> ThreadRank:
+        """The ranks of one colour."""
+        colours = self._meeting.together(self.rank, "split", colour)
+        mine = [rank for rank, one in enumerate(colours) if one == colour]
+        made = self._meeting.part(len(mine)) if self.rank == mine[0] else None
+        parts = self._meeting.together(self.rank, "split into", made)
+        return ThreadRank(parts[mine[0]], mine.index(self.rank))
 
     def exchange(self, simulation: Any) -> None:
         """Let a simulation on the host, which swaps spikes from compiled code, do so by these threads."""

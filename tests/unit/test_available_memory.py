@@ -7,9 +7,11 @@ import resource
 import pytest
 
 from hpcsnn import ConfigurationError, DeviceError, Network, models
+from hpcsnn.engine.learning.groups import tile_side
 from hpcsnn.planning.available_memory import check_memory, free_of_machine, free_of_process
 from hpcsnn.planning.memory import estimate, shown_bytes
 from hpcsnn.ranks.communicator import Alone
+from support.learning import learner
 
 
 def declared(delay_ms):
@@ -54,6 +56,19 @@ def test_ranks_of_one_machine_share_its_memory():
     check_memory(network, 8, Neighbours(4, None, 4 * n_bytes))
     with pytest.raises(DeviceError, match=r"^memory: 4 ranks on .* would need about"):
         check_memory(network, 8, Neighbours(4, None, 4 * n_bytes - 1))
+
+
+@pytest.mark.parametrize("sharing", [1, 2])
+def test_of_ranks_that_share_a_network_each_has_its_part(sharing):
+    """Four ranks, of which so many share a network that learns."""
+    network = learner()
+    tile = tile_side(network, sharing)
+    n_bytes = estimate(network, tile, 0, sharing).n_bytes
+    check_memory(network, tile, Neighbours(4, None, 4 * n_bytes), sharing)
+    with pytest.raises(
+        DeviceError, match=r"^memory: 4 ranks on .* left; use fewer ranks on a node, ranks that share a"
+    ):
+        check_memory(network, tile, Neighbours(4, None, 4 * n_bytes - 1), sharing)
 
 
 def test_each_rank_keeps_to_the_limit_of_its_process():

@@ -31,6 +31,10 @@ class Mpi4pyOfThreads:
     def Get_size(self):
         return self._ranks.size
 
+    def Split(self, colour, key):
+        assert key == self._ranks.rank
+        return Mpi4pyOfThreads(self._ranks.split(colour))
+
     def Allreduce(self, given, into):
         given = into if given is MPI.IN_PLACE else given
         assert given.flags.c_contiguous
@@ -171,6 +175,35 @@ def test_calls_in_a_row_do_not_mix(n, calls):
         everyone = [100 * number + rank for rank in range(n)]
         expected.append({"total": [sum(everyone)], "broadcast": everyone[:1]}.get(call, everyone))
     assert on_ranks(n, work) == [expected] * n
+
+
+@ways
+def test_ranks_of_a_colour_are_ranks_among_themselves(way, n):
+    """Pairs of neighbours, and what is across them."""
+
+    def work(ranks):
+        part = ranks.split(ranks.rank // 2)
+        across = ranks.split(ranks.rank % 2)
+        return part.rank, part.size, part.gather(ranks.rank), across.gather(ranks.rank), ranks.gather(ranks.rank)
+
+    everyone = list(range(n))
+    for rank, (own, size, part, across, all_ranks) in enumerate(way(n, work)):
+        neighbours = [one for one in everyone if one // 2 == rank // 2]
+        assert (own, size, part) == (neighbours.index(rank), len(neighbours), neighbours)
+        assert across == [one for one in everyone if one % 2 == rank % 2]
+        assert all_ranks == everyone
+
+
+def test_an_error_in_a_part_ends_all_parts():
+    def work(ranks):
+        part = ranks.split(ranks.rank // 2)
+        if ranks.rank == 3:
+            raise ValueError("of one")
+        part.barrier()
+        ranks.barrier()
+
+    with pytest.raises(ValueError, match="of one"):
+        on_ranks(4, work)
 
 
 def test_what_users_pass_becomes_a_communicator():

@@ -45,7 +45,7 @@ def test_a_sample_leaves_its_scores_and_errors():
 
 def test_a_hidden_population_leaves_spikes_surrogates_and_what_goes_back():
     network = learner(by=learning(rule=RATES))
-    room = LearningRoom(sample_steps=10, ahead=3, n_outputs=5, n_neurons=20)
+    room = LearningRoom(sample_steps=10, ahead=3, n_outputs=5, n_neurons=20, n_sources=20)
     fields = learner_fields(network, network.populations["hidden"])
     assert lengths(fields, room) == {
         "spike_steps": 200, "first_step": 20, "n_spikes": 20, "most_spikes": 1,
@@ -113,7 +113,7 @@ def test_online_it_keeps_an_eligibility_of_each_synapse():
 def test_bytes_are_those_of_all_arrays():
     network = learner()
     counts = {"input": N_IN, "hidden": N_HIDDEN, "output": N_OUT}
-    rooms = {name: LearningRoom(N_STEPS, 3, N_OUT, n_neurons=n) for name, n in counts.items()}
+    rooms = {name: LearningRoom(N_STEPS, 3, N_OUT, n_neurons=n, n_sources=n) for name, n in counts.items()}
     for projection in network.projections:
         rooms[projection] = LearningRoom(N_STEPS, 3, N_OUT, n_neurons=40, n_synapses=1000, n_entries=2000, n_sources=30)
     samples = 4 * 16 * (1 + (1 + N_STEPS) + (1 + N_STEPS + 3))

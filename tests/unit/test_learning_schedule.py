@@ -27,6 +27,21 @@ def test_the_stages_of_a_step_in_order():
     ]
 
 
+def test_ranks_that_share_a_network_swap_spikes_before_they_remember_them_and_errors_behind_the_readout():
+    alone, stages = stages_of(learner()), with_learning(learner(), schedule(learner(), 2))
+    kernels = [stage.kernel for stage in stages]
+    assert [kernel for kernel in kernels if kernel not in ("exchange_spikes", "bring_output")] == [
+        stage.kernel for stage in alone
+    ]
+    at = kernels.index("exchange_spikes")
+    assert kernels[at - 1 : at + 2] == ["play_input", "exchange_spikes", "remember_input"]
+    at = kernels.index("bring_output")
+    assert kernels[at - 1 : at + 2] == ["backward_output", "bring_output", "backward_hidden"]
+    assert (stages[at].meets, stages[at].trigger) == (True, ENDS)
+    assert learner().exchange_steps() == 1
+    assert "bring_output" not in generate(learner(), 1).kernels
+
+
 def test_online_every_step_costs_every_synapse():
     stages = {stage.kernel: stage for stage in stages_of(learner(by=learning(rule=models.EProp(gradient="online"))))}
     online = ["online_input_hidden", "online_recurrent", "online_hidden_output", "online_output"]

@@ -71,6 +71,22 @@ def test_owners_get_the_sum_of_what_all_know(layout, seed, share):
         assert total.tolist() == dense[placement.global_id].tolist()
 
 
+@settings(max_examples=15)
+@given(layouts(), st.integers(0, 2**32 - 1))
+def test_owners_get_rows_of_numbers_too(layout, seed):
+    """Of each neuron several values, of which the first rank alone knows any."""
+    network, side, n = layout
+    size = network.populations["a"].size
+    dense = np.random.default_rng(seed).normal(size=(size, 3)).astype(np.float32)
+    found = on_placements(
+        network, side, n, lambda values, placement, rank: values.added_up(dense[placement.known_id] * (rank == 0))
+    )
+    known_there = np.isin(np.arange(size), found[0][0].known_id)
+    for placement, rows in found:
+        assert rows.dtype == np.float32
+        np.testing.assert_array_equal(rows, (dense * known_there[:, None])[placement.global_id])
+
+
 @settings(max_examples=20)
 @given(layouts(), st.data())
 def test_neurons_are_found_by_their_global_ids(layout, data):

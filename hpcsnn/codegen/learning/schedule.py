@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hpcsnn.codegen.schedule import Stage, Trigger
+from hpcsnn.codegen.schedule import EXCHANGE, Stage, Trigger
 from hpcsnn.network import Network
 from hpcsnn.network.learning import gradient_of, hidden_populations, trained_projections
 
@@ -11,14 +11,18 @@ ENDS = Trigger("sample_ends", "learning.sample_steps", False)
 
 
 def with_learning(network: Network, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-    """The stages of a step of `network`, which learns; `stages` are those of a run."""
+    """The stages of a step of `network`, which learns; `stages` are those of a run.
+
+    Where ranks share the network, they swap all spikes of the step before they are remembered.
+    """
     learning = network.learning
     assert learning is not None
     hidden = [one.name for one in hidden_populations(network)]
     sources = [one.name for one in network.populations.values() if one.is_source]
     begin, end = stages[0], stages[-1]
     by_themselves = {f"{kernel}_{name}" for kernel in ("window", "spikes") for name in sources}
-    middle = [stage for stage in stages[1:-1] if stage.kernel not in by_themselves]
+    exchange = [stage for stage in stages if stage.kernel == EXCHANGE]
+    middle = [stage for stage in stages[1:-1] if stage.kernel not in by_themselves and stage not in exchange]
     return (
         begin,
         *(
@@ -27,19 +31,27 @@ def with_learning(network: Network, stages: tuple[Stage, ...]) -> tuple[Stage, .
         ),
         *middle,
         *(Stage(f"play_{name}", "neurons", f"population_{name}.n_simulated") for name in sources),
+        *exchange,
         *(Stage(f"remember_{name}", "plasticity", f"population_{name}.n_simulated") for name in [*sources, *hidden]),
         Stage(f"score_{learning.readout}", "plasticity", "learning.replicas"),
-        *(_online(network) if learning.online else _behind_a_sample(network)),
+        *(_online(network) if learning.online else _behind_a_sample(network, bool(exchange))),
         end,
     )
 
 
-def _behind_a_sample(network: Network) -> list[Stage]:
-    """Back in time, neuron by neuron, then an addition for each spike and synapse."""
+def _behind_a_sample(network: Network, shared: bool) -> list[Stage]:
+    """Back in time, neuron by neuron, then an addition for each spike and synapse; of a network that ranks share, the
+    readout's errors go to all of them in between."""
     assert network.learning is not None
-    neurons = [network.learning.readout, *(one.name for one in hidden_populations(network))]
+    readout, *hidden = (
+        Stage(f"backward_{name}", "plasticity", f"population_{name}.n_simulated", trigger=ENDS)
+        for name in (network.learning.readout, *(one.name for one in hidden_populations(network)))
+    )
+    meeting = Stage(f"bring_{network.learning.readout}", "exchange", trigger=ENDS, meets=True)
     return [
-        *(Stage(f"backward_{name}", "plasticity", f"population_{name}.n_simulated", trigger=ENDS) for name in neurons),
+        readout,
+        *([meeting] if shared else []),
+        *hidden,
         *(
             Stage(f"gradient_{one.name}", "plasticity", f"population_{one.target.name}.n_own", team=True, trigger=ENDS)
             for one in trained_projections(network)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import SimpleNamespace
 
 from hpcsnn.codegen.learning.backward import receptor_back, receptor_prefix, step_back
@@ -29,11 +29,14 @@ from hpcsnn.network.learning_fields import kept_online
 Render = Callable[..., str]
 
 
-def learning_texts(network: Network, views: dict[str, SimpleNamespace], render: Render) -> list[str]:
+def learning_texts(
+    network: Network, views: dict[str, SimpleNamespace], stage_of: Mapping[str, int], render: Render
+) -> list[str]:
     """The kernels of `network`, which learns.
 
     Args:
         views: of all projections, by name.
+        stage_of: the number of each kernel's stage in the schedule.
         render: a template with its context.
     """
     learning = network.learning
@@ -66,7 +69,12 @@ def learning_texts(network: Network, views: dict[str, SimpleNamespace], render: 
     return [
         render("learning/layout.cuh"),
         render("learning/samples.cu", populations=populations),
-        render("learning/score.cu", readout=readout, loss=_loss(learning.loss)),
+        render(
+            "learning/score.cu",
+            readout=readout,
+            loss=_loss(learning.loss),
+            brought=stage_of.get(f"bring_{learning.readout}"),
+        ),
         *(render("learning/delivery.cu", projection=one) for one in trained),
         *(
             _online(network, populations, readout, trained, render)

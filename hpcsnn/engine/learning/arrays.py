@@ -48,10 +48,9 @@ def bind_learning(state: RankArrays) -> None:
     hidden = [one.name for one in hidden_populations(network)]
     for name, population in network.populations.items():
         learner = getattr(part, f"population_{name}")
-        fields = learner_fields(network, population)
-        state.allocate(
-            learner, f"learning.{name}", fields, learning_room(network, n_neurons=state.placements[name].n_own)
-        )
+        placement = state.placements[name]
+        room = learning_room(network, n_neurons=placement.n_own, n_sources=placement.n_known)
+        state.allocate(learner, f"learning.{name}", learner_fields(network, population), room)
         if not population.is_source:
             _begins(learner, network, population)
         if name in hidden:

@@ -1,13 +1,14 @@
 """A batch of samples on one rank: played, their gradients added up, then one step of the optimiser.
 
-A rank simulates whole samples by itself, as many at a time as it has replicas of the network; ranks share out the
-samples of a batch and meet where gradients are added up, as whole numbers, so that the answer does not depend on how
-many they are.
+A rank simulates whole samples, as many at a time as it has replicas of the network: by itself, or with others that
+share the network with it. Ranks share out the samples of a batch and meet where gradients are added up, as whole
+numbers, so that the answer does not depend on how many they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +18,9 @@ from numpy.typing import NDArray
 from hpcsnn.devices import choose_device
 from hpcsnn.devices.base import Device
 from hpcsnn.engine.learning.arrays import fit_trained
-from hpcsnn.engine.learning.feedback import draw_feedback, read_feedback, write_feedback
-from hpcsnn.engine.learning.norms import norm
+from hpcsnn.engine.learning.feedback import SharedFeedback, draw_feedback, read_feedback, write_feedback
+from hpcsnn.engine.learning.groups import Groups, of_all, output_ids, tile_side
+from hpcsnn.engine.learning.norms import squares
 from hpcsnn.engine.learning.replicas import shared_out, with_replicas
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.engine.synapse_rows import SynapseRows
@@ -27,7 +29,6 @@ from hpcsnn.models.learning.optimisers import constants_of_batch
 from hpcsnn.network import Network, Projection
 from hpcsnn.network.learning import gradient_of, hidden_populations, trained_projections
 from hpcsnn.network.learning_fields import GRADIENT_BITS
-from hpcsnn.ranks.communicator import Communicator
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,12 @@ class Played:
 
 
 class Learner:
-    """One rank's replica of a network that learns (`hpcsnn.network.learning.learning_network`).
+    """One rank's part of a network that learns (`hpcsnn.network.learning.learning_network`): all of it, unless ranks
+    share it.
 
     Args:
         network: what learns.
-        ranks: those that share out the samples; each has the whole network.
+        groups: the ranks; samples are shared out among groups, in each of which ranks share a network.
         device: as for `Simulation`.
         samples: of a batch.
         replicas: samples simulated at a time; None: as many as the device would rather have.
@@ -69,17 +71,18 @@ class Learner:
     def __init__(
         self,
         network: Network,
-        ranks: Communicator,
+        groups: Groups,
         device: str | Device = "auto",
         samples: int = 1,
         replicas: int | None = None,
     ) -> None:
-        chosen = choose_device(device, ranks)
-        network = with_replicas(network, chosen, -(-samples // ranks.size), replicas)
+        chosen, sharing_ranks = choose_device(device, groups.everyone), groups.network.size
+        tile = tile_side(network, sharing_ranks)
+        network = with_replicas(network, chosen, -(-samples // groups.n_groups), replicas, sharing_ranks)
         learning = network.learning
         assert learning is not None
-        self.simulation = Simulation(network, device=chosen)
-        self.network, self.learning, self.ranks = network, learning, ranks
+        self.simulation = Simulation(network, groups.network, chosen, tile)
+        self.network, self.learning, self.groups = network, learning, groups
         self.state, self._executable = self.simulation.state, self.simulation.executable
         self._part = self.state.struct.learning
         self.trained = trained_projections(network)
@@ -89,8 +92,8 @@ class Learner:
         sharing = tuple(name for name, rule in rules.items() if rule.replace == "projections")
         self._rewired_together = [(name,) for name in rules if name not in sharing] + [sharing] * bool(sharing)
         (source,) = (one.name for one in network.populations.values() if one.is_source)
-        self._neuron_of = np.argsort(self.simulation.placements[source].global_id).astype(np.int32)
-        self._output_ids = self.simulation.placements[learning.readout].global_id
+        self._neuron_of = _places(self.simulation.placements[source].global_id, network.populations[source].size)
+        self._output_ids = output_ids(self.simulation.placements[learning.readout].tiling)
         self._output_of = np.argsort(self._output_ids).astype(np.int32)
         if not learning.symmetric:
             draw_feedback(self.state, self._executable)
@@ -98,21 +101,33 @@ class Learner:
             self.simulation.rewire(*names)  # the first wiring becomes one that the rule knows
         for projection in self.trained:
             fit_trained(self.state, projection)
+        self._feedback = SharedFeedback(self.state) if learning.symmetric and self._shares else None
+
+    @property
+    def _shares(self) -> bool:
+        """Whether this rank has a part of the network only."""
+        return self.groups.network.size > 1
 
     # -- samples -------------------------------------------------------------------------------------------------------
 
     def play(self, samples: Played, learns: bool) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-        """Run samples, and add up their gradients if the network `learns` from them.
+        """Run samples, and add up their gradients if the network `learns` from them; a collective call of the ranks
+        that share it.
 
         Returns:
-            Loss and answer (the output of the largest score) of each, shape (n_samples,).
+            Loss and answer (the output of the largest score) of each, shape (n_samples,); nothing on ranks that have
+            no readout.
         """
         n, state = len(samples), self.state
         if n == 0:
             return np.zeros(0, np.float32), np.zeros(0, np.int32)
         n_steps, n_replicas = self.learning.sample_steps, self.network.replicas
-        spiking = self._neuron_of[samples.channels]
-        before, neurons = shared_out(samples.spikes_before, spiking, n_steps, len(self._neuron_of), n_replicas)
+        spiking, spikes_before = self._neuron_of[samples.channels], samples.spikes_before
+        if self._shares:  # each rank plays its own neurons' spikes
+            own = spiking >= 0
+            spiking = spiking[own]
+            spikes_before = np.concatenate([[0], np.cumsum(own)]).astype(np.int32)[spikes_before]
+        before, neurons = shared_out(spikes_before, spiking, n_steps, len(self._neuron_of), n_replicas)
         self._put("event_at", before)
         self._put("event_neuron", neurons)
         self._put("label", self._output_of[samples.labels] if samples.targets is None else samples.labels)
@@ -124,12 +139,16 @@ class Learner:
         self._part.learns, self._part.n_samples = int(learns), n
         for projection in self.trained:
             self._run(f"freeze_{projection.name}", projection.source.size)
-        if learns and self.learning.symmetric:
+        if learns and self._feedback is not None:
+            self._feedback.tell()
+        elif learns and self.learning.symmetric:
             for hidden in hidden_populations(self.network):
                 self._run(f"feedback_{hidden.name}", hidden.size)
         state.set_control("step", 0)
         self.simulation.run(-(-n // n_replicas) * n_steps * self.network.dt_ms)
-        return state.read("learning.sample_loss"), self._output_ids[state.read("learning.prediction")]
+        scored = slice(None) if self.groups.network.rank == 0 else slice(0)
+        losses, answers = (state.read(f"learning.{name}")[scored] for name in ("sample_loss", "prediction"))
+        return losses, self._output_ids[answers]
 
     def _put(self, name: str, values: NDArray[Any]) -> None:
         self.state.bind(self._part, "learning", name, self.state.device.upload(values))
@@ -149,10 +168,10 @@ class Learner:
             yield f"learning.{readout.name}.gradient_{name}"
 
     def add_up(self) -> None:
-        """Gradients of all ranks, on every rank; a collective call."""
-        if self.ranks.size > 1:
+        """Gradients of all groups, on every rank those of its part; a collective call."""
+        if self.groups.n_groups > 1:
             for name in self.gradient_arrays():
-                self.state.change(name, self.ranks.add_up)
+                self.state.change(name, self.groups.peers.add_up)
 
     def forget(self) -> None:
         """Set all gradients to 0."""
@@ -175,7 +194,8 @@ class Learner:
 
     def _gradient_norm(self) -> float:
         """Of the whole batch's gradient, in the loss's unit; the same on all ranks, where gradients are added up."""
-        return norm(self.state.read(name) for name in self.gradient_arrays()) * 2.0**-GRADIENT_BITS
+        own = squares(self.state.read(name) for name in self.gradient_arrays())
+        return math.sqrt(sum(self.groups.network.gather(own))) * 2.0**-GRADIENT_BITS
 
     def rewire(self, batch: int) -> dict[str, int]:
         """An update of each rule; how many synapses were replaced, by projection. `batch` keys the random numbers."""
@@ -186,7 +206,16 @@ class Learner:
         replaced = {name: self.state.stores[name].counter("eliminated") - n for name, n in before.items()}
         for name in self.rewired:
             fit_trained(self.state, self.network.projections[name])
-        return replaced
+        return self._total(replaced)
+
+    def n_synapses(self, projection: str) -> int:
+        """Synapses of a projection; a collective call."""
+        return self._total({projection: self.state.stores[projection].n_synapses()})[projection]
+
+    def _total(self, counts: Mapping[str, int]) -> dict[str, int]:
+        """Of all ranks that share the network."""
+        everyone = self.groups.network.gather(dict(counts))
+        return {name: sum(each[name] for each in everyone) for name in counts}
 
     # -- what has been learnt ------------------------------------------------------------------------------------------
 
@@ -201,15 +230,17 @@ class Learner:
         sums = self.state.read(f"learning.{projection.name}.gradient")[: len(pre)]
         gradient = sums.astype(np.float64) * 2.0**-GRADIENT_BITS
         order = np.lexsort((pre, post))
-        return {"pre": pre[order], "post": post[order], "gradient": gradient[order]}
+        columns: dict[str, NDArray[Any]] = {"pre": pre[order], "post": post[order], "gradient": gradient[order]}
+        return of_all(self.groups.network, columns, "post", "pre")
 
     def gradients_of_readout(self) -> dict[str, NDArray[Any]]:
         """Of each variable of the readout that is trained, one gradient (float64) per output, in the order of ids."""
         readout = self.network.populations[self.learning.readout]
-        return {
-            name: self.state.read(f"learning.{readout.name}.gradient_{name}")[self._output_of] * 2.0**-GRADIENT_BITS
-            for name in gradient_of(readout).trained
-        }
+        found = {}
+        for name in gradient_of(readout).trained:
+            sums = self.groups.network.broadcast(self.state.read(f"learning.{readout.name}.gradient_{name}"))
+            found[name] = sums[self._output_of] * 2.0**-GRADIENT_BITS
+        return found
 
     def feedback(self) -> dict[str, dict[str, NDArray[Any]]]:
         """By hidden population the weights of errors that learn, and their optimiser's variables; see `read_feedback`.
@@ -229,17 +260,27 @@ class Learner:
             rows = dict(columns[projection.name])
             pre, post = rows.pop("pre"), rows.pop("post")
             target, source = (self.simulation.placements[end.name] for end in (projection.target, projection.source))
-            local, local_source = np.argsort(target.global_id)[post], np.argsort(source.known_id)[pre].astype(np.int32)
-            order = np.lexsort((pre, local))
-            in_degree = np.bincount(local, minlength=target.n_own).astype(np.int32)
+            local = _places(target.global_id, projection.target.size)[post]
+            own = np.flatnonzero(local >= 0)
+            order = own[np.lexsort((pre[own], local[own]))]
+            in_degree = np.bincount(local[own], minlength=target.n_own).astype(np.int32)
+            local_source = _places(source.known_id, projection.source.size)[pre]
             ordered = {"source": local_source[order], **{name: column[order] for name, column in rows.items()}}
             self.state.restore_rows(self._executable, projection.name, SynapseRows(in_degree, ordered))
             fit_trained(self.state, projection)
+        outputs = self.simulation.placements[self.learning.readout].global_id
         for name, values in kept.items():
-            self.state.write_replicas(f"{self.learning.readout}.state_{name}", values[self._output_ids])
+            self.state.write_replicas(f"{self.learning.readout}.state_{name}", values[outputs])
         for name, arrays in feedback.items():
             write_feedback(self.state, name, arrays)
 
     def n_spikes(self, population: str) -> int:
         """Spikes of a population on this rank since it began."""
         return self.state.total_spikes(population)
+
+
+def _places(ids: NDArray[np.int32], size: int) -> NDArray[np.int32]:
+    """Where each neuron of a population of so many stands among `ids`; -1: nowhere."""
+    places = np.full(size, -1, dtype=np.int32)
+    places[ids] = np.arange(len(ids), dtype=np.int32)
+    return places

@@ -14,7 +14,12 @@ _HALF, _MASK = np.uint64(32), np.uint64(2**32 - 1)
 
 def norm(arrays: Iterable[NDArray[np.int64]]) -> float:
     """The Euclidean norm of all of them together, of at most 2^32 numbers an array."""
-    return math.sqrt(sum(map(_squares, arrays)))
+    return math.sqrt(squares(arrays))
+
+
+def squares(arrays: Iterable[NDArray[np.int64]]) -> int:
+    """The sum of the squares of all their numbers."""
+    return sum(map(_squares, arrays))
 
 
 def _squares(values: NDArray[np.int64]) -> int:

@@ -21,18 +21,23 @@ from hpcsnn.network.learning import trained_projections
 from hpcsnn.network.learning_fields import learning_bytes
 
 
-def with_replicas(network: Network, device: Device, samples: int, asked: int | None) -> Network:
+def with_replicas(
+    network: Network, device: Device, samples: int, asked: int | None, ranks_per_network: int = 1
+) -> Network:
     """The network as it is simulated on a device, with as many replicas as are of use there.
 
     Args:
         samples: that there are at a time: more replicas would have nothing to do.
         asked: replicas; None: as many as the device would rather have.
+        ranks_per_network: ranks that share it.
 
     Raises:
-        ConfigurationError: more than one replica of a network whose projections are not all trained, of neurons that
-            see their number, or with eligibilities of synapses.
+        ConfigurationError: more than one replica of a network that ranks share, whose projections are not all trained,
+            of neurons that see their number, or with eligibilities of synapses.
     """
     obstacle = _obstacle(network)
+    if ranks_per_network > 1:
+        obstacle = f"{ranks_per_network} ranks share a network, and play one sample at a time"
     if asked is not None:
         asked = whole_number("replicas", asked, Limits(minimum=1))
         if asked > 1 and obstacle:
@@ -74,7 +79,10 @@ def _in_replicas(network: Network, n_replicas: int) -> Network:
 
 def _bytes(network: Network) -> int:
     """Bytes of all that is there once for each replica, and of what comes with it."""
-    rooms = {name: learning_room(network, n_neurons=one.size) for name, one in network.populations.items()}
+    rooms = {
+        name: learning_room(network, n_neurons=one.size, n_sources=one.size)
+        for name, one in network.populations.items()
+    }
     total = 0
     for population in network.populations.values():
         n = population.size

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hpcsnn.codegen.constants import FULL, HaltReason, MeetingPlace
 from hpcsnn.codegen.random_streams import Purpose, Tag, stream
 from hpcsnn.devices.base import Executable
+from hpcsnn.engine.learning.feedback import share_errors
 from hpcsnn.engine.rewiring.pairing import elements, paired
 from hpcsnn.engine.rewiring.retraction import of_least_key
 from hpcsnn.engine.state import RankState
@@ -49,6 +50,8 @@ class HostStages:
                 self._count_out_degree(projection)
             case MeetingPlace.MEET:
                 self._meet(projection)
+            case MeetingPlace.ERRORS:
+                share_errors(state)
         state.set_control("stage", stage)
 
     def _of_sources(self, projection: Projection) -> SourceValues:
