@@ -19,7 +19,7 @@ from hpcsnn.storage.checkpoints import committed
 from hpcsnn.storage.run_reports import progress_of, summary_of
 
 # Between writing that a run is queued and having a job for it.
-_SUBMITTING_S = 5.0
+_SUBMITTING_S = 10.0
 # Folders of a run in which no other run is looked for.
 _INSIDE = {"checkpoints", "records", "figures", "job", "network.zarr", "displacement.zarr", "analysis.zarr"}
 
@@ -67,13 +67,21 @@ def find_runs(root: Path) -> list[RunEntry]:
 
 
 def without_forgotten(entries: list[RunEntry]) -> list[RunEntry]:
-    """The same runs, with those marked that wait for a job which Slurm does not know any more."""
+    """The same runs, with those marked that wait for a job which nobody has submitted, or Slurm does not know any more."""
+    entries = [replace(entry, forgotten=True) if _never_submitted(entry) else entry for entry in entries]
     waiting = [entry for entry in entries if _waits_in_slurm(entry)]
     known = _known_to_slurm() if waiting else None
     if known is None:
         return entries
     forgotten = {entry.path for entry in waiting if entry.plan is not None and entry.plan.job_id not in known}
-    return [replace(entry, forgotten=entry.path in forgotten) for entry in entries]
+    return [replace(entry, forgotten=entry.forgotten or entry.path in forgotten) for entry in entries]
+
+
+def _never_submitted(entry: RunEntry) -> bool:
+    """Whether what was about to submit its job has ended before it did."""
+    if entry.plan is None or entry.status is None or entry.plan.job_id:
+        return False
+    return entry.status.state is State.QUEUED and time.time() - entry.status.updated > _SUBMITTING_S
 
 
 def _waits_in_slurm(entry: RunEntry) -> bool:
