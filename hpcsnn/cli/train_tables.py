@@ -17,7 +17,7 @@ from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.storage.training_checkpoints import BEST, LAST, TrainingCheckpoints
 from hpcsnn.terminal import terminal
 from hpcsnn.training.configuration import TrainingConfiguration
-from hpcsnn.training.trainer import PLAYED_TOGETHER
+from hpcsnn.training.trainer import samples_at_hand
 
 _PLAIN: dict[str, Any] = {"box": None, "pad_edge": False}
 
@@ -90,13 +90,16 @@ def print_training_sizes(configuration: TrainingConfiguration, ranks: int) -> No
         rule = projection.rewiring.name if projection.rewiring else "-"
         projections.add_row(name, *ends, f"{n:,}", f"{n / possible:.3g}", rule)
     console.print(projections)
-    assert network.learning is not None
-    played = played_bytes(network, PLAYED_TOGETHER)
+    learning = network.learning
+    assert learning is not None
+    kept = f"in windows of {learning.window_steps:,} steps" if learning.windowed else "of one sample"
+    at_hand = samples_at_hand(learning.sample_steps)
+    played = played_bytes(network, at_hand)
     memory = {
         "neurons, spikes and input": size.n_bytes - size.wiring - size.learning,
         "synapses, with what the optimiser keeps": size.wiring,
-        "what training keeps of one sample, and gradients": size.learning,
-        f"up to {PLAYED_TOGETHER} samples at hand, and 4 bytes a spike": played,
+        f"what training keeps {kept}, and gradients": size.learning,
+        f"up to {at_hand} samples at hand, and 4 bytes a spike": played,
     }
     whose = "memory of a rank" if sharing == 1 else f"memory of the fullest of {sharing} ranks that share a network"
     table = Table(whose, "arrays", **_PLAIN)
@@ -106,7 +109,7 @@ def print_training_sizes(configuration: TrainingConfiguration, ranks: int) -> No
     n_groups = ranks // sharing
     share, total = -(-configuration.batch // n_groups), sum(memory.values())
     in_all = n_groups * sum(one.n_bytes for one in sizes) + ranks * played
-    planned = "" if steps else f", planned for {network.learning.sample_steps:,} steps"
+    planned = "" if steps else f", planned for {learning.sample_steps:,} steps"
     who, plays = f"{ranks} rank{'s' if ranks > 1 else ''}", "which a CPU core plays"
     on_gpu = f"; a GPU plays as many at a time as fit, with {shown_bytes(bytes_of_replica(network))} for each"
     if sharing > 1:

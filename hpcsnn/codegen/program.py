@@ -63,7 +63,7 @@ def generate(network: Network, n_ranks: int) -> Program:
         structs_text(),
         _text("base/network.cuh"),
         whole_struct(network).text(),
-        _render("step/spikes.cu", book, populations=populations),
+        _render("step/spikes.cu", book, populations=populations, windowed=network.windowed),
         _text("setup/values.cu"),
         _text("setup/initial.cu"),
     ]

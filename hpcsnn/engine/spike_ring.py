@@ -6,12 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.engine.arrays import RankArrays
-from hpcsnn.network import Network, Population
-
-
-def ring_slots(network: Network, population: Population) -> int:
-    """Steps whose spikes are kept: a power of two above those that may still be needed."""
-    return 1 << network.steps_kept(population).bit_length()
 
 
 def spikes_in_flight(state: RankArrays, population: str) -> NDArray[np.int32]:

@@ -14,7 +14,6 @@ from hpcsnn.engine.initial_values import draw_initial, draw_parameters
 from hpcsnn.engine.learning.arrays import bind_learning
 from hpcsnn.engine.model_binding import bind_decays, bind_model
 from hpcsnn.engine.rewiring.arrays import bind_rewiring, fit_event_log
-from hpcsnn.engine.spike_ring import ring_slots
 from hpcsnn.engine.synapse_store import SynapseStore
 from hpcsnn.errors import SimulationError
 from hpcsnn.network import Network, Population, Projection
@@ -40,7 +39,7 @@ def population_room(network: Network, population: Population, placement: Placeme
     """How much a rank holds of a population at the start."""
     replicas = network.replicas
     logged = log_entries + placement.n_own * replicas if population.record_spikes else 0
-    slots, n_tiles = ring_slots(network, population), len(placement.tile_base)
+    slots, n_tiles = network.ring_slots(population), len(placement.tile_base)
     return PopulationRoom(placement.n_own, placement.n_known, n_tiles, slots, logged, replicas=replicas)
 
 

@@ -30,7 +30,8 @@ class Learning:
     """What a network learns by.
 
     ``readout`` is the population that answers are read off; all samples run for ``sample_steps`` steps, as many at a
-    time as there are ``replicas`` of the network, which share its weights.
+    time as there are ``replicas`` of the network, which share its weights. What gradients need of each step is recorded
+    for ``window_steps`` steps at a time (None: for the whole sample).
     """
 
     readout: str
@@ -39,6 +40,12 @@ class Learning:
     optimiser: Configured[Optimiser]
     loss: Configured[Loss]
     replicas: int = 1
+    window_steps: int | None = None
+
+    @property
+    def windowed(self) -> bool:
+        """Whether a sample is longer than what is recorded of it at a time."""
+        return self.window_steps is not None and self.window_steps < self.sample_steps
 
     @property
     def mlgenn(self) -> bool:
@@ -265,6 +272,8 @@ def _check(network: Network, other: Network) -> None:
             )
     _check_delays(learning, other)
     _check_receptors(learning, other)
+    if learning.window_steps is not None:
+        _check_windows(learning, other)
     for hidden in hidden_populations(other):
         onto = [one.name for one in other.outgoing(hidden) if one.target is readout]
         if len(onto) > 1:
@@ -345,6 +354,23 @@ def _check_receptors(learning: Learning, other: Network) -> None:
             raise ConfigurationError(
                 f"{where}: {receptor.name} is not allowed with pairing: mlgenn, which is of delta_current alone; must "
                 "be delta_current, or set pairing: exact"
+            )
+
+
+def _check_windows(learning: Learning, other: Network) -> None:
+    """Refuse what would not come out alike where a window's steps are simulated once more."""
+    where = f"window_steps: {learning.window_steps} is not allowed with"
+    if learning.online:
+        raise ConfigurationError(
+            f"{where} gradient: online, which records nothing of a sample; must be null, or set gradient: events"
+        )
+    for name, projection in other.projections.items():
+        synapse = projection.synapse.model
+        changes = synapse.on_pre_spike or synapse.on_post_spike or projection.pre_traces or projection.post_traces
+        if changes:
+            raise ConfigurationError(
+                f"{where} projections.{name}, whose synapses or traces a spike changes, and spikes are simulated once "
+                "more; must be null"
             )
 
 

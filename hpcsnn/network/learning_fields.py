@@ -1,6 +1,7 @@
 """Every array that a rank holds beside those of `hpcsnn.network.fields` while a network learns.
 
-They hold what one sample leaves behind, and the gradients of a batch; nothing of them is kept between batches.
+They hold what one sample leaves behind, or one window of its steps and the state at the beginning of each; and the
+gradients of a batch. Nothing of them is kept between batches.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from hpcsnn.network.learning import (
     feedback_projection,
     filtering_projections,
     gradient_of,
+    kept_variables,
     recorded_name,
     trained_projections,
 )
@@ -33,7 +35,7 @@ GRADIENT_BITS = 20
 class LearningRoom:
     """How much of one population, or projection, there is: neurons, or targets; synapses, slots for them, entries of
     outgoing lists, sources (of a population the neurons that the rank knows); outputs; steps of a sample, and how many
-    more a delay may look ahead; replicas."""
+    more a delay may look ahead; replicas; steps of a window (None: a sample is recorded whole)."""
 
     sample_steps: int
     ahead: int
@@ -44,6 +46,22 @@ class LearningRoom:
     n_slots: int = 0
     n_entries: int = 0
     n_sources: int = 0
+    window_steps: int | None = None
+
+    @property
+    def steps_at_a_time(self) -> int:
+        """Steps whose spikes are remembered."""
+        return self.sample_steps if self.window_steps is None else self.window_steps
+
+    @property
+    def recorded_steps(self) -> int:
+        """Steps whose values are recorded: with the first one behind a window, to which its last one is carried."""
+        return self.sample_steps if self.window_steps is None else self.window_steps + 1
+
+    @property
+    def n_aside(self) -> int:
+        """States that are set aside: at each window's beginning, but for the first, which begins as a sample does."""
+        return 0 if self.window_steps is None else -(-self.sample_steps // self.window_steps) - 1
 
     @property
     def outputs_stride(self) -> int:
@@ -57,11 +75,11 @@ class LearningRoom:
 
 
 def _each_step(room: LearningRoom) -> int:
-    return room.replicas * room.blocks * room.sample_steps * SIDE_BY_SIDE
+    return room.replicas * room.blocks * room.recorded_steps * SIDE_BY_SIDE
 
 
 def _errors_ahead(room: LearningRoom) -> int:
-    return room.replicas * (1 + room.sample_steps + room.ahead) * room.outputs_stride
+    return room.replicas * (1 + room.steps_at_a_time + room.ahead) * room.outputs_stride
 
 
 def _each_output(room: LearningRoom) -> int:
@@ -77,7 +95,11 @@ def _each_neuron(room: LearningRoom) -> int:
 
 
 def _ahead(room: LearningRoom) -> int:
-    return room.replicas * room.blocks * (room.sample_steps + room.ahead) * SIDE_BY_SIDE
+    return room.replicas * room.blocks * (room.steps_at_a_time + room.ahead) * SIDE_BY_SIDE
+
+
+def _adjoint(room: LearningRoom) -> int:
+    return room.replicas * room.blocks * SIDE_BY_SIDE
 
 
 def sample_fields() -> tuple[Field, ...]:
@@ -100,18 +122,19 @@ def sample_fields() -> tuple[Field, ...]:
 def learner_fields(network: Network, population: Population) -> tuple[Field, ...]:
     """Of a population: when its neurons spiked, and how its gradients come about."""
     assert network.learning is not None
+    online, windowed = network.learning.online, network.learning.windowed
     spikes: tuple[Field, ...] = (
-        Field("spike_steps", "int", lambda room: room.replicas * room.n_sources * room.sample_steps),
+        Field("spike_steps", "int", lambda room: room.replicas * room.n_sources * room.steps_at_a_time),
         Field("first_step", "int", lambda room: room.replicas * room.n_sources),
         Field("n_spikes", "int", lambda room: room.replicas * room.n_sources),
         Field("most_spikes", "int", lambda _: 1),
     )
-    online = network.learning.online
+    aside = tuple(one.copy for one in set_aside(network, population)) if windowed else ()
     if online:
         spikes = (*spikes, Field("spiked", "int", lambda room: room.n_neurons * (room.ahead + room.sample_steps)))
     if population.is_source:
-        return spikes
-    back = () if online else (Field("back", "int", _ahead),)
+        return (*spikes, *aside)
+    back = () if online else (Field("back", "int", _ahead), *(_adjoints(network, population) if windowed else ()))
     if population.name == network.learning.readout:
         gradient, trained = gradient_of(population), []
         for number, name in enumerate(gradient.trained):
@@ -119,7 +142,7 @@ def learner_fields(network: Network, population: Population) -> tuple[Field, ...
             if online:
                 carried = (f"carried_{number}_{variable}" for variable in gradient.variables)
                 trained += [Field(one, "float", _each_neuron) for one in (f"sum_{name}", *carried)]
-        return (*back, *trained)
+        return (*back, *trained, *aside)
     back_way = feedback_projection(network, population)
     if back_way is not None and not online and back_way in filtering_projections(network, back_way.target):
         # What it hears of errors has passed a receptor of its own.
@@ -129,6 +152,8 @@ def learner_fields(network: Network, population: Population) -> tuple[Field, ...
         feedback.append(Field("feedback_steps", "int", _each_output))
     rates = [Field("rate", "float", _each_step)] if network.learning.follows_rates else []
     recorded = [Field(recorded_name(name), "float", _each_step) for name in gradient_of(population).recorded]
+    if windowed:
+        spikes = (*spikes, Field("n_spikes_of_sample", "int", lambda room: room.replicas * room.n_sources))
     return (
         *spikes,
         Field("psi", "float", _each_step),
@@ -136,7 +161,75 @@ def learner_fields(network: Network, population: Population) -> tuple[Field, ...
         *feedback,
         *rates,
         *recorded,
+        *aside,
     )
+
+
+def _adjoints(network: Network, population: Population) -> list[Field]:
+    """What later steps want of the state of neurons and of the receptors that gradients go back through, where they go
+    on in the window before; outputs that hidden neurons hear of later (mlgenn) have theirs twice."""
+    assert network.learning is not None
+    variables = gradient_of(population).variables
+    names = [f"adjoint_{one}" for one in variables]
+    if population.name == network.learning.readout:
+        names += [f"heard_{one}" for one in variables]
+    for number, projection in enumerate(filtering_projections(network, population)):
+        gradient = projection.receptor.model.gradient
+        assert gradient is not None
+        names += [f"adjoint_{number}_{one}" for one in gradient.variables]
+    return [Field(name, "float", _adjoint) for name in names]
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """Part of a network's state, of which there is a copy for each window of a sample but the first.
+
+    Attributes:
+        owner: whose it is in the struct of the network, such as ``population_hidden``.
+        array: its name there.
+        copy: the copies, of the population's learner.
+        of_neurons: whether there is a value for each neuron, in each slot.
+        mask: where in the struct the number of its slots is, less 1; empty: it has one.
+    """
+
+    owner: str
+    array: str
+    copy: Field
+    of_neurons: bool = True
+    mask: str = ""
+
+
+def set_aside(network: Network, population: Population) -> tuple[SetAside, ...]:
+    """All that a step of a population, and of what comes in there, begins with and that is not the same in each sample:
+    state of neurons and receptors, input in flight, spikes in flight."""
+    assert network.learning is not None
+
+    def of(owner: str, array: str, name: str, ctype: str, slots: int = 1, mask: str = "") -> SetAside:
+        def length(room: LearningRoom) -> int:
+            return room.n_aside * slots * room.replicas * room.n_neurons
+
+        return SetAside(owner, array, Field(f"aside_{name}", ctype, length), mask=mask)
+
+    own, slots = f"population_{population.name}", network.ring_slots(population)
+    counts = Field("aside_own_count", "int", lambda room: room.n_aside * slots)
+    found = [
+        of(own, "ring", "ring", "int", slots, f"{own}.ring_mask"),
+        SetAside(own, "own_count", counts, of_neurons=False, mask=f"{own}.ring_mask"),
+    ]
+    if population.is_source:
+        return tuple(found)
+    kept = kept_variables(network, population)
+    found += [
+        of(own, f"state_{one.name}", f"state_{one.name}", one.ctype) for one in population.state if one.name not in kept
+    ]
+    for number, projection in enumerate(network.incoming(population)):
+        owner = f"projection_{projection.name}"
+        if projection.input_ring is not None:  # elsewhere all that has come is read in the step in which it came
+            ctype, mask = projection.input_format.ctype, f"{owner}.input_mask"
+            found.append(of(owner, "input", f"input_{number}", ctype, projection.input_ring.slots, mask))
+        for one in projection.receptor.model.state:
+            found.append(of(owner, f"receptor_state_{one.name}", f"receptor_{number}_{one.name}", one.ctype))
+    return tuple(found)
 
 
 def feedback_arrays(network: Network) -> tuple[str, ...]:

@@ -225,6 +225,11 @@ class Network:
         """How many times the state of its neurons is there on a rank: more than once only while it learns."""
         return self.learning.replicas if self.learning else 1
 
+    @property
+    def windowed(self) -> bool:
+        """Whether it learns from samples that are recorded in windows, whose steps are simulated once more."""
+        return self.learning is not None and self.learning.windowed
+
     def min_delay_steps(self) -> int:
         """Steps between exchanges of spikes: the smallest axonal delay (1 without projections).
 
@@ -270,3 +275,7 @@ class Network:
         """
         sent = (max(each.delay_steps, self.steps_looked_back(each)) for each in self.outgoing(population))
         return max([1, *sent, *(each.steps_looked_back_at_targets for each in self.incoming(population))])
+
+    def ring_slots(self, population: Population) -> int:
+        """Slots of the ring that holds them: a power of two above `steps_kept`."""
+        return 1 << self.steps_kept(population).bit_length()

@@ -17,7 +17,8 @@ _GROUPS = Path("/sys/fs/cgroup")
 # What takes less memory, of a run and of a training.
 _FEWER = "more ranks on more nodes, fewer synapses, or shorter delays"
 _FEWER_OF_TRAINING = (
-    "fewer ranks on a node, ranks that share a network (ranks_per_network), fewer synapses, or shorter samples"
+    "window_steps, fewer ranks on a node, ranks that share a network (ranks_per_network), fewer synapses, or shorter "
+    "samples"
 )
 
 

@@ -48,9 +48,10 @@ class TrainingConfiguration(NetworkConfiguration):
     samples, ``validation`` the part of the training samples that is held out; after ``patience`` epochs in which the
     network did no better on them than before, training ends (null: never). ``connectivity`` is the p of every
     fixed_probability connector (null: as they say). ``ranks_per_network`` ranks share one network, which may be too
-    large for one of them, and groups of so many share out the samples. A checkpoint is written after every epoch, and
-    with ``checkpoint_every`` in wall time (``10min-wall``) also on the way. With ``tensorboard`` the metrics are there
-    too.
+    large for one of them, and groups of so many share out the samples. What gradients need of each step is recorded for
+    ``window_steps`` steps of a sample at a time (null: for the whole sample). A checkpoint is written after every
+    epoch, and with ``checkpoint_every`` in wall time (``10min-wall``) also on the way. With ``tensorboard`` the metrics
+    are there too.
     """
 
     COMMAND: ClassVar[str] = "train"
@@ -70,6 +71,7 @@ class TrainingConfiguration(NetworkConfiguration):
     patience: Positive | None = None
     connectivity: Part | None = None
     ranks_per_network: Positive = 1
+    window_steps: Positive | None = None
     checkpoint_every: str = _EPOCH
     tensorboard: Truth = False
 
@@ -103,7 +105,8 @@ class TrainingConfiguration(NetworkConfiguration):
             ConfigurationError: as `network`; or something in it that cannot be trained.
         """
         models = self.models
-        by = Learning(self.readout, n_steps, models["learning"], models["optimiser"], models["loss"])
+        parts = (models["learning"], models["optimiser"], models["loss"])
+        by = Learning(self.readout, n_steps, *parts, window_steps=self.window_steps)
         return learning_network(self.network(), by)
 
     @property

@@ -26,8 +26,13 @@ from hpcsnn.training.interface import BatchResult, Evaluation
 from hpcsnn.training.learnt import Learnt, digest_of
 from hpcsnn.training.order import epoch_order
 
-# Samples, at most, that a rank has at hand at once and plays one after the other.
-PLAYED_TOGETHER = 512
+# Samples, and steps of samples, that a rank has at hand at once at most: 4 bytes a step.
+_SAMPLES_AT_HAND, _STEPS_AT_HAND = 512, 1 << 24
+
+
+def samples_at_hand(n_steps: int) -> int:
+    """Samples of so many steps that a rank has at hand at once, at most, and plays one after the other."""
+    return max(1, min(_SAMPLES_AT_HAND, _STEPS_AT_HAND // n_steps))
 
 
 class Trainer:
@@ -51,6 +56,8 @@ class Trainer:
             one on a CPU core, and on a GPU as many of a batch as fit; one where ranks share a network.
         ranks_per_network: ranks that share a network, neurons with all their incoming synapses on one of them; the
             number of ranks is a multiple of it.
+        window_steps: steps of a sample that are recorded at a time, which bounds the memory of long samples, costs
+            about one more simulation of each, and changes no bit of the answer; None: the whole sample.
 
     Raises:
         ConfigurationError: what cannot be trained, or not so; names the population, projection or argument, and what
@@ -71,6 +78,7 @@ class Trainer:
         device: str | Device = "auto",
         replicas: int | None = None,
         ranks_per_network: int = 1,
+        window_steps: int | None = None,
     ) -> None:
         self._given = network
         self.batch = whole_number("batch", batch, Limits(minimum=1))
@@ -85,7 +93,9 @@ class Trainer:
         ):
             if not isinstance(part, Configured) or not isinstance(part.model, kind):
                 raise ConfigurationError(f"{name}: {shown(part)} is not a {kind.__name__}")
-        declared = Learning(readout, steps, learning, optimiser, loss)
+        if window_steps is not None:
+            window_steps = whole_number("window_steps", window_steps, Limits(minimum=1))
+        declared = Learning(readout, steps, learning, optimiser, loss, window_steps=window_steps)
         self.communicator = communicator(comm)
         learner = learning_network(network, declared)
         self._groups = Groups.of(self.communicator, ranks_per_network)
@@ -189,8 +199,9 @@ class Trainer:
         self._check(samples)
         mine = np.array_split(np.arange(len(samples)), self._groups.n_groups)[self._groups.number]
         losses, predictions = [np.zeros(0, np.float32)], [np.zeros(0, np.int32)]
-        for first in range(0, len(mine), PLAYED_TOGETHER):
-            part = mine[first : first + PLAYED_TOGETHER]
+        at_hand = max(samples_at_hand(samples.n_steps), self._learner.network.replicas)
+        for first in range(0, len(mine), at_hand):
+            part = mine[first : first + at_hand]
             picked = samples if len(part) == len(samples) else samples.select(part)
             loss, answer = self._learner.play(played_samples(picked), learns)
             losses.append(loss)

@@ -2,6 +2,12 @@
 // input in a step would change of the loss. Generated from the neuron's declaration, which
 // hpcsnn/models/learning/gradients.py explains.
 {%- set name = population.name %}
+{%- set windowed = population.windowed %}
+{%- set at_a_time = "learning.window_steps" if windowed else "n_steps" %}
+{%- set recorded = "recorded_steps" if windowed else "n_steps" %}
+{%- set step_behind = "step + 1 < n_steps || !ends_sample" if windowed else "step + 1 < n_steps" %}
+{%- set n_spikes = "n_spikes_of_sample" if windowed else "n_spikes" %}
+{%- set whole = "sample_steps" if windowed else "n_steps" %}
 {{ population.back.head }} {
 {{ population.back.body }}
 }
@@ -14,18 +20,33 @@
 //% endfor
 SELDOM_KERNEL backward_{{ name }}(Network* net) {
     const Control& control = *net->control;
+//% if windowed
+    if (control.halt) return;
+//% else
     if (control.halt || !net->learning.learns || (control.step + 1) % net->learning.sample_steps) return;
+//% endif
     auto& population = net->population_{{ name }};
     auto& learning = net->learning;
     auto& learner = learning.population_{{ name }};
+//% if windowed
+    // Back through the steps of a window, of which this is the last one, from what the window behind it has left.
+    const int now = playing(*net).step, begins = now - now % learning.window_steps, n_steps = now + 1 - begins;
+    const int sample_steps = learning.sample_steps;
+//% if not population.is_readout
+    const int recorded_steps = learning.window_steps + 1;
+//% endif
+    const bool ends_sample = now + 1 == sample_steps;
+    const int n_neurons = population.n_own, stride = learning.outputs_stride;
+//% else
     const int n_neurons = population.n_own, n_steps = learning.sample_steps, stride = learning.outputs_stride;
+//% endif
     const bool mlgenn = learning.rule_pairing == 1;
     (void)mlgenn;
 {{ bound_constants("population", population.model, "model_") }}
 //% for receptor in population.filters
 {{ bound_constants("net->projection_" ~ receptor.projection, receptor.model, "of_receptor_", receptor.local) }}
 //% endfor
-    const int n_ahead = n_steps + learning.ahead, n_groups = (n_neurons + TOGETHER - 1) / TOGETHER;
+    const int n_ahead = {{ at_a_time }} + learning.ahead, n_groups = (n_neurons + TOGETHER - 1) / TOGETHER;
     const int n_items = n_groups * playing(*net).n_replicas;
     for (int item = thread_first(); item < n_items; item += thread_stride()) {
         const int replica = replica_of(item, n_groups), first = (item - replica * n_groups) * TOGETHER;
@@ -47,12 +68,15 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
 //% if population.is_readout
         float* filtered = learning.filtered_error + errors_ahead + stride + first;
         // mlGeNN's outputs learn from the error of the step before; before the first step there is none.
-        const float* errors = learning.error + ((int64)replica * (1 + n_steps) + (mlgenn ? 0 : 1)) * stride + first;
+        const float* errors = learning.error + ((int64)replica * (1 + {{ whole }}) + (mlgenn ? 0 : 1)) * stride + first;
+//% if windowed
+        errors += (int64)begins * stride;
+//% endif
 //% for trained in population.trained
         int64 sum_{{ trained.name }}[TOGETHER] = {};
 //% endfor
 //% else
-        const int64 values = replica * values_of(n_neurons, n_steps) + first_value(first, n_steps);
+        const int64 values = replica * values_of(n_neurons, {{ recorded }}) + first_value(first, {{ recorded }});
         const float* psi_of = learner.psi + values;
         const float* filtered = {{ "learner" if population.own_errors else "learning" }}.filtered_error + errors_ahead +
                                 (int64)(1 + learner.feedback_shift) * stride;
@@ -72,8 +96,8 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
         if (!mlgenn && learner.rate_pull > 0.0f) {
             const int n = n_neurons - first < TOGETHER ? n_neurons - first : TOGETHER;
             for (int k = 0; k < n; ++k) {
-                const float rate = (float)learner.n_spikes[replica * n_neurons + first + k] / (float)n_steps;
-                pull[k] = learner.rate_pull * (rate - learner.rate_target) / (float)n_steps;
+                const float rate = (float)learner.{{ n_spikes }}[replica * n_neurons + first + k] / (float){{ whole }};
+                pull[k] = learner.rate_pull * (rate - learner.rate_target) / (float){{ whole }};
             }
         }
 //% endif
@@ -84,6 +108,43 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
 //% for variable in population.adjoints
         float heard_{{ variable }}[TOGETHER] = {};
 //% endfor
+//% endif
+//% if windowed
+        const int64 adjoints = replica * values_of(n_neurons, 1) + first;
+        if (!ends_sample) {
+            for (int k = 0; k < TOGETHER; ++k) {
+//% for variable in population.adjoints
+                p_{{ variable }}[k] = learner.adjoint_{{ variable }}[adjoints + k];
+//% if population.is_readout
+                heard_{{ variable }}[k] = learner.heard_{{ variable }}[adjoints + k];
+//% endif
+//% endfor
+//% for receptor in population.filters
+//% for variable in receptor.adjoints
+                {{ receptor.local }}p_{{ variable }}[k] =
+                    learner.adjoint_{{ receptor.number }}_{{ variable }}[adjoints + k];
+//% endfor
+//% endfor
+            }
+        }
+        // Spikes at its end arrive in the first steps behind it, and hear of errors there.
+        for (int step = learning.carried_steps - 1; step >= 0; --step)
+            for (int k = 0; k < TOGETHER; ++k) {
+                const int64 from = (int64)step * SIDE_BY_SIDE + k, to = from + (int64)n_steps * SIDE_BY_SIDE;
+                back[to] = ends_sample ? 0 : back[from];
+//% if population.is_readout
+                const int64 heard = (int64)step * stride + k, hears = heard + (int64)n_steps * stride;
+                filtered[hears] = ends_sample ? 0.0f : filtered[heard];
+//% endif
+//% for receptor in population.filters
+//% if receptor.trained
+                {{ receptor.local }}back[to] = ends_sample ? 0 : {{ receptor.local }}back[from];
+//% endif
+//% if receptor.heard_by
+                {{ receptor.local }}filtered[hears] = ends_sample ? 0.0f : {{ receptor.local }}filtered[heard];
+//% endif
+//% endfor
+            }
 //% endif
         int wrong[TOGETHER] = {};
         for (int step = n_steps - 1; step >= 0; --step) {
@@ -117,7 +178,7 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
 //% if population.recorded
                 // Behind the last step nothing is carried.
                 const int64 at = (int64)step * SIDE_BY_SIDE + k;
-                const int64 later = step + 1 < n_steps ? at + SIDE_BY_SIDE : at;
+                const int64 later = {{ step_behind }} ? at + SIDE_BY_SIDE : at;
 //% endif
 //% if population.is_readout
                 const float psi = 1.0f;
@@ -151,7 +212,7 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
 //% for variable in population.adjoints
                     float(&p_{{ variable }})[TOGETHER] = heard_{{ variable }};
 //% endfor
-                    filtered[(int64)step * stride + k] = step + 1 < n_steps ? {{ population.back.call }} : 0.0f;
+                    filtered[(int64)step * stride + k] = {{ step_behind }} ? {{ population.back.call }} : 0.0f;
                 }
 //% for trained in population.trained
                 const float of_{{ trained.name }} = mlgenn ? signal[k] : p_{{ trained.onto }}[k];
@@ -163,6 +224,28 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
 //% endif
             }
         }
+//% if windowed
+        for (int k = 0; k < TOGETHER; ++k) {
+//% for variable in population.adjoints
+            learner.adjoint_{{ variable }}[adjoints + k] = p_{{ variable }}[k];
+//% if population.is_readout
+            learner.heard_{{ variable }}[adjoints + k] = heard_{{ variable }}[k];
+//% endif
+//% endfor
+//% for receptor in population.filters
+//% for variable in receptor.adjoints
+            learner.adjoint_{{ receptor.number }}_{{ variable }}[adjoints + k] =
+                {{ receptor.local }}p_{{ variable }}[k];
+//% endfor
+//% endfor
+//% if population.recorded
+            const int64 behind = values + (int64)learning.window_steps * SIDE_BY_SIDE + k;  // the window before
+//% endif
+//% for name in population.recorded
+            learner.{{ name }}[behind] = {{ name }}_of[k];
+//% endfor
+        }
+//% endif
         for (int k = 0; k < TOGETHER && first + k < n_neurons; ++k) {
             if (wrong[k]) halt(net->control, GRADIENT, 0, {{ population.index }}, population.global_id[first + k]);
 //% for trained in population.trained
@@ -170,7 +253,13 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
 //% endfor
 //% if population.is_readout
             // The step before the first has no error of its own, but those to come.
+//% if windowed
+            const float psi = 1.0f;
+            float signal[TOGETHER] = {};
+            if (begins > 0) signal[k] = errors[k - stride];
+//% else
             const float psi = 1.0f, signal[TOGETHER] = {};
+//% endif
 //% if population.model.arrays
             const int neuron = first + k;
 //% endif

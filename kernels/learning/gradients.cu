@@ -2,15 +2,20 @@
 // writes there, so that each synapse adds up for itself.
 {%- set name = projection.name %}
 {%- set delay = "delay_of[at] + " if projection.delays else "" %}
+{%- set recorded_steps = "window_steps" if windowed else "sample_steps" %}
 SELDOM_KERNEL gradient_{{ name }}(Network* net) {
     const Control& control = *net->control;
+//% if windowed
+    if (control.halt) return;
+//% else
     if (control.halt || !net->learning.learns || (control.step + 1) % net->learning.sample_steps) return;
+//% endif
     const auto& projection = net->projection_{{ name }};
     auto& trained = net->learning.projection_{{ name }};
     const auto& senders = net->learning.population_{{ projection.source }};
     const int n_targets = net->population_{{ projection.target }}.n_own, row_shift = projection.row_shift;
     const int n_sources = net->population_{{ projection.source }}.n_known;
-    const int n_steps = net->learning.sample_steps, n_ahead = n_steps + net->learning.ahead;
+    const int n_steps = net->learning.{{ recorded_steps }}, n_ahead = n_steps + net->learning.ahead;
     const int* source_of = projection.source;
     const bool again = *senders.most_spikes > 1;
     const int n_playing = playing(*net).n_replicas;

@@ -1,6 +1,8 @@
 // A sample begins: nothing is left of the one before. Then its spikes are played, and all spikes remembered by neuron.
 //% for population in populations
 {%- set name = population.name %}
+{%- set never = "never" if population.windowed else "sample_steps" %}
+{%- set recorded_steps = "n_steps + 1" if population.windowed else "n_steps" %}  {#- with the one behind a window #}
 KERNEL begin_sample_{{ name }}(Network* net) {
     const Control& control = *net->control;
     if (control.halt || control.step % net->learning.sample_steps) return;
@@ -15,7 +17,10 @@ KERNEL begin_sample_{{ name }}(Network* net) {
     const int n_known = population.slot_size;  // of all replicas
     for (int neuron = thread_first(); neuron < n_known; neuron += thread_stride()) {
         learner.n_spikes[neuron] = 0;
-        learner.first_step[neuron] = net->learning.sample_steps;  // what never comes adds what is there: 0
+        learner.first_step[neuron] = net->learning.{{ never }};  // what never comes adds what is there: 0
+//% if population.windowed and not population.is_source
+        if (!net->learning.replays) learner.n_spikes_of_sample[neuron] = 0;
+//% endif
     }
     if (thread_first() == 0) *learner.most_spikes = 0;
 //% if population.counts
@@ -69,11 +74,21 @@ KERNEL remember_{{ name }}(Network* net) {
     if (control.halt) return;
     const auto& population = net->population_{{ name }};
     auto& learner = net->learning.population_{{ name }};
+//% if population.windowed
+    const int n_steps = net->learning.window_steps, step = control.step % net->learning.sample_steps % n_steps;
+//% else
     const int n_steps = net->learning.sample_steps, step = control.step % n_steps;
+//% endif
     const int slot = control.step & population.ring_mask;
     const int n_spikes = population.own_count[slot] + population.remote_count[slot];
     for (int spike = thread_first(); spike < n_spikes; spike += thread_stride()) {
         const int neuron = spiking(population, slot, spike);
+//% if population.windowed
+//% if not population.is_source
+        if (!net->learning.replays) ++learner.n_spikes_of_sample[neuron];
+//% endif
+        if (!net->learning.records) continue;
+//% endif
         const int earlier = learner.n_spikes[neuron]++;
         learner.spike_steps[(int64)neuron * n_steps + earlier] = step;
         if (earlier == 0) learner.first_step[neuron] = step;
@@ -84,13 +99,13 @@ KERNEL remember_{{ name }}(Network* net) {
         if (earlier >= *learner.most_spikes) *learner.most_spikes = earlier + 1;
     }
 //% for record in population.records
-    if (net->learning.learns) {
+    if (net->learning.{{ "records" if population.windowed else "learns" }}) {
         const int n_neurons = population.n_own, n_groups = (n_neurons + TOGETHER - 1) / TOGETHER;
-        const int64 n_values = values_of(n_neurons, n_steps);
+        const int64 n_values = values_of(n_neurons, {{ recorded_steps }});
         for (int item = thread_first(); item < n_groups * net->learning.replicas; item += thread_stride()) {
             const int replica = replica_of(item, n_groups), first = (item - replica * n_groups) * TOGETHER;
             const float* now = population.state_{{ record.variable }} + replica * n_neurons + first;
-            float* kept = learner.{{ record.array }} + replica * n_values + first_value(first, n_steps) +
+            float* kept = learner.{{ record.array }} + replica * n_values + first_value(first, {{ recorded_steps }}) +
                           (int64)step * SIDE_BY_SIDE;
             const int n = n_neurons - first < TOGETHER ? n_neurons - first : TOGETHER;
             for (int k = 0; k < n; ++k) kept[k] = now[k];

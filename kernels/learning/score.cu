@@ -11,6 +11,9 @@
 //% endif
 KERNEL score_{{ readout.name }}(Network* net) {
     const Control& control = *net->control;
+//% if readout.windowed
+    if (net->learning.replays) return;
+//% endif
     if (control.halt || net->population_{{ readout.name }}.n_own == 0) return;  // of ranks, one has the readout
     auto& learning = net->learning;
     const int n_outputs = learning.n_outputs, n_steps = learning.sample_steps, stride = learning.outputs_stride;

@@ -32,6 +32,9 @@ template <class Population> DEVICE void emit(Network* net, Population& populatio
     const int slot = control.step & population.ring_mask;
     const int place = atomic_add(&population.own_count[slot], 1);
     population.ring[(int64)slot * population.slot_size + place] = index;
+//% if windowed
+    if (net->learning.replays) return;  // it was counted when it was simulated first
+//% endif
     const int id = population.global_id[own_neuron(population, index)];
     atomic_add(population.fingerprint, spike_hash(control.step, id));
     atomic_add(&population.spikes_per_bin[control.step / control.bin_steps], (uint64)1);

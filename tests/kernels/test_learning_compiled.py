@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -29,7 +30,9 @@ CASES = {
     ),
     "delays": ({**REWIRED, **LATE}, models.CrossEntropy(), models.EProp()),
     "summed": ({"recurrent": False}, models.SummedCrossEntropy(), models.EProp()),
+    "windows": ({**REWIRED, **LATE}, models.SquaredError(), models.EProp(regularisation=0.1)),
 }
+WINDOW_STEPS = {"windows": 7}
 
 
 def trained(case: str, device: object) -> tuple[object, ...]:
@@ -38,7 +41,7 @@ def trained(case: str, device: object) -> tuple[object, ...]:
     targets = loss.model.of_targets
     trainer = Trainer(
         classifier(**settings), "output", N_STEPS, loss=loss, learning=rule, device=device,
-        optimiser=models.Adam(learning_rate=0.02),
+        optimiser=models.Adam(learning_rate=0.02), window_steps=WINDOW_STEPS.get(case),
     )  # fmt: skip
     batches = [trainer.train_batch(samples(8, seed, targets)) for seed in range(5)]
     if case == "rewired":
@@ -73,7 +76,8 @@ def test_another_compiler_learns_the_same_bits(case, monkeypatch):
 @pytest.mark.parametrize("case", CASES)
 def test_code_for_gpus_is_made_of_it(case, architecture):
     settings, loss, rule = CASES[case]
-    program = generate(learner(classifier(**settings), learning(loss, rule)), 1)
+    by = replace(learning(loss, rule), window_steps=WINDOW_STEPS.get(case))
+    program = generate(learner(classifier(**settings), by), 1)
     made = ptx_of(program.kernels, architecture)
     kernels = {stage.kernel for stage in program.stages} | set(program.setup_kernels)
     assert {name for name in kernels if f".entry {name}(" not in made} == set()

@@ -185,13 +185,26 @@ def test_the_estimate_counts_what_gradients_reach(rule, more):
     estimate_is_exact(learning.classifier(**more), rule, models.CrossEntropy())
 
 
-def estimate_is_exact(network, rule, loss):
+@pytest.mark.parametrize(
+    ("rule", "more"),
+    [
+        (MLGENN, {"hidden": models.ALIFSubtractive, "delay_ms": 3.0}),
+        (models.EProp(), {"receptor": models.ExponentialCurrent(), "delay_ms": models.Uniform(1.0, 5.0)}),
+    ],
+    ids=["mlgenn", "currents that last, drawn delays"],
+)
+def test_the_estimate_counts_windows(rule, more):
+    estimate_is_exact(learning.classifier(**more), rule, models.CrossEntropy(), window_steps=4)
+
+
+def estimate_is_exact(network, rule, loss, window_steps=None):
     """To the byte: before the first sample, and with the samples of a batch, however many they are."""
-    by = learning.learning(loss=loss, rule=rule)
+    by = dataclasses.replace(learning.learning(loss=loss, rule=rule), window_steps=window_steps)
     declared = learning.learner(network, by)
     trainer = Trainer(
-        network, "output", learning.N_STEPS, loss=loss, learning=rule, batch=7, device=HostDevice(("-O1",))
-    )
+        network, "output", learning.N_STEPS, loss=loss, learning=rule, batch=7, device=HostDevice(("-O1",)),
+        window_steps=window_steps,
+    )  # fmt: skip
     state = trainer.simulation.state
     size = estimate(declared, 8, 0, 1)
     assert size.n_bytes == state.n_bytes()

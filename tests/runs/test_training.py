@@ -141,6 +141,13 @@ def test_check_says_what_a_training_takes():
     assert f"memory does not grow with the batch; about {total} of arrays on each, {total} in all" in large
     tables = [said.partition("memory of a rank")[2].splitlines()[:5] for said in (known, large)]
     assert tables[0] == tables[1]
+    windows = succeeds("check", "shd", "--set", "data.shd.duration_ms=1000", "--set", "window_steps=50").stdout
+    in_windows = estimate(
+        load_training("shd", ["data.shd.duration_ms=1000", "window_steps=50"]).planned_network(), 8, 0, 1
+    )
+    assert in_windows.learning < size.learning / 3
+    kept = re.escape(shown_bytes(in_windows.learning))
+    assert re.search(rf"what training keeps in windows of 50 steps, and gradients +{kept}", windows)
     unknown = succeeds("check", "shd", "--ranks", 2).stdout
     assert "samples as long as its files say" in unknown
     assert re.search(r"2 ranks with 256 samples .* of arrays on each, planned for 2,000 steps, ", unknown)

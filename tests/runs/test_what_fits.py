@@ -31,7 +31,8 @@ def test_a_training_beyond_the_processs_limit_is_refused(tmp_path):
     assert done.returncode == 1, done.stderr
     said = (
         r"error: memory: rank 0 would need about \d+(\.\d+)? GB, and its limit \(ulimit -v\) has [345]\.\d+ GB left; "
-        r"use fewer ranks on a node, fewer synapses, or shorter samples"
+        r"use window_steps, fewer ranks on a node, ranks that share a network \(ranks_per_network\), fewer synapses, "
+        r"or shorter samples"
     )
     assert re.match(said, done.stderr), done.stderr
     assert not (tmp_path / "run").exists()

@@ -66,7 +66,7 @@ def test_of_ranks_that_share_a_network_each_has_its_part(sharing):
     n_bytes = estimate(network, tile, 0, sharing).n_bytes
     check_memory(network, tile, Neighbours(4, None, 4 * n_bytes), sharing)
     with pytest.raises(
-        DeviceError, match=r"^memory: 4 ranks on .* left; use fewer ranks on a node, ranks that share a"
+        DeviceError, match=r"^memory: 4 ranks on .* left; use window_steps, fewer ranks on a node, ranks that share a"
     ):
         check_memory(network, tile, Neighbours(4, None, 4 * n_bytes - 1), sharing)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,7 @@ from support.small_trainings import small_training
 from support.thread_ranks import on_ranks
 
 
-def of_size(n_hidden, outputs=3, online=False, feedback="symmetric"):
+def of_size(n_hidden, outputs=3, online=False, feedback="symmetric", window_steps=None):
     """A network that learns, without one recurrent synapse."""
     network = Network(seed=1, dt_ms=1.0)
     network.add_population("input", 5, models.SampleInput())
@@ -28,7 +30,7 @@ def of_size(n_hidden, outputs=3, online=False, feedback="symmetric"):
             f"{source}_{target}", source, target, models.AllToAll(), models.DeltaCurrent(), 0.1, models.Trained()
         )
     rule = models.EProp(gradient="online" if online else "events", feedback=feedback)
-    return learning_network(network, learning(rule=rule))
+    return learning_network(network, replace(learning(rule=rule), window_steps=window_steps))
 
 
 @pytest.mark.parametrize(("n_ranks", "size"), [(1, 1), (4, 1), (4, 2), (6, 3), (4, 4)])
@@ -103,6 +105,11 @@ def test_the_first_rank_has_the_readout_and_all_share_the_rest(n_ranks):
             r"^ranks_per_network: 3 is not allowed; populations.hidden has 2 tiles of side 8",
         ),
         (of_size(100, online=True), 2, r"^ranks_per_network: 2 is not allowed with gradient: online, whose eligib"),
+        (
+            of_size(100, window_steps=9),
+            2,
+            r"^ranks_per_network: 2 is not allowed with window_steps, whose steps a rank",
+        ),
         (of_size(100, feedback="adaptive"), 2, r"^ranks_per_network: 2 is not allowed with feedback: adaptive, whose"),
     ],
 )

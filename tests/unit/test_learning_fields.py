@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,6 +55,42 @@ def test_a_hidden_population_leaves_spikes_surrogates_and_what_goes_back():
     }  # fmt: skip
     plain = learner()
     assert "rate" not in lengths(learner_fields(plain, plain.populations["hidden"]), room)
+
+
+def test_a_window_leaves_as_much_for_itself_and_the_states_before_it():
+    """Of 10 steps in windows of 4: two states are set aside, and the first step behind a window is recorded too."""
+    network = learner(classifier(models.ALIFSubtractive, delay_ms=2.0), replace(learning(), window_steps=4))
+    room = LearningRoom(10, 3, 5, n_neurons=20, n_sources=20, window_steps=4)
+    state = dict.fromkeys(("state_V", "state_silent_steps", "state_adaptation", "state_pseudo_derivative"), 2 * 20)
+    aside = {**state, "ring": 2 * 4 * 20, "own_count": 2 * 4}
+    assert lengths(learner_fields(network, network.populations["hidden"]), room) == {
+        "spike_steps": 80, "first_step": 20, "n_spikes": 20, "most_spikes": 1, "n_spikes_of_sample": 20,
+        "psi": 2 * 5 * 16, "back": 2 * 7 * 16, "feedback": 2 * 5 * 16,
+        **dict.fromkeys(("adjoint_V", "adjoint_adaptation"), 32), **{f"aside_{name}": n for name, n in aside.items()},
+    }  # fmt: skip
+    source = lengths(learner_fields(network, network.populations["input"]), room)
+    assert source == {
+        "spike_steps": 80, "first_step": 20, "n_spikes": 20, "most_spikes": 1,
+        "aside_ring": 2 * 4 * 20, "aside_own_count": 2 * 4,
+    }  # fmt: skip
+    assert lengths(learner_fields(network, network.populations["output"]), room)["back"] == 7 * 16 * 2
+    assert lengths(sample_fields(), room) == {"scores": 16, "error": 11 * 16, "filtered_error": 8 * 16}
+
+
+def test_currents_that_last_and_input_in_flight_are_set_aside():
+    lasting = classifier(receptor=models.ExponentialCurrent(), delay_ms=models.Uniform(1.0, 3.0))
+    network = learner(lasting, replace(learning(), window_steps=4))
+    room = LearningRoom(10, 4, 5, n_neurons=20, n_sources=20, window_steps=4)
+    hidden = lengths(learner_fields(network, network.populations["hidden"]), room)
+    slots = network.projections["recurrent"].input_ring.slots
+    assert {hidden[f"aside_input_{number}"] for number in (0, 1)} == {2 * slots * 20}
+    assert {hidden[f"aside_receptor_{number}_current"] for number in (0, 1)} == {2 * 20}
+    assert {hidden[f"adjoint_{number}_current"] for number in (0, 1)} == {2 * 16}
+    output = lengths(learner_fields(network, network.populations["output"]), room)
+    assert {output[name] for name in ("adjoint_V", "heard_V", "adjoint_0_current")} == {2 * 16}
+    assert hidden["filtered_error"] == 9 * 16
+    for projection in network.projections.values():
+        assert lengths(trained_fields(network, projection), room)["back"] == 2 * 8 * 16
 
 
 def test_sources_leave_spikes_and_readouts_gradients():

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hpcsnn import models
-from hpcsnn.codegen.learning.schedule import BEGINS, ENDS, batch_kernels, with_learning
+from hpcsnn.codegen.learning.schedule import BEGINS, ENDS, WindowStages, batch_kernels, window_stages, with_learning
 from hpcsnn.codegen.program import generate
 from hpcsnn.codegen.schedule import schedule
-from support.learning import classifier, learner, learning
+from support.learning import N_STEPS, classifier, learner, learning
 
 REWIRED = {"rule": models.DeepRByGradient(), "p": 0.5}
 
@@ -78,6 +80,22 @@ def test_what_the_host_runs_between_batches(feedback):
     back = {"symmetric": ["feedback_hidden"], "random": [], "adaptive": ["adapt_hidden"]}[feedback]
     optimise = [f"optimise_{name}" for name in network.projections]
     assert batch_kernels(network) == [*freeze, *back, *optimise, "optimise_output"]
+
+
+def test_windows_of_a_sample_begin_and_end_when_the_host_says_so():
+    """And no kernel of them is there without."""
+    whole, network = learner(), learner(by=replace(learning(), window_steps=7))
+    assert [stage.kernel for stage in stages_of(network)][-2:] == ["score_output", "end_step"]
+    windows = window_stages(network)
+    gradients = [f"gradient_{name}" for name in network.projections]
+    assert [stage.kernel for stage in windows.gradients] == ["backward_output", "backward_hidden", *gradients]
+    for kind, stages in (("set_aside", windows.set_aside), ("put_back", windows.put_back)):
+        assert [stage.kernel for stage in stages] == [f"{kind}_{name}" for name in network.populations]
+    run = {stage.kernel for stage in (*windows.set_aside, *windows.put_back, *windows.gradients)}
+    assert run == set(batch_kernels(network)) - set(batch_kernels(whole))
+    assert window_stages(whole) == WindowStages()
+    as_long = learner(by=replace(learning(), window_steps=N_STEPS))
+    assert stages_of(as_long) == stages_of(whole)
 
 
 def test_a_rule_on_call_is_no_stage_of_a_step():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hpcsnn import Grid, Network, models
 from hpcsnn.devices import HostDevice
-from hpcsnn.engine.spike_ring import put_in_flight, ring_slots, spikes_in_flight
+from hpcsnn.engine.spike_ring import put_in_flight, spikes_in_flight
 from hpcsnn.engine.state import RankState
 from hpcsnn.ranks.communicator import Alone
 from hpcsnn.ranks.partition import place_network
@@ -78,7 +78,7 @@ def test_what_was_in_the_ring_before_is_forgotten():
 @pytest.mark.parametrize("delays", [(), (1,), (3,), (4, 2), (15,), (16,)])
 def test_the_ring_has_room_for_this_step_and_all_that_a_delay_reaches_back_to(delays):
     network = declared(*delays)
-    slots = ring_slots(network, network.populations["a"])
+    slots = network.ring_slots(network.populations["a"])
     assert slots & (slots - 1) == 0
     assert slots > max((1, *delays))
     assert slots <= 2 * max((1, *delays)), "the next power of two"

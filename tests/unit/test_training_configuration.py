@@ -76,6 +76,7 @@ def test_the_keys_of_a_training_are_its_own():
     ("changed", "said"),
     [
         ({"batch": 0}, "batch: 0 is not allowed; must be a whole number >= 1"),
+        ({"window_steps": 0}, "window_steps: 0 is not allowed; must be a whole number >= 1"),
         ({"epochs": 2.5}, "epochs: 2.5 is not allowed; must be a whole number >= 1"),
         ({"validation": 1.5}, "validation: 1.5 is not allowed; must be a number >= 0 and <= 1"),
         ({"validation": 1}, "validation: 1.0 is not allowed; must leave samples to train on: below 1"),
@@ -103,6 +104,17 @@ def test_what_is_not_allowed_is_told_with_its_line(tmp_path, changed, said):
     text = (tmp_path / "small.yaml").read_text().splitlines()
     line = next(number for number, words in enumerate(text, start=1) if words.startswith(f"{key}:"))
     assert re.search(rf"\({re.escape(str(tmp_path / 'small.yaml'))}, line ({line}|{line + 1}|{line + 2})\)$", message)
+
+
+def test_windows_are_of_the_network_that_learns(tmp_path):
+    configuration = small_training(tmp_path, "window_steps=5")
+    learning = configuration.learning_network(12).learning
+    assert learning is not None
+    assert (learning.window_steps, learning.windowed) == (5, True)
+    assert small_training(tmp_path).resolved()["window_steps"] is None
+    online = {"e_prop": {"gradient": "online"}}
+    with pytest.raises(ConfigurationError, match=r"window_steps: 5 is not allowed with gradient: online, which"):
+        small_training(tmp_path, window_steps=5, learning=online).learning_network(12)
 
 
 def test_connectivity_without_a_sparse_projection_is_refused(tmp_path):

@@ -194,6 +194,15 @@ def test_a_changed_configuration_is_refused(tmp_path):
         resumed(tmp_path / "cut")
 
 
+def test_windows_may_change(tmp_path):
+    """They change no bit."""
+    straight = trained(tmp_path)
+    interrupted_after(tmp_path, 3)
+    path = tmp_path / "cut" / "config.yaml"
+    path.write_text(path.read_text().replace("window_steps: null\n", "window_steps: 4\n"))
+    assert resumed(tmp_path / "cut")["digest"] == straight["digest"]
+
+
 def test_damage_is_told(tmp_path):
     interrupted_after(tmp_path, 3)
     group = TrainingCheckpoints(tmp_path / "cut").read(LAST).path

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from hpcsnn.codegen.schedule import EXCHANGE, Stage, Trigger
 from hpcsnn.network import Network
 from hpcsnn.network.learning import gradient_of, hidden_populations, trained_projections
@@ -34,7 +36,13 @@ def with_learning(network: Network, stages: tuple[Stage, ...]) -> tuple[Stage, .
         *exchange,
         *(Stage(f"remember_{name}", "plasticity", f"population_{name}.n_simulated") for name in [*sources, *hidden]),
         Stage(f"score_{learning.readout}", "plasticity", "learning.replicas"),
-        *(_online(network) if learning.online else _behind_a_sample(network, bool(exchange))),
+        *(
+            ()
+            if learning.windowed
+            else _online(network)
+            if learning.online
+            else _behind_a_sample(network, bool(exchange))
+        ),
         end,
     )
 
@@ -59,6 +67,27 @@ def _behind_a_sample(network: Network, shared: bool) -> list[Stage]:
     ]
 
 
+@dataclass(frozen=True)
+class WindowStages:
+    """What the host runs where a window of a sample begins, to set the state aside or to put it back, and ends."""
+
+    set_aside: tuple[Stage, ...] = ()
+    put_back: tuple[Stage, ...] = ()
+    gradients: tuple[Stage, ...] = ()
+
+
+def window_stages(network: Network) -> WindowStages:
+    """Those of `network`, which learns; none where samples are recorded whole."""
+    assert network.learning is not None
+    if not network.learning.windowed:
+        return WindowStages()
+    aside, back = (
+        tuple(Stage(f"{kernel}_{name}", "neurons", f"population_{name}.n_simulated") for name in network.populations)
+        for kernel in ("set_aside", "put_back")
+    )
+    return WindowStages(aside, back, tuple(_behind_a_sample(network, shared=False)))
+
+
 def _online(network: Network) -> list[Stage]:
     """In every step, of every synapse; and of what is trained of the readout's neurons."""
     assert network.learning is not None
@@ -73,13 +102,15 @@ def _online(network: Network) -> list[Stage]:
 
 
 def batch_kernels(network: Network) -> list[str]:
-    """Kernels that the host runs before and after a batch."""
+    """Kernels that the host runs before and after a batch, and between windows of a sample."""
     learning = network.learning
     assert learning is not None
     hidden = [one.name for one in hidden_populations(network)]
     feedback = [f"feedback_{name}" for name in hidden] if learning.symmetric else []
     adapt = [f"adapt_{name}" for name in hidden] if learning.adaptive else []
+    windows = window_stages(network)
     return [
+        *(one.kernel for one in (*windows.set_aside, *windows.put_back, *windows.gradients)),
         *(f"freeze_{one.name}" for one in trained_projections(network)),
         *feedback,
         *adapt,

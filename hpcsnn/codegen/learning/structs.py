@@ -24,6 +24,13 @@ def learning_struct(network: Network) -> Struct:
             "ahead",
             "learns",
         ),
+        # Of windows: their length; steps behind one that are carried on to it, and the step in which spikes come that
+        # never do; whether steps are recorded; whether they have been simulated before; which copy of the state.
+        *(
+            each_member("int", "window_steps", "carried_steps", "never", "records", "replays", "aside")
+            if learning.windowed
+            else ()
+        ),
         *each_member("float", "gradient_factor", "largest_gradient"),
         *pointers(sample_fields()),
         *model_numbers("rule_", learning.rule),

@@ -24,7 +24,7 @@ from hpcsnn.network.learning import (
     recorded_name,
     trained_projections,
 )
-from hpcsnn.network.learning_fields import kept_online
+from hpcsnn.network.learning_fields import kept_online, set_aside
 
 Render = Callable[..., str]
 
@@ -79,8 +79,9 @@ def learning_texts(
         *(
             _online(network, populations, readout, trained, render)
             if learning.online
-            else _behind_a_sample(populations, trained, render)
+            else _behind_a_sample(network, populations, trained, render)
         ),
+        *([render("learning/windows.cu", populations=populations)] if network.windowed else []),
         render(
             "learning/optimise.cu",
             owners=owners,
@@ -105,14 +106,16 @@ def _way_back(network: Network, hidden: Population) -> SimpleNamespace:
 
 
 def _behind_a_sample(
-    populations: list[SimpleNamespace], trained: list[SimpleNamespace], render: Render
+    network: Network, populations: list[SimpleNamespace], trained: list[SimpleNamespace], render: Render
 ) -> Iterator[str]:
     """Back through the sample's steps, and what its spikes then add."""
     yield from (render("learning/backward.cu", population=one) for one in populations if not one.is_source)
     by_receptor = {filtered.projection for one in populations for filtered in one.filters}
     for one in trained:
         owner = f"projection_{one.name}" if one.name in by_receptor else f"population_{one.target}"
-        yield render("learning/gradients.cu", projection=one, back_of=f"net->learning.{owner}")
+        yield render(
+            "learning/gradients.cu", projection=one, back_of=f"net->learning.{owner}", windowed=network.windowed
+        )
 
 
 def _online(
@@ -165,11 +168,12 @@ def _receptor(forward: ReceptorForward) -> SimpleNamespace:
     return SimpleNamespace(projection=projection.name, model=model_view(projection.receptor), local=local)
 
 
-def _filter(network: Network, projection: Projection) -> SimpleNamespace:
-    """A receptor that gradients go back through."""
+def _filter(network: Network, number: int, projection: Projection) -> SimpleNamespace:
+    """A receptor that gradients go back through; `number` counts those of the target."""
     index, gradient = list(network.projections).index(projection.name), projection.receptor.model.gradient
     assert gradient is not None
     return SimpleNamespace(
+        number=number,
         projection=projection.name,
         model=model_view(projection.receptor),
         local=receptor_prefix(index),
@@ -199,6 +203,8 @@ def _learner(
         filters=(),
         own_errors=False,
         hears_late=False,
+        windowed=network.windowed,
+        aside=set_aside(network, population) if network.windowed else (),
     )
     view.remembers, view.counts = not view.is_readout, network.learning.online
     if population.is_source:
@@ -208,7 +214,8 @@ def _learner(
     view.begins = [one for one in population.state if one.name not in kept]
     view.back, view.adjoints = step_back(index, population), gradient.variables
     view.forward = StepForward(index, population)
-    view.filters = [_filter(network, one) for one in filtering_projections(network, population)]
+    filtering = filtering_projections(network, population)
+    view.filters = [_filter(network, number, one) for number, one in enumerate(filtering)]
     back_way = None if view.is_readout else feedback_projection(network, population)
     view.hears_late = back_way is not None and back_way.delays is not None
     view.own_errors = back_way is not None and back_way in filtering_projections(network, back_way.target)

@@ -27,11 +27,15 @@ def learning_room(network: Network, **counts: int) -> LearningRoom:
     """How much there is for a population or projection of so many neurons, slots, ..
 
     Behind the last step stands one more than delays look ahead: what a source that never spiked adds is there, 0.
+    Behind a window's last step stand as many steps of the next window before that.
     """
-    assert network.learning is not None
-    n_outputs = network.populations[network.learning.readout].size
+    learning = network.learning
+    assert learning is not None
+    n_outputs = network.populations[learning.readout].size
     ahead = 1 + longest_delay_steps(network)
-    return LearningRoom(network.learning.sample_steps, ahead, n_outputs, network.replicas, **counts)
+    if learning.windowed:
+        ahead, counts["window_steps"] = 2 * ahead, learning.window_steps or 0
+    return LearningRoom(learning.sample_steps, ahead, n_outputs, network.replicas, **counts)
 
 
 def bind_learning(state: RankArrays) -> None:
@@ -41,6 +45,9 @@ def bind_learning(state: RankArrays) -> None:
     part, room = state.struct.learning, learning_room(network)
     part.sample_steps, part.n_outputs, part.ahead = room.sample_steps, room.n_outputs, room.ahead
     part.outputs_stride, part.replicas, part.learns = room.outputs_stride, room.replicas, 1
+    if room.window_steps is not None:
+        part.window_steps, part.carried_steps = room.window_steps, room.ahead // 2
+        part.never = part.window_steps + part.carried_steps
     state.allocate(part, "learning", sample_fields(), room)
     for prefix, configured in (("rule_", learning.rule), ("optimiser_", learning.optimiser), ("loss_", learning.loss)):
         for name, value in configured.constants(network.dt_ms).items():

@@ -22,6 +22,7 @@ from hpcsnn.engine.learning.feedback import SharedFeedback, draw_feedback, read_
 from hpcsnn.engine.learning.groups import Groups, of_all, output_ids, tile_side
 from hpcsnn.engine.learning.norms import squares
 from hpcsnn.engine.learning.replicas import shared_out, with_replicas
+from hpcsnn.engine.learning.windows import Windows
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.engine.synapse_rows import SynapseRows
 from hpcsnn.models.learning.clipping import clipping_of_batch
@@ -85,6 +86,7 @@ class Learner:
         self.network, self.learning, self.groups = network, learning, groups
         self.state, self._executable = self.simulation.state, self.simulation.executable
         self._part = self.state.struct.learning
+        self._windows = Windows(self.simulation) if learning.windowed else None
         self.trained = trained_projections(network)
         rules = {one.name: one.rule for one in network.projections.values() if one.rule is not None}
         self.rewired = list(rules)
@@ -144,8 +146,14 @@ class Learner:
         elif learns and self.learning.symmetric:
             for hidden in hidden_populations(self.network):
                 self._run(f"feedback_{hidden.name}", hidden.size)
-        state.set_control("step", 0)
-        self.simulation.run(-(-n // n_replicas) * n_steps * self.network.dt_ms)
+        rounds = -(-n // n_replicas)
+        if self._windows is None:
+            state.set_control("step", 0)
+            self.simulation.run(rounds * n_steps * self.network.dt_ms)
+        elif learns:
+            self._windows.learn(rounds)
+        else:
+            self._windows.evaluate(rounds)
         scored = slice(None) if self.groups.network.rank == 0 else slice(0)
         losses, answers = (state.read(f"learning.{name}")[scored] for name in ("sample_loss", "prediction"))
         return losses, self._output_ids[answers]

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from hpcsnn.checked_numbers import Limits, whole_number
 from hpcsnn.devices.base import Device
 from hpcsnn.engine.learning.arrays import learning_room
-from hpcsnn.engine.spike_ring import ring_slots
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.network import Network
@@ -86,7 +85,7 @@ def _bytes(network: Network) -> int:
     total = 0
     for population in network.populations.values():
         n = population.size
-        room = PopulationRoom(n, n, 1, ring_slots(network, population), 0, replicas=network.replicas)
+        room = PopulationRoom(n, n, 1, network.ring_slots(population), 0, replicas=network.replicas)
         total += sum(field.n_bytes(room) for field in population_fields(population))
     for name, projection in network.projections.items():
         n_targets, n_sources = projection.target.size, projection.source.size
