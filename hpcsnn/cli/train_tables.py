@@ -10,7 +10,7 @@ from rich.table import Table
 
 from hpcsnn.engine.learning.groups import check_even, tile_side
 from hpcsnn.engine.learning.replicas import bytes_of_replica
-from hpcsnn.network.learning_fields import played_bytes
+from hpcsnn.network.learning_fields import carried_bytes, played_bytes
 from hpcsnn.planning.memory import estimate, shown_bytes
 from hpcsnn.runs.progress import clock
 from hpcsnn.storage.run_directory import RunDirectory
@@ -95,10 +95,15 @@ def print_training_sizes(configuration: TrainingConfiguration, ranks: int) -> No
     kept = f"in windows of {learning.window_steps:,} steps" if learning.windowed else "of one sample"
     at_hand = samples_at_hand(learning.sample_steps)
     played = played_bytes(network, at_hand)
+    n_groups = ranks // sharing
+    share = -(-configuration.batch // n_groups)
+    # Those of training, and while there is an evaluation its own.
+    carried = {"state of the places in a batch": 2 * carried_bytes(network, share)} if learning.carries_state else {}
     memory = {
         "neurons, spikes and input": size.n_bytes - size.wiring - size.learning,
         "synapses, with what the optimiser keeps": size.wiring,
         f"what training keeps {kept}, and gradients": size.learning,
+        **carried,
         f"up to {at_hand} samples at hand, and 4 bytes a spike": played,
     }
     whose = "memory of a rank" if sharing == 1 else f"memory of the fullest of {sharing} ranks that share a network"
@@ -106,17 +111,19 @@ def print_training_sizes(configuration: TrainingConfiguration, ranks: int) -> No
     for what, n_bytes in memory.items():
         table.add_row(what, shown_bytes(n_bytes))
     console.print(table)
-    n_groups = ranks // sharing
-    share, total = -(-configuration.batch // n_groups), sum(memory.values())
-    in_all = n_groups * sum(one.n_bytes for one in sizes) + ranks * played
+    total = sum(memory.values())
+    in_all = n_groups * sum(one.n_bytes for one in sizes) + ranks * (played + sum(carried.values()))
     planned = "" if steps else f", planned for {learning.sample_steps:,} steps"
     who, plays = f"{ranks} rank{'s' if ranks > 1 else ''}", "which a CPU core plays"
     on_gpu = f"; a GPU plays as many at a time as fit, with {shown_bytes(bytes_of_replica(network))} for each"
+    grows = "memory does not grow with the batch"
+    if learning.carries_state:
+        grows, on_gpu = "memory grows with the batch by the state alone that is carried on", ""
     if sharing > 1:
         who, plays, on_gpu = f"{n_groups} group{'s' if n_groups > 1 else ''} of {sharing} ranks", "which are played", ""
     console.print(
-        f"{who} with {share} samples of a batch or fewer each, {plays} one after the other: memory does not grow with "
-        f"the batch; about {shown_bytes(total)} of arrays on each{planned}, {shown_bytes(in_all)} in all (beside "
+        f"{who} with {share} samples of a batch or fewer each, {plays} one after the other: {grows}; "
+        f"about {shown_bytes(total)} of arrays on each{planned}, {shown_bytes(in_all)} in all (beside "
         f"150 MB for each Python process, and the data: 8 bytes a spike){on_gpu}",
         highlight=False,
         soft_wrap=True,

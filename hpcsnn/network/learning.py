@@ -31,7 +31,8 @@ class Learning:
 
     ``readout`` is the population that answers are read off; all samples run for ``sample_steps`` steps, as many at a
     time as there are ``replicas`` of the network, which share its weights. What gradients need of each step is recorded
-    for ``window_steps`` steps at a time (None: for the whole sample).
+    for ``window_steps`` steps at a time (None: for the whole sample). Where it ``carries_state``, a sample begins with
+    the state in which the one before it in its place of the batch has ended.
     """
 
     readout: str
@@ -41,6 +42,7 @@ class Learning:
     loss: Configured[Loss]
     replicas: int = 1
     window_steps: int | None = None
+    carries_state: bool = False
 
     @property
     def windowed(self) -> bool:
@@ -360,14 +362,14 @@ def _check_receptors(learning: Learning, other: Network) -> None:
 def _check_windows(learning: Learning, other: Network) -> None:
     """Refuse what would not come out alike where a window's steps are simulated once more."""
     where = f"window_steps: {learning.window_steps} is not allowed with"
-    if learning.online:
-        raise ConfigurationError(
-            f"{where} gradient: online, which records nothing of a sample; must be null, or set gradient: events"
-        )
+    if learning.online or learning.carries_state:
+        of, instead = ("gradient: online, which records nothing of a sample", "gradient: events")
+        if learning.carries_state:
+            of, instead = ("carry_state, as samples are simulated twice from rest", "carry_state: false")
+        raise ConfigurationError(f"{where} {of}; must be null, or set {instead}")
     for name, projection in other.projections.items():
         synapse = projection.synapse.model
-        changes = synapse.on_pre_spike or synapse.on_post_spike or projection.pre_traces or projection.post_traces
-        if changes:
+        if synapse.on_pre_spike or synapse.on_post_spike or projection.pre_traces or projection.post_traces:
             raise ConfigurationError(
                 f"{where} projections.{name}, whose synapses or traces a spike changes, and spikes are simulated once "
                 "more; must be null"

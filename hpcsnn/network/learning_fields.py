@@ -182,7 +182,8 @@ def _adjoints(network: Network, population: Population) -> list[Field]:
 
 @dataclass(frozen=True)
 class SetAside:
-    """Part of a network's state, of which there is a copy for each window of a sample but the first.
+    """Part of a network's state, of which there is a copy for each window of a sample but the first, or for each place
+    in a batch.
 
     Attributes:
         owner: whose it is in the struct of the network, such as ``population_hidden``.
@@ -190,6 +191,7 @@ class SetAside:
         copy: the copies, of the population's learner.
         of_neurons: whether there is a value for each neuron, in each slot.
         mask: where in the struct the number of its slots is, less 1; empty: it has one.
+        slots: that number.
     """
 
     owner: str
@@ -197,6 +199,7 @@ class SetAside:
     copy: Field
     of_neurons: bool = True
     mask: str = ""
+    slots: int = 1
 
 
 def set_aside(network: Network, population: Population) -> tuple[SetAside, ...]:
@@ -208,13 +211,13 @@ def set_aside(network: Network, population: Population) -> tuple[SetAside, ...]:
         def length(room: LearningRoom) -> int:
             return room.n_aside * slots * room.replicas * room.n_neurons
 
-        return SetAside(owner, array, Field(f"aside_{name}", ctype, length), mask=mask)
+        return SetAside(owner, array, Field(f"aside_{name}", ctype, length), mask=mask, slots=slots)
 
     own, slots = f"population_{population.name}", network.ring_slots(population)
     counts = Field("aside_own_count", "int", lambda room: room.n_aside * slots)
     found = [
         of(own, "ring", "ring", "int", slots, f"{own}.ring_mask"),
-        SetAside(own, "own_count", counts, of_neurons=False, mask=f"{own}.ring_mask"),
+        SetAside(own, "own_count", counts, of_neurons=False, mask=f"{own}.ring_mask", slots=slots),
     ]
     if population.is_source:
         return tuple(found)
@@ -230,6 +233,15 @@ def set_aside(network: Network, population: Population) -> tuple[SetAside, ...]:
         for one in projection.receptor.model.state:
             found.append(of(owner, f"receptor_state_{one.name}", f"receptor_{number}_{one.name}", one.ctype))
     return tuple(found)
+
+
+def carried_bytes(network: Network, n_lanes: int) -> int:
+    """Bytes of the state that so many places in a batch carry on."""
+    total = 0
+    for population in network.populations.values():
+        for one in set_aside(network, population):
+            total += one.slots * (population.size if one.of_neurons else 1) * one.copy.dtype.itemsize
+    return n_lanes * total
 
 
 def feedback_arrays(network: Network) -> tuple[str, ...]:

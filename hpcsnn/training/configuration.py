@@ -49,9 +49,10 @@ class TrainingConfiguration(NetworkConfiguration):
     network did no better on them than before, training ends (null: never). ``connectivity`` is the p of every
     fixed_probability connector (null: as they say). ``ranks_per_network`` ranks share one network, which may be too
     large for one of them, and groups of so many share out the samples. What gradients need of each step is recorded for
-    ``window_steps`` steps of a sample at a time (null: for the whole sample). A checkpoint is written after every
-    epoch, and with ``checkpoint_every`` in wall time (``10min-wall``) also on the way. With ``tensorboard`` the metrics
-    are there too.
+    ``window_steps`` steps of a sample at a time (null: for the whole sample). With ``carry_state`` a sample begins with
+    the state in which the one before it in its place of the batch has ended. A checkpoint is written after every epoch,
+    and with ``checkpoint_every`` in wall time (``10min-wall``) also on the way. With ``tensorboard`` the metrics are
+    there too.
     """
 
     COMMAND: ClassVar[str] = "train"
@@ -72,6 +73,7 @@ class TrainingConfiguration(NetworkConfiguration):
     connectivity: Part | None = None
     ranks_per_network: Positive = 1
     window_steps: Positive | None = None
+    carry_state: Truth = False
     checkpoint_every: str = _EPOCH
     tensorboard: Truth = False
 
@@ -106,7 +108,7 @@ class TrainingConfiguration(NetworkConfiguration):
         """
         models = self.models
         parts = (models["learning"], models["optimiser"], models["loss"])
-        by = Learning(self.readout, n_steps, *parts, window_steps=self.window_steps)
+        by = Learning(self.readout, n_steps, *parts, window_steps=self.window_steps, carries_state=self.carry_state)
         return learning_network(self.network(), by)
 
     @property

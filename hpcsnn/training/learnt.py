@@ -33,12 +33,15 @@ class Learnt:
         readout: what is trained of the readout's neurons, and its optimiser's variables, by name, in the order of ids.
         feedback: by hidden population the weights that errors come back by, where these learn, and the optimiser's
             variables of them, (neurons, outputs) each.
+        carried: where state is carried on from sample to sample, that of each place in a batch, by array, (places,
+            slots, values) each; see `hpcsnn.engine.learning.lanes`.
     """
 
     batches: int
     synapses: Mapping[str, Columns]
     readout: Columns
     feedback: Mapping[str, Columns] = field(default_factory=dict)
+    carried: Columns = field(default_factory=dict)
 
     def digest(self) -> str:
         """One SHA-256 of all of it: equal for equal bits, whatever ranks."""
@@ -57,6 +60,11 @@ class Learnt:
             pairs = np.indices(arrays["feedback"].shape, dtype=np.int32).reshape(2, -1)
             own = [arrays[name].ravel() for name in sorted(arrays)]
             record[f"feedback of {population}"] = fingerprint([*pairs, *own])
+        for name, values in self.carried.items():
+            words = np.ascontiguousarray(values).view(np.uint32).reshape(len(values), -1)
+            record[f"carried {name}"] = fingerprint(
+                [*np.indices(words.shape, dtype=np.int32).reshape(2, -1), words.ravel()]
+            )
         return record
 
     @classmethod
@@ -78,6 +86,7 @@ class Learnt:
         parts = {"readout": self.readout}
         parts |= {f"projections/{name}": columns for name, columns in self.synapses.items()}
         parts |= {f"feedback/{name}": arrays for name, arrays in self.feedback.items()}
+        parts |= {"carried": self.carried} if self.carried else {}
         with ZipStore(path, mode="w") as store:
             facts = {"batches_done": self.batches, "digest": self.digest()}
             group = zarr.create_group(store, attributes=facts, zarr_format=3)
@@ -103,7 +112,8 @@ class Learnt:
             readout = _columns(group["readout"]) if "readout" in group else {}
             feedback = {name: _columns(of) for name, of in group["feedback"].groups()} if "feedback" in group else {}
             digest, batches = str(group.attrs["digest"]), int(group.attrs["batches_done"])
-            learnt = cls(batches, synapses, readout, feedback)
+            carried = _columns(group["carried"]) if "carried" in group else {}
+            learnt = cls(batches, synapses, readout, feedback, carried)
             found = learnt.digest()
             store.close()
         except (KeyError, OSError, ValueError, TypeError, BadZipFile) as error:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.checked_numbers import Limits, whole_number
+from hpcsnn.checked_numbers import Limits, truth_value, whole_number
 from hpcsnn.devices.base import Device
 from hpcsnn.engine.learning.batches import Learner, Played
 from hpcsnn.engine.learning.groups import Groups, of_all
+from hpcsnn.engine.learning.lanes import Lanes
 from hpcsnn.errors import ConfigurationError, StorageError, shown
 from hpcsnn.models import Adam, CrossEntropy, EProp
 from hpcsnn.models.base import Configured
@@ -58,6 +60,8 @@ class Trainer:
             number of ranks is a multiple of it.
         window_steps: steps of a sample that are recorded at a time, which bounds the memory of long samples, costs
             about one more simulation of each, and changes no bit of the answer; None: the whole sample.
+        carry_state: whether the k-th sample of a batch begins with the state in which the k-th of the batch before has
+            ended, as mlGeNN does it; its gradient is of what is in the sample alone.
 
     Raises:
         ConfigurationError: what cannot be trained, or not so; names the population, projection or argument, and what
@@ -79,6 +83,7 @@ class Trainer:
         replicas: int | None = None,
         ranks_per_network: int = 1,
         window_steps: int | None = None,
+        carry_state: bool = False,
     ) -> None:
         self._given = network
         self.batch = whole_number("batch", batch, Limits(minimum=1))
@@ -95,7 +100,10 @@ class Trainer:
                 raise ConfigurationError(f"{name}: {shown(part)} is not a {kind.__name__}")
         if window_steps is not None:
             window_steps = whole_number("window_steps", window_steps, Limits(minimum=1))
-        declared = Learning(readout, steps, learning, optimiser, loss, window_steps=window_steps)
+        carry_state = truth_value("carry_state", carry_state)
+        declared = Learning(
+            readout, steps, learning, optimiser, loss, window_steps=window_steps, carries_state=carry_state
+        )
         self.communicator = communicator(comm)
         learner = learning_network(network, declared)
         self._groups = Groups.of(self.communicator, ranks_per_network)
@@ -116,7 +124,7 @@ class Trainer:
             SimulationError: a value that is not finite, or a gradient beyond what adds up.
         """
         n = len(samples)
-        losses, predictions = self._shared_out(samples, learns=True)
+        losses, predictions = self._shared_out(samples, True, self._learner.lanes)
         self._learner.add_up()
         self._learner.optimise(self.batches_done + 1, n, epoch_batches)
         self.batches_done += 1
@@ -131,7 +139,7 @@ class Trainer:
             the gradient of each variable that is trained, in the order of ids.
         """
         learner = self._learner
-        self._shared_out(samples, learns=True)
+        self._shared_out(samples, True, learner.lanes.copies() if learner.lanes else None)
         learner.add_up()
         found: dict[str, dict[str, NDArray[Any]]] = {}
         for projection in learner.trained:
@@ -141,10 +149,14 @@ class Trainer:
         return found
 
     def evaluate(self, samples: Samples) -> Evaluation:
-        """Answers to samples, without learning from them; a collective call."""
+        """Answers to samples, without learning from them; a collective call.
+
+        Where the network carries its state on, the first ``batch`` samples begin at rest, and each after them as the
+        one in its place before has ended.
+        """
         hidden = self._learner.hidden
         before = {name: self._learner.n_spikes(name) for name in hidden}
-        losses, predictions = self._shared_out(samples, learns=False)
+        losses, predictions = self._shared_out(samples, False, self._learner.lanes_at_rest())
         seconds = len(samples) * self._learner.learning.sample_steps * self._given.dt_ms * 1e-3
         hidden_hz = {}
         for name in hidden:
@@ -194,20 +206,33 @@ class Trainer:
         for first in range(0, n_samples, self.batch):
             yield order[first : first + self.batch]
 
-    def _shared_out(self, samples: Samples, learns: bool) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-        """Losses and answers of samples, in their order, on all ranks; each group of ranks plays a part of them."""
+    def _shared_out(
+        self, samples: Samples, learns: bool, lanes: Lanes | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Losses and answers of samples, in their order, on all ranks; each group of ranks plays a part of them, of
+        which those that go on from lanes stay with the rank that has the lane."""
         self._check(samples)
         mine = np.array_split(np.arange(len(samples)), self._groups.n_groups)[self._groups.number]
+        own = self._learner.own_lanes
+        if lanes is not None:
+            mine = np.flatnonzero(np.isin(np.arange(len(samples)) % self.batch, own))
         losses, predictions = [np.zeros(0, np.float32)], [np.zeros(0, np.int32)]
         at_hand = max(samples_at_hand(samples.n_steps), self._learner.network.replicas)
         for first in range(0, len(mine), at_hand):
             part = mine[first : first + at_hand]
             picked = samples if len(part) == len(samples) else samples.select(part)
-            loss, answer = self._learner.play(played_samples(picked), learns)
+            played = played_samples(picked)
+            if lanes is not None:
+                played = replace(played, lanes=part % self.batch - own[0])
+            loss, answer = self._learner.play(played, learns, lanes)
             losses.append(loss)
             predictions.append(answer)
-        everyone = self.communicator.gather((np.concatenate(losses), np.concatenate(predictions)))
-        return np.concatenate([one for one, _ in everyone]), np.concatenate([one for _, one in everyone])
+        everyone = self.communicator.gather((mine, np.concatenate(losses), np.concatenate(predictions)))
+        numbers, loss, answer = (np.concatenate(of_ranks) for of_ranks in zip(*everyone, strict=True))
+        if lanes is None:
+            return loss, answer  # by rank, that is in their order, from those that score
+        order = np.argsort(numbers)
+        return loss[order], answer[order]
 
     def _check(self, samples: Samples) -> None:
         network, learning = self._learner.network, self._learner.learning
@@ -258,14 +283,19 @@ class Trainer:
     @property
     def learnt(self) -> Learnt:
         """All that was learnt so far."""
-        return Learnt.joined(self._groups.network.gather(self._learnt_here()))
+        return Learnt.joined(self._groups.network.gather(self._learnt_here(self._carried())))
 
-    def _learnt_here(self) -> Learnt:
+    def _carried(self) -> dict[str, NDArray[Any]]:
+        """What all lanes have, on every rank; a collective call."""
+        lanes = self._learner.lanes
+        return {} if lanes is None else of_all(self.communicator, lanes.columns())
+
+    def _learnt_here(self, carried: dict[str, NDArray[Any]]) -> Learnt:
         """What this rank has of it."""
         synapses = {one.name: self.simulation.synapses(one.name) for one in self._learner.trained}
         neurons = self.simulation.neurons(self._learner.learning.readout)
         readout = {name: neurons[name] for name in self._kept_names}
-        return Learnt(self.batches_done, synapses, readout, self.feedback())
+        return Learnt(self.batches_done, synapses, readout, self.feedback(), carried)
 
     @property
     def _kept_names(self) -> tuple[str, ...]:
@@ -279,15 +309,17 @@ class Trainer:
 
     def digest(self) -> str:
         """One SHA-256 of all that was learnt, with the optimiser's variables: equal for equal bits, whatever ranks."""
-        return digest_of(self.batches_done, self._groups.network.gather(self._learnt_here().fingerprints()))
+        here = self._learnt_here(self._carried())
+        return digest_of(self.batches_done, self._groups.network.gather(here.fingerprints()))
 
     # -- on disk -------------------------------------------------------------------------------------------------------
 
     def save(self, path: Path) -> None:
         """Write all that a bit-exact continuation needs as a Zarr group; a collective call: the first rank writes."""
         parts: list[Learnt] = []
+        carried = self._carried()
         if self._groups.number == 0:  # all groups have the same
-            sent = [self._learnt_here(), *[None] * (self._groups.network.size - 1)]
+            sent = [self._learnt_here(carried), *[None] * (self._groups.network.size - 1)]
             parts = [one for one in self._groups.network.swap(sent) if one is not None]
         on_first_rank(self.communicator, lambda: Learnt.joined(parts).write(path))
 
@@ -305,12 +337,16 @@ class Trainer:
             found != names
             or set(learnt.readout) != set(self._kept_names)
             or {name: set(arrays) for name, arrays in learnt.feedback.items()} != ways_back
+            or set(learnt.carried) != set(self._carried())
         ):
             raise StorageError(f"{path}: is no training of this network: it has other projections or variables")
         synapses, feedback = (
             {name: dict(of) for name, of in one.items()} for one in (learnt.synapses, learnt.feedback)
         )
         self._learner.restore(synapses, dict(learnt.readout), feedback)
+        if self._learner.lanes is not None:
+            own = self._learner.own_lanes
+            self._learner.lanes.restore({name: values[own] for name, values in learnt.carried.items()})
         self.batches_done = learnt.batches
 
 

@@ -1,4 +1,4 @@
-// A sample begins: nothing is left of the one before. Then its spikes are played, and all spikes remembered by neuron.
+// A sample begins: nothing is left of the one before, unless its state is carried on. Then its spikes are played, and all spikes remembered by neuron.
 //% for population in populations
 {%- set name = population.name %}
 {%- set never = "never" if population.windowed else "sample_steps" %}
@@ -9,10 +9,12 @@ KERNEL begin_sample_{{ name }}(Network* net) {
     auto& population = net->population_{{ name }};
     auto& learner = net->learning.population_{{ name }};
     const int n_neurons = population.n_simulated;
+//% if not population.carried
     for (int slot = thread_first(); slot <= population.ring_mask; slot += thread_stride()) {
         population.own_count[slot] = 0;
         population.remote_count[slot] = 0;
     }
+//% endif
 //% if population.remembers
     const int n_known = population.slot_size;  // of all replicas
     for (int neuron = thread_first(); neuron < n_known; neuron += thread_stride()) {
@@ -30,15 +32,17 @@ KERNEL begin_sample_{{ name }}(Network* net) {
     for (int64 at = thread_first(); at < n_counts; at += thread_stride()) spiked[at] = 0;
 //% endif
 //% endif
+//% if not population.carried
 //% for variable in population.begins
     for (int neuron = thread_first(); neuron < n_neurons; neuron += thread_stride())
         population.state_{{ variable.name }}[neuron] = learner.begins_{{ variable.name }};
 //% endfor
+//% endif
 //% if population.is_readout
     const int n_scores = net->learning.outputs_stride * net->learning.replicas;
     for (int k = thread_first(); k < n_scores; k += thread_stride()) net->learning.scores[k] = 0.0f;
 //% endif
-//% for projection in population.incoming
+//% for projection in ([] if population.carried else population.incoming)
     {
         auto& projection = net->projection_{{ projection.name }};
 //% if projection.input_ring

@@ -70,11 +70,14 @@ def test_ranks_share_a_batch_and_come_to_the_same(straight, ranks, tmp_path):
     assert summary_of(tmp_path / "run")["test_accuracy"] == summary_of(run)["test_accuracy"]
 
 
-@pytest.mark.parametrize(("number", "ranks", "then"), [(signal.SIGTERM, 1, 2), (signal.SIGUSR1, 2, 1)])
-def test_a_signal_stops_it_and_it_goes_on_from_there_on_other_ranks(number, ranks, then, tmp_path):
+@pytest.mark.parametrize(
+    ("number", "ranks", "then", "more"),
+    [(signal.SIGTERM, 1, 2, []), (signal.SIGUSR1, 2, 1, ["--set", "carry_state=true"])],
+)
+def test_a_signal_stops_it_and_it_goes_on_from_there_on_other_ranks(number, ranks, then, more, tmp_path):
     run = tmp_path / "cut"
     longer = ["--set", "epochs=200"]
-    command = hpcsnn_command("train", "digits", *SHORT, *longer, "--out", run, ranks=ranks)
+    command = hpcsnn_command("train", "digits", *SHORT, *more, *longer, "--out", run, ranks=ranks)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
             until(lambda: (run / "metrics.jsonl").is_file() and len(read_metrics(run / "metrics.jsonl")) > 15)
@@ -90,7 +93,7 @@ def test_a_signal_stops_it_and_it_goes_on_from_there_on_other_ranks(number, rank
     epochs = stopped["epochs"] + 1
     again = succeeds("resume", run, "--epochs", epochs, "--device", "cpu", "--no-figures", ranks=then)
     assert f"from epoch {epochs}, batch" in again.stdout
-    succeeds("train", "digits", *SHORT, "--set", f"epochs={epochs}", "--out", tmp_path / "straight")
+    succeeds("train", "digits", *SHORT, *more, "--set", f"epochs={epochs}", "--out", tmp_path / "straight")
     assert digest_of_run(run) == digest_of_run(tmp_path / "straight")
     assert without_clocks(run) == without_clocks(tmp_path / "straight")
 

@@ -204,6 +204,7 @@ def _learner(
         own_errors=False,
         hears_late=False,
         windowed=network.windowed,
+        carried=network.learning.carries_state,
         aside=set_aside(network, population) if network.windowed else (),
     )
     view.remembers, view.counts = not view.is_readout, network.learning.online

@@ -20,6 +20,7 @@ from hpcsnn.devices.base import Device
 from hpcsnn.engine.learning.arrays import fit_trained
 from hpcsnn.engine.learning.feedback import SharedFeedback, draw_feedback, read_feedback, write_feedback
 from hpcsnn.engine.learning.groups import Groups, of_all, output_ids, tile_side
+from hpcsnn.engine.learning.lanes import Lanes
 from hpcsnn.engine.learning.norms import squares
 from hpcsnn.engine.learning.replicas import shared_out, with_replicas
 from hpcsnn.engine.learning.windows import Windows
@@ -42,6 +43,7 @@ class Played:
         labels: shape (n_samples,), int32; 0 where there are targets.
         first_scored: the first step that counts, shape (n_samples,), int32.
         targets: shape (n_samples, n_steps, n_outputs), float32, or None.
+        lanes: of those that this rank plays the one that each sample goes on from, shape (n_samples,), or None.
     """
 
     spikes_before: NDArray[np.int32]
@@ -49,6 +51,7 @@ class Played:
     labels: NDArray[np.int32]
     first_scored: NDArray[np.int32]
     targets: NDArray[np.float32] | None = None
+    lanes: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -87,6 +90,9 @@ class Learner:
         self.state, self._executable = self.simulation.state, self.simulation.executable
         self._part = self.state.struct.learning
         self._windows = Windows(self.simulation) if learning.windowed else None
+        self.own_lanes = np.array_split(np.arange(samples), groups.n_groups)[groups.number]
+        self._at_rest = Lanes(self.state) if learning.carries_state else None
+        self.lanes = self.lanes_at_rest()
         self.trained = trained_projections(network)
         rules = {one.name: one.rule for one in network.projections.values() if one.rule is not None}
         self.rewired = list(rules)
@@ -112,9 +118,18 @@ class Learner:
 
     # -- samples -------------------------------------------------------------------------------------------------------
 
-    def play(self, samples: Played, learns: bool) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    def lanes_at_rest(self) -> Lanes | None:
+        """Those of this rank before any sample; None: each sample begins at rest."""
+        return None if self._at_rest is None else self._at_rest.copies(len(self.own_lanes))
+
+    def play(
+        self, samples: Played, learns: bool, lanes: Lanes | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Run samples, and add up their gradients if the network `learns` from them; a collective call of the ranks
         that share it.
+
+        Args:
+            lanes: that samples go on from, and are kept in, if the network carries its state on.
 
         Returns:
             Loss and answer (the output of the largest score) of each, shape (n_samples,); nothing on ranks that have
@@ -147,7 +162,9 @@ class Learner:
             for hidden in hidden_populations(self.network):
                 self._run(f"feedback_{hidden.name}", hidden.size)
         rounds = -(-n // n_replicas)
-        if self._windows is None:
+        if lanes is not None:
+            self._play_on(samples, lanes)
+        elif self._windows is None:
             state.set_control("step", 0)
             self.simulation.run(rounds * n_steps * self.network.dt_ms)
         elif learns:
@@ -157,6 +174,17 @@ class Learner:
         scored = slice(None) if self.groups.network.rank == 0 else slice(0)
         losses, answers = (state.read(f"learning.{name}")[scored] for name in ("sample_loss", "prediction"))
         return losses, self._output_ids[answers]
+
+    def _play_on(self, samples: Played, lanes: Lanes) -> None:
+        """Each sample from where its lane is."""
+        assert samples.lanes is not None
+        n_steps = self.learning.sample_steps
+        for number, lane in enumerate(samples.lanes.tolist()):
+            begin, end = number * n_steps, (number + 1) * n_steps
+            lanes.put_back(lane, begin)
+            self.state.set_control("step", begin)
+            self.simulation.run(n_steps * self.network.dt_ms)
+            lanes.set_aside(lane, end)
 
     def _put(self, name: str, values: NDArray[Any]) -> None:
         self.state.bind(self._part, "learning", name, self.state.device.upload(values))

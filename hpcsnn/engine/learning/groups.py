@@ -83,6 +83,7 @@ def tile_side(network: Network, ranks_per_network: int) -> int:
     where = f"ranks_per_network: {ranks_per_network} is not allowed"
     obstacles = {
         "gradient: online, whose eligibilities go by all outputs": network.learning.online,
+        "carry_state, which a rank keeps of whole networks": network.learning.carries_state,
         "window_steps, whose steps a rank simulates again by itself": network.learning.window_steps is not None,
         "feedback: adaptive, whose weights learn by gradients of other ranks": network.learning.adaptive,
     }

@@ -50,6 +50,8 @@ def with_replicas(
 def _obstacle(network: Network) -> str:
     """Why replicas cannot share what there is, in words; empty: they can."""
     assert network.learning is not None
+    if network.learning.carries_state:
+        return "carry_state has each sample begin as another has ended"
     if network.learning.online:
         return "gradient: online keeps an eligibility of each synapse, which replicas do not share"
     trained = {one.name for one in trained_projections(network)}
