@@ -67,7 +67,7 @@ def find_runs(root: Path) -> list[RunEntry]:
 
 
 def without_forgotten(entries: list[RunEntry]) -> list[RunEntry]:
-    """The same runs; marked are those that wait for a job which nobody has submitted, or Slurm does not know any more."""
+    """The same runs; marked are those that wait for a job that nobody submitted or Slurm does not know any more."""
     entries = [replace(entry, forgotten=True) if _never_submitted(entry) else entry for entry in entries]
     waiting = [entry for entry in entries if _waits_in_slurm(entry)]
     known = _known_to_slurm() if waiting else None

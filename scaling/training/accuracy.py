@@ -1,7 +1,7 @@
 """What trainings come to on test data, over seeds: ``python -m scaling.training.accuracy [CASE ...]``.
 
-Results are kept by case, so that cases can be run one at a time. The tests' slow lane holds the same cases to what is
-wanted of them (`tests/science/test_training_accuracy.py`).
+Results are kept by case and seed, so that they can be run one at a time. The tests' slow lane holds the same cases to
+what is wanted of them (`tests/science/test_training_accuracy.py`).
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ CASES = {
     "Fashion-MNIST, 10 %, DEEP R": Case("fashion_mnist_deep_r", least=0.82),
     "Fashion-MNIST, 1 %": Case("fashion_mnist_static", ("connectivity=0.01",), 0.795),
     "Fashion-MNIST, 1 %, DEEP R": Case("fashion_mnist_deep_r", ("connectivity=0.01",), 0.795),
-    "Fashion-MNIST, 512 ALIF, recurrent, dense": Case(RECURRENT, ("connectivity=1.0",), 0.87, (1,), True),
-    "Fashion-MNIST, 512 ALIF, recurrent, 5 %": Case(RECURRENT, (), None, (1,), True),
-    "Fashion-MNIST, 512 ALIF, recurrent, 5 %, DEEP R": Case(RECURRENT, _REWIRED, 0.865, (1,), True),
+    "Fashion-MNIST, 512 ALIF, recurrent, dense": Case(RECURRENT, ("connectivity=1.0",), 0.87, hours=True),
+    "Fashion-MNIST, 512 ALIF, recurrent, 5 %": Case(RECURRENT, hours=True),
+    "Fashion-MNIST, 512 ALIF, recurrent, 5 %, DEEP R": Case(RECURRENT, _REWIRED, 0.865, hours=True),
     "Japanese Vowels, 10 %": Case("japanese_vowels", least=0.96),
     "evidence accumulation": Case("evidence_accumulation", least=0.93),
     "digits, dense": Case("digits", ("connectivity=1.0",), seeds=tuple(range(1, 9))),
@@ -60,7 +60,7 @@ CASES = {
 }
 
 
-def accuracy(case: Case, folder: Path, seed: int, data: Path | None = None) -> float:
+def accuracy(case: Case, seed: int, data: Path | None = None) -> float:
     """Of the test samples, after the last epoch.
 
     Raises:
@@ -68,16 +68,26 @@ def accuracy(case: Case, folder: Path, seed: int, data: Path | None = None) -> f
     """
     more = [] if data is None else [f"data_folder={data}"]
     configuration = load_training(case.config, [f"seed={seed}", *case.settings, *more])
-    summary = run_training(configuration, folder, Setting(device="cpu", figures=False), overwrite=True)
+    with tempfile.TemporaryDirectory() as folder:
+        summary = run_training(configuration, Path(folder) / "run", Setting(device="cpu", figures=False))
     return float(summary["test_accuracy"])
 
 
-def measured(case: Case, data: Path | None = None) -> dict[str, Any]:
-    """Accuracy by seed, as it is kept."""
-    with tempfile.TemporaryDirectory() as name:
-        found = {seed: accuracy(case, Path(name) / "run", seed, data) for seed in case.seeds}
+def measure(path: Path, name: str, seed: int, data: Path | None = None) -> None:
+    """Train a case with a seed, and keep what it came to beside what is in the file."""
+    found = round(accuracy(CASES[name], seed, data), 5)
+    results = kept(path)  # as it is by now: others may train other cases
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    return {"date": today, "accuracy": {str(seed): round(value, 5) for seed, value in found.items()}}
+    before = results.get(name, {}).get("accuracy", {})
+    by_seed = dict(sorted({**before, str(seed): found}.items(), key=lambda one: int(one[0])))
+    results[name] = {"date": today, "accuracy": by_seed}
+    path.write_text(json.dumps(results, indent=1) + "\n")
+    path.with_suffix(".md").write_text(markdown(results))
+
+
+def kept(path: Path) -> dict[str, Any]:
+    """By case its date, and its accuracy by seed."""
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def markdown(results: dict[str, Any]) -> str:
@@ -97,16 +107,15 @@ def markdown(results: dict[str, Any]) -> str:
 
 def table(
     names: Annotated[list[str] | None, typer.Argument(help="Cases; without any, all that do not take hours.")] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Repeat. Default: three, or those of the case.")] = None,
     data: Annotated[Path | None, typer.Option(help="Where the data of the cases are.")] = None,
 ) -> None:
     """Train, and write what it came to beside what is there from before."""
     path = RESULTS / "training_accuracy.json"
-    results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     for name in names or [name for name, case in CASES.items() if not case.hours]:
-        results[name] = measured(CASES[name], data)
-        path.write_text(json.dumps(results, indent=1) + "\n")
-        path.with_suffix(".md").write_text(markdown(results))
-    Console().print(Markdown(markdown(results)))
+        for one in seed or CASES[name].seeds:
+            measure(path, name, one, data)
+    Console().print(Markdown(markdown(kept(path))))
 
 
 if __name__ == "__main__":

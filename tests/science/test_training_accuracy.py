@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from hpcsnn.errors import DataError
-from scaling.training.accuracy import CASES, Case, measured
+from scaling.training.accuracy import CASES, Case, accuracy
 
 
 def over_seeds(case: Case) -> np.ndarray:
     try:
-        found = np.array(list(measured(case)["accuracy"].values()))
+        found = np.array([accuracy(case, seed) for seed in case.seeds])
     except DataError as error:
         pytest.skip(str(error))
     print(f"{case}: {100 * found.mean():.2f} % {found}")
