@@ -97,6 +97,7 @@ def make_plan(cluster: Cluster, request: Request, profile: SiteProfile, logs: Pa
         nodes=request.nodes,
         launch=choose_launch(profile.mpi, cluster, request.nodes),
         mpi_plugin=profile.mpi_plugin,
+        mpiexec=profile.mpiexec or "",
         time_min=request.time_min,
         gpus_per_node=request.gpus_per_node,
         logs=str(logs),

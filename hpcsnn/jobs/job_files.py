@@ -58,7 +58,8 @@ class JobPlan:
     ``launch`` is how ranks are started (``srun`` or ``mpiexec``); ``time_min`` the limit of one start; ``logs`` the
     folder of standard output and errors, ``job_id`` the scheduler's (``123_4`` in an array, a process number locally).
     ``from_step`` is where the run goes on, as long as the checkpoints beyond it are those that are to be replaced
-    (``replaces``: step and CRC32C of the manifest of each). ``figures`` are drawn at the run's end.
+    (``replaces``: step and CRC32C of the manifest of each). ``figures`` are drawn at the run's end. ``mpiexec`` is what
+    starts ranks where ``launch`` is mpiexec; empty: the one that is found.
     """
 
     cluster: str
@@ -76,6 +77,7 @@ class JobPlan:
     from_step: int | None = None
     replaces: list[list[int]] = field(default_factory=list)
     figures: bool = True
+    mpiexec: str = ""
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,17 @@ _RANK = (
 )
 
 
-def find_mpiexec() -> str:
-    """The mpiexec beside this Python (from a wheel), else the one on PATH.
+def find_mpiexec(asked: str = "") -> str:
+    """What starts ranks: what a profile asks for, else the mpiexec beside this Python (from a wheel) or on PATH.
 
     Raises:
         DeviceError: there is none.
     """
+    if asked:
+        there = shutil.which(asked)
+        if there is None:
+            raise DeviceError(f"mpiexec: {asked!r} of the profile is no program here; load the module that brings it")
+        return there
     beside = Path(sys.executable).parent / "mpiexec"
     found = str(beside) if beside.exists() else shutil.which("mpiexec")
     if found is None:
@@ -66,7 +71,7 @@ def command_line(plan: JobPlan, arguments: list[str]) -> list[str]:
         return ["srun", *share, *spread, f"--mpi={plan.mpi_plugin}", "--kill-on-bad-exit=1", *own]
     if plan.ranks == 1:
         return own
-    mpiexec = find_mpiexec()
+    mpiexec = find_mpiexec(plan.mpiexec)
     open_mpi = ["--oversubscribe", "--bind-to", "none"] if _is_open_mpi(mpiexec) else []
     return [mpiexec, *open_mpi, "-n", str(plan.ranks), *own]
 

@@ -66,7 +66,8 @@ _Option = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$"), AfterValida
 class SiteProfile(BaseModel):
     """One cluster; everything is optional.
 
-    ``mpi`` is how ranks are started inside a job (``srun`` with ``mpi_plugin``, ``mpiexec`` or ``auto``), ``modules``
+    ``mpi`` is how ranks are started inside a job (``srun`` with ``mpi_plugin``, ``mpiexec`` or ``auto``), ``mpiexec``
+    which one that is, by its name or path (else the one beside Python, which a wheel of MPI brings), ``modules``
     are loaded and ``setup`` lines run before the job starts, ``sbatch`` holds further options of sbatch by name,
     ``scratch`` is where runs go that are not told otherwise. Only ``setup`` is shell: all else stays on its one line.
     """
@@ -81,6 +82,7 @@ class SiteProfile(BaseModel):
     setup: list[str] = Field(default_factory=list)
     mpi: MpiLaunch = "auto"
     mpi_plugin: _Line = "pmi2"
+    mpiexec: _Line | None = None
     scratch: Path | None = None
     gpus_per_node: int | None = Field(default=None, ge=0)
     ranks_per_node: int | None = Field(default=None, ge=1)

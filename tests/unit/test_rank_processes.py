@@ -94,3 +94,13 @@ def test_mpiexec_beside_this_python_goes_before_one_on_the_path(monkeypatch, tmp
     (elsewhere / "mpiexec").unlink()
     with pytest.raises(DeviceError, match="no mpiexec beside this Python or on PATH; pip install mpich, or load"):
         find_mpiexec()
+
+
+def test_a_profile_may_say_which_mpiexec(tmp_path):
+    """By its path or its name; whatever a wheel has brought."""
+    own = tmp_path / "mpiexec.hydra"
+    own.write_text("#!/bin/sh\n")
+    own.chmod(0o755)
+    assert find_mpiexec(str(own)) == str(own)
+    with pytest.raises(DeviceError, match=r"^mpiexec: 'aprun' of the profile is no program here; load the module"):
+        command_line(plan(launch="mpiexec", nodes=1, mpiexec="aprun"), ARGUMENTS)
