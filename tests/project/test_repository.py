@@ -66,3 +66,23 @@ def test_links_and_files_lead_somewhere(page):
     files = re.findall(r"`((?:hpcsnn|kernels|configs|scaling|tests|docs|examples|launch)/[\w./]+)`", text)
     assert links or files
     assert not [name for name in (*links, *files) if not (ROOT / name).exists()]
+
+
+def test_contributors_changes_are_tested_on_each_version_of_python_and_with_the_oldest_of_all_else():
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "tests.yml").read_text())["jobs"]
+    versions = [name.rpartition(" :: ")[2] for name in PROJECT["classifiers"] if ":: Python :: 3." in name]
+    assert jobs["quick"]["strategy"]["matrix"]["python"] == versions
+    assert versions[0] == PROJECT["requires-python"].removeprefix(">=")
+    commands = {name: [step["run"] for step in job["steps"] if "run" in step] for name, job in jobs.items()}
+    assert commands["all"][-1].endswith(" .ci/run")
+    assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
+    assert any("--resolution lowest-direct -e '.[test]'" in command for command in commands["lowest"])
+    recipes = (ROOT / "justfile").read_text()
+    assert "mkdocs build --strict" in commands["docs"][-1] and "mkdocs serve --strict" in recipes
+
+
+def test_every_dependency_says_since_when_and_private_names_until_when():
+    wanted = [*PROJECT["dependencies"], *(one for extra in PROJECT["optional-dependencies"].values() for one in extra)]
+    assert all(re.search(r">=\d", one) for one in wanted if not one.startswith("types-"))
+    (submitit,) = (one for one in PROJECT["dependencies"] if one.startswith("submitit"))
+    assert "<" in submitit, "hpcsnn goes by names that submitit does not promise"
