@@ -31,12 +31,12 @@ _SHOWN = (
 def print_summary(folder: Path, summary: dict[str, Any]) -> None:
     """What a run gave: speed, digest, rates and the main statistics of each projection; warnings."""
     console = terminal()
-    speed = summary["wall_per_model_s"]
+    wall_per_model_s = summary["wall_per_model_s"]
     steps, before = summary["steps"], summary["resumed_from_step"]
     simulated_s = summary["model_s"] * (steps - before) / max(steps, 1)
     console.print(
         f"{simulated_s:g} s of model time in {summary['wall_s']:.2f} s"
-        + (f" ({speed:.3g} s per second)" if speed is not None else "")
+        + (f" ({1 / wall_per_model_s:.3g} x real time)" if wall_per_model_s else "")
         + (f", to {summary['model_s']:g} s" if before else "")
         + f"; digest {summary['digest'][:16]}…; results in {folder}",
         highlight=False,
