@@ -22,6 +22,9 @@ from hpcsnn.storage.records import Recorded, make_segment, write_segment
 from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.storage.snapshot import Snapshot, WritingPlan, take_snapshot
 
+# What is as large is given back to the system as soon as it is freed.
+_LARGE_BYTES = 128 * 1024
+
 
 class _Work(threading.Thread):
     """Something that is done beside the run; what it gave, or what went wrong in words."""
@@ -72,15 +75,18 @@ class _UnderWay:
     seconds: float = 0.0
 
 
-def _keep_to_one_arena() -> None:
-    """Let all threads allocate in one place, where there is GNU's C library.
+def _free_what_is_free() -> None:
+    """Let the system have what was freed, where there is GNU's C library; by itself it keeps much of it.
 
-    It would give each thread that writes a place of its own and keep there what the thread has freed: of a small
-    network, after some checkpoints, several times what a checkpoint needs.
+    It would give each thread that writes a place of its own, and keep there what the thread has freed; and it would
+    keep large pieces once it has seen some, of which none fits where the histograms of rates grow from one checkpoint
+    to the next. In time a small network would hold several times what it needs.
     """
-    arena_max = -8  # M_ARENA_MAX of malloc.h
+    arena_max, mmap_threshold = -8, -3  # M_ARENA_MAX, M_MMAP_THRESHOLD of malloc.h
     with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(arena_max, 1)
+        library = ctypes.CDLL(None)
+        library.mallopt(arena_max, 1)
+        library.mallopt(mmap_threshold, _LARGE_BYTES)
 
 
 class Checkpointer:
@@ -109,7 +115,7 @@ class Checkpointer:
         unreadable: Sequence[Checkpoint] = (),
         replaced: Sequence[Checkpoint] = (),
     ) -> None:
-        _keep_to_one_arena()
+        _free_what_is_free()
         self._simulation, self._run, self._configuration, self._keep = simulation, run, configuration, keep
         self.segments = list(segments or [])
         self._record_files = dict(record_files or {})

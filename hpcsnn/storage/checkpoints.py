@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -125,7 +126,7 @@ class Checkpoint:
 
     def set_aside(self) -> None:
         """Rename what cannot be read to ``STEP.unreadable.*``: it is no checkpoint any more, but it stays."""
-        numbers = ("unreadable", *(f"unreadable-{number}" for number in range(2, 1_000_000)))
+        numbers = itertools.chain(["unreadable"], (f"unreadable-{number}" for number in itertools.count(2)))
         manifest, network = next(names for names in map(self._named, numbers) if self._are_free(*names))
         # The manifest last: whoever goes on after a kill between the two finds it, and brings them together again.
         if os.path.lexists(self.network_path):

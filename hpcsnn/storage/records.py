@@ -9,6 +9,7 @@ another: where its name is taken it has a number behind it (``STEPS.2``), and ma
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -34,7 +35,7 @@ def segment_name(first: int, last: int) -> str:
 def make_segment(records: Path, first: int, last: int) -> Path:
     """Make the empty folder of a new segment, below ``records/``; its path."""
     name = segment_name(first, last)
-    numbered = (name, *(f"{name}.{number}" for number in range(2, 1_000_000)))
+    numbered = itertools.chain([name], (f"{name}.{number}" for number in itertools.count(2)))
     folder = next(records / one for one in numbered if not os.path.lexists(records / one))
     folder.mkdir(parents=True)
     return folder

@@ -11,6 +11,7 @@ analysis ``analysis.zarr`` and ``report.html``; ``job/`` of a run that a job car
 from __future__ import annotations
 
 import fcntl
+import itertools
 import json
 import os
 import shutil
@@ -209,8 +210,9 @@ class RunDirectory:
         link = self.path / ".network.link"
         with _told(self.network):
             if self.network.is_dir() and not self.network.is_symlink():
-                numbered = (self.path / f"{_COPIED}{end}" for end in ("", *(f"-{n}" for n in range(2, 1_000_000))))
-                self.network.rename(next(path for path in numbered if not os.path.lexists(path)))
+                ends = itertools.chain([""], (f"-{n}" for n in itertools.count(2)))
+                free = (self.path / f"{_COPIED}{end}" for end in ends)
+                self.network.rename(next(path for path in free if not os.path.lexists(path)))
             link.unlink(missing_ok=True)
             link.symlink_to(network.relative_to(self.path))
             link.replace(self.network)

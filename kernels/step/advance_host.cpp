@@ -62,20 +62,31 @@ static bool set_traps() {
     return true;
 }
 
-// Where a handler runs if a snippet has used up the stack; a thread keeps it.
-static bool set_stack() {
-    stack_t stack;
-    if (sigaltstack(nullptr, &stack) != 0 || !(stack.ss_flags & SS_DISABLE)) return true;
-    memset(&stack, 0, sizeof stack);
-    stack.ss_size = 1 << 16;
-    stack.ss_sp = malloc(stack.ss_size);
-    return stack.ss_sp && sigaltstack(&stack, nullptr) == 0;
-}
+// Where a handler runs if a snippet has used up the stack; a thread has it until it ends.
+struct HandlersStack {
+    void* memory = nullptr;
+    HandlersStack() {
+        stack_t stack;
+        if (sigaltstack(nullptr, &stack) != 0 || !(stack.ss_flags & SS_DISABLE)) return;
+        memset(&stack, 0, sizeof stack);
+        stack.ss_size = 1 << 16;
+        memory = stack.ss_sp = malloc(stack.ss_size);
+        if (memory) sigaltstack(&stack, nullptr);
+    }
+    ~HandlersStack() {
+        if (!memory) return;
+        stack_t none;
+        memset(&none, 0, sizeof none);
+        none.ss_flags = SS_DISABLE;
+        sigaltstack(&none, nullptr);
+        free(memory);
+    }
+};
 
 // Once for all kernels: a handler that was asked before itself would never end.
 static void get_ready() {
     static const bool traps = set_traps();
-    static thread_local const bool stack = set_stack();
+    static thread_local const HandlersStack stack;
     (void)traps;
     (void)stack;
 }

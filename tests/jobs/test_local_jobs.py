@@ -23,7 +23,7 @@ from support.processes import completed, start_up_s
 from support.ranks import hpcsnn, hpcsnn_command
 from support.runs import PLAIN, digest_of_run, succeeds
 
-LOCAL = ["--cluster", "local", "--device", "cpu"]
+LOCAL = ["--cluster", "local", "--device", "cpu", "--no-figures"]
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_an_error_that_would_only_come_again_is_not_tried_again(tmp_path):
 
 def test_a_local_sweep_runs_what_is_missing(tmp_path):
     folder = tmp_path / "sweep"
-    words = ["--vary", "seed=1,2", *SHORT, *LOCAL, "--ranks", 1, "--out", folder, "--max-parallel", 2]
+    words = ["--vary", "seed=1,2", *SHORT, *LOCAL[:4], "--ranks", 1, "--out", folder, "--max-parallel", 2]
     assert len(succeeds("sweep", "topomap", *words).stdout.splitlines()) == 3
     for seed in (1, 2):
         ends(folder / f"seed={seed}")

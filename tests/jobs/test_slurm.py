@@ -40,7 +40,7 @@ def command(lab, *arguments):
 
 def submit(lab, run, *arguments):
     """Submit a topographic map; the job's id."""
-    said = command(lab, "submit", "topomap", "--out", run, "--device", "cpu", *arguments)
+    said = command(lab, "submit", "topomap", "--out", run, "--device", "cpu", "--no-figures", *arguments)
     job, folder = said.split()
     assert folder == str(run)
     return job
