@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import signal
 import sys
+import threading
 
 import pytest
 
@@ -129,3 +132,43 @@ def test_what_goes_wrong_elsewhere_still_ends_the_process(enable, tmp_path):
     assert done.stdout == "now\n"
     assert done.returncode == -signal.SIGSEGV
     assert ("Segmentation fault" in done.stderr) == bool(enable)
+
+
+class _InUse(ctypes.Structure):
+    """What C's library says of what it has given away, in bytes (`mallinfo2`)."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            "arena",
+            "ordblks",
+            "smblks",
+            "hblks",
+            "hblkhd",
+            "usmblks",
+            "fsmblks",
+            "uordblks",
+            "fordblks",
+            "top",
+        )
+    ]
+
+
+def test_threads_that_run_kernels_leave_nothing_behind():
+    """A run that writes checkpoints has a thread for each; each kernel has a stack of 64 kB for its traps."""
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "mallinfo2"):
+        pytest.skip("needs GNU's C library, 2.33 or later")
+    library.mallinfo2.restype = _InUse
+    simulation = Simulation(network_of(models.LIF()), device="cpu")
+
+    def in_use_after(n_threads):
+        for _ in range(n_threads):
+            thread = threading.Thread(target=simulation.executable.later("check_values", 1))
+            thread.start()
+            thread.join()
+        gc.collect()
+        return library.mallinfo2().uordblks
+
+    before = in_use_after(20)
+    assert in_use_after(100) - before < 100 * 10_000

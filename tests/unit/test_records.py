@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -77,6 +79,18 @@ def test_a_segment_never_takes_the_place_of_another(tmp_path):
     assert all(folder.is_dir() and SEGMENT.fullmatch(folder.name) for folder in made)
     for other in ("notes", ".DS_Store", f"{name}.zarr", "10-20"):
         assert not SEGMENT.fullmatch(other)
+
+
+def test_a_free_name_is_looked_for_one_at_a_time(tmp_path):
+    """A run may make a segment every few milliseconds."""
+    make_segment(tmp_path / "records", 0, 10)
+    tracemalloc.start()
+    try:
+        make_segment(tmp_path / "records", 0, 10)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 100_000
 
 
 @pytest.mark.parametrize("steps", [(0, 10), (99, 1000), (2**31 - 2, 2**31 - 1)])
