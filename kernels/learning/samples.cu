@@ -1,4 +1,5 @@
-// A sample begins: nothing is left of the one before, unless its state is carried on. Then its spikes are played, and all spikes remembered by neuron.
+// A sample begins: nothing is left of the one before, unless its state is carried on. Then its spikes are played, and
+// all spikes remembered by neuron.
 //% for population in populations
 {%- set name = population.name %}
 {%- set never = "never" if population.windowed else "sample_steps" %}
