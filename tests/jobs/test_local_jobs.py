@@ -151,7 +151,7 @@ def test_the_script_holds_what_the_profile_says(tmp_path):
     ("words", "message"),
     [
         (["--cluster", "sun"], "--cluster: 'sun' is not allowed; must be one of slurm, local, debug"),
-        (["--cluster", "local", "--time", "2"], "--time: '2' is not allowed; must be a time with its unit"),
+        (["--cluster", "local", "--time", "soon"], "--time: 'soon' is not allowed; must be a time with its unit"),
         (["--cluster", "local", "--profile", "no"], "--profile: in "),
         (["--cluster", "local", "--ranks", "64"], "ranks: 64 is not allowed"),
         (["--cluster", "local", "--set", "scale=0"], "scale: 0 is not allowed"),
@@ -170,7 +170,7 @@ def test_slurm_where_there_is_none(tmp_path):
     words = hpcsnn_command("submit", "topomap", "--out", tmp_path / "run")
     done = completed(words, env=environment)
     assert done.returncode == 2
-    assert "there is no sbatch on PATH" in done.stderr
+    assert "there is no sbatch and no srun on PATH" in done.stderr
 
 
 def test_nothing_of_a_run_is_unpickled(tmp_path):

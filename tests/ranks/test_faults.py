@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -139,7 +140,7 @@ def test_mpi_that_is_missing_is_an_error_with_a_way_out():
         "sys.argv = ['hpcsnn', 'run', 'topomap']\n"
         "app()\n"
     )
-    done = completed([sys.executable, "-c", text])
+    done = completed([sys.executable, "-c", text], env={**os.environ, "PMI_SIZE": "2"})
     assert done.returncode == 1
     assert "error: MPI is not usable" in done.stderr
     assert "pip install mpich" in done.stderr
