@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from functools import partial
@@ -286,9 +286,19 @@ def checked_role(role: str) -> str:
     Raises:
         ConfigurationError: there is none of this name.
     """
-    if role not in ROLES:
-        raise ConfigurationError(f"--checkpoint: {role!r} is not allowed; must be {' or '.join(ROLES)}")
-    return role
+    return checked_choice("--checkpoint", role, ROLES)
+
+
+def checked_choice(flag: str, value: str, allowed: Sequence[str]) -> str:
+    """The value of a flag, which must be one of some words.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if value not in allowed:
+        words = " or ".join(filter(None, (", ".join(allowed[:-1]), allowed[-1])))
+        raise ConfigurationError(f"{flag}: {value!r} is not allowed; must be {words}")
+    return value
 
 
 def say(text: str, nl: bool = True) -> None:

@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from hpcsnn.analysis.style import FORMATS
-from hpcsnn.cli.common import FAILED, RunPath, TrustChoice, reported, say
-from hpcsnn.errors import ConfigurationError
+from hpcsnn.cli.common import FAILED, RunPath, TrustChoice, checked_choice, reported, say
 from hpcsnn.terminal import terminal
 
 commands = typer.Typer()
@@ -77,7 +76,7 @@ def plot(
     with reported():
         from hpcsnn.runs.stored.kinds import stored_run
 
-        for path in stored_run(run).draw(_checked_format(file_format), trust):
+        for path in stored_run(run).draw(checked_choice("--format", file_format, FORMATS), trust):
             say(str(path))
 
 
@@ -106,12 +105,5 @@ def analyze(
     with reported():
         from hpcsnn.runs.stored.kinds import stored_run
 
-        say(str(stored_run(run).analyse(terminal(), scheduler, trust, _checked_format(file_format))))
-
-
-def _checked_format(file_format: str) -> str:
-    if file_format not in FORMATS:
-        raise ConfigurationError(
-            f"--format: {file_format!r} is not allowed; must be {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
-        )
-    return file_format
+        chosen = checked_choice("--format", file_format, FORMATS)
+        say(str(stored_run(run).analyse(terminal(), scheduler, trust, chosen)))

@@ -8,7 +8,6 @@ import re
 import shlex
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -26,6 +25,7 @@ from hpcsnn.errors import ConfigurationError, SimulationError
 from hpcsnn.jobs.job_files import JobFiles, JobPlan, State, Status
 from hpcsnn.jobs.local_controller import LocalExecutor
 from hpcsnn.jobs.rank_processes import choose_launch
+from hpcsnn.jobs.slurm_answers import said_by
 from hpcsnn.jobs.supervisor import JobFailedError, Supervisor
 from hpcsnn.planning.request import Request
 from hpcsnn.planning.site_profiles import ONE_LINE, SiteProfile
@@ -42,6 +42,8 @@ _OF_SLURM = ("SLURM_CONF", "SLURM_CLUSTERS")
 _ARRAY_SIZE = 1001
 # Another memory than that of each node.
 _MEMORY = {"mem-per-cpu", "mem-per-gpu"}
+# Keys of a profile that are options of sbatch by the same names.
+_OPTIONS = ("partition", "account", "qos", "constraint")
 
 
 def check_cluster(cluster: str | None) -> Cluster:
@@ -157,13 +159,8 @@ def _submitted_to_slurm(
 
 def _largest_array() -> int:
     """How many members Slurm lets a job array have."""
-    try:
-        said = subprocess.run(
-            ["scontrol", "show", "config"], capture_output=True, text=True, check=False, timeout=30
-        ).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return _ARRAY_SIZE
-    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", said, flags=re.MULTILINE)
+    said = said_by("scontrol", "show", "config")
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", said or "", flags=re.MULTILINE)
     return max(1, int(found[1])) if found else _ARRAY_SIZE
 
 
@@ -197,7 +194,7 @@ def _detached() -> Iterator[None]:
 
 def _kept_for_sbatch(profile: SiteProfile) -> tuple[str, ...]:
     """Variables that sbatch may see: where Slurm is, and the user's defaults of what is not said otherwise."""
-    said = {name.upper() for name in ("partition", "account", "qos", "constraint") if getattr(profile, name)}
+    said = {name.upper() for name in _OPTIONS if getattr(profile, name)}
     said |= {name.upper() for name in profile.sbatch}
     return (*_OF_SLURM, *(f"SBATCH_{name}" for name in _DEFAULTS if name not in said))
 
@@ -243,8 +240,7 @@ def _executor(
         return local
     _check_line("--out", logs)
     executor = of_slurm(folder=logs, max_num_timeout=_REQUEUES)
-    names = ("partition", "account", "qos", "constraint")
-    options: dict[str, Any] = {name: getattr(profile, name) for name in names} | {"setup": _setup(profile) or None}
+    options: dict[str, Any] = {name: getattr(profile, name) for name in _OPTIONS} | {"setup": _setup(profile) or None}
     executor.update_parameters(
         job_name=_label(how.get("name", "hpcsnn")),
         time=math.ceil(request.time_min),

@@ -6,7 +6,6 @@ Only of jobs that wait for their turn, whose files nobody would change, Slurm is
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from typing import Any
 
 from hpcsnn.errors import StorageError
 from hpcsnn.jobs.job_files import JobFiles, JobPlan, State, Status
+from hpcsnn.jobs.slurm_answers import said_by
 from hpcsnn.storage.checkpoints import committed
 from hpcsnn.storage.run_reports import progress_of, summary_of
 
@@ -92,13 +92,8 @@ def _waits_in_slurm(entry: RunEntry) -> bool:
 
 def _known_to_slurm() -> set[str] | None:
     """Ids of the jobs that wait or run, array members one by one; None where Slurm does not answer."""
-    try:
-        said = subprocess.run(
-            ["squeue", "-h", "-r", "-o", "%i"], capture_output=True, text=True, timeout=10, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return set(said.stdout.split())
+    said = said_by("squeue", "-h", "-r", "-o", "%i", within_s=10.0)
+    return None if said is None else set(said.split())
 
 
 def _run_folders(folder: Path) -> Iterator[Path]:

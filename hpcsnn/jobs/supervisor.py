@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -22,6 +21,7 @@ from hpcsnn.configuration.files import trains
 from hpcsnn.errors import ConfigurationError, HpcsnnError, StorageError
 from hpcsnn.jobs.job_files import HEARTBEAT_S, JobFiles, JobPlan, State, Status
 from hpcsnn.jobs.rank_processes import RankProcesses
+from hpcsnn.jobs.slurm_answers import said_by
 from hpcsnn.storage.checkpoints import beyond, committed
 from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.storage.training_checkpoints import TrainingCheckpoints
@@ -199,7 +199,7 @@ class Supervisor:
         elif self._still_runs_in_slurm():  # the grace time of a preemption that sends no other signal
             self._status = replace(self._status, requeues=self._status.requeues + 1)
             self._write(State.REQUEUED, "preempted")
-            _scontrol("requeue", os.environ["SLURM_JOB_ID"])
+            said_by("scontrol", "requeue", os.environ["SLURM_JOB_ID"])
         else:
             self._write(State.CANCELLED, _FROM_OUTSIDE)
 
@@ -210,7 +210,7 @@ class Supervisor:
         """
         if self._files.plan().cluster != "slurm" or "SLURM_JOB_ID" not in os.environ:
             return False
-        return "JobState=RUNNING" in _scontrol("-o", "show", "job", os.environ["SLURM_JOB_ID"])
+        return "JobState=RUNNING" in (said_by("scontrol", "-o", "show", "job", os.environ["SLURM_JOB_ID"]) or "")
 
     def _on_terminate(self, _number: int, _frame: FrameType | None) -> None:
         self._told_to_end = True
@@ -240,11 +240,3 @@ class Supervisor:
             with suppress(StorageError):  # a moment's trouble with the file system is no reason to end a run
                 self._status = self._files.write_status(self._status)
                 self._beat = time.monotonic()
-
-
-def _scontrol(*words: str) -> str:
-    """What Slurm says; nothing where a node has no scontrol, or no answer comes."""
-    try:
-        return subprocess.run(["scontrol", *words], capture_output=True, text=True, check=False, timeout=30).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return ""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
@@ -21,9 +19,6 @@ from hpcsnn.storage.network_store import create_group, write_shards
 from hpcsnn.storage.records import Recorded, make_segment, write_segment
 from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.storage.snapshot import Snapshot, WritingPlan, take_snapshot
-
-# What is as large is given back to the system as soon as it is freed.
-_LARGE_BYTES = 128 * 1024
 
 
 class _Work(threading.Thread):
@@ -75,20 +70,6 @@ class _UnderWay:
     seconds: float = 0.0
 
 
-def _free_what_is_free() -> None:
-    """Let the system have what was freed, where there is GNU's C library; by itself it keeps much of it.
-
-    It would give each thread that writes a place of its own, and keep there what the thread has freed; and it would
-    keep large pieces once it has seen some, of which none fits where the histograms of rates grow from one checkpoint
-    to the next. In time a small network would hold several times what it needs.
-    """
-    arena_max, mmap_threshold = -8, -3  # M_ARENA_MAX, M_MMAP_THRESHOLD of malloc.h
-    with suppress(OSError, AttributeError):
-        library = ctypes.CDLL(None)
-        library.mallopt(arena_max, 1)
-        library.mallopt(mmap_threshold, _LARGE_BYTES)
-
-
 class Checkpointer:
     """Writes the checkpoints of one run; every method is a collective call.
 
@@ -115,7 +96,6 @@ class Checkpointer:
         unreadable: Sequence[Checkpoint] = (),
         replaced: Sequence[Checkpoint] = (),
     ) -> None:
-        _free_what_is_free()
         self._simulation, self._run, self._configuration, self._keep = simulation, run, configuration, keep
         self.segments = list(segments or [])
         self._record_files = dict(record_files or {})

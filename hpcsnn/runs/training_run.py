@@ -36,7 +36,13 @@ from hpcsnn.training.order import epoch_order
 
 # What a resumed training may have otherwise than the one that wrote the checkpoint.
 MAY_CHANGE = (
-    *("description", "epochs", "patience", "window_steps", "checkpoint_every", "data_folder", "tensorboard"),
+    "description",
+    "epochs",
+    "patience",
+    "window_steps",
+    "checkpoint_every",
+    "data_folder",
+    "tensorboard",
     "ranks_per_network",
 )
 # Lines of metrics an epoch, but for the one of the epoch as a whole.

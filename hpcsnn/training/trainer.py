@@ -329,7 +329,7 @@ class Trainer:
         Raises:
             StorageError: it is not of this network, or not whole: its digest is another.
         """
-        learnt = Learnt.read(path)
+        learnt, lanes = Learnt.read(path), self._learner.lanes
         names = {one.name: {"pre", "post", *(c.name for c in one.synapse_columns)} for one in self._learner.trained}
         found = {name: set(columns) for name, columns in learnt.synapses.items()}
         ways_back = {name: set(arrays) for name, arrays in self.feedback().items()}
@@ -337,16 +337,16 @@ class Trainer:
             found != names
             or set(learnt.readout) != set(self._kept_names)
             or {name: set(arrays) for name, arrays in learnt.feedback.items()} != ways_back
-            or set(learnt.carried) != set(self._carried())
+            or set(learnt.carried) != (lanes.names if lanes else set())
         ):
             raise StorageError(f"{path}: is no training of this network: it has other projections or variables")
         synapses, feedback = (
             {name: dict(of) for name, of in one.items()} for one in (learnt.synapses, learnt.feedback)
         )
         self._learner.restore(synapses, dict(learnt.readout), feedback)
-        if self._learner.lanes is not None:
+        if lanes is not None:
             own = self._learner.own_lanes
-            self._learner.lanes.restore({name: values[own] for name, values in learnt.carried.items()})
+            lanes.restore({name: values[own] for name, values in learnt.carried.items()})
         self.batches_done = learnt.batches
 
 

@@ -32,6 +32,11 @@ class Lanes:
                 self._slots[name] = one.slots
         self._kept = {name: self._now(name)[None].copy() for name in self._slots}
 
+    @property
+    def names(self) -> set[str]:
+        """Of the arrays that `columns` gives."""
+        return set(self._slots)
+
     def _now(self, name: str) -> Any:
         """An array of the network's state, shape (slots, values)."""
         return self._state.arrays[name].reshape(self._slots[name], -1)

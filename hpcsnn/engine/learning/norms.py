@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,13 +11,8 @@ from numpy.typing import NDArray
 _HALF, _MASK = np.uint64(32), np.uint64(2**32 - 1)
 
 
-def norm(arrays: Iterable[NDArray[np.int64]]) -> float:
-    """The Euclidean norm of all of them together, of at most 2^32 numbers an array."""
-    return math.sqrt(squares(arrays))
-
-
 def squares(arrays: Iterable[NDArray[np.int64]]) -> int:
-    """The sum of the squares of all their numbers."""
+    """The sum of the squares of all their numbers, of at most 2^32 an array."""
     return sum(map(_squares, arrays))
 
 
