@@ -22,8 +22,12 @@ from hpcsnn.errors import DeviceError
 
 # Value-preserving only, as for the host: no fused multiply-add, exact division, denormals kept (the last two are
 # NVRTC's defaults, written down because the answer depends on them). CuPy would add -ftz=true behind them, and the last
-# one counts: NVRTC is called here, and CuPy loads what it makes.
-NVRTC_FLAGS = ("--std=c++17", "--fmad=false", "--prec-div=true", "--prec-sqrt=true", "--ftz=false")
+# one counts: NVRTC is called here, and CuPy loads what it makes. NVRTC 13.0 takes a lambda that a template is handed
+# for a function of the host, unless it is told that there is no host.
+NVRTC_FLAGS = (
+    *("--std=c++17", "--fmad=false", "--prec-div=true", "--prec-sqrt=true", "--ftz=false"),
+    *("--device-as-default-execution-space", "--disable-warnings"),
+)
 _THREADS_A_BLOCK = 128
 _BLOCKS_A_MULTIPROCESSOR = 16
 # Graphs kept; a network whose triggers meet in ever new ways must not fill the memory with them.

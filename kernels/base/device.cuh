@@ -33,7 +33,8 @@ DEVICE float float_of(const int bits) { return __int_as_float(bits); }
 DEVICE double double_of(const int64 bits) { return __longlong_as_double(bits); }
 DEVICE float square_root(const float x) { return __fsqrt_rn(x); }
 constexpr int TOGETHER = 1;  // neighbouring neurons whose gradients go back in time together
-typedef float Together;      // a value of each of them
+constexpr int REPLICAS_A_TEAM = 32;  // whose gradients a team adds up
+typedef float Together;              // a value of each of them
 DEVICE Together together(const float* at) { return *at; }
 DEVICE void put_together(float* at, const Together values) { *at = values; }
 
@@ -74,6 +75,7 @@ DEVICE float square_root(const float x) { return __builtin_sqrtf(x); }  // the n
 #if defined(HPCSNN_EMULATED_THREADS)
 constexpr int LANES = 4;
 constexpr int TOGETHER = 1;  // as on a GPU
+constexpr int REPLICAS_A_TEAM = 2;
 typedef float Together;
 static thread_local int emulated_thread = 0;
 DEVICE int thread_first() { return emulated_thread; }
@@ -87,6 +89,7 @@ DEVICE int atomic_swap_if(int* at, int expected, int value) {
 #else
 constexpr int LANES = 1;
 constexpr int TOGETHER = 16;
+constexpr int REPLICAS_A_TEAM = 1;
 typedef float Together __attribute__((vector_size(4 * TOGETHER)));
 DEVICE constexpr int thread_first() { return 0; }
 DEVICE constexpr int thread_stride() { return 1; }

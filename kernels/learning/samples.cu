@@ -67,9 +67,13 @@ KERNEL play_{{ name }}(Network* net) {
     if (net->control->halt) return;
     auto& population = net->population_{{ name }};
     const auto& learning = net->learning;
-    const int step = net->control->step, end = learning.event_at[step + 1];
-    for (int event = learning.event_at[step] + thread_first(); event < end; event += thread_stride())
-        emit(net, population, learning.event_neuron[event]);
+    const Playing now = playing(*net);
+    for (int replica = team_first(); replica < now.n_replicas; replica += team_stride()) {
+        const int* event_at = learning.event_at + (int64)(now.first_sample + replica) * learning.sample_steps + now.step;
+        const int first = replica * population.n_own, end = event_at[1];
+        for (int event = event_at[0] + lane(); event < end; event += LANES)
+            emit(net, population, first + learning.event_neuron[event]);
+    }
 }
 
 //% endif

@@ -60,7 +60,7 @@ CASES = {
 }
 
 
-def accuracy(case: Case, seed: int, data: Path | None = None) -> float:
+def accuracy(case: Case, seed: int, data: Path | None = None, device: str = "cpu") -> float:
     """Of the test samples, after the last epoch.
 
     Raises:
@@ -69,13 +69,13 @@ def accuracy(case: Case, seed: int, data: Path | None = None) -> float:
     more = [] if data is None else [f"data_folder={data}"]
     configuration = load_training(case.config, [f"seed={seed}", *case.settings, *more])
     with tempfile.TemporaryDirectory() as folder:
-        summary = run_training(configuration, Path(folder) / "run", Setting(device="cpu", figures=False))
+        summary = run_training(configuration, Path(folder) / "run", Setting(device=device, figures=False))
     return float(summary["test_accuracy"])
 
 
-def measure(path: Path, name: str, seed: int, data: Path | None = None) -> None:
+def measure(path: Path, name: str, seed: int, data: Path | None = None, device: str = "cpu") -> None:
     """Train a case with a seed, and keep what it came to beside what is in the file."""
-    found = round(accuracy(CASES[name], seed, data), 5)
+    found = round(accuracy(CASES[name], seed, data, device), 5)
     results = kept(path)  # as it is by now: others may train other cases
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     before = results.get(name, {}).get("accuracy", {})
@@ -109,12 +109,14 @@ def table(
     names: Annotated[list[str] | None, typer.Argument(help="Cases; without any, all that do not take hours.")] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Repeat. Default: three, or those of the case.")] = None,
     data: Annotated[Path | None, typer.Option(help="Where the data of the cases are.")] = None,
+    device: Annotated[str, typer.Option(help="cpu or gpu: the same bits.")] = "cpu",
+    folder: Annotated[Path, typer.Option(help="Where tables are kept.")] = RESULTS,
 ) -> None:
     """Train, and write what it came to beside what is there from before."""
-    path = RESULTS / "training_accuracy.json"
+    path = folder / "training_accuracy.json"
     for name in names or [name for name, case in CASES.items() if not case.hours]:
         for one in seed or CASES[name].seeds:
-            measure(path, name, one, data)
+            measure(path, name, one, data, device)
     Console().print(Markdown(markdown(kept(path))))
 
 

@@ -10,9 +10,9 @@ import pytest
 from hpcsnn import models
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.network.learning_fields import carried_bytes
-from hpcsnn.testing.racing_threads import RacingThreads
 from hpcsnn.training.data.samples import Samples
 from support.classifiers import N_CHANNELS, N_CLASSES, N_STEPS, classes_in_noise, classifier, trained, trainer
+from support.devices import on_launched
 from support.thread_ranks import on_ranks
 
 DRAWN = models.Uniform(1.0, 6.0)
@@ -94,10 +94,9 @@ def test_ranks_do_not_change_a_bit(name):
         assert on_ranks(n, learns) == [alone] * n
 
 
-def test_racing_threads_do_not_change_a_bit():
-    one, other = (
-        trained(NETWORKS["ALIF, delays"](), carry_state=True, **more) for more in ({}, {"device": RacingThreads()})
-    )
+@on_launched
+def test_launched_kernels_do_not_change_a_bit(device):
+    one, other = (trained(NETWORKS["ALIF, delays"](), carry_state=True, device=on) for on in ("cpu", device))
     assert one.digest() == other.digest()
 
 

@@ -7,14 +7,12 @@ import pytest
 from hpcsnn import DeviceError, Simulation
 from hpcsnn.codegen.program import EXCHANGE, generate
 from hpcsnn.devices import choose_device
-from hpcsnn.devices.cuda import gpu_count
 from hpcsnn.engine.digest import simulation_digest
 from hpcsnn.testing.racing_threads import RacingThreads
 from support.comparisons import digest_on
+from support.devices import GPU, on_launched
 from support.networks import every_rule, everything, newer_models, topographic_map
 from support.nvrtc import ptx_of
-
-needs_gpu = pytest.mark.skipif(gpu_count() == 0, reason="needs a GPU")
 
 
 @pytest.mark.parametrize("compute_capability", [80, 90])
@@ -32,9 +30,10 @@ def test_every_kernel_compiles_for_gpus(compute_capability, make, n_ranks):
     assert ".ftz" not in ptx, "denormals are kept"
 
 
+@on_launched
 @pytest.mark.parametrize("make", [topographic_map, everything, newer_models])
-def test_launched_kernels_racing_threads_give_the_hosts_bits(make):
-    assert digest_on(make(), RacingThreads(), 150.0) == digest_on(make(), "cpu", 150.0)
+def test_launched_kernels_give_the_hosts_bits(make, device):
+    assert digest_on(make(), device, 150.0) == digest_on(make(), "cpu", 150.0)
 
 
 def test_launches_resume_where_a_run_stopped():
@@ -63,15 +62,13 @@ def test_a_gpu_that_is_not_there_is_an_error_that_says_what_to_do(monkeypatch):
     assert choose_device("auto").name.startswith("cpu (")
 
 
-@pytest.mark.gpu
-@needs_gpu
+@pytest.mark.parametrize("device", [GPU])
 @pytest.mark.parametrize("make", [topographic_map, everything, newer_models, every_rule])
-def test_a_gpu_gives_the_hosts_bits(make):
-    assert digest_on(make(), "gpu", 2000.0) == digest_on(make(), "cpu", 2000.0)
+def test_a_gpu_gives_the_hosts_bits(make, device):
+    assert digest_on(make(), device, 2000.0) == digest_on(make(), "cpu", 2000.0)
 
 
-@pytest.mark.gpu
-@needs_gpu
-def test_growth_between_graphs_gives_the_hosts_bits():
+@pytest.mark.parametrize("device", [GPU])
+def test_growth_between_graphs_gives_the_hosts_bits(device):
     network = topographic_map(projections__ff__capacity=4, projections__lat__capacity=4)
-    assert digest_on(network, "gpu", 5000.0) == digest_on(network, "cpu", 5000.0)
+    assert digest_on(network, device, 5000.0) == digest_on(network, "cpu", 5000.0)

@@ -77,7 +77,7 @@ def test_some_groups_have_nothing_to_play():
 
 
 def test_ranks_with_racing_threads_share_a_network():
-    """As GPUs do, whose host swaps the spikes."""
+    """As GPUs do, whose host swaps the spikes. Ranks that are threads cannot have one: CUDA captures a graph alone."""
     case = "recurrent ALIF, DEEP R"
     alone = made_of(case).digest()
     found = on_ranks(2, lambda comm: made_of(case, comm=comm, device=RacingThreads(), ranks_per_network=2).digest())

@@ -14,7 +14,7 @@ from hpcsnn.devices.host import DEFAULT_OPTIMISATION, compile_library
 from hpcsnn.models import SynapseModel, Variable
 from hpcsnn.network.input_scale import whole_amount
 from hpcsnn.shipped_files import kernel_folder
-from hpcsnn.testing.racing_threads import RacingThreads
+from support.devices import LAUNCHED
 
 F = np.float32
 Integrator = models.NeuronModel(
@@ -127,7 +127,7 @@ GROWS = SynapseModel(
 )
 
 
-@pytest.mark.parametrize("device", ["cpu", RacingThreads()], ids=["loop", "launches"])
+@pytest.mark.parametrize("device", ["cpu", *LAUNCHED])
 @pytest.mark.parametrize(("weight", "up", "spikes"), [(1.0, 0.5, 1), (-1.0, -0.5, 1), (2.0, -1.0, 5), (0.1, 1e-9, 99)])
 def test_a_weight_that_outgrows_its_bound_stops_the_run_at_that_step(device, weight, up, spikes):
     """A spike a ms; the first that would bring more than the bound is not added."""

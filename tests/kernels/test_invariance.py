@@ -9,8 +9,8 @@ from hpcsnn import Simulation
 from hpcsnn.codegen.constants import HaltReason
 from hpcsnn.devices import HostDevice
 from hpcsnn.engine.digest import digest_of, neuron_fingerprint, simulation_digest, spike_record, synapse_fingerprint
-from hpcsnn.testing.racing_threads import RacingThreads
 from support.cases import CASES, MIXED_DELAYS, alone
+from support.devices import LAUNCHED
 from support.networks import topographic_map
 
 QUICK = HostDevice(("-O1",))
@@ -88,7 +88,7 @@ def test_the_digest_feels_every_bit():
     assert digest(neurons, synapses, more) != expected
 
 
-@pytest.mark.parametrize("device", [QUICK, RacingThreads()], ids=["host", "launched"])
+@pytest.mark.parametrize("device", [pytest.param(QUICK, id="host"), *LAUNCHED])
 def test_full_logs_halt_and_lose_nothing(device):
     """With little room beyond one step's spikes and events, the run stops again and again and goes on where it was."""
     record = {"projections__ff__record_events": True, "projections__lat__record_events": True}

@@ -10,8 +10,8 @@ import pytest
 
 from hpcsnn import models
 from hpcsnn.codegen.program import generate
-from hpcsnn.testing.racing_threads import RacingThreads
 from hpcsnn.training.trainer import Trainer
+from support.devices import on_launched
 from support.learning import N_STEPS, classifier, learner, learning, samples
 from support.nvrtc import ptx_of
 
@@ -57,9 +57,10 @@ def on_host(case: str) -> tuple[object, ...]:
     return trained(case, "cpu")
 
 
+@on_launched
 @pytest.mark.parametrize("case", CASES)
-def test_racing_threads_learn_the_same_bits(case):
-    assert trained(case, RacingThreads()) == on_host(case)
+def test_launched_kernels_learn_the_same_bits(case, device):
+    assert trained(case, device) == on_host(case)
 
 
 @pytest.mark.parametrize("case", ["dense", "rewired"])

@@ -10,13 +10,13 @@ import pytest
 from hpcsnn import DeviceError, Network, SimulationError, models
 from hpcsnn.devices import HostDevice
 from hpcsnn.models import Loss, Optimiser
-from hpcsnn.testing.racing_threads import RacingThreads
 from hpcsnn.training.trainer import Trainer
+from support.devices import LAUNCHED
 from support.learning import N_IN, N_OUT, N_STEPS, classifier, samples
 from support.messages import as_pattern
 
 QUICK = HostDevice(("-O0",))
-DEVICES = pytest.mark.parametrize("device", [QUICK, RacingThreads()], ids=["host", "racing"])
+DEVICES = pytest.mark.parametrize("device", [pytest.param(QUICK, id="host"), *LAUNCHED])
 
 
 def trainer(network=None, device=QUICK, **by):

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from hpcsnn import models
 from hpcsnn.devices.host import HostDevice
-from hpcsnn.engine.learning.replicas import bytes_of_replica, shared_out
+from hpcsnn.engine.learning.replicas import bytes_of_replica
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.network import Network
 from hpcsnn.network.learning import Learning, learning_network
-from hpcsnn.testing.racing_threads import RacingThreads
 from support.classifiers import N_STEPS, classes_in_noise, classifier, trained, trainer
+from support.devices import on_launched
 from support.thread_ranks import on_ranks
 
 DRAWN = models.Uniform(1.0, 6.0)
@@ -68,9 +66,10 @@ def test_replicas_do_not_change_a_bit(case):
         assert (found.loss, found.hidden_hz) == (answers.loss, answers.hidden_hz)
 
 
+@on_launched
 @pytest.mark.parametrize("case", CASES)
-def test_replicas_on_racing_threads(case):
-    assert made_of(case, device=RacingThreads(), replicas=4).digest() == made_of(case).digest()
+def test_replicas_on_launched_kernels(case, device):
+    assert made_of(case, device=device, replicas=4).digest() == made_of(case).digest()
 
 
 def test_ranks_with_replicas():
@@ -150,22 +149,3 @@ def test_bytes_of_a_replica(receptor):
     one, two = (trainer(network, replicas=n).simulation.state.n_bytes() for n in (1, 2))
     declared = Learning("output", N_STEPS, models.EProp(), models.Adam(), models.CrossEntropy())
     assert bytes_of_replica(learning_network(network, declared)) == two - one
-
-
-@given(st.lists(st.lists(st.integers(0, 4), max_size=3), min_size=4, max_size=24), st.integers(1, 5))
-@settings(max_examples=50)
-def test_spikes_are_shared_out_whole(steps, replicas):
-    """Against a slow formula; four steps a sample."""
-    n_samples = len(steps) // 4
-    steps = steps[: 4 * n_samples]
-    before = np.cumsum([0, *(len(one) for one in steps)]).astype(np.int32)
-    neurons = np.array([neuron for one in steps for neuron in one], dtype=np.int32)
-    at, index = shared_out(before, neurons, 4, 5, replicas)
-    assert len(at) == 4 * -(-n_samples // replicas) + 1
-    for sample in range(n_samples):
-        group, replica = divmod(sample, replicas)
-        for step in range(4):
-            played = index[at[4 * group + step] : at[4 * group + step + 1]]
-            of_replica = played[played // 5 == replica] % 5
-            assert sorted(of_replica) == sorted(steps[4 * sample + step])
-    assert len(index) == len(neurons)

@@ -7,7 +7,7 @@ import pytest
 
 from hpcsnn import Grid, Network, Simulation, models
 from hpcsnn.models import ALL_SYNAPSES, Parameter, RewiringRule, Variable
-from hpcsnn.testing.racing_threads import RacingThreads
+from support.devices import LAUNCHED
 
 Ageing = RewiringRule(
     "ageing",
@@ -23,7 +23,7 @@ Ageing = RewiringRule(
 )
 
 
-@pytest.mark.parametrize("device", ["cpu", RacingThreads()])
+@pytest.mark.parametrize("device", ["cpu", *LAUNCHED])
 @pytest.mark.parametrize("strong", [0.1, 0.9, 2.0])
 def test_some_are_updated_and_the_others_may_still_go(device, strong):
     network = Network(seed=5)

@@ -10,9 +10,9 @@ import pytest
 from hpcsnn import models
 from hpcsnn.engine.digest import simulation_digest
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.testing.racing_threads import RacingThreads
 from hpcsnn.training.trainer import samples_at_hand
 from support.classifiers import classes_in_noise, classifier, trained, trainer
+from support.devices import on_launched
 from support.thread_ranks import on_ranks
 
 DRAWN = models.Uniform(1.0, 6.0)
@@ -83,12 +83,17 @@ def test_windows_do_not_change_a_bit(case):
     [
         ("recurrent ALIF, delays", {"replicas": 4}),
         ("mlgenn", {"replicas": 7}),
-        ("drawn delays, currents that last", {"device": RacingThreads(), "replicas": 3}),
     ],
 )
 def test_windows_of_replicas(case, more):
     """Batches are of ten: the last samples leave some replicas with nothing to play."""
     assert made_of(case, window_steps=7, **more).digest() == made_of(case).digest()
+
+
+@on_launched
+def test_windows_on_launched_kernels(device):
+    case = "drawn delays, currents that last"
+    assert made_of(case, window_steps=7, device=device, replicas=3).digest() == made_of(case).digest()
 
 
 def test_ranks_with_windows():

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError, models
-from hpcsnn.engine.learning.norms import norm
+from hpcsnn.engine.learning.norms import squares
 from hpcsnn.models.learning.clipping import Clipping, clipping_of_batch
 from hpcsnn.models.learning.optimisers import constants_of_batch, learning_rate
 from support.messages import as_pattern
@@ -81,10 +79,10 @@ def test_what_a_schedule_and_clipping_do_not_take_is_refused(optimiser, values, 
 
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), max_size=20), st.integers(0, 20))
-def test_the_norm_is_exact(values, cut):
-    """To the last digit of the root of Python's whole numbers, however they are cut."""
+def test_the_sum_of_squares_is_exact(values, cut):
+    """Equal to that of Python's whole numbers, however they are cut."""
     arrays = [np.array(part, np.int64) for part in (values[:cut], values[cut:])]
-    assert norm(arrays) == math.sqrt(sum(value * value for value in values))
+    assert squares(arrays) == sum(value * value for value in values)
 
 
 def test_clipping_is_by_value_or_by_the_norm_of_the_batch():

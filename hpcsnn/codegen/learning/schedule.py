@@ -32,7 +32,7 @@ def with_learning(network: Network, stages: tuple[Stage, ...]) -> tuple[Stage, .
             for name in network.populations
         ),
         *middle,
-        *(Stage(f"play_{name}", "neurons", f"population_{name}.n_simulated") for name in sources),
+        *(Stage(f"play_{name}", "neurons", "learning.replicas", team=True) for name in sources),
         *exchange,
         *(Stage(f"remember_{name}", "plasticity", f"population_{name}.n_simulated") for name in [*sources, *hidden]),
         Stage(f"score_{learning.readout}", "plasticity", "learning.replicas"),
@@ -61,7 +61,13 @@ def _behind_a_sample(network: Network, shared: bool) -> list[Stage]:
         *([meeting] if shared else []),
         *hidden,
         *(
-            Stage(f"gradient_{one.name}", "plasticity", f"population_{one.target.name}.n_own", team=True, trigger=ENDS)
+            Stage(
+                f"gradient_{one.name}",
+                "plasticity",
+                f"population_{one.target.name}.n_simulated",
+                team=True,
+                trigger=ENDS,
+            )
             for one in trained_projections(network)
         ),
     ]

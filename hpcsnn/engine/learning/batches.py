@@ -22,7 +22,7 @@ from hpcsnn.engine.learning.feedback import SharedFeedback, draw_feedback, read_
 from hpcsnn.engine.learning.groups import Groups, of_all, output_ids, tile_side
 from hpcsnn.engine.learning.lanes import Lanes
 from hpcsnn.engine.learning.norms import squares
-from hpcsnn.engine.learning.replicas import shared_out, with_replicas
+from hpcsnn.engine.learning.replicas import with_replicas
 from hpcsnn.engine.learning.windows import Windows
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.engine.synapse_rows import SynapseRows
@@ -144,9 +144,8 @@ class Learner:
             own = spiking >= 0
             spiking = spiking[own]
             spikes_before = np.concatenate([[0], np.cumsum(own)]).astype(np.int32)[spikes_before]
-        before, neurons = shared_out(spikes_before, spiking, n_steps, len(self._neuron_of), n_replicas)
-        self._put("event_at", before)
-        self._put("event_neuron", neurons)
+        self._put("event_at", spikes_before)
+        self._put("event_neuron", spiking)
         self._put("label", self._output_of[samples.labels] if samples.targets is None else samples.labels)
         self._put("first_scored", samples.first_scored)
         if samples.targets is not None:

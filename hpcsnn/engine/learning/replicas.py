@@ -6,9 +6,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from hpcsnn.checked_numbers import Limits, whole_number
 from hpcsnn.devices.base import Device
 from hpcsnn.engine.learning.arrays import learning_room
@@ -95,27 +92,3 @@ def _bytes(network: Network) -> int:
         of_projection = ProjectionRoom(n_targets, n_sources, n_sources, replicas=network.replicas)
         total += sum(field.n_bytes(of_projection) for field in projection_fields(projection))
     return total + learning_bytes(network, rooms)
-
-
-def shared_out(
-    spikes_before: NDArray[np.int32], neurons: NDArray[np.int32], n_steps: int, n_neurons: int, replicas: int
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """The spikes of samples in the order in which replicas play them: sample k is played by replica k % replicas.
-
-    Args:
-        spikes_before: spikes before each step, samples one after the other, shape (n_samples * n_steps + 1,), int32.
-        neurons: of the spikes, shape (n_spikes,), int32.
-        n_neurons: of the source.
-
-    Returns:
-        The same for the steps that the network is simulated for; neurons of replica r begin at r * n_neurons.
-    """
-    if replicas == 1:
-        return spikes_before, neurons
-    step = np.repeat(np.arange(len(spikes_before) - 1), np.diff(spikes_before))
-    sample = step // n_steps
-    played_in = sample // replicas * n_steps + step % n_steps
-    n_played = -(-(len(spikes_before) - 1) // (n_steps * replicas)) * n_steps
-    order = np.argsort(played_in, kind="stable")
-    before = np.concatenate([[0], np.cumsum(np.bincount(played_in, minlength=n_played))]).astype(np.int32)
-    return before, ((sample % replicas) * n_neurons + neurons)[order].astype(np.int32)

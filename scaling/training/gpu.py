@@ -1,0 +1,119 @@
+"""What training costs on a GPU, and whether it gives the host's bits: ``python -m scaling.training.gpu``.
+
+Wall time of whole batches, of which a GPU simulates as many samples at a time as fit, after one that warms up. Beside
+each stands one core of the same machine, with the first samples of the same batch, and the digests of both after that.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import platform
+import statistics
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from hpcsnn.models import ALIFSubtractive
+from hpcsnn.training.data.samples import Samples
+from hpcsnn.training.trainer import Trainer
+from scaling.training.networks import IMAGE_HIDDEN, SHD, SHD_HIDDEN, classifier, random_samples
+
+RESULTS = Path(__file__).parents[1] / "results"
+# As many spikes as an image of Fashion-MNIST has, and its steps.
+IMAGES = {"n_channels": 784, "n_steps": 80, "n_events": 331, "n_classes": 10}
+# Data, hidden neurons, connectivity of the input, of the recurrent synapses, samples of a batch, of those on the host.
+CASES: dict[str, tuple[str, int, float, float, int, int]] = {
+    "SHD's size, 1 %": ("shd", SHD_HIDDEN, 0.01, 0.01, 512, 64),
+    "SHD's size, 5 %": ("shd", SHD_HIDDEN, 0.05, 0.05, 512, 64),
+    "SHD's size, dense": ("shd", SHD_HIDDEN, 1.0, 1.0, 512, 64),
+    "SHD's size, 1 %, batches of 32": ("shd", SHD_HIDDEN, 0.01, 0.01, 32, 32),
+    "SHD's size, 4,096 hidden, 5 %": ("shd", 4096, 0.05, 0.05, 512, 16),
+    "images, 10 %": ("images", IMAGE_HIDDEN, 0.1, 0.0, 512, 512),
+    "images, dense": ("images", IMAGE_HIDDEN, 1.0, 0.0, 512, 512),
+    "images, 512 recurrent, dense": ("images", SHD_HIDDEN, 1.0, 1.0, 512, 256),
+}
+
+
+def made(case: str, samples: Samples, device: str, batch: int) -> Trainer:
+    """The trainer of a case."""
+    _, n_hidden, connectivity, recurrent, *_ = CASES[case]
+    network = classifier(samples.n_channels, n_hidden, samples.n_classes, connectivity, recurrent, ALIFSubtractive)
+    return Trainer(network, "output", samples.n_steps, batch=batch, device=device)
+
+
+def clocked(trainer: Trainer, samples: Samples, repeats: int) -> tuple[float, float]:
+    """Median wall seconds a sample of a batch, and of its evaluation."""
+    taken: tuple[list[float], list[float]] = ([], [])
+    for _ in range(repeats):
+        for call, walls in zip((trainer.train_batch, trainer.evaluate), taken, strict=True):
+            start = time.perf_counter()
+            call(samples)
+            walls.append((time.perf_counter() - start) / len(samples))
+    return statistics.median(taken[0]), statistics.median(taken[1])
+
+
+def measured(case: str, repeats: int) -> dict[str, Any]:
+    """One row."""
+    data, *_, batch, few = CASES[case]
+    samples = random_samples(batch, **(SHD if data == "shd" else IMAGES))
+    first = samples.select(np.arange(few))
+    on_gpu, on_host = (made(case, samples, device, batch) for device in ("gpu", "cpu"))
+    digests = []
+    for trainer in (on_gpu, on_host):
+        trainer.train_batch(first)
+        digests.append(trainer.digest())
+    host_s, host_evaluation_s = clocked(on_host, first, 1)
+    on_gpu.train_batch(samples)
+    train_s, evaluation_s = clocked(on_gpu, samples, repeats)
+    return {
+        "case": case,
+        "batch": batch,
+        "replicas": on_gpu.simulation.network.replicas,
+        "train_s": train_s,
+        "evaluation_s": evaluation_s,
+        "host_train_s": host_s,
+        "host_evaluation_s": host_evaluation_s,
+        "array_bytes": on_gpu.simulation.state.n_bytes(),
+        "hidden_hz": on_gpu.evaluate(first).hidden_hz["hidden"],
+        "synapses": sum(len(on_gpu.synapses(name)["weight"]) for name in on_gpu.network.projections),
+        "device": on_gpu.simulation.device.name,
+        "host": on_host.simulation.device.name,
+        "same_bits": digests[0] == digests[1],
+    }
+
+
+def table(
+    cases: Annotated[list[str] | None, typer.Argument(help="Which of them; all by default.")] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Batches measured.")] = 3,
+    folder: Annotated[Path, typer.Option(help="Where tables are written.")] = RESULTS,
+) -> None:
+    """Wall time of training on a GPU beside one core."""
+    rows = []
+    for case in cases or CASES:
+        try:
+            rows.append(measured(case, repeats))
+        except Exception as error:  # the other cases still say something
+            typer.echo(f"{case}: {type(error).__name__}: {error}", err=True)
+            continue
+        typer.echo(json.dumps(rows[-1]))
+    if not rows:
+        raise SystemExit(1)
+    about = {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
+        "command": " ".join(["python -m scaling.training.gpu", *sys.argv[1:]]),
+        "device": rows[0]["device"],
+        "host": rows[0]["host"],
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in ("hpcsnn", "numpy", "cupy-cuda13x", "nvidia-cuda-nvrtc")},
+    }
+    (folder / "training_gpu.json").write_text(json.dumps({**about, "rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    typer.run(table)
