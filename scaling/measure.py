@@ -6,41 +6,40 @@ import json
 import resource
 import sys
 
-from mpi4py import MPI
-
 from hpcsnn import Simulation
 from hpcsnn.configuration.files import load_configuration
 from hpcsnn.engine.digest import simulation_digest
+from hpcsnn.ranks.world import find_world
 
 SETTLING_MS = 100.0
 
 
 def measure(scale: int, duration_ms: float, device: str) -> None:
     """Run, and print JSON on rank 0: wall seconds per model second, phases, memory, digest."""
-    comm = MPI.COMM_WORLD
+    ranks = find_world()
     configuration = load_configuration("topomap", [f"scale={scale}"])
-    simulation = Simulation(configuration.network(), comm, device, configuration.tile)
+    simulation = Simulation(configuration.network(), ranks, device, configuration.tile)
     simulation.run(SETTLING_MS)
     settled = {**simulation.phase_seconds, "all": simulation.advance_s}
     spikes = simulation.state.total_spikes("target")
-    comm.Barrier()
+    ranks.barrier()
     simulation.run(duration_ms)
     seconds = {**simulation.phase_seconds, "all": simulation.advance_s}
     per_model_s = {name: (value - settled[name]) / (duration_ms * 1e-3) for name, value in seconds.items()}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     n = (16 * scale) ** 2
-    target_spikes = comm.allreduce(simulation.state.total_spikes("target") - spikes)
+    target_spikes = sum(ranks.gather(simulation.state.total_spikes("target") - spikes))
     result = {
-        "wall_per_model_s": comm.allreduce(per_model_s.pop("all"), MPI.MAX),
-        "phases": {name: comm.allreduce(value) / comm.Get_size() for name, value in per_model_s.items()},
+        "wall_per_model_s": max(ranks.gather(per_model_s.pop("all"))),
+        "phases": {name: sum(ranks.gather(value)) / ranks.size for name, value in per_model_s.items()},
         "start_up_s": simulation.startup_s,
         "target_rate_hz": target_spikes / n / (duration_ms * 1e-3),
-        "array_bytes": comm.allreduce(simulation.state.n_bytes()),
-        "peak_bytes": comm.allreduce(peak),
+        "array_bytes": sum(ranks.gather(simulation.state.n_bytes())),
+        "peak_bytes": sum(ranks.gather(peak)),
         "device": simulation.device.name,
         "digest": simulation_digest(simulation),
     }
-    if comm.Get_rank() == 0:
+    if ranks.rank == 0:
         print(json.dumps(result))
 
 

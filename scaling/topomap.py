@@ -24,7 +24,7 @@ from rich.table import Table
 
 RESULTS = Path(__file__).parent / "results"
 # Model time that is measured, by scale: the same early seconds of the run, fewer of them where a second takes long.
-MEASURED_MS = {1: 10_000, 2: 10_000, 3: 5_000, 4: 5_000, 5: 5_000, 6: 4_000, 7: 4_000, 16: 1_000, 32: 400}
+MEASURED_MS = {1: 10_000, 2: 10_000, 3: 5_000, 4: 5_000, 5: 5_000, 6: 4_000, 7: 4_000, 16: 1_000, 32: 400, 64: 200}
 # One core of the machine that these results come from, GeNN 5.4 forced to -O3 -march=native; and as its users build it.
 GENN_FAST = {1: 0.045, 2: 0.23, 3: 0.93, 4: 2.5, 5: 5.4, 6: 12.3, 7: 24.0}
 GENN = {1: 0.060, 2: 0.39, 3: 1.67, 4: 5.0, 5: 11.6, 6: 26.0, 7: 50.0}
@@ -35,7 +35,8 @@ def table(
     ranks: Annotated[str, typer.Option(help="SCALExRANKS pairs beside them.")] = "4x2,7x2,16x2",
     repeats: Annotated[int, typer.Option(min=1, help="Fresh processes per figure.")] = 5,
     device: Annotated[str, typer.Option(help="cpu or gpu.")] = "cpu",
-    save: Annotated[bool, typer.Option(help="Write tables and figure to scaling/results/.")] = True,
+    save: Annotated[bool, typer.Option(help="Write tables and figure.")] = True,
+    folder: Annotated[Path, typer.Option(help="Where to.")] = RESULTS,
 ) -> None:
     """Speed and memory of the topographic map over network sizes and ranks."""
     console = Console()
@@ -50,7 +51,7 @@ def table(
         row["speed_up"] = alone[row["scale"]] / row["wall_per_model_s"] if row["scale"] in alone else None
     console.print(rendered(rows))
     if save:
-        for path in kept(rows, repeats):
+        for path in kept(rows, repeats, folder):
             console.print(str(path))
 
 
@@ -120,10 +121,11 @@ def rendered(rows: list[dict[str, Any]]) -> Table:
     return shown
 
 
-def kept(rows: list[dict[str, Any]], repeats: int) -> Iterator[Path]:
+def kept(rows: list[dict[str, Any]], repeats: int, folder: Path) -> Iterator[Path]:
     """Write JSON, Markdown and figure with what a reader needs to judge them; yields the paths."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")
     compiler = subprocess.run(["c++", "--version"], capture_output=True, text=True, check=False).stdout.splitlines()[:1]
+    of_device = ("cupy-cuda13x", "nvidia-cuda-nvrtc") if rows[0]["device"].startswith("gpu") else ("mpi4py", "mpich")
     about = {
         "date": now,
         "command": " ".join(["python -m scaling.topomap", *sys.argv[1:]]),
@@ -131,10 +133,10 @@ def kept(rows: list[dict[str, Any]], repeats: int) -> Iterator[Path]:
         "repeats": repeats,
         "python": platform.python_version(),
         "compiler": compiler[0] if compiler else "",
-        "versions": {name: version(name) for name in ("hpcsnn", "numpy", "mpi4py", "mpich")},
+        "versions": {name: version(name) for name in ("hpcsnn", "numpy", *of_device)},
     }
-    RESULTS.mkdir(exist_ok=True)
-    stem = RESULTS / f"topomap_{'gpu' if rows[0]['device'].startswith('gpu') else 'cpu'}"
+    folder.mkdir(exist_ok=True)
+    stem = folder / f"topomap_{'gpu' if rows[0]['device'].startswith('gpu') else 'cpu'}"
     json_path, text_path, figure_path = (stem.with_suffix(suffix) for suffix in (".json", ".md", ".png"))
     json_path.write_text(json.dumps({**about, "rows": rows}, indent=1) + "\n")
     lines = [f"{name}: {value}" for name, value in about.items()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from hpcsnn.errors import ConfigurationError
+from hpcsnn.errors import ConfigurationError, DeviceError
 from hpcsnn.ranks.communicator import Alone, Communicator
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ def __getattr__(name: str) -> Any:
 def choose_device(choice: str | Device, communicator: Communicator | None = None) -> Device:
     """The device for this rank, or the one that is given; a collective call.
 
-    ``auto`` takes one GPU for each rank of a node, if there are as many, else the CPU core; ``gpu`` insists (ranks may
-    then share a GPU).
+    ``auto`` takes a GPU for each rank, if there are as many, else the CPU core; ``gpu`` insists (ranks may then share
+    a GPU).
 
     Raises:
         ConfigurationError: a choice that is not one.
-        DeviceError: ``gpu`` without CuPy or without a GPU.
+        DeviceError: ``gpu``, and a rank can use none: on all ranks, with the reason.
     """
     if not isinstance(choice, (str, type)) and hasattr(choice, "upload") and hasattr(choice, "load"):
         return choice
@@ -44,11 +44,19 @@ def choose_device(choice: str | Device, communicator: Communicator | None = None
 
     if choice == "cpu":
         return HostDevice()
-    from hpcsnn.devices import cuda
+    from hpcsnn.devices.gpus import Gpus, find_gpus, has_card, taken
 
     ranks = communicator or Alone()
-    local_rank, local_size = ranks.among_node()
+    expected = choice == "gpu" or has_card()
+    seen = ranks.gather(find_gpus() if expected else Gpus())
+    because = next((one.none_because for one in seen if not one.identities), "")
+    if all(one.identities for one in seen):
+        shared_out = taken([one.identities for one in seen])
+        if choice == "gpu" or max(users for _, users in shared_out) == 1:
+            from hpcsnn.devices.cuda import CudaDevice
+
+            return CudaDevice(shared_out[ranks.rank][0])
+        because = f"{len({gpu for one in seen for gpu in one.identities})} for {ranks.size} ranks (--device gpu shares)"
     if choice == "gpu":
-        return cuda.CudaDevice(local_rank)
-    usable = all(ranks.gather(cuda.gpu_count() >= local_size))
-    return cuda.CudaDevice(local_rank) if usable else HostDevice()
+        raise DeviceError(f"device: 'gpu' asked for, but there is none to use: {because}; or use --device cpu")
+    return HostDevice(no_gpu=because)

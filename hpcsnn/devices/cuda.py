@@ -34,16 +34,6 @@ _BLOCKS_A_MULTIPROCESSOR = 16
 _MOST_GRAPHS = 64
 
 
-def gpu_count() -> int:
-    """GPUs that this process can use; 0 without CuPy or a driver."""
-    try:
-        import cupy
-
-        return int(cupy.cuda.runtime.getDeviceCount())
-    except Exception:  # CuPy raises its own errors, and the loader's, where there is no driver
-        return 0
-
-
 def compile_for(compute_capability: int, source: str, snippets: Sequence[Snippet] = ()) -> Path:
     """Compile `source` for GPUs of a compute capability (90 for 9.0), or find it compiled before; needs no GPU.
 
@@ -138,30 +128,28 @@ class CudaExecutable(Launching):
 
 
 class CudaDevice:
-    """One GPU of this node.
+    """One of the GPUs that `hpcsnn.devices.gpus.find_gpus` finds.
 
     Args:
-        local_rank: the rank's number on its node; ranks share GPUs where there are fewer.
+        index: of it, in CUDA's order.
 
     Raises:
-        DeviceError: no CuPy, or no GPU.
+        DeviceError: CuPy's own kernels cannot be compiled for it.
     """
 
-    def __init__(self, local_rank: int = 0) -> None:
-        try:
-            import cupy
-        except ImportError:
-            raise DeviceError(
-                "device: 'gpu' needs CuPy: pip install 'hpcsnn[gpu]' (for CUDA 13), or use --device cpu"
-            ) from None
-        n_gpus = gpu_count()
-        if n_gpus == 0:
-            raise DeviceError(
-                "device: 'gpu' asked for, but CuPy finds no GPU or no driver (nvidia-smi shows them); use --device cpu"
-            )
+    def __init__(self, index: int = 0) -> None:
+        import cupy
+
         self.xp: Any = cupy
-        self._index = local_rank % n_gpus
+        self._index = index
         cupy.cuda.Device(self._index).use()
+        try:
+            cupy.zeros(1, dtype=np.int32)[...] = 1
+        except Exception as error:  # CuPy's own, of headers that it does not find and whatever else
+            raise DeviceError(
+                f"device: CuPy cannot compile for gpu {index}: {str(error).strip().splitlines()[0]}; pip install "
+                "'hpcsnn[cuda13]' (or cuda12) brings what it needs, without a toolkit"
+            ) from None
         properties = cupy.cuda.runtime.getDeviceProperties(self._index)
         self.name = f"gpu {self._index} ({properties['name'].decode()})"
 

@@ -235,12 +235,13 @@ class HostDevice:
 
     Args:
         optimisation: compiler flags that may change speed but never a bit of the answer.
+        no_gpu: why it is not a GPU of this machine, in words.
     """
 
     xp: Any = np
 
-    def __init__(self, optimisation: tuple[str, ...] = DEFAULT_OPTIMISATION) -> None:
-        self.name = f"cpu ({processor()})"
+    def __init__(self, optimisation: tuple[str, ...] = DEFAULT_OPTIMISATION, no_gpu: str = "") -> None:
+        self.name, self.no_gpu = f"cpu ({processor()})", no_gpu
         self._optimisation = optimisation
 
     @property

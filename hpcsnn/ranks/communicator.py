@@ -49,9 +49,6 @@ class Communicator(Protocol):
     def gather_blocks(self, block: NDArray[Any], into: NDArray[Any]) -> None:
         """Every rank's block, all of one size, into the rows of `into`, shape (size, len(block))."""
 
-    def among_node(self) -> tuple[int, int]:
-        """This rank's number among the ranks on its node, and how many those are."""
-
     def split(self, colour: int) -> Communicator:
         """The ranks that say the same colour, a number from 0, among themselves, in the order that they have."""
 
@@ -89,10 +86,6 @@ class Alone:
     def gather_blocks(self, block: NDArray[Any], into: NDArray[Any]) -> None:
         """The one block."""
         into[0] = block
-
-    def among_node(self) -> tuple[int, int]:
-        """The only one."""
-        return 0, 1
 
     def split(self, colour: int) -> Communicator:  # noqa: ARG002 (there is nobody to part from)
         """Alone still."""
@@ -143,15 +136,6 @@ class Mpi:
     def gather_blocks(self, block: NDArray[Any], into: NDArray[Any]) -> None:
         """MPI_Allgather."""
         self.mpi.Allgather(block, into)
-
-    def among_node(self) -> tuple[int, int]:
-        """By memory that the ranks of a node share."""
-        from mpi4py import MPI
-
-        node = self.mpi.Split_type(MPI.COMM_TYPE_SHARED)
-        rank, size = node.Get_rank(), node.Get_size()
-        node.Free()
-        return rank, size
 
     def split(self, colour: int) -> Communicator:
         """MPI_Comm_split."""

@@ -13,7 +13,7 @@ from rich.console import Console
 from hpcsnn.analysis.displacement import DisplacementMap, write_displacement
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.configuration.times import Every
-from hpcsnn.devices import HostDevice, choose_device
+from hpcsnn.devices import Device, HostDevice, choose_device
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.planning.available_memory import check_memory
@@ -155,6 +155,13 @@ def lock_for_all(stack: ExitStack, directory: RunDirectory, setting: Setting) ->
 def _announce(simulation: Simulation, directory: RunDirectory, setting: Setting, where: str) -> None:
     ranks = f"{simulation.n_ranks} rank{'s' if simulation.n_ranks > 1 else ''}"
     setting.say(f"{directory.path}: {where}{ranks}, each on {simulation.device.name}")
+    say_why_no_gpu(simulation.device, setting)
+
+
+def say_why_no_gpu(device: Device, setting: Setting) -> None:
+    """Where there is a GPU in the machine, and it is not used though nobody asked for a CPU."""
+    if isinstance(device, HostDevice) and device.no_gpu:
+        setting.say(f"not on a GPU: {device.no_gpu}")
 
 
 def _begin(directory: RunDirectory, configuration: Configuration, maps: dict[str, DisplacementMap]) -> None:

@@ -19,7 +19,7 @@ from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.learning.optimisers import learning_rate
 from hpcsnn.planning.available_memory import check_memory
 from hpcsnn.ranks.world import on_first_rank
-from hpcsnn.runs.experiment import Setting, lock_for_all
+from hpcsnn.runs.experiment import Setting, lock_for_all, say_why_no_gpu
 from hpcsnn.runs.resuming import differences
 from hpcsnn.runs.stopping import StopSignals
 from hpcsnn.runs.training_metrics import Metrics
@@ -58,6 +58,8 @@ def trainer_of(configuration: TrainingConfiguration, n_steps: int, setting: Sett
 
     chosen = configuration.models
     device = choose_device(setting.device, setting.ranks)
+    setting.say(f"each rank on {device.name}" if setting.ranks.size > 1 else f"on {device.name}")
+    say_why_no_gpu(device, setting)
     if isinstance(device, HostDevice):  # a GPU's memory is its own
         network, sharing = configuration.learning_network(n_steps), configuration.ranks_per_network
         check_memory(network, tile_side(network, check_even(sharing, setting.ranks.size)), setting.ranks, sharing)

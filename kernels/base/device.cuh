@@ -32,7 +32,7 @@ DEVICE int bits_of(const float x) { return __float_as_int(x); }
 DEVICE float float_of(const int bits) { return __int_as_float(bits); }
 DEVICE double double_of(const int64 bits) { return __longlong_as_double(bits); }
 DEVICE float square_root(const float x) { return __fsqrt_rn(x); }
-constexpr int TOGETHER = 1;  // neighbouring neurons whose gradients go back in time together
+constexpr int TOGETHER = 1;          // neighbouring neurons whose gradients go back in time together
 constexpr int REPLICAS_A_TEAM = 32;  // whose gradients a team adds up
 typedef float Together;              // a value of each of them
 DEVICE Together together(const float* at) { return *at; }

@@ -69,7 +69,8 @@ KERNEL play_{{ name }}(Network* net) {
     const auto& learning = net->learning;
     const Playing now = playing(*net);
     for (int replica = team_first(); replica < now.n_replicas; replica += team_stride()) {
-        const int* event_at = learning.event_at + (int64)(now.first_sample + replica) * learning.sample_steps + now.step;
+        const int64 sample = now.first_sample + replica;
+        const int* event_at = learning.event_at + sample * learning.sample_steps + now.step;
         const int first = replica * population.n_own, end = event_at[1];
         for (int event = event_at[0] + lane(); event < end; event += LANES)
             emit(net, population, first + learning.event_neuron[event]);

@@ -33,7 +33,7 @@ CASES: dict[str, tuple[str, int, float, float, int, int]] = {
     "SHD's size, 5 %": ("shd", SHD_HIDDEN, 0.05, 0.05, 512, 64),
     "SHD's size, dense": ("shd", SHD_HIDDEN, 1.0, 1.0, 512, 64),
     "SHD's size, 1 %, batches of 32": ("shd", SHD_HIDDEN, 0.01, 0.01, 32, 32),
-    "SHD's size, 4,096 hidden, 5 %": ("shd", 4096, 0.05, 0.05, 512, 16),
+    "SHD's size, 4,096 hidden, 5 %": ("shd", 4096, 0.05, 0.05, 512, 4),
     "images, 10 %": ("images", IMAGE_HIDDEN, 0.1, 0.0, 512, 512),
     "images, dense": ("images", IMAGE_HIDDEN, 1.0, 0.0, 512, 512),
     "images, 512 recurrent, dense": ("images", SHD_HIDDEN, 1.0, 1.0, 512, 256),

@@ -119,7 +119,7 @@ def test_a_library_that_cannot_be_loaded_is_named(tmp_path, monkeypatch):
 
 def test_code_for_gpus_keeps_what_cupy_would_change():
     """CuPy asks for -ftz=true behind the flags that it is given; what is loaded has been compiled without it."""
-    pytest.importorskip("cupy_backends.cuda.libs.nvrtc", reason="needs cupy-cuda13x and nvidia-cuda-nvrtc (extra gpu)")
+    pytest.importorskip("cupy_backends.cuda.libs.nvrtc", reason="needs CuPy and NVRTC (extra cuda13)")
     source = generate(topographic_map(), 1).kernels
     made = compile_for(999, source)  # of no GPU yet: the text of the newest architecture
     text = made.read_text()

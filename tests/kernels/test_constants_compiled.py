@@ -92,9 +92,7 @@ def test_the_hosts_compiler_agrees_with_ctypes(agreed):
 
 
 def test_nvrtc_agrees_with_ctypes(agreed):
-    nvrtc = pytest.importorskip(
-        "cupy_backends.cuda.libs.nvrtc", reason="needs cupy-cuda13x and nvidia-cuda-nvrtc (extra gpu)"
-    )
+    nvrtc = pytest.importorskip("cupy_backends.cuda.libs.nvrtc", reason="needs CuPy and NVRTC (extra cuda13)")
     declarations, facts = agreed
     asked = "".join(f'static_assert({name} == {number}, "{name} is {number}");\n' for name, number in facts.items())
     program = nvrtc.createProgram(declarations + asked, "kernels.cu", (), ())

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hpcsnn import DeviceError, Simulation
+from hpcsnn import Simulation
 from hpcsnn.codegen.program import EXCHANGE, generate
-from hpcsnn.devices import choose_device
 from hpcsnn.engine.digest import simulation_digest
 from hpcsnn.testing.racing_threads import RacingThreads
 from support.comparisons import digest_on
@@ -52,14 +51,6 @@ def test_sequences_hold_only_what_is_due():
     assert executable.launched.count("window_source") == 2
     assert executable.launched.count("rewire_ff") == 40
     assert len(executable.replayed) <= 2, "the same graphs come again: with and without a new stimulus"
-
-
-def test_a_gpu_that_is_not_there_is_an_error_that_says_what_to_do(monkeypatch):
-    pytest.importorskip("cupy", reason="needs cupy-cuda13x (extra gpu)")
-    monkeypatch.setattr("hpcsnn.devices.cuda.gpu_count", lambda: 0)
-    with pytest.raises(DeviceError, match=r"finds no GPU or no driver.*--device cpu"):
-        choose_device("gpu")
-    assert choose_device("auto").name.startswith("cpu (")
 
 
 @pytest.mark.parametrize("device", [GPU])

@@ -119,9 +119,7 @@ def test_the_hosts_compiler_finds(mistake):
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_nvrtc_finds(mistake):
-    nvrtc = pytest.importorskip(
-        "cupy_backends.cuda.libs.nvrtc", reason="needs cupy-cuda13x and nvidia-cuda-nvrtc (extra gpu)"
-    )
+    nvrtc = pytest.importorskip("cupy_backends.cuda.libs.nvrtc", reason="needs CuPy and NVRTC (extra cuda13)")
     make, message = MISTAKES[mistake]
     program = generate(make(), 1)
     compiled = nvrtc.createProgram(program.kernels, "kernels.cu", (), ())

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from hpcsnn.devices.cuda import gpu_count
+from hpcsnn.devices.gpus import find_gpus
 from hpcsnn.testing.racing_threads import RacingThreads
 
-_ON_GPU = (pytest.mark.gpu, pytest.mark.skipif(gpu_count() == 0, reason="needs a GPU"))
+_ON_GPU = (pytest.mark.gpu, pytest.mark.skipif(not find_gpus().identities, reason="needs a GPU"))
 GPU = pytest.param("gpu", id="gpu", marks=_ON_GPU)
 LAUNCHED = (pytest.param(RacingThreads(), id="racing"), GPU)
 on_launched = pytest.mark.parametrize("device", LAUNCHED)

@@ -9,9 +9,7 @@ from hpcsnn.devices.cuda import NVRTC_FLAGS
 
 def ptx_of(source: str, compute_capability: int) -> str:
     """What NVRTC makes of it, with the flags of the product; needs no GPU."""
-    nvrtc = pytest.importorskip(
-        "cupy_backends.cuda.libs.nvrtc", reason="needs cupy-cuda13x and nvidia-cuda-nvrtc (extra gpu)"
-    )
+    nvrtc = pytest.importorskip("cupy_backends.cuda.libs.nvrtc", reason="needs CuPy and NVRTC (extra cuda13)")
     program = nvrtc.createProgram(source, "kernels.cu", (), ())
     try:
         nvrtc.compileProgram(program, (*NVRTC_FLAGS, f"--gpu-architecture=compute_{compute_capability}"))

@@ -137,11 +137,6 @@ class ThreadRank:
             raise ValueError(f"gather_blocks: {[(one.shape, str(one.dtype)) for one in blocks]} into {into.shape}")
         into[...] = blocks
 
-    def among_node(self) -> tuple[int, int]:
-        """All ranks are on one node."""
-        self._meeting.together(self.rank, "among_node", None)
-        return self.rank, self.size
-
     def split(self, colour: int) -> ThreadRank:
         """The ranks of one colour."""
         colours = self._meeting.together(self.rank, "split", colour)

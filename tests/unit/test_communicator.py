@@ -135,12 +135,6 @@ def test_a_barrier_is_passed_by_all_or_none(way, n):
     assert way(n, work) == [n] * n
 
 
-@pytest.mark.parametrize("n", SIZES)
-def test_all_ranks_of_a_process_are_on_one_node(n):
-    assert on_ranks(n, lambda ranks: ranks.among_node()) == [(rank, n) for rank in range(n)]
-    assert Alone().among_node() == (0, 1)
-
-
 @pytest.mark.parametrize("way", [on_ranks, through_mpi4py])
 def test_what_arrives_is_the_receivers_own(way):
     def work(ranks):

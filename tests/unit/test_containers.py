@@ -86,7 +86,7 @@ def test_dockerfile_ends_as_nobody_special_with_a_place_to_write(image):
     assert all(value.startswith(environment["HPCSNN_CACHE"]) for value in environment.values())
     assert ("ENTRYPOINT", ["[hpcsnn]"]) in steps
     installs = [words for words in runs if words[:2] == ["pip", "install"]]
-    assert [words[-1].endswith("[gpu]") for words in installs] == ([False, True] if image == "gpu" else [False])
+    assert [words[-1].endswith("[cuda13]") for words in installs] == ([False, True] if image == "gpu" else [False])
 
 
 def _commands(words):

@@ -69,7 +69,7 @@ def test_what_ends_a_sample_runs_in_its_last_step_alone():
 def test_gradients_are_shared_by_teams_and_count_targets():
     stages = {stage.kernel: stage for stage in stages_of(learner())}
     gradient = stages["gradient_input_hidden"]
-    assert (gradient.team, gradient.items) == (True, "population_hidden.n_own")
+    assert (gradient.team, gradient.items) == (True, "population_hidden.n_simulated"), "those of all replicas"
     assert stages["score_output"].items == "learning.replicas", "one thread sees all outputs of a sample"
 
 
