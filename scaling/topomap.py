@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 import platform
+import shlex
 import statistics
 import subprocess
 import sys
@@ -91,7 +92,9 @@ _SHOWN = {
     "wall s": lambda row: f"{row['wall_per_model_s']:.3g}",
     "speed-up": lambda row: f"{row['speed_up']:.2f}" if row["ranks"] > 1 and row["speed_up"] else "",
     "GeNN": lambda row: (
-        f"{GENN_FAST[row['scale']] / row['wall_per_model_s']:.0f} x" if row["scale"] in GENN_FAST else ""
+        f"{GENN_FAST[row['scale']] / row['wall_per_model_s']:.0f} x"
+        if row["scale"] in GENN_FAST and row["device"].startswith("cpu")
+        else ""
     ),
     "ns/neuron": lambda row: f"{row['ns_per_neuron_step']:.2f}",
     "Hz": lambda row: f"{row['target_rate_hz']:.1f}",
@@ -128,7 +131,7 @@ def kept(rows: list[dict[str, Any]], repeats: int, folder: Path) -> Iterator[Pat
     of_device = ("cupy-cuda13x", "nvidia-cuda-nvrtc") if rows[0]["device"].startswith("gpu") else ("mpi4py", "mpich")
     about = {
         "date": now,
-        "command": " ".join(["python -m scaling.topomap", *sys.argv[1:]]),
+        "command": shlex.join(["python", "-m", "scaling.topomap", *sys.argv[1:]]),
         "device": rows[0]["device"],
         "repeats": repeats,
         "python": platform.python_version(),
@@ -165,17 +168,18 @@ def _draw(rows: list[dict[str, Any]]) -> Figure:
     figure = Figure(figsize=(5.0, 3.6), layout="constrained")
     axes = figure.add_subplot()
     for name, points, style in (
-        ("GeNN 5.4", GENN, {"color": "0.6", "marker": "s"}),
-        ("GeNN 5.4, -O3", GENN_FAST, {"color": "0.35", "marker": "^"}),
+        ("GeNN 5.4, one core", GENN, {"color": "0.6", "marker": "s"}),
+        ("GeNN 5.4, one core, -O3", GENN_FAST, {"color": "0.35", "marker": "^"}),
     ):
         sizes = [(16 * scale) ** 2 for scale in points]
         axes.plot(sizes, list(points.values()), label=name, linewidth=1, markersize=4, **style)
+    unit = "GPU" if rows[0]["device"].startswith("gpu") else "core"
     for n_ranks, colour in zip(sorted({row["ranks"] for row in rows}), ("#0072B2", "#D55E00", "#009E73"), strict=False):
         chosen = [row for row in rows if row["ranks"] == n_ranks]
         axes.plot(
             [row["neurons_a_layer"] for row in chosen],
             [row["wall_per_model_s"] for row in chosen],
-            label=f"hpcsnn, {n_ranks} rank{'s' if n_ranks > 1 else ''}",
+            label=f"hpcsnn, {n_ranks} {unit}{'s' if n_ranks > 1 else ''}",
             color=colour, marker="o", linewidth=1.4, markersize=4,
         )  # fmt: skip
     axes.axhline(1.0, color="0.8", linewidth=0.8, zorder=0)

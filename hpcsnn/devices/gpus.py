@@ -53,7 +53,7 @@ def find_gpus() -> Gpus:
 
 
 def _identity(runtime: Any, index: int) -> str:
-    """Of a GPU, whoever sees it by whatever number: CuPy ends UUIDs at their first zero; where it sits says the rest."""
+    """Of a GPU, whoever sees it by whatever number. CuPy ends UUIDs at their first zero; its bus says the rest."""
     uuid = bytes(runtime.getDeviceProperties(index).get("uuid", b"")).hex()
     return f"{uuid or platform.node()} at {runtime.deviceGetPCIBusId(index)}"
 
