@@ -172,9 +172,7 @@ def _launch_setting(configuration: NetworkConfiguration, asked: Asked) -> tuple[
 
 def _plan(asked: Asked, cluster: Cluster, profile: SiteProfile, request: Request, logs: Path, figures: bool) -> JobPlan:
     """The plan of a job that was asked for with these flags."""
-    # A job that has asked for GPUs, and then finds none, is not to run on CPUs for its whole time.
-    device = "gpu" if asked.device == "auto" and request.gpus_per_node else asked.device
-    how = {"device": device, "max_restarts": asked.max_restarts, "figures": figures}
+    how = {"device": asked.device, "max_restarts": asked.max_restarts, "figures": figures}
     return make_plan(cluster, request, profile, logs, **how)
 
 

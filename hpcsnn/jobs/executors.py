@@ -82,8 +82,13 @@ def prepare(run: Path, configuration: NetworkConfiguration, plan: JobPlan) -> No
     files.write_status(Status(State.QUEUED))
 
 
-def make_plan(cluster: Cluster, request: Request, profile: SiteProfile, logs: Path, **how: Any) -> JobPlan:
+def make_plan(
+    cluster: Cluster, request: Request, profile: SiteProfile, logs: Path, *, device: str = "auto", **how: Any
+) -> JobPlan:
     """The plan that a request and a profile come to; `how` holds the rest of `JobPlan`'s fields.
+
+    A job that asks for GPUs, and then finds none, is not to run on CPUs for its whole time: it insists on them, unless
+    it is told otherwise.
 
     Raises:
         ConfigurationError: ranks that cannot be started so, or a folder that no batch script can name.
@@ -102,6 +107,7 @@ def make_plan(cluster: Cluster, request: Request, profile: SiteProfile, logs: Pa
         mpiexec=profile.mpiexec or "",
         time_min=request.time_min,
         gpus_per_node=request.gpus_per_node,
+        device="gpu" if device == "auto" and request.gpus_per_node else device,
         logs=str(logs),
         submitted=time.time(),
         **how,

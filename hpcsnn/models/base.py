@@ -334,7 +334,7 @@ class Configured(Generic[SomeModel]):
             ConfigurationError: they do not; names the parameters that it follows from, the constant and its expression.
         """
         try:
-            value = eval(_compiled(derived.expression), {"__builtins__": {}}, {**MATH, **known})
+            value = eval(compiled_expression(derived.expression), {"__builtins__": {}}, {**MATH, **known})
         except Exception as error:  # whatever a user's expression does
             raise ConfigurationError(self._follows(where, name, known, "no number", f": {error}")) from None
         if derived.vanishes and isinstance(value, float) and abs(value) < SMALLEST_NUMBER:
@@ -381,7 +381,12 @@ class Configured(Generic[SomeModel]):
 
 
 @cache
-def _compiled(expression: str) -> CodeType:
+def compiled_expression(expression: str) -> CodeType:
+    """A model's expression, for `eval`, once for all batches and neurons.
+
+    Raises:
+        SyntaxError: it is none.
+    """
     return compile(expression.strip(), expression, "eval")
 
 

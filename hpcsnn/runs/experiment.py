@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from rich.console import Console
@@ -170,6 +173,12 @@ def _begin(directory: RunDirectory, configuration: Configuration, maps: dict[str
         write_displacement(directory.displacement, name, "start", displacement)
 
 
+def _load_matplotlib() -> None:
+    """What figures need, while kernels run, which need no interpreter: by a core that no rank has."""
+    with suppress(Exception):  # whatever is wrong is said where figures are drawn
+        import_module("hpcsnn.analysis.figures")
+
+
 def _carry_out(
     simulation: Simulation,
     directory: RunDirectory,
@@ -178,6 +187,8 @@ def _carry_out(
     setting: Setting,
 ) -> dict[str, Any]:
     """Advance to the configured end, with checkpoints on the way and one at the end, and leave summary and figures."""
+    if setting.figures and setting.ranks.rank == 0 and len(os.sched_getaffinity(0)) > setting.ranks.size:
+        Thread(target=_load_matplotlib, daemon=True).start()
     first_step, started = simulation.step, time.perf_counter()
     with Progress(setting.console, configuration.duration_ms, directory, quiet=setting.ranks.rank != 0) as progress:
         progress.update(simulation)  # where it begins, so that the first rates are of something

@@ -17,10 +17,10 @@ def plan(tmp_path, monkeypatch):
     monkeypatch.setenv("HPCSNN_CLUSTERS", str(tmp_path / "none.yaml"))
     configuration = load_configuration("topomap", ["scale=8"])
 
-    def planned(name, nodes, **asked):
+    def planned(name, nodes, device="auto", **asked):
         profile = load_profile(name)
         request = make_request(configuration, profile, nodes=nodes, **asked)
-        return make_plan("slurm", request, profile, tmp_path, device="auto", max_restarts=3)
+        return make_plan("slurm", request, profile, tmp_path, device=device, max_restarts=3)
 
     return planned
 
@@ -38,6 +38,15 @@ def test_every_gpu_of_every_node_has_a_rank_that_sees_them_all(plan):
     assert not [word for word in command if word.startswith(("--gpus-per-task", "--gpu-bind"))]
     assert plan("gpu_per_rank", 1).launch == "mpiexec"
     assert plan("gpu_per_rank", 2, gpus_per_node=2).ranks == 4
+
+
+@pytest.mark.parametrize(
+    ("profile", "asked", "expected"),
+    [("gpu_per_rank", "auto", "gpu"), ("gpu_per_rank", "cpu", "cpu"), ("srun_pmix", "auto", "auto")],
+)
+def test_a_job_that_asks_for_gpus_insists_on_them(plan, profile, asked, expected):
+    ranks = {} if profile == "gpu_per_rank" else {"ranks": 2}
+    assert plan(profile, 1, device=asked, **ranks).device == expected
 
 
 def test_mpiexec_over_several_nodes_is_told_of_the_jobs_tasks(plan, monkeypatch):

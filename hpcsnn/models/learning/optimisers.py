@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from hpcsnn.checked_numbers import SMALLEST_NUMBER, real_number
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.models.base import MATH, Configured, Model, Variable
+from hpcsnn.models.base import MATH, Configured, Model, Variable, compiled_expression
 from hpcsnn.models.learning.clipping import CLIPPING
 from hpcsnn.models.learning.schedules import RATE, check_schedule, schedule
 from hpcsnn.models.parameters import Parameter
@@ -46,7 +46,7 @@ def constants_of_batch(
     for name, expression in optimiser.model.of_batch.items():
         where = f"optimiser.{optimiser.name}: {name}, which is {expression}"
         try:
-            value = eval(expression, {"__builtins__": {}}, known)
+            value = eval(compiled_expression(expression), {"__builtins__": {}}, known)
         except (NameError, SyntaxError, TypeError, ValueError, ArithmeticError) as error:
             raise ConfigurationError(f"{where}, comes to no number: {error}") from None
         vanishes = isinstance(value, float) and abs(value) < SMALLEST_NUMBER
