@@ -106,4 +106,4 @@ def analyze(
         from hpcsnn.runs.stored.kinds import stored_run
 
         chosen = checked_choice("--format", file_format, FORMATS)
-        say(str(stored_run(run).analyse(terminal(), scheduler, trust, chosen)))
+        say(str(stored_run(run).analyse(terminal(), scheduler, chosen, trust)))

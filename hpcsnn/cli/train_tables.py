@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console
 from rich.table import Table
 
 from hpcsnn.engine.learning.groups import check_even, tile_side
 from hpcsnn.engine.learning.replicas import bytes_of_replica
+from hpcsnn.network import Network
 from hpcsnn.network.learning_fields import carried_bytes, played_bytes
-from hpcsnn.planning.memory import estimate, shown_bytes
+from hpcsnn.planning.memory import RankSize, estimate, shown_bytes
 from hpcsnn.runs.progress import clock
 from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.storage.training_checkpoints import BEST, LAST, TrainingCheckpoints
@@ -64,21 +66,28 @@ def _accuracies(summary: dict[str, Any]) -> str:
 
 def print_training_sizes(configuration: TrainingConfiguration, ranks: int) -> None:
     """What a training will need: neurons, expected synapses and memory; its data are not read."""
-    console = terminal()
-    steps = configuration.sample_steps
-    network = configuration.planned_network()
+    console, network = terminal(), configuration.planned_network()
     sharing = check_even(configuration.ranks_per_network, ranks)
     # Every group of ranks has the whole network, and its share of a batch.
     sizes = [estimate(network, tile_side(network, sharing), rank, sharing) for rank in range(sharing)]
-    size = max(sizes, key=lambda one: one.n_bytes)
+    steps = configuration.sample_steps
     long = f"samples of {steps:,} steps" if steps else "samples as long as its files say"
     what = (configuration.description or "training").rstrip(".")
-    console.print(
+    _print_line(
+        console,
         f"{what}: seed {network.seed}, steps of {network.dt_ms:g} ms, data "
         f"{configuration.data_set.name}, {long}, {configuration.epochs} epochs in batches of {configuration.batch}",
-        highlight=False,
-        soft_wrap=True,
     )
+    _print_network(console, network, sizes)
+    _print_memory(console, configuration, network, sizes, ranks)
+
+
+def _print_line(console: Console, words: str) -> None:
+    console.print(words, highlight=False, soft_wrap=True)
+
+
+def _print_network(console: Console, network: Network, sizes: list[RankSize]) -> None:
+    """Its populations and projections; `sizes` are those of the ranks that share it."""
     populations = Table("population", "neurons", "model", **_PLAIN)
     for name, population in network.populations.items():
         populations.add_row(name, f"{population.size:,}", population.model.name)
@@ -90,12 +99,18 @@ def print_training_sizes(configuration: TrainingConfiguration, ranks: int) -> No
         rule = projection.rewiring.name if projection.rewiring else "-"
         projections.add_row(name, *ends, f"{n:,}", f"{n / possible:.3g}", rule)
     console.print(projections)
-    learning = network.learning
+
+
+def _print_memory(
+    console: Console, configuration: TrainingConfiguration, network: Network, sizes: list[RankSize], ranks: int
+) -> None:
+    """Of the fullest rank by what it holds, and of all."""
+    learning, sharing = network.learning, len(sizes)
     assert learning is not None
+    size = max(sizes, key=lambda one: one.n_bytes)
     kept = f"in windows of {learning.window_steps:,} steps" if learning.windowed else "of one sample"
     at_hand = samples_at_hand(learning.sample_steps)
-    played = played_bytes(network, at_hand)
-    n_groups = ranks // sharing
+    played, n_groups = played_bytes(network, at_hand), ranks // sharing
     share = -(-configuration.batch // n_groups)
     # Those of training, and while there is an evaluation its own.
     carried = {"state of the places in a batch": 2 * carried_bytes(network, share)} if learning.carries_state else {}
@@ -111,9 +126,8 @@ def print_training_sizes(configuration: TrainingConfiguration, ranks: int) -> No
     for what, n_bytes in memory.items():
         table.add_row(what, shown_bytes(n_bytes))
     console.print(table)
-    total = sum(memory.values())
     in_all = n_groups * sum(one.n_bytes for one in sizes) + ranks * (played + sum(carried.values()))
-    planned = "" if steps else f", planned for {learning.sample_steps:,} steps"
+    planned = "" if configuration.sample_steps else f", planned for {learning.sample_steps:,} steps"
     who, plays = f"{ranks} rank{'s' if ranks > 1 else ''}", "which a CPU core plays"
     on_gpu = f"; a GPU plays as many at a time as fit, with {shown_bytes(bytes_of_replica(network))} for each"
     grows = "memory does not grow with the batch"
@@ -121,12 +135,11 @@ def print_training_sizes(configuration: TrainingConfiguration, ranks: int) -> No
         grows, on_gpu = "memory grows with the batch by the state alone that is carried on", ""
     if sharing > 1:
         who, plays, on_gpu = f"{n_groups} group{'s' if n_groups > 1 else ''} of {sharing} ranks", "which are played", ""
-    console.print(
+    _print_line(
+        console,
         f"{who} with {share} samples of a batch or fewer each, {plays} one after the other: {grows}; "
-        f"about {shown_bytes(total)} of arrays on each{planned}, {shown_bytes(in_all)} in all (beside "
+        f"about {shown_bytes(sum(memory.values()))} of arrays on each{planned}, {shown_bytes(in_all)} in all (beside "
         f"150 MB for each Python process, and the data: 8 bytes a spike){on_gpu}",
-        highlight=False,
-        soft_wrap=True,
     )
 
 
@@ -139,11 +152,10 @@ def print_evaluation(run: Path, role: str, evaluation: dict[str, Any]) -> None:
     words += f"loss {evaluation['loss']:.4g}"
     words += "" if error is None else f", {error:.2%} of the targets' squares"
     words += "" if accuracy is not None else f", of {evaluation['n_samples']:,} test samples"
-    console.print(
+    _print_line(
+        console,
         f"{run}, {role} checkpoint (after {evaluation['batches']:,} batches, digest {evaluation['digest'][:16]}…): "
         f"{words}",
-        highlight=False,
-        soft_wrap=True,
     )
     if accuracy is None:
         return

@@ -283,7 +283,7 @@ def test_a_trained_network_runs_with_a_stimulus_of_its_own(straight, tmp_path):
 def test_an_analysis_of_a_training_says_what_to_use(straight):
     run, _ = straight
     with pytest.raises(ConfigurationError, match=f"hpcsnn run --from {run} makes a run of the trained network, which"):
-        stored_run(run).analyse(Console(), None, False, "svg")
+        stored_run(run).analyse(Console(), None, "svg", False)
 
 
 def test_data_that_are_not_there_are_named_with_what_brings_them(tmp_path):

@@ -78,7 +78,7 @@ class StoredRun(Protocol):
     def draw(self, file_format: str, trust: bool) -> list[Path]:
         """Draw its figures again, as files of a format (png, pdf, svg); the files."""
 
-    def analyse(self, console: Console, scheduler: str | None, trust: bool, file_format: str) -> Path:
+    def analyse(self, console: Console, scheduler: str | None, file_format: str, trust: bool) -> Path:
         """Analyse it; the page.
 
         Raises:

@@ -83,7 +83,7 @@ class StoredSimulation:
         self._directory.read_summary()
         return draw_figures(self._directory.network, self._directory.figures, file_format)
 
-    def analyse(self, console: Console, scheduler: str | None, trust: bool, file_format: str) -> Path:
+    def analyse(self, console: Console, scheduler: str | None, file_format: str, trust: bool) -> Path:
         """The report of all checkpoints and events."""
         from hpcsnn.analysis.report import write_report
 

@@ -128,7 +128,7 @@ class StoredTraining:
                 samples = test.select(range(n_samples))
         return run_of_training(training, learnt, samples, overrides, self.path)
 
-    def analyse(self, console: Console, scheduler: str | None, trust: bool, file_format: str) -> Any:
+    def analyse(self, console: Console, scheduler: str | None, file_format: str, trust: bool) -> Any:
         """Refused: an analysis is of a network that runs."""
         del console, scheduler, trust, file_format
         raise ConfigurationError(
