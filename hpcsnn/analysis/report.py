@@ -21,6 +21,7 @@ from hpcsnn.analysis.figures import rates_figure, save
 from hpcsnn.analysis.style import STYLE
 from hpcsnn.configuration.yaml_text import write_yaml
 from hpcsnn.errors import StorageError
+from hpcsnn.phases import doing
 from hpcsnn.storage.run_directory import RunDirectory
 
 # What each figure shows, as the page says below it.
@@ -59,7 +60,7 @@ def write_report(
     """
     evolution = analyse(run, console, scheduler, trust)
     directory = RunDirectory(run)
-    with matplotlib.rc_context(STYLE), console.status("drawing figures"):
+    with matplotlib.rc_context(STYLE), doing("drawing figures"):
         sections = [_section(evolution, name, directory.figures, file_format) for name in evolution.projections]
         rates = _drawn(_rates(evolution.populations), "rates", directory.figures, file_format)
     page = _environment().get_template("report.html.jinja").render(

@@ -7,6 +7,7 @@ import typer
 
 from hpcsnn.analysis.style import FORMATS
 from hpcsnn.cli.common import FAILED, RunPath, TrustChoice, checked_choice, reported, say
+from hpcsnn.phases import doing
 from hpcsnn.terminal import terminal
 
 commands = typer.Typer()
@@ -74,9 +75,13 @@ def plot(
 ) -> None:
     """Draw the figures of a stored run or training again; of a training, the data are loaded for it."""
     with reported():
+        from hpcsnn.runs.progress import name_phases
         from hpcsnn.runs.stored.kinds import stored_run
 
-        for path in stored_run(run).draw(checked_choice("--format", file_format, FORMATS), trust):
+        chosen = checked_choice("--format", file_format, FORMATS)
+        with name_phases(terminal()), doing("drawing figures"):
+            drawn = stored_run(run).draw(chosen, trust)
+        for path in drawn:
             say(str(path))
 
 

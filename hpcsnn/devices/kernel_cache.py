@@ -17,6 +17,7 @@ from pathlib import Path
 
 from hpcsnn.atomic_files import bring_to_disk, read_own
 from hpcsnn.errors import DeviceError
+from hpcsnn.phases import doing
 
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -61,7 +62,8 @@ def cached(key: list[str], suffix: str, make: Callable[[Path, Path], None]) -> P
         with (folder / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not _whole(made):
-                _put(made, lambda partial: make(folder / f"{name}.cpp", partial))
+                with doing("compiling kernels, once for this network and machine"):
+                    _put(made, lambda partial: make(folder / f"{name}.cpp", partial))
     except OSError as error:
         raise DeviceError(
             f"cannot use the kernel cache {folder}: {error}; set HPCSNN_CACHE to a folder you can write"

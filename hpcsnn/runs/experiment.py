@@ -19,11 +19,12 @@ from hpcsnn.configuration.times import Every
 from hpcsnn.devices import Device, HostDevice, choose_device
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.errors import ConfigurationError
+from hpcsnn.phases import doing
 from hpcsnn.planning.available_memory import check_memory
 from hpcsnn.ranks.communicator import Alone, Communicator
 from hpcsnn.ranks.world import on_first_rank
 from hpcsnn.runs.checkpointing import Checkpointer
-from hpcsnn.runs.progress import Progress
+from hpcsnn.runs.progress import Progress, name_phases
 from hpcsnn.runs.resuming import prepare_resume
 from hpcsnn.runs.stopping import StopSignals
 from hpcsnn.runs.summary import displacement_maps, summarised
@@ -60,6 +61,7 @@ def run_experiment(
     """
     directory = RunDirectory(out)
     with ExitStack() as stack:
+        stack.enter_context(name_phases(setting.console))
         on_first_rank(setting.ranks, lambda: directory.check_free(overwrite))
         simulation = _simulation(configuration, setting)
         # Only now, so that what cannot run leaves no folder.
@@ -97,6 +99,7 @@ def resume_experiment(
     """
     directory = RunDirectory(run)
     with ExitStack() as stack:
+        stack.enter_context(name_phases(setting.console))
         on_first_rank(setting.ranks, directory.check_run)
         lock_for_all(stack, directory, setting)
         plan = on_first_rank(setting.ranks, lambda: prepare_resume(directory, until_ms, from_step, trust))
@@ -111,7 +114,8 @@ def resume_experiment(
             on_first_rank(setting.ranks, lambda: remove_leftovers(directory.path))
             return {**plan.summary, "nothing_to_do": True}
         simulation = _simulation(configuration, setting)
-        restore(simulation, plan.checkpoint.network())
+        with doing("reading the checkpoint"):
+            restore(simulation, plan.checkpoint.network())
         _announce(simulation, directory, setting, f"from {simulation.time_ms * 1e-3:g} s, ")
         on_first_rank(setting.ranks, lambda: directory.write_configuration(configuration))
         checkpointer = Checkpointer(
@@ -196,9 +200,10 @@ def _carry_out(
         progress.update(simulation, last=True)
     # As whoever waits for it counts: with what the steps waited for checkpoints on the way.
     wall_s, stall_s = time.perf_counter() - started, checkpointer.stall_s
-    checkpointer.begin()
-    checkpointer.poll(wait=True)
-    on_first_rank(setting.ranks, checkpointer.finish)
+    with doing("writing the last checkpoint"):
+        checkpointer.begin()
+        checkpointer.poll(wait=True)
+        on_first_rank(setting.ranks, checkpointer.finish)
     maps = displacement_maps(simulation)
     summary = {
         **summarised(simulation),
@@ -218,7 +223,7 @@ def _carry_out(
         if setting.figures:
             from hpcsnn.analysis.figures import draw_figures  # matplotlib takes a second that few ranks need to spend
 
-            with setting.console.status("drawing figures"):
+            with doing("drawing figures"):
                 draw_figures(directory.network, directory.figures)
 
     on_first_rank(setting.ranks, finish)

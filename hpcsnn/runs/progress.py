@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
 from rich.text import Text
+
+from hpcsnn.phases import shown_by
 
 if TYPE_CHECKING:
     from hpcsnn.engine.simulation import Simulation
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
 # Plain lines come this far apart: a log file should not drown in them.
 PLAIN_EVERY_S = 5.0
 _WRITTEN_EVERY_S = 1.0
+_BAR_WIDTH = 16
 
 
 class StateDisplay:
@@ -53,20 +59,21 @@ class StateDisplay:
         self,
         state: dict[str, Any],
         line: str,
-        live: RenderableType | None = None,
+        done: float,
         last: bool = False,
         plain: bool = False,
     ) -> None:
-        """Show a state by its `line`, in a terminal by `live` if given; write it if it is the `last` or that is due.
+        """Show a state by its `line`, in a terminal behind a bar; write it if it is the `last` or that is due.
 
         Args:
+            done: the part of all that is done, from 0 to 1.
             plain: print a plain line, whenever the last one was.
         """
         if last or time.perf_counter() - self._last_written >= _WRITTEN_EVERY_S:
             self._last_written = time.perf_counter()
             self._directory.write_progress(state)
         if self._live is not None:
-            self._live.update(Text(line) if live is None else live)
+            self._live.update(bar_and_line(done, line))
         elif plain or time.perf_counter() - self._last_line >= self._plain_every_s:
             self._last_line = time.perf_counter()
             self._console.print(line, highlight=False, soft_wrap=True)
@@ -105,7 +112,9 @@ class Progress(StateDisplay):
         if self._start_ms is None:
             self._start_ms = simulation.time_ms
         state = self._state(simulation, counts)
-        self._show(state, progress_line(state), last=last)
+        whole_ms = self._end_ms - self._start_ms
+        done = (simulation.time_ms - self._start_ms) / whole_ms if whole_ms > 0 else 1.0
+        self._show(state, progress_line(state), done, last)
 
     def _state(self, simulation: Simulation, counts: dict[str, int]) -> dict[str, Any]:
         """What ``progress.json`` says: times in s, speed in model s a wall second, rates in Hz since the last look.
@@ -131,6 +140,42 @@ class Progress(StateDisplay):
             "synapses": sum(counts[name] for name in simulation.network.projections),
             "rates_hz": {name: self._rates_hz.get(name, 0.0) for name in simulation.network.populations},
         }
+
+
+def bar_and_line(done: float, line: str) -> Table:
+    """What a terminal shows: one line, whose end is cut where the terminal is too narrow."""
+    shown = Table.grid(padding=(0, 1))
+    shown.add_column(width=_BAR_WIDTH, no_wrap=True)
+    shown.add_column(no_wrap=True, overflow="ellipsis")
+    shown.add_row(ProgressBar(1.0, done, width=_BAR_WIDTH), Text(line, no_wrap=True, overflow="ellipsis"))
+    return shown
+
+
+@contextmanager
+def name_phases(console: Console) -> Iterator[None]:
+    """Have what takes a while named in a terminal, as long as it lasts."""
+    if not console.is_terminal:
+        yield
+        return
+    status, names = console.status(""), list[str]()
+
+    @contextmanager
+    def show(what: str) -> Iterator[None]:
+        names.append(what)
+        status.update(what)
+        if len(names) == 1:
+            status.start()
+        try:
+            yield
+        finally:
+            names.pop()
+            if names:
+                status.update(names[-1])
+            else:
+                status.stop()
+
+    with shown_by(show):
+        yield
 
 
 def progress_line(state: Mapping[str, Any]) -> str:

@@ -7,16 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
 
 from hpcsnn.runs.progress import PLAIN_EVERY_S, StateDisplay, clock
 from hpcsnn.runs.training_position import Position
 from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.training.interface import Evaluation
-
-_BAR_WIDTH = 16
 
 
 class TrainingProgress(StateDisplay):
@@ -66,11 +61,7 @@ class TrainingProgress(StateDisplay):
         if validation is not None:
             self._validation = validation
         state = self._state(position, synapses, possible)
-        line, bar = training_line(state), None
-        if self._live is not None:
-            bar = Table.grid(padding=(0, 1))
-            bar.add_row(ProgressBar(1.0, state["done"], width=_BAR_WIDTH), Text(line))
-        self._show(state, line, bar, last, plain=epoch_ends)
+        self._show(state, training_line(state), state["done"], last, plain=epoch_ends)
 
     def _state(self, position: Position, synapses: Mapping[str, int], possible: Mapping[str, int]) -> dict[str, Any]:
         """What ``progress.json`` says: times in s, shares of one."""

@@ -15,6 +15,7 @@ from hpcsnn._version import __version__
 from hpcsnn.errors import StorageError
 from hpcsnn.models.learning.losses import SquaredError
 from hpcsnn.network import Network
+from hpcsnn.phases import doing
 from hpcsnn.ranks.world import on_first_rank
 from hpcsnn.runs.experiment import Setting
 from hpcsnn.runs.training_metrics import read_metrics
@@ -71,7 +72,8 @@ class TrainingResults:
         summary = self._summary(stopped_by, wall_s, first_batch)
         evaluation = None
         if stopped_by is None:
-            evaluation = self._trainer.evaluate(self._data.test)
+            with doing("testing"):
+                evaluation = self._trainer.evaluate(self._data.test)
             summary |= {"test_accuracy": evaluation.accuracy, "test_loss": float(evaluation.loss)}
             summary["test_error"] = relative_error(self._configuration, self._data.test, evaluation.loss)
             summary["populations"] = {
@@ -88,7 +90,7 @@ class TrainingResults:
                 self._directory.write_evaluation(evaluated(evaluation, self._configuration, self._data))
             self._directory.write_summary(summary)
             if evaluation is not None and trained is not None:
-                with self._setting.console.status("drawing figures"):
+                with doing("drawing figures"):
                     self._draw(evaluation, trained, synapses)
 
         on_first_rank(self._setting.ranks, finish)

@@ -17,9 +17,11 @@ from hpcsnn.devices import HostDevice, choose_device
 from hpcsnn.engine.learning.groups import check_even, tile_side
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.learning.optimisers import learning_rate
+from hpcsnn.phases import doing
 from hpcsnn.planning.available_memory import check_memory
 from hpcsnn.ranks.world import on_first_rank
 from hpcsnn.runs.experiment import Setting, lock_for_all, say_why_no_gpu
+from hpcsnn.runs.progress import name_phases
 from hpcsnn.runs.resuming import differences
 from hpcsnn.runs.stopping import StopSignals
 from hpcsnn.runs.training_metrics import Metrics
@@ -103,6 +105,7 @@ def run_training(
     """
     directory = RunDirectory(out)
     with ExitStack() as stack:
+        stack.enter_context(name_phases(setting.console))
         on_first_rank(setting.ranks, lambda: directory.check_free(overwrite))
         data, trainer = _prepared(configuration, setting, make_trainer)
         # Only now, so that what cannot run leaves no folder.
@@ -136,6 +139,7 @@ def resume_training(
     """
     directory = RunDirectory(run)
     with ExitStack() as stack:
+        stack.enter_context(name_phases(setting.console))
         on_first_rank(setting.ranks, directory.check_run)
         lock_for_all(stack, directory, setting)
         overrides = [*data_at(data_folder), *([] if epochs is None else [f"epochs={epochs}"])]
@@ -335,8 +339,10 @@ def evaluate_training(
     _check_unchanged(checkpoint.configuration, configuration, directory)
     sharing = math.gcd(configuration.ranks_per_network, setting.ranks.size)
     configuration = configuration.model_copy(update={"ranks_per_network": sharing})
-    data, trainer = _prepared(configuration, setting, make_trainer)
-    trainer.restore(checkpoint.path)
+    with name_phases(setting.console):
+        data, trainer = _prepared(configuration, setting, make_trainer)
+        trainer.restore(checkpoint.path)
+        with doing("testing"):
+            evaluation = evaluated(trainer.evaluate(data.test), configuration, data)
     position = Position.of_plain(checkpoint.position)
-    evaluation = evaluated(trainer.evaluate(data.test), configuration, data)
     return {"epoch": position.epoch, "batches": position.in_all.batches, "digest": trainer.digest(), **evaluation}

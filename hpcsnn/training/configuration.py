@@ -29,6 +29,7 @@ from hpcsnn.models.connectors import FixedProbability
 from hpcsnn.models.registry import OF_TRAININGS
 from hpcsnn.network import Network
 from hpcsnn.network.learning import Learning, learning_network
+from hpcsnn.phases import doing
 from hpcsnn.training.data.data_set import SAMPLE_COUNTS, DataSet, LoadedData, checked_settings
 from hpcsnn.training.data.registry import find_data_set
 from hpcsnn.training.tensorboard import check_tensorboard
@@ -188,7 +189,8 @@ class TrainingConfiguration(NetworkConfiguration):
         """
         data_set, values = self._data_values()
         folder = None if self.data_folder is None else Path(self.data_folder)
-        return data_set.load(values, folder, self.seed, self.dt_ms)
+        with doing(f"reading {data_set.name}"):
+            return data_set.load(values, folder, self.seed, self.dt_ms)
 
     def _data_values(self) -> tuple[DataSet, dict[str, Any]]:
         """The data set and all its settings, with those of its encoding."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from hpcsnn import Network, models
+from hpcsnn.phases import doing
 from hpcsnn.ranks.communicator import Alone
-from hpcsnn.runs.progress import Progress, clock, progress_line
+from hpcsnn.runs.progress import Progress, bar_and_line, clock, name_phases, progress_line
 from hpcsnn.storage.run_directory import RunDirectory
 
 STATE = {
@@ -116,3 +118,59 @@ def test_other_ranks_take_part_and_show_nothing(rank, quiet, tmp_path):
     with Progress(Console(file=text, force_terminal=True), 10.0, RunDirectory(tmp_path), quiet) as progress:
         progress.update(simulation, last=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def in_terminal(width=80):
+    return Console(file=io.StringIO(), force_terminal=True, width=width, legacy_windows=False, _environ={})
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+@pytest.mark.parametrize("done", [0.0, 0.5, 1.0])
+def test_a_line_never_wraps(width, done):
+    console = in_terminal(width)
+    with console.capture() as capture:
+        console.print(bar_and_line(done, progress_line(STATE)), end="")
+    (line,) = capture.get().rstrip("\n").split("\n")
+    assert "━" in line
+    assert ("…" in line) == (width < 120)
+
+
+def comes(console, words):
+    """What a thread draws some times a second."""
+    for _ in range(1000):
+        if words in console.file.getvalue():
+            return True
+        time.sleep(0.03)
+    return False
+
+
+def test_phases_are_named_while_they_last():
+    console = in_terminal()
+    with name_phases(console):
+        with doing("wiring"):
+            assert comes(console, "wiring")
+            with doing("compiling kernels"):
+                assert comes(console, "compiling kernels")
+            console.file.truncate(0)
+            assert comes(console, "wiring")
+            assert "compiling" not in console.file.getvalue()
+        with doing("drawing figures"):
+            assert comes(console, "drawing figures")
+    with doing("not heard"):
+        assert "not heard" not in console.file.getvalue()
+
+
+def test_phases_end_where_they_fail():
+    console = in_terminal()
+    with name_phases(console):
+        with pytest.raises(ValueError, match="that"), doing("wiring"):
+            raise ValueError("that")
+        with doing("drawing figures"):
+            assert comes(console, "drawing figures")
+
+
+def test_phases_are_no_lines_of_a_file():
+    console = Console(file=io.StringIO())
+    with name_phases(console), doing("wiring"):
+        pass
+    assert console.file.getvalue() == ""

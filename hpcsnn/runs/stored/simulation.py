@@ -10,6 +10,7 @@ from typing import ClassVar
 from rich.console import Console
 
 from hpcsnn.errors import DamageError, RunBusyError, StorageError
+from hpcsnn.runs.progress import name_phases
 from hpcsnn.runs.stored.differences import columns_that_differ, names_that_differ, synapses_that_differ
 from hpcsnn.runs.stored.interface import Say, agreed_digest
 from hpcsnn.storage.checkpoints import committed
@@ -87,4 +88,5 @@ class StoredSimulation:
         """The report of all checkpoints and events."""
         from hpcsnn.analysis.report import write_report
 
-        return write_report(self.path, console, scheduler, trust, file_format)
+        with name_phases(console):
+            return write_report(self.path, console, scheduler, trust, file_format)
