@@ -105,9 +105,12 @@ def test_other_macros_and_optimisation_are_the_users(flags, monkeypatch, digest)
     assert digest_on(topographic_map(), "cpu", 100.0) == digest
 
 
-def test_words_that_cannot_be_cut_are_named(monkeypatch):
-    monkeypatch.setenv("CXXFLAGS", "-DNAME='x")
-    with pytest.raises(DeviceError, match=r"^\$CXXFLAGS is \"-DNAME='x\", which cannot be cut into words: No closing"):
+@pytest.mark.parametrize("variable", ["CXXFLAGS", "CXX"])
+def test_words_that_cannot_be_cut_are_named(variable, monkeypatch):
+    monkeypatch.setenv(variable, "-DNAME='x")
+    with pytest.raises(
+        DeviceError, match=rf"^\${variable} is \"-DNAME='x\", which cannot be cut into words: No closing"
+    ):
         Simulation(topographic_map(), device="cpu")
 
 
