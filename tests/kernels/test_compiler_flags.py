@@ -32,6 +32,7 @@ def wrapped(tmp_path, monkeypatch, flags: str) -> None:
     script.write_text(f'#!/bin/sh\nexec {shutil.which("c++") or shutil.which("g++")} "$@" {flags}\n')
     script.chmod(0o755)
     monkeypatch.setenv("CXX", str(script))
+    monkeypatch.delenv("CXXFLAGS", raising=False)
 
 
 @pytest.fixture(scope="module")
