@@ -24,7 +24,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from hpcsnn.devices.host import processor
+from hpcsnn.devices.processors import processor
 
 RESULTS = Path(__file__).parent / "results"
 _MEASURE = "import numpy"

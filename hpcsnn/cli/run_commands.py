@@ -1,4 +1,4 @@
-"""The commands that make a run here and now, and what it takes to make one: run, resume, check, configs."""
+"""The commands that make a run here and now, and what it takes to make one: run, resume, check, compile, configs."""
 
 from functools import partial
 from pathlib import Path
@@ -20,11 +20,14 @@ from hpcsnn.cli.common import (
     RoleChoice,
     RunPath,
     TrustChoice,
+    checked_choice,
     checked_role,
     checkpoint_overrides,
+    data_overrides,
     launches,
     outlive_output,
     reported,
+    say,
     world,
 )
 from hpcsnn.configuration.times import parse_time_ms
@@ -191,6 +194,51 @@ def check(
         configuration = load_configuration(config, overrides, trust=trust)
         with configuration.places.told():
             print_sizes(configuration, ranks)
+
+
+@commands.command(
+    epilog="Examples: `hpcsnn compile topomap` · `srun --partition cpu hpcsnn compile my.yaml --ranks 64` · "
+    "`hpcsnn compile topomap --vary projections.ff.synapse=static,additive_stdp` · "
+    "`hpcsnn compile digits --device gpu --compute-capability 80,90`",
+)
+def compile(
+    config: AnyConfigPath,
+    overrides: Overrides = [],  # noqa: B006
+    vary: Annotated[
+        list[str], typer.Option(metavar="KEY=VALUES", help="As for hpcsnn sweep: the kernels of all its runs. Repeat.")
+    ] = [],  # noqa: B006
+    data: DataChoice = None,
+    ranks: Annotated[
+        int | None, typer.Option(min=1, help="Ranks to compile for. Default: one, and any number of several.")
+    ] = None,
+    device: Annotated[str, typer.Option(metavar="cpu|gpu", help="What to compile for.")] = "cpu",
+    compute_capability: Annotated[
+        str | None,
+        typer.Option(metavar="CC[,CC]", help="Of the GPUs, such as 80,90; needs no GPU. Default: of the GPU here."),
+    ] = None,
+    trust: TrustChoice = False,
+) -> None:
+    """Compile the kernels of a run or a training into the cache, for nodes that have no compiler; runs nothing.
+
+    Prints each file, whether it was there already, and how long it took. The cache is `$HPCSNN_CACHE`, else
+    `~/.cache/hpcsnn`: compile where the nodes will look. Sizes, parameters and seeds are not compiled in, so one file
+    serves them all; other models, rules or kinds of parameters are other files. For CPUs, compile on a node like those
+    that will run, or set `CXXFLAGS=-march=x86-64-v3` here and there, which all recent processors can run.
+    """
+    with reported():
+        from hpcsnn.jobs.sweeps import Sweep, parse_vary
+        from hpcsnn.runs.compiling import capabilities_of, compile_for_gpus, compile_on_host, programs_of
+
+        for_gpus = checked_choice("--device", device, ("cpu", "gpu")) == "gpu"
+        if compute_capability is not None and not for_gpus:
+            raise ConfigurationError("--compute-capability: is not allowed without --device gpu")
+        capabilities = capabilities_of(compute_capability) if for_gpus else []
+        sweep = Sweep(Path(), config, [*overrides, *data_overrides(config, data)], dict(map(parse_vary, vary)))
+        members = (sweep.configuration(settings, trust) for _, settings in sweep.members())
+        programs = (program for member in members for program in programs_of(member, ranks))
+        for one in compile_for_gpus(programs, capabilities) if for_gpus else compile_on_host(programs):
+            how = "there already" if one.took_s is None else f"compiled in {one.took_s:.1f} s"
+            say(f"{one.what}: {how}: {one.path}")
 
 
 @commands.command()

@@ -16,7 +16,7 @@ from hpcsnn.codegen.program import Program
 from hpcsnn.codegen.schedule import Stage
 from hpcsnn.codegen.snippets import Snippet
 from hpcsnn.devices.base import KernelState
-from hpcsnn.devices.kernel_cache import cached
+from hpcsnn.devices.kernel_cache import cached, found
 from hpcsnn.devices.launching import Launching
 from hpcsnn.errors import DeviceError
 
@@ -34,28 +34,30 @@ _BLOCKS_A_MULTIPROCESSOR = 16
 _MOST_GRAPHS = 64
 
 
+def capability_here() -> int:
+    """The compute capability of the GPU that is in use here, 90 for 9.0."""
+    import cupy
+
+    return int(cupy.cuda.Device().compute_capability)
+
+
 def compile_for(compute_capability: int, source: str, snippets: Sequence[Snippet] = ()) -> Path:
     """Compile `source` for GPUs of a compute capability (90 for 9.0), or find it compiled before; needs no GPU.
 
     GPUs newer than NVRTC get code for the newest that it knows, which the driver compiles once more.
 
     Raises:
-        DeviceError: an error of the compiler's, explained if it lies in one of `snippets`, else quoted.
+        DeviceError: no NVRTC, GPUs older than it knows, or an error of the compiler's, explained if it lies in one of
+            `snippets`, else quoted.
     """
-    from cupy_backends.cuda.libs import nvrtc
-
-    known = [int(architecture) for architecture in nvrtc.getSupportedArchs()]
-    final = compute_capability in known
-    target = (
-        f"sm_{compute_capability}" if final else f"compute_{max(one for one in known if one <= compute_capability)}"
-    )
-    flags = (*NVRTC_FLAGS, f"--gpu-architecture={target}")
+    nvrtc = _nvrtc()
+    final, key = _target(nvrtc, compute_capability, source)
 
     def make(text: Path, made: Path) -> None:
         text.write_text(source)
         program = nvrtc.createProgram(source, "kernels.cu", (), ())
         try:
-            nvrtc.compileProgram(program, flags)
+            nvrtc.compileProgram(program, tuple(key[1:-1]))
             code = nvrtc.getCUBIN(program) if final else nvrtc.getPTX(program)
         except nvrtc.NVRTCError:
             log = nvrtc.getProgramLog(program)
@@ -65,8 +67,49 @@ def compile_for(compute_capability: int, source: str, snippets: Sequence[Snippet
             nvrtc.destroyProgram(program)
         made.write_bytes(code)
 
+    return cached(key, _suffix(final), make)
+
+
+def find_for(compute_capability: int, source: str) -> Path | None:
+    """What `compile_for` would give without compiling; None: it would compile.
+
+    Raises:
+        DeviceError: no NVRTC, or GPUs older than it knows.
+    """
+    final, key = _target(_nvrtc(), compute_capability, source)
+    return found(key, _suffix(final))
+
+
+def _suffix(final: bool) -> str:
+    return ".cubin" if final else ".ptx"
+
+
+def _nvrtc() -> Any:
+    try:
+        from cupy_backends.cuda.libs import nvrtc
+
+        nvrtc.getVersion()
+    except Exception as error:  # CuPy raises errors of its own where the library is not there
+        raise DeviceError(
+            f"no compiler for GPUs: {error}; pip install 'hpcsnn[cuda13]', or cuda12, brings CuPy and NVRTC"
+        ) from None
+    return nvrtc
+
+
+def _target(nvrtc: Any, compute_capability: int, source: str) -> tuple[bool, list[str]]:
+    """Whether NVRTC makes the GPU's own code, and what the file depends on: source, flags, version."""
+    known = sorted(int(architecture) for architecture in nvrtc.getSupportedArchs())
+    if compute_capability < known[0]:
+        raise DeviceError(
+            f"GPUs of compute capability {compute_capability} are not compiled for: NVRTC here knows those of "
+            f"{known[0]} and newer ({', '.join(map(str, known))})"
+        )
+    final = compute_capability in known
+    target = (
+        f"sm_{compute_capability}" if final else f"compute_{max(one for one in known if one <= compute_capability)}"
+    )
     version = ".".join(map(str, nvrtc.getVersion()))
-    return cached([source, *flags, version], ".cubin" if final else ".ptx", make)
+    return final, [source, *NVRTC_FLAGS, f"--gpu-architecture={target}", version]
 
 
 class CudaExecutable(Launching):
@@ -75,8 +118,7 @@ class CudaExecutable(Launching):
     def __init__(self, program: Program, state: KernelState, cupy: Any) -> None:
         super().__init__(program, state)
         self._cupy = cupy
-        capability = int(cupy.cuda.Device().compute_capability)
-        self._module = cupy.RawModule(path=str(compile_for(capability, program.kernels, program.snippets)))
+        self._module = cupy.RawModule(path=str(compile_for(capability_here(), program.kernels, program.snippets)))
         self._kernels: dict[str, Any] = {}
         self._graphs: dict[tuple[str, ...], Any] = {}
         # Not the legacy default stream, which cannot be captured; but one that waits for it, where CuPy's arrays work.

@@ -12,7 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ from hpcsnn.codegen.program import Program
 from hpcsnn.codegen.schedule import PHASES, Phase
 from hpcsnn.codegen.snippets import Snippet
 from hpcsnn.devices.base import KernelState
-from hpcsnn.devices.kernel_cache import cached
+from hpcsnn.devices.kernel_cache import cached, found
+from hpcsnn.devices.processors import description, library_from_elsewhere, needed, processor, write_needs
 from hpcsnn.errors import DeviceError, SimulationError
 
 # Last of all flags, so that nothing before them changes a value: no contraction to fused multiply-add, no reordering,
@@ -65,7 +66,7 @@ def find_compiler() -> str:
     )
     raise DeviceError(
         f"no C++ compiler: {what}. hpcsnn compiles its kernels on the machine it runs on: install one "
-        "(Debian/Ubuntu: apt-get install g++; conda: conda install cxx-compiler; cluster: module load gcc) or set CXX"
+        "(Debian/Ubuntu: apt-get install g++; conda: conda install cxx-compiler; cluster: module load gcc), or set CXX"
     )
 
 
@@ -80,13 +81,13 @@ def _words(variable: str) -> list[str]:
         raise DeviceError(f"${variable} is {text!r}, which cannot be cut into words: {error}") from None
 
 
-def _command(source: str, flags: tuple[str, ...]) -> list[str]:
-    """How to compile `source`: the user's flags behind ours, those that preserve values behind all.
+def _options(source: str, flags: tuple[str, ...]) -> list[str]:
+    """What to compile `source` with: the user's flags behind ours, those that preserve values behind all.
 
     Raises:
         DeviceError: the user's flags define a macro of the name of something in `source`.
     """
-    asked, extra = _words("CXX")[1:], _words("CXXFLAGS")
+    asked, extra = _words("CXX")[1 + len(_wrapped()) :], _words("CXXFLAGS")
     for variable, words in (("CXX", asked), ("CXXFLAGS", extra)):
         for name in _macros(words):
             if re.search(rf"\b{re.escape(name)}\b", source):
@@ -97,35 +98,18 @@ def _command(source: str, flags: tuple[str, ...]) -> list[str]:
     asked, extra = (
         [{"-Ofast": "-O3"}.get(word, word) for word in words if word not in _LINKED] for words in (asked, extra)
     )
-    return [find_compiler(), *asked, "-std=c++17", "-shared", "-fPIC", *flags, *extra, *VALUE_FLAGS, _FOUND_BY_NAME]
+    return [*asked, "-std=c++17", "-shared", "-fPIC", *flags, *extra, *VALUE_FLAGS, _FOUND_BY_NAME]
+
+
+def _wrapped() -> list[str]:
+    """The compiler that the first word of ``$CXX`` calls, such as ccache; nothing where it is the compiler."""
+    return list(takewhile(lambda word: not word.startswith("-"), _words("CXX")[1:]))
 
 
 def _macros(words: list[str]) -> list[str]:
     """Names that -D and -U define and undefine."""
     texts = [word[2:] or following for word, following in pairwise([*words, ""]) if word[:2] in ("-D", "-U")]
     return [re.split(r"[=(]", text)[0] for text in texts if text]
-
-
-@cache
-def processor() -> str:
-    """Name of the CPU model."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
-@cache
-def _processor_features() -> str:
-    """What -march=native depends on."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.machine()
-    return "\n".join(sorted({line for line in lines if line.startswith(("flags", "Features", "model name"))}))
 
 
 @cache
@@ -136,15 +120,39 @@ def _compiler_version(command: tuple[str, ...]) -> str:
 def compile_library(source: str, flags: tuple[str, ...], snippets: Sequence[Snippet] = ()) -> Path:
     """Compile `source` to a shared library, or find it compiled before.
 
-    It is compiled anew for another source, other flags, another version of the compiler or another CPU.
+    It is compiled anew for another source, other flags, another version of the compiler or another CPU. Where there is
+    no compiler, one that was compiled elsewhere will do if this CPU can run it.
 
     Raises:
         DeviceError: no compiler, flags that are not allowed, or an error of the compiler's: explained if it lies in one
             of `snippets`, else quoted.
     """
-    command = _command(source, flags)
-    key = [source, *command, _compiler_version((find_compiler(), *_words("CXX")[1:])), _processor_features()]
-    return cached(key, ".so", lambda text, library: _compile(command, source, text, library, snippets))
+    options = _options(source, flags)
+    try:
+        compiler = [find_compiler(), *_wrapped()]
+    except DeviceError as error:
+        return library_from_elsewhere([source, *options], str(error))
+    command = [*compiler, *options]
+
+    def make(text: Path, library: Path) -> None:
+        _compile(command, source, text, library, snippets)
+        write_needs(text, needed(options))
+
+    return cached([source, *options], ".so", make, _how(compiler))
+
+
+def find_library(source: str, flags: tuple[str, ...]) -> Path | None:
+    """What `compile_library` would give without compiling; None: it would compile, or fail.
+
+    Raises:
+        DeviceError: no compiler, or flags that are not allowed.
+    """
+    return found([source, *_options(source, flags)], ".so", _how([find_compiler(), *_wrapped()]))
+
+
+def _how(compiler: list[str]) -> list[str]:
+    """All that a library depends on beside its source and the options."""
+    return [*compiler, _compiler_version(tuple(compiler)), description()]
 
 
 def _compile(command: list[str], source: str, text: Path, library: Path, snippets: Sequence[Snippet]) -> None:
@@ -157,9 +165,13 @@ def _compile(command: list[str], source: str, text: Path, library: Path, snippet
         errors = explained(done.stderr, source, snippets)
         if errors is None:
             errors = (
-                "\n".join([line for line in done.stderr.splitlines() if "error" in line][:10]) or done.stderr[:2000]
+                "\n".join([line for line in done.stderr.splitlines() if "error" in line][:10])
+                or done.stderr[:2000].strip()
+                or f"it said nothing, and ended with {done.returncode}"
             )
         raise DeviceError(f"{command[0]} could not compile the kernels (source kept in {text}):\n{errors}")
+    if not library.is_file():
+        raise DeviceError(f"{command[0]} made no library of the kernels: set CXX to a C++ compiler")
 
 
 def load_library(path: Path) -> ctypes.CDLL:
@@ -289,8 +301,12 @@ class HostDevice:
 
     def load(self, program: Program, state: KernelState) -> HostExecutable:
         """Compile kernels and schedule into one library; the exchange is inside it."""
-        return HostExecutable(
-            compile_library(program.kernels + program.host_schedule, self._optimisation, program.snippets),
-            state.struct,
-            program.owners,
-        )
+        return HostExecutable(self.compile(program), state.struct, program.owners)
+
+    def compile(self, program: Program) -> Path:
+        """The library of a program, compiled now or before."""
+        return compile_library(program.kernels + program.host_schedule, self._optimisation, program.snippets)
+
+    def find(self, program: Program) -> Path | None:
+        """The library of a program if it was compiled before."""
+        return find_library(program.kernels + program.host_schedule, self._optimisation)

@@ -11,8 +11,8 @@ import fcntl
 import hashlib
 import os
 import stat
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hpcsnn.atomic_files import bring_to_disk, read_own
@@ -39,23 +39,22 @@ def cache_folder() -> Path:
         ) from None
 
 
-def cached(key: list[str], suffix: str, make: Callable[[Path, Path], None]) -> Path:
-    """The file that `make` makes, made once for each `key`, and again where it is not what it was.
+def cached(key: list[str], suffix: str, make: Callable[[Path, Path], None], how: Sequence[str] = ()) -> Path:
+    """The file that `make` makes, made once for each `key` and `how`, and again where it is not what it was.
 
     A lock makes ranks that start together compile once, and a rename makes a file whole from the moment it can be seen.
 
     Args:
-        key: all that the file depends on.
+        key: what the file is made of.
         suffix: of its name, such as ``.so``.
         make: given a path for the source, which is kept, and the path to write to.
+        how: all else that the file depends on: what made it, and for which machine.
 
     Raises:
         DeviceError: a folder that cannot be used or is not this user's alone, and whatever `make` raises.
     """
-    name = hashlib.sha256("\0".join(key).encode()).hexdigest()[:24]
-    folder = cache_folder()
-    try:
-        folder = _own(folder)
+    name = _name(key, how)
+    with _usable() as folder:
         made = folder / f"{name}{suffix}"
         if _whole(made):
             return made
@@ -64,11 +63,44 @@ def cached(key: list[str], suffix: str, make: Callable[[Path, Path], None]) -> P
             if not _whole(made):
                 with doing("compiling kernels, once for this network and machine"):
                     _put(made, lambda partial: make(folder / f"{name}.cpp", partial))
+    return made
+
+
+def found(key: list[str], suffix: str, how: Sequence[str] = ()) -> Path | None:
+    """The file that `cached` would give without making it; None: it is not there, or not whole.
+
+    Raises:
+        DeviceError: as `cached`.
+    """
+    with _usable() as folder:
+        made = folder / f"{_name(key, how)}{suffix}"
+        return made if _whole(made) else None
+
+
+def made_elsewhere(key: list[str], suffix: str) -> list[Path]:
+    """Whole files that were made of `key`, by whatever and wherever; nothing where there is no cache."""
+    try:
+        with _usable() as folder:
+            return [path for path in sorted(folder.glob(f"{_name(key)}-*{suffix}")) if _whole(path)]
+    except DeviceError:
+        return []
+
+
+def _name(key: Sequence[str], how: Sequence[str] = ()) -> str:
+    return "-".join(hashlib.sha256("\0".join(part).encode()).hexdigest()[:24] for part in (key, how) if part)
+
+
+@contextmanager
+def _usable() -> Iterator[Path]:
+    """This user's part of the cache; what the system refuses in there is told with its name."""
+    folder = cache_folder()
+    try:
+        folder = _own(folder)
+        yield folder
     except OSError as error:
         raise DeviceError(
             f"cannot use the kernel cache {folder}: {error}; set HPCSNN_CACHE to a folder you can write"
         ) from error
-    return made
 
 
 def _own(folder: Path) -> Path:

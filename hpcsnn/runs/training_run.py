@@ -77,6 +77,7 @@ def trainer_of(configuration: TrainingConfiguration, n_steps: int, setting: Sett
         device=device,
         ranks_per_network=configuration.ranks_per_network,
         window_steps=configuration.window_steps,
+        carry_state=configuration.carry_state,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,11 +55,19 @@ def outputs_of(
 def _playing(network: Network, samples: Samples, index: int) -> Network:
     """The network, whose source plays a sample, and whose spikes are recorded."""
     sample = samples.select([index])
+    return that_plays(network, sample.event_channels, sample.event_steps * network.dt_ms)
+
+
+def that_plays(network: Network, neurons: NDArray[Any], times_ms: NDArray[Any]) -> Network:
+    """The network, whose source spikes as given, and whose spikes are recorded.
+
+    Args:
+        neurons, times_ms: of the source's spikes, shape (n_spikes,) each.
+    """
+    given = SpikeArray(neurons=neurons, times_ms=times_ms)
     played = Network(network.seed, network.dt_ms)
     for name, population in network.populations.items():
         if population.is_source:
-            times_ms = sample.event_steps * network.dt_ms
-            given = SpikeArray(neurons=sample.event_channels, times_ms=times_ms)
             played.add_population(name, population.grid, given, record_spikes=True)
         else:
             played.populations[name] = replace(population, record_spikes=True)

@@ -24,7 +24,7 @@ import typer
 from rich.console import Console
 from rich.markdown import Markdown
 
-from hpcsnn.devices.host import processor
+from hpcsnn.devices.processors import processor
 from scaling.training.measure import CASES, L1, NEST_BATCH, for_nest
 from scaling.training.networks import N_MNIST, SHD, images, random_samples, written
 

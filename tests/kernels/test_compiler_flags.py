@@ -32,6 +32,7 @@ def wrapped(tmp_path, monkeypatch, flags: str) -> None:
     script.write_text(f'#!/bin/sh\nexec {shutil.which("c++") or shutil.which("g++")} "$@" {flags}\n')
     script.chmod(0o755)
     monkeypatch.setenv("CXX", str(script))
+    monkeypatch.delenv("CXXFLAGS", raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -105,9 +106,12 @@ def test_other_macros_and_optimisation_are_the_users(flags, monkeypatch, digest)
     assert digest_on(topographic_map(), "cpu", 100.0) == digest
 
 
-def test_words_that_cannot_be_cut_are_named(monkeypatch):
-    monkeypatch.setenv("CXXFLAGS", "-DNAME='x")
-    with pytest.raises(DeviceError, match=r"^\$CXXFLAGS is \"-DNAME='x\", which cannot be cut into words: No closing"):
+@pytest.mark.parametrize("variable", ["CXXFLAGS", "CXX"])
+def test_words_that_cannot_be_cut_are_named(variable, monkeypatch):
+    monkeypatch.setenv(variable, "-DNAME='x")
+    with pytest.raises(
+        DeviceError, match=rf"^\${variable} is \"-DNAME='x\", which cannot be cut into words: No closing"
+    ):
         Simulation(topographic_map(), device="cpu")
 
 

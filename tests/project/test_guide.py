@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -18,19 +15,12 @@ from hpcsnn.models.registry import registered
 from hpcsnn.models.rewiring import Pairing, RewiringRule, Selection
 from hpcsnn.models.user_files import module_of
 from hpcsnn.testing.conformance import RuleConformance
+from support.pages import DOCS, ROOT, blocks, commands, of_reader, says_what_is_shown
 from support.processes import completed
 
-ROOT = Path(__file__).parent.parent.parent
-DOCS = ROOT / "docs"
-# The page on clusters is about machines that a test has not.
+# The page on clusters is about machines that a test has not: tests/project/test_cluster_page.py.
 PAGES = sorted(page.stem for page in DOCS.glob("*.md") if page.stem != "cluster")
-_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 _NAME = re.compile(r"# ([\w.]+\.(?:py|yaml))\n")
-
-
-def blocks(page):
-    """(language, text) of each block of a page, in order."""
-    return _BLOCK.findall((DOCS / f"{page}.md").read_text())
 
 
 def written(page, folder):
@@ -45,45 +35,12 @@ def written(page, folder):
     return names
 
 
-def commands(text):
-    """(command, what is shown to come of it) of a block of console."""
-    parts = re.split(r"^\$ ", text, flags=re.MULTILINE)
-    assert parts[0] == "", f"a block of console does not begin with a command:\n{text}"
-    return [tuple(part.partition("\n")[::2]) for part in parts[1:]]
-
-
-def pattern(shown):
-    """What is shown as a regular expression: … is anything in a line, ... alone any lines."""
-    lines = []
-    for line in shown.rstrip("\n").split("\n"):
-        lines.append("(?:.*\n)*?" if line == "..." else re.escape(line.rstrip()).replace("…", ".*") + "\n")
-    return "".join(lines)
-
-
-def plain(output):
-    """Output with plain quotes, and without blanks at line ends."""
-    output = re.sub("[\u2018\u2019]", "'", output)
-    return "\n".join(line.rstrip() for line in output.rstrip("\n").split("\n")) + "\n"
-
-
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_say_what_is_shown(page, tmp_path):
     written(page, tmp_path)
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "COLUMNS": "160",  # lines whose length depends on the machine are not broken
-        "NO_COLOR": "1",
-        "LC_ALL": "C.UTF-8",
-    }
     for text in (text for language, text in blocks(page) if language == "console"):
         for command, shown in commands(text):
-            done = completed(command, shell=True, cwd=tmp_path, env=environment, stderr=subprocess.STDOUT)
-            output = plain(done.stdout)
-            assert (done.returncode != 0) == bool(re.search("error: |FAILED ", shown)), output
-            if shown.strip():
-                assert re.fullmatch(pattern(plain(shown)), output), f"{page}.md: {command} says\n{output}"
+            says_what_is_shown(command, shown, tmp_path, of_reader())
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -138,9 +138,10 @@ def test_damage_is_named_and_an_older_checkpoint_goes_on(damage, run, original):
     assert f"set aside, since it could not be read: {aside}" in succeeds("info", run).stdout
 
 
-def test_going_back_removes_nothing_where_it_cannot_run(run, monkeypatch):
+def test_going_back_removes_nothing_where_it_cannot_run(run, monkeypatch, tmp_path):
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setenv("HPCSNN_CACHE", str(tmp_path / "cache"))
     done = hpcsnn("resume", run, "--from", OLD, *PLAIN)
     assert done.returncode == 1
     assert "no-such-compiler" in done.stderr

@@ -39,6 +39,7 @@ NAMED = ["topomap", "--set", "projections.ff.rewiring=told.py:Told", "--set", "d
 ARGUMENTS = {
     "run": [*NAMED, "--no-figures", "--out", "runs/again"],
     "check": NAMED,
+    "compile": [*NAMED, "--ranks", "1"],
     "submit": [*NAMED, "--cluster", "debug", "--dry-run"],
     "sweep": [*NAMED, "--vary", "seed=1", "--cluster", "debug", "--out", "runs/sweep"],
     "resume": [THEIRS, "--until", "150ms", "--no-figures"],

@@ -16,7 +16,8 @@ class Refused(subprocess.Popen[Any]):
 
 
 @pytest.fixture(autouse=True)
-def one_process_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No C++ compiler is found, and no process starts."""
+def one_process_without_a_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No C++ compiler is found, nor what one has made before, and no process starts."""
     monkeypatch.setenv("CXX", "none-in-unit-tests")
+    monkeypatch.setenv("HPCSNN_CACHE", str(tmp_path_factory.getbasetemp() / "empty-cache"))
     monkeypatch.setattr(subprocess, "Popen", Refused)

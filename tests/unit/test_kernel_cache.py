@@ -8,7 +8,7 @@ import stat
 import pytest
 
 from hpcsnn import DeviceError
-from hpcsnn.devices.kernel_cache import cached
+from hpcsnn.devices.kernel_cache import cached, found, made_elsewhere
 
 KEY = ["source", "-O1"]
 CONTENT = bytes(range(256)) * 40
@@ -97,6 +97,33 @@ def test_no_other_kernel_passes_for_it(made):
         path.replace(path.with_name(path.name.replace(other.stem, one.stem)))
     find()
     assert len(times) == 3
+
+
+def test_it_is_found_without_being_made(made):
+    find, times = made
+    assert found(KEY, ".so") is None
+    path = find()
+    assert found(KEY, ".so") == path
+    cut(path)
+    assert found(KEY, ".so") is None, "it is not whole"
+    assert len(times) == 1
+
+
+def test_how_it_was_made_is_another_part_of_its_name(made):
+    """So that those can be found which were made of the same elsewhere."""
+    _, times = made
+
+    def make(_text, partial):
+        times.append(1)
+        partial.write_bytes(CONTENT)
+
+    here, there = (cached(KEY, ".so", make, [how]) for how in ("here", "there"))
+    other = cached(["other"], ".so", make, ["here"])
+    assert len({here, there, other}) == len(times) == 3
+    assert set(made_elsewhere(KEY, ".so")) == {here, there}
+    cut(there)
+    assert made_elsewhere(KEY, ".so") == [here]
+    assert found(KEY, ".so", ["here"]) == here
 
 
 def test_a_failure_leaves_no_half(made, tmp_path):

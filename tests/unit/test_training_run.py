@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -12,10 +13,12 @@ import pytest
 from hpcsnn.errors import ConfigurationError, DamageError, RunBusyError, StorageError
 from hpcsnn.runs.experiment import Setting
 from hpcsnn.runs.training_metrics import read_metrics
-from hpcsnn.runs.training_run import evaluate_training, resume_training, run_training
+from hpcsnn.runs.training_run import evaluate_training, resume_training, run_training, trainer_of
 from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.storage.training_checkpoints import BEST, LAST, TrainingCheckpoints
+from hpcsnn.training.configuration import TrainingConfiguration
 from hpcsnn.training.order import epoch_order
+from hpcsnn.training.trainer import Trainer
 from support.small_trainings import small_training
 from support.stand_in_trainer import StandInTrainer
 
@@ -55,6 +58,17 @@ def same(one, other):
     """Whether two summaries say the same, but for time."""
     of_time = ("date", "seconds_per_sample", "wall_s", "resumed_from_batch")
     return {k: v for k, v in one.items() if k not in of_time} == {k: v for k, v in other.items() if k not in of_time}
+
+
+@pytest.mark.parametrize(("key", "value"), [("batch", 7), ("window_steps", 3), ("carry_state", True)])
+def test_what_a_trainer_takes_comes_from_the_configuration(key, value, tmp_path, monkeypatch):
+    """Each keyword that a configuration has a key for is handed on; none is its default here."""
+    given = {}
+    alike = TrainingConfiguration.model_fields.keys() & signature(Trainer).parameters.keys()
+    monkeypatch.setattr("hpcsnn.training.trainer.Trainer", lambda *_, **keywords: given.update(keywords))
+    trainer_of(small_training(tmp_path, f"{key}={str(value).lower()}"), 10, QUIET)
+    assert given[key] == value
+    assert set(given) >= alike - {"readout"}
 
 
 def test_the_order_of_an_epoch_is_a_permutation_that_seed_and_epoch_fix():
