@@ -27,7 +27,6 @@ from hpcsnn.errors import ConfigurationError, DeviceError, SimulationError, chec
 from hpcsnn.network import Network
 from hpcsnn.network.learning_fields import GRADIENT_BITS
 from hpcsnn.network.neuron_arrays import column_of, neuron_arrays
-from hpcsnn.phases import doing
 from hpcsnn.ranks.interrupts import Interrupts
 from hpcsnn.ranks.partition import DEFAULT_TILE, check_tile_side, place_network
 from hpcsnn.ranks.world import ranks_of
@@ -100,8 +99,7 @@ class Simulation:
             self.executable = self.device.load(self.program, self.state)
             self.executable.run("check_values", 1)
             self.mend()
-            with doing("wiring"):
-                self.state.start(self.executable)
+            self.state.start(self.executable)
         except MemoryError as error:
             raise SimulationError(f"rank {self.rank}: the network does not fit into memory: {error}") from None
         self._host_stages = HostStages(self.state, self.executable)

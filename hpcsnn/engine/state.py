@@ -25,6 +25,7 @@ from hpcsnn.network.fields import (
     population_fields,
     projection_fields,
 )
+from hpcsnn.phases import doing
 from hpcsnn.ranks.communicator import Communicator
 from hpcsnn.ranks.partition import Placement
 from hpcsnn.ranks.spike_exchange import bind_allgather, block_size
@@ -84,7 +85,8 @@ class RankState(RankArrays):
             draw_parameters(self, executable, index, population)
             draw_initial(self, executable, index, population)
         for name, store in self.stores.items():
-            store.connect(executable)
+            with doing(f"wiring {name}"):
+                store.connect(executable)
             fit_event_log(self, self.network.projections[name], store.capacity, self.log_entries)
 
     def restore_rows(self, executable: Executable, projection: str, rows: Any) -> None:

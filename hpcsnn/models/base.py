@@ -382,22 +382,15 @@ class Configured(Generic[SomeModel]):
 
 @cache
 def compiled_expression(expression: str) -> CodeType:
-    """A model's expression, for `eval`, once for all batches and neurons.
-
-    Raises:
-        SyntaxError: it is none.
-    """
+    """A model's expression, for `eval`: compiled once for all batches and neurons."""
     return compile(expression.strip(), expression, "eval")
 
 
 def _modules() -> list[ModuleType]:
     """The modules that another process can load, those that ship before those that import from them."""
     modules = [module for module in list(sys.modules.values()) if isinstance(module, ModuleType)]
-    found = [
-        module
-        for module in modules
-        if module.__name__ not in ("__main__", "__mp_main__") and getattr(module, "__spec__", None) is not None
-    ]
+    mains = ("__main__", "__mp_main__")
+    found = [one for one in modules if one.__name__ not in mains and getattr(one, "__spec__", None) is not None]
     return sorted(found, key=lambda module: not module.__name__.startswith("hpcsnn"))
 
 
