@@ -66,7 +66,7 @@ class _UnderWay:
     recorded: Recorded
     folder: Path  # until it is renamed
     segment_start: int
-    work: _Work | None
+    work: _Work | None = None
     segment: Path = Path()  # once it is prepared
     parts: list[Written] = field(default_factory=list)  # of all ranks, once they are written
     stage: _Stage = _Stage.PREPARING
@@ -125,9 +125,11 @@ class Checkpointer:
             return
         snapshot = take_snapshot(simulation, self._plan, self._spare)
         folder = self._run.checkpoints / f"{step:010d}.zarr.partial"
-        first = self._segment_start
-        work = self._on_first_rank(folder, partial(self._prepare, folder, first, step))
-        self._under_way = _UnderWay(snapshot, simulation.take_recorded(), folder, first, work)
+        now = self._under_way = _UnderWay(snapshot, simulation.take_recorded(), folder, self._segment_start)
+        if simulation.communicator.size == 1:
+            now.stage, now.work = _Stage.COMMITTING, _Work(folder, partial(self._write_alone, now))
+        else:
+            now.work = self._on_first_rank(folder, partial(self._prepare, now))
         self._spare = None
         self._segment_start = self._last_step = step
         self.stall_s += time.perf_counter() - start
@@ -149,10 +151,7 @@ class Checkpointer:
                     now.work = _Work(now.folder, partial(_write, now, ranks.rank, ranks.size))
                 case _Stage.WRITING:
                     assert now.work is not None
-                    for written, record_files in self._gather(now.work.result):
-                        now.parts.append(written)
-                        self._record_files |= record_files
-                    self.segments.append(now.segment.name)
+                    self._note(now, self._gather(now.work.result))
                     now.stage = _Stage.JOINING
                     rank = self._simulation.rank
                     now.work = _Work(now.folder, partial(join_part, now.folder, now.parts, rank)) if rank else None
@@ -202,13 +201,26 @@ class Checkpointer:
             self._set_aside()
             self._take_over(self._start)
 
-    def _prepare(self, folder: Path, first: int, step: int) -> Path:
+    def _write_alone(self, now: _UnderWay) -> None:
+        """All stages at once, where no other rank waits between two: a run may be at the next checkpoint by then."""
+        now.segment = self._prepare(now)
+        self._note(now, [_write(now, 0, 1)])
+        self._commit(now)
+
+    def _note(self, now: _UnderWay, of_ranks: list[tuple[Written, FileTable]]) -> None:
+        """What all ranks have written of the network and of the records."""
+        for written, record_files in of_ranks:
+            now.parts.append(written)
+            self._record_files |= record_files
+        self.segments.append(now.segment.name)
+
+    def _prepare(self, now: _UnderWay) -> Path:
         """Make room; the folder of the segment."""
-        folder.parent.mkdir(exist_ok=True)
+        now.folder.parent.mkdir(exist_ok=True)
         if not self._took_over:
             remove_leftovers(self._run.path)
-        segment = make_segment(self._run.records, first, step)
-        folder.mkdir()
+        segment = make_segment(self._run.records, now.segment_start, now.snapshot.step)
+        now.folder.mkdir()
         return segment
 
     def _commit(self, done: _UnderWay) -> None:
