@@ -92,13 +92,14 @@ def measure(
             row = once(scale, seconds, parent / str(turn), ranks)
             if turn > 0:  # the first may have compiled
                 rows.append(row)
+    mpiexec = f"mpiexec -n {ranks.size} " if ranks.size > 1 else ""
     figures = {key: statistics.median(row[key] for row in rows) for key in rows[0]} | {
         "stall_most_ms": max(row["stall_most_ms"] for row in rows),
         "scale": scale,
         "seconds": seconds,
         "ranks": ranks.size,
         "runs": repeats,
-        "command": f"python -m scaling.close_checkpoints --label '{label}'",
+        "command": f"{mpiexec}python -m scaling.close_checkpoints --label '{label}' --repeats {repeats}",
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
         "machine": f"{processor()}, {os.cpu_count()} cores",
         "load": round(os.getloadavg()[0], 1),
