@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from hpcsnn.analysis.topography import torus_displacement
 from hpcsnn.errors import StorageError
 from hpcsnn.network import Grid
+from hpcsnn.storage.packed.opening import open_group
 
 _EVENTS_AT_A_TIME = 1 << 20
 _MOST_BINS = 100
@@ -73,7 +73,7 @@ def count_events(part: Path, count: EventCount) -> NDArray[np.int64]:
 
 
 def _pieces(part: Path, projection: str) -> Iterator[NDArray[np.int32]]:
-    group = zarr.open_group(part, mode="r", zarr_format=3)
+    group = open_group(part)
     if f"events/{projection}" not in group:
         return
     table: Any = group[f"events/{projection}"]

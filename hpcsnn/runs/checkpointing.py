@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
 from pathlib import Path
@@ -13,9 +13,10 @@ from typing import Any
 
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.errors import SimulationError, StorageError
-from hpcsnn.storage.checkpoints import Checkpoint, FileTable, checksums, commit, committed
+from hpcsnn.storage.checkpoints import ITSELF, Checkpoint, FileTable, commit, committed
 from hpcsnn.storage.leftovers import remove_leftovers
-from hpcsnn.storage.network_store import create_group, write_shards
+from hpcsnn.storage.network_store import WHOLE, join_part, write_part
+from hpcsnn.storage.packed.zip_file import Written, close
 from hpcsnn.storage.records import Recorded, make_segment, write_segment
 from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.storage.snapshot import Snapshot, WritingPlan, take_snapshot
@@ -51,8 +52,9 @@ class _Work(threading.Thread):
 
 
 class _Stage(Enum):
-    PREPARING = auto()  # rank 0 makes the empty arrays
-    WRITING = auto()  # every rank fills in its shards
+    PREPARING = auto()  # rank 0 makes room
+    WRITING = auto()  # every rank writes its shards
+    JOINING = auto()  # every rank puts them where they belong
     COMMITTING = auto()  # rank 0 makes it a checkpoint
 
 
@@ -64,8 +66,9 @@ class _UnderWay:
     recorded: Recorded
     folder: Path  # until it is renamed
     segment_start: int
-    work: _Work | None
+    work: _Work | None = None
     segment: Path = Path()  # once it is prepared
+    parts: list[Written] = field(default_factory=list)  # of all ranks, once they are written
     stage: _Stage = _Stage.PREPARING
     seconds: float = 0.0
 
@@ -122,9 +125,11 @@ class Checkpointer:
             return
         snapshot = take_snapshot(simulation, self._plan, self._spare)
         folder = self._run.checkpoints / f"{step:010d}.zarr.partial"
-        first = self._segment_start
-        work = self._on_first_rank(folder, partial(self._prepare, folder, first, snapshot))
-        self._under_way = _UnderWay(snapshot, simulation.take_recorded(), folder, first, work)
+        now = self._under_way = _UnderWay(snapshot, simulation.take_recorded(), folder, self._segment_start)
+        if simulation.communicator.size == 1:
+            now.stage, now.work = _Stage.COMMITTING, _Work(folder, partial(self._write_alone, now))
+        else:
+            now.work = self._on_first_rank(folder, partial(self._prepare, now))
         self._spare = None
         self._segment_start = self._last_step = step
         self.stall_s += time.perf_counter() - start
@@ -142,14 +147,17 @@ class Checkpointer:
                 case _Stage.PREPARING:
                     now.stage = _Stage.WRITING
                     now.segment = self._gather(now.work.result if now.work else None)[0]
-                    now.work = _Work(now.folder, partial(_write, now, self._simulation.rank))
+                    ranks = self._simulation.communicator
+                    now.work = _Work(now.folder, partial(_write, now, ranks.rank, ranks.size))
                 case _Stage.WRITING:
                     assert now.work is not None
-                    files, record_files = self._together(now.work.result)
-                    self.segments.append(now.segment.name)
-                    self._record_files |= record_files
+                    self._note(now, self._gather(now.work.result))
+                    now.stage = _Stage.JOINING
+                    rank = self._simulation.rank
+                    now.work = _Work(now.folder, partial(join_part, now.folder, now.parts, rank)) if rank else None
+                case _Stage.JOINING:
                     now.stage = _Stage.COMMITTING
-                    now.work = self._on_first_rank(now.folder, partial(self._commit, now, files))
+                    now.work = self._on_first_rank(now.folder, partial(self._commit, now))
                 case _Stage.COMMITTING:
                     self._under_way, self._spare = None, now.snapshot
                     self.written += 1
@@ -164,15 +172,6 @@ class Checkpointer:
 
     def _on_first_rank(self, where: Path, work: Callable[[], Any]) -> _Work | None:
         return _Work(where, work) if self._simulation.rank == 0 else None
-
-    def _together(self, own: tuple[FileTable, FileTable]) -> tuple[FileTable, FileTable]:
-        """The files of the network and of the records that all ranks have written."""
-        files: FileTable = {}
-        record_files: FileTable = {}
-        for network_part, record_part in self._gather(own):
-            files |= network_part
-            record_files |= record_part
-        return files, record_files
 
     def _everyone_done(self, work: _Work | None, wait: bool) -> bool:
         """True once every rank that has such work has done it; what went wrong on one is raised on all."""
@@ -202,20 +201,35 @@ class Checkpointer:
             self._set_aside()
             self._take_over(self._start)
 
-    def _prepare(self, folder: Path, first: int, snapshot: Snapshot) -> Path:
-        """Make room and the empty arrays; the folder of the segment."""
-        folder.parent.mkdir(exist_ok=True)
+    def _write_alone(self, now: _UnderWay) -> None:
+        """All stages at once, where no other rank waits between two: a run may be at the next checkpoint by then."""
+        now.segment = self._prepare(now)
+        self._note(now, [_write(now, 0, 1)])
+        self._commit(now)
+
+    def _note(self, now: _UnderWay, of_ranks: list[tuple[Written, FileTable]]) -> None:
+        """What all ranks have written of the network and of the records."""
+        for written, record_files in of_ranks:
+            now.parts.append(written)
+            self._record_files |= record_files
+        self.segments.append(now.segment.name)
+
+    def _prepare(self, now: _UnderWay) -> Path:
+        """Make room; the folder of the segment."""
+        now.folder.parent.mkdir(exist_ok=True)
         if not self._took_over:
             remove_leftovers(self._run.path)
-        segment = make_segment(self._run.records, first, snapshot.step)
-        create_group(folder, snapshot)
+        segment = make_segment(self._run.records, now.segment_start, now.snapshot.step)
+        now.folder.mkdir()
         return segment
 
-    def _commit(self, done: _UnderWay, files: FileTable) -> None:
-        step, folder = done.snapshot.step, done.folder
+    def _commit(self, done: _UnderWay) -> None:
+        step, whole = done.snapshot.step, done.folder / WHOLE
+        files = {ITSELF: close(whole, done.parts)}
         if not self._took_over:
             self._set_aside()
-        checkpoint = commit(self._run.path, step, folder, files, self._configuration, self.segments, self._record_files)
+        checkpoint = commit(self._run.path, step, whole, files, self._configuration, self.segments, self._record_files)
+        done.folder.rmdir()
         if self._took_over:
             self._run.link_network(checkpoint.network_path)
         else:
@@ -247,8 +261,8 @@ class Checkpointer:
         return self._simulation.communicator.gather(value)
 
 
-def _write(now: _UnderWay, rank: int) -> tuple[FileTable, FileTable]:
-    """Write one rank's share; its files of the network and, with the segment's name, of the records."""
-    files = checksums(now.folder, write_shards(now.folder, now.snapshot))
-    records = checksums(now.segment, write_segment(now.segment, rank, now.recorded))
-    return files, {f"{now.segment.name}/{name}": entry for name, entry in records.items()}
+def _write(now: _UnderWay, rank: int, n_ranks: int) -> tuple[Written, FileTable]:
+    """Write one rank's share: what it has of the network, and its files of the records, with the segment's name."""
+    written = write_part(now.folder, now.snapshot, rank, n_ranks)
+    records = write_segment(now.segment, rank, now.recorded)
+    return written, {f"{now.segment.name}/{name}": entry for name, entry in records.items()}

@@ -32,6 +32,10 @@ from hpcsnn.storage.leftovers import remove_leftovers
 from hpcsnn.storage.restore import restore
 from hpcsnn.storage.run_directory import RunDirectory
 
+# How often a run is looked at, in s of wall time, and how often while a checkpoint is written: ranks go on with it
+# together, in four stages, and where checkpoints are close the next one waits for it.
+_SHOWN_EVERY_S, _POLLED_EVERY_S = 0.25, 0.02
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -244,11 +248,14 @@ def _advance(
     last_wall = time.monotonic()
     with StopSignals(setting.ranks) as signals:
         stopped_by: str | None = None
+        last_shown = 0.0
 
         def observe(simulation: Simulation) -> bool:
-            nonlocal last_wall, stopped_by
-            progress.update(simulation)
+            nonlocal last_wall, last_shown, stopped_by
             checkpointer.poll()
+            if on_first_rank(setting.ranks, lambda: time.monotonic() - last_shown >= _SHOWN_EVERY_S):
+                progress.update(simulation)
+                last_shown = time.monotonic()
             due = every.wall_s is not None and time.monotonic() - last_wall >= every.wall_s
             if every.wall_s is not None and on_first_rank(setting.ranks, lambda: due):
                 checkpointer.begin()
@@ -261,7 +268,8 @@ def _advance(
         while simulation.step < end and stopped_by is None:
             step = simulation.step
             until = end if period is None else min(end, (step // period + 1) * period)
-            simulation.run((until - step) * simulation.network.dt_ms, observe=observe)
+            every_s = _POLLED_EVERY_S if checkpointer.under_way else _SHOWN_EVERY_S
+            simulation.run((until - step) * simulation.network.dt_ms, observe, every_s)
             if period is not None and simulation.step % period == 0 and simulation.step < end:
                 checkpointer.begin()
         return stopped_by

@@ -1,8 +1,9 @@
 """Committed states of a run: ``checkpoints/STEP.zarr`` and, written last, its manifest ``checkpoints/STEP.json``.
 
-A checkpoint is written beside (``STEP.zarr.partial``), brought to disk, renamed, and committed by the rename of its
+A checkpoint is written beside (in ``STEP.zarr.partial``), brought to disk, renamed, and committed by the rename of its
 manifest: without a manifest there is no checkpoint. The manifest lists every file with its size and CRC32C, those of
-the record segments up to here included, and the configuration of the run with its SHA-256.
+the record segments up to here included, and the configuration of the run with its SHA-256. The network is one file,
+``.`` in the list; one of version 1 is a folder of many.
 
 What a checkpoint takes the place of goes only after it is there. One of the same step is ``STEP.replaced.*`` for the
 moment between; one that cannot be read is set aside as ``STEP.unreadable.*`` and stays.
@@ -16,24 +17,28 @@ import itertools
 import json
 import os
 import re
-import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import google_crc32c
 
-from hpcsnn.atomic_files import bring_to_disk
+from hpcsnn.atomic_files import bring_to_disk, remove
 from hpcsnn.errors import DamageError, StorageError
 
 if TYPE_CHECKING:
     from hpcsnn.storage.network_store import StoredNetwork
 
-FORMAT, VERSION = "hpcsnn-checkpoint", 1
+FORMAT, VERSION = "hpcsnn-checkpoint", 2
+_READ = (1, VERSION)
+# The network where it is one file, in the list of files below its path.
+ITSELF = "."
 
 # Threads that wait for the disk.
 _WAITERS = 8
+_AT_A_TIME = 1 << 22
 
 # What is not there, or is something else than it should be. All other errors are the system's, and may pass.
 _DAMAGE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
@@ -84,10 +89,10 @@ class Checkpoint:
             version = (manifest["format"], manifest["version"])
         except (DamageError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise DamageError(f"{self.manifest_path}: damaged manifest ({error})") from None
-        if version != (FORMAT, VERSION):
+        if version not in [(FORMAT, number) for number in _READ]:
             raise DamageError(
                 f"{self.manifest_path}: is {version[0]} version {version[1]}, this hpcsnn reads {FORMAT} "
-                f"version {VERSION}; use the hpcsnn that wrote it, or a newer one"
+                f"version {' and '.join(map(str, _READ))}; use the hpcsnn that wrote it, or a newer one"
             )
         body = {key: value for key, value in manifest.items() if key != "crc32c"}
         if manifest.get("crc32c") != checksum_of(body):
@@ -106,10 +111,10 @@ class Checkpoint:
         manifest = self.manifest()
         for base, table in ((self.network_path, manifest["files"]), (self.run / "records", manifest["record_files"])):
             for name, (size, checksum) in table.items():
-                data = _read(base / name)
-                if len(data) != size:
-                    raise DamageError(f"{base / name}: has {len(data)} bytes, should have {size}")
-                if google_crc32c.value(data) != checksum:
+                there, found = _checksum(base / name)
+                if there != size:
+                    raise DamageError(f"{base / name}: has {there} bytes, should have {size}")
+                if found != checksum:
                     raise DamageError(f"{base / name}: has changed since it was written (CRC32C does not fit)")
         return len(manifest["files"]) + len(manifest["record_files"])
 
@@ -122,7 +127,7 @@ class Checkpoint:
     def remove(self) -> None:
         """The manifest first, so that no moment shows a half of it as whole."""
         self.manifest_path.unlink(missing_ok=True)
-        shutil.rmtree(self.network_path, ignore_errors=True)
+        _remove(self.network_path)
 
     def set_aside(self) -> None:
         """Rename what cannot be read to ``STEP.unreadable.*``: it is no checkpoint any more, but it stays."""
@@ -150,24 +155,45 @@ class Checkpoint:
             self.manifest_path.rename(manifest)
         if self.network_path.exists():
             # Without its manifest it never was a checkpoint, but half of one.
-            self.network_path.rename(network) if is_checkpoint else shutil.rmtree(self.network_path)
+            self.network_path.rename(network) if is_checkpoint else remove(self.network_path)
 
     def end_replacement(self) -> None:
         """Remove the one that was replaced if the new one is committed, else put it back."""
         manifest, network = self._named("replaced")
         if self.manifest_path.exists():
-            shutil.rmtree(network, ignore_errors=True)
+            _remove(network)
             manifest.unlink(missing_ok=True)
         elif manifest.exists():
             if network.exists():
-                shutil.rmtree(self.network_path, ignore_errors=True)
+                _remove(self.network_path)
                 network.rename(self.network_path)
             manifest.rename(self.manifest_path)
 
 
+def _remove(path: Path) -> None:
+    """What cannot be removed stays: the manifest says what is a checkpoint."""
+    with suppress(OSError):
+        remove(path)
+
+
 def _read(path: Path) -> bytes:
-    try:
+    with _read_errors(path):
         return path.read_bytes()
+
+
+def _checksum(path: Path) -> tuple[int, int]:
+    """Bytes and CRC32C of a file, which may be larger than memory."""
+    size, checksum = 0, 0
+    with _read_errors(path), path.open("rb") as stream:
+        while data := stream.read(_AT_A_TIME):
+            size, checksum = size + len(data), google_crc32c.extend(checksum, data)
+    return size, checksum
+
+
+@contextmanager
+def _read_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         if error.errno in _DAMAGE:
             raise DamageError(f"{path}: {error.strerror}") from None
@@ -239,15 +265,16 @@ def commit(
     """Make a written state a checkpoint; one rank calls, after all have written.
 
     Args:
-        partial: the group as written.
-        network_files: files whose checksums the writing ranks have taken; the rest are taken here.
+        partial: the network as written: a file, or a folder.
+        network_files: files whose checksums are taken; the rest, of a folder, are taken here.
         configuration: resolved.
         segments, record_files: of the records that are valid up to this step.
     """
     checkpoint = Checkpoint(run, step)
-    rest = [file for file in files_below(partial) if file.as_posix() not in network_files]
-    files = {**network_files, **checksums(partial, rest)}
-    written_folders = [partial, *(run / "records" / name for name in segments[-1:])]
+    files, written_folders = dict(network_files), [run / "records" / name for name in segments[-1:]]
+    if partial.is_dir():
+        files |= checksums(partial, [file for file in files_below(partial) if file.as_posix() not in network_files])
+        written_folders.append(partial)
     below = [path for folder in written_folders for path in folder.rglob("*") if path.is_dir()]
     with ThreadPoolExecutor(_WAITERS) as waiters:
         list(waiters.map(bring_to_disk, [*written_folders, *below]))

@@ -1,4 +1,4 @@
-"""A network on disk: one Zarr v3 group that a run can go on from, on any number of ranks.
+"""A network on disk: one Zarr v3 group in a zip file that a run can go on from, on any number of ranks.
 
 Layout (``ny, nx`` a population's grid, cut into shards, each written by one rank)::
 
@@ -16,17 +16,17 @@ Layout (``ny, nx`` a population's grid, cut into shards, each written by one ran
     projections/J/pre|post/TRACE.value, TRACE.last      (ny, nx) of the source or target population
     projections/J/rule/source|target/VAR                (ny, nx) variables of the rule of rewiring, likewise
 
-Nothing in it depends on the number of ranks that wrote it.
+No file in it depends on the number of ranks that wrote it; only their order in the zip does. A folder of these files,
+as ``unzip`` makes it and as versions before wrote it, is read as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from hpcsnn.checked_numbers import LAST_STEP, Limits, whole_number
@@ -37,52 +37,39 @@ from hpcsnn.engine.synapse_rows import SynapseRows
 from hpcsnn.errors import SimulationError, StorageError
 from hpcsnn.network import Grid
 from hpcsnn.network.neuron_arrays import COUNTED, column_of
-from hpcsnn.storage.codecs import CODECS, FAST
+from hpcsnn.storage.packed.arrays import ArrayForm, groups, key
+from hpcsnn.storage.packed.opening import open_group
+from hpcsnn.storage.packed.zip_file import PartWriter, Written, close, join, offsets
 from hpcsnn.storage.shards import ShardGrid
-from hpcsnn.storage.snapshot import Part, Snapshot, take_snapshot
+from hpcsnn.storage.snapshot import DiskArray, Part, Snapshot, take_snapshot
 
 Columns = dict[str, NDArray[Any]]
 FORMAT, VERSION = "hpcsnn-network", 1
 # Small enough to be read alone, large enough to be worth a chunk.
 _SYNAPSES_A_CHUNK = 1 << 20
-# Shards are written together while they have room for no more synapses than this, so that copies stay small.
-_SYNAPSES_A_CALL = 1 << 22
+# The file in the folder of a network that is being written to which all parts come; it begins as rank 0's.
+WHOLE = "whole"
 
 
 def write_network(path: Path, simulation: Simulation) -> None:
-    """Write the network as it stands to a new group at `path`; a collective call."""
-    snapshot = take_snapshot(simulation)
+    """Write the network as it stands to a new file at `path`; a collective call."""
+    snapshot, ranks = take_snapshot(simulation), simulation.communicator
+    folder = path.with_name(f"{path.name}.partial")
     if simulation.rank == 0:
-        create_group(path, snapshot)
-    simulation.communicator.barrier()
-    list(write_shards(path, snapshot))
-    simulation.communicator.barrier()
+        folder.mkdir()
+    ranks.barrier()
+    parts = ranks.gather(write_part(folder, snapshot, simulation.rank, simulation.n_ranks))
+    join_part(folder, parts, simulation.rank)
+    ranks.barrier()
+    if simulation.rank == 0:
+        close(folder / WHOLE, parts)
+        (folder / WHOLE).rename(path)
+        folder.rmdir()
+    ranks.barrier()
 
 
-def create_group(path: Path, snapshot: Snapshot) -> None:
-    """Make the group, its attributes, its small arrays, and every array over a grid, still empty; one rank calls."""
-    group = zarr.open_group(path, mode="w-", zarr_format=3)
-    group.attrs.update({"format": FORMAT, "version": VERSION, **snapshot.attributes})
-    for name in ("populations", "projections"):
-        group.require_group(name)
-    for path_inside, array in snapshot.layout.items():
-        shards = ShardGrid.of(snapshot.grids[array.population])
-        grid, shard, chunk = (shards.grid.ny, shards.grid.nx), shards.shard, shards.chunk
-        if array.room:
-            chunk = (1, min(array.room, _SYNAPSES_A_CHUNK))
-            shard = (1, -(-array.room // chunk[1]) * chunk[1])
-            grid = (shards.n_shards, shard[1])
-        group.create_array(
-            path_inside, shape=grid, dtype=array.dtype, fill_value=0, shards=shard, chunks=chunk, compressors=CODECS
-        )
-    for path_inside, values in snapshot.small.items():
-        group.create_array(
-            path_inside, data=values, chunks=(max(len(values), 1), *values.shape[1:]), compressors=CODECS
-        )
-
-
-def write_shards(path: Path, snapshot: Snapshot) -> Iterator[Path]:
-    """Write this rank's shards into the arrays of a group that `create_group` made; each file written, below `path`.
+def write_part(folder: Path, snapshot: Snapshot, rank: int, n_ranks: int) -> Written:
+    """Write this rank's shards, and as rank 0 all metadata and the small arrays, to a file of its own in `folder`.
 
     Raises:
         SimulationError: a value is not finite.
@@ -91,50 +78,64 @@ def write_shards(path: Path, snapshot: Snapshot) -> Iterator[Path]:
     found = snapshot.not_finite()
     if found:
         raise SimulationError(f"{found} is not finite after step {snapshot.step}: there is no checkpoint of it")
-    with zarr.config.set(FAST):
-        group = zarr.open_group(path, mode="r+", zarr_format=3)
-        arrays: dict[str, Any] = {path_inside: group[path_inside] for path_inside in snapshot.layout}
-
-    def write(path_inside: str, box: Any, values: NDArray[Any], places: Iterable[tuple[int, int]]) -> Iterator[Path]:
-        arrays[path_inside][box] = values
-        for place in places:
-            file = Path(path_inside, "c", *map(str, place))
-            if (path / file).exists():  # a shard of nothing but fill values is not written
-                yield file
-
-    for population, parts in snapshot.parts.items():
-        shards = ShardGrid.of(snapshot.grids[population])
-        shard_of = [shards.of_ids(part.ids) for part in parts]
-        room = max((array.room for array in snapshot.layout.values() if array.population == population), default=1)
-        for run in _neighbours(shards, snapshot.shards[population], max(1, _SYNAPSES_A_CALL // max(room, 1))):
-            neurons = [_of_shard(shard, parts, shard_of) for shard in run]
-            boxes, places = [shards.box(shard) for shard in run], [divmod(shard, shards.columns) for shard in run]
-            box = boxes[0][0], slice(boxes[0][1].start, boxes[-1][1].stop)
-            for path_inside in neurons[0].columns:
-                values = _side_by_side([one.columns[path_inside] for one in neurons], box[0])
-                yield from write(path_inside, box, values, places)
-            for projection in neurons[0].rows:
-                rows = [one.rows[projection] for one in neurons]
-                values = _side_by_side([one.in_degree for one in rows], box[0])
-                yield from write(f"projections/{projection}/in_degree", box, values, places)
-                for field in rows[0].columns:
-                    path_inside = f"projections/{projection}/synapse/{field}"
-                    whole = np.zeros((len(run), arrays[path_inside].shape[1]), dtype=rows[0].columns[field].dtype)
-                    for row, one in zip(whole, rows, strict=True):
-                        row[: len(one.columns[field])] = one.columns[field]
-                    yield from write(path_inside, slice(run[0], run[-1] + 1), whole, ((shard, 0) for shard in run))
+    forms = {path: _form(snapshot.grids[array.population], array) for path, array in snapshot.layout.items()}
+    with PartWriter(folder / (_part(rank) if rank else WHOLE), aligned=n_ranks > 1) as part:
+        if rank == 0:
+            _write_metadata(part, snapshot, forms)
+        for population, neurons in snapshot.parts.items():
+            shards = ShardGrid.of(snapshot.grids[population])
+            shard_of = [shards.of_ids(one.ids) for one in neurons]
+            for shard in snapshot.shards[population].tolist():
+                _write_shard(part, shards, shard, _of_shard(shard, neurons, shard_of), forms)
+        return part.finish()
 
 
-def _neighbours(shards: ShardGrid, wanted: NDArray[np.intp], most: int) -> list[list[int]]:
-    """The wanted shards, neighbours in x together up to `most`: Zarr takes a millisecond per call, however little."""
-    apart = (np.diff(wanted) > 1) | (np.diff(wanted // shards.columns) > 0)
-    runs = np.split(wanted, np.flatnonzero(apart) + 1)
-    return [run[first : first + most].tolist() for run in runs for first in range(0, len(run), most)]
+def join_part(folder: Path, parts: list[Written], rank: int) -> None:
+    """Move what this rank has written behind what those before it have; `close` is called after all have."""
+    if rank:
+        join(folder / _part(rank), folder / WHOLE, offsets(parts)[rank])
 
 
-def _side_by_side(columns: list[NDArray[Any]], rows: slice) -> NDArray[Any]:
-    """Shards' values, each row by row of its box, as one block."""
-    return np.hstack([column.reshape(rows.stop - rows.start, -1) for column in columns])
+def _part(rank: int) -> str:
+    return f"rank_{rank}"
+
+
+def _form(grid: Grid, array: DiskArray) -> ArrayForm:
+    shards = ShardGrid.of(grid)
+    if not array.room:
+        return ArrayForm((grid.ny, grid.nx), array.dtype, shards.chunk, shards.shard)
+    chunk = min(array.room, _SYNAPSES_A_CHUNK)
+    room = -(-array.room // chunk) * chunk
+    return ArrayForm((shards.n_shards, room), array.dtype, (1, chunk), (1, room))
+
+
+def _write_metadata(part: PartWriter, snapshot: Snapshot, forms: dict[str, ArrayForm]) -> None:
+    attributes = {"format": FORMAT, "version": VERSION, **snapshot.attributes}
+    for name, text in groups([*forms, *snapshot.small, "populations/", "projections/"], attributes):
+        part.add(name, [text])
+    for path, form in forms.items():
+        part.add(f"{path}/zarr.json", [form.metadata()])
+    for path, values in snapshot.small.items():
+        whole = ArrayForm(values.shape, values.dtype, (max(len(values), 1), *values.shape[1:]))
+        for name, pieces in whole.files(values):
+            part.add(f"{path}/{name}", pieces)
+
+
+def _write_shard(part: PartWriter, shards: ShardGrid, shard: int, of: Part, forms: dict[str, ArrayForm]) -> None:
+    """All that a shard holds of its neurons and of their synapses."""
+    rows, _ = shards.box(shard)
+    place, height = key(divmod(shard, shards.columns)), rows.stop - rows.start
+
+    def write(path: str, place: str, values: NDArray[Any]) -> None:
+        if pieces := forms[path].file(values):
+            part.add(f"{path}/{place}", pieces)
+
+    for path, values in of.columns.items():
+        write(path, place, values[of.places].reshape(height, -1))
+    for projection, synapses in of.rows.items():
+        write(f"projections/{projection}/in_degree", place, synapses.in_degree.reshape(height, -1))
+        for field, values in synapses.columns.items():
+            write(f"projections/{projection}/synapse/{field}", key((shard, 0)), values[np.newaxis])
 
 
 def _of_shard(shard: int, parts: list[Part], shard_of: list[NDArray[np.int64]]) -> Part:
@@ -157,7 +158,7 @@ class StoredNetwork:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._group = zarr.open_group(path, mode="r", zarr_format=3)
+            self._group = open_group(path)
         except Exception as error:  # whatever Zarr makes of metadata that are none
             raise StorageError(f"{path}: no stored network here ({error})") from error
         self.attributes: dict[str, Any] = dict(self._group.attrs)

@@ -1,10 +1,11 @@
 """Recorded spikes and rewiring events on disk, in segments of model time; a checkpoint says which segments are valid.
 
-``records/STEPS/rank_R.zarr`` is one Zarr group a rank and segment (STEPS is first-last, the last not included), with
-arrays ``spikes/POPULATION`` (n, 2: step, id) and ``events/PROJECTION`` (n, 4: step, pre, post, what), int32. A segment
-is written before the checkpoint that ends it is committed, and belongs to the run once that checkpoint's manifest, or a
-later one's, lists it: whatever else lies there was lost with the run that wrote it. A segment never takes the place of
-another: where its name is taken it has a number behind it (``STEPS.2``), and manifests say which is whose.
+``records/STEPS/rank_R.zarr`` is one Zarr group in a zip file a rank and segment (STEPS is first-last, the last not
+included), with arrays ``spikes/POPULATION`` (n, 2: step, id) and ``events/PROJECTION`` (n, 4: step, pre, post, what),
+int32; versions before wrote folders. A segment is written before the checkpoint that ends it is committed, and belongs
+to the run once that checkpoint's manifest, or a later one's, lists it: whatever else lies there was lost with the run
+that wrote it. A segment never takes the place of another: where its name is taken it has a number behind it
+(``STEPS.2``), and manifests say which is whose.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from hpcsnn.storage.codecs import CODECS, FAST
+from hpcsnn.atomic_files import remove
+from hpcsnn.storage.packed.arrays import ArrayForm, groups
+from hpcsnn.storage.packed.opening import open_group
+from hpcsnn.storage.packed.zip_file import PartWriter, close
 
 Recorded = tuple[dict[str, NDArray[np.int32]], dict[str, NDArray[np.int32]]]
 _CHUNK = 1 << 18
@@ -41,18 +44,24 @@ def make_segment(records: Path, first: int, last: int) -> Path:
     return folder
 
 
-def write_segment(folder: Path, rank: int, recorded: Recorded) -> list[Path]:
-    """Write one rank's part of a segment; the files, below `folder`."""
+def write_segment(folder: Path, rank: int, recorded: Recorded) -> dict[str, tuple[int, int]]:
+    """Write one rank's part of a segment and bring it to disk; file below `folder` -> (bytes, CRC32C)."""
     path = folder / f"rank_{rank}.zarr"
-    if path.exists():
-        shutil.rmtree(path)
-    with zarr.config.set(FAST):
-        group = zarr.open_group(path, mode="w", zarr_format=3)
-        for kind, tables in zip(("spikes", "events"), recorded, strict=True):
-            for name, table in tables.items():
-                chunks = (min(max(len(table), 1), _CHUNK), table.shape[1])
-                group.create_array(f"{kind}/{name}", data=table, chunks=chunks, compressors=CODECS)
-    return [file.relative_to(folder) for file in sorted(path.rglob("*")) if file.is_file()]
+    remove(path)
+    tables = {
+        f"{kind}/{name}": table
+        for kind, of_kind in zip(("spikes", "events"), recorded, strict=True)
+        for name, table in of_kind.items()
+    }
+    with PartWriter(path) as part:
+        for name, text in groups(tables, {}):
+            part.add(name, [text])
+        for name, table in tables.items():
+            form = ArrayForm(table.shape, table.dtype, (min(max(len(table), 1), _CHUNK), table.shape[1]))
+            for file, pieces in form.files(table):
+                part.add(f"{name}/{file}", pieces)
+        written = part.finish()
+    return {path.name: close(path, [written])}
 
 
 class Records:
@@ -86,7 +95,7 @@ class Records:
         return [path for name in self.segments for path in sorted((self._folder / name).glob("rank_*.zarr"))]
 
     def _groups(self) -> list[zarr.Group]:
-        return [zarr.open_group(path, mode="r", zarr_format=3) for path in self.parts()]
+        return [open_group(path) for path in self.parts()]
 
     def _table(self, kind: str, name: str, width: int) -> NDArray[np.int32]:
         parts = [np.empty((0, width), dtype=np.int32)]

@@ -31,7 +31,7 @@ from hpcsnn.storage.run_reports import summary_of
 _LOCK = ".lock"
 # What is there before a run is: the job that will carry it out.
 _JOB = "job"
-# What becomes of ``network.zarr`` where it is a folder.
+# What becomes of ``network.zarr`` where it is no link.
 _COPIED = "network.copied.zarr"
 
 
@@ -163,15 +163,18 @@ class RunDirectory:
         if self.names_newest():
             return None
         newest = committed(self.path)[-1].network_path
-        copied = self.network.is_dir() and not self.network.is_symlink()
+        copied = self._is_copied()
         self.link_network(newest)
         said = f"{self.network}: names the newest checkpoint again, {newest.relative_to(self.path)}"
         if not copied:
             return said
         return (
-            f"{said}; it was a folder, as copies that follow links make it, which is set aside as {_COPIED}: remove it "
+            f"{said}; it was no link, as in copies that followed it, and is set aside as {_COPIED}: remove it "
             "if nobody wants it"
         )
+
+    def _is_copied(self) -> bool:
+        return os.path.lexists(self.network) and not self.network.is_symlink()
 
     @contextmanager
     def lock(self, first: bool = True) -> Iterator[None]:
@@ -202,14 +205,14 @@ class RunDirectory:
             yield
 
     def link_network(self, network: Path) -> None:
-        """Let ``network.zarr`` name a checkpoint's network, in one step; a folder of this name is set aside.
+        """Let ``network.zarr`` name a checkpoint's network, in one step; what is no link is set aside.
 
         Raises:
             StorageError: it cannot be written.
         """
         link = self.path / ".network.link"
         with _told(self.network):
-            if self.network.is_dir() and not self.network.is_symlink():
+            if self._is_copied():
                 ends = itertools.chain([""], (f"-{n}" for n in itertools.count(2)))
                 free = (self.path / f"{_COPIED}{end}" for end in ends)
                 self.network.rename(next(path for path in free if not os.path.lexists(path)))

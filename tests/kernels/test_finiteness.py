@@ -11,6 +11,7 @@ from hpcsnn.models import NeuronModel, ReceptorModel, SourceModel, SpikeTrace, S
 from hpcsnn.storage.network_store import StoredNetwork, write_network
 from hpcsnn.testing.racing_threads import RacingThreads
 from support.messages import as_pattern
+from support.unpacked import unpack
 
 DEVICES = pytest.mark.parametrize("make", [lambda: "cpu", RacingThreads], ids=["host", "racing"])
 # Whatever it is in, it is not a number from then on.
@@ -204,7 +205,7 @@ def test_no_digest_of_a_stored_network_that_is_not_finite(tmp_path):
     write_network(tmp_path / "net.zarr", simulation)
     stored = StoredNetwork(tmp_path / "net.zarr")
     assert stored.digest() == simulation_digest(simulation)
-    zarr.open_group(tmp_path / "net.zarr", mode="r+")["populations/b/state/V_mV"][1, 0] = np.nan
+    zarr.open_group(unpack(tmp_path / "net.zarr"), mode="r+")["populations/b/state/V_mV"][1, 0] = np.nan
     said = "populations.b: V_mV = nan of neuron 2 is not finite: there is no digest of it"
     with pytest.raises(StorageError, match=as_pattern(said)):
         StoredNetwork(tmp_path / "net.zarr").digest()

@@ -26,6 +26,7 @@ from hpcsnn.storage.records import Records
 from support.processes import completed
 from support.ranks import hpcsnn
 from support.runs import PLAIN, flip, succeeds
+from support.unpacked import place
 
 QUIET = Console(quiet=True)
 EVENTS = ["--set", "projections.ff.record_events=true"]
@@ -277,8 +278,8 @@ def test_what_cannot_be_analysed_says_why(run, tmp_path):
     done = hpcsnn("analyze", copy, "--scheduler", "tcp://127.0.0.1:9")
     assert done.returncode == 2
     assert "--scheduler: 'tcp://127.0.0.1:9': no Dask scheduler answers there" in done.stderr
-    damaged = committed(copy)[2].network_path / "projections/ff/synapse/weight/c/0/0"
-    flip(damaged, 100)
+    damaged = committed(copy)[2].network_path
+    flip(damaged, place(damaged, "projections/ff/synapse/weight/c/0/0") + 100)
     done = hpcsnn("analyze", copy)
     assert done.returncode == 2
     assert f"error: {committed(copy)[2].network_path.resolve() / 'projections/ff'}: cannot be read: " in done.stderr

@@ -19,6 +19,7 @@ from support.networks import topographic_map
 from support.processes import completed
 from support.ranks import hpcsnn, hpcsnn_command, run_on_ranks
 from support.runs import records_of
+from support.unpacked import unpack
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -213,7 +214,7 @@ def test_ranks_give_the_same_digest_and_store(finished, tmp_path):
 
 def test_the_stored_network_is_zarr_in_shards_of_tiles(finished):
     out, _ = finished
-    group = zarr.open_group(out / "network.zarr", mode="r")
+    group = zarr.open_group(zarr.storage.ZipStore(out / "network.zarr"), mode="r")
     assert group.metadata.zarr_format == 3
     state, weight = group["populations/target/state/V_mV"], group["projections/ff/synapse/weight"]
     assert (state.shape, state.shards, state.chunks) == ((16, 16), (8, 8), (8, 8))
@@ -231,7 +232,7 @@ def test_a_changed_network_or_summary_is_told(finished, tmp_path):
         copy = tmp_path / what
         shutil.copytree(out, copy, symlinks=True)
         if what == "network":
-            weight = zarr.open_group(copy / "network.zarr", mode="r+")["projections/ff/synapse/weight"]
+            weight = zarr.open_group(unpack(copy / "network.zarr"), mode="r+")["projections/ff/synapse/weight"]
             values = weight[...]
             values[1, 3] += 2**-20
             weight[...] = values

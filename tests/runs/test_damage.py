@@ -17,6 +17,7 @@ from hpcsnn.storage.network_store import StoredNetwork
 from support.lanes import some
 from support.ranks import hpcsnn
 from support.runs import PLAIN, RECORD, assert_same_run, flip, succeeds
+from support.unpacked import place
 
 SIZE = ["--set", "scale=2", "--set", "duration_ms=300", *RECORD, *PLAIN]
 OLD, NEW = 1000, 3000
@@ -47,20 +48,22 @@ def rewrite_manifest(checkpoint, **changes):
     checkpoint.manifest_path.write_text(json.dumps({**manifest, "crc32c": checksum}))
 
 
+CHANGED = "has changed since it was written (CRC32C does not fit)"
+
+
 def in_chunk(newest):
-    flip(newest.network_path / SHARD, 100)
-    return newest.network_path / SHARD, "has changed since it was written (CRC32C does not fit)"
-
-
-def in_shard_index(newest):
-    flip(newest.network_path / SHARD, -10)
-    return newest.network_path / SHARD, "has changed since it was written (CRC32C does not fit)"
+    flip(newest.network_path, place(newest.network_path, SHARD) + 100)
+    return newest.network_path, CHANGED
 
 
 def in_metadata(newest):
-    path = newest.network_path / "projections/ff/synapse/weight/zarr.json"
-    flip(path, 40)
-    return path, "has changed since it was written (CRC32C does not fit)"
+    flip(newest.network_path, place(newest.network_path, "projections/ff/synapse/weight/zarr.json") + 40)
+    return newest.network_path, CHANGED
+
+
+def in_directory(newest):
+    flip(newest.network_path, -40)
+    return newest.network_path, CHANGED
 
 
 def in_manifest(newest):
@@ -76,34 +79,35 @@ def cut_manifest(newest):
 
 
 def missing_file(newest):
-    (newest.network_path / SHARD).unlink()
-    return newest.network_path / SHARD, "No such file or directory"
+    newest.network_path.unlink()
+    return newest.network_path, "No such file or directory"
 
 
 def truncated_file(newest):
-    path = newest.network_path / SHARD
+    path = newest.network_path
     size = path.stat().st_size
     os.truncate(path, size // 2)
     return path, f"has {size // 2} bytes, should have {size}"
 
 
 def newer_version(newest):
-    rewrite_manifest(newest, version=2)
+    rewrite_manifest(newest, version=3)
     return newest.manifest_path, (
-        "is hpcsnn-checkpoint version 2, this hpcsnn reads hpcsnn-checkpoint version 1; use the hpcsnn that wrote it"
+        "is hpcsnn-checkpoint version 3, this hpcsnn reads hpcsnn-checkpoint version 1 and 2; use the hpcsnn that "
+        "wrote it"
     )
 
 
 def in_record(newest):
-    (name, *_) = (name for name in newest.manifest()["record_files"] if name.startswith("0000002000") and "/c/" in name)
-    flip(newest.run / "records" / name, 20)
-    return newest.run / "records" / name, "has changed since it was written (CRC32C does not fit)"
+    (name, *_) = (name for name in newest.manifest()["record_files"] if name.startswith("0000002000"))
+    flip(newest.run / "records" / name, 200)
+    return newest.run / "records" / name, CHANGED
 
 
 KINDS = [
     in_chunk,
-    in_shard_index,
     in_metadata,
+    in_directory,
     in_manifest,
     cut_manifest,
     missing_file,
@@ -134,7 +138,7 @@ def test_damage_is_named_and_an_older_checkpoint_goes_on(damage, run, original):
     assert hpcsnn("verify", run).returncode == 0
     aside = run / "checkpoints" / f"{NEW:010d}.unreadable.json"
     assert aside.is_file()
-    assert aside.with_suffix(".zarr").is_dir()
+    assert aside.with_suffix(".zarr").is_file() == (damage is not missing_file)
     assert f"set aside, since it could not be read: {aside}" in succeeds("info", run).stdout
 
 
@@ -173,8 +177,8 @@ def test_when_every_checkpoint_is_damaged(run):
 
 def test_reading_damage_that_nobody_verified_is_told_as_well(run):
     """Zarr's own checksums stand behind the manifest's."""
-    path = committed(run)[-1].network_path / SHARD
-    flip(path, 100)
+    path = committed(run)[-1].network_path
+    flip(path, place(path, SHARD) + 100)
     done = hpcsnn("digest", run)
     assert done.returncode == 2
     assert f"error: {run / 'network.zarr' / 'projections/ff'}: cannot be read: " in done.stderr

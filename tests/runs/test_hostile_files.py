@@ -17,6 +17,7 @@ from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.restore import restore
 from hpcsnn.storage.run_directory import RunDirectory
 from support.runs import PLAIN
+from support.unpacked import unpack
 
 SEQUENCE, WRITTEN_OUT = "\x1b]0;owned\x07\x9b2J", "\\x1b]0;owned\\x07\\x9b2J"
 HUGE = 2**40
@@ -30,7 +31,7 @@ def rewrite(file, change):
 
 
 def metadata(copy, path):
-    return RunDirectory(copy).network.resolve() / path / "zarr.json"
+    return unpack(RunDirectory(copy).network) / path / "zarr.json"
 
 
 @pytest.mark.parametrize("command", ["info", "digest", "jobs"])
@@ -116,7 +117,7 @@ def test_a_shape_that_no_grid_asks_for_is_refused_before_it_is_allocated(path, c
 
 
 def test_in_degrees_that_no_wiring_has_are_refused(copy):
-    group = zarr.open_group(RunDirectory(copy).network.resolve(), mode="r+")
+    group = zarr.open_group(unpack(RunDirectory(copy).network), mode="r+")
     group["projections/ff/in_degree"][0, 0] = 2**31 - 1
     with pytest.raises(StorageError, match=r"in-degrees from \d+ to 2147483647, must be 0 to 256"):
         StoredNetwork(RunDirectory(copy).network).synapses("ff")

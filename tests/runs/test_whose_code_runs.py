@@ -21,6 +21,7 @@ from hpcsnn.errors import StorageError
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.run_directory import RunDirectory
 from support.processes import completed
+from support.unpacked import unpack
 
 ROOT = Path(__file__).parents[2]
 MODEL = """
@@ -202,7 +203,8 @@ def test_no_codec_of_the_older_zarr_is_read(hpcsnn, tmp_path):
     with pytest.raises(StorageError, match="no stored network here"):
         StoredNetwork(tmp_path / "old.zarr")
     path = RunDirectory(hpcsnn.folder / THEIRS).network.resolve()
-    shutil.copytree(path, tmp_path / "mixed.zarr")
+    shutil.copy(path, tmp_path / "mixed.zarr")
+    unpack(tmp_path / "mixed.zarr")
     array = tmp_path / "mixed.zarr" / "populations" / "source" / "in_flight"
     shutil.rmtree(array)
     array.mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+import zipfile
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ from hpcsnn.ranks.communicator import Alone
 from hpcsnn.runs import checkpointing
 from hpcsnn.runs.checkpointing import Checkpointer
 from hpcsnn.storage.checkpoints import committed
+from hpcsnn.storage.network_store import WHOLE
+from hpcsnn.storage.packed.zip_file import PartWriter
 from hpcsnn.storage.records import Records
 from hpcsnn.storage.run_directory import RunDirectory
 
@@ -43,14 +46,20 @@ class Copy:
 def run(tmp_path, monkeypatch):
     directory = RunDirectory(tmp_path)
     monkeypatch.setattr(checkpointing, "take_snapshot", lambda simulation, plan, spare: Copy(simulation.step))
-    monkeypatch.setattr(checkpointing, "create_group", lambda folder, snapshot: folder.mkdir())
 
-    def write_shards(folder, snapshot):
-        (folder / "state").write_text(f"at {snapshot.step}")
-        yield (folder / "state").relative_to(folder)
+    def write_part(folder, snapshot, rank, n_ranks):
+        assert (rank, n_ranks) == (0, 1)
+        with PartWriter(folder / WHOLE) as part:
+            part.add("state", [f"at {snapshot.step}".encode()])
+            return part.finish()
 
-    monkeypatch.setattr(checkpointing, "write_shards", write_shards)
+    monkeypatch.setattr(checkpointing, "write_part", write_part)
     return directory
+
+
+def state(network):
+    with zipfile.ZipFile(network) as read:
+        return read.read("state").decode()
 
 
 def checkpointer(run, simulation, keep=3, **more):
@@ -75,8 +84,8 @@ def test_a_checkpoint_is_whole_and_the_network_is_the_newest(run):
     assert steps_of(run) == [10, 25]
     for checkpoint in committed(run.path):
         checkpoint.verify()
-        assert (checkpoint.network_path / "state").read_text() == f"at {checkpoint.step}"
-    assert (run.network / "state").read_text() == "at 25"
+        assert state(checkpoint.network_path) == f"at {checkpoint.step}"
+    assert state(run.network) == "at 25"
     assert (writer.written, writer.n_bytes, writer.under_way) == (2, 200, False)
     assert writer.report()["written"] == 2
 
@@ -122,13 +131,13 @@ def test_a_run_that_goes_on_has_the_segments_before_and_no_checkpoint_of_its_sta
 
 def test_the_run_goes_on_while_a_checkpoint_is_written(run, monkeypatch):
     let_go = threading.Event()
-    quick = checkpointing.create_group
+    quick = checkpointing.make_segment
 
-    def slow(folder, snapshot):
+    def slow(*steps):
         assert let_go.wait(timeout=60)
-        quick(folder, snapshot)
+        return quick(*steps)
 
-    monkeypatch.setattr(checkpointing, "create_group", slow)
+    monkeypatch.setattr(checkpointing, "make_segment", slow)
     simulation = StandIn()
     writer = checkpointer(run, simulation)
     simulation.step = 10
@@ -141,7 +150,7 @@ def test_the_run_goes_on_while_a_checkpoint_is_written(run, monkeypatch):
     assert steps_of(run) == [10]
 
 
-@pytest.mark.parametrize("where", ["create_group", "write_shards"])
+@pytest.mark.parametrize("where", ["make_segment", "write_part", "write_segment", "close"])
 def test_what_cannot_be_written_is_told_with_the_way_out(where, run, monkeypatch):
     simulation = StandIn()
     writer = checkpointer(run, simulation)
@@ -164,7 +173,7 @@ def test_what_cannot_be_written_is_told_with_the_way_out(where, run, monkeypatch
 def test_earlier_checkpoints_stay_when_one_fails(run, monkeypatch):
     simulation = StandIn()
     writer = written_at(run, simulation, 10)
-    monkeypatch.setattr(checkpointing, "write_shards", lambda *_: 1 / 0)
+    monkeypatch.setattr(checkpointing, "write_part", lambda *_: 1 / 0)
     simulation.step = 20
     writer.begin()
     with pytest.raises(
@@ -172,7 +181,7 @@ def test_earlier_checkpoints_stay_when_one_fails(run, monkeypatch):
     ):
         writer.poll(wait=True)
     committed(run.path)[0].verify()
-    assert (run.network / "state").read_text() == "at 10"
+    assert state(run.network) == "at 10"
 
 
 def going_on(run, step, unreadable=(), replaced=(), keep=9):
@@ -211,7 +220,7 @@ def test_what_is_replaced_stays_until_there_is_a_new_one(at, three):
         checkpoint.verify()
         spikes = Records(three.records, checkpoint.manifest()["segments"]).spikes("a")
         assert spikes[:, 0].tolist() == list(range(checkpoint.step)), "each spike once"
-    assert (three.network / "state").read_text() == f"at {at[-1]}"
+    assert state(three.network) == f"at {at[-1]}"
     assert not three.summary.exists()
     listed = committed(three.path)[-1].manifest()["segments"]
     assert {path.name for path in three.records.iterdir()} == set(listed), "what only the replaced ones had is gone"
@@ -222,7 +231,7 @@ def test_what_cannot_be_written_replaces_nothing(three, monkeypatch):
         raise OSError(28, "No space left on device", "/disk/file")
 
     before = {path: path.read_bytes() for path in three.path.rglob("*") if path.is_file()}
-    for where in ("create_group", "write_shards", "commit"):
+    for where in ("make_segment", "write_part", "close", "commit"):
         with monkeypatch.context() as broken:
             broken.setattr(checkpointing, where, full)
             simulation, writer = going_on(three, 10, replaced=[20, 30])
@@ -245,7 +254,7 @@ def test_what_cannot_be_read_is_set_aside_with_its_records(three):
     assert steps_of(three) == [10, 20, 30]
     committed(three.path)[-1].verify()
     assert (three.checkpoints / "0000000030.unreadable.json").read_text() == "{}"
-    assert (three.checkpoints / "0000000030.unreadable.zarr" / "state").read_text() == "at 30"
+    assert state(three.checkpoints / "0000000030.unreadable.zarr") == "at 30"
     assert len(list(three.records.iterdir())) == 4, "the segment that it may list stays, beside the new one"
 
 
@@ -256,7 +265,7 @@ def test_a_run_that_comes_no_further_ends_where_it_began(three):
     assert steps_of(three) == [10, 20, 30]
     writer.finish()
     assert steps_of(three) == [10]
-    assert (three.network / "state").read_text() == "at 10"
+    assert state(three.network) == "at 10"
 
 
 def test_what_an_earlier_run_left_half_written_is_cleared_away(run):

@@ -64,7 +64,7 @@ def test_halves_of_small_files_go_but_for_this_process_own(run):
 def test_no_segment_goes_that_an_unreadable_manifest_may_list(aside, run):
     before = names(run / "records")
     newest = committed(run)[-1]
-    newest.manifest_path.write_text(newest.manifest_path.read_text().replace('"version": 1', '"version": 2'))
+    newest.manifest_path.write_text(newest.manifest_path.read_text().replace('"version": 2', '"version": 3'))
     if aside:
         newest.set_aside()
     remove_leftovers(run)
