@@ -21,7 +21,7 @@ from hpcsnn.storage.network_store import StoredNetwork
 
 _DPI = 200
 # The least: more takes as long as drawing does, for files a twelfth smaller.
-_PACKED = {"compress_level": 1}
+_PACKED: dict[str, Any] = {"pil_kwargs": {"compress_level": 1}}
 _WEIGHT_BINS = 20
 # A warped grid of more lines than this is a grey square.
 _MOST_LINES = 32
@@ -57,7 +57,7 @@ def save(figure: Figure, folder: Path, name: str, file_format: str = "png") -> P
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.{file_format}"
     with replaced(path) as stream:
-        figure.savefig(stream, format=file_format, dpi=_DPI, pil_kwargs=_PACKED if file_format == "png" else None)
+        figure.savefig(stream, format=file_format, dpi=_DPI, **(_PACKED if file_format == "png" else {}))
     figure.set_layout_engine("none")  # laid out by now; the search for it takes as long as drawing
     return path
 
