@@ -1,7 +1,7 @@
-"""What a command costs before it does anything, by the measure of ``import numpy``: ``python -m scaling.start_up``.
+"""What a command costs before and beside what it does, by ``import numpy``: ``python -m scaling.start_up``.
 
 CPU seconds (user and system) of whole fresh processes, medians over rounds in which every command runs once, so that
-whatever else the machine does meets all of them alike.
+whatever else the machine does meets all of them alike; and wall seconds, which want a quiet machine.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import json
 import os
 import platform
 import resource
+import shlex
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -37,6 +39,9 @@ COMMANDS: dict[str, float | None] = {
     "hpcsnn run --help": None,
     "hpcsnn jobs FOLDER --json": 3.0,
     "hpcsnn check topomap": None,
+    "hpcsnn run topomap --device cpu --overwrite --out FOLDER/whole": None,
+    "hpcsnn run topomap --device cpu --overwrite --no-figures --out FOLDER/plain": None,
+    "hpcsnn analyze FOLDER/whole": None,
 }
 
 
@@ -52,41 +57,46 @@ def table(
             for seed in range(1, runs + 1):
                 small = ["--set", f"seed={seed}", "--set", "duration_ms=100", "--device", "cpu", "--no-figures"]
                 _started(["hpcsnn", "run", "topomap", *small, "--out", f"{folder}/seed{seed}"])
-        seconds: dict[str, list[float]] = {command: [] for command in COMMANDS}
+        seconds: dict[str, list[tuple[float, float]]] = {command: [] for command in COMMANDS}
         for turn in range(rounds + 1):
             with console.status(f"round {turn} of {rounds}"):
                 for command, measured in seconds.items():
                     words = ["python", "-c", command] if command.startswith("import ") else command.split()
-                    cost = _started([folder if word == "FOLDER" else word for word in words])
+                    cost = _started([word.replace("FOLDER", folder) for word in words])
                     if turn > 0:  # the first may have compiled to bytecode, and read from a cold disk
                         measured.append(cost)
-    rows = [row(command, seconds[command], statistics.median(seconds[_MEASURE])) for command in COMMANDS]
+    measure_s = statistics.median(cpu_s for cpu_s, _ in seconds[_MEASURE])
+    rows = [row(command, seconds[command], measure_s) for command in COMMANDS]
     console.print(rendered(rows))
     if save:
         for path in kept(rows, rounds, runs):
             console.print(str(path))
 
 
-def _started(words: list[str]) -> float:
-    """CPU seconds of one process, started beside this Python; what it needs compiled to bytecode stays so."""
+def _started(words: list[str]) -> tuple[float, float]:
+    """CPU and wall seconds of a process, started beside this Python; what it needs compiled to bytecode stays so."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable if words[0] == "python" else str(Path(sys.executable).parent / words[0]), *words[1:]]
+    began = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    wall_s = time.perf_counter() - began
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         raise SystemExit(f"{' '.join(words)} failed:\n{done.stderr}")
-    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, wall_s
 
 
-def row(command: str, seconds: list[float], measure_s: float) -> dict[str, Any]:
-    """One command's figures, from its CPU seconds in each round and the median of the measure."""
+def row(command: str, seconds: list[tuple[float, float]], measure_s: float) -> dict[str, Any]:
+    """One command's figures, from its CPU and wall seconds in each round and the median of the measure."""
+    cpu_s, wall_s = zip(*seconds, strict=True)
     return {
         "command": command,
-        "cpu_s": statistics.median(seconds),
-        "least_s": min(seconds),
-        "most_s": max(seconds),
-        "ratio": statistics.median(seconds) / measure_s,
+        "cpu_s": statistics.median(cpu_s),
+        "least_s": min(cpu_s),
+        "most_s": max(cpu_s),
+        "wall_s": statistics.median(wall_s),
+        "ratio": statistics.median(cpu_s) / measure_s,
         "allowed": COMMANDS[command],
     }
 
@@ -95,6 +105,7 @@ _SHOWN = {
     "command": lambda row: row["command"],
     "CPU ms": lambda row: f"{1e3 * row['cpu_s']:.0f}",
     "least - most": lambda row: f"{1e3 * row['least_s']:.0f} - {1e3 * row['most_s']:.0f}",
+    "wall ms": lambda row: f"{1e3 * row['wall_s']:.0f}",
     f"by {_MEASURE}": lambda row: f"{row['ratio']:.2f}",
     "allowed": lambda row: f"{row['allowed']:.0f}" if row["allowed"] else "",
 }
@@ -112,7 +123,7 @@ def kept(rows: list[dict[str, Any]], rounds: int, runs: int) -> Iterator[Path]:
     """Write JSON and Markdown with what a reader needs to judge them; yields the paths."""
     about = {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
-        "command": " ".join(["python -m scaling.start_up", *sys.argv[1:]]),
+        "command": shlex.join(["python", "-m", "scaling.start_up", *sys.argv[1:]]),
         "machine": f"{processor()}, {os.cpu_count()} cores",
         "load": round(os.getloadavg()[1], 1),
         "rounds": rounds,
