@@ -8,7 +8,7 @@ import sys
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hpcsnn.errors import DataError, HpcsnnError
@@ -41,6 +41,7 @@ def test_damaged_idx_files_are_refused(content, message, tmp_path):
 
 
 @given(st.binary(max_size=60))
+@example(b"PK\x03\x04")  # the beginning of a zip file
 def test_no_bytes_make_readers_fail_with_anything_but_a_message(tmp_path_factory, content):
     folder = tmp_path_factory.mktemp("random")
     names = ("x.gz", "x.npy", "x.ts", "x.csv", "x.h5", "x")

@@ -92,11 +92,11 @@ def read_npy(path: Path, n_columns: int) -> NDArray[Any]:
         DataError: it cannot be read, has objects in it, or another shape.
     """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.lib.format.open_memmap(path, mode="r")  # not `load`, which opens zip files too
     except (OSError, ValueError, EOFError, SyntaxError, TypeError, OverflowError) as error:
         raise DataError(f"{path}: cannot be read as an array of numbers: {error}") from None
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf" or array.shape[1:] != (n_columns,):
-        found = f"shape {array.shape} and type {array.dtype}" if isinstance(array, np.ndarray) else "several arrays"
+    if array.dtype.kind not in "iuf" or array.shape[1:] != (n_columns,):
+        found = f"shape {array.shape} and type {array.dtype}"
         raise DataError(f"{path}: has {found}; must be numbers of shape (events, {n_columns})")
     return array
 
