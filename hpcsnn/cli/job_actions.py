@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from hpcsnn.cli.common import Asked, say
 from hpcsnn.configuration.schema import NetworkConfiguration
@@ -173,8 +172,8 @@ def _launch_setting(configuration: NetworkConfiguration, asked: Asked) -> tuple[
 
 def _plan(asked: Asked, cluster: Cluster, profile: SiteProfile, request: Request, logs: Path, figures: bool) -> JobPlan:
     """The plan of a job that was asked for with these flags."""
-    how: dict[str, Any] = {"device": asked.device, "max_restarts": asked.max_restarts, "figures": figures}
-    return make_plan(cluster, request, profile, logs, **how)
+    of_ranks = {"max_restarts": asked.max_restarts, "figures": figures}
+    return make_plan(cluster, request, profile, logs, device=asked.device, **of_ranks)
 
 
 def print_logs(run: Path, errors: bool, follow: bool) -> None:

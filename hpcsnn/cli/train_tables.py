@@ -31,7 +31,7 @@ def print_training(folder: Path, summary: dict[str, Any]) -> None:
     if summary.get("ended_early"):
         words += f" (ended early: no better on validation since epoch {summary['best_epoch']})"
     words += f", {1e3 * summary['seconds_per_sample']:.3g} ms a sample"
-    console.print(f"{words}; digest {summary['digest'][:16]}…; results in {folder}", highlight=False, soft_wrap=True)
+    _print_line(console, f"{words}; digest {summary['digest'][:16]}…; results in {folder}")
     if not summary["completed"]:
         console.print(
             f"stopped by {summary['stopped_by']} after {summary['epochs']} epochs; go on with: hpcsnn resume {folder}",
@@ -47,7 +47,7 @@ def print_training(folder: Path, summary: dict[str, Any]) -> None:
     console.print(table)
     if summary["populations"]:
         rates = ", ".join(f"{name} {values['rate_hz']:.1f} Hz" for name, values in summary["populations"].items())
-        console.print(f"mean rates while tested: {rates}", highlight=False, soft_wrap=True)
+        _print_line(console, f"mean rates while tested: {rates}")
 
 
 def _accuracies(summary: dict[str, Any]) -> str:
@@ -184,7 +184,7 @@ def print_trained(run: Path) -> None:
         state = f"stopped by {summary.get('stopped_by')} after {summary.get('epochs')} epochs"
         if summary.get("completed"):
             state = f"completed, {summary.get('epochs')} epochs, {_accuracies(summary)}"
-    console.print(f"{run}: a training, {state}", highlight=False, soft_wrap=True)
+    _print_line(console, f"{run}: a training, {state}")
     checkpoints = TrainingCheckpoints(run)
     table = Table("checkpoint", "epoch", "batches", "validation", "size", **_PLAIN)
     for role in (LAST, BEST):

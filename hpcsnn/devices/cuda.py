@@ -16,6 +16,7 @@ from hpcsnn.codegen.program import Program
 from hpcsnn.codegen.schedule import Stage
 from hpcsnn.codegen.snippets import Snippet
 from hpcsnn.devices.base import KernelState
+from hpcsnn.devices.gpus import first_line, load_nvrtc
 from hpcsnn.devices.kernel_cache import cached, found
 from hpcsnn.devices.launching import Launching
 from hpcsnn.errors import DeviceError
@@ -51,13 +52,13 @@ def compile_for(compute_capability: int, source: str, snippets: Sequence[Snippet
             `snippets`, else quoted.
     """
     nvrtc = _nvrtc()
-    final, key = _target(nvrtc, compute_capability, source)
+    final, flags = _target(nvrtc, compute_capability)
 
     def make(text: Path, made: Path) -> None:
         text.write_text(source)
         program = nvrtc.createProgram(source, "kernels.cu", (), ())
         try:
-            nvrtc.compileProgram(program, tuple(key[1:-1]))
+            nvrtc.compileProgram(program, flags)
             code = nvrtc.getCUBIN(program) if final else nvrtc.getPTX(program)
         except nvrtc.NVRTCError:
             log = nvrtc.getProgramLog(program)
@@ -67,7 +68,7 @@ def compile_for(compute_capability: int, source: str, snippets: Sequence[Snippet
             nvrtc.destroyProgram(program)
         made.write_bytes(code)
 
-    return cached(key, _suffix(final), make)
+    return cached(_key(nvrtc, source, flags), _suffix(final), make)
 
 
 def find_for(compute_capability: int, source: str) -> Path | None:
@@ -76,8 +77,9 @@ def find_for(compute_capability: int, source: str) -> Path | None:
     Raises:
         DeviceError: no NVRTC, or GPUs older than it knows.
     """
-    final, key = _target(_nvrtc(), compute_capability, source)
-    return found(key, _suffix(final))
+    nvrtc = _nvrtc()
+    final, flags = _target(nvrtc, compute_capability)
+    return found(_key(nvrtc, source, flags), _suffix(final))
 
 
 def _suffix(final: bool) -> str:
@@ -86,18 +88,15 @@ def _suffix(final: bool) -> str:
 
 def _nvrtc() -> Any:
     try:
-        from cupy_backends.cuda.libs import nvrtc
-
-        nvrtc.getVersion()
-    except Exception as error:  # CuPy raises errors of its own where the library is not there
+        return load_nvrtc()
+    except Exception as error:
         raise DeviceError(
             f"no compiler for GPUs: {error}; pip install 'hpcsnn[cuda13]', or cuda12, brings CuPy and NVRTC"
         ) from None
-    return nvrtc
 
 
-def _target(nvrtc: Any, compute_capability: int, source: str) -> tuple[bool, list[str]]:
-    """Whether NVRTC makes the GPU's own code, and what the file depends on: source, flags, version."""
+def _target(nvrtc: Any, compute_capability: int) -> tuple[bool, tuple[str, ...]]:
+    """Whether NVRTC makes the GPU's own code, and the flags for it."""
     known = sorted(int(architecture) for architecture in nvrtc.getSupportedArchs())
     if compute_capability < known[0]:
         raise DeviceError(
@@ -108,8 +107,12 @@ def _target(nvrtc: Any, compute_capability: int, source: str) -> tuple[bool, lis
     target = (
         f"sm_{compute_capability}" if final else f"compute_{max(one for one in known if one <= compute_capability)}"
     )
-    version = ".".join(map(str, nvrtc.getVersion()))
-    return final, [source, *NVRTC_FLAGS, f"--gpu-architecture={target}", version]
+    return final, (*NVRTC_FLAGS, f"--gpu-architecture={target}")
+
+
+def _key(nvrtc: Any, source: str, flags: Sequence[str]) -> list[str]:
+    """All that the code for a GPU depends on."""
+    return [source, *flags, ".".join(map(str, nvrtc.getVersion()))]
 
 
 class CudaExecutable(Launching):
@@ -189,7 +192,7 @@ class CudaDevice:
             cupy.zeros(1, dtype=np.int32)[...] = 1
         except Exception as error:  # CuPy's own, of headers that it does not find and whatever else
             raise DeviceError(
-                f"device: CuPy cannot compile for gpu {index}: {str(error).strip().splitlines()[0]}; pip install "
+                f"device: CuPy cannot compile for gpu {index}: {first_line(error)}; pip install "
                 "'hpcsnn[cuda13]' (or cuda12) brings what it needs, without a toolkit"
             ) from None
         properties = cupy.cuda.runtime.getDeviceProperties(self._index)

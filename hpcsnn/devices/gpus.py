@@ -33,23 +33,33 @@ def find_gpus() -> Gpus:
     except ImportError as error:
         if isinstance(error, ModuleNotFoundError) and error.name == "cupy":
             return Gpus(none_because=f"CuPy is not installed: {_EXTRAS}")
-        return Gpus(none_because=f"CuPy cannot be loaded: {_first_line(error)}")
+        return Gpus(none_because=f"CuPy cannot be loaded: {first_line(error)}")
     runtime = cupy.cuda.runtime
     try:
         count = int(runtime.getDeviceCount())
     except runtime.CUDARuntimeError as error:
         return Gpus(none_because=_words(error, runtime))
     except Exception as error:  # the loader's own, where a library of CUDA's is missing
-        return Gpus(none_because=f"CUDA cannot be loaded: {_first_line(error)}; {_EXTRAS}")
+        return Gpus(none_because=f"CUDA cannot be loaded: {first_line(error)}; {_EXTRAS}")
     if count == 0:
         return Gpus(none_because=_hidden())
     try:
-        from cupy_backends.cuda.libs import nvrtc
-
-        nvrtc.getVersion()
+        load_nvrtc()
     except Exception as error:  # as above
-        return Gpus(none_because=f"NVRTC, which compiles for GPUs, cannot be loaded: {_first_line(error)}; {_EXTRAS}")
+        return Gpus(none_because=f"NVRTC, which compiles for GPUs, cannot be loaded: {first_line(error)}; {_EXTRAS}")
     return Gpus(tuple(_identity(runtime, index) for index in range(count)))
+
+
+def load_nvrtc() -> Any:
+    """NVRTC, as CuPy hands it on; needs no GPU.
+
+    Raises:
+        Exception: CuPy's own, where the library is not there.
+    """
+    from cupy_backends.cuda.libs import nvrtc
+
+    nvrtc.getVersion()
+    return nvrtc
 
 
 def _identity(runtime: Any, index: int) -> str:
@@ -67,7 +77,7 @@ def _words(error: Any, runtime: Any) -> str:
             return "there is no NVIDIA driver (nvidia-smi shows it)"
         needed = int(runtime.runtimeGetVersion())
         return f"the driver is for CUDA {_version(driver)}, CuPy for CUDA {_version(needed)}: {_EXTRAS}"
-    return f"CUDA says {_first_line(error)}"
+    return f"CUDA says {first_line(error)}"
 
 
 def _hidden() -> str:
@@ -82,7 +92,8 @@ def _version(number: int) -> str:
     return f"{number // 1000}.{number % 1000 // 10}"
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Of what an error says, which may be nothing: then its kind."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 

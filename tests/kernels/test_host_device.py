@@ -100,21 +100,21 @@ def test_a_compiler_that_makes_nothing_is_named(does, said, tmp_path, monkeypatc
     assert not list((tmp_path / "cache").rglob("*.part"))
 
 
+def with_a_mount(script, folder, code):
+    """Code carried out by Python in a namespace of its own, where `script` mounts something at a folder."""
+    alone = ["unshare", "--map-root-user", "--mount", "sh", "-c", script, "sh", folder]
+    if shutil.which("unshare") is None or subprocess.run([*alone, "true", ""], check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    return subprocess.run([*alone, sys.executable, code], capture_output=True, text=True, check=False)
+
+
 def test_a_cache_that_no_program_may_be_loaded_from_is_named(tmp_path):
     """As scratch folders are mounted on some clusters; mounted here in a namespace of its own."""
     run = (
         f"from hpcsnn.devices.host import compile_library, load_library; load_library(compile_library({SOURCE!r}, ()))"
     )
     script = 'mount -t tmpfs -o noexec none "$1" && HPCSNN_CACHE="$1" exec "$2" -c "$3"'
-    alone = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
-    if (
-        shutil.which("unshare") is None
-        or subprocess.run([*alone, script, "sh", tmp_path, "true", ""], check=False).returncode
-    ):
-        pytest.skip("nothing can be mounted here")
-    done = subprocess.run(
-        [*alone, script, "sh", tmp_path, sys.executable, run], capture_output=True, text=True, check=False
-    )
+    done = with_a_mount(script, tmp_path, run)
     folder = re.escape(str(tmp_path))
     words = rf"DeviceError: the compiled kernels cannot be loaded: .*\({folder}/kernels-\d+\) must be one that programs"
     assert re.search(words, done.stderr), done.stderr
@@ -125,17 +125,9 @@ def test_a_cache_that_cannot_be_written_serves_what_it_has(tmp_path, monkeypatch
     monkeypatch.setenv("HPCSNN_CACHE", str(tmp_path))
     library = compile_library(SOURCE, ("-O1",))
     script = 'mount --bind -o ro "$1" "$1" && mount -o remount,bind,ro "$1" && exec "$2" -c "$3"'
-    alone = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
-    if (
-        shutil.which("unshare") is None
-        or subprocess.run([*alone, script, "sh", tmp_path, "true", ""], check=False).returncode
-    ):
-        pytest.skip("nothing can be mounted here")
     for flags, said in (("-O1", str(library)), ("-O2", "Read-only file system")):
         run = f"from hpcsnn.devices.host import compile_library; print(compile_library({SOURCE!r}, ({flags!r},)))"
-        done = subprocess.run(
-            [*alone, script, "sh", tmp_path, sys.executable, run], capture_output=True, text=True, check=False
-        )
+        done = with_a_mount(script, tmp_path, run)
         assert said in (done.stdout + done.stderr), done.stderr
     assert f"cannot use the kernel cache {tmp_path}" in done.stderr
     assert "set HPCSNN_CACHE to a folder you can write" in done.stderr
