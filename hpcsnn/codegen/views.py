@@ -22,6 +22,7 @@ from hpcsnn.models.base import Configured, Model
 from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Network, Population, Projection
+from hpcsnn.network.input_scale import InputFormat
 from hpcsnn.network.learning import trained_projections
 
 
@@ -84,6 +85,7 @@ def _projection_view(network: Network, projection: Projection, stage_of: dict[st
         target=projection.target.name,
         input_type=projection.input_format.ctype,
         float_of_input="float_of_sum" if projection.input_format.vectorised else "float_of_wide_sum",
+        sum_of_whole=_sum_of_whole(projection.input_format),
         trained=network.learning is not None and projection in trained_projections(network),
         checks_amounts=projection.input_format.checked,
         connector=connector,
@@ -161,3 +163,10 @@ def any_not_finite(arrays: str, variables: Iterable[Any], index: str) -> str:
     """A C++ condition: one of the variables, in arrays whose names begin with `arrays`, is not finite at `index`."""
     names = [variable.name for variable in variables if variable.ctype == "float"]
     return " || ".join(f"not_finite({arrays}{name}[{index}])" for name in names) or "false"
+
+
+def _sum_of_whole(input_format: InputFormat) -> str:
+    """The function of kernels/base/network.cuh that makes a whole float a sum."""
+    if input_format.n_bits == 32:
+        return "narrow_sum_of"
+    return "sum_of" if input_format.vectorised else "wide_sum_of"

@@ -31,6 +31,7 @@ DEVICE int atomic_swap_if(int* at, int expected, int value) { return atomicCAS(a
 DEVICE int bits_of(const float x) { return __float_as_int(x); }
 DEVICE float float_of(const int bits) { return __int_as_float(bits); }
 DEVICE double double_of(const int64 bits) { return __longlong_as_double(bits); }
+DEVICE int64 bits_of(const double x) { return __double_as_longlong(x); }
 DEVICE float square_root(const float x) { return __fsqrt_rn(x); }
 constexpr int TOGETHER = 1;          // neighbouring neurons whose gradients go back in time together
 constexpr int REPLICAS_A_TEAM = 32;  // whose gradients a team adds up
@@ -70,6 +71,11 @@ DEVICE double double_of(const int64 bits) {
     __builtin_memcpy(&x, &bits, sizeof x);
     return x;
 }
+DEVICE int64 bits_of(const double x) {
+    int64 bits;
+    __builtin_memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
 DEVICE float square_root(const float x) { return __builtin_sqrtf(x); }  // the nearest float32, as IEEE 754 says
 
 #if defined(HPCSNN_EMULATED_THREADS)
@@ -77,6 +83,8 @@ constexpr int LANES = 4;
 constexpr int TOGETHER = 1;  // as on a GPU
 constexpr int REPLICAS_A_TEAM = 2;
 typedef float Together;
+DEVICE Together together(const float* at) { return *at; }
+DEVICE void put_together(float* at, const Together values) { *at = values; }
 static thread_local int emulated_thread = 0;
 DEVICE int thread_first() { return emulated_thread; }
 DEVICE int thread_stride() { return HPCSNN_EMULATED_THREADS; }
@@ -90,7 +98,37 @@ DEVICE int atomic_swap_if(int* at, int expected, int value) {
 constexpr int LANES = 1;
 constexpr int TOGETHER = 16;
 constexpr int REPLICAS_A_TEAM = 1;
-typedef float Together __attribute__((vector_size(4 * TOGETHER)));
+#if defined(__AVX512F__)
+constexpr int VECTOR = 16;  // values in the processor's widest vector
+#elif defined(__AVX__)
+constexpr int VECTOR = 8;
+#else
+constexpr int VECTOR = 4;
+#endif
+// Vectors that the processor has, each read and written by itself: compilers keep wider ones, and copies of several, in
+// memory, written in smaller pieces than they are read in, for which each read waits.
+struct Together {
+    typedef float Values __attribute__((vector_size(4 * VECTOR)));
+    Values part[TOGETHER / VECTOR];
+    DEVICE_MEMBER Together operator*(const float factor) const {
+        Together product;
+        UNROLLED for (int k = 0; k < TOGETHER / VECTOR; ++k) product.part[k] = part[k] * factor;
+        return product;
+    }
+    DEVICE_MEMBER void operator+=(const Together& other) {
+        UNROLLED for (int k = 0; k < TOGETHER / VECTOR; ++k) part[k] += other.part[k];
+    }
+};
+DEVICE Together together(const float* at) {
+    Together values;
+    UNROLLED for (int k = 0; k < TOGETHER / VECTOR; ++k)
+        __builtin_memcpy(&values.part[k], at + k * VECTOR, sizeof(Together::Values));
+    return values;
+}
+DEVICE void put_together(float* at, const Together& values) {
+    UNROLLED for (int k = 0; k < TOGETHER / VECTOR; ++k)
+        __builtin_memcpy(at + k * VECTOR, &values.part[k], sizeof(Together::Values));
+}
 DEVICE constexpr int thread_first() { return 0; }
 DEVICE constexpr int thread_stride() { return 1; }
 template <class T> DEVICE T atomic_add(T* at, T value) {
@@ -109,12 +147,6 @@ DEVICE int atomic_swap_if(int* at, int expected, int value) {
     return before;
 }
 #endif
-DEVICE Together together(const float* at) {
-    Together values;
-    __builtin_memcpy(&values, at, sizeof values);
-    return values;
-}
-DEVICE void put_together(float* at, const Together values) { __builtin_memcpy(at, &values, sizeof values); }
 
 #endif
 

@@ -52,6 +52,10 @@ DEVICE float float_of_sum(const int64 sum) {
     return (float)(double_of(sum + 0x4338000000000000ll) - 6755399441055744.0);
 }
 DEVICE float float_of_wide_sum(const int64 sum) { return (float)sum; }
+// And back: a float that is a whole number, within the same bounds.
+DEVICE int narrow_sum_of(const float whole) { return (int)whole; }
+DEVICE int64 sum_of(const float whole) { return bits_of((double)whole + 6755399441055744.0) - 0x4338000000000000ll; }
+DEVICE int64 wide_sum_of(const float whole) { return (int64)whole; }
 
 // A place along a torus's side from one that is less than a side off.
 DEVICE int torus_place(const int place, const int side) {

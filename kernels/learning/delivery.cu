@@ -28,7 +28,7 @@ KERNEL freeze_{{ name }}(Network* net) {
                 }
                 return;
             }
-            amount[n_outgoing] = whole_amount(weight, input_scale);
+            amount[n_outgoing] = (float)({{ projection.input_type }})whole_amount(weight, input_scale);
 //% if not projection.delays
             const int target = at >> projection.row_shift;
             first_target = n_outgoing ? first_target : target;
@@ -80,7 +80,7 @@ KERNEL deliver_{{ name }}(Network* net) {
         if (first >= 0) {  // as where all are connected
             INDEPENDENT_ITERATIONS
             for (int entry = lane(); entry < n_outgoing; entry += LANES)
-                atomic_add(&input[first + entry], ({{ projection.input_type }})amounts[entry]);
+                atomic_add(&input[first + entry], {{ projection.sum_of_whole }}(amounts[entry]));
             continue;
         }
         for (int entry = lane(); entry < n_outgoing; entry += LANES)

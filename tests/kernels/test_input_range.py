@@ -85,6 +85,7 @@ def compiled(*flags):
         "sums": ("int64", "float", "float_of_sum(x[k])"),
         "wide": ("int64", "float", "float_of_wide_sum(x[k])"),
         "amounts": ("float", "float", "(float)(int64)whole_amount(x[k], 1.0f)"),
+        "whole": ("float", "int64", "sum_of(x[k])"),
     }
     text = [(base / "device.cuh").read_text(), functions[begin:end]]
     for name, (given, made, value) in loops.items():
@@ -93,7 +94,7 @@ def compiled(*flags):
     library = ctypes.CDLL(str(compile_library("\n".join(text), flags)))
 
     def call(name, x):
-        y = np.empty(x.size, F)
+        y = np.empty(x.size, np.int64 if loops[name][1] == "int64" else F)
         getattr(library, name)(ctypes.c_void_p(x.ctypes.data), ctypes.c_void_p(y.ctypes.data), x.size)
         return y
 
@@ -109,6 +110,14 @@ def test_sums_become_the_nearest_float(flags):
     sums = np.concatenate([sums, ends, random.integers(-(2**51), 2**51, 20_000)])
     np.testing.assert_array_equal(call("sums", sums), sums.astype(F))
     np.testing.assert_array_equal(call("sums", sums), call("wide", sums))
+
+
+@pytest.mark.parametrize("flags", [DEFAULT_OPTIMISATION, ("-O0",)], ids=["vectorised", "plain"])
+def test_floats_that_are_whole_become_sums(flags):
+    random, call = np.random.default_rng(5), compiled(*flags)
+    ends = np.array([0, 1, -1, 2**24 - 1, 2**50, -(2**50), 2**51 - 2**27, 2**27 - 2**51], F)
+    whole = np.concatenate([ends, np.trunc(random.uniform(-1, 1, 20_000) * 2.0 ** random.integers(0, 51, 20_000))])
+    np.testing.assert_array_equal(call("whole", whole.astype(F)), whole.astype(F).astype(np.int64))
 
 
 def test_amounts_are_rounded_to_nearest_halves_away_from_zero():
