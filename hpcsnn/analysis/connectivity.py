@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from scipy.stats import wilcoxon
 
 from hpcsnn.analysis.displacement import DisplacementMap, has_places
 from hpcsnn.analysis.nulls import drawn_sources, shuffled_within_rows
@@ -292,6 +291,8 @@ def judge(results: Path, subject: Subject, time: int, _after: Tally) -> dict[str
     def of_neurons(name: str) -> NDArray[np.float64]:
         array: Any = group[name]
         return np.asarray(array[time], dtype=np.float64).ravel()
+
+    from scipy.stats import wilcoxon  # takes longer to load than small runs take to analyse
 
     said: dict[str, float] = {}
     for name in subject.variables:

@@ -109,7 +109,7 @@ def _times(checkpoints: list[Checkpoint], network: Network) -> xr.Dataset:
 
 
 def _opened(path: Path, group: str) -> xr.Dataset:
-    return xr.open_zarr(path, group=group, consolidated=False, zarr_format=3)
+    return xr.open_zarr(path, group=group, chunks=None, consolidated=False, zarr_format=3)  # read when it is used
 
 
 def _checkpoint_task(checkpoint: Checkpoint, subject: Subject, results: Path, time: int) -> Any:

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import matplotlib
 import numpy as np
 import xarray as xr
-from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from rich.console import Console
 
 from hpcsnn._version import __version__
 from hpcsnn.analysis.connectivity import JUDGED
+from hpcsnn.analysis.drawing.processes import Drawing
 from hpcsnn.analysis.evolution import Evolution, analyse
-from hpcsnn.analysis.evolution_figures import evolution_figures
-from hpcsnn.analysis.figures import rates_figure, save
-from hpcsnn.analysis.style import STYLE
 from hpcsnn.configuration.yaml_text import write_yaml
 from hpcsnn.errors import StorageError
 from hpcsnn.phases import doing
 from hpcsnn.storage.run_directory import RunDirectory
 
+# What a picture shows, and of which projection ("": of all).
+_Shown = tuple[str, str]
+_RATES: _Shown = ("rates", "")
+# Loads matplotlib, which the process that writes the page does not need.
+_FIGURES = "hpcsnn.analysis.drawing.evolution_figures"
 # What each figure shows, as the page says below it.
 _CAPTIONS = {
     "quality": "Spread of the receptive fields (σ_aff) and distance of their centres from the neurons' own places "
@@ -58,15 +63,16 @@ def write_report(
     Raises:
         HpcsnnError: what `analyse` raises.
     """
-    evolution = analyse(run, console, scheduler, trust)
     directory = RunDirectory(run)
-    with matplotlib.rc_context(STYLE), doing("drawing figures"):
-        sections = [_section(evolution, name, directory.figures, file_format) for name in evolution.projections]
-        rates = _drawn(_rates(evolution.populations), "rates", directory.figures, file_format)
+    with Drawing(_FIGURES) as drawing:  # begins to load what it draws with while this process analyses
+        evolution = analyse(run, console, scheduler, trust)
+        with doing("drawing figures"):
+            pictures = _drawn(evolution, directory.figures, file_format, drawing)
+    sections = [_section(evolution, name, pictures) for name in evolution.projections]
     page = _environment().get_template("report.html.jinja").render(
         title=evolution.configuration.description or run.name,
         facts=_facts(evolution, run),
-        rates=rates,
+        rates=pictures.get(_RATES),
         sections=sections,
         configuration=write_yaml(evolution.configuration.resolved()),
         version=__version__,
@@ -110,10 +116,34 @@ def _outcome(directory: RunDirectory, last_step: int) -> dict[str, str]:
         return {"state": "unfinished (no summary that can be read)"}
 
 
-def _section(evolution: Evolution, name: str, folder: Path, file_format: str) -> dict[str, Any]:
+def _drawn(evolution: Evolution, folder: Path, file_format: str, drawing: Drawing) -> dict[_Shown, str]:
+    """Addresses that hold pictures themselves, as SVG, of what each shows and of which projection; all files are left
+    in the folder, with others of `file_format` beside them."""
+    formats = ("svg",) if file_format == "svg" else ("svg", file_format)
+    sizes = {name: evolution.network.projections[name].target.size for name in evolution.projections}
+    tasks: dict[_Shown, Callable[[], list[Path]]] = {
+        (what, name): partial(_draw, "draw_evolution", what, name, results, sizes[name], folder, formats)
+        for name, results in evolution.projections.items()
+        for what in _CAPTIONS
+    }
+    if rates := _rates(evolution.populations):
+        tasks[_RATES] = partial(_draw, "draw_rates", rates, folder, formats)
+    files = dict(zip(tasks, drawing.draw(list(tasks.values())), strict=True))
+    return {what: _address(of_figure[0]) for what, of_figure in files.items() if of_figure}
+
+
+def _draw(function: str, *arguments: Any) -> list[Path]:
+    drawn: list[Path] = getattr(import_module(_FIGURES), function)(*arguments)
+    return drawn
+
+
+def _address(picture: Path) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(picture.read_bytes()).decode()
+
+
+def _section(evolution: Evolution, name: str, pictures: dict[_Shown, str]) -> dict[str, Any]:
     """What the page shows of one projection."""
     results, projection = evolution.projections[name], evolution.network.projections[name]
-    figures = evolution_figures(name, results, projection.target.size)
     notes = []
     if len(evolution.steps) == 1:
         notes.append("Only one checkpoint is kept: run with --checkpoint-every and --keep to see how the map forms.")
@@ -129,8 +159,9 @@ def _section(evolution: Evolution, name: str, folder: Path, file_format: str) ->
         "judged": _judged(results),
         "notes": notes,
         "figures": [
-            {"image": _drawn(figure, f"{what}_{name}", folder, file_format), "caption": _CAPTIONS[what], "name": what}
-            for what, figure in figures.items()
+            {"image": pictures[what, name], "caption": caption, "name": what}
+            for what, caption in _CAPTIONS.items()
+            if (what, name) in pictures
         ],
     }
 
@@ -171,20 +202,9 @@ def _number(value: float, form: str) -> str:
     return format(value, form) if np.isfinite(value) else "–"
 
 
-def _rates(populations: xr.Dataset) -> Figure | None:
+def _rates(populations: xr.Dataset) -> dict[str, tuple[NDArray[np.float64], float]]:
+    """Rates (Hz) of each population in bins, and the bins' length (ms); none where none were kept."""
     if populations.sizes["rate_time"] == 0:
-        return None
+        return {}
     bin_ms = float(populations.rate.attrs["bin_s"]) * 1e3
-    return rates_figure(
-        {str(p): (populations.rate.sel(population=p).values, bin_ms) for p in populations.population.values}
-    )
-
-
-def _drawn(figure: Figure | None, name: str, folder: Path, file_format: str) -> str | None:
-    """A figure as an SVG file, with another `file_format` beside it; and as an address that holds the SVG itself."""
-    if figure is None:
-        return None
-    picture = save(figure, folder, f"evolution_{name}", "svg")
-    if file_format != "svg":
-        save(figure, folder, f"evolution_{name}", file_format)
-    return "data:image/svg+xml;base64," + base64.b64encode(picture.read_bytes()).decode()
+    return {str(p): (populations.rate.sel(population=p).values, bin_ms) for p in populations.population.values}

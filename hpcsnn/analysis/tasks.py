@@ -8,6 +8,7 @@ from typing import Any
 from dask.base import compute as compute_here
 from dask.callbacks import Callback
 from dask.delayed import Delayed
+from dask.threaded import get as by_threads
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -36,7 +37,8 @@ def compute(tasks: Sequence[Delayed], scheduler: str | None, console: Console, d
             start_state=lambda graph, _: progress.update(bar, total=len(graph)),
             posttask=lambda *_: progress.advance(bar),
         ):
-            return list(compute_here(*tasks, scheduler="threads"))
+            # Asked for by name, Dask would load its clusters to see whether there is one.
+            return list(compute_here(*tasks, scheduler=by_threads))
 
 
 def _on_cluster(tasks: Sequence[Delayed], scheduler: str, progress: Progress, bar: Any) -> list[Any]:

@@ -153,8 +153,8 @@ def report_sweep(folder: Path, console: Console) -> None:
     """
     import matplotlib  # which no other view of a run needs, nor xarray
 
-    from hpcsnn.analysis.figures import save
-    from hpcsnn.analysis.style import STYLE
+    from hpcsnn.analysis.drawing.figures import save
+    from hpcsnn.analysis.drawing.style import STYLE
     from hpcsnn.jobs.sweep_results import averaged, collect, sweep_figure
     from hpcsnn.jobs.sweeps import read_sweep
 

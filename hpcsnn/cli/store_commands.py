@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hpcsnn.analysis.style import FORMATS
+from hpcsnn.analysis.drawing.style import FORMATS
 from hpcsnn.cli.common import FAILED, RunPath, TrustChoice, checked_choice, reported, say
 from hpcsnn.phases import doing
 from hpcsnn.terminal import terminal

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from hpcsnn.analysis.style import COLOURS, ONE_COLUMN, TWO_COLUMNS
+from hpcsnn.analysis.drawing.style import COLOURS, ONE_COLUMN, TWO_COLUMNS
 from hpcsnn.jobs.run_index import read_run
 from hpcsnn.jobs.sweeps import Sweep
 

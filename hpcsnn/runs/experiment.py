@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 from rich.console import Console
 
 from hpcsnn.analysis.displacement import DisplacementMap, write_displacement
+from hpcsnn.analysis.drawing.of_run import draw_figures
+from hpcsnn.analysis.drawing.processes import Drawing
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.configuration.times import Every
 from hpcsnn.devices import Device, HostDevice, choose_device
@@ -75,7 +75,7 @@ def run_experiment(
         start_maps = displacement_maps(simulation)
         on_first_rank(setting.ranks, lambda: _begin(directory, configuration, start_maps))
         checkpointer = Checkpointer(simulation, directory, configuration.resolved(), configuration.checkpoint_keep)
-        return _carry_out(simulation, directory, configuration, checkpointer, setting)
+        return _carry_out(stack, simulation, directory, configuration, checkpointer, setting)
 
 
 def resume_experiment(
@@ -133,7 +133,7 @@ def resume_experiment(
             plan.unreadable,
             plan.replaced,
         )
-        return _carry_out(simulation, directory, configuration, checkpointer, setting)
+        return _carry_out(stack, simulation, directory, configuration, checkpointer, setting)
 
 
 def _simulation(configuration: Configuration, setting: Setting) -> Simulation:
@@ -181,13 +181,8 @@ def _begin(directory: RunDirectory, configuration: Configuration, maps: dict[str
         write_displacement(directory.displacement, name, "start", displacement)
 
 
-def _load_matplotlib() -> None:
-    """What figures need, while kernels run, which need no interpreter: by a core that no rank has."""
-    with suppress(Exception):  # whatever is wrong is said where figures are drawn
-        import_module("hpcsnn.analysis.figures")
-
-
 def _carry_out(
+    stack: ExitStack,
     simulation: Simulation,
     directory: RunDirectory,
     configuration: Configuration,
@@ -195,8 +190,9 @@ def _carry_out(
     setting: Setting,
 ) -> dict[str, Any]:
     """Advance to the configured end, with checkpoints on the way and one at the end, and leave summary and figures."""
-    if setting.figures and setting.ranks.rank == 0 and len(os.sched_getaffinity(0)) > setting.ranks.size:
-        Thread(target=_load_matplotlib, daemon=True).start()
+    draws = setting.figures and setting.ranks.rank == 0
+    # By a core that no rank has, what draws figures is made ready while kernels run.
+    early = stack.enter_context(Drawing()) if draws and len(os.sched_getaffinity(0)) > setting.ranks.size else None
     first_step, started = simulation.step, time.perf_counter()
     with Progress(setting.console, configuration.duration_ms, directory, quiet=setting.ranks.rank != 0) as progress:
         progress.update(simulation)  # where it begins, so that the first rates are of something
@@ -225,10 +221,9 @@ def _carry_out(
             write_displacement(directory.displacement, name, "end", displacement)
         directory.write_summary(summary)
         if setting.figures:
-            from hpcsnn.analysis.figures import draw_figures  # matplotlib takes a second that few ranks need to spend
-
             with doing("drawing figures"):
-                draw_figures(directory.network, directory.figures)
+                drawing = early or stack.enter_context(Drawing())
+                draw_figures(directory.network, directory.figures, drawing=drawing)
 
     on_first_rank(setting.ranks, finish)
     return summary

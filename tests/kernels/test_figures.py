@@ -7,7 +7,8 @@ import pytest
 
 from hpcsnn import Grid, Network, Simulation, models
 from hpcsnn.analysis.displacement import displacement_map, read_displacement
-from hpcsnn.analysis.figures import connection_probability, draw_figures, map_figure, mean_weight
+from hpcsnn.analysis.drawing.figures import connection_probability, map_figure, mean_weight
+from hpcsnn.analysis.drawing.of_run import draw_figures
 from hpcsnn.configuration.files import load_configuration
 from hpcsnn.devices import HostDevice
 from hpcsnn.runs.experiment import Setting, run_experiment

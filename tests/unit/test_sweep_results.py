@@ -8,7 +8,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from hpcsnn.analysis.style import STYLE
+from hpcsnn.analysis.drawing.style import STYLE
 from hpcsnn.jobs.sweep_results import averaged, collect, sweep_figure
 from hpcsnn.jobs.sweeps import Sweep
 

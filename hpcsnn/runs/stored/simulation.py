@@ -9,6 +9,8 @@ from typing import ClassVar
 
 from rich.console import Console
 
+from hpcsnn.analysis.drawing.of_run import draw_figures
+from hpcsnn.analysis.drawing.processes import Drawing
 from hpcsnn.errors import DamageError, RunBusyError, StorageError
 from hpcsnn.runs.progress import name_phases
 from hpcsnn.runs.stored.differences import columns_that_differ, names_that_differ, synapses_that_differ
@@ -79,10 +81,9 @@ class StoredSimulation:
     def draw(self, file_format: str, trust: bool) -> list[Path]:
         """All figures of the stored network."""
         del trust  # executes nothing
-        from hpcsnn.analysis.figures import draw_figures
-
         self._directory.read_summary()
-        return draw_figures(self._directory.network, self._directory.figures, file_format)
+        with Drawing() as drawing:
+            return draw_figures(self._directory.network, self._directory.figures, file_format, drawing)
 
     def analyse(self, console: Console, scheduler: str | None, file_format: str, trust: bool) -> Path:
         """The report of all checkpoints and events."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from hpcsnn.analysis.displacement import DisplacementMap, has_places, read_displacement
-from hpcsnn.analysis.style import COLOUR_MAP, COLOURS, ONE_COLUMN, STYLE, TWO_COLUMNS
+from hpcsnn.analysis.drawing.style import COLOUR_MAP, COLOURS, ONE_COLUMN, STYLE, TWO_COLUMNS
 from hpcsnn.analysis.topography import receptive_fields, torus_displacement
 from hpcsnn.atomic_files import refuse_link, replaced
 from hpcsnn.storage.network_store import StoredNetwork
@@ -27,24 +27,19 @@ _WEIGHT_BINS = 20
 _MOST_LINES = 32
 
 
-def draw_figures(network_path: Path, folder: Path, file_format: str = "png") -> list[Path]:
-    """Draw every figure that the stored network has data for.
-
-    Args:
-        network_path: a ``network.zarr``; displacement maps are read from ``displacement.zarr`` beside it.
-        folder: where the files go; made if missing.
-        file_format: of the files, one of `FORMATS`.
+def draw_figure(kind: str, projection: str, network_path: Path, folder: Path, file_format: str) -> list[Path]:
+    """Draw one figure of a stored network, of a projection or, where that is "", of all of it.
 
     Returns:
-        The files, in the order in which they were drawn.
+        Its file; none where the network has no data for it.
 
     Raises:
         StorageError: no stored network there.
     """
-    stored = StoredNetwork(network_path)
     with matplotlib.rc_context(STYLE):
-        drawn = _figures(stored, network_path.with_name("displacement.zarr"))
-        return [save(figure, folder, name, file_format) for name, figure in drawn]
+        figure = _FIGURES[kind](StoredNetwork(network_path), network_path.with_name("displacement.zarr"), projection)
+        name = f"{kind}_{projection}" if projection else kind
+        return [] if figure is None else [save(figure, folder, name, file_format)]
 
 
 def save(figure: Figure, folder: Path, name: str, file_format: str = "png") -> Path:
@@ -62,24 +57,48 @@ def save(figure: Figure, folder: Path, name: str, file_format: str = "png") -> P
     return path
 
 
-def _figures(stored: StoredNetwork, maps: Path) -> Iterator[tuple[str, Figure]]:
-    if any(len(stored.rates_hz(name)[0]) for name in stored.populations):
-        yield "rates", rates_figure({name: stored.rates_hz(name) for name in stored.populations})
+def _rates(stored: StoredNetwork, maps: Path, projection: str) -> Figure | None:
+    del maps, projection
+    rates = {name: stored.rates_hz(name) for name in stored.populations}
+    return rates_figure(rates) if any(len(values) for values, _ in rates.values()) else None
+
+
+def _displacement(stored: StoredNetwork, maps: Path, projection: str) -> Figure | None:
+    start, end = (read_displacement(maps, projection, when) for when in ("start", "end"))
+    if start is None or end is None:
+        return None
+    return displacement_figure(projection, {"start": start, "end": end}, stored.grid(stored.ends(projection)[1]).size)
+
+
+def _map(stored: StoredNetwork, maps: Path, projection: str) -> Figure | None:
+    del maps
+    source, target = (stored.grid(end) for end in stored.ends(projection))
+    if not has_places(source, target):
+        return None
+    synapses = stored.synapses(projection)
+    if not len(synapses["pre"]):
+        return None
+    dx, dy = torus_displacement(target, synapses["post"], synapses["pre"])
+    fields = receptive_fields(target, synapses["post"], dx, dy, synapses["weight"], target.size)
+    return map_figure(projection, fields.centre.reshape(target.ny, target.nx, 2))
+
+
+def _degrees_and_weights(stored: StoredNetwork, maps: Path, projection: str) -> Figure | None:
+    del maps, projection
     wired = {}
     for name in stored.projections:
-        source, target = stored.ends(name)
         synapses = stored.synapses(name)
-        grid = stored.grid(target)
-        wired[name] = np.bincount(synapses["post"], minlength=grid.size), synapses["weight"]
-        start, end = (read_displacement(maps, name, when) for when in ("start", "end"))
-        if start is not None and end is not None:
-            yield f"displacement_{name}", displacement_figure(name, {"start": start, "end": end}, grid.size)
-        if has_places(stored.grid(source), grid) and len(synapses["pre"]):
-            dx, dy = torus_displacement(grid, synapses["post"], synapses["pre"])
-            fields = receptive_fields(grid, synapses["post"], dx, dy, synapses["weight"], grid.size)
-            yield f"map_{name}", map_figure(name, fields.centre.reshape(grid.ny, grid.nx, 2))
-    if wired:
-        yield "degrees_and_weights", degrees_figure(wired)
+        in_degree = np.bincount(synapses["post"], minlength=stored.grid(stored.ends(name)[1]).size)
+        wired[name] = in_degree, synapses["weight"]
+    return degrees_figure(wired) if wired else None
+
+
+_FIGURES: dict[str, Callable[[StoredNetwork, Path, str], Figure | None]] = {
+    "rates": _rates,
+    "displacement": _displacement,
+    "map": _map,
+    "degrees_and_weights": _degrees_and_weights,
+}
 
 
 def rates_figure(rates: dict[str, tuple[NDArray[np.float64], float]]) -> Figure:

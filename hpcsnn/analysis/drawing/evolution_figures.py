@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 import xarray as xr
 from matplotlib import colormaps
@@ -13,8 +16,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from hpcsnn.analysis.displacement import DisplacementMap
-from hpcsnn.analysis.figures import displacement_figure, map_figure
-from hpcsnn.analysis.style import COLOUR_MAP, COLOURS, TWO_COLUMNS
+from hpcsnn.analysis.drawing.figures import displacement_figure, map_figure, rates_figure, save
+from hpcsnn.analysis.drawing.style import COLOUR_MAP, COLOURS, STYLE, TWO_COLUMNS
 
 # So many checkpoints are drawn side by side or over each other.
 _MOST_SHOWN = 5
@@ -22,21 +25,40 @@ _SECONDS = "model time (s)"
 _FORMED = "formed"
 
 
-def evolution_figures(name: str, results: xr.Dataset, n_targets: int) -> dict[str, Figure]:
-    """The figures of one projection's dataset, by what they show; those that its data do not serve are left out."""
-    figures: dict[str, Figure] = {}
-    if "sigma_aff" in results:
-        figures["quality"] = quality_figure(results)
-    if "centre_x" in results and results.sizes["y"] > 1:
-        centres = results[["centre_x", "centre_y"]].isel(time=-1)
-        figures["map"] = map_figure(name, np.stack([centres.centre_x.values, centres.centre_y.values], axis=-1))
-    if "displacement_count" in results:
-        maps = {f"{float(results.time[k]):g} s": _displacement(results, k) for k in shown(results.sizes["time"])}
-        figures["displacement"] = displacement_figure(name, maps, n_targets)
-    figures["degrees_and_weights"] = degrees_and_weights_figure(results)
-    if "events" in results:
-        figures["rewiring"] = rewiring_figure(results, n_targets)
-    return figures
+def draw_evolution(
+    what: str, name: str, results: xr.Dataset, n_targets: int, folder: Path, file_formats: Sequence[str]
+) -> list[Path]:
+    """Draw one figure of an analysed projection: files in several formats; none if its data do not serve it."""
+    with matplotlib.rc_context(STYLE):
+        figure = evolution_figure(what, name, results, n_targets)
+        if figure is None:
+            return []
+        return [save(figure, folder, f"evolution_{what}_{name}", one) for one in file_formats]
+
+
+def draw_rates(rates: dict[str, tuple[NDArray[np.float64], float]], folder: Path, formats: Sequence[str]) -> list[Path]:
+    """Draw rates as `rates_figure` does: files in several formats."""
+    with matplotlib.rc_context(STYLE):
+        figure = rates_figure(rates)
+        return [save(figure, folder, "evolution_rates", one) for one in formats]
+
+
+def evolution_figure(what: str, name: str, results: xr.Dataset, n_targets: int) -> Figure | None:
+    """A figure of one projection's dataset, by what it shows; None if its data do not serve it."""
+    match what:
+        case "quality":
+            return quality_figure(results) if "sigma_aff" in results else None
+        case "map" if "centre_x" in results and results.sizes["y"] > 1:
+            centres = results[["centre_x", "centre_y"]].isel(time=-1)
+            return map_figure(name, np.stack([centres.centre_x.values, centres.centre_y.values], axis=-1))
+        case "displacement" if "displacement_count" in results:
+            maps = {f"{float(results.time[k]):g} s": _displacement(results, k) for k in shown(results.sizes["time"])}
+            return displacement_figure(name, maps, n_targets)
+        case "degrees_and_weights":
+            return degrees_and_weights_figure(results)
+        case "rewiring":
+            return rewiring_figure(results, n_targets) if "events" in results else None
+    return None
 
 
 def shown(n: int) -> list[int]:
