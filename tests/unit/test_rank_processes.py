@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
@@ -92,7 +93,8 @@ def test_mpiexec_beside_this_python_goes_before_one_on_the_path(monkeypatch, tmp
     (beside / "mpiexec").unlink()
     assert find_mpiexec() == str(elsewhere / "mpiexec")
     (elsewhere / "mpiexec").unlink()
-    with pytest.raises(DeviceError, match="no mpiexec beside this Python or on PATH; pip install mpich, or load"):
+    missing = re.escape("no mpiexec beside this Python or on PATH; pip install 'hpcsnn[mpich]', or load")
+    with pytest.raises(DeviceError, match=missing):
         find_mpiexec()
 
 
