@@ -7,6 +7,7 @@ import shutil
 
 import google_crc32c
 import pytest
+import xarray as xr
 
 from hpcsnn.storage.checkpoints import checksums, committed, files_below
 from support.ranks import hpcsnn
@@ -60,6 +61,21 @@ def test_it_goes_on_in_one_file_a_checkpoint(original, older):
     kinds = [(checkpoint.step, checkpoint.network_path.is_file()) for checkpoint in committed(older)]
     assert kinds == [(1000, False), (2000, True), (3000, True)]
     succeeds("verify", older)
+
+
+def test_it_is_drawn_and_analysed(original, older):
+    for run in (original, older):
+        succeeds("plot", run)
+        succeeds("analyze", run)
+    drawn = [{path.name: path.read_bytes() for path in (run / "figures").glob("*.png")} for run in (original, older)]
+    assert len(drawn[0]) == 6
+    assert drawn[0] == drawn[1]
+    for name in ("ff", "lat"):
+        first, second = (
+            xr.open_zarr(run / "analysis.zarr", group=name, consolidated=False) for run in (original, older)
+        )
+        assert first.sizes["time"] == len(committed(original))
+        xr.testing.assert_identical(first.load(), second.load())
 
 
 def test_its_damage_is_named_by_file(older):
