@@ -97,7 +97,7 @@ def test_the_readmes_yaml_is_a_configuration(tmp_path):
 @pytest.mark.quick
 def test_ci_runs_the_readmes_test_command():
     install, test = (block for block in blocks("sh") if "venv" in block)
-    assert "pip install . && hpcsnn run configs/topomap.yaml" in install
+    assert "pip install '.[mpich]' && hpcsnn run configs/topomap.yaml" in install
     script = (ROOT / ".ci" / "run").read_text()
     for part in ("python3 -m venv", "-e '.[test]'", "-m pytest"):
         assert part in test
