@@ -22,6 +22,7 @@ from hpcsnn.codegen.snippet_functions import bound_constants
 from hpcsnn.codegen.snippets import Snippet, SnippetBook, numbered
 from hpcsnn.codegen.views import any_not_finite, population_view, stage_views
 from hpcsnn.network import Network
+from hpcsnn.network.neuron_arrays import recorders
 from hpcsnn.shipped_files import kernel_folder
 
 
@@ -54,7 +55,7 @@ def generate(network: Network, n_ranks: int) -> Program:
         if rule is not None and rule.trigger == "call":
             on_call[name] = tuple(rewiring_stages(projection, rule))
             stage_of |= {stage.kernel: index for index, stage in enumerate(on_call[name])}
-    book = SnippetBook()
+    book, recorded = SnippetBook(), recorders(network)
     populations = [population_view(network, population, stage_of) for population in network.populations.values()]
     views = {view.name: view for population in populations for view in population.incoming}
     parts = [
@@ -63,7 +64,7 @@ def generate(network: Network, n_ranks: int) -> Program:
         structs_text(),
         _text("base/network.cuh"),
         whole_struct(network).text(),
-        _render("step/spikes.cu", book, populations=populations, windowed=network.windowed),
+        _render("step/spikes.cu", book, populations=populations, recorders=recorded, windowed=network.windowed),
         _text("setup/values.cu"),
         _text("setup/initial.cu"),
     ]
@@ -73,6 +74,7 @@ def generate(network: Network, n_ranks: int) -> Program:
         else:
             stage = stage_of[f"update_{population.name}"]
             parts.append(_render("step/neurons.cu", book, neuron_population=population, stage=stage))
+    parts += [_render("step/record.cu", book, recorder=recorder) for recorder in recorded]
     setup = ["check_values", "draw_words"]
     for projection in network.projections.values():
         view = views[projection.name]

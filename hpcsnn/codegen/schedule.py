@@ -7,9 +7,10 @@ from typing import Literal
 
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Network, Projection
+from hpcsnn.network.neuron_arrays import recorders
 
-Phase = Literal["neurons", "delivery", "plasticity", "exchange", "rewiring"]
-PHASES: tuple[Phase, ...] = ("neurons", "delivery", "plasticity", "exchange", "rewiring")
+Phase = Literal["neurons", "delivery", "plasticity", "exchange", "rewiring", "recording"]
+PHASES: tuple[Phase, ...] = ("neurons", "delivery", "plasticity", "exchange", "rewiring", "recording")
 # The one stage that is no kernel.
 EXCHANGE = "exchange_spikes"
 
@@ -69,6 +70,9 @@ def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
         rule = projection.rule
         if rule is not None and rule.trigger != "call":
             stages += rewiring_stages(projection, rule)
+    for recorder in recorders(network):
+        trigger = Trigger(recorder.name, f"{recorder.name}.every_steps", False)
+        stages.append(Stage(f"record_{recorder.number}", "recording", f"{recorder.name}.n_neurons", trigger=trigger))
     stages.append(Stage("end_step", stages[-1].phase))
     return tuple(stages)
 

@@ -17,7 +17,8 @@ from hpcsnn.errors import SimulationError
 from hpcsnn.models.base import Configured, Model
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Network, Population, Projection
-from hpcsnn.network.fields import Field, exchange_fields, population_fields, projection_fields
+from hpcsnn.network.fields import Field, exchange_fields, population_fields, projection_fields, recorder_fields
+from hpcsnn.network.neuron_arrays import Recorder, recorders
 
 _SCALARS: dict[str, Any] = {
     "int": ctypes.c_int32,
@@ -141,6 +142,15 @@ def _rewiring_numbers(rule: RewiringRule) -> Members:
     return numbers
 
 
+def recorder_struct(recorder: Recorder) -> Struct:
+    """A variable that is recorded on a rank: of which of its neurons, how often, and the rows that are there."""
+    members = [
+        *each_member("int", "n_neurons", "n_rows", "every_steps"),
+        *pointers(recorder_fields(recorder.array.field.ctype)),
+    ]
+    return Struct(f"Recorder_{recorder.number}", members)
+
+
 def network_struct(network: Network, more: Iterable[Struct] = ()) -> Struct:
     """All that a rank holds; `more` under their names in lower-case letters."""
     exchange = Struct(
@@ -170,6 +180,7 @@ def network_struct(network: Network, more: Iterable[Struct] = ()) -> Struct:
             ("random_words", words),
             *((f"population_{name}", population_struct(one)) for name, one in network.populations.items()),
             *((f"projection_{name}", projection_struct(one)) for name, one in network.projections.items()),
+            *((one.name, recorder_struct(one)) for one in recorders(network)),
             *((one.name.lower(), one) for one in more),
         ],
     )

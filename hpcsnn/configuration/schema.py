@@ -19,6 +19,7 @@ from hpcsnn.models.parameters import Normal, Uniform, described_distribution
 from hpcsnn.models.registry import KINDS, registered
 from hpcsnn.models.user_files import FOLDER, UserFile, is_reference, user_model
 from hpcsnn.network import Grid, Network
+from hpcsnn.network.neuron_arrays import recorders
 from hpcsnn.ranks.partition import DEFAULT_TILE, check_tile_side
 
 # A model in a configuration: its name, or {name: {parameter: value}}; and the initial value of a variable: a number,
@@ -65,13 +66,17 @@ class _Strict(BaseModel):
 
 
 class PopulationConfig(_Strict):
-    """A population: ``grid`` [nx, ny] before scaling, or ``size`` for neurons without places."""
+    """A population: ``grid`` [nx, ny] before scaling, or ``size`` for neurons without places.
+
+    ``record`` is by variable: ``V_mV: {every_ms: 1, neurons: [0, 5]}``; see `hpcsnn.Network.add_population`.
+    """
 
     grid: tuple[Whole, Whole] | None = None
     size: Whole | None = None
     model: ModelSpec
     initial: dict[str, InitialSpec] = Field(default_factory=dict)
     record_spikes: Truth = False
+    record: dict[str, Any] = Field(default_factory=dict)
 
 
 class ProjectionConfig(_Strict):
@@ -133,6 +138,7 @@ class NetworkConfiguration(_Strict):
                 configured("model", f"{where}.model", population.model),
                 population.initial,
                 population.record_spikes,
+                population.record,
             )
         for name, projection in self.projections.items():
             where = f"projections.{name}"
@@ -153,6 +159,7 @@ class NetworkConfiguration(_Strict):
                 record_events=projection.record_events,
                 dendritic_delay_ms=projection.dendritic_delay_ms,
             )
+        recorders(network)  # those of projections, which are known only now
         return network
 
     @property

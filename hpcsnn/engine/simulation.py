@@ -14,18 +14,15 @@ from numpy.typing import NDArray
 
 from hpcsnn.checked_numbers import LAST_STEP, Limits, real_number, shown_time, whole_number, whole_steps
 from hpcsnn.codegen.constants import HaltReason
-from hpcsnn.codegen.kernel_owners import trapped
 from hpcsnn.codegen.program import generate
 from hpcsnn.devices import choose_device
 from hpcsnn.devices.base import Device
-from hpcsnn.devices.values import changed_values
-from hpcsnn.engine.finiteness import not_finite
-from hpcsnn.engine.recording import Recorded
+from hpcsnn.engine.faults import fault
+from hpcsnn.engine.recording import Recorded, Rows, Taken
 from hpcsnn.engine.rewiring.host_stages import HostStages
 from hpcsnn.engine.state import LOG_ENTRIES, RankState
-from hpcsnn.errors import ConfigurationError, DeviceError, SimulationError, check_known, shown
+from hpcsnn.errors import ConfigurationError, SimulationError, check_known, shown
 from hpcsnn.network import Network
-from hpcsnn.network.learning_fields import GRADIENT_BITS
 from hpcsnn.network.neuron_arrays import column_of, neuron_arrays
 from hpcsnn.ranks.interrupts import Interrupts
 from hpcsnn.ranks.partition import DEFAULT_TILE, check_tile_side, place_network
@@ -104,7 +101,7 @@ class Simulation:
             raise SimulationError(f"rank {self.rank}: the network does not fit into memory: {error}") from None
         self._host_stages = HostStages(self.state, self.executable)
         self._rewired_at: dict[str, int] = {}
-        self._recorded = Recorded(network)
+        self._recorded = Recorded(network, self.state)
         self.startup_s = time.perf_counter() - start
         self.advance_s = 0.0
         self._steps_a_look = max(_FIRST_LOOK_STEPS, self.executable.steps_a_sequence)
@@ -201,7 +198,7 @@ class Simulation:
     def _advance_to(self, until: int) -> None:
         while self.step < until:
             reason = self.executable.advance(until)
-            self._recorded.take_logs(self.state)
+            self._recorded.take_logs()
             if reason:
                 self._mend(HaltReason(reason))
 
@@ -216,7 +213,7 @@ class Simulation:
         for projection in projections:
             self._update_on_call(projection)
         self._host_stages.share_budget(projections)
-        self._recorded.take_logs(self.state)
+        self._recorded.take_logs()
 
     def _update_on_call(self, projection: str) -> None:
         check_known("projections with a rule on call", projection, self.program.on_call)
@@ -240,68 +237,12 @@ class Simulation:
     def _mend(self, reason: HaltReason) -> None:
         """Remove the cause of a halt, or raise; logs have been taken already."""
         self.halts[reason] += 1
-        match reason:
-            case HaltReason.NOT_FINITE:
-                raise SimulationError(self._not_finite())
-            case HaltReason.OUTGROWN:
-                raise SimulationError(self._outgrown())
-            case HaltReason.GRADIENT:
-                raise SimulationError(self._gradient_outgrown())
-            case HaltReason.NO_CHANCE:
-                raise SimulationError(self._no_chance())
-            case HaltReason.VALUES_CHANGED:
-                raise DeviceError(changed_values(self.state.control("neuron"), self.device))
-            case HaltReason.TRAPPED:
-                kernel = self.program.stages[self.state.control("stage")].kernel
-                what = trapped(self.program.owners, kernel, self.state.control("neuron"))
-                raise SimulationError(f"rank {self.rank}: {what} in step {self.step} ({self.time_ms:g} ms)")
-            case HaltReason.EXCHANGE_FAILED:
-                raise SimulationError(f"rank {self.rank}: MPI_Allgather failed in step {self.step}")
-            case HaltReason.MEETING:
-                self._host_stages.attend()
-            case _:
-                self.state.make_room(reason)
-
-    def _not_finite(self) -> str:
-        found = not_finite(self) or f"rank {self.rank}: a value that a snippet made"
-        return (
-            f"{found} is not finite after step {self.step} ({self.time_ms:g} ms); "
-            "a time constant that is too short for dt_ms, or input without bound, does this"
-        )
-
-    def _outgrown(self) -> str:
-        projection = list(self.network.projections.values())[self.state.control("owner")]
-        pre, post = self.state.control("place"), self.state.control("neuron")
-        amount = np.int32(self.state.control("amount_bits")).view(np.float32)
-        brings = "has a weight of" if projection.synapse.model.deliver.strip() == "weight" else "brings"
-        bounds = [f"synapse {projection.synapse.name}: {projection.synapse.model.bound}"]
-        if projection.rewiring is not None:
-            bounds.append(f"rule {projection.rewiring.name}: {projection.rewiring.model.bound}")
-        return (
-            f"projections.{projection.name}: the synapse from {pre} to {post} {brings} {amount:.9g} in step "
-            f"{self.step} ({self.time_ms:g} ms), beyond its bound of {projection.weight_bound:.9g}, up to which input "
-            f"cannot overflow; raise the bound ({', '.join(bounds)}), or let weights keep to it"
-        )
-
-    def _gradient_outgrown(self) -> str:
-        population = list(self.network.populations)[self.state.control("owner")]
-        return (
-            f"populations.{population}: the gradient of neuron {self.state.control('neuron')} in a step is not within "
-            f"2^{31 - GRADIENT_BITS}, up to which gradients add up; a lower learning rate, or smaller weights onto the "
-            "readout, keep it there"
-        )
-
-    def _no_chance(self) -> str:
-        projection = list(self.network.projections.values())[self.state.control("owner")]
-        assert projection.rewiring is not None
-        slot, what = (("eliminate", "goes"), ("form", "forms"))[self.state.control("stage")]
-        pre, post = self.state.control("place"), self.state.control("neuron")
-        chance = np.int32(self.state.control("amount_bits")).view(np.float32)
-        return (
-            f"projections.{projection.name}: rule {projection.rewiring.name}, {slot}: {chance:.9g} is the chance that "
-            f"the synapse from {pre} to {post} {what} in step {self.step} ({self.time_ms:g} ms); must be in [0, 1]: "
-            "let the rule keep to it"
-        )
+        if (error := fault(self, reason)) is not None:
+            raise error
+        if reason == HaltReason.MEETING:
+            self._host_stages.attend()
+        else:
+            self.state.make_room(reason)
 
     def _state_arrays(self, population: str) -> dict[str, NDArray[Any]]:
         """The variables of this rank's neurons that the digest counts, in local order, by column."""
@@ -363,10 +304,23 @@ class Simulation:
         """
         return self._recorded.events(projection)
 
-    def take_recorded(self) -> tuple[dict[str, NDArray[np.int32]], dict[str, NDArray[np.int32]]]:
-        """What `spikes` (as rows of step and id) and `events` hold, by name; they are empty afterwards.
+    def recorded(self, population: str, variable: str) -> Rows:
+        """What was recorded of a variable of this rank's neurons: ``steps`` done, ``ids``, and ``values`` (step, id).
 
-        Rows come by step, in no order within it: sorting would take longer than writing them.
+        Raises:
+            ConfigurationError: the population does not record it.
+        """
+        return self._recorded.rows(population, variable)
+
+    @property
+    def recorded_bytes(self) -> int:
+        """Of variables that were recorded on this rank and not taken."""
+        return self._recorded.n_bytes
+
+    def take_recorded(self) -> Taken:
+        """What `spikes` (as rows of step and id), `events` and `recorded` hold; they are empty afterwards.
+
+        Spikes and events come by step, in no order within it: sorting would take longer than writing them.
         """
         return self._recorded.take()
 

@@ -21,10 +21,13 @@ from hpcsnn.network.fields import (
     ExchangeRoom,
     PopulationRoom,
     ProjectionRoom,
+    RecorderRoom,
     exchange_fields,
     population_fields,
     projection_fields,
+    recorder_fields,
 )
+from hpcsnn.network.neuron_arrays import Recorder, recorders
 from hpcsnn.phases import doing
 from hpcsnn.ranks.communicator import Communicator
 from hpcsnn.ranks.partition import Placement
@@ -42,6 +45,19 @@ def population_room(network: Network, population: Population, placement: Placeme
     logged = log_entries + placement.n_own * replicas if population.record_spikes else 0
     slots, n_tiles = network.ring_slots(population), len(placement.tile_base)
     return PopulationRoom(placement.n_own, placement.n_known, n_tiles, slots, logged, replicas=replicas)
+
+
+def recorded_neurons(recorder: Recorder, placement: Placement) -> NDArray[np.int32]:
+    """Of a rank's own neurons those of which a variable is recorded, by their local numbers, in the order of ids."""
+    own, ids = placement.global_id, recorder.recording.ids
+    chosen = np.arange(len(own)) if ids is None else np.flatnonzero(np.isin(own, ids))
+    return chosen[np.argsort(own[chosen], kind="stable")].astype(np.int32)
+
+
+def recorder_room(recorder: Recorder, placement: Placement, log_entries: int) -> RecorderRoom:
+    """How much a rank records of a variable until its host takes it."""
+    n_neurons = len(recorded_neurons(recorder, placement))
+    return RecorderRoom(n_neurons, max(1, log_entries // max(n_neurons, 1)))
 
 
 class RankState(RankArrays):
@@ -75,6 +91,8 @@ class RankState(RankArrays):
             first_id += population.size
         for projection in network.projections.values():
             self._bind_projection(projection)
+        for recorder in recorders(network):
+            self._bind_recorder(recorder)
         self._bind_exchange(first_id, exchange_block)
         if network.learning is not None:
             bind_learning(self)
@@ -130,6 +148,22 @@ class RankState(RankArrays):
     def take_events(self, projection: str) -> NDArray[np.int32]:
         """Rewiring logged since the last call, shape (n, 4): step, pre, post and what (0 formed, 1 + reason)."""
         return self._take(f"{projection}.event_log", 4)
+
+    def take_rows(self, recorder: Recorder) -> tuple[int, NDArray[Any]]:
+        """Rows of a variable that are there since the last call: which is the first, and values, (n, n_neurons)."""
+        part = getattr(self.struct, recorder.name)
+        first = int(self.read(f"{recorder.name}.rows_taken")[0])
+        n = self.control("step") // int(part.every_steps) - first
+        width = int(part.n_neurons)
+        rows = self.device.download(self.arrays[f"{recorder.name}.rows"][: n * width]).reshape(n, width)
+        self.arrays[f"{recorder.name}.rows_taken"][...] = first + n
+        return first, rows
+
+    def record_from_here(self) -> None:
+        """Rows of the steps before this one are not to come: the state is one that was stored."""
+        for recorder in recorders(self.network):
+            every = recorder.recording.every_steps
+            self.arrays[f"{recorder.name}.rows_taken"][...] = self.control("step") // every
 
     def _take(self, log: str, width: int) -> NDArray[np.int32]:
         count = self.arrays[f"{log}_count"]
@@ -193,6 +227,14 @@ class RankState(RankArrays):
         for prefix, configured in projection.models.items():
             bind_model(self, part, name, prefix, configured, target, source)
         self.stores[name] = SynapseStore(self, projection)
+
+    def _bind_recorder(self, recorder: Recorder) -> None:
+        part, placement = getattr(self.struct, recorder.name), self.placements[recorder.population.name]
+        room = recorder_room(recorder, placement, self.log_entries)
+        part.n_neurons, part.n_rows, part.every_steps = room.n_neurons, room.n_rows, recorder.recording.every_steps
+        own = recorded_neurons(recorder, placement)
+        self.bind(part, recorder.name, "neuron", self.device.upload(own))
+        self.allocate(part, recorder.name, recorder_fields(recorder.array.field.ctype), room)
 
     def _bind_exchange(self, n_ids: int, asked_block: int | None) -> None:
         part, ranks = self.struct.exchange, self.communicator

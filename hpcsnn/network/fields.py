@@ -107,6 +107,14 @@ class ExchangeRoom:
     n_ranks: int
 
 
+@dataclass(frozen=True)
+class RecorderRoom:
+    """How much a rank records of one variable before its host takes it: rows, each of so many neurons."""
+
+    n_neurons: int
+    n_rows: int
+
+
 Length = Callable[[Any], int]
 
 
@@ -320,6 +328,15 @@ def _listed_fields(rule: RewiringRule) -> tuple[Field, ...]:
     candidates = ("candidate_source", "candidate_next") if rule.replaces_anywhere else ()
     proposals = ("proposed_start", "proposed_done", "proposed") if rule.lists else ()
     return tuple(Field(name, "int", made=True) for name in (*candidates, *proposals))
+
+
+def recorder_fields(ctype: str) -> tuple[Field, ...]:
+    """The arrays of a recorder of a variable: a row of values, of the neurons that are recorded, at each time."""
+    return (
+        Field("neuron", "int", lambda room: room.n_neurons, constant=True, made=True),
+        Field("rows", ctype, lambda room: room.n_rows * room.n_neurons),
+        Field("rows_taken", "int", _one),
+    )
 
 
 def exchange_fields() -> tuple[Field, ...]:

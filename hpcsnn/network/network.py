@@ -20,6 +20,7 @@ from hpcsnn.network.grid import Grid
 from hpcsnn.network.learning import Learning
 from hpcsnn.network.population import Population
 from hpcsnn.network.projection import Projection
+from hpcsnn.network.recordings import parsed_recording
 
 # A spike between ranks is its step within the interval times all neurons, plus the neuron; its count has a sign.
 _MOST_MESSAGES = 2**31 - 1
@@ -52,6 +53,7 @@ class Network:
         model: Configured[NeuronModel | SourceModel],
         initial: Mapping[str, Any] | None = None,
         record_spikes: bool = False,
+        record: Mapping[str, Any] | None = None,
     ) -> Population:
         """Declare a population.
 
@@ -62,9 +64,13 @@ class Network:
                 be a number, a distribution, or an array with one value per neuron (in id order).
             initial: per state variable a number, a distribution, or an array with one value per neuron (in id order).
             record_spikes: keep every spike for `Simulation.spikes`.
+            record: what to keep for `Simulation.recorded`: by variable, as `Simulation.neurons` names them, a number
+                of ms from one record to the next, or ``{"every_ms": 1, "neurons": [0, 5]}``; see
+                `hpcsnn.network.recordings.chosen_neurons`. Those of projections, such as ``ff.g``, are looked for
+                when all is declared.
 
         Raises:
-            ConfigurationError: a name, model or initial value that is not allowed.
+            ConfigurationError: a name, model, initial value or record that is not allowed.
         """
         where = f"populations.{name}"
         check_name("populations", name, self._names)
@@ -87,7 +93,14 @@ class Network:
         check_given(f"{where}.model.{model.name}", model, grid.size, self.dt_ms)
         if model.model.check_population is not None and not model.of_neurons:
             model.model.check_population(f"{where}.model.{model.name}", model.values, grid.size, self.dt_ms)
-        population = Population(name, grid, model, begins, record_spikes)
+        if record is not None and not isinstance(record, Mapping):
+            raise ConfigurationError(f"{where}.record: {shown(record)} is not allowed; must be every_ms by variable")
+        recordings = {}
+        for variable, asked in (record or {}).items():
+            if "." not in str(variable) and variable not in states:
+                raise ConfigurationError(unknown_name(f"{where}.record", variable, states))
+            recordings[variable] = parsed_recording(f"{where}.record.{variable}", asked, grid, self.dt_ms)
+        population = Population(name, grid, model, begins, record_spikes, recordings)
         self.populations[name] = population
         return population
 

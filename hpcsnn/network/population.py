@@ -12,17 +12,20 @@ from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.parameters import Normal, Uniform
 from hpcsnn.models.stimuli import SourceModel
 from hpcsnn.network.grid import Grid
+from hpcsnn.network.recordings import Recording
 
 
 @dataclass(frozen=True)
 class Population:
-    """Neurons of one model. ``grid`` with ny = 1 also serves a population without places."""
+    """Neurons of one model. ``grid`` with ny = 1 also serves a population without places. ``record`` is by variable, as
+    `Simulation.neurons` names them."""
 
     name: str
     grid: Grid
     model: Configured[NeuronModel | SourceModel]
     initial: Mapping[str, float | Normal | Uniform | ArrayLike] = field(default_factory=dict)
     record_spikes: bool = False
+    record: Mapping[str, Recording] = field(default_factory=dict)
 
     @property
     def size(self) -> int:

@@ -11,13 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hpcsnn.engine.recording import Taken
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.errors import SimulationError, StorageError
 from hpcsnn.storage.checkpoints import ITSELF, Checkpoint, FileTable, commit, committed
 from hpcsnn.storage.leftovers import remove_leftovers
 from hpcsnn.storage.network_store import WHOLE, join_part, write_part
 from hpcsnn.storage.packed.zip_file import Written, close
-from hpcsnn.storage.records import Recorded, make_segment, write_segment
+from hpcsnn.storage.records import make_segment, write_segment
 from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.storage.snapshot import Snapshot, WritingPlan, take_snapshot
 
@@ -63,7 +64,7 @@ class _UnderWay:
     """A checkpoint on its way to disk, and what this rank has to do in the present stage, if anything."""
 
     snapshot: Snapshot
-    recorded: Recorded
+    recorded: Taken
     folder: Path  # until it is renamed
     segment_start: int
     work: _Work | None = None

@@ -35,6 +35,8 @@ from hpcsnn.storage.run_directory import RunDirectory
 # How often a run is looked at, in s of wall time, and how often while a checkpoint is written: ranks go on with it
 # together, in four stages, and where checkpoints are close the next one waits for it.
 _SHOWN_EVERY_S, _POLLED_EVERY_S = 0.25, 0.02
+# Recorded variables that a rank keeps in memory: beyond, a checkpoint takes them to disk.
+_MOST_RECORDED = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -240,6 +242,7 @@ def _advance(
     end = simulation.network.steps(configuration.duration_ms)
     every = Every.parse(configuration.checkpoint_every) if configuration.checkpoint_every else Every()
     period = simulation.network.steps(every.model_ms) if every.model_ms else None
+    records = any(population.record for population in simulation.network.populations.values())
     last_wall = time.monotonic()
     with StopSignals(setting.ranks) as signals:
         stopped_by: str | None = None
@@ -252,7 +255,8 @@ def _advance(
                 progress.update(simulation)
                 last_shown = time.monotonic()
             due = every.wall_s is not None and time.monotonic() - last_wall >= every.wall_s
-            if every.wall_s is not None and on_first_rank(setting.ranks, lambda: due):
+            full = records and any(setting.ranks.gather(simulation.recorded_bytes > _MOST_RECORDED))
+            if full or (every.wall_s is not None and on_first_rank(setting.ranks, lambda: due)):
                 checkpointer.begin()
                 last_wall = time.monotonic()
             stopped_by = signals.agreed()

@@ -30,6 +30,7 @@ def restore(simulation: Simulation, stored: StoredNetwork) -> None:
     for name in simulation.network.projections:
         _restore_projection(simulation, stored, name)
     simulation.state.set_control("step", stored.step)
+    simulation.state.record_from_here()
 
 
 def _check_fits(simulation: Simulation, stored: StoredNetwork) -> None:

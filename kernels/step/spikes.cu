@@ -117,6 +117,15 @@ KERNEL begin_step(Network* net) {
     }
 //% endfor
 //% endfor
+//% for recorder in recorders
+    {
+        const auto& recorder = net->{{ recorder.name }};
+        if ((net->control->step + 1) / recorder.every_steps - *recorder.rows_taken > recorder.n_rows) {
+            halt(net->control, LOG_FULL, 0, 0, 0);
+            return;
+        }
+    }
+//% endfor
 //% for population in populations
     {
         const auto& population = net->population_{{ population.name }};

@@ -16,6 +16,7 @@ PLAIN = ["--device", "cpu", "--no-figures"]
 RECORD = [
     *("--set", "populations.source.record_spikes=true", "--set", "populations.target.record_spikes=true"),
     *("--set", "projections.ff.record_events=true", "--set", "projections.lat.record_events=true"),
+    *("--set", "populations.target.record={V_mV: {every_ms: 0.7, neurons: [0..9, 200]}, ff.g: {every_ms: 5}}"),
 ]
 
 
@@ -54,6 +55,13 @@ def assert_same_run(one: Path, other: Path) -> None:
     for name in ours.names("events"):
         np.testing.assert_array_equal(ours.events(name), theirs.events(name))
         assert len(ours.events(name)) > 0
+    assert ours.variables() == theirs.variables()
+    for names in ours.variables():
+        first, second = ours.rows(*names), theirs.rows(*names)
+        np.testing.assert_array_equal(first.steps, second.steps)
+        np.testing.assert_array_equal(first.ids, second.ids)
+        np.testing.assert_array_equal(first.values, second.values)
+        assert first.values.any()
 
 
 def flip(path: Path, place: int) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from hpcsnn import Network
+from hpcsnn.engine.recording import Taken
 from hpcsnn.errors import StorageError
 from hpcsnn.ranks.communicator import Alone
 from hpcsnn.runs import checkpointing
@@ -33,7 +34,7 @@ class StandIn:
     def take_recorded(self):
         steps = np.arange(self.taken, self.step, dtype=np.int32)
         self.taken = self.step
-        return {"a": np.stack([steps, steps % 5], axis=1)}, {}
+        return Taken({"a": np.stack([steps, steps % 5], axis=1)}, {})
 
 
 @dataclass
@@ -282,9 +283,9 @@ def test_what_was_copied_and_recorded_goes_as_soon_as_it_is_written(run, monkeyp
 
     class Noted(StandIn):
         def take_recorded(self):
-            spikes, events = super().take_recorded()
-            recorded.append(weakref.ref(spikes["a"]))
-            return spikes, events
+            taken = super().take_recorded()
+            recorded.append(weakref.ref(taken.spikes["a"]))
+            return taken
 
     def copied(simulation, *_):
         copy = Copy(simulation.step)

@@ -45,7 +45,7 @@ def test_populations_and_records_are_asked_for_by_name(name):
     parts = models.OneToOne(), models.DeltaCurrent(), 1.0
     with pytest.raises(ConfigurationError, match=r"^projections\.p\.source: unknown name .*allowed: cells, noise"):
         network().add_projection("p", name, "cells", *parts)
-    recorded = Recorded(network())
+    recorded = Recorded(network(), None)
     with pytest.raises(ConfigurationError, match=r"^population with record_spikes: unknown name .*allowed: noise"):
         recorded.spikes(name)
     with pytest.raises(ConfigurationError, match=r"^projection with record_events: unknown name .*allowed: .none."):

@@ -35,40 +35,42 @@ def declared(record):
 
 
 def test_logs_are_kept_in_order_of_step_and_neuron():
-    recorded, logs = Recorded(declared(record=True)), Logs()
+    logs = Logs()
+    recorded = Recorded(declared(record=True), logs)
     for spikes, events in (
         ([(3, 7), (3, 2)], [(3, 5, 1, 0), (3, 4, 1, 1), (3, 9, 0, 0)]),
         ([(4, 0), (3, 15)], []),
         ([], [(2, 0, 0, 2)]),
     ):
         logs.spikes, logs.events = {"a": spikes}, {"changes": events}
-        recorded.take_logs(logs)
+        recorded.take_logs()
     steps, ids = recorded.spikes("a")
     assert list(zip(steps.tolist(), ids.tolist(), strict=True)) == [(3, 2), (3, 7), (3, 15), (4, 0)]
     assert recorded.events("changes").tolist() == [[2, 0, 0, 2], [3, 9, 0, 0], [3, 4, 1, 1], [3, 5, 1, 0]]
 
 
 def test_what_was_taken_is_gone_and_what_comes_later_is_kept():
-    recorded, logs = Recorded(declared(record=True)), Logs()
+    logs = Logs()
+    recorded = Recorded(declared(record=True), logs)
     logs.spikes, logs.events = {"a": [(1, 2)]}, {"changes": [(1, 0, 0, 0)]}
-    recorded.take_logs(logs)
-    spikes, events = recorded.take()
+    recorded.take_logs()
+    spikes, events, _ = recorded.take()
     assert (list(spikes), list(events)) == (["a"], ["changes"]), "a projection without a rule has no events"
     assert (spikes["a"].tolist(), events["changes"].tolist()) == ([[1, 2]], [[1, 0, 0, 0]])
     logs.spikes = {"a": [(5, 6)]}
-    recorded.take_logs(logs)
-    spikes, events = recorded.take()
+    recorded.take_logs()
+    spikes, events, _ = recorded.take()
     assert spikes["a"].tolist() == [[5, 6]]
     assert (events["changes"].shape, events["changes"].dtype) == ((0, 4), np.int32)
     assert recorded.spikes("a")[0].size == 0
 
 
 def test_what_is_not_recorded_is_refused_by_name():
-    recorded = Recorded(declared(record=False))
-    assert recorded.take() == ({}, {})
+    recorded = Recorded(declared(record=False), Logs())
+    assert recorded.take() == ({}, {}, {})
     with pytest.raises(ConfigurationError, match=r"^population with record_spikes: unknown name 'a'; allowed: \(none"):
         recorded.spikes("a")
     with pytest.raises(ConfigurationError, match=r"^projection with record_events: unknown name 'changes'; allowed"):
         recorded.events("changes")
     with pytest.raises(ConfigurationError, match=r"unknown name 'stays'; allowed: changes"):
-        Recorded(declared(record=True)).events("stays")
+        Recorded(declared(record=True), Logs()).events("stays")

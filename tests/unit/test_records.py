@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hpcsnn.engine.recording import Rows, Taken
+from hpcsnn.errors import StorageError
 from hpcsnn.storage.checkpoints import checksums, files_below
 from hpcsnn.storage.records import SEGMENT, Records, make_segment, segment_name, write_segment
 
@@ -20,7 +22,7 @@ def table(rows, width):
 def write(folder, first, last, rank, spikes, events=()):
     segment = folder / segment_name(first, last)
     segment.mkdir(parents=True, exist_ok=True)
-    return write_segment(segment, rank, ({"a": table(spikes, 2)}, {"ab": table(events, 4)}))
+    return write_segment(segment, rank, Taken({"a": table(spikes, 2)}, {"ab": table(events, 4)}))
 
 
 SPIKES = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5)), max_size=12)
@@ -98,3 +100,25 @@ def test_a_free_name_is_looked_for_one_at_a_time(tmp_path):
 def test_names_of_segments_sort_as_their_steps_do(steps):
     assert segment_name(*steps).split("-") == [f"{step:010d}" for step in steps]
     assert segment_name(5, 10) < segment_name(10, 20) < segment_name(2**31 - 2, 2**31 - 1)
+
+
+def test_variables_of_all_ranks_come_by_time_and_id(tmp_path):
+    """Neurons are on other ranks in the second segment; one rank has none of them."""
+
+    def rows(steps, ids):
+        values = np.array([[100.0 * step + id_ for id_ in ids] for step in steps], np.float32)
+        return Rows(np.array(steps, np.int32), np.array(ids, np.int32), values.reshape(len(steps), len(ids)))
+
+    for first, last, ranks in ((0, 10, [[4, 9], [], [2, 7]]), (10, 20, [[9, 7, 4, 2]])):
+        segment = make_segment(tmp_path, first, last)
+        for rank, ids in enumerate(ranks):
+            taken = rows(range(first + 5, last + 1, 5), ids)
+            write_segment(segment, rank, Taken({}, {}, {"target/V_mV": taken}))
+    records = Records(tmp_path, [segment_name(0, 10), segment_name(10, 20)])
+    assert records.variables() == [("target", "V_mV")]
+    found = records.rows("target", "V_mV")
+    assert found.steps.tolist() == [5, 10, 15, 20]
+    assert found.ids.tolist() == [2, 4, 7, 9]
+    np.testing.assert_array_equal(found.values, 100.0 * found.steps[:, None] + found.ids)
+    with pytest.raises(StorageError, match="g of target was not recorded"):
+        records.rows("target", "g")

@@ -1,0 +1,103 @@
+"""What is to be recorded of a population's neurons beside their spikes: of which, and how often."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcsnn.checked_numbers import Limits, whole_number, whole_numbers, whole_steps
+from hpcsnn.errors import ConfigurationError, shown, unknown_name
+from hpcsnn.network.grid import Grid
+
+_RANGE = re.compile(r"(\d+)\.\.(\d+)")
+_KEYS = ("every_ms", "neurons")
+_ALLOWED = (
+    'must be "all", a list of ids, a range such as "0..99", {every: n} for every n-th, or '
+    "{rectangle: [x0, y0, x1, y1]} of the grid, x1 and y1 not in it"
+)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A variable is recorded at the end of every so many steps, of all neurons or of those with some ``ids``.
+
+    Attributes:
+        every_steps: from one record to the next; the first is at the end of this many steps.
+        ids: global ids, ascending, int32; None: all.
+    """
+
+    every_steps: int
+    ids: NDArray[np.int32] | None = None
+
+
+def parsed_recording(where: str, given: object, grid: Grid, dt_ms: float) -> Recording:
+    """What ``{every_ms: 1, neurons: [0, 5]}`` asks for; neurons may be left out, and a number is ``every_ms``.
+
+    Raises:
+        ConfigurationError: a key, a time or neurons that are not allowed; the message begins with `where`.
+    """
+    wanted = dict(given) if isinstance(given, Mapping) else {"every_ms": given}
+    for key in wanted:
+        if key not in _KEYS:
+            raise ConfigurationError(unknown_name(where, key, _KEYS))
+    if "every_ms" not in wanted:
+        raise ConfigurationError(f"{where}.every_ms: missing; how often the variable is recorded, in ms")
+    every_steps = whole_steps(f"{where}.every_ms", wanted["every_ms"], dt_ms, least=1)
+    return Recording(every_steps, chosen_neurons(f"{where}.neurons", wanted.get("neurons", "all"), grid))
+
+
+def chosen_neurons(where: str, given: object, grid: Grid) -> NDArray[np.int32] | None:
+    """Ids of a choice of neurons of a grid, ascending and each once, shape (n,); None: all of them.
+
+    Args:
+        given: ``"all"``, ids, a range of them (``"0..99"``, the last one included), a list of both, ``{"every": n}``,
+            or ``{"rectangle": [x0, y0, x1, y1]}``: x0 <= x < x1 and y0 <= y < y1.
+
+    Raises:
+        ConfigurationError: neither, no neuron at all, or one that the grid does not have.
+    """
+    if isinstance(given, str) and given == "all":
+        return None
+    if isinstance(given, Mapping):
+        ids = _of_grid(where, given, grid)
+    elif isinstance(given, (str, list, tuple, int, np.integer, np.ndarray)) and not isinstance(given, bool):
+        parts = [given] if isinstance(given, (str, int, np.integer)) else list(given)
+        ids = np.concatenate([np.empty(0, np.int64), *(_listed(where, part, grid.size) for part in parts)])
+    else:
+        raise ConfigurationError(f"{where}: {shown(given)} is not allowed; {_ALLOWED}")
+    if not len(ids):
+        raise ConfigurationError(f"{where}: {shown(given)} is not allowed; it is no neuron")
+    return np.unique(ids).astype(np.int32)
+
+
+def _listed(where: str, part: object, size: int) -> NDArray[np.int64]:
+    """Of an id, or of a range of ids."""
+    limits = Limits(minimum=0, maximum=size - 1)
+    if not isinstance(part, str):
+        return np.array([whole_number(where, part, limits)], np.int64)
+    found = _RANGE.fullmatch(part.replace(" ", ""))
+    if found is None:
+        raise ConfigurationError(f"{where}: {shown(part)} is not allowed; {_ALLOWED}")
+    first, last = (whole_number(where, int(end), limits) for end in found.groups())
+    return np.arange(first, last + 1)
+
+
+def _of_grid(where: str, given: Mapping[Any, Any], grid: Grid) -> NDArray[np.int64]:
+    match dict(given):
+        case {"every": n} if len(given) == 1:
+            return np.arange(0, grid.size, whole_number(f"{where}.every", n, Limits(minimum=1)))
+        case {"rectangle": corners} if len(given) == 1:
+            ends = whole_numbers(f"{where}.rectangle", corners, Limits(minimum=0)).tolist()
+            if len(ends) != 4 or ends[2] > grid.nx or ends[3] > grid.ny:
+                raise ConfigurationError(
+                    f"{where}.rectangle: {shown(corners)} is not allowed; must be [x0, y0, x1, y1] with "
+                    f"x1 <= {grid.nx} and y1 <= {grid.ny}"
+                )
+            x, y = np.arange(ends[0], ends[2]), np.arange(ends[1], ends[3])
+            return np.asarray(y[:, None] * grid.nx + x).ravel()
+    raise ConfigurationError(f"{where}: {shown(given)} is not allowed; {_ALLOWED}")
