@@ -50,7 +50,7 @@ AnyConfigPath = Annotated[
 @commands.command(
     epilog="Examples: `hpcsnn run topomap` · `mpiexec -n 4 hpcsnn run configs/topomap.yaml --out runs/four` · "
     "`hpcsnn run topomap --set scale=4 --set seed=7 --set duration_ms=5000 --device cpu` · "
-    "`hpcsnn run --from runs/digits --samples 20`"
+    "`hpcsnn run --from runs/topomap@30s --set populations.source.model.peak_hz=80` · `hpcsnn run --from runs/digits`"
 )
 def run(
     config: ConfigPath = None,
@@ -60,20 +60,27 @@ def run(
     device: DeviceChoice = "auto",
     checkpoint_every: CheckpointChoice = None,
     keep: KeepChoice = None,
-    training: Annotated[
-        Path | None,
-        typer.Option("--from", metavar="TRAINING", help="Run the network of this training's run directory."),
+    origin: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="RUN[@TIME]",
+            help="Fork a run: go on from its checkpoint of this model time (30s; default: the newest) with what --set "
+            "says. Of a training: run its network.",
+        ),
     ] = None,
     checkpoint: RoleChoice = "best",
-    samples: Annotated[int, typer.Option(min=1, help="With --from: how many test samples are played.")] = 10,
+    samples: Annotated[int, typer.Option(min=1, help="With --from a training: how many test samples are played.")] = 10,
     data: DataChoice = None,
     figures: FigureChoice = True,
     trust: TrustChoice = False,
 ) -> None:
     """Run an experiment; leaves config.yaml, summary.json, network.zarr and figures/ in the run directory.
 
-    With --from it is a trained network: its source plays the first test samples one after the other, without a pause or
-    a reset between them, or does what --set populations.SOURCE.model says; the spikes of all neurons are recorded.
+    With --from a run it is a fork: the same network in the state that it had, from there on with the parameters that
+    --set gives, which stand in its config.yaml as a change at this time. With --from a training it is the trained
+    network: its source plays the first test samples one after the other, without a pause or a reset between them, or
+    does what --set populations.SOURCE.model says; the spikes of all neurons are recorded.
     Start it under `mpiexec -n N` to use N ranks: the answer is the same, bit for bit.
     """
     outlive_output()
@@ -81,26 +88,47 @@ def run(
     with reported(ranks):
         from hpcsnn.cli.run_tables import print_summary
         from hpcsnn.configuration.files import load_configuration
-        from hpcsnn.runs.experiment import Setting, run_experiment
+        from hpcsnn.ranks.world import on_first_rank
+        from hpcsnn.runs.experiment import Setting, resume_experiment, run_experiment
+        from hpcsnn.runs.stored.forks import lay_out, prepare_fork
+        from hpcsnn.runs.stored.kinds import is_training
+        from hpcsnn.runs.stored.training import StoredTraining
 
         overrides = [*overrides, *checkpoint_overrides(checkpoint_every, keep)]
-        if (config is None) == (training is None):
-            raise ConfigurationError("run: give a CONFIG, or --from TRAINING")
-        if training is None and data is not None:
-            raise ConfigurationError("--data: is not allowed without --from; a run has no data")
-        if training is not None:
-            from hpcsnn.runs.stored.training import StoredTraining
-
-            configuration = StoredTraining(training).as_run(checked_role(checkpoint), samples, overrides, trust, data)
-            name = f"{training.resolve().name}-run"
-        else:
-            assert config is not None
-            configuration, name = load_configuration(config, overrides, trust=trust), Path(config).stem
-        folder = out or Path("runs") / name
+        if (config is None) == (origin is None):
+            raise ConfigurationError("run: give a CONFIG, or --from RUN")
+        source, time_ms = (None, None) if origin is None else _origin(origin)
+        training = source is not None and is_training(source)
+        if data is not None and not training:
+            raise ConfigurationError("--data: is not allowed without --from a training; a run has no data")
         setting = Setting(ranks, device, terminal(quiet=ranks.rank != 0), figures)
-        summary = run_experiment(configuration, folder, setting, overwrite)
+        if source is not None and not training:
+            fork = on_first_rank(ranks, lambda: prepare_fork(source, time_ms, overrides, trust))
+            folder = out or Path("runs") / fork.name()
+            on_first_rank(ranks, lambda: lay_out(fork, folder, overwrite))
+            summary = resume_experiment(folder, setting, trust=trust)
+        else:
+            if source is not None:
+                if time_ms is not None:
+                    raise ConfigurationError(f"--from {origin}: a training has no times; --checkpoint says which")
+                stored = StoredTraining(source)
+                configuration = stored.as_run(checked_role(checkpoint), samples, overrides, trust, data)
+                name = f"{source.resolve().name}-run"
+            else:
+                assert config is not None
+                configuration, name = load_configuration(config, overrides, trust=trust), Path(config).stem
+            folder = out or Path("runs") / name
+            summary = run_experiment(configuration, folder, setting, overwrite)
         if ranks.rank == 0:
             print_summary(folder, summary)
+
+
+def _origin(text: str) -> tuple[Path, float | None]:
+    """A run directory, and after an @ a model time in ms."""
+    run, at, time = text.rpartition("@")
+    if not at or Path(text).exists():
+        return Path(text), None
+    return Path(run), parse_time_ms("--from", time)
 
 
 @commands.command(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,14 +11,15 @@ from pydantic import ValidationError
 
 from hpcsnn.atomic_files import refuse_link, replace_file
 from hpcsnn.configuration.messages import explained
+from hpcsnn.configuration.overrides import put
 from hpcsnn.configuration.places import Places
 from hpcsnn.configuration.schema import TRAINING_KEYS, Configuration, NetworkConfiguration
 from hpcsnn.configuration.trust import HAVE_MODELS, check_named, of_a_run, remember
-from hpcsnn.configuration.yaml_text import MOST_DEPTH, read_yaml, read_yaml_file, write_yaml
+from hpcsnn.configuration.yaml_text import read_yaml, read_yaml_file, write_yaml
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.parameters import DISTRIBUTIONS
 from hpcsnn.models.registry import KINDS, OF_TRAININGS
-from hpcsnn.models.user_files import FOLDER, anchored, is_reference
+from hpcsnn.models.user_files import FOLDER, anchored
 from hpcsnn.shipped_files import configuration_folder, shipped_configurations, shipped_trainings
 
 _Kind = TypeVar("_Kind", bound=NetworkConfiguration)
@@ -231,29 +231,29 @@ def _merged(
     return result, replace(over_places, below=places)
 
 
-def _override(raw: dict[str, Any], places: Places, override: str) -> Places:
-    """Set in `raw` what an override says; the places with it."""
+def override_of(override: str) -> tuple[str, Any]:
+    """Key and value of ``key=value``.
+
+    Raises:
+        ConfigurationError: no such text, or a value that is no YAML.
+    """
+    key, value, _ = _parsed(override)
+    return key, value
+
+
+def _parsed(override: str) -> tuple[str, Any, Places]:
     key, equals, text = override.partition("=")
     said = f"--set {_short(override)!r}"
     if not equals or not key:
         raise ConfigurationError(f"{said}: must be key=value, such as scale=4 or projections.ff.delay_ms=1")
-    value, below_value = _value(said, text)
-    *path, last = re.split(r"\.(?!py:)", key)
-    if len(path) > MOST_DEPTH:
-        raise ConfigurationError(f"{said}: is nested more than {MOST_DEPTH} deep")
-    place: Any = raw
-    for number, step in enumerate(path):
-        if is_reference(step):
-            step = next((name for name in place if name == step or name.endswith(f"/{step}")), step)
-            path[number] = step
-        below = place.get(step)
-        if isinstance(below, str) or below is None:  # a model by its name alone, or nothing yet
-            below = place[step] = {} if below is None else {below: {}}
-        if not isinstance(below, dict):
-            raise ConfigurationError(f"{said}: {step} is {below!r} and has nothing below it")
-        place = below
-    place[last] = value
-    return places.put([*path, last], _from_option(below_value, f"--set {_short(override)}"))
+    return key, *_value(said, text)
+
+
+def _override(raw: dict[str, Any], places: Places, override: str) -> Places:
+    """Set in `raw` what an override says; the places with it."""
+    key, value, below_value = _parsed(override)
+    path = put(raw, key, value, f"--set {_short(override)!r}")
+    return places.put(path, _from_option(below_value, f"--set {_short(override)}"))
 
 
 def _from_option(places: Places, source: str) -> Places:

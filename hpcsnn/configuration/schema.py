@@ -11,6 +11,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 from pydantic_core import PydanticCustomError
 
 from hpcsnn.checked_numbers import Limits, real_number, truth_value, whole_number, whole_steps
+from hpcsnn.configuration.changes import check_change, check_keys
+from hpcsnn.configuration.overrides import put
 from hpcsnn.configuration.places import Places
 from hpcsnn.configuration.times import Every
 from hpcsnn.errors import ConfigurationError, unknown_name
@@ -94,6 +96,20 @@ class ProjectionConfig(_Strict):
     capacity: Positive | None = None
     rows_grow: Truth = True
     record_events: Truth = False
+
+
+class ChangeConfig(_Strict):
+    """What is set, by dotted keys, once so much model time is over."""
+
+    at_ms: Step
+    set: dict[str, Any]
+
+
+class OriginConfig(_Strict):
+    """A run, and the step of the checkpoint from which another goes on."""
+
+    run: str
+    step: Whole
 
 
 class NetworkConfiguration(_Strict):
@@ -222,7 +238,8 @@ class Configuration(NetworkConfiguration):
 
     Times in ms. ``tile`` is the side of the tiles that ranks own and ``exchange_block`` the spikes a rank sends in the
     first round of an exchange (both change speed, never the answer). ``checkpoint_every`` is model time (``10s``) or
-    wall time (``10min-wall``), ``checkpoint_keep`` how many stay.
+    wall time (``10min-wall``), ``checkpoint_keep`` how many stay. ``changes`` set parameters of models at exact
+    steps; ``forked_from`` says from which runs it comes, and changes nothing.
     """
 
     duration_ms: Duration = 60_000.0
@@ -230,6 +247,32 @@ class Configuration(NetworkConfiguration):
     exchange_block: Positive | None = None
     checkpoint_every: str | None = None
     checkpoint_keep: Positive = 3
+    changes: list[ChangeConfig] = Field(default_factory=list)
+    forked_from: list[OriginConfig] = Field(default_factory=list)
+
+    def at(self, step: int) -> Configuration:
+        """The configuration by which a run goes on behind `step`: with all that has changed by then.
+
+        Raises:
+            ConfigurationError: a change that is not allowed.
+        """
+        due = [(number, one) for number, one in enumerate(self.changes) if self._step_of(number) <= step]
+        if not due:
+            return self
+        raw = self.model_dump(mode="json")
+        for number, change in sorted(due, key=lambda numbered: numbered[1].at_ms):
+            for key, value in change.set.items():
+                put(raw, key, value, f"changes[{number}].set.{key}")
+        changed = type(self).model_validate(raw)
+        changed.places = self.places
+        return changed
+
+    def steps_of_changes(self) -> list[int]:
+        """When something changes, in steps, ascending."""
+        return sorted({self._step_of(number) for number in range(len(self.changes))})
+
+    def _step_of(self, number: int) -> int:
+        return whole_steps(f"changes[{number}].at_ms", self.changes[number].at_ms, self.dt_ms, least=1)
 
     def network(self) -> Network:
         """The network described; its duration and the times of its checkpoints are whole numbers of steps.
@@ -251,6 +294,13 @@ class Configuration(NetworkConfiguration):
         """
         check_tile_side(self.tile)
         super().check()
+        before = self.network() if self.changes else None
+        for number, change in enumerate(self.changes):
+            check_keys(f"changes[{number}].set", list(change.set))
+        for step in self.steps_of_changes():
+            after, number = self.at(step).network(), [self._step_of(n) for n in range(len(self.changes))].index(step)
+            assert before is not None
+            check_change(f"changes[{number}].set", before, after)
 
 
 def named_values(

@@ -166,6 +166,11 @@ class Checkpointer:
                     self.n_bytes += now.snapshot.n_bytes
         self.stall_s += time.perf_counter() - start
 
+    def go_on_with(self, simulation: Simulation) -> None:
+        """Write checkpoints of another simulation, which has the state of the one before; none may be under way."""
+        assert self._under_way is None
+        self._simulation, self._plan, self._spare = simulation, WritingPlan(simulation), None
+
     @property
     def under_way(self) -> bool:
         """Whether a checkpoint is still being written; the same on all ranks."""

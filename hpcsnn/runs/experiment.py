@@ -28,6 +28,7 @@ from hpcsnn.runs.progress import Progress, name_phases
 from hpcsnn.runs.resuming import prepare_resume
 from hpcsnn.runs.stopping import StopSignals
 from hpcsnn.runs.summary import displacement_maps, summarised
+from hpcsnn.storage.checkpoints import committed
 from hpcsnn.storage.leftovers import remove_leftovers
 from hpcsnn.storage.restore import restore
 from hpcsnn.storage.run_directory import RunDirectory
@@ -119,7 +120,7 @@ def resume_experiment(
             on_first_rank(setting.ranks, lambda: directory.write_configuration(configuration))
             on_first_rank(setting.ranks, lambda: remove_leftovers(directory.path))
             return {**plan.summary, "nothing_to_do": True}
-        simulation = _simulation(configuration, setting)
+        simulation = _simulation(configuration.at(plan.checkpoint.step), setting)
         with doing("reading the checkpoint"):
             restore(simulation, plan.checkpoint.network())
         _announce(simulation, directory, setting, f"from {simulation.time_ms * 1e-3:g} s, ")
@@ -198,7 +199,7 @@ def _carry_out(
     first_step, started = simulation.step, time.perf_counter()
     with Progress(setting.console, configuration.duration_ms, directory, quiet=setting.ranks.rank != 0) as progress:
         progress.update(simulation)  # where it begins, so that the first rates are of something
-        stopped_by = _advance(simulation, configuration, checkpointer, setting, progress)
+        simulation, stopped_by = _advance(simulation, directory, configuration, checkpointer, setting, progress)
         progress.update(simulation, last=True)
     # As whoever waits for it counts: with what the steps waited for checkpoints on the way.
     wall_s, stall_s = time.perf_counter() - started, checkpointer.stall_s
@@ -212,6 +213,7 @@ def _carry_out(
         "completed": stopped_by is None,
         "stopped_by": stopped_by,
         "resumed_from_step": first_step,
+        **configuration.model_dump(mode="json", include={"changes", "forked_from"}),
         "wall_s": wall_s,
         "checkpoints": checkpointer.report() | {"stall_s": stall_s},
     }
@@ -233,15 +235,17 @@ def _carry_out(
 
 def _advance(
     simulation: Simulation,
+    directory: RunDirectory,
     configuration: Configuration,
     checkpointer: Checkpointer,
     setting: Setting,
     progress: Progress,
-) -> str | None:
-    """Up to the end, or to where all ranks agree to stop: then the signal's name."""
+) -> tuple[Simulation, str | None]:
+    """Up to the end, or to where all ranks agree to stop: the simulation that got there, and then the signal's name."""
     end = simulation.network.steps(configuration.duration_ms)
     every = Every.parse(configuration.checkpoint_every) if configuration.checkpoint_every else Every()
     period = simulation.network.steps(every.model_ms) if every.model_ms else None
+    changes = configuration.steps_of_changes()
     records = any(population.record for population in simulation.network.populations.values())
     last_wall = time.monotonic()
     with StopSignals(setting.ranks) as signals:
@@ -267,8 +271,30 @@ def _advance(
         while simulation.step < end and stopped_by is None:
             step = simulation.step
             until = end if period is None else min(end, (step // period + 1) * period)
+            until = min([until, *(change for change in changes if change > step)])
             every_s = _POLLED_EVERY_S if checkpointer.under_way else _SHOWN_EVERY_S
             simulation.run((until - step) * simulation.network.dt_ms, observe, every_s)
             if period is not None and simulation.step % period == 0 and simulation.step < end:
                 checkpointer.begin()
-        return stopped_by
+            if simulation.step in changes and simulation.step < end and stopped_by is None:
+                simulation = _changed(simulation, directory, configuration, checkpointer, setting)
+        return simulation, stopped_by
+
+
+def _changed(
+    simulation: Simulation,
+    directory: RunDirectory,
+    configuration: Configuration,
+    checkpointer: Checkpointer,
+    setting: Setting,
+) -> Simulation:
+    """The network with other parameters, in the same state: what a run resumed from a checkpoint of this step has."""
+    step = simulation.step
+    with doing(f"changing parameters at {simulation.time_ms * 1e-3:g} s"):
+        checkpointer.begin()
+        checkpointer.poll(wait=True)
+        changed = _simulation(configuration.at(step), setting)
+        (here,) = (checkpoint for checkpoint in committed(directory.path) if checkpoint.step == step)
+        restore(changed, here.network())
+        checkpointer.go_on_with(changed)
+    return changed

@@ -58,12 +58,13 @@ def prepare_resume(
     configuration = load_configuration(directory.configuration, overrides, trust=trust, of_run=True)
     # Keys that are newer than the checkpoint have there what they default to, and mean that there was none.
     check_named(checkpoint.manifest_path, manifest["configuration"], directory.path, trust)
-    before = parse_configuration(manifest["configuration"], directory.path).resolved()
-    changed = differences(before, configuration.resolved(), MAY_CHANGE)
+    before = _until(parse_configuration(manifest["configuration"], directory.path).resolved(), checkpoint.step)
+    now = _until(configuration.resolved(), checkpoint.step)
+    changed = differences(before, now, (*MAY_CHANGE, "forked_from"))
     if changed:
-        where, before, now = changed[0]
+        where, was, given = changed[0]
         raise ConfigurationError(
-            f"{where}: {before!r} in the checkpoint, {now!r} in {directory.configuration}; a resumed run may change "
+            f"{where}: {was!r} in the checkpoint, {given!r} in {directory.configuration}; a resumed run may change "
             f"only {', '.join(MAY_CHANGE)}, ranks and device: change it back, or start a new run"
         )
     time_ms, end = checkpoint.step * configuration.dt_ms, configuration.network().steps(configuration.duration_ms)
@@ -91,6 +92,12 @@ def prepare_resume(
     at_end = checkpoint.step == end and not later
     summary = _summary_of(directory, end) if at_end else None
     return Resumption(configuration, checkpoint, manifest, warnings, unreadable, replaced, summary)
+
+
+def _until(resolved: dict[str, Any], step: int) -> dict[str, Any]:
+    """A configuration without the changes that are still to come: these may be others."""
+    end_ms = (step + 0.5) * resolved["dt_ms"]
+    return {**resolved, "changes": [one for one in resolved["changes"] if one["at_ms"] < end_ms]}
 
 
 def _newest(there: list[Checkpoint]) -> tuple[Checkpoint, dict[str, Any], list[tuple[Checkpoint, str]]]:

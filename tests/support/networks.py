@@ -49,7 +49,7 @@ def newer_models() -> Network:
     network.add_population("alif", grid, models.ALIF(offset_current=19), spread, record_spikes=True)
     network.add_population("background", grid, models.LIFBackground(), spread, record_spikes=True)
     network.add_population("izhikevich", grid, models.Izhikevich(offset_current=4), spread, record_spikes=True)
-    record = {"V_mV": 1.0, "inhibit.I": {"every_ms": 0.3, "neurons": {"rectangle": [2, 3, 9, 9]}}}
+    record = {"V_mV": 1.0, "inhibit.current": {"every_ms": 0.3, "neurons": {"rectangle": [2, 3, 9, 9]}}}
     network.add_population("adex", grid, models.AdEx(offset_current=800), spread, True, record)
     near, current = models.Gaussian(p_max=0.5, sigma=2.0), models.ExponentialCurrent()
     soft, triplet = models.MultiplicativeSTDP(w_max=2.0, a_plus=0.05), models.TripletSTDP(w_max=2.0)

@@ -1,0 +1,59 @@
+"""What a change of a running network may be: other parameters of its models, and nothing that state depends on."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from hpcsnn.errors import ConfigurationError
+from hpcsnn.models.base import Configured
+from hpcsnn.network import Network
+
+# Keys that may be set while a network runs.
+_CHANGEABLE = re.compile(r"populations\.\w+\.model\..+|projections\.\w+\.(receptor|synapse|rewiring)\..+")
+_PARTS = ("receptor", "synapse", "rewiring")
+
+
+def is_changeable(key: object) -> bool:
+    """Whether a dotted key is a parameter of a model, and not the model itself."""
+    return isinstance(key, str) and _CHANGEABLE.fullmatch(key) is not None
+
+
+def check_keys(where: str, keys: list[object]) -> None:
+    """Refuse keys that are no parameter of a model.
+
+    Raises:
+        ConfigurationError: names the key, and what there may be.
+    """
+    for key in keys:
+        if not is_changeable(key):
+            raise ConfigurationError(
+                f"{where}: {key!r} is not allowed; must be a parameter of a model: populations.NAME.model.PARAMETER, "
+                "or projections.NAME.receptor|synapse|rewiring.PARAMETER"
+            )
+
+
+def check_change(where: str, before: Network, after: Network) -> None:
+    """Refuse other models, and input in flight that would be in another unit.
+
+    Raises:
+        ConfigurationError: names what would change.
+    """
+    for name, population in before.populations.items():
+        _refuse_another(f"{where}.populations.{name}.model", population.model, after.populations[name].model)
+    for name, projection in before.projections.items():
+        changed = after.projections[name]
+        for part in _PARTS:
+            _refuse_another(f"{where}.projections.{name}.{part}", getattr(projection, part), getattr(changed, part))
+        if projection.input_ring is not None and changed.input_format != projection.input_format:
+            raise ConfigurationError(
+                f"{where}: projections.{name} would have its input in another unit while input is in flight, since "
+                f"its weights have another bound ({changed.weight_bound:g}, before {projection.weight_bound:g}); keep "
+                "the bound, or give its delay as one axonal delay"
+            )
+
+
+def _refuse_another(where: str, before: Configured[Any] | None, after: Configured[Any] | None) -> None:
+    was, now = ((one.name if one else None) for one in (before, after))
+    if now != was:
+        raise ConfigurationError(f"{where}: {now!r} is not allowed; it is {was!r}, and a change is of parameters only")
