@@ -20,7 +20,8 @@ def table(rows, width):
 def write(folder, first, last, rank, spikes, events=()):
     segment = folder / segment_name(first, last)
     segment.mkdir(parents=True, exist_ok=True)
-    return write_segment(segment, rank, ({"a": table(spikes, 2)}, {"ab": table(events, 4)}))
+    recorded = {"a": table(spikes, 2)}, {"ab": table(events, 4)}
+    return write_segment(segment, rank, recorded, 0.1, {"ab": ("lost", "worn")})
 
 
 SPIKES = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5)), max_size=12)
