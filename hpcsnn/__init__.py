@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hpcsnn.engine.simulation import Simulation
     from hpcsnn.errors import ConfigurationError, DeviceError, HpcsnnError, SimulationError, StorageError
     from hpcsnn.network import Grid, Network, Population, Projection
+    from hpcsnn.runs.stored.opened_run import open_run
 
 __all__ = [
     "ConfigurationError",
@@ -25,6 +26,7 @@ __all__ = [
     "SimulationError",
     "StorageError",
     "models",
+    "open_run",
 ]
 
 # Where each name is. It is loaded when it is asked for: a command that needs no simulation waits for none.
@@ -34,6 +36,7 @@ _HOME = {
         ("ConfigurationError", "DeviceError", "HpcsnnError", "SimulationError", "StorageError"), "hpcsnn.errors"
     ),
     "Simulation": "hpcsnn.engine.simulation",
+    "open_run": "hpcsnn.runs.stored.opened_run",
 }
 
 

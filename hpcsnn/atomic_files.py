@@ -170,8 +170,11 @@ def read_own(path: Path) -> bytes:
         return stream.read()
 
 
-def refuse_link(path: Path, below: bool = False) -> None:
-    """Refuse to write into a folder that is a link; with `below`, also one with links anywhere in it.
+def refuse_link(path: Path, below: bool = False, to: str = "writes and removes") -> None:
+    """Refuse to write into, or to read, what is a link; with `below`, also a folder with links anywhere in it.
+
+    Args:
+        to: what is not done beyond a link, for the message.
 
     Raises:
         StorageError: there is a link; names it.
@@ -186,8 +189,8 @@ def refuse_link(path: Path, below: bool = False) -> None:
         ]
     if links:
         raise StorageError(
-            f"{links[0]}: is a link to {str(links[0].readlink())!r}, and hpcsnn writes and removes nothing beyond a "
-            "link; put in its place what it leads to, or remove it"
+            f"{links[0]}: is a link to {str(links[0].readlink())!r}, and hpcsnn {to} nothing beyond a link; put in its "
+            "place what it leads to, or remove it"
         )
 
 

@@ -105,7 +105,12 @@ def analyse(run: Path, console: Console, scheduler: str | None = None, trust: bo
 def _times(checkpoints: list[Checkpoint], network: Network) -> xr.Dataset:
     steps = np.array([checkpoint.step for checkpoint in checkpoints])
     about = {"units": "s", "long_name": "model time"}
-    return xr.Dataset(coords={"time": ("time", steps * network.dt_ms * 1e-3, about), "step": ("time", steps)})
+    return xr.Dataset(
+        coords={
+            "time": ("time", steps * network.dt_ms * 1e-3, about),
+            "step": ("time", steps, {"units": "steps", "long_name": "steps done"}),
+        }
+    )
 
 
 def _opened(path: Path, group: str) -> xr.Dataset:
@@ -145,7 +150,7 @@ def _joined(subject: Subject, times: xr.Dataset, of_checkpoints: list[tuple[Tall
     edges = subject.weight_edges
     in_degrees, out_degrees = (_stacked([getattr(t, name) for t in tallies]) for name in ("in_degrees", "out_degrees"))
     variables: dict[str, Any] = {
-        "synapses": ("time", n.astype(np.int64), {"long_name": "synapses"}),
+        "synapses": ("time", n.astype(np.int64), {"units": "synapses", "long_name": "number of synapses"}),
         "weight_mean": ("time", np.array([t.weight_sum for t in tallies]) / some, {"long_name": "mean weight"}),
         "weight_below_half": (
             "time",
@@ -173,8 +178,8 @@ def _joined(subject: Subject, times: xr.Dataset, of_checkpoints: list[tuple[Tall
         variables[name] = ("time", [judgement[name] for judgement in said], {"long_name": meaning})
     coords: dict[str, Any] = {
         **{str(name): times[name] for name in times.coords},
-        "degree_in": np.arange(in_degrees.shape[1]),
-        "degree_out": np.arange(out_degrees.shape[1]),
+        "degree_in": _degrees("in", in_degrees),
+        "degree_out": _degrees("out", out_degrees),
         "weight_bin": ("weight_bin", (edges[1:] + edges[:-1]) / 2, {"long_name": "weight, middle of the bin"}),
     }
     maps = [tally.displacement for tally in tallies if tally.displacement is not None]
@@ -183,13 +188,25 @@ def _joined(subject: Subject, times: xr.Dataset, of_checkpoints: list[tuple[Tall
             stack = np.stack([getattr(m, what) for m in maps])
             meaning = f"{what} of synapses by displacement (post - pre)"
             variables[f"displacement_{what}"] = (("time", "dy", "dx"), stack, {"long_name": meaning})
-        coords |= {axis: (axis, getattr(maps[0], axis), {"units": "grid units"}) for axis in ("dx", "dy")}
+        coords |= {
+            axis: (
+                axis,
+                getattr(maps[0], axis),
+                {"units": "grid units", "long_name": f"displacement in {axis[1]} (post - pre)"},
+            )
+            for axis in ("dx", "dy")
+        }
     return xr.Dataset(variables, coords)
 
 
 def _stacked(histograms: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     longest = max(map(len, histograms))
     return np.stack([np.pad(histogram, (0, longest - len(histogram))) for histogram in histograms])
+
+
+def _degrees(direction: str, histograms: NDArray[np.int64]) -> tuple[str, NDArray[np.int64], dict[str, str]]:
+    about = {"units": "synapses", "long_name": f"{direction}-degree"}
+    return f"degree_{direction}", np.arange(histograms.shape[1]), about
 
 
 def _moments(degrees: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -214,7 +231,11 @@ def _events_dataset(projection: Projection, network: Network, n_steps: int, coun
         {
             "event": _names(["formed", *reasons_of(projection)]),
             "event_time": ("event_time", edges_s[:-1], {"units": "s", "long_name": "start of the time bin"}),
-            "distance": ("distance", np.arange(furthest + 1), {"units": "grid units"}),
+            "distance": (
+                "distance",
+                np.arange(furthest + 1),
+                {"units": "grid units", "long_name": "distance from source to target"},
+            ),
         },
     )
 

@@ -125,6 +125,18 @@ def trains(path: str | Path) -> bool:
     return isinstance(raw, dict) and not TRAINING_KEYS.isdisjoint(raw)
 
 
+def plain_configuration(path: Path) -> dict[str, Any]:
+    """What the configuration of a run directory says, as plain data: nothing is checked, and nothing executed.
+
+    Raises:
+        ConfigurationError: no file, no YAML, or no mapping.
+    """
+    raw, _ = read_yaml_file(path, _KEYS)
+    if not isinstance(raw, dict):
+        raise ConfigurationError(f"{path}: must be a mapping of keys to values, is {type(raw).__name__}")
+    return raw
+
+
 def parse_configuration(raw: Mapping[str, Any], folder: Path = Path(), overrides: Iterable[str] = ()) -> Configuration:
     """Check plain data, as read from a YAML file in `folder`, where models of users' files are looked for.
 

@@ -25,11 +25,13 @@ class Rows:
         steps: so many steps had been done, shape (n_times,), int32, ascending.
         ids: global ids of the neurons, shape (n_neurons,), int32.
         values: shape (n_times, n_neurons), as the variable is.
+        unit: of the values; empty: they have none.
     """
 
     steps: NDArray[np.int32]
     ids: NDArray[np.int32]
     values: NDArray[np.generic]
+    unit: str = ""
 
 
 class Taken(NamedTuple):
@@ -108,7 +110,9 @@ class Recorded:
         numbers = [np.arange(first, first + len(values)) for first, values in chunks]
         steps = (np.concatenate([np.empty(0, np.int64), *numbers]) + 1) * every
         nothing = np.empty((0, len(ids)), recorder.array.field.dtype)
-        return Rows(steps.astype(np.int32), ids, np.concatenate([nothing, *(values for _, values in chunks)]))
+        variable = recorder.array.field.variable
+        values = np.concatenate([nothing, *(values for _, values in chunks)])
+        return Rows(steps.astype(np.int32), ids, values, variable.unit if variable else "")
 
 
 def recorded_ids(recorder: Recorder, state: RankState) -> NDArray[np.int32]:

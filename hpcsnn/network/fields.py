@@ -132,6 +132,7 @@ class Field:
         disk: path below the owner's folder of a checkpoint; empty: not kept.
         growth: what makes it longer.
         made: the host makes its entries, or binds it only when they are needed.
+        variable: which one of a model or rule it holds, if it is one.
     """
 
     name: str
@@ -143,6 +144,7 @@ class Field:
     disk: str = ""
     growth: Growth | None = None
     made: bool = False
+    variable: Variable | None = None
 
     @property
     def pointer(self) -> str:
@@ -182,7 +184,7 @@ def population_fields(population: Population) -> tuple[Field, ...]:
         Field("fingerprint", "uint64", _one),
         Field("spikes_per_bin", "uint64", lambda room: room.bins),
         *(sources if population.is_source else []),
-        *(own(f"state_{one.name}", one.ctype, disk=f"state/{one.name}") for one in population.state),
+        *(own(f"state_{one.name}", one.ctype, disk=f"state/{one.name}", variable=one) for one in population.state),
         *(own(f"model_{name}", ctype, constant=True) for name, ctype in population.model.array_types()),
         *_tables("model_", population.model),
     )
@@ -249,6 +251,7 @@ def _neuron_fields(projection: Projection) -> tuple[Field, ...]:
                 first=one.initial,
                 neurons=Neurons.TARGET,
                 disk=f"receptor/{one.name}",
+                variable=one,
             )
             for one in projection.receptor.model.state
         ),
@@ -270,7 +273,8 @@ def rewiring_fields(projection: Projection) -> tuple[Field, ...]:
         return Field(name, ctype, lambda room: room.n_sources, **more)
 
     def of_rule(end: str, variable: Variable) -> Field:
-        more: dict[str, Any] = {"first": variable.initial, "disk": f"rule/{end}/{variable.name}"}
+        disk = f"rule/{end}/{variable.name}"
+        more: dict[str, Any] = {"first": variable.initial, "disk": disk, "variable": variable}
         name = f"{end}_{variable.name}"
         if end == "source":
             return sources(name, variable.ctype, neurons=Neurons.SOURCE, **more)

@@ -148,8 +148,7 @@ class Checkpointer:
                 case _Stage.PREPARING:
                     now.stage = _Stage.WRITING
                     now.segment = self._gather(now.work.result if now.work else None)[0]
-                    ranks = self._simulation.communicator
-                    now.work = _Work(now.folder, partial(_write, now, ranks.rank, ranks.size))
+                    now.work = _Work(now.folder, partial(_write, now, self._simulation))
                 case _Stage.WRITING:
                     assert now.work is not None
                     self._note(now, self._gather(now.work.result))
@@ -210,7 +209,7 @@ class Checkpointer:
     def _write_alone(self, now: _UnderWay) -> None:
         """All stages at once, where no other rank waits between two: a run may be at the next checkpoint by then."""
         now.segment = self._prepare(now)
-        self._note(now, [_write(now, 0, 1)])
+        self._note(now, [_write(now, self._simulation)])
         self._commit(now)
 
     def _note(self, now: _UnderWay, of_ranks: list[tuple[Written, FileTable]]) -> None:
@@ -267,8 +266,10 @@ class Checkpointer:
         return self._simulation.communicator.gather(value)
 
 
-def _write(now: _UnderWay, rank: int, n_ranks: int) -> tuple[Written, FileTable]:
+def _write(now: _UnderWay, simulation: Simulation) -> tuple[Written, FileTable]:
     """Write one rank's share: what it has of the network, and its files of the records, with the segment's name."""
-    written = write_part(now.folder, now.snapshot, rank, n_ranks)
-    records = write_segment(now.segment, rank, now.recorded)
+    network, ranks = simulation.network, simulation.communicator
+    written = write_part(now.folder, now.snapshot, ranks.rank, ranks.size)
+    reasons = {name: projection.rule.reasons for name, projection in network.projections.items() if projection.rule}
+    records = write_segment(now.segment, ranks.rank, now.recorded, network.dt_ms, reasons)
     return written, {f"{now.segment.name}/{name}": entry for name, entry in records.items()}

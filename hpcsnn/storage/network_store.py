@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import zarr
 from numpy.typing import NDArray
 
 from hpcsnn.checked_numbers import LAST_STEP, Limits, whole_number
@@ -37,7 +38,7 @@ from hpcsnn.engine.synapse_rows import SynapseRows
 from hpcsnn.errors import SimulationError, StorageError
 from hpcsnn.network import Grid
 from hpcsnn.network.neuron_arrays import COUNTED, column_of
-from hpcsnn.storage.packed.arrays import ArrayForm, groups, key
+from hpcsnn.storage.packed.arrays import ArrayForm, Description, groups, key
 from hpcsnn.storage.packed.opening import open_group
 from hpcsnn.storage.packed.zip_file import PartWriter, Written, close, join, offsets
 from hpcsnn.storage.shards import ShardGrid
@@ -78,7 +79,10 @@ def write_part(folder: Path, snapshot: Snapshot, rank: int, n_ranks: int) -> Wri
     found = snapshot.not_finite()
     if found:
         raise SimulationError(f"{found} is not finite after step {snapshot.step}: there is no checkpoint of it")
-    forms = {path: _form(snapshot.grids[array.population], array) for path, array in snapshot.layout.items()}
+    forms = {
+        path: _form(snapshot.grids[array.population], array, snapshot.descriptions[path])
+        for path, array in snapshot.layout.items()
+    }
     with PartWriter(folder / (_part(rank) if rank else WHOLE), aligned=n_ranks > 1) as part:
         if rank == 0:
             _write_metadata(part, snapshot, forms)
@@ -100,13 +104,13 @@ def _part(rank: int) -> str:
     return f"rank_{rank}"
 
 
-def _form(grid: Grid, array: DiskArray) -> ArrayForm:
+def _form(grid: Grid, array: DiskArray, about: Description) -> ArrayForm:
     shards = ShardGrid.of(grid)
     if not array.room:
-        return ArrayForm((grid.ny, grid.nx), array.dtype, shards.chunk, shards.shard)
+        return ArrayForm((grid.ny, grid.nx), array.dtype, about, shards.chunk, shards.shard)
     chunk = min(array.room, _SYNAPSES_A_CHUNK)
     room = -(-array.room // chunk) * chunk
-    return ArrayForm((shards.n_shards, room), array.dtype, (1, chunk), (1, room))
+    return ArrayForm((shards.n_shards, room), array.dtype, about, (1, chunk), (1, room))
 
 
 def _write_metadata(part: PartWriter, snapshot: Snapshot, forms: dict[str, ArrayForm]) -> None:
@@ -116,7 +120,8 @@ def _write_metadata(part: PartWriter, snapshot: Snapshot, forms: dict[str, Array
     for path, form in forms.items():
         part.add(f"{path}/zarr.json", [form.metadata()])
     for path, values in snapshot.small.items():
-        whole = ArrayForm(values.shape, values.dtype, (max(len(values), 1), *values.shape[1:]))
+        chunk = (max(len(values), 1), *values.shape[1:])
+        whole = ArrayForm(values.shape, values.dtype, snapshot.descriptions[path], chunk)
         for name, pieces in whole.files(values):
             part.add(f"{path}/{name}", pieces)
 
@@ -208,7 +213,7 @@ class StoredNetwork:
             StorageError: it is missing or damaged.
         """
         try:
-            return np.asarray(self._opened(path)[...])
+            return np.asarray(self.opened(path)[...])
         except Exception as error:  # whatever a codec finds wrong
             raise StorageError(f"{self.path / path}: cannot be read: {error}") from error
 
@@ -223,8 +228,19 @@ class StoredNetwork:
         except Exception as error:  # whatever Zarr makes of metadata that are none
             raise StorageError(f"{self.path / folder}: cannot be read: {error}") from error
 
-    def _opened(self, path: str) -> Any:
-        """An array, if its shape is what the grids ask for: what is read is allocated first, however large.
+    def folders(self) -> list[str]:
+        """Paths of all groups below the whole one.
+
+        Raises:
+            StorageError: the metadata of one, or of an array, are damaged.
+        """
+        try:
+            return sorted(path for path, one in self._group.members(max_depth=None) if isinstance(one, zarr.Group))
+        except Exception as error:  # whatever Zarr makes of metadata that are none
+            raise StorageError(f"{self.path}: cannot be read: {error}") from error
+
+    def opened(self, path: str) -> Any:
+        """A Zarr array, if its shape is what the grids ask for: what is read is allocated first, however large.
 
         Raises:
             ValueError: it is another one.
@@ -261,7 +277,7 @@ class StoredNetwork:
             StorageError: it is missing or damaged.
         """
         try:
-            array = self._opened(path)
+            array = self.opened(path)
             shards = ShardGrid.of(Grid(array.shape[1], array.shape[0]))
             result = np.empty(len(ids), dtype=array.dtype)
             of_ids = shards.of_ids(ids)
@@ -276,13 +292,13 @@ class StoredNetwork:
 
     def neurons(self, population: str) -> dict[str, NDArray[Any]]:
         """As `Simulation.neurons` of one rank that has the whole network."""
-        columns = {}
-        for folder in self._folders_of_neurons(population):
-            for path in (f"{folder}/{name}" for name in self.names(folder)):
-                column = column_of(path)
-                if column is not None:
-                    columns[column] = self.array(path).ravel()
+        columns = {column: self.array(path).ravel() for column, path in self.columns_of_neurons(population).items()}
         return {"id": np.arange(self.grid(population).size, dtype=np.int32), **columns}
+
+    def columns_of_neurons(self, population: str) -> dict[str, str]:
+        """The columns of `neurons` but for ``id``, with the path of each."""
+        paths = (f"{folder}/{name}" for folder in self._folders_of_neurons(population) for name in self.names(folder))
+        return {column: path for path in paths if (column := column_of(path)) is not None}
 
     def _folders_of_neurons(self, population: str) -> Iterator[str]:
         """Folders of the arrays of a population's neurons that the digest counts."""
@@ -302,9 +318,9 @@ class StoredNetwork:
         folder = f"projections/{projection}"
         try:
             arrays: dict[str, Any] = {
-                name: self._opened(f"{folder}/synapse/{name}") for name in self.variables(projection)
+                name: self.opened(f"{folder}/synapse/{name}") for name in self.variables(projection)
             }
-            in_degree, most = self._opened(f"{folder}/in_degree"), self.grid(self.ends(projection)[0]).size
+            in_degree, most = self.opened(f"{folder}/in_degree"), self.grid(self.ends(projection)[0]).size
             shards = ShardGrid.of(Grid(in_degree.shape[1], in_degree.shape[0]))
             nothing = {name: np.empty(0, array.dtype) for name, array in arrays.items()}
             parts, positions = [SynapseRows(np.empty(0, in_degree.dtype), nothing)], [np.empty(0, np.intp)]

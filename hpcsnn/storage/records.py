@@ -2,12 +2,12 @@
 
 ``records/STEPS/rank_R.zarr`` is one Zarr group in a zip file a rank and segment (STEPS is first-last, the last not
 included), with arrays ``spikes/POPULATION`` (n, 2: step, id) and ``events/PROJECTION`` (n, 4: step, pre, post, what),
-int32; versions before wrote folders. Variables that are
-recorded of neurons are ``variables/POPULATION/VARIABLE`` with ``values`` (times, neurons), ``step`` (so many were done)
-and ``neuron`` (ids). A segment is written before the checkpoint that ends it is committed, and belongs
-to the run once that checkpoint's manifest, or a later one's, lists it: whatever else lies there was lost with the run
-that wrote it. A segment never takes the place of another: where its name is taken it has a number behind it
-(``STEPS.2``), and manifests say which is whose.
+int32, by step; attributes say ``dt_ms``, the columns and the rule's reasons. Variables that are recorded of neurons are
+``variables/POPULATION/VARIABLE`` with ``values`` (times, neurons), ``step`` (so many were done) and ``neuron`` (ids).
+Versions before wrote folders, and no attributes. A segment is written before the checkpoint that ends it is committed,
+and belongs to the run once that checkpoint's manifest, or a later one's, lists it: whatever else lies there was lost
+with the run that wrote it. A segment never takes the place of another: where its name is taken it has a number behind
+it (``STEPS.2``), and manifests say which is whose.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import itertools
 import math
 import os
 import re
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +25,20 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from hpcsnn.atomic_files import remove
+from hpcsnn.atomic_files import refuse_link, remove
+from hpcsnn.checked_numbers import LAST_STEP
 from hpcsnn.engine.recording import Rows, Taken
 from hpcsnn.errors import StorageError
-from hpcsnn.storage.packed.arrays import ArrayForm, groups
+from hpcsnn.storage.descriptions import free_name
+from hpcsnn.storage.packed.arrays import ArrayForm, Description, groups
 from hpcsnn.storage.packed.opening import open_group
 from hpcsnn.storage.packed.zip_file import PartWriter, close
 
 _CHUNK = 1 << 18
 # Names of segments, as a pattern.
-SEGMENT = re.compile(r"[0-9]{10,}-[0-9]{10,}(\.[0-9]+)?")
+SEGMENT = re.compile(r"([0-9]{10,})-([0-9]{10,})(\.[0-9]+)?")
+COLUMNS = {"spikes": ["step", "neuron"], "events": ["step", "pre", "post", "what"]}
+_MEANINGS = {"spikes": "spikes", "events": "formations (what is 0) and eliminations (1 + number of the reason)"}
 
 
 def segment_name(first: int, last: int) -> str:
@@ -49,33 +55,27 @@ def make_segment(records: Path, first: int, last: int) -> Path:
     return folder
 
 
-def write_segment(folder: Path, rank: int, recorded: Taken) -> dict[str, tuple[int, int]]:
-    """Write one rank's part of a segment and bring it to disk; file below `folder` -> (bytes, CRC32C)."""
+def write_segment(
+    folder: Path, rank: int, recorded: Taken, dt_ms: float, reasons: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[int, int]]:
+    """Write one rank's part of a segment and bring it to disk; file below `folder` -> (bytes, CRC32C).
+
+    Args:
+        dt_ms: length of a step.
+        reasons: by projection with events, why a synapse of it may go.
+    """
     path = folder / f"rank_{rank}.zarr"
     remove(path)
-    tables: dict[str, NDArray[Any]] = {
-        f"{kind}/{name}": table
-        for kind, of_kind in (("spikes", recorded.spikes), ("events", recorded.events))
-        for name, table in of_kind.items()
-    }
-    for name, rows in recorded.rows.items():
-        arrays = {"values": rows.values, "step": rows.steps, "neuron": rows.ids}
-        tables |= {f"variables/{name}/{part}": array for part, array in arrays.items()}
+    arrays = dict(_described(recorded, dt_ms, reasons))
     with PartWriter(path) as part:
-        for name, text in groups(tables, {}):
+        for name, text in groups(arrays, {"dt_ms": dt_ms}):
             part.add(name, [text])
-        for name, table in tables.items():
-            form = ArrayForm(table.shape, table.dtype, _chunk_of(table.shape))
-            for file, pieces in form.files(table):
-                part.add(f"{name}/{file}", pieces)
+        for path_in_group, (values, about) in arrays.items():
+            form = ArrayForm(values.shape, values.dtype, about, _chunk_of(values.shape))
+            for file, pieces in form.files(values):
+                part.add(f"{path_in_group}/{file}", pieces)
         written = part.finish()
     return {path.name: close(path, [written])}
-
-
-def _chunk_of(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Some rows, whole ones."""
-    width = math.prod(max(n, 1) for n in shape[1:])
-    return min(max(shape[0], 1), max(1, 2 * _CHUNK // width)), *(max(n, 1) for n in shape[1:])
 
 
 class Records:
@@ -103,48 +103,161 @@ class Records:
                     found |= {(population, variable) for variable in of_population.group_keys()}
         return sorted(found)
 
-    def spikes(self, population: str) -> NDArray[np.int32]:
-        """Shape (n, 2): step and id, by step, then id."""
-        table = self._table("spikes", population, 2)
-        return table[np.lexsort((table[:, 1], table[:, 0]))]
+    def spikes(
+        self, population: str, first: int = 0, last: int = LAST_STEP, neurons: NDArray[Any] | None = None
+    ) -> NDArray[np.int32]:
+        """Shape (n, 2): step and id, by step, then id.
 
-    def events(self, projection: str) -> NDArray[np.int32]:
-        """Shape (n, 4): step, pre, post and what (0 formed, 1 + reason), by step, post, pre."""
-        table = self._table("events", projection, 4)
-        return table[np.lexsort((table[:, 1], table[:, 2], table[:, 0]))]
+        Args:
+            first, last: of steps first .. last.
+            neurons: of these alone.
+
+        Raises:
+            StorageError: a segment is missing or damaged.
+        """
+        parts = [np.empty((0, 2), dtype=np.int32)]
+        for pieces in self._by_segment("spikes", population, first, last):
+            if neurons is not None:
+                pieces = (piece[np.isin(piece[:, 1], neurons)] for piece in pieces)
+            # One number for both is sorted in place, several times faster than two columns are.
+            both = np.concatenate([(piece[:, 0].astype("<i8") << 32) | piece[:, 1] for piece in pieces])
+            both.sort()
+            parts.append(both.view("<i4").reshape(-1, 2)[:, ::-1].astype(np.int32, copy=False))
+        return np.concatenate(parts)
+
+    def events(self, projection: str, first: int = 0, last: int = LAST_STEP) -> NDArray[np.int32]:
+        """Shape (n, 4): step, pre, post and what (0 formed, 1 + reason), by step, post, pre.
+
+        Args:
+            first, last: of steps first .. last.
+
+        Raises:
+            StorageError: a segment is missing or damaged.
+        """
+        parts = [np.empty((0, 4), dtype=np.int32)]
+        for pieces in self._by_segment("events", projection, first, last):
+            table = np.concatenate(list(pieces))
+            parts.append(table[np.lexsort((table[:, 1], table[:, 2], table[:, 0]))])
+        return np.concatenate(parts)
+
+    def reasons(self, projection: str) -> list[str] | None:
+        """Why a synapse of the projection may go, as the newest segment says it; None: versions before did not."""
+        for path in reversed(self.parts()):
+            group = self._opened(path)
+            if f"events/{projection}" in group:
+                said = group[f"events/{projection}"].attrs.get("reasons")
+                return [str(reason) for reason in said] if isinstance(said, list) else None
+        return None
 
     def rows(self, population: str, variable: str) -> Rows:
-        """A variable at all times at which it was recorded, of all its neurons by id."""
-        found: dict[str, list[Rows]] = {}
-        for segment, path in ((path.parent.name, path) for path in self.parts()):
-            group, place = open_group(path), f"variables/{population}/{variable}"
-            if place in group:
-                parts = (np.asarray(group[f"{place}/{one}"][...]) for one in ("step", "neuron", "values"))  # type: ignore[index]
-                found.setdefault(segment, []).append(Rows(*parts))
-        joined = [_side_by_side(found[segment]) for segment in self.segments if segment in found]
+        """A variable at all times at which it was recorded, of all its neurons by id.
+
+        Raises:
+            StorageError: it was not recorded, or a segment is missing or damaged.
+        """
+        joined = []
+        for segment in self.segments:
+            of_ranks = (self._rows_of(path, f"variables/{population}/{variable}") for path in self._parts(segment))
+            if found := [rows for rows in of_ranks if rows is not None]:
+                joined.append(_side_by_side(found))
         if not joined:
             raise StorageError(f"{self._folder}: {variable} of {population} was not recorded")
         steps, values = ([getattr(one, part) for one in joined] for part in ("steps", "values"))
-        return Rows(np.concatenate(steps), joined[0].ids, np.concatenate(values))
+        return Rows(np.concatenate(steps), joined[0].ids, np.concatenate(values), joined[0].unit)
+
+    def _rows_of(self, path: Path, place: str) -> Rows | None:
+        group = self._opened(path)
+        if place not in group:
+            return None
+        try:
+            values: Any = group[f"{place}/values"]
+            step, neuron = (np.asarray(group[f"{place}/{one}"]) for one in ("step", "neuron"))
+            return Rows(step, neuron, np.asarray(values), str(values.attrs.get("units", "")))
+        except Exception as error:  # whatever a codec finds wrong
+            raise StorageError(f"{path}: {place} cannot be read: {error}") from error
 
     def parts(self) -> list[Path]:
         """The Zarr groups, one a segment and rank: for those who read more than fits in memory."""
-        return [path for name in self.segments for path in sorted((self._folder / name).glob("rank_*.zarr"))]
+        return [path for name in self.segments for path in self._parts(name)]
+
+    def _parts(self, segment: str) -> list[Path]:
+        return sorted((self._folder / segment).glob("rank_*.zarr"))
+
+    def _by_segment(self, kind: str, name: str, first: int, last: int) -> Iterator[Iterator[NDArray[np.int32]]]:
+        """Rows of steps first .. last of one segment after the other, those of all its ranks; no others are read."""
+        nothing = np.empty((0, len(COLUMNS[kind])), dtype=np.int32)
+        for segment in self.segments:
+            bounds = SEGMENT.fullmatch(segment)
+            if bounds is None:
+                raise StorageError(f"{self._folder / segment}: is no name of a segment")
+            if int(bounds[1]) > last or int(bounds[2]) <= first:
+                continue
+            pieces = (self._pieces(path, kind, name, first, last) for path in self._parts(segment))
+            yield itertools.chain([nothing], itertools.chain.from_iterable(pieces))
+
+    def _pieces(self, path: Path, kind: str, name: str, first: int, last: int) -> Iterator[NDArray[np.int32]]:
+        """Rows of one file, a chunk at a time."""
+        group = self._opened(path)
+        if f"{kind}/{name}" not in group:
+            return
+        try:
+            table: Any = group[f"{kind}/{name}"]
+            n, width = table.shape
+            if width != len(COLUMNS[kind]):
+                raise ValueError(f"it has {width} columns, must have {len(COLUMNS[kind])}")
+            rows = table.chunks[0]
+            chunks = range(-(-n // rows))
+            # Rows are by step: of the chunks before the first that is wanted, only first rows are looked at.
+            begin = bisect_left(chunks, first, key=lambda chunk: int(table[chunk * rows, 0])) if first else 0
+            for chunk in chunks[max(begin - 1, 0) :]:
+                piece = np.asarray(table[chunk * rows : (chunk + 1) * rows])
+                if piece[0, 0] > last:
+                    break
+                yield piece[(piece[:, 0] >= first) & (piece[:, 0] <= last)]
+        except Exception as error:  # whatever a codec finds wrong
+            raise StorageError(f"{path}: {kind} of {name} cannot be read: {error}") from error
+
+    def _opened(self, path: Path) -> zarr.Group:
+        for own in (path.parent, path):
+            refuse_link(own, to="reads")
+        try:
+            return open_group(path)
+        except Exception as error:  # whatever Zarr makes of metadata that are none
+            raise StorageError(f"{path}: no records here ({error})") from error
 
     def _groups(self) -> list[zarr.Group]:
-        return [open_group(path) for path in self.parts()]
+        return [self._opened(path) for path in self.parts()]
 
-    def _table(self, kind: str, name: str, width: int) -> NDArray[np.int32]:
-        parts = [np.empty((0, width), dtype=np.int32)]
-        for group in self._groups():
-            path = f"{kind}/{name}"
-            if path in group:
-                parts.append(np.asarray(group[path][...]))  # type: ignore[index]
-        return np.concatenate(parts)
+
+def _described(
+    recorded: Taken, dt_ms: float, reasons: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[str, tuple[NDArray[Any], Description]]]:
+    """By path in the group, what was recorded, and what it is."""
+    for kind, tables in (("spikes", recorded.spikes), ("events", recorded.events)):
+        for name, table in tables.items():
+            dimensions = (free_name(f"{name}_{kind}", tables), free_name("column", tables))
+            attributes: dict[str, Any] = {"long_name": _MEANINGS[kind], "columns": COLUMNS[kind]}
+            if kind == "events":
+                attributes["reasons"] = list(reasons[name])
+            yield f"{kind}/{name}", (table, Description(dimensions, attributes))
+    for name, rows in recorded.rows.items():
+        about = {"long_name": name.partition("/")[2], **({"units": rows.unit} if rows.unit else {})}
+        steps = {"long_name": f"steps done, of {dt_ms:g} ms each", "units": "steps"}
+        yield f"variables/{name}/values", (rows.values, Description(("time", "neuron"), about))
+        yield f"variables/{name}/step", (rows.steps, Description(("time",), steps))
+        yield f"variables/{name}/neuron", (rows.ids, Description(("neuron",), {"long_name": "id of the neuron"}))
+
+
+def _chunk_of(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Some rows, whole ones."""
+    width = math.prod(max(n, 1) for n in shape[1:])
+    most = _CHUNK if width <= len(COLUMNS["events"]) else max(1, 4 * _CHUNK // width)
+    return min(max(shape[0], 1), most), *(max(n, 1) for n in shape[1:])
 
 
 def _side_by_side(parts: list[Rows]) -> Rows:
     """What ranks have recorded at the same times, by the ids of neurons."""
     ids = np.concatenate([part.ids for part in parts])
     order = np.argsort(ids, kind="stable")
-    return Rows(parts[0].steps, ids[order], np.concatenate([part.values for part in parts], axis=1)[:, order])
+    values = np.concatenate([part.values for part in parts], axis=1)[:, order]
+    return Rows(parts[0].steps, ids[order], values, parts[0].unit)

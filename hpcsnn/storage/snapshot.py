@@ -18,6 +18,8 @@ from hpcsnn.engine.synapse_rows import SynapseRows
 from hpcsnn.network import Grid, Projection
 from hpcsnn.network.fields import COUNTERS
 from hpcsnn.network.neuron_arrays import column_of, entries_on_disk, neuron_arrays
+from hpcsnn.storage.descriptions import descriptions
+from hpcsnn.storage.packed.arrays import Description
 from hpcsnn.storage.shards import ShardGrid, writers
 
 
@@ -115,7 +117,8 @@ class Snapshot:
 
     ``parts`` holds, per population, this rank's own neurons and those that others handed over because this rank writes
     their shard; ``shards`` the shards that it writes. ``small`` holds arrays that rank 0 writes (empty elsewhere),
-    ``attributes`` what is true of the whole network, ``layout`` what the arrays of `parts` look like on disk.
+    ``attributes`` what is true of the whole network, ``layout`` what the arrays of `parts` look like on disk,
+    ``descriptions`` what all arrays are, by path.
     """
 
     step: int
@@ -125,6 +128,7 @@ class Snapshot:
     parts: dict[str, list[Part]]
     shards: dict[str, NDArray[np.intp]]
     small: dict[str, NDArray[Any]]
+    descriptions: dict[str, Description]
     copies: Copies
 
     def not_finite(self) -> str | None:
@@ -153,9 +157,13 @@ class Snapshot:
 
 
 class WritingPlan:
-    """Which rank writes which shards, and in which order: fixed for a run, so worked out once; a collective call."""
+    """Which rank writes which shards, in which order, and as what: fixed for a run, so worked out once.
+
+    A collective call.
+    """
 
     def __init__(self, simulation: Simulation) -> None:
+        self.descriptions = descriptions(simulation.network)
         self.order: dict[str, NDArray[np.intp]] = {}  # this rank's neurons, by shard and then by id
         self.shard_of: dict[str, NDArray[np.int64]] = {}  # of each neuron, in this order
         self.receiver: dict[str, NDArray[np.int64]] = {}  # the rank that writes it
@@ -211,7 +219,8 @@ def take_snapshot(simulation: Simulation, plan: WritingPlan | None = None, spare
             for name, projection in network.projections.items()
         },
     }
-    return Snapshot(simulation.step, attributes, grids, layout, parts, plan.shards, _small(simulation), copies)
+    small = _small(simulation)
+    return Snapshot(simulation.step, attributes, grids, layout, parts, plan.shards, small, plan.descriptions, copies)
 
 
 def _handed_over(simulation: Simulation, own: Part, receiver: NDArray[np.int64]) -> list[Part]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,11 @@ from hpcsnn.models.connectors import ExplicitList
 from hpcsnn.network import Network
 
 Columns = Mapping[str, NDArray[Any]]
+_MEANINGS = {
+    "pre": "source neuron",
+    "post": "target neuron",
+    "feedback": "weight by which an output's error comes back",
+}
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,11 @@ class Learnt:
             group = zarr.create_group(store, attributes=facts, zarr_format=3)
             for part, arrays in parts.items():
                 for name, values in arrays.items():
-                    group.create_array(f"{part}/{name}", data=np.ascontiguousarray(values))
+                    dimensions = _dimensions(part, name, arrays)
+                    group.create_array(
+                        f"{part}/{name}", data=np.ascontiguousarray(values), dimension_names=dimensions,
+                        attributes={"long_name": _MEANINGS.get(name, name)},
+                    )  # fmt: skip
 
     @classmethod
     def read(cls, path: Path) -> Learnt:
@@ -151,6 +160,16 @@ def digest_of(batches: int, parts: Sequence[Mapping[str, int]]) -> str:
     """The digest of what was learnt from so many batches, from the fingerprints of all its parts."""
     totals = {name: sum(part[name] for part in parts) % 2**64 for name in parts[0]}
     return hashlib.sha256(json.dumps({"batches": batches, **totals}, sort_keys=True).encode()).hexdigest()
+
+
+def _dimensions(part: str, name: str, beside: Collection[str]) -> tuple[str, ...]:
+    """Names of the dimensions of an array of one part, so that the part is a Dataset."""
+    if part == "carried":  # of different sizes
+        return tuple(f"{name}.{of}" for of in ("place", "slot", "value"))
+    from hpcsnn.storage.descriptions import free_name
+
+    names = {"readout": ("neuron",), "feedback": ("neuron", "output")}.get(part.partition("/")[0], ("synapse",))
+    return tuple(free_name(one, beside) for one in names)
 
 
 def _columns(group: Any) -> dict[str, NDArray[Any]]:

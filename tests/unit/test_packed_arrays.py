@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from zarr.codecs import BloscCodec, Crc32cCodec
 
-from hpcsnn.storage.packed.arrays import ArrayForm, groups
+from hpcsnn.storage.packed.arrays import ArrayForm, Description, groups
 
+ABOUT = {"units": "mV", "long_name": "of a test"}
 CODECS = (BloscCodec(cname="lz4", clevel=1, shuffle="shuffle"), Crc32cCodec())
 FORMS = st.sampled_from([
     ((8, 8), (4, 4), (8, 4)),
@@ -40,7 +41,7 @@ def put(file, data):
 
 
 def form_of(values, chunk, shard):
-    return ArrayForm(values.shape, values.dtype, chunk, shard)
+    return ArrayForm(values.shape, values.dtype, Description(("y", "x")[: values.ndim], ABOUT), chunk, shard)
 
 
 @settings(max_examples=60)
@@ -53,7 +54,8 @@ def test_zarr_reads_what_it_would_have_written(tmp_path_factory, form, dtype, sp
     write(folder / "ours", form_of(values, chunk, shard), values)
     theirs = zarr.open_group(folder / "theirs", mode="w", zarr_format=3, attributes={"of": "a test"})
     theirs.create_array(
-        "x", shape=shape, dtype=dtype, shards=shard, chunks=chunk, compressors=CODECS, fill_value=0
+        "x", shape=shape, dtype=dtype, shards=shard, chunks=chunk, compressors=CODECS, fill_value=0,
+        dimension_names=("y", "x")[: len(shape)], attributes=ABOUT,
     )[...] = values  # fmt: skip
     read = zarr.open_group(folder / "ours", mode="r")
     assert dict(read.attrs) == {"of": "a test"}

@@ -22,7 +22,8 @@ def table(rows, width):
 def write(folder, first, last, rank, spikes, events=()):
     segment = folder / segment_name(first, last)
     segment.mkdir(parents=True, exist_ok=True)
-    return write_segment(segment, rank, Taken({"a": table(spikes, 2)}, {"ab": table(events, 4)}))
+    taken = Taken({"a": table(spikes, 2)}, {"ab": table(events, 4)})
+    return write_segment(segment, rank, taken, 0.1, {"ab": ("weak",)})
 
 
 SPIKES = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5)), max_size=12)
@@ -107,18 +108,18 @@ def test_variables_of_all_ranks_come_by_time_and_id(tmp_path):
 
     def rows(steps, ids):
         values = np.array([[100.0 * step + id_ for id_ in ids] for step in steps], np.float32)
-        return Rows(np.array(steps, np.int32), np.array(ids, np.int32), values.reshape(len(steps), len(ids)))
+        return Rows(np.array(steps, np.int32), np.array(ids, np.int32), values.reshape(len(steps), len(ids)), "mV")
 
     for first, last, ranks in ((0, 10, [[4, 9], [], [2, 7]]), (10, 20, [[9, 7, 4, 2]])):
         segment = make_segment(tmp_path, first, last)
         for rank, ids in enumerate(ranks):
             taken = rows(range(first + 5, last + 1, 5), ids)
-            write_segment(segment, rank, Taken({}, {}, {"target/V_mV": taken}))
+            write_segment(segment, rank, Taken({}, {}, {"target/V_mV": taken}), 0.1, {})
     records = Records(tmp_path, [segment_name(0, 10), segment_name(10, 20)])
     assert records.variables() == [("target", "V_mV")]
     found = records.rows("target", "V_mV")
     assert found.steps.tolist() == [5, 10, 15, 20]
-    assert found.ids.tolist() == [2, 4, 7, 9]
+    assert (found.ids.tolist(), found.unit) == ([2, 4, 7, 9], "mV")
     np.testing.assert_array_equal(found.values, 100.0 * found.steps[:, None] + found.ids)
     with pytest.raises(StorageError, match="g of target was not recorded"):
         records.rows("target", "g")

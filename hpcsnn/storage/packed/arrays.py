@@ -9,8 +9,8 @@ from __future__ import annotations
 import itertools
 import json
 import struct
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -27,11 +27,20 @@ _NOWHERE = struct.pack("<QQ", 2**64 - 1, 2**64 - 1)
 
 
 @dataclass(frozen=True)
+class Description:
+    """What an array is to its readers: names of its dimensions, and attributes such as ``units`` and ``long_name``."""
+
+    dimensions: tuple[str, ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ArrayForm:
     """How an array is cut: into chunks, each a file of the group, or into shards of chunks, each one a file."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    description: Description
     chunk: tuple[int, ...]
     shard: tuple[int, ...] | None = None
 
@@ -56,7 +65,8 @@ class ArrayForm:
                 "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
                 "fill_value": self.dtype.type(0).item(),
                 "codecs": codecs,
-                "attributes": {},
+                "attributes": self.description.attributes,
+                "dimension_names": self.description.dimensions,
                 "zarr_format": 3,
                 "node_type": "array",
                 "storage_transformers": [],

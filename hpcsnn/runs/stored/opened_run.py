@@ -1,0 +1,393 @@
+"""A run directory to read: what it holds as tables, arrays and figures, whatever ranks wrote it, while it goes on too.
+
+Nothing is read before it is asked for, nothing of the run is executed, and no link in it is followed. What counts is
+what the newest checkpoint's manifest lists: that is the run, whatever else lies there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import numpy as np
+
+from hpcsnn.atomic_files import refuse_link
+from hpcsnn.checked_numbers import LAST_STEP, Limits, real_number, shown_time, whole_numbers
+from hpcsnn.configuration.files import plain_configuration
+from hpcsnn.errors import ConfigurationError, DamageError, StorageError, check_known, shown
+from hpcsnn.models.registry import registered
+from hpcsnn.models.rewiring import RewiringRule
+from hpcsnn.runs.stored.kinds import is_training
+from hpcsnn.storage.checkpoints import Checkpoint, committed
+from hpcsnn.storage.network_store import StoredNetwork
+from hpcsnn.storage.records import Records
+from hpcsnn.storage.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+    from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike, NDArray
+
+_Read = TypeVar("_Read")
+_TIME = Limits("ms", minimum=0.0, in_kernels=False)
+_FORMATS = ("pandas", "scipy")
+# How often a run that goes on may remove what is just being read.
+_TRIES = 5
+
+
+def open_run(path: str | Path) -> OpenedRun:
+    """Open the directory of a run, to read what it holds.
+
+    Args:
+        path: what ``hpcsnn run`` was given as ``--out``, such as ``"runs/topomap"``; of any version, on any number of
+            ranks, finished or not.
+
+    Raises:
+        ConfigurationError: not a path, or the directory of a training.
+        StorageError: no run directory there, or one whose parts are links.
+    """
+    if not isinstance(path, (str, Path)):
+        raise ConfigurationError(f"path: {shown(path)} is not allowed; must be the path of a run directory")
+    return OpenedRun(Path(path))
+
+
+class OpenedRun:
+    """A run directory; see `open_run`, which makes it. All times are model time in ms.
+
+    Each call reads what is there then: of a run that goes on, the newest checkpoint is another one a moment later.
+
+    Attributes:
+        path: where it is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._directory = path, RunDirectory(path)
+        if not self._directory.configuration.is_file():
+            raise StorageError(
+                f"{path}: no run here (there is no {self._directory.configuration.name}); must be a directory that "
+                "hpcsnn run has made"
+            )
+        self._own(self._directory.configuration)
+        if is_training(path):
+            raise ConfigurationError(
+                f"{path}: is a training, of which nothing is recorded over time; must be a directory that hpcsnn run "
+                f"has made: hpcsnn run --from {path} makes one of the trained network"
+            )
+
+    def __repr__(self) -> str:
+        return f"open_run({str(self.path)!r})"
+
+    # -- what it is ----------------------------------------------------------------------------------------------------
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """As in ``summary.json``.
+
+        Raises:
+            StorageError: the run has not ended yet.
+        """
+        self._own(self._directory.summary)
+        return self._directory.read_summary()
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """As in ``config.yaml``, every default written out, as plain data.
+
+        Raises:
+            ConfigurationError: it is damaged.
+        """
+        return plain_configuration(self._own(self._directory.configuration))
+
+    @property
+    def times_ms(self) -> list[float]:
+        """Times of the checkpoints that are stored, ascending: what `at_ms` may be.
+
+        Raises:
+            StorageError: the newest one cannot be read.
+        """
+        there = self._committed()
+        dt_ms = self._manifest()["configuration"]["dt_ms"] if there else 0.0
+        return [float(shown_time(checkpoint.step * dt_ms)) for checkpoint in there]
+
+    # -- over time -----------------------------------------------------------------------------------------------------
+
+    def spikes(
+        self, population: str, from_ms: float = 0.0, to_ms: float | None = None, neurons: ArrayLike | None = None
+    ) -> pd.DataFrame:
+        """Recorded spikes: ``time_ms`` (float64) and ``neuron`` (int32), a row a spike, by time, then neuron.
+
+        Args:
+            from_ms, to_ms: of spikes at from_ms and later, before to_ms; None: up to the newest checkpoint.
+            neurons: ids, if not of all.
+
+        Raises:
+            ConfigurationError: no such population or neuron, no time.
+            StorageError: its spikes were not recorded, or records are missing or damaged.
+        """
+        import pandas as pd
+
+        steps, dt_ms = self._spikes(population, from_ms, to_ms, neurons)
+        return pd.DataFrame({"time_ms": steps[:, 0] * dt_ms, "neuron": steps[:, 1].copy()})
+
+    def raster(
+        self, population: str, from_ms: float = 0.0, to_ms: float | None = None, neurons: ArrayLike | None = None
+    ) -> Figure:
+        """A figure of `spikes`, which takes the same; where they are very many, of their number by time and neuron.
+
+        Returns:
+            A matplotlib Figure: ``figure.savefig("raster.png")``.
+
+        Raises:
+            ConfigurationError, StorageError: as `spikes`.
+        """
+        from hpcsnn.analysis.drawing.raster_figure import raster_figure
+
+        rows, dt_ms = self._spikes(population, from_ms, to_ms, neurons)
+        end_ms = self._committed()[-1].step * dt_ms if to_ms is None else float(to_ms)
+        return raster_figure(population, np.asarray(rows[:, 0] * dt_ms), rows[:, 1], (float(from_ms), end_ms))
+
+    def events(self, projection: str, from_ms: float = 0.0, to_ms: float | None = None) -> pd.DataFrame:
+        """Recorded rewiring: ``time_ms``, ``pre``, ``post``, ``kind``, ``reason``, a row an event, by time, post, pre.
+
+        ``kind`` is formed or eliminated; ``reason`` is one of the rule's for an elimination, and empty for a formation.
+
+        Args:
+            from_ms, to_ms: as of `spikes`.
+
+        Raises:
+            ConfigurationError: no such projection, no time.
+            StorageError: its events were not recorded, or records are missing or damaged.
+        """
+        import pandas as pd
+
+        records, dt_ms, said = self._records("projections", projection, "record_events", "events")
+        rows = records.events(projection, *_steps(from_ms, to_ms, dt_ms))
+        step, pre, post, what = (column.copy() for column in rows.T)
+        reasons = records.reasons(projection) or _reasons_of(said)
+        more = range(len(reasons), int(what.max(initial=0)))
+        named = [*reasons, *(f"reason {number + 1}" for number in more)]
+        kind = pd.Categorical.from_codes((what > 0).astype(np.int8), ["formed", "eliminated"])
+        reason = pd.Categorical.from_codes(what, ["", *named])
+        return pd.DataFrame({"time_ms": step * dt_ms, "pre": pre, "post": post, "kind": kind, "reason": reason})
+
+    def rates(self, population: str) -> xr.DataArray:
+        """Mean rate (Hz) of all neurons in successive bins of 100 ms, over ``time``; recorded or not.
+
+        Raises:
+            ConfigurationError: no such population.
+            StorageError: there is no checkpoint, or it is damaged.
+        """
+        from hpcsnn.storage.network_tree import rates_of
+
+        network = self._network(None)
+        return rates_of(network, check_known("population", population, network.populations))
+
+    # -- at one time ---------------------------------------------------------------------------------------------------
+
+    def neurons(self, population: str, at_ms: float | None = None) -> xr.Dataset:
+        """State of a population's neurons, names as of `Simulation.neurons`, over ``neuron`` with places ``x, y``.
+
+        Args:
+            at_ms: one of `times_ms`; None: the newest.
+
+        Raises:
+            ConfigurationError: no such population, no checkpoint of this time.
+            StorageError: there is no checkpoint, or it is damaged.
+        """
+        from hpcsnn.storage.network_tree import neurons_of
+
+        network = self._network(at_ms)
+        return neurons_of(network, check_known("population", population, network.populations))
+
+    def synapses(
+        self, projection: str, at_ms: float | None = None, format: Literal["pandas", "scipy"] = "pandas"
+    ) -> Any:
+        """All synapses of a projection, by post, then pre.
+
+        Args:
+            at_ms: one of `times_ms`; None: the newest.
+            format: ``"pandas"`` or ``"scipy"``.
+
+        Returns:
+            A DataFrame of ``pre``, ``post``, ``weight`` and the other variables, a row a synapse; or a
+            ``scipy.sparse.csc_array`` of weights, shape (sources, targets), with an entry for each synapse, weights of
+            zero included.
+
+        Raises:
+            ConfigurationError: no such projection or format, no checkpoint of this time.
+            StorageError: there is no checkpoint, or it is damaged.
+        """
+        check_known("format", format, _FORMATS)
+        network = self._network(at_ms)
+        columns = network.synapses(check_known("projection", projection, network.projections))
+        if format == "pandas":
+            import pandas as pd
+
+            return pd.DataFrame(columns)
+        from scipy.sparse import csc_array
+
+        shape = tuple(network.grid(end).size for end in network.ends(projection))
+        starts = np.concatenate([[0], np.cumsum(np.bincount(columns["post"], minlength=shape[1]))])
+        return csc_array((columns["weight"], columns["pre"], starts), shape=shape)
+
+    def tree(self, at_ms: float | None = None) -> xr.DataTree:
+        """All that a checkpoint holds, as ``xarray.open_datatree`` gives it: arrays of Dask, read when they are used.
+
+        Args:
+            at_ms: one of `times_ms`; None: the newest.
+
+        Raises:
+            ConfigurationError: no checkpoint of this time.
+            StorageError: there is no checkpoint, or it is damaged.
+        """
+        from hpcsnn.storage.network_tree import network_tree
+
+        return network_tree(self._network(at_ms))
+
+    @property
+    def analysis(self) -> xr.DataTree:
+        """What ``hpcsnn analyze`` has left in ``analysis.zarr``, a group a projection, read when it is used.
+
+        Raises:
+            StorageError: it was not analysed yet, or what is there is damaged.
+        """
+        import xarray as xr
+
+        path = self._directory.analysis
+        if not path.is_dir():
+            raise StorageError(f"{self.path}: was not analysed yet (there is no {path.name}); hpcsnn analyze does it")
+        refuse_link(path, below=True, to="reads")
+        try:
+            return xr.open_datatree(path, engine="zarr", consolidated=False, chunks={})
+        except Exception as error:  # whatever Zarr makes of metadata that are none
+            raise StorageError(f"{path}: cannot be read: {error}") from error
+
+    # -- where it is ---------------------------------------------------------------------------------------------------
+
+    def _own(self, path: Path) -> Path:
+        """A path below the run's, once no part of it is a link."""
+        at = self.path
+        for name in path.relative_to(self.path).parts:
+            at /= name
+            refuse_link(at, to="reads")
+        return path
+
+    def _committed(self) -> list[Checkpoint]:
+        self._own(self._directory.checkpoints)
+        return committed(self.path)
+
+    def _newest(self) -> Checkpoint:
+        there = self._committed()
+        if not there:
+            raise StorageError(
+                f"{self.path}: no checkpoint yet, and so nothing to read; one is written at the end, and before that "
+                "with --checkpoint-every"
+            )
+        return there[-1]
+
+    def _manifest(self) -> dict[str, Any]:
+        """Of the newest checkpoint, with a configuration in it."""
+        for _ in range(_TRIES):
+            newest = self._newest()
+            try:
+                manifest = newest.manifest() if self._own(newest.manifest_path) else {}
+            except DamageError:
+                if newest.manifest_path.exists():
+                    raise
+                continue  # the run has gone on since
+            if not _is_whole(manifest):
+                raise DamageError(f"{newest.manifest_path}: damaged manifest (no configuration, or no segments)")
+            return manifest
+        raise StorageError(f"{self.path}: its checkpoints are replaced faster than they can be read: try again")
+
+    def _network(self, at_ms: float | None) -> StoredNetwork:
+        if at_ms is not None:
+            return self._opened(self._at(at_ms))
+        for _ in range(_TRIES - 1):
+            newest = self._newest()
+            try:
+                return self._opened(newest)
+            except StorageError:
+                if newest.manifest_path.exists():
+                    raise
+        return self._opened(self._newest())
+
+    def _opened(self, checkpoint: Checkpoint) -> StoredNetwork:
+        path = self._own(checkpoint.network_path)
+        refuse_link(path, below=True, to="reads")
+        return checkpoint.network()
+
+    def _at(self, at_ms: float) -> Checkpoint:
+        wanted_ms = real_number("at_ms", at_ms, _TIME)
+        dt_ms = self._manifest()["configuration"]["dt_ms"]
+        there = {checkpoint.step: checkpoint for checkpoint in self._committed()}
+        step = round(wanted_ms / dt_ms)
+        if step not in there or abs(step * dt_ms - wanted_ms) > 1e-3 * dt_ms:
+            times = ", ".join(shown_time(step * dt_ms) for step in there)
+            raise ConfigurationError(
+                f"at_ms: {shown(at_ms)} is not allowed; must be the time of a stored checkpoint, one of {times}"
+            )
+        return there[step]
+
+    def _spikes(
+        self, population: str, from_ms: float, to_ms: float | None, neurons: ArrayLike | None
+    ) -> tuple[NDArray[np.int32], float]:
+        """Rows of step and neuron, and the length of a step."""
+        records, dt_ms, _ = self._records("populations", population, "record_spikes", "spikes")
+        first, last = _steps(from_ms, to_ms, dt_ms)
+        if neurons is not None:
+            limits = Limits(minimum=0, maximum=self._network(None).grid(population).size - 1)
+            neurons = whole_numbers("neurons", neurons, limits)
+        return records.spikes(population, first, last, neurons), dt_ms
+
+    def _records(self, kind: str, name: str, key: str, what: str) -> tuple[Records, float, Mapping[str, Any]]:
+        """The records that count, the length of a step, and what the configuration says of whose they are."""
+        manifest = self._manifest()
+        configured = manifest["configuration"].get(kind, {})
+        said = configured[check_known(kind.removesuffix("s"), name, configured)]
+        if not said.get(key):
+            raise StorageError(
+                f"{self.path}: {what} of {name} were not recorded; set {kind}.{name}.{key} to true, and run it again"
+            )
+        records = Records(self._own(self._directory.records), manifest["segments"])
+        return records, manifest["configuration"]["dt_ms"], said
+
+
+def _is_whole(manifest: Mapping[str, Any]) -> bool:
+    """Whether it has what is read of it here, and of the kind that hpcsnn writes."""
+    segments, configuration = manifest.get("segments"), manifest.get("configuration")
+    if not isinstance(segments, list) or not isinstance(configuration, dict):
+        return False
+    declared = [configuration.get(kind, {}) for kind in ("populations", "projections")]
+    return (
+        all(isinstance(segment, str) for segment in segments)
+        and isinstance(configuration.get("dt_ms"), float)
+        and configuration["dt_ms"] > 0
+        and all(isinstance(kind, dict) and all(isinstance(one, dict) for one in kind.values()) for kind in declared)
+    )
+
+
+def _steps(from_ms: float, to_ms: float | None, dt_ms: float) -> tuple[int, int]:
+    """First and last step that begin at `from_ms` or later, and before `to_ms`."""
+    start_ms = real_number("from_ms", from_ms, _TIME)
+    first = _first_step(start_ms, dt_ms)
+    if to_ms is None:
+        return first, LAST_STEP
+    end_ms = real_number("to_ms", to_ms, Limits("ms", minimum=start_ms, in_kernels=False))
+    return first, _first_step(end_ms, dt_ms) - 1
+
+
+def _first_step(time_ms: float, dt_ms: float) -> int:
+    """The first step at a time or after it; times are sums of steps, and lack the last digits."""
+    near = round(time_ms / dt_ms)
+    return near if abs(near * dt_ms - time_ms) <= 1e-3 * dt_ms else int(np.ceil(time_ms / dt_ms))
+
+
+def _reasons_of(projection: Mapping[str, Any]) -> list[str]:
+    """Why a synapse may go by a rule that ships; none of a rule of the user's, whose file is not executed for it."""
+    rewiring = projection.get("rewiring")
+    name = next(iter(rewiring), "") if isinstance(rewiring, Mapping) else rewiring
+    rule = registered("rewiring").get(str(name))
+    return list(rule.reasons) if isinstance(rule, RewiringRule) else []
