@@ -33,6 +33,15 @@ def test_a_run_leaves_its_figures(tmp_path):
     assert start.count.sum() < end.count.sum()
 
 
+def test_what_was_recorded_has_figures_of_its_own(tmp_path):
+    record = ["populations.target.record={V_mV: {every_ms: 1, neurons: 0..7}}", "populations.target.record_spikes=true"]
+    configuration = load_configuration("topomap", ["duration_ms=1500", *record])
+    run_experiment(configuration, tmp_path / "run", Setting(device="cpu"))
+    figures = {path.name for path in (tmp_path / "run" / "figures").iterdir()}
+    assert figures >= {"raster_target.png", "intervals_target.png", "recorded_target.png"}
+    assert not {name for name in figures if name.endswith("_source.png")}
+
+
 def test_displacement_maps_agree_with_a_slow_count():
     grid = Grid(6, 5)
     network = Network(seed=2)

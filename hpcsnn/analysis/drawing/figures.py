@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from hpcsnn.analysis.displacement import DisplacementMap, has_places, read_displacement
+from hpcsnn.analysis.drawing.recorded_figures import intervals, raster, recorded
 from hpcsnn.analysis.drawing.style import COLOUR_MAP, COLOURS, ONE_COLUMN, STYLE, TWO_COLUMNS
 from hpcsnn.analysis.topography import receptive_fields, torus_displacement
 from hpcsnn.atomic_files import refuse_link, replaced
@@ -27,8 +28,8 @@ _WEIGHT_BINS = 20
 _MOST_LINES = 32
 
 
-def draw_figure(kind: str, projection: str, network_path: Path, folder: Path, file_format: str) -> list[Path]:
-    """Draw one figure of a stored network, of a projection or, where that is "", of all of it.
+def draw_figure(kind: str, owner: str, network_path: Path, folder: Path, file_format: str) -> list[Path]:
+    """Draw one figure of a stored network: of a population or projection or, where `owner` is "", of all of it.
 
     Returns:
         Its file; none where the network has no data for it.
@@ -37,8 +38,8 @@ def draw_figure(kind: str, projection: str, network_path: Path, folder: Path, fi
         StorageError: no stored network there.
     """
     with matplotlib.rc_context(STYLE):
-        figure = _FIGURES[kind](StoredNetwork(network_path), network_path.with_name("displacement.zarr"), projection)
-        name = f"{kind}_{projection}" if projection else kind
+        figure = _FIGURES[kind](StoredNetwork(network_path), network_path.parent, owner)
+        name = f"{kind}_{owner}" if owner else kind
         return [] if figure is None else [save(figure, folder, name, file_format)]
 
 
@@ -57,21 +58,21 @@ def save(figure: Figure, folder: Path, name: str, file_format: str = "png") -> P
     return path
 
 
-def _rates(stored: StoredNetwork, maps: Path, projection: str) -> Figure | None:
-    del maps, projection
+def _rates(stored: StoredNetwork, run: Path, owner: str) -> Figure | None:
+    del run, owner
     rates = {name: stored.rates_hz(name) for name in stored.populations}
     return rates_figure(rates) if any(len(values) for values, _ in rates.values()) else None
 
 
-def _displacement(stored: StoredNetwork, maps: Path, projection: str) -> Figure | None:
-    start, end = (read_displacement(maps, projection, when) for when in ("start", "end"))
+def _displacement(stored: StoredNetwork, run: Path, projection: str) -> Figure | None:
+    start, end = (read_displacement(run / "displacement.zarr", projection, when) for when in ("start", "end"))
     if start is None or end is None:
         return None
     return displacement_figure(projection, {"start": start, "end": end}, stored.grid(stored.ends(projection)[1]).size)
 
 
-def _map(stored: StoredNetwork, maps: Path, projection: str) -> Figure | None:
-    del maps
+def _map(stored: StoredNetwork, run: Path, projection: str) -> Figure | None:
+    del run
     source, target = (stored.grid(end) for end in stored.ends(projection))
     if not has_places(source, target):
         return None
@@ -83,8 +84,8 @@ def _map(stored: StoredNetwork, maps: Path, projection: str) -> Figure | None:
     return map_figure(projection, fields.centre.reshape(target.ny, target.nx, 2))
 
 
-def _degrees_and_weights(stored: StoredNetwork, maps: Path, projection: str) -> Figure | None:
-    del maps, projection
+def _degrees_and_weights(stored: StoredNetwork, run: Path, owner: str) -> Figure | None:
+    del run, owner
     wired = {}
     for name in stored.projections:
         synapses = stored.synapses(name)
@@ -98,6 +99,9 @@ _FIGURES: dict[str, Callable[[StoredNetwork, Path, str], Figure | None]] = {
     "displacement": _displacement,
     "map": _map,
     "degrees_and_weights": _degrees_and_weights,
+    "raster": raster,
+    "intervals": intervals,
+    "recorded": recorded,
 }
 
 

@@ -10,6 +10,7 @@ from hpcsnn.analysis.drawing.processes import Drawing
 from hpcsnn.storage.network_store import StoredNetwork
 
 _OF_PROJECTION = ("displacement", "map")
+_OF_POPULATION = ("raster", "intervals", "recorded")
 
 
 def draw_figures(
@@ -24,18 +25,21 @@ def draw_figures(
         drawing: who draws; None: this process.
 
     Returns:
-        The files: rates, two figures of each projection, degrees and weights.
+        The files: rates; of each projection its displacements and map; degrees and weights; and of each population
+        what was recorded of it, a raster, intervals between spikes, and variables.
 
     Raises:
         StorageError: no stored network there.
     """
-    of_projections = [(kind, name) for name in StoredNetwork(network_path).projections for kind in _OF_PROJECTION]
-    wanted = [("rates", ""), *of_projections, ("degrees_and_weights", "")]
-    tasks = [partial(_draw, kind, projection, network_path, folder, file_format) for kind, projection in wanted]
+    stored = StoredNetwork(network_path)
+    of_projections = [(kind, name) for name in stored.projections for kind in _OF_PROJECTION]
+    of_populations = [(kind, name) for name in stored.populations for kind in _OF_POPULATION]
+    wanted = [("rates", ""), *of_projections, ("degrees_and_weights", ""), *of_populations]
+    tasks = [partial(_draw, kind, owner, network_path, folder, file_format) for kind, owner in wanted]
     return list(chain.from_iterable(drawing.draw(tasks) if drawing is not None else [task() for task in tasks]))
 
 
-def _draw(kind: str, projection: str, network_path: Path, folder: Path, file_format: str) -> list[Path]:
+def _draw(kind: str, owner: str, network_path: Path, folder: Path, file_format: str) -> list[Path]:
     from hpcsnn.analysis.drawing.figures import draw_figure
 
-    return draw_figure(kind, projection, network_path, folder, file_format)
+    return draw_figure(kind, owner, network_path, folder, file_format)

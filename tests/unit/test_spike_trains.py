@@ -1,0 +1,59 @@
+"""Intervals between spikes and how regular they are, beside closed forms and a slow count; and their figures."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hpcsnn.analysis.drawing.recorded_figures import intervals_figure, traces_figure
+from hpcsnn.analysis.spike_trains import intervals_of
+from hpcsnn.engine.recording import Rows
+
+
+def rows(spikes):
+    return np.array(spikes, np.int32).reshape(-1, 2)
+
+
+def test_regular_neurons_have_no_variation_and_random_ones_that_of_a_poisson_process():
+    regular = [(10 + 7 * k, 3) for k in range(50)]
+    assert intervals_of(rows(regular)).cv == pytest.approx([0.0])
+    assert set(intervals_of(rows(regular)).steps.tolist()) == {7}
+    waits = np.random.default_rng(1).geometric(0.001, (20, 2000))
+    random = [(step, neuron) for neuron, each in enumerate(np.cumsum(waits, axis=1)) for step in each]
+    assert intervals_of(rows(random)).cv == pytest.approx(np.sqrt(1 - 0.001), abs=0.1)
+    assert intervals_of(rows(random)).cv.mean() == pytest.approx(np.sqrt(1 - 0.001), abs=0.02)
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 4)), unique=True))
+def test_each_neurons_intervals_are_its_own(spikes):
+    found = intervals_of(rows(spikes))
+    expected, cv = [], []
+    for neuron in sorted({neuron for _, neuron in spikes}):
+        steps = sorted(step for step, of in spikes if of == neuron)
+        each = [after - before for before, after in itertools.pairwise(steps)]
+        expected += each
+        if len(each) >= 2:
+            cv.append(np.std(each) / np.mean(each))
+    assert found.steps.tolist() == expected
+    np.testing.assert_allclose(found.cv, cv, atol=1e-12)
+
+
+def test_figures_show_every_interval_and_every_recorded_variable():
+    found = intervals_of(rows([(10 * k, 0) for k in range(9)] + [(25 * k * k, 1) for k in range(9)]))
+    left, right = intervals_figure("e", found, 0.1).axes
+    assert sum(bar.get_height() for bar in left.patches) == 16
+    assert sum(bar.get_height() for bar in right.patches) == 2
+    steps, ids = np.arange(1, 4001, dtype=np.int32), np.array([4, 7], np.int32)
+    values = np.stack([steps, -steps], axis=1).astype(np.float32)
+    figure = traces_figure("e", {"V_mV": Rows(steps, ids, values, "mV"), "ff.g": Rows(steps[:1], ids, values[:1])}, 0.1)
+    potential, conductance = figure.axes
+    assert [axes.get_ylabel() for axes in figure.axes] == ["V_mV (mV)", "ff.g"]
+    assert [line.get_label() for line in potential.lines] == ["4", "7"]
+    np.testing.assert_allclose(potential.lines[1].get_xdata(), steps[2000:] * 0.1)
+    np.testing.assert_allclose(potential.lines[1].get_ydata(), -steps[2000:])
+    assert conductance.lines[0].get_marker() == "."
