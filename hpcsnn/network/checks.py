@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -21,18 +21,20 @@ from hpcsnn.network.delays import DELAY_STEPS
 from hpcsnn.network.projection import Projection
 
 
-def check_name(kind: str, name: str, taken: Container[str]) -> None:
+def check_name(kind: str, name: str, taken: Iterable[str]) -> None:
     """Refuse a name of a population or projection that is no name of a file or a struct's member, or taken.
 
     Raises:
         ConfigurationError: names `kind` and the name.
     """
-    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
         raise ConfigurationError(
-            f"{kind}: name {name!r} is not allowed; use lower-case letters, digits and _, starting with a letter"
+            f"{kind}: name {name!r} is not allowed; use letters, digits and _, starting with a letter"
         )
-    if name in taken:
-        raise ConfigurationError(f"{kind}: name {name!r} is used twice")
+    for other in taken:
+        if name.casefold() == other.casefold():
+            twice = "is used twice" if name == other else f"is {other!r} to file systems that know no capitals"
+            raise ConfigurationError(f"{kind}: name {name!r} {twice}")
 
 
 def checked_initial(where: str, variable: Variable, value: Any, n_neurons: int) -> Any:

@@ -58,7 +58,7 @@ class Network:
         """Declare a population.
 
         Args:
-            name: lower-case identifier.
+            name: letters, digits and _, beginning with a letter.
             grid: its `Grid`, or a number of neurons without places.
             model: a neuron or source model with its parameters, such as ``LIF(tau_m_ms=20)``; a neuron model's may each
                 be a number, a distribution, or an array with one value per neuron (in id order).
@@ -123,7 +123,7 @@ class Network:
         """Declare a projection.
 
         Args:
-            name: lower-case identifier.
+            name: letters, digits and _, beginning with a letter.
             source: a population, by name or as declared.
             target: likewise; it has a neuron model.
             connector: the first wiring, such as ``Gaussian(p_max=0.16, sigma=2.5)``.

@@ -23,7 +23,7 @@ OVERRIDES = [
     ("populations.target.model={liff: {}}", "populations.target.model: unknown name 'liff'; .*Did you mean 'lif'?"),
     (
         f"{FF}.rewiring.banford=1",
-        f"{FF}.rewiring: ['bamford', 'banford'] is not allowed; give one model, with its parameters below it",
+        f"{BAMFORD}: unknown name 'banford'; allowed: attempts, block_side, every_ms",
     ),
     (f"{FF}.rewiring=none_such", f"{FF}.rewiring: unknown name 'none_such'; allowed: bamford"),
     ("seed=-1", "seed: -1 is not allowed; must be a whole number >= 0 and <= 2^64 - 1"),
@@ -278,7 +278,7 @@ DECLARATIONS = [
     (lambda: Network(dt_ms=float("nan")), "dt_ms: nan is not allowed; must be a number in ms > 0"),
     (lambda: Grid(4, 2.5), "grid.ny: 2.5 is not allowed; must be a whole number >= 1"),
     (lambda: Grid(True, 2), "grid.nx: True is not allowed; must be a whole number >= 1"),
-    (lambda: Network().add_population("A", 3, models.LIF()), "populations: name 'A' is not allowed; use lower-case"),
+    (lambda: Network().add_population("a b", 3, models.LIF()), "populations: name 'a b' is not allowed; use letters"),
     (
         lambda: models.NeuronModel("mine", "", state=(models.Variable("float"),)),
         "mine: the state variable 'float' is not allowed; it is a keyword of C++",
