@@ -57,6 +57,9 @@ def run(
     overrides: Overrides = [],  # noqa: B006 (typer wants a list)
     out: OutChoice = None,
     overwrite: OverwriteChoice = False,
+    go_on: Annotated[
+        bool, typer.Option("--continue", help="Go on with this run if it is there already, and begin it if not.")
+    ] = False,
     device: DeviceChoice = "auto",
     checkpoint_every: CheckpointChoice = None,
     keep: KeepChoice = None,
@@ -90,13 +93,17 @@ def run(
         from hpcsnn.configuration.files import load_configuration
         from hpcsnn.ranks.world import on_first_rank
         from hpcsnn.runs.experiment import Setting, resume_experiment, run_experiment
+        from hpcsnn.runs.resuming import goes_on
         from hpcsnn.runs.stored.forks import lay_out, prepare_fork
         from hpcsnn.runs.stored.kinds import is_training
         from hpcsnn.runs.stored.training import StoredTraining
+        from hpcsnn.storage.run_directory import RunDirectory
 
         overrides = [*overrides, *checkpoint_overrides(checkpoint_every, keep)]
         if (config is None) == (origin is None):
             raise ConfigurationError("run: give a CONFIG, or --from RUN")
+        if go_on and (overwrite or origin is not None):
+            raise ConfigurationError("--continue: is not allowed with --overwrite or --from")
         source, time_ms = (None, None) if origin is None else _origin(origin)
         training = source is not None and is_training(source)
         if data is not None and not training:
@@ -118,8 +125,11 @@ def run(
                 assert config is not None
                 configuration, name = load_configuration(config, overrides, trust=trust), Path(config).stem
             folder = out or Path("runs") / name
-            summary = run_experiment(configuration, folder, setting, overwrite)
-        if ranks.rank == 0:
+            if go_on and on_first_rank(ranks, lambda: goes_on(RunDirectory(folder), configuration, trust)):
+                summary = resume_experiment(folder, setting, configuration.duration_ms, trust=trust)
+            else:  # what is there without a checkpoint, if --continue finds it, is as good as nothing
+                summary = run_experiment(configuration, folder, setting, overwrite or go_on)
+        if ranks.rank == 0 and not summary.get("nothing_to_do"):
             print_summary(folder, summary)
 
 

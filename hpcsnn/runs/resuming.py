@@ -94,6 +94,23 @@ def prepare_resume(
     return Resumption(configuration, checkpoint, manifest, warnings, unreadable, replaced, summary)
 
 
+def goes_on(directory: RunDirectory, configuration: Configuration, trust: bool = False) -> bool:
+    """Whether a run with this configuration has come to a checkpoint there, from which it can go on.
+
+    Raises:
+        ConfigurationError: there is a run with another configuration.
+    """
+    if not directory.configuration.is_file():
+        return False
+    there = load_configuration(directory.configuration, trust=trust, of_run=True)
+    for where, was, given in differences(there.resolved(), configuration.resolved(), (*MAY_CHANGE, "forked_from")):
+        raise ConfigurationError(
+            f"{where}: {given!r} is not allowed with --continue; the run in {directory.path} has {was!r}: give it "
+            "another --out, or --overwrite in place of --continue"
+        )
+    return bool(committed(directory.path))
+
+
 def _until(resolved: dict[str, Any], step: int) -> dict[str, Any]:
     """A configuration without the changes that are still to come: these may be others."""
     end_ms = (step + 0.5) * resolved["dt_ms"]
