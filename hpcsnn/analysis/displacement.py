@@ -70,19 +70,13 @@ def write_displacement(path: Path, projection: str, when: str, displacement: Dis
         StorageError: it cannot be written.
     """
     try:
-        both = zarr.open_group(path, mode="a", zarr_format=3).require_group(projection)
-        group = both.require_group(when)
+        group = zarr.open_group(path, mode="a", zarr_format=3).require_group(f"{projection}/{when}")
         group.attrs.update({"dx": displacement.dx.tolist(), "dy": displacement.dy.tolist()})
         for name in ("count", "weight_sum"):
             group.create_array(
                 name, data=getattr(displacement, name), dimension_names=("dy", "dx"), overwrite=True,
                 attributes={"long_name": f"{name} of synapses by displacement (post - pre)"},
             )  # fmt: skip
-        for name in ("dx", "dy"):  # of both maps, to whom xarray hands them down
-            about: Any = {"units": "grid units", "long_name": f"displacement in {name[1]} (post - pre)"}
-            both.create_array(
-                name, data=getattr(displacement, name), dimension_names=(name,), attributes=about, overwrite=True
-            )
     except OSError as error:
         raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from None
 

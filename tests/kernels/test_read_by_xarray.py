@@ -113,9 +113,8 @@ def test_maps_by_displacement_have_their_axes(tmp_path):
     for when in ("start", "end"):
         write_displacement(tmp_path / "displacement.zarr", "ff", when, displacement)
     tree = xr.open_datatree(tmp_path / "displacement.zarr", engine="zarr", consolidated=False)
-    count = tree["ff/end"]["count"]
-    assert count.dims == ("dy", "dx")
-    np.testing.assert_array_equal(
-        count.sel(dx=3, dy=-2), displacement.count[displacement.dy == -2, displacement.dx == 3][0]
-    )
-    assert count["dx"].attrs["units"] == "grid units"
+    end = tree["ff/end"].to_dataset()
+    count = end["count"].assign_coords({axis: end.attrs[axis] for axis in ("dx", "dy")})
+    expected = displacement.count[displacement.dy == -2, displacement.dx == 3]
+    assert count.sel(dx=3, dy=-2).item() == expected.item()
+    assert count.attrs["long_name"] == "count of synapses by displacement (post - pre)"

@@ -6,9 +6,12 @@ import json
 import shutil
 
 import google_crc32c
+import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
+from hpcsnn import open_run
 from hpcsnn.storage.checkpoints import checksums, committed, files_below
 from support.ranks import hpcsnn
 from support.runs import PLAIN, RECORD, assert_same_run, flip, succeeds
@@ -24,16 +27,28 @@ def original(tmp_path_factory):
     return run
 
 
+def without_descriptions(group):
+    """A folder whose arrays have no names of dimensions and no attributes, as before there were any."""
+    for file in group.rglob("zarr.json"):
+        about = json.loads(file.read_text())
+        if about["node_type"] == "array":
+            del about["dimension_names"]
+            file.write_text(json.dumps(about | {"attributes": {}}))
+        elif "dt_ms" in about["attributes"] and "format" not in about["attributes"]:  # of records
+            file.write_text(json.dumps(about | {"attributes": {}}))
+    return group
+
+
 @pytest.fixture
 def older(original, tmp_path):
     """The run as version 1 of checkpoints had it: what is a zip file is a folder, and all its files are listed."""
     run = tmp_path / "run"
     shutil.copytree(original, run, symlinks=True)
     for file in run.glob("records/*/rank_*.zarr"):
-        unpack(file)
+        without_descriptions(unpack(file))
     for checkpoint in committed(run):
         manifest = json.loads(checkpoint.manifest_path.read_text())
-        network = unpack(checkpoint.network_path)
+        network = without_descriptions(unpack(checkpoint.network_path))
         records = [name for name in files_below(run / "records") if name.parts[0] in manifest["segments"]]
         manifest |= {
             "version": 1,
@@ -76,6 +91,21 @@ def test_it_is_drawn_and_analysed(original, older):
         )
         assert first.sizes["time"] == len(committed(original))
         xr.testing.assert_identical(first.load(), second.load())
+
+
+def test_it_is_opened(original, older):
+    one, other = open_run(original), open_run(older)
+    assert one.times_ms == other.times_ms == [100, 200, 300]
+    for name in ("source", "target"):
+        pd.testing.assert_frame_equal(other.spikes(name, 50, 250), one.spikes(name, 50, 250))
+        xr.testing.assert_identical(other.rates(name), one.rates(name))
+        xr.testing.assert_equal(other.neurons(name, at_ms=100), one.neurons(name, at_ms=100))
+    for name in ("ff", "lat"):
+        pd.testing.assert_frame_equal(other.events(name), one.events(name))
+        assert other.events(name)["reason"].cat.categories.tolist() == ["", "weak", "other"]
+        pd.testing.assert_frame_equal(other.synapses(name), one.synapses(name))
+        assert np.array_equal(other.synapses(name, format="scipy").data, one.synapses(name, format="scipy").data)
+    xr.testing.assert_equal(other.tree().load(), one.tree().load())
 
 
 def test_its_damage_is_named_by_file(older):
