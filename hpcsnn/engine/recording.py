@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from hpcsnn.engine.state import RankState
 from hpcsnn.errors import check_known
 from hpcsnn.network import Network
 from hpcsnn.network.neuron_arrays import Recorder, recorders
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Tables = dict[str, NDArray[np.int32]]
 
@@ -32,6 +35,19 @@ class Rows:
     ids: NDArray[np.int32]
     values: NDArray[np.generic]
     unit: str = ""
+
+    def as_xarray(self, name: str, dt_ms: float, nx: int) -> xr.DataArray:
+        """The same over ``time`` (ms) and ``neuron``, which is in row ``y`` and column ``x`` of a grid nx wide."""
+        import xarray as xr
+
+        y, x = np.divmod(self.ids, np.int32(nx))
+        coordinates = {
+            "time": ("time", self.steps * dt_ms, {"units": "ms", "long_name": "model time"}),
+            "neuron": ("neuron", self.ids, {"long_name": "id"}),
+            **{axis: ("neuron", place, {"units": "grid units"}) for axis, place in (("x", x), ("y", y))},
+        }
+        about = {"long_name": name, **({"units": self.unit} if self.unit else {})}
+        return xr.DataArray(self.values, coordinates, ("time", "neuron"), name, about)
 
 
 class Taken(NamedTuple):

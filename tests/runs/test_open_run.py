@@ -66,7 +66,9 @@ def simulated():
     simulation.run(200)
     spikes = {name: simulation.spikes(name) for name in ("source", "target")}
     events = {name: simulation.events(name) for name in ("ff", "lat")}
-    return {**found, 300: now(), "spikes": spikes, "events": events, "rates": simulation.rates_hz("target")}
+    recorded = {name: simulation.recorded("target", name) for name in ("V_mV", "ff.g")}
+    rates = simulation.rates_hz("target")
+    return {**found, 300: now(), "spikes": spikes, "events": events, "rates": rates, "recorded": recorded}
 
 
 @pytest.fixture(params=HOW)
@@ -120,6 +122,18 @@ def test_events_are_those_of_the_simulation(run, simulated):
         assert set(found["reason"]) == {"", "weak", "other"} or name == "lat"
         within = run.events(name, from_ms=50, to_ms=150.5)
         np.testing.assert_array_equal(within["pre"], pre[(step >= 500) & (step < 1505)])
+
+
+def test_variables_are_those_of_the_simulation(run, simulated):
+    found = run.recorded("target")
+    assert list(found) == ["V_mV", "ff.g"]
+    for name, rows in simulated["recorded"].items():
+        np.testing.assert_array_equal(found[name].time, rows.steps * 0.1)
+        np.testing.assert_array_equal(found[name].values, rows.values)
+    potential = found["V_mV"]
+    assert potential.attrs == {"long_name": "V_mV", "units": "mV"}
+    assert (potential.x + 16 * potential.y == potential.neuron).all()
+    assert potential.neuron.values.tolist() == [*range(10), 200]
 
 
 @pytest.mark.parametrize("at_ms", [None, 100, 300.0])
@@ -320,11 +334,12 @@ def test_what_was_not_recorded_says_how_to_record_it(theirs):
         (run.spikes, "target", "populations", "record_spikes"),
         (run.raster, "target", "populations", "record_spikes"),
         (run.events, "lat", "projections", "record_events"),
+        (run.recorded, "source", "populations", "record"),
     ):
         with pytest.raises(StorageError) as error:
             read(name)
-        what = key.removeprefix("record_")
-        said = f"{what} of {name} were not recorded; set {kind}.{name}.{key} to true, and run it again"
+        what = "variables" if key == "record" else key.removeprefix("record_")
+        said = f"{what} of {name} were not recorded; set {kind}.{name}.{key}, and run it again"
         assert str(error.value) == f"{theirs}: {said}"
 
 

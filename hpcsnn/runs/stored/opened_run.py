@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import numpy as np
 
 from hpcsnn.atomic_files import refuse_link
-from hpcsnn.checked_numbers import LAST_STEP, Limits, real_number, shown_time, whole_numbers
+from hpcsnn.checked_numbers import Limits, real_number, shown_time, whole_numbers
 from hpcsnn.configuration.files import plain_configuration
 from hpcsnn.errors import ConfigurationError, DamageError, StorageError, check_known, shown
 from hpcsnn.models.registry import registered
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.runs.stored.kinds import is_training
+from hpcsnn.runs.stored.times import TIME, steps_between
 from hpcsnn.storage.checkpoints import Checkpoint, committed
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.records import Records
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 _Read = TypeVar("_Read")
-_TIME = Limits("ms", minimum=0.0, in_kernels=False)
 _FORMATS = ("pandas", "scipy")
 # How often a run that goes on may remove what is just being read.
 _TRIES = 5
@@ -163,7 +163,7 @@ class OpenedRun:
         import pandas as pd
 
         records, dt_ms, said = self._records("projections", projection, "record_events", "events")
-        rows = records.events(projection, *_steps(from_ms, to_ms, dt_ms))
+        rows = records.events(projection, *steps_between(from_ms, to_ms, dt_ms))
         step, pre, post, what = (column.copy() for column in rows.T)
         reasons = records.reasons(projection) or _reasons_of(said)
         more = range(len(reasons), int(what.max(initial=0)))
@@ -171,6 +171,17 @@ class OpenedRun:
         kind = pd.Categorical.from_codes((what > 0).astype(np.int8), ["formed", "eliminated"])
         reason = pd.Categorical.from_codes(what, ["", *named])
         return pd.DataFrame({"time_ms": step * dt_ms, "pre": pre, "post": post, "kind": kind, "reason": reason})
+
+    def recorded(self, population: str) -> dict[str, xr.DataArray]:
+        """Variables that ``record`` asked for, by name, each over ``time`` (ms) and ``neuron`` with places ``x, y``.
+
+        Raises:
+            ConfigurationError: no such population.
+            StorageError: nothing was recorded of it but spikes, or records are missing or damaged.
+        """
+        records, dt_ms, said = self._records("populations", population, "record", "variables")
+        grid = self._network(None).grid(population)
+        return {name: records.rows(population, name).as_xarray(name, dt_ms, grid.nx) for name in said["record"]}
 
     def rates(self, population: str) -> xr.DataArray:
         """Mean rate (Hz) of all neurons in successive bins of 100 ms, over ``time``; recorded or not.
@@ -320,7 +331,7 @@ class OpenedRun:
         return checkpoint.network()
 
     def _at(self, at_ms: float) -> Checkpoint:
-        wanted_ms = real_number("at_ms", at_ms, _TIME)
+        wanted_ms = real_number("at_ms", at_ms, TIME)
         dt_ms = self._manifest()["configuration"]["dt_ms"]
         there = {checkpoint.step: checkpoint for checkpoint in self._committed()}
         step = round(wanted_ms / dt_ms)
@@ -336,7 +347,7 @@ class OpenedRun:
     ) -> tuple[NDArray[np.int32], float]:
         """Rows of step and neuron, and the length of a step."""
         records, dt_ms, _ = self._records("populations", population, "record_spikes", "spikes")
-        first, last = _steps(from_ms, to_ms, dt_ms)
+        first, last = steps_between(from_ms, to_ms, dt_ms)
         if neurons is not None:
             limits = Limits(minimum=0, maximum=self._network(None).grid(population).size - 1)
             neurons = whole_numbers("neurons", neurons, limits)
@@ -349,7 +360,7 @@ class OpenedRun:
         said = configured[check_known(kind.removesuffix("s"), name, configured)]
         if not said.get(key):
             raise StorageError(
-                f"{self.path}: {what} of {name} were not recorded; set {kind}.{name}.{key} to true, and run it again"
+                f"{self.path}: {what} of {name} were not recorded; set {kind}.{name}.{key}, and run it again"
             )
         records = Records(self._own(self._directory.records), manifest["segments"])
         return records, manifest["configuration"]["dt_ms"], said
@@ -367,22 +378,6 @@ def _is_whole(manifest: Mapping[str, Any]) -> bool:
         and configuration["dt_ms"] > 0
         and all(isinstance(kind, dict) and all(isinstance(one, dict) for one in kind.values()) for kind in declared)
     )
-
-
-def _steps(from_ms: float, to_ms: float | None, dt_ms: float) -> tuple[int, int]:
-    """First and last step that begin at `from_ms` or later, and before `to_ms`."""
-    start_ms = real_number("from_ms", from_ms, _TIME)
-    first = _first_step(start_ms, dt_ms)
-    if to_ms is None:
-        return first, LAST_STEP
-    end_ms = real_number("to_ms", to_ms, Limits("ms", minimum=start_ms, in_kernels=False))
-    return first, _first_step(end_ms, dt_ms) - 1
-
-
-def _first_step(time_ms: float, dt_ms: float) -> int:
-    """The first step at a time or after it; times are sums of steps, and lack the last digits."""
-    near = round(time_ms / dt_ms)
-    return near if abs(near * dt_ms - time_ms) <= 1e-3 * dt_ms else int(np.ceil(time_ms / dt_ms))
 
 
 def _reasons_of(projection: Mapping[str, Any]) -> list[str]:
