@@ -57,6 +57,7 @@ from hpcsnn.models.synapses import (
     DeltaCurrent,
     ExponentialConductance,
     ExponentialCurrent,
+    InhibitorySTDP,
     MultiplicativeSTDP,
     ReceptorModel,
     SpikeTrace,
@@ -64,6 +65,7 @@ from hpcsnn.models.synapses import (
     SynapseModel,
     Trained,
     TripletSTDP,
+    TsodyksMarkram,
 )
 
 __all__ = [
@@ -103,6 +105,7 @@ __all__ = [
     "Gaussian",
     "Gradient",
     "Homeostatic",
+    "InhibitorySTDP",
     "Izhikevich",
     "LIFBackground",
     "LIFSubtractive",
@@ -139,6 +142,7 @@ __all__ = [
     "Table",
     "Trained",
     "TripletSTDP",
+    "TsodyksMarkram",
     "Uniform",
     "Variable",
     "choice",

@@ -58,6 +58,10 @@ def newer_models() -> Network:
     network.add_projection("among", "background", "background", near, current, 0.1, triplet, delay_ms=1.5)
     network.add_projection("jump", "background", "izhikevich", models.OneToOne(), models.DeltaCurrent(), 30.0)
     network.add_projection("inhibit", "alif", "adex", models.FixedProbability(p=0.1), models.AlphaCurrent(), -50.0)
+    tired, restrained = models.TsodyksMarkram(U=0.3, tau_facil_ms=50.0), models.InhibitorySTDP(w_max=-2.0, eta=0.05)
+    delays = models.Uniform(0.3, 2.0)
+    network.add_projection("tired", "noise", "izhikevich", near, current, 1.0, tired, delay_ms=delays, rewiring=rule)
+    network.add_projection("restrain", "background", "alif", near, models.AlphaCurrent(), -0.1, restrained)
     return network
 
 
