@@ -167,7 +167,7 @@ def synapse_functions(index: int, projection: Projection) -> dict[str, SnippetFu
         return [*_same("const int", "seen"), *(_same("const bool", "coincident") if others else [])]
 
     slots = {
-        "deliver": ("float", [*_variables(synapse.variables, "now_{}", change=False)]),
+        "deliver": ("float", [*_same("const int", "seen"), *_variables(synapse.variables, "now_{}", change=False)]),
         "on_pre_spike": (
             "void", [*meeting(synapse.post_traces), *changed, *traces(*synapse.post_traces, *synapse.own_pre_traces)]
         ),

@@ -2,7 +2,17 @@
 
 from hpcsnn.models.base import Configured, Derived, Model, PlacementContext, Table, Variable
 from hpcsnn.models.bcpnn import BCPNN
-from hpcsnn.models.connectors import AllToAll, Connector, ExplicitList, FixedProbability, Gaussian, OneToOne
+from hpcsnn.models.connectors import (
+    AllToAll,
+    Connector,
+    ExplicitList,
+    FixedInDegree,
+    FixedOutDegree,
+    FixedProbability,
+    FixedTotal,
+    Gaussian,
+    OneToOne,
+)
 from hpcsnn.models.learning import (
     SGD,
     Adam,
@@ -27,7 +37,7 @@ from hpcsnn.models.neurons import (
     LIFSubtractive,
     NeuronModel,
 )
-from hpcsnn.models.parameters import Data, Normal, Parameter, Uniform, choice, probability
+from hpcsnn.models.parameters import Data, Normal, Parameter, Uniform, choice, probability, truth
 from hpcsnn.models.rewiring import (
     ALL_SYNAPSES,
     BY_SPIKE,
@@ -57,6 +67,7 @@ from hpcsnn.models.synapses import (
     DeltaCurrent,
     ExponentialConductance,
     ExponentialCurrent,
+    InhibitorySTDP,
     MultiplicativeSTDP,
     ReceptorModel,
     SpikeTrace,
@@ -64,6 +75,7 @@ from hpcsnn.models.synapses import (
     SynapseModel,
     Trained,
     TripletSTDP,
+    TsodyksMarkram,
 )
 
 __all__ = [
@@ -99,10 +111,14 @@ __all__ = [
     "ExplicitList",
     "ExponentialConductance",
     "ExponentialCurrent",
+    "FixedInDegree",
+    "FixedOutDegree",
     "FixedProbability",
+    "FixedTotal",
     "Gaussian",
     "Gradient",
     "Homeostatic",
+    "InhibitorySTDP",
     "Izhikevich",
     "LIFBackground",
     "LIFSubtractive",
@@ -139,8 +155,10 @@ __all__ = [
     "Table",
     "Trained",
     "TripletSTDP",
+    "TsodyksMarkram",
     "Uniform",
     "Variable",
     "choice",
     "probability",
+    "truth",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.base import Derived, Model, Variable
 from hpcsnn.models.learning.gradients import ReceptorGradient
 from hpcsnn.models.parameters import Parameter
@@ -53,8 +54,9 @@ class SpikeTrace:
 class SynapseModel(Model):
     """Variables of a synapse and what spikes do to them.
 
-    ``deliver`` is the amount that a presynaptic spike brings. ``on_pre_spike`` runs after it, when the spike arrives;
-    it sees the variables, the post traces and ``coincident`` (the target spiked in the step that the synapse sees).
+    ``deliver`` is the amount that a presynaptic spike brings; it sees the variables and ``seen``, the step whose end
+    the synapse sees. ``on_pre_spike`` runs after it, when the spike arrives; it sees these too, the post traces and
+    ``coincident`` (the target spiked in that step).
     ``on_post_spike`` runs for every incoming synapse of a neuron that spiked; it sees the pre traces, and
     ``coincident`` where the source did too. Then the traces hold the other side's spike: exactly 1. Each may also
     name the traces of its own side, which are then those just before the spike. ``bound`` is an
@@ -263,6 +265,92 @@ weight = potentiated > w_max ? w_max : potentiated;
     bound="w_max",
     weight_range=_from_0_to_w_max,
     source="Pfister & Gerstner 2006, J. Neurosci. 26:9673; the full all-to-all model's fit to visual cortex (Table 4)",
+)
+
+
+# Two spikes of one time are a pair here, and one: the window has its peak at no lag, from either side. It is counted at
+# the source's spike, whose trace of the target holds it; the trace of the source then does without it.
+
+
+def _towards_w_max(values: Mapping[str, Any]) -> tuple[float, float]:
+    return min(values["w_max"], 0.0), max(values["w_max"], 0.0)
+
+
+def _check_sign(where: str, values: Mapping[str, Any]) -> None:
+    if values["w_max"] == 0.0:
+        raise ConfigurationError(
+            f"{where}.w_max: 0 is not allowed; must be a number other than 0, of the weights' sign"
+        )
+
+
+InhibitorySTDP = SynapseModel(
+    "inhibitory_stdp",
+    "Symmetric STDP of inhibition, all-to-all pairs, by which the target comes to spike at a rate of its own choice; "
+    "weight between 0 and w_max, which may be negative.",
+    parameters={
+        "tau_ms": Parameter(20.0, "ms", "time constant of the window, before and after", above=0.0),
+        "eta": Parameter(0.005, "weight", "growth of the weight's size per pair", minimum=0.0),
+        "rho0_hz": Parameter(5.0, "Hz", "rate of the target at which the weight stays", minimum=0.0),
+        "w_max": Parameter(1.0, "weight", "the largest weight; negative where currents inhibit by negative weights"),
+    },
+    derived={
+        "alpha": Derived("2e-3 * rho0_hz * tau_ms"),
+        "growth": Derived("eta if w_max > 0 else -eta"),
+        "lowest": Derived("min(w_max, 0.0)"),
+        "highest": Derived("max(w_max, 0.0)"),
+    },
+    pre_traces=(SpikeTrace("pre_trace", "tau_ms"),),
+    post_traces=(SpikeTrace("post_trace", "tau_ms"),),
+    on_pre_spike="""
+const float changed = weight + growth * (post_trace - alpha);
+weight = changed < lowest ? lowest : changed > highest ? highest : changed;
+""",
+    on_post_spike="""
+const float grown = weight + growth * (coincident ? pre_trace - 1.0f : pre_trace);
+weight = grown < lowest ? lowest : grown > highest ? highest : grown;
+""",
+    bound="abs(w_max)",
+    weight_range=_towards_w_max,
+    check=_check_sign,
+    source="Vogels, Sprekeler, Zenke, Clopath & Gerstner 2011, Science 334:1569",
+)
+
+# Both decays are exact from spike to spike. A spike first raises u, then takes u x of x; what is kept is as the spike
+# leaves it, so that a synapse without a spike (u 0, x 1) needs no time to begin with.
+TsodyksMarkram = SynapseModel(
+    "tsodyks_markram",
+    "Short-term depression and facilitation: a spike brings weight * u * x, of which weight is the most there can be.",
+    parameters={
+        "U": Parameter(0.5, "", "use of a first spike, and rise of u at each", minimum=0.0, maximum=1.0),
+        "tau_rec_ms": Parameter(800.0, "ms", "recovery of x; 0: at once", minimum=0.0),
+        "tau_facil_ms": Parameter(0.0, "ms", "decay of u; 0: u is U at each spike", minimum=0.0),
+    },
+    derived={
+        # 128 time constants a step leave nothing in float32, as 0 ms would.
+        "recovery": Derived("dt_ms / max(tau_rec_ms, dt_ms / 128)"),
+        "decay": Derived("dt_ms / max(tau_facil_ms, dt_ms / 128)"),
+    },
+    variables=(
+        Variable("weight"),
+        Variable("use", 0.0, "", doc="u, just after the last spike"),
+        Variable("resources", 1.0, "", doc="x, just after the last spike"),
+        Variable("last_step", 0, "steps", "int", "step of the last spike, as the synapse saw it"),
+    ),
+    deliver="""
+const float elapsed = (float)(seen - last_step);
+const float left = use * exponential(-elapsed * decay);
+return weight * ((left + U * (1.0f - left)) * (1.0f - (1.0f - resources) * exponential(-elapsed * recovery)));
+""",
+    on_pre_spike="""
+const float elapsed = (float)(seen - last_step);
+const float left = use * exponential(-elapsed * decay);
+const float recovered = 1.0f - (1.0f - resources) * exponential(-elapsed * recovery);
+use = left + U * (1.0f - left);
+resources = recovered - use * recovered;
+last_step = seen;
+""",
+    source="Tsodyks, Pawelzik & Markram 1998, Neural Comput. 10:821, with resources that are inactive "
+    "at once; spike by spike as in Markram, Wang & Tsodyks 1998, PNAS 95:5323",
 )
 
 

@@ -126,8 +126,37 @@ def plasticity(path: Path) -> Iterator[tuple[str, str, str]]:
     axes[-1].set(title="bcpnn", xlabel="target - source (ms)", ylabel="coincidences")
     random = p.coincidence_counts(*p.random_trains(20, 40.0, coincident=True))
     yield "bcpnn", "exact: coincidences in trains of 40 Hz for 2 s", f"{_apart(random['hpcsnn'], random['exact']):.0e}"
+    yield from _inhibition()
+    yield from _short_term()
     axes[0].legend(frameon=False)
     figure.savefig(path, dpi=80)
+
+
+def _inhibition() -> Iterator[tuple[str, str, str]]:
+    window = p.inhibitory_changes(nest_models, [[200.0] for _ in p.LAGS_MS], [[200.0 + lag] for lag in p.LAGS_MS])
+    apart = [np.abs(window["hpcsnn"] - window[who])[p.LAGS_MS != 0].max() for who in ("exact", "nest")]
+    yield "inhibitory_stdp", "exact, NEST: 24 lags, change of weight", f"{apart[0]:.0e}, {apart[1]:.0e}"
+    random = p.inhibitory_changes(nest_models, *p.random_trains(20, 40.0, coincident=False))
+    apart = [np.abs(random["hpcsnn"] - random[who]).max() for who in ("exact", "nest")]
+    yield (
+        "inhibitory_stdp",
+        "exact, NEST: trains of 40 Hz for 2 s, none coincident",
+        f"{apart[0]:.0e}, {apart[1]:.0e}",
+    )
+    random = p.inhibitory_changes(None, *p.random_trains(20, 40.0, coincident=True))
+    apart = [np.abs(random["hpcsnn"] - random["exact"]).max()]
+    yield "inhibitory_stdp", "exact: the same with coincident spikes", f"{apart[0]:.0e}"
+
+
+def _short_term() -> Iterator[tuple[str, str, str]]:
+    for name in p.SHORT_TERM:
+        amounts = p.short_term_amounts(name, nest_models, p.random_trains(20, 40.0, coincident=True)[0])
+        apart = [_apart(amounts["hpcsnn"], amounts[who]) for who in ("exact", "nest")]
+        yield (
+            "tsodyks_markram",
+            f"exact, NEST tsodyks2_synapse: {name}, trains of 40 Hz for 2 s, amounts",
+            f"{apart[0]:.0e}, {apart[1]:.0e}",
+        )
 
 
 def stimuli() -> Iterator[tuple[str, str, str]]:

@@ -152,6 +152,33 @@ def weight_after(
     return weight
 
 
+def inhibited_weight_after(
+    p: Mapping[str, float], pre_ms: Sequence[float], post_ms: Sequence[float], weight: float
+) -> float:
+    """A weight by Vogels et al. 2011: at each spike a sum over all earlier ones of the other side.
+
+    Two spikes of one time are one pair, counted at the source's. The rule is of sizes; all have the sign of ``w_max``.
+    """
+    sign, alpha = math.copysign(1.0, p["w_max"]), 2.0 * (p["rho0_hz"] * 1e-3) * p["tau_ms"]
+    for at, post in sorted([(at, False) for at in pre_ms] + [(at, True) for at in post_ms]):
+        others = [other for other in (pre_ms if post else post_ms) if (other < at if post else other <= at)]
+        trace = sum(math.exp((other - at) / p["tau_ms"]) for other in others)
+        weight += sign * p["eta"] * (trace if post else trace - alpha)
+        weight = min(max(weight, min(p["w_max"], 0.0)), max(p["w_max"], 0.0))
+    return weight
+
+
+def short_term_amounts(p: Mapping[str, float], pre_ms: Sequence[float], weight: float) -> Floats:
+    """What each spike brings, by the recursion of Markram, Wang & Tsodyks 1998; shape (n spikes,)."""
+    u, R, found = p["U"], 1.0, []
+    for before, at in zip([None, *pre_ms], pre_ms, strict=False):
+        if before is not None:
+            R = 1.0 + (R - R * u - 1.0) * math.exp((before - at) / p["tau_rec_ms"])
+            u = p["U"] + u * (1.0 - p["U"]) * math.exp((before - at) / p["tau_facil_ms"])
+        found.append(weight * u * R)
+    return np.array(found)
+
+
 def coincidences(pre_ms: Sequence[float], post_ms: Sequence[float], tau_ms: float) -> float:
     """The integral of the product of both traces over time, in units of tau / 2: one for two spikes of one time."""
     return sum(math.exp(-abs(a - b) / tau_ms) for a in pre_ms for b in post_ms)

@@ -22,9 +22,9 @@ _RELAY = NeuronModel(
 )
 _METER = NeuronModel(
     "meter",
-    "Adds up its input.",
+    "Adds up its input, and shows the last.",
     state=(Variable("V_mV"), Variable("charge")),
-    update="charge += input_current * dt_ms;",
+    update="V_mV = input_current; charge += input_current * dt_ms;",
 )
 _UNHEARD = ReceptorModel("unheard", "Weights that change without any effect on the target.")
 
@@ -89,6 +89,22 @@ def synapses_after(
     simulation = Simulation(network, device="cpu")
     simulation.run(max(max(train) for train in (*pre_ms, *post_ms)) + 10)
     return simulation.synapses("s")
+
+
+def amounts_brought(rule: Configured[Any], pre_ms: Sequence[Times], weight: float, dt_ms: float = 1.0) -> list[Floats]:
+    """What each spike of each train brings to a target of its own."""
+    network, n = Network(seed=1, dt_ms=dt_ms), len(pre_ms)
+    neurons = np.repeat(np.arange(n), [len(train) for train in pre_ms])
+    times = np.concatenate([np.asarray(train, float) for train in pre_ms])
+    network.add_population("pre", n, models.SpikeArray(neurons=neurons, times_ms=times))
+    network.add_population("meter", n, _METER())
+    network.add_projection("s", "pre", "meter", models.OneToOne(), models.DeltaCurrent(), weight, rule, delay_ms=dt_ms)
+    simulation = Simulation(network, device="cpu")
+    heard = {}
+    for step in sorted({round(time / dt_ms) for time in times}):
+        simulation.run((step + 2) * dt_ms - simulation.time_ms)
+        heard[step] = simulation.neurons("meter")["V_mV"].astype(float)
+    return [np.array([heard[round(time / dt_ms)][one] for time in train]) for one, train in enumerate(pre_ms)]
 
 
 def background_rate_hz(

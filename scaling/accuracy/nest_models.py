@@ -92,6 +92,10 @@ def weights_after(
             "Aplus": p["a2_plus"], "Aminus": p["a2_minus"],
             "Aplus_triplet": p["a3_plus"], "Aminus_triplet": p["a3_minus"], "Wmax": p["w_max"],
         }  # fmt: skip
+    elif rule == "inhibitory_stdp":
+        model, post = "vogels_sprekeler_synapse", {"tau_minus": p["tau_ms"]}
+        alpha = 2e-3 * p["rho0_hz"] * p["tau_ms"]
+        synapse = {"tau": p["tau_ms"], "eta": p["eta"], "alpha": alpha, "Wmax": p["w_max"]}
     else:
         power = 1.0 if rule == "multiplicative_stdp" else 0.0
         model, post = "stdp_synapse", {"tau_minus": p["tau_minus_ms"]}
@@ -112,7 +116,34 @@ def weights_after(
         nest.Connect(*sides, syn_spec=spec)
         pairs.append(sides)
     nest.Simulate(last + 20.0)
-    return np.array([nest.GetConnections(*sides).weight for sides in pairs], float)
+    weights = np.array([nest.GetConnections(*sides).weight for sides in pairs], float)
+    # The last spike has taken its part.
+    return weights + synapse["eta"] * synapse["alpha"] if rule == "inhibitory_stdp" else weights
+
+
+def amounts_brought(p: Mapping[str, float], pre_ms: Sequence[Sequence[float]], weight: float) -> list[Floats]:
+    """What each spike of each train brings, as a jump of a potential that does not decay."""
+    dt_ms = 0.1
+    _fresh(dt_ms)
+    synapse = {"U": p["U"], "tau_rec": p["tau_rec_ms"], "tau_fac": p["tau_facil_ms"], "u": p["U"], "x": 1.0}
+    meters = []
+    for train in pre_ms:
+        cell = nest.Create("iaf_psc_delta", params={"tau_m": 1e15, "V_th": 1e9, "E_L": 0.0, "V_m": 0.0})
+        made = nest.Create("spike_generator", params={"spike_times": list(train)})
+        between, meter = nest.Create("parrot_neuron"), nest.Create("multimeter", params={"record_from": ["V_m"]})
+        meter.interval = 1.0
+        nest.Connect(made, between, syn_spec={"delay": dt_ms})
+        spec = {"synapse_model": "tsodyks2_synapse", "weight": weight, "delay": dt_ms, **synapse}
+        nest.Connect(between, cell, syn_spec=spec)
+        nest.Connect(meter, cell)
+        meters.append(meter)
+    nest.Simulate(max(max(train) for train in pre_ms) + 5.0)
+    found = []
+    for train, meter in zip(pre_ms, meters, strict=True):
+        potential = np.concatenate([[0.0], np.asarray(meter.events["V_m"], float)])  # at 0, 1, 2, .. ms
+        at = np.rint(train).astype(int)
+        found.append(potential[at + 1] - potential[at])
+    return found
 
 
 def background_rate_hz(p: Mapping[str, float], refractory_ms: float, n: int, from_ms: float, until_ms: float) -> Floats:

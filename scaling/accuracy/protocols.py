@@ -36,6 +36,11 @@ RULES: dict[str, Configured[Any]] = {
     "multiplicative_stdp": models.MultiplicativeSTDP(**_PAIRS),
     "triplet_stdp": models.TripletSTDP(a2_plus=5e-3),
 }
+INHIBITORY = models.InhibitorySTDP(tau_ms=20.0, eta=0.002, rho0_hz=5.0, w_max=1.0)
+SHORT_TERM: dict[str, Configured[Any]] = {
+    "depressing": models.TsodyksMarkram(U=0.5, tau_rec_ms=800.0, tau_facil_ms=1.0),
+    "facilitating": models.TsodyksMarkram(U=0.04, tau_rec_ms=100.0, tau_facil_ms=1000.0),
+}
 RECEPTORS: dict[str, tuple[Configured[Any], float]] = {
     "exponential_current": (models.ExponentialCurrent(tau_ms=5.0), 10.0),
     "alpha_current": (models.AlphaCurrent(tau_ms=2.0), 10.0),
@@ -203,6 +208,32 @@ def coincidence_counts(pre_ms: Sequence[Sequence[float]], post_ms: Sequence[Sequ
         "hpcsnn": counted,
         "exact": np.array([exact.coincidences(*pair, rule.values["tau_z_ms"]) for pair in pairs]),
     }
+
+
+def inhibitory_changes(
+    nest: Any, pre_ms: Sequence[Sequence[float]], post_ms: Sequence[Sequence[float]], weight: float = 0.5
+) -> Results:
+    """`inhibitory_stdp`: change of one weight for each pair of trains."""
+    p, trains = INHIBITORY.values, list(zip(pre_ms, post_ms, strict=True))
+    found = {
+        "hpcsnn": ours.synapses_after(INHIBITORY, pre_ms, post_ms, weight)["weight"].astype(float) - weight,
+        "exact": np.array([exact.inhibited_weight_after(p, *pair, weight) for pair in trains]) - weight,
+    }
+    if nest is not None:
+        found["nest"] = nest.weights_after("inhibitory_stdp", p, pre_ms, post_ms, weight) - weight
+    return found
+
+
+def short_term_amounts(name: str, nest: Any, pre_ms: Sequence[Sequence[float]], weight: float = 2.0) -> Results:
+    """`tsodyks_markram`: what the spikes of all trains bring, one after the other."""
+    rule = SHORT_TERM[name]
+    found = {
+        "hpcsnn": np.concatenate(ours.amounts_brought(rule, pre_ms, weight)),
+        "exact": np.concatenate([exact.short_term_amounts(rule.values, train, weight) for train in pre_ms]),
+    }
+    if nest is not None:
+        found["nest"] = np.concatenate(nest.amounts_brought(rule.values, pre_ms, weight))
+    return found
 
 
 # -- stimuli -----------------------------------------------------------------------------------------------------------

@@ -87,6 +87,32 @@ def test_nest_differs_at_coincident_spikes_in_the_order_alone(nest, name):
     np.testing.assert_allclose(changes["nest"], changes["exact_nest"], atol=1e-9)
 
 
+def test_inhibition_has_nests_window_and_changes_as_in_nest(nest):
+    lags = protocols.LAGS_MS
+    window = protocols.inhibitory_changes(nest, [[200.0] for _ in lags], [[200.0 + lag] for lag in lags])
+    apart = lags != 0
+    np.testing.assert_allclose(window["hpcsnn"][apart], window["nest"][apart], atol=1e-7)
+    trains = protocols.random_trains(20, 40.0, coincident=False)
+    changes = protocols.inhibitory_changes(nest, *trains)
+    np.testing.assert_allclose(changes["hpcsnn"], changes["nest"], atol=2e-6)
+    np.testing.assert_allclose(changes["exact"], changes["nest"], atol=1e-9)
+    assert np.abs(changes["nest"]).max() > 0.05
+
+
+def test_inhibition_is_exact_with_coincident_spikes():
+    changes = protocols.inhibitory_changes(None, *protocols.random_trains(20, 40.0, coincident=True))
+    np.testing.assert_allclose(changes["hpcsnn"], changes["exact"], atol=2e-6)
+
+
+@pytest.mark.parametrize("name", protocols.SHORT_TERM)
+def test_spikes_bring_what_they_bring_in_nest(nest, name):
+    trains, _ = protocols.random_trains(20, 40.0, coincident=True)
+    amounts = protocols.short_term_amounts(name, nest, trains)
+    np.testing.assert_allclose(amounts["exact"], amounts["nest"], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(amounts["hpcsnn"], amounts["exact"], rtol=1e-5, atol=1e-6)
+    assert amounts["nest"].max() > 3 * amounts["nest"].min()
+
+
 def test_bcpnn_counts_the_integral_of_its_traces():
     trains = protocols.random_trains(20, 40.0, coincident=True)
     counts = protocols.coincidence_counts(*trains)

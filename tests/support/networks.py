@@ -59,6 +59,10 @@ def newer_models() -> Network:
     network.add_projection("among", "background", "background", near, current, 0.1, triplet, delay_ms=1.5)
     network.add_projection("jump", "background", "izhikevich", models.OneToOne(), models.DeltaCurrent(), 30.0)
     network.add_projection("inhibit", "alif", "adex", models.FixedProbability(p=0.1), models.AlphaCurrent(), -50.0)
+    tired, restrained = models.TsodyksMarkram(U=0.3, tau_facil_ms=50.0), models.InhibitorySTDP(w_max=-2.0, eta=0.05)
+    delays = models.Uniform(0.3, 2.0)
+    network.add_projection("tired", "noise", "izhikevich", near, current, 1.0, tired, delay_ms=delays, rewiring=rule)
+    network.add_projection("restrain", "background", "alif", near, models.AlphaCurrent(), -0.1, restrained)
     return network
 
 
@@ -88,6 +92,13 @@ def everything() -> Network:
     network.add_projection("own", "cells", "cells", models.OneToOne(), current, -0.5, delay_ms=0.3)
     listed = models.ExplicitList(pre=[0, 5, 7], post=[9, 9, 255], weight=[0.1, 0.2, 0.0])
     network.add_projection("listed", "cells", "cells", listed, conductance, 0.1, stdp)
+    fixed = (
+        models.FixedInDegree(in_degree=9, self_connections=False),
+        models.FixedOutDegree(out_degree=5, self_connections=False),
+        models.FixedTotal(n_synapses=1000, self_connections=False),
+    )
+    for connector in fixed:
+        network.add_projection(connector.name, "cells", "cells", connector, current, 0.05)
     return network
 
 

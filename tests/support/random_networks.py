@@ -30,7 +30,7 @@ RECEPTORS = st.sampled_from(
     [models.ExponentialCurrent(), models.ExponentialConductance(), models.DeltaCurrent(), models.AlphaCurrent()]
 )
 PLAIN_SYNAPSES = (models.Static(), models.AdditiveSTDP(), models.MultiplicativeSTDP(), models.TripletSTDP())
-SYNAPSES = st.sampled_from([*PLAIN_SYNAPSES, models.BCPNN()])
+SYNAPSES = st.sampled_from([*PLAIN_SYNAPSES, models.BCPNN(), models.TsodyksMarkram(), models.InhibitorySTDP()])
 DELAYS_MS = st.sampled_from([None, 0.1, 1.5, models.Uniform(0.3, 2.0), models.Normal(1.0, 0.1)])
 DENDRITIC_DELAYS_MS = st.sampled_from([0.0, 0.1, 1.3])
 BLOCKS = {"block_side": 4, "attempts": 7}
