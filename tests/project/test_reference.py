@@ -11,6 +11,7 @@ import pytest
 import hpcsnn.testing
 from hpcsnn import models
 from hpcsnn.models.registry import KINDS, registered
+from hpcsnn.runs.stored.opened_run import OpenedRun
 from hpcsnn.storage import checkpoints, network_store, training_checkpoints
 from support.processes import completed
 
@@ -49,6 +50,8 @@ def test_every_public_class_has_an_entry(page, module, names, reference):
 def test_public_methods_have_entries_and_private_ones_none(reference):
     methods = set(re.findall(r'id="hpcsnn\.Simulation\.(\w+)"', reference["hpcsnn"]))
     assert methods >= {"run", "rewire", "neurons", "synapses", "spikes", "events", "rates_hz", "step", "time_ms"}
+    of_run = set(re.findall(r'id="hpcsnn\.runs\.stored\.opened_run\.OpenedRun\.(\w+)"', reference["hpcsnn"]))
+    assert of_run == {name for name in vars(OpenedRun) if not name.startswith("_")}
     assert not [name for name in methods if name.startswith("_")]
 
 

@@ -15,9 +15,10 @@ from zarr.storage import ZipStore
 from hpcsnn import ConfigurationError, Simulation, StorageError, open_run
 from hpcsnn.analysis.drawing.raster_figure import MOST_POINTS, raster_figure
 from hpcsnn.configuration.files import load_configuration
-from hpcsnn.storage.checkpoints import committed
+from hpcsnn.storage.checkpoints import checksum_of, committed
 from support.messages import as_pattern
 from support.runs import PLAIN, RECORD, digest_of_run, succeeds
+from support.unpacked import unpack
 
 # Synapses that soon go, for both of the rule's reasons.
 OFTEN = [
@@ -282,6 +283,10 @@ def test_nothing_of_the_run_is_executed(tmp_path):
     assert len(run.synapses("ff")) == run.summary["projections"]["ff"]["synapses"]
     assert run.neurons("target").sizes == {"neuron": 256}
     assert "mine" in str(run.configuration["projections"]["ff"]["rewiring"])
+    (part,) = (tmp_path / "run" / "records").glob("*/rank_0.zarr")
+    about = unpack(part) / "events" / "ff" / "zarr.json"
+    about.write_text(json.dumps(json.loads(about.read_text()) | {"attributes": {}}))
+    assert set(run.events("ff")["reason"]) == {"", "reason 2"}, "as versions before, which did not say them"
 
 
 WRONG = [
@@ -388,8 +393,6 @@ def test_damage_is_told_by_file(one):
     [("segments", ["../../elsewhere"]), ("segments", [3]), ("configuration", None), ("configuration", {"dt_ms": "0"})],
 )
 def test_a_manifest_that_hpcsnn_never_wrote_is_damage(one, key, value):
-    from hpcsnn.storage.checkpoints import checksum_of
-
     newest = committed(one)[-1]
     body = {**json.loads(newest.manifest_path.read_text()), key: value}
     del body["crc32c"]

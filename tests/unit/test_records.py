@@ -13,6 +13,7 @@ from hpcsnn.engine.recording import Rows, Taken
 from hpcsnn.errors import StorageError
 from hpcsnn.storage.checkpoints import checksums, files_below
 from hpcsnn.storage.records import SEGMENT, Records, make_segment, segment_name, write_segment
+from support.unpacked import place
 
 
 def table(rows, width):
@@ -23,7 +24,7 @@ def write(folder, first, last, rank, spikes, events=()):
     segment = folder / segment_name(first, last)
     segment.mkdir(parents=True, exist_ok=True)
     taken = Taken({"a": table(spikes, 2)}, {"ab": table(events, 4)})
-    return write_segment(segment, rank, taken, 0.1, {"ab": ("weak",)})
+    return write_segment(segment, rank, taken, 0.1, {"ab": ("lost", "worn")})
 
 
 SPIKES = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5)), max_size=12)
@@ -59,6 +60,56 @@ def test_only_the_segments_that_count_are_read(tmp_path):
     assert records.spikes("a").tolist() == [[1, 1], [11, 1]]
     assert [path.parent.name for path in records.parts()] == records.segments
     assert Records(tmp_path, []).spikes("a").shape == (0, 2)
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    """A segment of several chunks, by step, and its rows."""
+    folder = tmp_path_factory.mktemp("long")
+    chance = np.random.default_rng(2)
+    steps = np.sort(chance.integers(0, 1000, 700_000, dtype=np.int32))
+    rows = np.stack([steps, chance.integers(0, 50, len(steps), dtype=np.int32)], axis=1)
+    write(folder, 0, 1000, 0, rows)
+    return folder, rows[np.lexsort((rows[:, 1], rows[:, 0]))]
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 1001), st.integers(0, 1001))
+def test_steps_are_found_among_many_chunks(long, first, last):
+    folder, rows = long
+    found = Records(folder, [segment_name(0, 1000)]).spikes("a", first, last)
+    np.testing.assert_array_equal(found, rows[(rows[:, 0] >= first) & (rows[:, 0] <= last)])
+
+
+def test_chunks_of_other_steps_are_not_read(long, tmp_path):
+    folder, rows = long
+    part = tmp_path / segment_name(0, 1000) / "rank_0.zarr"
+    part.parent.mkdir()
+    data = bytearray((folder / part.parent.name / part.name).read_bytes())
+    data[place(folder / part.parent.name / part.name, "spikes/a/c/2/0") + 100] ^= 1
+    part.write_bytes(data)
+    records = Records(tmp_path, [part.parent.name])
+    last_of_first = int(rows[200_000, 0])
+    assert len(records.spikes("a", 0, last_of_first)) == (rows[:, 0] <= last_of_first).sum()
+    with pytest.raises(StorageError, match=f"^{part}: spikes of a cannot be read: "):
+        records.spikes("a", 999, 999)
+
+
+def test_some_neurons_alone(long):
+    folder, rows = long
+    found = Records(folder, [segment_name(0, 1000)]).spikes("a", neurons=np.array([7, 49]))
+    np.testing.assert_array_equal(found, rows[np.isin(rows[:, 1], [7, 49])])
+
+
+def test_reasons_are_those_that_were_written(tmp_path):
+    write(tmp_path, 0, 10, 0, [(1, 1)])
+    records = Records(tmp_path, [segment_name(0, 10)])
+    assert (records.reasons("ab"), records.reasons("cd")) == (["lost", "worn"], None)
+
+
+def test_a_name_that_leads_elsewhere_is_none_of_a_segment(tmp_path):
+    with pytest.raises(StorageError, match=r"elsewhere: is no name of a segment$"):
+        Records(tmp_path, ["../elsewhere"]).spikes("a")
 
 
 def test_a_segment_written_again_forgets_what_was_there(tmp_path):

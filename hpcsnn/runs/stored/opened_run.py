@@ -119,7 +119,8 @@ class OpenedRun:
         """Recorded spikes: ``time_ms`` (float64) and ``neuron`` (int32), a row a spike, by time, then neuron.
 
         Args:
-            from_ms, to_ms: of spikes at from_ms and later, before to_ms; None: up to the newest checkpoint.
+            from_ms: of spikes at this time and later.
+            to_ms: of spikes before this time; None: up to the newest checkpoint.
             neurons: ids, if not of all.
 
         Raises:
@@ -140,7 +141,8 @@ class OpenedRun:
             A matplotlib Figure: ``figure.savefig("raster.png")``.
 
         Raises:
-            ConfigurationError, StorageError: as `spikes`.
+            ConfigurationError: as of `spikes`.
+            StorageError: as of `spikes`.
         """
         from hpcsnn.analysis.drawing.raster_figure import raster_figure
 
@@ -154,7 +156,8 @@ class OpenedRun:
         ``kind`` is formed or eliminated; ``reason`` is one of the rule's for an elimination, and empty for a formation.
 
         Args:
-            from_ms, to_ms: as of `spikes`.
+            from_ms: of events at this time and later.
+            to_ms: of events before this time; None: up to the newest checkpoint.
 
         Raises:
             ConfigurationError: no such projection, no time.
