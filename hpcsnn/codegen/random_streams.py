@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 class Purpose(IntEnum):
     """What a random number is drawn for, and the entity and step of its counter."""
@@ -15,7 +18,8 @@ class Purpose(IntEnum):
     """Initial state variables and parameters; entity: neuron, step 0, draw: variable, then variables + parameter."""
     CONNECT = 1
     """First wiring; entity: target neuron, step 0, draws in the connector's order. Delays of synapses, whenever they
-    are made; entity: target neuron, step: 1 + source neuron, draw 0."""
+    are made; entity: target neuron, step: 1 + source neuron, draw 0. How many synapses of a source, or of all, go to
+    which part of the targets (with the tag SHARE); entity: source neuron or 0, step: the part's number."""
     SPIKES = 2
     """What makes neurons spike. Source populations; entity: neuron, step: of the window's start or the last spike;
     2^32 - 1 the population. Neuron models that draw; entity: neuron, step: the one being updated, draws in order."""
@@ -42,8 +46,37 @@ class Tag(IntEnum):
     FEEDBACK = 13
     BUDGET = 14
     ARRIVAL = 15
+    SHARE = 16
 
 
 def stream(purpose: Purpose, index: int) -> int:
     """The stream of `purpose` for the population or projection number `index`."""
     return index * len(Purpose) + int(purpose)
+
+
+def words(
+    seed: int, number: int, entity: NDArray[np.int64], step: NDArray[np.int64], draw: int = 0
+) -> NDArray[np.uint64]:
+    """The first two numbers of a stream's counters as one word each, shape (n,): what kernels draw of them.
+
+    For what is drawn before there is a device, such as sizes that memory is estimated from.
+
+    Args:
+        seed: the network's.
+        number: a `stream`, with its tag.
+        entity, step: whole numbers below 2^32, shape (n,).
+        draw: the last part of the counters.
+    """
+    low, half = np.uint64(0xFFFFFFFF), np.uint64(32)
+    counter = [entity.astype(np.uint64), step.astype(np.uint64)]
+    counter += [np.full(len(entity), word, dtype=np.uint64) for word in (number, draw)]
+    key = [seed & 0xFFFFFFFF, seed >> 32]
+    for _ in range(10):
+        first, second = counter[0] * np.uint64(0xD2511F53), counter[2] * np.uint64(0xCD9E8D57)
+        counter = [
+            (second >> half) ^ counter[1] ^ np.uint64(key[0]), second & low,
+            (first >> half) ^ counter[3] ^ np.uint64(key[1]), first & low,
+        ]  # fmt: skip
+        key = [(key[0] + 0x9E3779B9) & 0xFFFFFFFF, (key[1] + 0xBB67AE85) & 0xFFFFFFFF]
+    drawn: NDArray[np.uint64] = (counter[0] << half) | counter[1]
+    return drawn

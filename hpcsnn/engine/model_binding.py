@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.codegen.random_streams import Purpose, Tag, stream
+from hpcsnn.codegen.random_streams import words as drawn_words
 from hpcsnn.engine.arrays import RankArrays
 from hpcsnn.errors import ConfigurationError, shown
 from hpcsnn.models.base import Configured, Model, PlacementContext
-from hpcsnn.network import Projection
+from hpcsnn.models.connectors.shares import Words
+from hpcsnn.network import Network, Projection
 from hpcsnn.network.fields import FINE_POWERS, NUMPY, decay_fields
 from hpcsnn.ranks.partition import Placement
 
@@ -31,14 +35,25 @@ class ValuesForTables(dict[str, Any]):
         )
 
 
+def words_of(network: Network, projection: Projection) -> Words:
+    """The random numbers by which a projection's tables are made, on any rank."""
+    index = list(network.projections).index(projection.name)
+    return partial(drawn_words, network.seed, stream(Purpose.CONNECT, index) | Tag.SHARE << 24)
+
+
 def made_tables(
-    configured: Configured[Model], dt_ms: float, here: Placement, source: Placement | None = None
+    configured: Configured[Model],
+    dt_ms: float,
+    here: Placement,
+    source: Placement | None = None,
+    words: Words | None = None,
 ) -> dict[str, np.ndarray[Any, Any]]:
     """A model's tables by name, as a rank needs them.
 
     Args:
         here: the population that the tables' rows belong to, on this rank.
         source: the sources of a projection, where it is one's.
+        words: random numbers for the tables, where it is a projection's.
     """
     tables = configured.model.tables
     if not tables:
@@ -46,7 +61,9 @@ def made_tables(
     x, y = here.coordinates()
     grid, source_grid = here.tiling.grid, (source or here).tiling.grid
     values = ValuesForTables(configured, configured.constants(dt_ms))
-    context = PlacementContext(values, dt_ms, here.global_id, x, y, grid.nx, grid.ny, source_grid.nx, source_grid.ny)
+    context = PlacementContext(
+        values, dt_ms, here.global_id, x, y, grid.nx, grid.ny, source_grid.nx, source_grid.ny, words
+    )
     return {
         name: _as_declared(f"{configured.name}.{name}", table.make(context), NUMPY[table.ctype])
         for name, table in tables.items()
@@ -79,11 +96,12 @@ def bind_model(
     configured: Configured[Model],
     here: Placement,
     source: Placement | None = None,
+    words: Words | None = None,
 ) -> None:
-    """Put a model's constants that are one number, and its tables, into the struct of its owner."""
+    """Put a model's constants that are one number, and its tables, into the struct of its owner; as `made_tables`."""
     for name, value in configured.constants(state.network.dt_ms).items():
         setattr(part, prefix + name, value)
-    for name, table in made_tables(configured, state.network.dt_ms, here, source).items():
+    for name, table in made_tables(configured, state.network.dt_ms, here, source, words).items():
         state.bind(part, owner, prefix + name, state.device.upload(table))
         setattr(part, f"n_{prefix}{name}", table.size)
 

@@ -12,7 +12,7 @@ from hpcsnn.devices.base import Device, Executable
 from hpcsnn.engine.arrays import RankArrays
 from hpcsnn.engine.initial_values import draw_initial, draw_parameters
 from hpcsnn.engine.learning.arrays import bind_learning
-from hpcsnn.engine.model_binding import bind_decays, bind_model
+from hpcsnn.engine.model_binding import bind_decays, bind_model, words_of
 from hpcsnn.engine.rewiring.arrays import bind_rewiring, fit_event_log
 from hpcsnn.engine.synapse_store import SynapseStore
 from hpcsnn.errors import SimulationError
@@ -191,7 +191,7 @@ class RankState(RankArrays):
         self.allocate(part, name, projection_fields(projection), made)
         bind_decays(self, projection)
         for prefix, configured in projection.models.items():
-            bind_model(self, part, name, prefix, configured, target, source)
+            bind_model(self, part, name, prefix, configured, target, source, words_of(self.network, projection))
         self.stores[name] = SynapseStore(self, projection)
 
     def _bind_exchange(self, n_ids: int, asked_block: int | None) -> None:

@@ -2,7 +2,17 @@
 
 from hpcsnn.models.base import Configured, Derived, Model, PlacementContext, Table, Variable
 from hpcsnn.models.bcpnn import BCPNN
-from hpcsnn.models.connectors import AllToAll, Connector, ExplicitList, FixedProbability, Gaussian, OneToOne
+from hpcsnn.models.connectors import (
+    AllToAll,
+    Connector,
+    ExplicitList,
+    FixedInDegree,
+    FixedOutDegree,
+    FixedProbability,
+    FixedTotal,
+    Gaussian,
+    OneToOne,
+)
 from hpcsnn.models.learning import (
     SGD,
     Adam,
@@ -27,7 +37,7 @@ from hpcsnn.models.neurons import (
     LIFSubtractive,
     NeuronModel,
 )
-from hpcsnn.models.parameters import Data, Normal, Parameter, Uniform, choice, probability
+from hpcsnn.models.parameters import Data, Normal, Parameter, Uniform, choice, probability, truth
 from hpcsnn.models.rewiring import (
     ALL_SYNAPSES,
     BY_SPIKE,
@@ -101,7 +111,10 @@ __all__ = [
     "ExplicitList",
     "ExponentialConductance",
     "ExponentialCurrent",
+    "FixedInDegree",
+    "FixedOutDegree",
     "FixedProbability",
+    "FixedTotal",
     "Gaussian",
     "Gradient",
     "Homeostatic",
@@ -147,4 +160,5 @@ __all__ = [
     "Variable",
     "choice",
     "probability",
+    "truth",
 ]

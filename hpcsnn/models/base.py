@@ -90,8 +90,8 @@ class Variable:
 class PlacementContext:
     """What a table may depend on: the constants, the step, and where this rank's neurons are.
 
-    ``global_id``, ``x`` and ``y`` (int32, one entry per neuron of this rank) describe the neurons that own the table's
-    rows; ``nx``, ``ny`` is their population's grid; ``source_nx``, ``source_ny`` that of the sources, for a connector.
+    ``global_id``, ``x``, ``y`` (int32, one per neuron of this rank) own the table's rows, on a grid of ``nx``, ``ny``;
+    of a connector, ``source_nx``, ``source_ny`` is the sources' grid, ``words`` draws (n,) uint64 by entity and step.
     """
 
     values: Mapping[str, Any]
@@ -103,6 +103,7 @@ class PlacementContext:
     ny: int
     source_nx: int = 0
     source_ny: int = 0
+    words: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.uint64]] | None = None
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ class Model:
         """The model with these values and defaults for the rest.
 
         Raises:
-            ConfigurationError: an unknown, missing or disallowed value; the message begins with `where`.
+            ConfigurationError: an unknown, missing or disallowed value; begins with `where`.
         """
         complete: dict[str, Any] = {}
         for name in values:
@@ -176,7 +177,8 @@ class Model:
             value = values.get(name, parameter.default)
             if value is None:
                 raise ConfigurationError(f"{where}.{name}: missing; give {parameter.allowed()} ({parameter.doc})")
-            if not isinstance(value, (dict, list, tuple, Normal, Uniform)) and np.ndim(value) == 0:
+            one = not isinstance(value, (dict, list, tuple, Normal, Uniform)) and np.ndim(value) == 0
+            if one or parameter.ctype == "bool":
                 complete[name] = parameter.checked(f"{where}.{name}", value)
             elif self.OF_NEURONS:
                 complete[name] = parameter.checked_of_neurons(f"{where}.{name}", value)
@@ -208,7 +210,7 @@ class Model:
 
     def constant_types(self) -> list[tuple[str, str]]:
         """(name, C++ type) of every constant the snippets see."""
-        types = {"probability": "Probability"}
+        types = {"probability": "Probability", "bool": "int"}
         named = [(name, types.get(p.ctype, p.ctype)) for name, p in self.parameters.items()]
         return named + [(name, d.ctype) for name, d in self.derived.items()]
 

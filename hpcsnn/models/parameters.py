@@ -14,6 +14,7 @@ from hpcsnn.checked_numbers import (
     Limits,
     real_number,
     real_numbers,
+    truth_value,
     whole_number,
     whole_numbers,
     whole_steps,
@@ -132,10 +133,10 @@ def described_distribution(distribution: Distribution) -> dict[str, dict[str, fl
 
 @dataclass(frozen=True)
 class Parameter:
-    """One number the user sets, or one of some words.
+    """One number the user sets, or one of some words, or yes or no.
 
-    ``default`` None means that the user must give it. ``ctype`` is ``float``, ``int`` or ``probability``; a
-    probability reaches the kernel as the ``Probability`` that ``chance(random, p)`` takes.
+    ``default`` None means that the user must give it. ``ctype`` is ``float``, ``int``, ``probability`` or ``bool``; a
+    probability reaches the kernel as the ``Probability`` that ``chance(random, p)`` takes, true and false as 1 and 0.
     Bounds are inclusive unless the name says ``above``. ``in_steps`` is for times that the model rounds to steps: what
     the user gives must be whole steps of the network, at least one if it must be above 0; what is drawn is rounded.
     Of ``choices``, snippets see the number of the word that was chosen (with ctype ``int``).
@@ -161,12 +162,16 @@ class Parameter:
     @property
     def default_text(self) -> str:
         """The default as it is shown; nothing where the user must give a value."""
+        if isinstance(self.default, bool):
+            return str(self.default).lower()
         return self.default if isinstance(self.default, str) else "" if self.default is None else f"{self.default:g}"
 
     def allowed(self) -> str:
         """The allowed range in words."""
         if self.choices:
             return f"one of {', '.join(self.choices)}"
+        if self.ctype == "bool":
+            return "true or false"
         return self._limits.words("a whole number" if self.ctype == "int" else "a number")
 
     def checked(self, where: str, value: object) -> float | int | str:
@@ -180,6 +185,8 @@ class Parameter:
             if value not in self.choices:
                 raise ConfigurationError(f"{where}: {shown(value)} is not allowed; must be {self.allowed()}")
             return str(value)
+        if self.ctype == "bool":
+            return truth_value(where, value)
         return self._checked(where, value, "")
 
     def _checked(self, where: str, value: object, whose: str) -> float | int:
@@ -193,7 +200,7 @@ class Parameter:
         Raises:
             ConfigurationError: neither, or a value that is not allowed; names `where`, the value and its neuron.
         """
-        if self.choices:
+        if self.choices or self.ctype == "bool":
             raise ConfigurationError(f"{where}: {shown(value)} is not allowed; must be {self.allowed()}")
         if isinstance(value, dict):
             value = parse_distribution(where, value)
@@ -228,6 +235,11 @@ class Parameter:
 def choice(default: str, doc: str, *choices: str) -> Parameter:
     """A parameter that is one of some words."""
     return Parameter(default, "", doc, ctype="int", choices=choices)
+
+
+def truth(default: bool, doc: str) -> Parameter:
+    """A parameter that is true or false."""
+    return Parameter(default, "", doc, ctype="bool")
 
 
 def probability(default: float | None, doc: str) -> Parameter:

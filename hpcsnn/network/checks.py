@@ -95,6 +95,7 @@ def check_projection(where: str, projection: Projection, dt_ms: float) -> None:
     _check_delay_name(where, projection)
     _check_weights(where, projection)
     _check_grids(where, projection)
+    _check_self_connections(where, projection)
     _check_reach(where, projection)
     if projection.rewiring is not None:
         name, rule = f"{where}.rewiring.{projection.rewiring.name}", projection.rewiring.model
@@ -171,6 +172,17 @@ def _check_grids(where: str, projection: Projection) -> None:
     if connector.check_sizes is not None:
         name = f"{where}.connector.{connector.name}"
         connector.check_sizes(name, projection.connector.values, projection.source.size, projection.target.size)
+
+
+def _check_self_connections(where: str, projection: Projection) -> None:
+    """Refuse to leave out synapses that there cannot be."""
+    connector = projection.connector
+    if connector.values.get("self_connections") is False and projection.source is not projection.target:
+        raise ConfigurationError(
+            f"{where}.connector.{connector.name}.self_connections: false is not allowed from "
+            f"{projection.source.name} to {projection.target.name}; only a population that is connected to itself has "
+            "such synapses"
+        )
 
 
 def _check_reach(where: str, projection: Projection) -> None:

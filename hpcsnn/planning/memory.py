@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hpcsnn.codegen.constants import Control
 from hpcsnn.engine.learning.arrays import learning_room
-from hpcsnn.engine.model_binding import made_tables, trace_taus_ms
+from hpcsnn.engine.model_binding import made_tables, trace_taus_ms, words_of
 from hpcsnn.engine.rewiring.arrays import blocks_of, most_events, thinned_displacements
 from hpcsnn.engine.state import LOG_ENTRIES, population_room
 from hpcsnn.engine.synapse_store import shift_for
@@ -125,7 +125,7 @@ def _projection_bytes(network: Network, projection: Projection, placements: Plac
     tables = [
         table
         for model in projection.models.values()
-        for table in made_tables(model, network.dt_ms, target, source).values()
+        for table in made_tables(model, network.dt_ms, target, source, words_of(network, projection)).values()
     ]
     declared = sum(one.n_bytes(room) for one in fields)
     return declared + sum(table.nbytes for table in tables), sum(one.n_bytes(grown) for one in fields) - declared
@@ -213,8 +213,8 @@ def _list_capacity(projection: Projection, source: Placement, target: Placement)
     mean = projection.expected_in_degree * projection.target.size / projection.source.size
     mean *= _share_here(projection, source, target)
     needed = _likely_largest(projection, target.n_own, mean, source.n_known)
-    if connector.most_sources is not None:
-        needed = min(needed, connector.most_sources(values, target.n_own))
+    if connector.most_targets is not None:
+        needed = min(needed, connector.most_targets(values, target.n_own))
     return 1 << shift_for(needed)
 
 

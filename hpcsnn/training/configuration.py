@@ -82,7 +82,8 @@ class TrainingConfiguration(NetworkConfiguration):
         """The connector that a projection comes to have, with `connectivity` for its p."""
         if self.connectivity is None or not _is_fixed_probability(projection.connector):
             return projection.connector
-        return {FixedProbability.name: {"p": self.connectivity}}
+        given = projection.connector.get(FixedProbability.name) if isinstance(projection.connector, dict) else None
+        return {FixedProbability.name: {**(given if isinstance(given, dict) else {}), "p": self.connectivity}}
 
     def network(self) -> Network:
         """The network to be trained, as it is at first.

@@ -100,12 +100,18 @@ def sources(draw, n):
 @st.composite
 def connectors(draw, n_sources, n_targets, one_grid):
     kind = draw(
-        st.sampled_from(["gaussian", "random", "listed", "one", "all"] if one_grid else ["random", "listed", "all"])
+        st.sampled_from(
+            ["gaussian", "random", "listed", "one", "all", "number"]
+            if one_grid
+            else ["random", "listed", "all", "number"]
+        )
     )
     if kind == "gaussian":
         return models.Gaussian(p_max=draw(st.floats(0.1, 1)), sigma=draw(st.floats(0.3, 3)))
     if kind == "random":
         return models.FixedProbability(p=draw(st.floats(0, 1)))
+    if kind == "number":
+        return models.FixedInDegree(in_degree=draw(st.integers(0, n_sources)))
     if kind == "listed":
         pairs = sorted(
             draw(st.sets(st.tuples(st.integers(0, n_sources - 1), st.integers(0, n_targets - 1)), max_size=30))

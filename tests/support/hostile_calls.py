@@ -141,6 +141,9 @@ _BLOCKS = {**_EVERY_MS, "block_side": 4}
 _GIVEN: dict[str, dict[str, Any]] = {
     "gaussian": {"p_max": 0.5, "sigma": 1.0},
     "fixed_probability": {"p": 0.3},
+    "fixed_in_degree": {"in_degree": 3},
+    "fixed_out_degree": {"out_degree": 3},
+    "fixed_total": {"n_synapses": 40},
     "explicit_list": {"pre": [0, 1], "post": [2, 3], "weight": [0.1, 0.05]},
     "spike_array": {"neurons": [0, 1, 1], "times_ms": [0.2, 0.5, 1.0]},
     "moving_gaussian_poisson": {"field_side": 4, "positions": 3, "dwell_ms": 1.0},

@@ -91,6 +91,13 @@ def everything() -> Network:
     network.add_projection("own", "cells", "cells", models.OneToOne(), current, -0.5, delay_ms=0.3)
     listed = models.ExplicitList(pre=[0, 5, 7], post=[9, 9, 255], weight=[0.1, 0.2, 0.0])
     network.add_projection("listed", "cells", "cells", listed, conductance, 0.1, stdp)
+    fixed = (
+        models.FixedInDegree(in_degree=9, self_connections=False),
+        models.FixedOutDegree(out_degree=5, self_connections=False),
+        models.FixedTotal(n_synapses=1000, self_connections=False),
+    )
+    for connector in fixed:
+        network.add_projection(connector.name, "cells", "cells", connector, current, 0.05)
     return network
 
 

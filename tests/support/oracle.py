@@ -27,6 +27,7 @@ from support.draws import (
     F,
     gaussian_threshold,
     philox,
+    sampled,
     threshold,
     two_choices,
     waiting,
@@ -123,6 +124,9 @@ class Oracle:
                 if steps <= 256 and pre < n:
                     found.append((pre, weight))
             return found
+        if kind == "fixed_in_degree":
+            others = [pre for pre in range(n) if values["self_connections"] or pre != post]
+            return [(pre, weight) for pre in sampled(others, values["in_degree"], random)]
         assert kind == "gaussian"
         x, y = post % nx, post // nx
         # Displacements on the torus in order of distance, then dy, then dx: the documented order of the draws.

@@ -74,11 +74,19 @@ projections:
     connector: {explicit_list: {pre: [0, 3, 23], post: [1, 1, 2], weight: [500, -20, 30.5]}}
     receptor: {alpha_current: {tau_ms: 2}}
   by_rank: {source: noise, target: quadratic, weight: 20, connector: one_to_one, receptor: delta_current}
+  by_in_degree:
+    {source: given, target: adapting, weight: 20, connector: {fixed_in_degree: {in_degree: 3}}, receptor: delta_current}
+  by_out_degree:
+    source: adapting
+    target: adapting
+    weight: 1
+    connector: {fixed_out_degree: {out_degree: 3, self_connections: false}}
+    receptor: delta_current
   tiring:
     source: noise
     target: exponential
     weight: 30
-    connector: {fixed_probability: {p: 0.2}}
+    connector: {fixed_total: {n_synapses: 50}}
     receptor: delta_current
     synapse: {tsodyks_markram: {U: 0.4, tau_facil_ms: 20}}
   restraining:

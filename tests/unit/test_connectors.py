@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError
 from hpcsnn.models.base import PlacementContext
-from hpcsnn.models.connectors import AllToAll, ExplicitList, FixedProbability, Gaussian, OneToOne
+from hpcsnn.models.connectors import (
+    AllToAll,
+    ExplicitList,
+    FixedInDegree,
+    FixedOutDegree,
+    FixedProbability,
+    FixedTotal,
+    Gaussian,
+    OneToOne,
+)
 
 N = 12
 SYNAPSES = st.dictionaries(
@@ -111,8 +120,64 @@ def test_gaps_between_sources_have_the_waiting_times_of_independent_pairs(p):
 
 
 def test_degrees_are_bounded_where_the_mean_says_too_little():
-    assert OneToOne.most_sources({}, 7) == 1
-    assert OneToOne.most_sources({}, 0) == 0
+    for most in (OneToOne.most_sources, OneToOne.most_targets):
+        assert most({}, 7) == 1
+        assert most({}, 0) == 0
     assert AllToAll.most_sources is None
-    assert AllToAll.expected_in_degree({}, 7, 3) == 7
+    assert AllToAll.expected_in_degree(AllToAll().values, 7, 3) == 7
     assert OneToOne.expected_in_degree({}, 7, 14) == 0.5
+    of_each_target, of_each_source = FixedInDegree(in_degree=5), FixedOutDegree(out_degree=5)
+    assert FixedInDegree.expected_in_degree(of_each_target.values, 70, 14) == 5
+    assert FixedInDegree.most_sources(of_each_target.values, 70) == 5
+    assert FixedInDegree.most_targets is FixedOutDegree.most_sources is None
+    assert FixedOutDegree.expected_in_degree(of_each_source.values, 70, 14) == 25
+    assert FixedOutDegree.most_targets(of_each_source.values, 14) == 5
+    assert FixedTotal.expected_in_degree(FixedTotal(n_synapses=35).values, 70, 14) == 2.5
+
+
+@pytest.mark.parametrize("make", [AllToAll, lambda **of: FixedProbability(p=0.25, **of)])
+def test_without_self_connections_a_target_has_one_candidate_less(make):
+    by_all, by_others = (make(self_connections=allowed) for allowed in (True, False))
+    expected = by_all.model.expected_in_degree
+    assert expected(by_others.values, 8, 8) == pytest.approx(expected(by_all.values, 8, 8) * 7 / 8)
+    profiles = [
+        Gaussian.profile(Gaussian(p_max=0.5, sigma=1.0, self_connections=allowed).values) for allowed in (True, False)
+    ]
+    assert (profiles[0][0], profiles[1][0]) == (0.5, 0.0)
+    np.testing.assert_array_equal(profiles[0][1:], profiles[1][1:])
+
+
+@pytest.mark.parametrize(
+    ("make", "sizes", "message"),
+    [
+        (lambda: FixedInDegree(in_degree=8), (7, 9), "in_degree: 8 is not allowed; must be <= 7, the sources "),
+        (
+            lambda: FixedInDegree(in_degree=7, self_connections=False),
+            (7, 7),
+            "in_degree: 7 is not allowed; must be <= 6",
+        ),
+        (
+            lambda: FixedOutDegree(out_degree=8),
+            (9, 7),
+            "out_degree: 8 is not allowed; must be <= 7, the targets ",
+        ),
+        (
+            lambda: FixedTotal(n_synapses=64),
+            (9, 7),
+            "n_synapses: 64 is not allowed; must be <= 63, the pairs ",
+        ),
+        (lambda: FixedTotal(n_synapses=43, self_connections=False), (7, 7), "43 is not allowed; must be <= 42, the "),
+    ],
+)
+def test_more_synapses_than_there_are_places_for_are_refused(make, sizes, message):
+    configured = make()
+    with pytest.raises(ConfigurationError, match=f"^here.*{message}"):
+        configured.model.check_sizes("here", configured.values, *sizes)
+    fewer = {name: value - 1 if type(value) is int else value for name, value in configured.values.items()}
+    configured.model.check_sizes("here", fewer, *sizes)
+
+
+@pytest.mark.parametrize("value", [1, "false", [True], {"normal": {"mean": 1, "std": 0}}])
+def test_self_connections_are_true_or_false(value):
+    with pytest.raises(ConfigurationError, match=r"^all_to_all\.self_connections: .* is not allowed; must be true"):
+        AllToAll(self_connections=value)

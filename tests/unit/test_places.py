@@ -67,7 +67,7 @@ NO_MODEL = (
         ("duration_ms: 100", "description: x\nduratoin_ms: 100", "configuration: unknown name 'duratoin_ms'; "
          "allowed: ", 2),
         ("  p: 0.5", "  p: 0.5\n        q: 1",
-         f"{F}.connector.fixed_probability: unknown name 'q'; allowed: p.", 14),
+         f"{F}.connector.fixed_probability: unknown name 'q'; allowed: p, self_connections.", 14),
         ("    weight: 5\n", "", f"{F}.weight: missing", 8),
         ("    size: 10\n", "", "populations.tgt: give either grid: [nx, ny] or size: n", 4),
         # What was taken, or ended in a traceback.

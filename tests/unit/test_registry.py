@@ -38,7 +38,8 @@ def test_every_model_is_registered_once_under_its_name():
 
 def of_defaults(model):
     """Values for what must be given."""
-    values = {name: 0.5 for name, parameter in model.parameters.items() if parameter.default is None}
+    lacking = {name: one for name, one in model.parameters.items() if one.default is None}
+    values = {name: 1 if one.ctype == "int" else 0.5 for name, one in lacking.items()}
     return values | {name: [] for name in model.data}
 
 

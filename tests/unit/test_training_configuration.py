@@ -44,9 +44,16 @@ def test_the_encoding_is_the_data_sets_own_or_another(tmp_path):
 
 def test_connectivity_is_the_chance_of_every_sparse_projection_and_of_no_other(tmp_path):
     network = small_training(tmp_path, "connectivity=0.25").network()
-    assert network.projections["input_to_hidden"].connector.values == {"p": 0.25}
+    assert network.projections["input_to_hidden"].connector.values["p"] == 0.25
     assert network.projections["hidden_to_output"].connector.name == "all_to_all"
-    assert small_training(tmp_path).network().projections["input_to_hidden"].connector.values == {"p": 0.5}
+    assert small_training(tmp_path).network().projections["input_to_hidden"].connector.values["p"] == 0.5
+    own = {
+        "source": "hidden", "target": "hidden", "receptor": "delta_current", "synapse": "trained", "weight": 0.1,
+        "connector": {"fixed_probability": {"p": 0.5, "self_connections": False}},
+    }  # fmt: skip
+    configuration = small_training(tmp_path, "connectivity=0.25")
+    recurrent = type(configuration.projections["input_to_hidden"])(**own)
+    assert configuration.connector_of(recurrent) == {"fixed_probability": {"p": 0.25, "self_connections": False}}
 
 
 def test_a_training_is_told_from_a_run(tmp_path):
