@@ -90,9 +90,8 @@ class Variable:
 class PlacementContext:
     """What a table may depend on: the constants, the step, and where this rank's neurons are.
 
-    ``global_id``, ``x``, ``y`` (int32, an entry per neuron of this rank) are the neurons of the table's rows, on a grid
-    of ``nx``, ``ny``. For a connector, ``source_nx``, ``source_ny`` is the sources' grid, and ``words(entity, step)``
-    gives random numbers: (n,) uint64 by two arrays (whole, below 2^32) and the seed.
+    ``global_id``, ``x``, ``y`` (int32, one per neuron of this rank) own the table's rows, on a grid of ``nx``, ``ny``;
+    of a connector, ``source_nx``, ``source_ny`` is the sources' grid, ``words`` draws (n,) uint64 by entity and step.
     """
 
     values: Mapping[str, Any]

@@ -38,6 +38,7 @@ def resized(**times):
 # there is nothing to be right about.
 MAP = [["scale=1"], ["scale=8"], ["scale=12"]]
 SIZES = {
+    "balanced_inhibition": [["seed=1"]],
     "deep_r": [resized(input=1024 * n, cells=256 * n) for n in (2, 4, 6)],
     "homeostatic": [resized(excitatory=400 * n, inhibitory=100 * n) for n in (1, 16, 64)],
     "patch_swaps": [["scale=1"], ["scale=4"], ["scale=8"]],

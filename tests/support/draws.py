@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,25 @@ def waiting(p: float, length: int, random: int) -> int:
         if random > survives:
             return k
     return length + 1
+
+
+def sampled(candidates: list[int], wanted: int, words: Iterator[int]) -> list[int]:
+    """So many of the candidates that are listed by chance, each by what is left to be taken and to be seen."""
+    p = min(max((wanted + 3 * math.sqrt(wanted) + 3) / max(len(candidates), 1), 2.0**-31), 1 - 2.0**-32)
+    length = min(math.ceil(3 / p), 2**14)
+    listed: list[int] = []
+    while len(listed) < wanted:
+        listed, at = [], -1
+        while at < len(candidates):
+            steps = waiting(p, length, next(words))
+            at += min(steps, length)
+            if steps <= length and at < len(candidates):
+                listed.append(candidates[at])
+    taken: list[int] = []
+    for seen, one in enumerate(listed):
+        if len(taken) < wanted and next(words) * (len(listed) - seen) >> 32 < wanted - len(taken):
+            taken.append(one)
+    return taken
 
 
 def gaussian_threshold(values: Any, squared: int) -> int:

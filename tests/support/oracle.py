@@ -27,6 +27,7 @@ from support.draws import (
     F,
     gaussian_threshold,
     philox,
+    sampled,
     threshold,
     two_choices,
     waiting,
@@ -124,7 +125,8 @@ class Oracle:
                     found.append((pre, weight))
             return found
         if kind == "fixed_in_degree":
-            return [(pre, weight) for pre in self._sources_by_number(values, n, post, random)]
+            others = [pre for pre in range(n) if values["self_connections"] or pre != post]
+            return [(pre, weight) for pre in sampled(others, values["in_degree"], random)]
         assert kind == "gaussian"
         x, y = post % nx, post // nx
         # Displacements on the torus in order of distance, then dy, then dx: the documented order of the draws.

@@ -15,6 +15,10 @@ _SMALLER = {
     "": ["duration_ms=20"],
     "topomap": ["populations.source.model.moving_gaussian_poisson.dwell_ms=2"],
     "topomap_uncorrelated": ["populations.source.model.poisson.rate_hz=200"],
+    "balanced_inhibition": [
+        *("populations.noise.size=80", "populations.noise.model.poisson.rate_hz=400"),
+        *("populations.excitatory.size=40", "populations.inhibitory.size=20"),
+    ],
     "deep_r": [
         *("populations.input.size=48", "populations.cells.size=32"),
         *("populations.input.model.poisson.rate_hz=400", "projections.sparse.rewiring.deep_r.every_ms=1"),

@@ -35,12 +35,12 @@ BASE = {
 
 
 def test_the_published_maps_keep_the_published_rule_of_coincident_pairs():
-    """Whatever extends `topomap` learns as GeNN's model does; it is the only rule of STDP that ships in a network."""
+    """Whatever extends `topomap` learns as GeNN's model does; it is the one rule of STDP that has the choice."""
     rules = {
         (name, projection.name): projection.synapse
         for name in shipped_configurations()
         for projection in load_configuration(name).network().projections.values()
-        if projection.synapse.name.endswith("stdp")
+        if projection.synapse.name == "additive_stdp"
     }
     assert {name for name, _ in rules} >= {"topomap", "topomap_stdp_only", "topomap_bamford_2010"}
     assert {rule.values["drop_older_pairs"] for rule in rules.values()} == {1}
