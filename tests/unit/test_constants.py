@@ -101,7 +101,9 @@ def test_kernels_use_tags_that_exist_and_no_tag_is_forgotten():
     """The tags that no kernel uses are those by which ranks' hosts draw: together when elements pair, and at first."""
     used = set(re.findall(r"\b(\w+)_NUMBERS\b", KERNELS))
     assert used <= set(Tag.__members__)
-    assert set(Tag.__members__) - used == {"OFFER", "DEMAND", "RETRACT", "WEIGHT", "FEEDBACK", "BUDGET", "ARRIVAL"}
+    assert set(Tag.__members__) - used == {
+        *("OFFER", "DEMAND", "RETRACT", "WEIGHT", "FEEDBACK", "BUDGET", "ARRIVAL", "SHARE")
+    }
 
 
 def test_kernels_halt_for_every_reason():
