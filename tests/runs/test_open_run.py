@@ -67,9 +67,8 @@ def simulated():
     simulation.run(200)
     spikes = {name: simulation.spikes(name) for name in ("source", "target")}
     events = {name: simulation.events(name) for name in ("ff", "lat")}
-    recorded = {name: simulation.recorded("target", name) for name in ("V_mV", "ff.g")}
-    rates = simulation.rates_hz("target")
-    return {**found, 300: now(), "spikes": spikes, "events": events, "rates": rates, "recorded": recorded}
+    found |= {"recorded": {name: simulation.recorded("target", name) for name in ("V_mV", "ff.g")}}
+    return {**found, 300: now(), "spikes": spikes, "events": events, "rates": simulation.rates_hz("target")}
 
 
 @pytest.fixture(params=HOW)

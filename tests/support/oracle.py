@@ -136,26 +136,6 @@ class Oracle:
         chosen = [(dx, dy) for d2, dy, dx in within if next(random) < gaussian_threshold(values, d2)]
         return [((y + dy) % ny * nx + (x + dx) % nx, weight) for dx, dy in chosen]
 
-    @staticmethod
-    def _sources_by_number(values: Any, n: int, post: int, random: Any) -> list[int]:
-        """So many of the candidates that are listed by chance, each by what is left to be taken and to be seen."""
-        wanted = values["in_degree"]
-        candidates = [pre for pre in range(n) if values["self_connections"] or pre != post]
-        p = min(max((wanted + 3 * math.sqrt(wanted) + 3) / max(len(candidates), 1), 2.0**-31), 1 - 2.0**-32)
-        length, listed = min(math.ceil(3 / p), 2**14), []
-        while len(listed) < wanted:
-            listed, at = [], -1
-            while at < len(candidates):
-                steps = waiting(p, length, next(random))
-                at += min(steps, length)
-                if steps <= length and at < len(candidates):
-                    listed.append(candidates[at])
-        taken: list[int] = []
-        for seen, pre in enumerate(listed):
-            if len(taken) < wanted and next(random) * (len(listed) - seen) >> 32 < wanted - len(taken):
-                taken.append(pre)
-        return taken
-
     def delay_steps(self, index: int, projection: Any, pre: int, post: int) -> int:
         """The delay of a synapse: one number for all, or the distribution's whole steps, inverted for the pair."""
         spread = projection.delay_ms

@@ -191,7 +191,7 @@ def test_a_file_that_is_no_configuration_is_not_quoted(name, folder):
     (folder / "foreign.yaml").write_text("user: bob\npassword: hunter2\n")
     (folder / "shadow").write_text("root:$6$hunter2:19000:0:99999:7:::\ndaemon:hunter2:19000:0:99999:7:::\n")
     said = refusal(f"extends: {name}\n")
-    assert said.startswith(f"{name}: is no configuration: it has none of checkpoint_every, ")
+    assert said.startswith(f"{name}: is no configuration: it has none of changes, checkpoint_every, ")
     assert "hunter2" not in said
 
 
