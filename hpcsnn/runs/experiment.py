@@ -28,7 +28,7 @@ from hpcsnn.runs.progress import Progress, name_phases
 from hpcsnn.runs.resuming import prepare_resume
 from hpcsnn.runs.stopping import StopSignals
 from hpcsnn.runs.summary import displacement_maps, summarised
-from hpcsnn.storage.checkpoints import committed
+from hpcsnn.storage.checkpoints import Checkpoint
 from hpcsnn.storage.leftovers import remove_leftovers
 from hpcsnn.storage.restore import restore
 from hpcsnn.storage.run_directory import RunDirectory
@@ -294,7 +294,6 @@ def _changed(
         checkpointer.begin()
         checkpointer.poll(wait=True)
         changed = _simulation(configuration.at(step), setting)
-        (here,) = (checkpoint for checkpoint in committed(directory.path) if checkpoint.step == step)
-        restore(changed, here.network())
+        restore(changed, Checkpoint(directory.path, step).network())
         checkpointer.go_on_with(changed)
     return changed

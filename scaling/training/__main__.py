@@ -29,6 +29,7 @@ from scaling.training.measure import CASES, L1, NEST_BATCH, for_nest
 from scaling.training.networks import N_MNIST, SHD, images, random_samples, written
 
 RESULTS = Path(__file__).parents[1] / "results"
+RANKS = tuple(case for case in CASES if case.startswith("ranks"))
 NEST_MODELS = ("eprop_iaf_bsshslm_2020", "eprop_iaf")
 Rounds = dict[str, list[dict[str, Any]]]
 _ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
@@ -57,7 +58,7 @@ def table(
         with console.status("samples"):
             data = prepared(folder)
         commands = {case: measurement(case, folder) for case in CASES}
-        commands |= {f"{case} on 2": measurement(case, folder, 2) for case in CASES if case.startswith("ranks")}
+        commands |= {f"{case} on 2": measurement(case, folder, 2) for case in RANKS}
         if "nest" not in missing:
             peer = [nest_python, "-m", "scaling.peers.nest_eprop", str(folder / "nest.npz"), "--model"]
             commands |= {model: [*peer, model] for model in NEST_MODELS}
@@ -67,8 +68,12 @@ def table(
         for turn in range(rounds):
             for name, command in commands.items():
                 with console.status(f"round {turn + 1} of {rounds}: {name}"):
-                    found[name].append(started(command))
-    for case in ("ranks 0.01", "ranks 1"):
+                    found[name].append(started(command)[0])
+            for case in RANKS:  # what two cores of this machine do for two processes that share nothing
+                with console.status(f"round {turn + 1} of {rounds}: {case}, twice"):
+                    both = started(measurement(case, folder), 2)
+                    found.setdefault(f"{case} twice", []).append(max(both, key=lambda one: one["train"]["wall_s"]))
+    for case in RANKS:
         assert len({one["digest"] for one in found[case] + found[f"{case} on 2"]}) == 1, "one answer on 1 and 2 ranks"
     facts = about(found, rounds, data)
     text = markdown(list(costs(found)), list(ratios(found, missing)), facts)
@@ -96,14 +101,18 @@ def measurement(case: str, folder: Path, n_ranks: int = 1) -> list[str]:
     return [str(Path(sys.executable).parent / "mpiexec"), "-n", str(n_ranks), *command] if n_ranks > 1 else command
 
 
-def started(command: list[str]) -> dict[str, Any]:
-    """What one process measured."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **_ONE_THREAD})
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    if done.returncode or not lines:
-        raise SystemExit(f"{shlex.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
-    result: dict[str, Any] = json.loads(lines[-1])
-    return result
+def started(command: list[str], times: int = 1) -> list[dict[str, Any]]:
+    """What one process measured, or each of several that run at once."""
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, env={**os.environ, **_ONE_THREAD}, **pipes) for _ in range(times)]
+    results = []
+    for process in processes:
+        out, err = process.communicate()
+        lines = [line for line in out.splitlines() if line.startswith("{")]
+        if process.returncode or not lines:
+            raise SystemExit(f"{shlex.join(command)}\n{out[-2000:]}\n{err[-2000:]}")
+        results.append(json.loads(lines[-1]))
+    return results
 
 
 def shown(values: list[float], unit: str) -> str:
@@ -180,6 +189,8 @@ def ratios(found: Rounds, missing: dict[str, str]) -> Iterator[tuple[str, str, s
         for kind, what in (("wall_s", "wall"), ("cpu_s", "CPU of the rank that takes most")):
             ratio = over(taken(case, kind), taken(f"{case} on 2", kind))
             yield f"1 rank / 2 ranks, SHD's size, {label}, {what}", shown(ratio, "times"), ">= 1.9 (wall)"
+        most = [2.0 * speed for speed in over(taken(case, "wall_s"), taken(f"{case} twice", "wall_s"))]
+        yield "two processes that share nothing, wall: what this machine's cores allow", shown(most, "times"), ""
 
 
 def about(found: Rounds, rounds: int, data: str) -> dict[str, Any]:
