@@ -110,7 +110,9 @@ def test_a_run_leaves_what_the_issue_lists(finished):
     summary = json.loads((out / "summary.json").read_text())
     assert {"seed", "ranks", "device", "steps", "wall_s", "wall_per_model_s", "phases", "digest"} <= set(summary)
     assert (summary["seed"], summary["ranks"], summary["steps"]) == (1, 1, 2000)
-    assert set(summary["phases"]) == {"neurons", "delivery", "plasticity", "rewiring", "exchange", "start_up"}
+    assert set(summary["phases"]) == {
+        *("neurons", "delivery", "plasticity", "rewiring", "exchange", "recording", "start_up")
+    }
     assert summary["wall_s"] == pytest.approx(summary["wall_per_model_s"] * 0.2)
     in_steps = sum(seconds for phase, seconds in summary["phases"].items() if phase != "start_up")
     assert 0 < in_steps <= summary["wall_s"] * (1 + 1e-9), "the rest of the time passes between steps"
