@@ -181,7 +181,7 @@ def _check_self_connections(where: str, projection: Projection) -> None:
     connector = projection.connector
     if connector.values.get("self_connections") is False and projection.source is not projection.target:
         raise ConfigurationError(
-            f"{where}.connector.{connector.name}.self_connections: false is not allowed from "
+            f"{where}.connector.{connector.name}.self_connections: False is not allowed from "
             f"{projection.source.name} to {projection.target.name}; only a population that is connected to itself has "
             "such synapses"
         )

@@ -61,6 +61,8 @@ def chosen_neurons(where: str, given: object, grid: Grid) -> NDArray[np.int32] |
     Raises:
         ConfigurationError: neither, no neuron at all, or one that the grid does not have.
     """
+    if isinstance(given, np.ndarray) and given.ndim == 0:
+        given = given[()]
     if isinstance(given, str) and given == "all":
         return None
     if isinstance(given, Mapping):

@@ -250,7 +250,7 @@ def test_all_others_are_the_most_that_a_neuron_can_have(kind):
 def test_self_connections_between_two_populations_are_refused():
     with pytest.raises(
         ConfigurationError,
-        match=r"^projections\.ab\.connector\.all_to_all\.self_connections: false is not allowed from a to b; only",
+        match=r"^projections\.ab\.connector\.all_to_all\.self_connections: False is not allowed from a to b; only",
     ):
         wired(models.AllToAll(self_connections=False))
 

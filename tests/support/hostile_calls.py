@@ -155,7 +155,14 @@ _READERS = ("neurons", "synapses", "spikes", "events", "rates_hz")
 _OF_PYTHON: dict[str, dict[str, Any]] = {
     "Network": {"seed": 3, "dt_ms": 0.1},
     "Grid": {"nx": 4, "ny": 4},
-    "Network.add_population": {"name": "cells", "grid": None, "model": None, "initial": {}, "record_spikes": True},
+    "Network.add_population": {
+        "name": "cells",
+        "grid": None,
+        "model": None,
+        "initial": {},
+        "record_spikes": True,
+        "record": {"V_mV": 1.0},
+    },
     "Network.add_projection": {
         "name": "drive",
         "source": "noise",
