@@ -83,8 +83,10 @@ def test_it_is_drawn_and_analysed(original, older):
         succeeds("plot", run)
         succeeds("analyze", run)
     drawn = [{path.name: path.read_bytes() for path in (run / "figures").glob("*.png")} for run in (original, older)]
-    assert len(drawn[0]) == 6
-    assert drawn[0] == drawn[1]
+    assert drawn[0].keys() == drawn[1].keys()
+    differ = {name for name, picture in drawn[0].items() if picture != drawn[1][name]}
+    assert differ <= {"recorded_target.png"}, "versions before stored no units"
+    assert len(drawn[0]) == 11
     for name in ("ff", "lat"):
         first, second = (
             xr.open_zarr(run / "analysis.zarr", group=name, consolidated=False) for run in (original, older)

@@ -266,8 +266,8 @@ def test_a_trained_network_runs_with_a_stimulus_of_its_own(straight, tmp_path):
     assert configuration.network().populations["input"].model.name == "poisson"
     assert configuration.duration_ms == 40.0
     for options, message in (
-        ([], "run: give a CONFIG, or --from TRAINING"),
-        (["digits", "--from", straight[0]], "run: give a CONFIG, or --from TRAINING"),
+        ([], "run: give a CONFIG, or --from RUN"),
+        (["digits", "--from", straight[0]], "run: give a CONFIG, or --from RUN"),
         (["--from", straight[0], "--samples", 360], "--samples: 360 is not allowed; there are 359 to test by"),
         (
             ["--from", straight[0], "--checkpoint", "first"],
@@ -345,7 +345,7 @@ def test_data_that_were_moved_are_found_where_data_says(tmp_path):
     succeeds("resume", run, "--epochs", 2, "--data", moved, "--device", "cpu", "--no-figures")
     assert load_training(run / "config.yaml", of_run=True).data_folder == str(moved)
     for refused, message in (
-        (["run", "topomap", "--data", moved], "--data: is not allowed without --from; a run has no data"),
+        (["run", "topomap", "--data", moved], "--data: is not allowed without --from a training; a run has no data"),
         (["resume", tmp_path / "played", "--data", moved], "has no data and ends at --until"),
         (["resume", run, "--data", moved, "--cluster", "local"], "--data: is not allowed with --cluster"),
     ):
