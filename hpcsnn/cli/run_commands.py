@@ -98,7 +98,6 @@ def run(
         from hpcsnn.runs.resuming import goes_on
         from hpcsnn.runs.stored.forks import lay_out, prepare_fork
         from hpcsnn.runs.stored.kinds import is_training
-        from hpcsnn.runs.stored.training import StoredTraining
         from hpcsnn.storage.run_directory import RunDirectory
 
         overrides = [*overrides, *checkpoint_overrides(checkpoint_every, keep)]
@@ -120,6 +119,8 @@ def run(
             if source is not None:
                 if time_ms is not None:
                     raise ConfigurationError(f"--from {origin}: a training has no times; --checkpoint says which")
+                from hpcsnn.runs.stored.training import StoredTraining
+
                 stored = StoredTraining(source)
                 configuration = stored.as_run(checked_role(checkpoint), samples, overrides, trust, data)
                 name = f"{source.resolve().name}-run"

@@ -70,6 +70,7 @@ def run_experiment(
     with ExitStack() as stack:
         stack.enter_context(name_phases(setting.console))
         on_first_rank(setting.ranks, lambda: directory.check_free(overwrite))
+        drawing = _drawing(stack, setting)
         simulation = _simulation(configuration, setting)
         # Only now, so that what cannot run leaves no folder.
         lock_for_all(stack, directory, setting)
@@ -78,7 +79,7 @@ def run_experiment(
         start_maps = displacement_maps(simulation)
         on_first_rank(setting.ranks, lambda: _begin(directory, configuration, start_maps))
         checkpointer = Checkpointer(simulation, directory, configuration.resolved(), configuration.checkpoint_keep)
-        return _carry_out(stack, simulation, directory, configuration, checkpointer, setting)
+        return _carry_out(stack, drawing, simulation, directory, configuration, checkpointer, setting)
 
 
 def resume_experiment(
@@ -120,6 +121,7 @@ def resume_experiment(
             on_first_rank(setting.ranks, lambda: directory.write_configuration(configuration))
             on_first_rank(setting.ranks, lambda: remove_leftovers(directory.path))
             return {**plan.summary, "nothing_to_do": True}
+        drawing = _drawing(stack, setting)
         simulation = _simulation(configuration.at(plan.checkpoint.step), setting)
         with doing("reading the checkpoint"):
             restore(simulation, plan.checkpoint.network())
@@ -136,7 +138,7 @@ def resume_experiment(
             plan.unreadable,
             plan.replaced,
         )
-        return _carry_out(stack, simulation, directory, configuration, checkpointer, setting)
+        return _carry_out(stack, drawing, simulation, directory, configuration, checkpointer, setting)
 
 
 def _simulation(configuration: Configuration, setting: Setting) -> Simulation:
@@ -184,8 +186,15 @@ def _begin(directory: RunDirectory, configuration: Configuration, maps: dict[str
         write_displacement(directory.displacement, name, "start", displacement)
 
 
+def _drawing(stack: ExitStack, setting: Setting) -> Drawing | None:
+    """What draws figures, if there is a core that no rank has, by which it is made ready while others work."""
+    spare = len(os.sched_getaffinity(0)) > setting.ranks.size
+    return stack.enter_context(Drawing()) if setting.figures and setting.ranks.rank == 0 and spare else None
+
+
 def _carry_out(
     stack: ExitStack,
+    drawing: Drawing | None,
     simulation: Simulation,
     directory: RunDirectory,
     configuration: Configuration,
@@ -193,9 +202,6 @@ def _carry_out(
     setting: Setting,
 ) -> dict[str, Any]:
     """Advance to the configured end, with checkpoints on the way and one at the end, and leave summary and figures."""
-    draws = setting.figures and setting.ranks.rank == 0
-    # By a core that no rank has, what draws figures is made ready while kernels run.
-    early = stack.enter_context(Drawing()) if draws and len(os.sched_getaffinity(0)) > setting.ranks.size else None
     first_step, started = simulation.step, time.perf_counter()
     with Progress(setting.console, configuration.duration_ms, directory, quiet=setting.ranks.rank != 0) as progress:
         progress.update(simulation)  # where it begins, so that the first rates are of something
@@ -226,8 +232,7 @@ def _carry_out(
         directory.write_summary(summary)
         if setting.figures:
             with doing("drawing figures"):
-                drawing = early or stack.enter_context(Drawing())
-                draw_figures(directory.network, directory.figures, drawing=drawing)
+                draw_figures(directory.network, directory.figures, drawing=drawing or stack.enter_context(Drawing()))
 
     on_first_rank(setting.ranks, finish)
     return summary
