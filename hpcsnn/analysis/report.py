@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from rich.console import Console
 
 from hpcsnn._version import __version__
 from hpcsnn.analysis.connectivity import JUDGED
-from hpcsnn.analysis.drawing.processes import Drawing
+from hpcsnn.analysis.drawing.processes import Drawing, drawn
 from hpcsnn.analysis.evolution import Evolution, analyse
 from hpcsnn.configuration.yaml_text import write_yaml
 from hpcsnn.errors import StorageError
@@ -122,19 +121,14 @@ def _drawn(evolution: Evolution, folder: Path, file_format: str, drawing: Drawin
     formats = ("svg",) if file_format == "svg" else ("svg", file_format)
     sizes = {name: evolution.network.projections[name].target.size for name in evolution.projections}
     tasks: dict[_Shown, Callable[[], list[Path]]] = {
-        (what, name): partial(_draw, "draw_evolution", what, name, results, sizes[name], folder, formats)
+        (what, name): partial(drawn, f"{_FIGURES}:draw_evolution", what, name, results, sizes[name], folder, formats)
         for name, results in evolution.projections.items()
         for what in _CAPTIONS
     }
     if rates := _rates(evolution.populations):
-        tasks[_RATES] = partial(_draw, "draw_rates", rates, folder, formats)
+        tasks[_RATES] = partial(drawn, f"{_FIGURES}:draw_rates", rates, folder, formats)
     files = dict(zip(tasks, drawing.draw(list(tasks.values())), strict=True))
     return {what: _address(of_figure[0]) for what, of_figure in files.items() if of_figure}
-
-
-def _draw(function: str, *arguments: Any) -> list[Path]:
-    drawn: list[Path] = getattr(import_module(_FIGURES), function)(*arguments)
-    return drawn
 
 
 def _address(picture: Path) -> str:

@@ -294,13 +294,15 @@ class Configuration(NetworkConfiguration):
         """
         check_tile_side(self.tile)
         super().check()
-        before = self.network() if self.changes else None
+        if not self.changes:
+            return
+        before = self.network()
+        first_of: dict[int, int] = {}  # by step, the first change then
         for number, change in enumerate(self.changes):
             check_keys(f"changes[{number}].set", list(change.set))
-        for step in self.steps_of_changes():
-            after, number = self.at(step).network(), [self._step_of(n) for n in range(len(self.changes))].index(step)
-            assert before is not None
-            check_change(f"changes[{number}].set", before, after)
+            first_of.setdefault(self._step_of(number), number)
+        for step, number in sorted(first_of.items()):
+            check_change(f"changes[{number}].set", before, self.at(step).network())
 
 
 def named_values(

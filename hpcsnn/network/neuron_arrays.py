@@ -90,8 +90,10 @@ def recorders(network: Network) -> list[Recorder]:
     """
     found: list[Recorder] = []
     for population in network.populations.values():
+        if not population.record:  # listing arrays works out how input adds up, which takes a while of long lists
+            continue
         where = f"populations.{population.name}.record"
-        if population.record and network.learning is not None:
+        if network.learning is not None:
             raise ConfigurationError(f"{where}: not allowed in a network that learns; run it once it is trained")
         arrays = {column_of(one.path): one for one in neuron_arrays(network, population) if one.path}
         known = [column for column in arrays if column is not None]

@@ -6,9 +6,10 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from hpcsnn.analysis.drawing.processes import Drawing
+from hpcsnn.analysis.drawing.processes import Drawing, drawn
 from hpcsnn.storage.network_store import StoredNetwork
 
+_FIGURE = "hpcsnn.analysis.drawing.figures:draw_figure"
 _OF_PROJECTION = ("displacement", "map")
 _OF_POPULATION = ("raster", "intervals", "recorded")
 
@@ -35,11 +36,5 @@ def draw_figures(
     of_projections = [(kind, name) for name in stored.projections for kind in _OF_PROJECTION]
     of_populations = [(kind, name) for name in stored.populations for kind in _OF_POPULATION]
     wanted = [("rates", ""), *of_projections, ("degrees_and_weights", ""), *of_populations]
-    tasks = [partial(_draw, kind, owner, network_path, folder, file_format) for kind, owner in wanted]
+    tasks = [partial(drawn, _FIGURE, kind, owner, network_path, folder, file_format) for kind, owner in wanted]
     return list(chain.from_iterable(drawing.draw(tasks) if drawing is not None else [task() for task in tasks]))
-
-
-def _draw(kind: str, owner: str, network_path: Path, folder: Path, file_format: str) -> list[Path]:
-    from hpcsnn.analysis.drawing.figures import draw_figure
-
-    return draw_figure(kind, owner, network_path, folder, file_format)

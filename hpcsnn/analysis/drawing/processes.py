@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 from multiprocessing import get_context
+from pathlib import Path
 from subprocess import PIPE, Popen
 from threading import Thread
 from typing import Any, Self, TypeVar
@@ -65,9 +66,16 @@ class Drawing:
             with suppress(OSError, EOFError, pickle.PickleError):
                 pickle.dump(list(tasks), self._process.stdin)
                 self._process.stdin.flush()
-                drawn: list[Drawn] = pickle.load(self._process.stdout)
-                return drawn
+                results: list[Drawn] = pickle.load(self._process.stdout)
+                return results
         return [task() for task in tasks]
+
+
+def drawn(function: str, *arguments: Any) -> list[Path]:
+    """The files that a function draws, named as ``module:function``; its module is loaded only where it is called."""
+    module, _, name = function.partition(":")
+    files: list[Path] = getattr(import_module(module), name)(*arguments)
+    return files
 
 
 def _call(number: int) -> Any:
@@ -86,8 +94,8 @@ def _serve() -> None:
         return
     with get_context("fork").Pool(min(len(_tasks), len(os.sched_getaffinity(0)))) as parts:
         Thread(target=_end_with_whoever_asked, daemon=True).start()
-        drawn = parts.map(_call, range(len(_tasks)), chunksize=1)
-    pickle.dump(drawn, answers)
+        results = parts.map(_call, range(len(_tasks)), chunksize=1)
+    pickle.dump(results, answers)
     answers.close()
 
 

@@ -23,6 +23,7 @@ from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.base import PlacementContext, Table
 from hpcsnn.models.chance_tables import survival_table
 from hpcsnn.models.connectors.connector import SELF_CONNECTIONS, Connector
+from hpcsnn.models.connectors.rows import OwnTargets
 from hpcsnn.models.connectors.shares import Whole, shares
 from hpcsnn.models.parameters import Parameter
 
@@ -112,8 +113,7 @@ FixedInDegree = Connector(
 
 def _sources_of_own(context: PlacementContext) -> NDArray[np.int64]:
     """Where in this array the sources of this rank's targets begin, one entry a target and one for the end; these."""
-    order = np.argsort(context.global_id, kind="stable")
-    ids = context.global_id[order].astype(np.int64)
+    targets = OwnTargets(context.global_id)
     n_sources, n_targets = _n_sources(context), context.nx * context.ny
     out_degree, self_connections = context.values["out_degree"], context.values["self_connections"]
 
@@ -122,18 +122,17 @@ def _sources_of_own(context: PlacementContext) -> NDArray[np.int64]:
         return all_of_them if self_connections else all_of_them - ((source >= first) & (source < behind))
 
     assert context.words is not None
-    pre, post = [ids[:0]], [order[:0]]
+    pre, post = [targets.ids[:0]], [targets.ids[:0]]
     at_a_time = max(1, _AT_ONCE // max(1, out_degree))
     for begin in range(0, n_sources, at_a_time):
         sources = np.arange(begin, min(begin + at_a_time, n_sources), dtype=np.int64)
         degrees = np.full_like(sources, out_degree)
-        source, target, _ = shares(ids, n_targets, sources, degrees, places, context.words)
+        source, target, _ = shares(targets.ids, n_targets, sources, degrees, places, context.words)
         pre.append(source)
-        post.append(order[np.searchsorted(ids, target)])
-    sources, rows = np.concatenate(pre), np.concatenate(post)
-    by_row = np.lexsort((sources, rows))
-    first = 1 + len(ids) + np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(ids)))])
-    return np.concatenate([first, sources[by_row]])
+        post.append(target)
+    sources = np.concatenate(pre)
+    first, order = targets.by_row(targets.rows(np.concatenate(post)), sources)
+    return np.concatenate([len(first) + first, sources[order]])
 
 
 def _mean_of_out_degree(values: Mapping[str, Any], n_sources: int, n_targets: int) -> float:
@@ -167,8 +166,7 @@ FixedOutDegree = Connector(
 
 
 def _degrees_of_own(context: PlacementContext) -> NDArray[np.int64]:
-    order = np.argsort(context.global_id, kind="stable")
-    ids = context.global_id[order].astype(np.int64)
+    targets = OwnTargets(context.global_id)
     of_each = _candidates(context.values, _n_sources(context))
 
     def places(first: Whole, behind: Whole, _owner: Whole) -> Whole:
@@ -176,9 +174,9 @@ def _degrees_of_own(context: PlacementContext) -> NDArray[np.int64]:
 
     assert context.words is not None
     whole, total = np.zeros(1, dtype=np.int64), np.array([context.values["n_synapses"]], dtype=np.int64)
-    _, target, number = shares(ids, context.nx * context.ny, whole, total, places, context.words)
-    degrees = np.zeros(len(ids), dtype=np.int64)
-    degrees[order[np.searchsorted(ids, target)]] = number
+    _, target, number = shares(targets.ids, context.nx * context.ny, whole, total, places, context.words)
+    degrees = np.zeros(len(targets.ids), dtype=np.int64)
+    degrees[targets.rows(target)] = number
     return degrees
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.base import PlacementContext, Table
 from hpcsnn.models.connectors.connector import Connector
+from hpcsnn.models.connectors.rows import OwnTargets
 from hpcsnn.models.parameters import Data
 
 
@@ -32,16 +33,12 @@ def _check_listed_ids(where: str, values: Mapping[str, Any], n_sources: int, n_t
 
 def _own_synapses(context: PlacementContext) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """CSR of the listed synapses by this rank's targets: first (n + 1,), pre, weight."""
-    post = context.values["post"]
-    order = np.argsort(context.global_id, kind="stable")
-    sorted_ids = context.global_id[order]
-    own = np.isin(post, sorted_ids)
-    row = order[np.searchsorted(sorted_ids, post[own])]
+    post, targets = context.values["post"], OwnTargets(context.global_id)
+    own = np.isin(post, targets.ids)
     pre = context.values["pre"].astype(np.int32)[own]
     weight = context.values["weight"].astype(np.float32)[own]
-    by_row = np.lexsort((pre, row))
-    first = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(order)))]).astype(np.int32)
-    return first, pre[by_row], weight[by_row]
+    first, order = targets.by_row(targets.rows(post[own]), pre)
+    return first.astype(np.int32), pre[order], weight[order]
 
 
 def _first_of_own(context: PlacementContext) -> NDArray[Any]:

@@ -55,7 +55,7 @@ def prepare_fork(run: Path, time_ms: float | None, overrides: Sequence[str], tru
         raise StorageError(f"{run}: no checkpoint to begin from; run it with --checkpoint-every")
     newest = there[-1].manifest()
     check_named(directory.configuration, newest["configuration"], run, trust)
-    dt_ms = parse_configuration(newest["configuration"], run).dt_ms
+    dt_ms = float(newest["configuration"]["dt_ms"])
     at = {round(one.step * dt_ms, 6): one for one in there}
     checkpoint = there[-1] if time_ms is None else at.get(round(time_ms, 6))
     if checkpoint is None:
