@@ -161,7 +161,7 @@ _OF_PYTHON: dict[str, dict[str, Any]] = {
         "model": None,
         "initial": {},
         "record_spikes": True,
-        "record": {"V_mV": 1.0},
+        "record": {},
     },
     "Network.add_projection": {
         "name": "drive",
@@ -307,7 +307,8 @@ def _carry_out(function: str, changes: dict[str, Any]) -> tuple[str, str]:
     drawn = {name: FUNCTIONS[name](**given(name)) for name in ("Normal", "Uniform")}
     of_cells = [variable.name for variable in parts["model"].model.state if variable.ctype == "float"]
     initial = {name: drawn.get(function, -65.0) for name in of_cells[:1]}  # the potential
-    network.add_population(**given("Network.add_population", grid=grid, model=parts["model"], initial=initial))
+    cells = {"grid": grid, "model": parts["model"], "initial": initial, "record": dict.fromkeys(initial, 1.0)}
+    network.add_population(**given("Network.add_population", **cells))
     used = {part: parts[part] for part in ("connector", "receptor", "synapse", "rewiring")}
     target = list(network.populations)[1]
     network.add_projection(**given("Network.add_projection", target=target, **used))
