@@ -10,7 +10,9 @@ from hpcsnn.models.base import Configured
 from hpcsnn.network import Network
 
 # Keys that may be set while a network runs.
-_CHANGEABLE = re.compile(r"populations\.\w+\.model\..+|projections\.\w+\.(receptor|synapse|rewiring)\..+")
+_CHANGEABLE = re.compile(
+    r"populations\.\w+\.(model|stimulate\.\d+)\..+|projections\.\w+\.(receptor|synapse|rewiring)\..+"
+)
 _PARTS = ("receptor", "synapse", "rewiring")
 
 
@@ -29,7 +31,7 @@ def check_keys(where: str, keys: list[object]) -> None:
         if not is_changeable(key):
             raise ConfigurationError(
                 f"{where}: {key!r} is not allowed; must be a parameter of a model: populations.NAME.model.PARAMETER, "
-                "or projections.NAME.receptor|synapse|rewiring.PARAMETER"
+                "populations.NAME.stimulate.NUMBER.PARAMETER, or projections.NAME.receptor|synapse|rewiring.PARAMETER"
             )
 
 

@@ -70,7 +70,8 @@ class _Strict(BaseModel):
 class PopulationConfig(_Strict):
     """A population: ``grid`` [nx, ny] before scaling, or ``size`` for neurons without places.
 
-    ``record`` is by variable: ``V_mV: {every_ms: 1, neurons: [0, 5]}``; see `hpcsnn.Network.add_population`.
+    ``record`` is by variable: ``V_mV: {every_ms: 1, neurons: [0, 5]}``, ``stimulate`` a list of currents:
+    ``- step_current: {amplitude: 0.5, from_ms: 100, to_ms: 200}``; see `hpcsnn.Network.add_population`.
     """
 
     grid: tuple[Whole, Whole] | None = None
@@ -79,6 +80,7 @@ class PopulationConfig(_Strict):
     initial: dict[str, InitialSpec] = Field(default_factory=dict)
     record_spikes: Truth = False
     record: dict[str, Any] = Field(default_factory=dict)
+    stimulate: list[ModelSpec] = Field(default_factory=list)
 
 
 class ProjectionConfig(_Strict):
@@ -155,6 +157,10 @@ class NetworkConfiguration(_Strict):
                 population.initial,
                 population.record_spikes,
                 population.record,
+                [
+                    configured("stimulate", f"{where}.stimulate[{number}]", spec)
+                    for number, spec in enumerate(population.stimulate)
+                ],
             )
         for name, projection in self.projections.items():
             where = f"projections.{name}"
@@ -206,6 +212,7 @@ class NetworkConfiguration(_Strict):
         plain |= {key: plain.pop(key) for key in ("populations", "projections")}
         for name, population in network.populations.items():
             plain["populations"][name]["model"] = population.model.described()
+            plain["populations"][name]["stimulate"] = [one.current.described() for one in population.stimulations]
         for name, projection in network.projections.items():
             entry = plain["projections"][name]
             delay_ms = projection.delay_ms
@@ -226,6 +233,7 @@ class NetworkConfiguration(_Strict):
     def user_files(self) -> list[UserFile]:
         """The users' files that models come from, as they were read."""
         specs = [*self.own_models(), *(("model", population.model) for population in self.populations.values())]
+        specs += [("stimulate", one) for population in self.populations.values() for one in population.stimulate]
         for projection in self.projections.values():
             specs += [(part, getattr(projection, part)) for part in ("connector", "receptor", "synapse", "rewiring")]
         names = [(kind, spec if isinstance(spec, str) else next(iter(spec))) for kind, spec in specs if spec]

@@ -117,6 +117,8 @@ def anchored(spec: Any, folder: Path) -> Any:
                 raise ConfigurationError(f"{given[place]!r} and {key!r} are the same model of the same file; give one")
             given[place] = key
         return {place: anchored(spec[key], folder) for place, key in given.items()}
+    if isinstance(spec, list) and spec and isinstance(spec[0], (str, Mapping)):  # of models, not of many numbers
+        return [anchored(one, folder) for one in spec]
     match = _REFERENCE.fullmatch(spec) if isinstance(spec, str) else None
     return spec if match is None else f"{(folder / match['path']).resolve()}:{match['name']}"
 
