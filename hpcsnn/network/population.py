@@ -46,9 +46,9 @@ def checked_stimulation(where: str, given: object, grid: Grid, dt_ms: float) -> 
         raise ConfigurationError(f"{where}: {shown(given)} is not a CurrentModel with its parameters")
     where = f"{where}.{given.name}"
     given.check_steps(where, dt_ms)
-    given.constants(dt_ms, where)
     if given.model.check_population is not None:
         given.model.check_population(where, given.values, grid.size, dt_ms)
+    given.constants(dt_ms, where)
     from_step = whole_steps(f"{where}.{FROM}", given.values[FROM], dt_ms)
     to_ms = given.values[TO]
     to_step = LAST_STEP if to_ms is None else whole_steps(f"{where}.{TO}", to_ms, dt_ms, least=1)

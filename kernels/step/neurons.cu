@@ -1,4 +1,4 @@
-// One step of a neuron population: currents and synaptic input, the model's update, threshold and reset; then its spikes.
+// One step of a neuron population: currents, synaptic input, the model's update, threshold and reset; then its spikes.
 {%- set population = neuron_population %}
 {%- set model = population.model %}
 {%- set step = model.functions.step %}
