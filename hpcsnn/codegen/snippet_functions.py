@@ -149,7 +149,7 @@ def source_functions(index: int, population: Population) -> dict[str, SnippetFun
     constants = constant_arguments(population.model)
     window = [*_same("const int", "step", "window", "window_end", "never"), *numbers, *constants]
     each = _same("const hpcsnn_Each&", "hpcsnn_each")
-    after = [*_same("const int", "step", "window_end", "never"), *numbers, *neuron, *constants]
+    after = [*_same("const int", "step", "window", "window_end", "never"), *numbers, *neuron, *constants]
     name = f"population_{index}"
     return {
         "on_window": SnippetFunction(f"{name}_window", "bool", (*window, *each), "template <class hpcsnn_Each> "),

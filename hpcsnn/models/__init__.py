@@ -61,7 +61,14 @@ from hpcsnn.models.rewiring import (
     Selection,
     SoftDeepR,
 )
-from hpcsnn.models.stimuli import MovingGaussianPoisson, Poisson, SampleInput, SourceModel, SpikeArray
+from hpcsnn.models.stimuli import (
+    InhomogeneousPoisson,
+    MovingGaussianPoisson,
+    Poisson,
+    SampleInput,
+    SourceModel,
+    SpikeArray,
+)
 from hpcsnn.models.synapses import (
     AdditiveSTDP,
     AlphaCurrent,
@@ -121,6 +128,7 @@ __all__ = [
     "Gradient",
     "Homeostatic",
     "InhibitorySTDP",
+    "InhomogeneousPoisson",
     "Izhikevich",
     "LIFBackground",
     "LIFSubtractive",

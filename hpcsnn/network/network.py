@@ -107,7 +107,8 @@ class Network:
             if "." not in str(variable) and variable not in states:
                 raise ConfigurationError(unknown_name(f"{where}.record", variable, states))
             recordings[variable] = parsed_recording(f"{where}.record.{variable}", asked, grid, self.dt_ms)
-        stimulations = self._checked_stimulations(f"{where}.stimulate", stimulate or (), model, grid)
+        currents = () if stimulate is None else stimulate
+        stimulations = self._checked_stimulations(f"{where}.stimulate", currents, model, grid)
         population = Population(name, grid, model, begins, record_spikes, recordings, stimulations)
         self.populations[name] = population
         return population

@@ -79,8 +79,9 @@ def test_only_neurons_take_currents_and_only_lists_of_them_are_given():
     for other in (models.LIF(), models.StepCurrent, 3):
         with pytest.raises(ConfigurationError, match=r"stimulate\[0\]: .* is not a CurrentModel with its parameters"):
             population(other)
-    with pytest.raises(ConfigurationError, match=r"stimulate: .* is not allowed; must be a list of currents"):
-        Network().add_population("cells", 3, models.LIF(), stimulate=models.StepCurrent(amplitude=1))
+    for other in (models.StepCurrent(amplitude=1), np.zeros(3), 0, "step_current"):
+        with pytest.raises(ConfigurationError, match=r"stimulate: .* is not allowed; must be a list of currents"):
+            Network().add_population("cells", 3, models.LIF(), stimulate=other)
 
 
 def test_the_phase_of_a_sine_is_exact_and_below_a_turn():
