@@ -7,6 +7,7 @@ from typing import Any
 
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.base import Configured
+from hpcsnn.models.user_files import FROM_FILE
 from hpcsnn.network import Network
 
 # Keys that may be set while a network runs.
@@ -18,7 +19,8 @@ _PARTS = ("receptor", "synapse", "rewiring")
 
 def is_changeable(key: object) -> bool:
     """Whether a dotted key is a parameter of a model, and not the model itself."""
-    return isinstance(key, str) and _CHANGEABLE.fullmatch(key) is not None
+    of_file = isinstance(key, str) and key.endswith((f".{FROM_FILE}", ".sha256"))
+    return isinstance(key, str) and not of_file and _CHANGEABLE.fullmatch(key) is not None
 
 
 def check_keys(where: str, keys: list[object]) -> None:

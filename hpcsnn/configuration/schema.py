@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from hpcsnn.checked_numbers import Limits, real_number, truth_value, whole_number, whole_steps
 from hpcsnn.configuration.changes import check_change, check_keys
+from hpcsnn.configuration.data_files import lists_of_file
 from hpcsnn.configuration.overrides import put
 from hpcsnn.configuration.places import Places
 from hpcsnn.configuration.times import Every
@@ -19,7 +20,7 @@ from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Configured, Model
 from hpcsnn.models.parameters import Normal, Uniform, described_distribution
 from hpcsnn.models.registry import KINDS, registered
-from hpcsnn.models.user_files import FOLDER, UserFile, is_reference, user_model
+from hpcsnn.models.user_files import FOLDER, FROM_FILE, UserFile, is_reference, user_model
 from hpcsnn.network import Grid, Network
 from hpcsnn.network.neuron_arrays import recorders
 from hpcsnn.ranks.partition import DEFAULT_TILE, check_tile_side
@@ -344,14 +345,18 @@ def configured(kind: str, where: str, spec: ModelSpec) -> Configured[Any]:
         ConfigurationError: an unknown model or parameter, a value that is not allowed, or not one model.
     """
     name, values = named_values(where, spec)
+    models, reference = registered(kind), ""
+    data_file: dict[str, str] = {}
     if is_reference(name):
         model, file, attribute = user_model(where, name, KINDS[kind])
         reference = f"{FOLDER}/{file.name}:{attribute}"
-        return dataclasses.replace(model.configure(f"{where}.{model.name}", values), reference=reference)
-    models = registered(kind)
-    if name not in models:
+    elif name in models:
+        model = models[name]
+    else:
         raise ConfigurationError(unknown_name(where, name, models) + _OWN_MODELS)
-    return models[name].configure(f"{where}.{name}", values)
+    if model.data and FROM_FILE in values:
+        values, data_file = lists_of_file(f"{where}.{model.name}", model, values)
+    return dataclasses.replace(model.configure(f"{where}.{model.name}", values), reference=reference, file=data_file)
 
 
 def _grid(where: str, population: PopulationConfig, scale: int) -> Grid:

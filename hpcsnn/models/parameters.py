@@ -253,7 +253,7 @@ class Data:
 
     Lists of a model with the same ``each`` must be equally long. ``ctype`` is ``float`` or ``int``, bounds are
     inclusive; ``in_steps`` is for times, each of which must be whole steps of the network. ``of_neurons``: each entry
-    may also be a list, with one number per neuron.
+    may also be a list, with one number per neuron. ``column`` is what a file's column of it is called, if not as it is.
     """
 
     doc: str
@@ -263,6 +263,7 @@ class Data:
     maximum: float | None = None
     in_steps: bool = False
     of_neurons: bool = False
+    column: str = ""
 
     def checked(self, where: str, value: object) -> NDArray[Any]:
         """`value` as an array of its own, shape (n,) or (n, n_neurons), int64 or float64.
@@ -299,4 +300,7 @@ def _has_rows(value: list[Any] | tuple[Any, ...] | NDArray[Any]) -> bool:
     """Whether entries are lists themselves."""
     if isinstance(value, np.ndarray):
         return value.ndim == 2 and len(value) > 0
-    return len(value) > 0 and isinstance(value[0], (list, tuple, np.ndarray)) and np.ndim(value[0]) == 1
+    first = value[0] if value else None
+    if isinstance(first, np.ndarray):
+        return first.ndim == 1
+    return isinstance(first, (list, tuple)) and not any(isinstance(one, (list, tuple)) for one in first)

@@ -236,10 +236,18 @@ InhomogeneousPoisson = SourceModel(
     "Independent Poisson neurons whose rates change at given times; silent before the first, the last stays.",
     data={
         "times_ms": Data(
-            "a list of times in ms, from each of which on a rate holds", "rate", minimum=0.0, in_steps=True
+            "a list of times in ms, at each of which a rate begins",
+            "rate",
+            minimum=0.0,
+            in_steps=True,
+            column="time_ms",
         ),
         "rates_hz": Data(
-            "a list of rates in Hz, one per time, or of lists with one per neuron", "rate", minimum=0.0, of_neurons=True
+            "a list of rates in Hz, one per time, or of lists with one per neuron",
+            "rate",
+            minimum=0.0,
+            of_neurons=True,
+            column="rate_hz",
         ),
     },
     check_population=_check_rates,
@@ -306,8 +314,10 @@ SpikeArray = SourceModel(
     "spike_array",
     "Neurons that spike at given times, each a whole number of steps.",
     data={
-        "neurons": Data("a list of neuron ids, one per spike", "spike", ctype="int", minimum=0),
-        "times_ms": Data("a list of spike times in ms, one per spike", "spike", minimum=0.0, in_steps=True),
+        "neurons": Data("a list of neuron ids, one per spike", "spike", ctype="int", minimum=0, column="neuron"),
+        "times_ms": Data(
+            "a list of spike times in ms, one per spike", "spike", minimum=0.0, in_steps=True, column="time_ms"
+        ),
     },
     # One window for the whole run.
     derived={"window_steps": Derived("2147483647", "int")},

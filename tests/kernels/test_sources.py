@@ -125,7 +125,7 @@ def test_given_spikes_come_when_given(dt_ms):
 
 
 def test_rates_that_change_are_those_of_their_times():
-    """Each neuron's and those of all, silent before the first, exact where a rate is as large as steps have room for."""
+    """Each neuron's and those of all, and silence before the first."""
     n, times_ms, rates_hz = 300, [5.0, 105.0, 205.3], np.array([40.0, 0.0, 160.0])
     of_neurons = rates_hz[:, None] * (np.arange(n) % 3)
     duration_ms = 1205.3
@@ -148,7 +148,7 @@ def test_rates_that_change_are_those_of_their_times():
         )
 
 
-def test_a_constant_rate_in_pieces_is_geometric_and_the_same_on_tiles_and_ranks_alike():
+def test_a_constant_rate_in_pieces_draws_what_poisson_draws():
     model = models.InhomogeneousPoisson(times_ms=[0, 33.3, 70], rates_hz=[50, 50, 50])
     same = models.Poisson(rate_hz=50)
     one, other = (spikes_of(each, 100, 500.0, 2) for each in (model, same))
@@ -157,7 +157,8 @@ def test_a_constant_rate_in_pieces_is_geometric_and_the_same_on_tiles_and_ranks_
 
 def test_next_spike_sees_its_window():
     model = models.SourceModel(
-        "windows", "", derived={"window_steps": models.Derived("10", "int")}, state=(models.Variable("seen", ctype="int"),),
+        "windows", "", derived={"window_steps": models.Derived("10", "int")},
+        state=(models.Variable("seen", ctype="int"),),
         first_spike="next_spike = step + 3;", next_spike="seen = window; next_spike = never;",
     )  # fmt: skip
     network = Network(seed=1)

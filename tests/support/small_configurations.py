@@ -51,6 +51,7 @@ checkpoint_every: 5ms
 populations:
   noise: {size: 24, model: {poisson: {rate_hz: 900}}, record_spikes: true}
   given: {size: 24, model: {spike_array: {neurons: [0, 3, 3, 23], times_ms: [0.1, 0.5, 2.0, 4.0]}}}
+  changing: {size: 24, model: {inhomogeneous_poisson: {times_ms: [0, 3, 7], rates_hz: [900, 0, 2000]}}}
   adapting:
     size: 24
     model: {alif: {beta_mV: 3}}
