@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import numpy as np
+
 from hpcsnn import Grid, Network, models
 from hpcsnn.configuration.files import load_configuration
 from hpcsnn.models import Configured, Normal, Uniform, rewiring
@@ -45,6 +47,9 @@ def newer_models() -> Network:
     """Neurons that adapt, draw and exponentiate, the receptors and plasticity rules that no shipped network uses."""
     network, grid = Network(seed=5), Grid(12, 12)
     network.add_population("noise", grid, models.Poisson(rate_hz=60))
+    rates_hz = np.outer([40.0, 0.0, 90.0], np.arange(144) % 5)
+    changing = models.InhomogeneousPoisson(times_ms=[3, 50, 80], rates_hz=rates_hz)
+    network.add_population("changing", grid, changing, record_spikes=True)
     spread = {"V_mV": models.Normal(-62, 4)}
     currents = [
         models.NoiseCurrent(std=2.0, from_ms=20, neurons={"every": 3}),
