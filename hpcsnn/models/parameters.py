@@ -253,7 +253,8 @@ class Data:
 
     Lists of a model with the same ``each`` must be equally long. ``ctype`` is ``float`` or ``int``, bounds are
     inclusive; ``in_steps`` is for times, each of which must be whole steps of the network. ``of_neurons``: each entry
-    may also be a list, with one number per neuron. ``column`` is what a file's column of it is called, if not as it is.
+    may also be a list, with one number per neuron. ``column`` is what a file's column of it is called, if not as it is;
+    ``in_kernels`` is False for numbers that only tables are made of, which float32 need not hold.
     """
 
     doc: str
@@ -264,6 +265,7 @@ class Data:
     in_steps: bool = False
     of_neurons: bool = False
     column: str = ""
+    in_kernels: bool = True
 
     def checked(self, where: str, value: object) -> NDArray[Any]:
         """`value` as an array of its own, shape (n,) or (n, n_neurons), int64 or float64.
@@ -271,7 +273,7 @@ class Data:
         Raises:
             ConfigurationError: no list of such numbers; names `where` and the first entry that is not allowed.
         """
-        limits = Limits(minimum=self.minimum, maximum=self.maximum, in_kernels=not self.in_steps)
+        limits = Limits(minimum=self.minimum, maximum=self.maximum, in_kernels=self.in_kernels and not self.in_steps)
         numbers = whole_numbers if self.ctype == "int" else real_numbers
         if not self.of_neurons or not isinstance(value, (list, tuple, np.ndarray)) or not _has_rows(value):
             return numbers(where, value, limits, self.each)

@@ -248,6 +248,7 @@ InhomogeneousPoisson = SourceModel(
             minimum=0.0,
             of_neurons=True,
             column="rate_hz",
+            in_kernels=False,
         ),
     },
     check_population=_check_rates,

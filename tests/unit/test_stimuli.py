@@ -63,6 +63,8 @@ def test_a_rank_has_the_rates_of_its_neurons_as_parts_of_the_largest():
     assert made["piece_step"].tolist() == [0, 2, 5]
     assert (made["share"] / 2.0**32).reshape(2, 3).tolist() == [[0, 0.25, 1], [0, 0.5, 0]]
     np.testing.assert_array_equal(made["wait"], survival_table(np.array([8 * DT_MS * 1e-3]), 200))
+    fading = tables(InhomogeneousPoisson(times_ms=[0, 1], rates_hz=[1e-41, 2]), [0], Grid(1, 1))
+    assert fading["share"].tolist() == [0, 0, 2**32]
     silent = tables(InhomogeneousPoisson(times_ms=[], rates_hz=[]), [2, 0], Grid(4, 1))
     assert silent["share"].tolist() == [0]
 
