@@ -12,6 +12,7 @@ from hpcsnn.checked_numbers import LAST_STEP
 from hpcsnn.configuration.files import parse_configuration
 from hpcsnn.configuration.trust import check_named
 from hpcsnn.planning.memory import estimate
+from support.learning import classifier, learner
 
 STEP = {"step_current": {"amplitude": 2}}
 
@@ -82,6 +83,16 @@ def test_only_neurons_take_currents_and_only_lists_of_them_are_given():
     for other in (models.StepCurrent(amplitude=1), np.zeros(3), 0, "step_current"):
         with pytest.raises(ConfigurationError, match=r"stimulate: .* is not allowed; must be a list of currents"):
             Network().add_population("cells", 3, models.LIF(), stimulate=other)
+
+
+def test_a_network_that_learns_has_no_currents():
+    network, current = classifier(), [models.StepCurrent(amplitude=1)]
+    network.add_population("driven", 3, models.LIFSubtractive(), stimulate=current)
+    network.add_projection(
+        "driven_output", "driven", "output", models.AllToAll(), models.DeltaCurrent(), 0.1, models.Trained()
+    )
+    with pytest.raises(ConfigurationError, match=r"^populations\.driven\.stimulate: not allowed in a training, whose"):
+        learner(network)
 
 
 def test_the_phase_of_a_sine_is_exact_and_below_a_turn():
