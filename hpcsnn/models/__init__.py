@@ -1,7 +1,6 @@
 """Kinds of model, what they are made of, and every model and rule that ships."""
 
 from hpcsnn.models.base import Configured, Derived, Model, PlacementContext, Table, Variable
-from hpcsnn.models.bcpnn import BCPNN
 from hpcsnn.models.connectors import (
     AllToAll,
     Connector,
@@ -70,6 +69,7 @@ from hpcsnn.models.stimuli import (
     SpikeArray,
 )
 from hpcsnn.models.synapses import (
+    BCPNN,
     AdditiveSTDP,
     AlphaCurrent,
     DeltaCurrent,

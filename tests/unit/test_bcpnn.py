@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hpcsnn.models.bcpnn import BCPNN
+from hpcsnn.models.synapses import BCPNN
 
 
 def test_each_side_has_a_short_and_a_long_trace():

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError, Network, models
-from hpcsnn.models.bcpnn import BCPNN
 from hpcsnn.models.rewiring.patch_swaps import PatchSwaps
+from hpcsnn.models.synapses import BCPNN
 
 
 def test_its_defaults_are_the_synapses():

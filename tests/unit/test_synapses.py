@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcsnn.models.bcpnn import BCPNN
 from hpcsnn.models.parameters import Parameter
 from hpcsnn.models.synapses import (
+    BCPNN,
     AdditiveSTDP,
     AlphaCurrent,
     ExponentialConductance,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hpcsnn.models.base import Derived, Variable
 from hpcsnn.models.parameters import Parameter
-from hpcsnn.models.synapses import SpikeTrace, SynapseModel
+from hpcsnn.models.synapses.synapse import SpikeTrace, SynapseModel
 
 BCPNN = SynapseModel(
     "bcpnn",

@@ -1,0 +1,32 @@
+"""Synapses: what a spike does at its target (receptors), and what changes the synapse (plasticity), a file a family."""
+
+from hpcsnn.models.synapses.bcpnn import BCPNN
+from hpcsnn.models.synapses.receptors import (
+    AlphaCurrent,
+    DeltaCurrent,
+    ExponentialConductance,
+    ExponentialCurrent,
+    ReceptorModel,
+)
+from hpcsnn.models.synapses.short_term import TsodyksMarkram
+from hpcsnn.models.synapses.spike_timing import AdditiveSTDP, InhibitorySTDP, MultiplicativeSTDP, TripletSTDP
+from hpcsnn.models.synapses.synapse import NEURONS_OF_A_SYNAPSE, SpikeTrace, Static, SynapseModel, Trained
+
+__all__ = [
+    "BCPNN",
+    "NEURONS_OF_A_SYNAPSE",
+    "AdditiveSTDP",
+    "AlphaCurrent",
+    "DeltaCurrent",
+    "ExponentialConductance",
+    "ExponentialCurrent",
+    "InhibitorySTDP",
+    "MultiplicativeSTDP",
+    "ReceptorModel",
+    "SpikeTrace",
+    "Static",
+    "SynapseModel",
+    "Trained",
+    "TripletSTDP",
+    "TsodyksMarkram",
+]
