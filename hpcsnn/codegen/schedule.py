@@ -59,10 +59,17 @@ def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
                 Stage(f"postsynaptic_{name}", "plasticity", f"population_{projection.target.name}.n_own", team=True)
             )
     for name, projection in network.projections.items():
+        if projection.synapse.model.on_step.strip():
+            items = f"population_{projection.target.name}.n_own"
+            stages.append(Stage(f"change_synapses_{name}", "plasticity", items, team=True))
+    for name, projection in network.projections.items():
         if projection.late_post_traces:
             items = f"population_{projection.target.name}.n_own"
             stages.append(Stage(f"backpropagate_{name}", "plasticity", items))
     stages += [Stage(f"update_{name}", "neurons", f"population_{name}.n_simulated") for name in neurons]
+    for name, projection in network.projections.items():
+        if projection.synapse.model.update_target.strip():
+            stages.append(Stage(f"follow_{name}", "plasticity", f"population_{projection.target.name}.n_own"))
     stages += [Stage(f"spikes_{name}", "neurons", f"population_{name}.n_own") for name in sources]
     if n_ranks > 1:
         stages.append(Stage(EXCHANGE, "exchange", trigger=Trigger("exchange", "exchange.interval", False)))

@@ -172,7 +172,8 @@ def receptor_function(index: int, projection: Projection) -> SnippetFunction:
 
 
 def synapse_functions(index: int, projection: Projection) -> dict[str, SnippetFunction]:
-    """``deliver``, ``on_pre_spike`` and ``on_post_spike``."""
+    """What spikes and steps do to a synapse, and ``update_target``, which may read the neuron's state as far as the
+    model has no such names of its own."""
     synapse = projection.synapse.model
     constants = constant_arguments(projection.synapse)
     changed = _variables(synapse.variables, "now_{}", change=True)
@@ -183,15 +184,28 @@ def synapse_functions(index: int, projection: Projection) -> dict[str, SnippetFu
     def meeting(others: tuple[SpikeTrace, ...]) -> list[Argument]:
         return [*_same("const int", "seen"), *(_same("const bool", "coincident") if others else [])]
 
+    of_target = _variables(synapse.target_variables, "projection.target_{}[target]", change=False)
+    seen, unchanged = _same("const int", "seen"), _variables(synapse.variables, "now_{}", change=False)
+    before, after = (*synapse.pre_traces, *synapse.own_post_traces), (*synapse.post_traces, *synapse.own_pre_traces)
+    followed = _variables(synapse.target_variables, "projection.target_{}[target]", change=True)
+    own = {one.name for one in (*followed, *constants)}
+    state = _variables(projection.target.state, "target_population.state_{}[target]", change=False)
     slots = {
-        "deliver": ("float", [*_same("const int", "seen"), *_variables(synapse.variables, "now_{}", change=False)]),
-        "on_pre_spike": (
-            "void", [*meeting(synapse.post_traces), *changed, *traces(*synapse.post_traces, *synapse.own_pre_traces)]
+        "deliver": ("float", [*seen, *unchanged, *of_target]),
+        "on_pre_spike": ("void", [*meeting(synapse.post_traces), *changed, *traces(*after), *of_target]),
+        "on_post_spike": ("void", [*meeting(synapse.pre_traces), *changed, *traces(*before), *of_target]),
+        "on_step_if": ("bool", [*seen, *of_target]),
+        "on_step": ("void", [*seen, *changed, *traces(*synapse.pre_traces), *of_target]),
+        "update_target": (
+            "void",
+            [
+                Argument("const int", "seen", "step"),
+                *_same("const float", "dt_ms"),
+                *followed,
+                *(one for one in state if one.name not in own),
+            ],
         ),
-        "on_post_spike": (
-            "void", [*meeting(synapse.pre_traces), *changed, *traces(*synapse.pre_traces, *synapse.own_post_traces)]
-        ),
-    }  # fmt: skip
+    }
     return {
         slot: SnippetFunction(f"projection_{index}_{slot}", returns, (*arguments, *constants))
         for slot, (returns, arguments) in slots.items()

@@ -137,7 +137,7 @@ def model_view(configured: Configured[Model]) -> SimpleNamespace:
     attributes = {name: getattr(model, name) for name in model.__dataclass_fields__}
     own = [
         variable.name
-        for group in ("state", "variables", "pre_traces", "post_traces")
+        for group in ("state", "variables", "pre_traces", "post_traces", "target_variables")
         for variable in attributes.get(group, ())
     ]
     constants, arrays = configured.constant_types(), configured.array_types()

@@ -1,5 +1,6 @@
 """Kinds of model, what they are made of, and every model and rule that ships."""
 
+from hpcsnn.models.adex_afterpotential import AdExAfterpotential
 from hpcsnn.models.base import Configured, Derived, Model, PlacementContext, Table, Variable
 from hpcsnn.models.connectors import (
     AllToAll,
@@ -72,6 +73,7 @@ from hpcsnn.models.synapses import (
     BCPNN,
     AdditiveSTDP,
     AlphaCurrent,
+    Clopath,
     DeltaCurrent,
     ExponentialConductance,
     ExponentialCurrent,
@@ -100,12 +102,14 @@ __all__ = [
     "WEAKEST",
     "ALIFSubtractive",
     "AdEx",
+    "AdExAfterpotential",
     "Adam",
     "AdditiveSTDP",
     "AllToAll",
     "AlphaCurrent",
     "Bamford",
     "Bamford2010",
+    "Clopath",
     "Configured",
     "Connector",
     "CrossEntropy",

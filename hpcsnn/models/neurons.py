@@ -239,7 +239,8 @@ u += dt_ms * (a * (b * V_mV - u));
 _MOST_UPSTROKE = 80.0
 
 
-def _check_adex(where: str, values: Mapping[str, Any]) -> None:
+def check_adex(where: str, values: Mapping[str, Any]) -> None:
+    """Refuse a peak that is not above threshold and reset, or whose upstroke float32 does not hold."""
     _must_be_above(where, values, "V_peak_mV", "V_threshold_mV")
     _must_be_above(where, values, "V_peak_mV", "V_reset_mV")
     highest = values["V_threshold_mV"] + _MOST_UPSTROKE * values["slope_mV"]
@@ -281,7 +282,7 @@ AdEx = NeuronModel(
         Variable("w_pA", 0.0, "pA", doc="adaptation current"),
         _FROZEN_STEPS,
     ),
-    check=_check_adex,
+    check=check_adex,
     # Exponential Euler: exact for an upstroke, adaptation and input that are constant over the step, so that without
     # upstroke and adaptation this is the LIF. A step takes the upstroke from its start, so that spikes come about four
     # steps late at 0.1 ms (five at 0.01 ms). An initial V above the peak has the upstroke of the peak.

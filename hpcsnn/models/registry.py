@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from hpcsnn.models import connectors, currents, neurons, rewiring, stimuli, synapses
+from hpcsnn.models import adex_afterpotential, connectors, currents, neurons, rewiring, stimuli, synapses
 from hpcsnn.models.base import Model
 from hpcsnn.models.connectors import Connector
 from hpcsnn.models.currents import CurrentModel
@@ -33,6 +33,7 @@ OF_TRAININGS = ("loss", "optimiser", "learning")
 @cache
 def registered(kind: str) -> dict[str, Model]:
     """Every built-in model of one of `KINDS`, by name: each instance that a module of models defines."""
-    modules = (connectors, currents, neurons, rewiring, stimuli, synapses, losses, optimisers, rules)
+    of_networks = (adex_afterpotential, connectors, currents, neurons, rewiring, stimuli, synapses)
+    modules = (*of_networks, losses, optimisers, rules)
     found = [value for module in modules for value in vars(module).values()]
     return {model.name: model for model in found if isinstance(model, KINDS[kind])}

@@ -95,6 +95,7 @@ def check_projection(where: str, projection: Projection, dt_ms: float) -> None:
         configured.check_steps(f"{where}.{part}.{configured.name}", dt_ms)
         configured.constants(dt_ms, f"{where}.{part}.{configured.name}")
     _check_delay_name(where, projection)
+    _check_followed(where, projection)
     _check_weights(where, projection)
     _check_grids(where, projection)
     _check_self_connections(where, projection)
@@ -114,6 +115,22 @@ def _check_delay_name(where: str, projection: Projection) -> None:
     for variable in projection.synapse_variables if projection.delays else ():
         if variable.name == DELAY_STEPS.name:
             raise ConfigurationError(f"{where}.synapse: variable {DELAY_STEPS.name!r} is the delay's name; use another")
+
+
+def _check_followed(where: str, projection: Projection) -> None:
+    """Refuse synapses that follow what their targets do not have, or see only later."""
+    model, states = projection.synapse.model, [variable.name for variable in projection.target.state]
+    for name in model.needs_of_target:
+        if name not in states:
+            raise ConfigurationError(
+                f"{where}.synapse: {model.name} follows {name} of its targets, which {projection.target.name} does not "
+                f"have; {projection.target.model.name} has {', '.join(states)}"
+            )
+    if projection.dendritic_steps and model.target_variables:
+        raise ConfigurationError(
+            f"{where}.dendritic_delay_ms: {projection.dendritic_delay_ms:g} is not allowed with the synapse "
+            f"{model.name}, which sees its target as it is; must be 0"
+        )
 
 
 def _check_weights(where: str, projection: Projection) -> None:
@@ -252,7 +269,8 @@ def _check_rule(where: str, projection: Projection) -> None:
     in_per_target = [f"own_{variable.name}" for variable in rule.target_variables]
     constants = [name for name, _ in rule.constant_types()]
     tables = [*rule.tables, *(f"n_{name}" for name in rule.tables)]
-    used = Counter([*variables, *traces, *own, *in_per_target, *rule.sums, *constants, *tables])
+    followed = [variable.name for variable in projection.synapse.model.target_variables]
+    used = Counter([*variables, *traces, *own, *followed, *in_per_target, *rule.sums, *constants, *tables])
     twice = [name for name, times in used.items() if times > 1]
     if twice:
         raise ConfigurationError(

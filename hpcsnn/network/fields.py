@@ -266,6 +266,18 @@ def _neuron_fields(projection: Projection) -> tuple[Field, ...]:
         ),
         *(trace(one.name, Neurons.KNOWN_SOURCE, "pre") for one in projection.pre_traces),
         *(trace(one.name, Neurons.TARGET, "post") for one in projection.post_traces),
+        *(
+            Field(
+                f"target_{one.name}",
+                one.ctype,
+                lambda room: room.n_targets,
+                first=one.initial,
+                neurons=Neurons.TARGET,
+                disk=f"target/{one.name}",
+                variable=one,
+            )
+            for one in projection.synapse.model.target_variables
+        ),
     )
 
 

@@ -137,7 +137,7 @@ def can_outgrow(projection: Projection) -> bool:
         return True
     if rule is not None and ("weight" in rule.initials or _names_weight(rule.update, rule.per_target)):
         return True
-    return synapse.weight_range is None and bool(synapse.on_pre_spike.strip() or synapse.on_post_spike.strip())
+    return synapse.weight_range is None and synapse.changes
 
 
 def input_format(projection: Projection) -> InputFormat:
@@ -214,8 +214,7 @@ def _totals(projection: Projection, limit: float) -> _Totals:
         targets = connector.model.listed_targets(connector.values)
         n_synapses = min(n_synapses, int(np.bincount(targets, minlength=1).max()) or 1)
         synapse = projection.synapse.model
-        static = not (synapse.on_pre_spike.strip() or synapse.on_post_spike.strip())
-        if static and synapse.deliver.strip() == "weight" and targets.size:
+        if not synapse.changes and synapse.deliver.strip() == "weight" and targets.size:
             weights = np.abs(projection.listed_weights.astype(np.float32)).astype(np.float64)
             # The sum itself is rounded, once for each weight at most.
             largest = float(np.bincount(targets, weights=weights).max()) * (1.0 + n_synapses * 2.0**-52)

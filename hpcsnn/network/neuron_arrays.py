@@ -20,7 +20,7 @@ from hpcsnn.network.recordings import Recording
 
 # Folders of a checkpoint whose arrays are counted in the digest, and what stands before a variable's name in the
 # columns of `Simulation.neurons`.
-COUNTED = {"state": "", "receptor": "", "rule/target": "target.", "rule/source": "source."}
+COUNTED = {"state": "", "receptor": "", "target": "target.", "rule/target": "target.", "rule/source": "source."}
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,8 @@ def _neuron_array(kind: str, owner: str, field: Field, projection: Projection | 
 def column_of(path: str) -> str | None:
     """The column of `Simulation.neurons` that holds an array of a checkpoint; None: it is not counted in the digest.
 
-    A population's own variable has its name, a receptor's ``projection.variable``, and a rule's
-    ``projection.source.variable`` or ``projection.target.variable``.
+    A population's own variable has its name, a receptor's ``projection.variable``, and that of a
+    synapse model or rule ``projection.target.variable`` or ``projection.source.variable``.
     """
     kind, _, rest = path.partition("/")
     owner, _, inside = rest.partition("/")

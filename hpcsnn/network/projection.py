@@ -144,7 +144,7 @@ class Projection:
     def listed_columns(self) -> tuple[Variable, ...]:
         """What outgoing lists hold beside the slots of synapses that nothing changes once they are wired: all that is
         kept of each, so that a spike reads lists alone, one behind the other, and no slot in another target's row."""
-        changes = self.synapse.model is Trained or self.synapse.model.on_spikes or self.rewiring is not None
+        changes = self.synapse.model is Trained or self.synapse.model.changes or self.rewiring is not None
         return () if changes else self.synapse_columns
 
     @property

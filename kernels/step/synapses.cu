@@ -21,6 +21,24 @@
 }
 
 //% endif
+//% if synapse.on_step.strip()
+//% if synapse.on_step_if.strip()
+{{ functions.on_step_if.head }} {
+{{ value(synapse, "on_step_if") }}
+}
+
+//% endif
+{{ functions.on_step.head }} {
+{{ paste(synapse, "on_step") }}
+}
+
+//% endif
+//% if synapse.update_target.strip()
+{{ functions.update_target.head }} {
+{{ paste(synapse, "update_target") }}
+}
+
+//% endif
 //% if not projection.trained
 KERNEL deliver_{{ projection.name }}(Network* net) {
     if (net->control->halt) return;
@@ -265,6 +283,74 @@ KERNEL postsynaptic_{{ projection.name }}(Network* net) {
             halt(net->control, NOT_FINITE, 0, 0, 0);
             return;
         }
+    }
+}
+//% endif
+
+//% if synapse.on_step.strip()
+// What goes on between spikes, for the synapses of those targets alone that ask for it.
+KERNEL change_synapses_{{ projection.name }}(Network* net) {
+    if (net->control->halt || net->control->step == 0) return;
+    auto& projection = net->projection_{{ projection.name }};
+    const int seen = net->control->step - 1, n_targets = net->population_{{ projection.target }}.n_own;
+    const int row_shift = projection.row_shift;
+    const int* source_of = projection.source;
+//% for variable in variables
+    {{ variable.ctype }}* all_{{ variable.name }} = projection.synapse_{{ variable.name }};
+//% endfor
+//% for trace in synapse.pre_traces
+    const Trace* traces_{{ trace.name }} = projection.pre_{{ trace.name }};
+    const DecayTable decay_{{ trace.name }} = projection.decay_{{ trace.name }};
+//% endfor
+{{ bound_constants("projection", synapse, "of_synapse_") }}
+    (void)source_of;
+    for (int target = team_first(); target < n_targets; target += team_stride()) {
+//% if synapse.on_step_if.strip()
+        if (!{{ functions.on_step_if.call }}) continue;
+//% endif
+        const int64 row = (int64)target << row_shift;
+        const int in_degree = projection.in_degree[target];
+        INDEPENDENT_ITERATIONS
+        for (int k = lane(); k < in_degree; k += LANES) {
+//% if synapse.pre_traces
+            const int source = source_of[row + k];
+//% endif
+//% for variable in variables
+            {{ variable.ctype }} now_{{ variable.name }} = all_{{ variable.name }}[row + k];
+//% endfor
+//% for trace in synapse.pre_traces
+            const float trace_{{ trace.name }} = decayed(traces_{{ trace.name }}[source], seen, decay_{{ trace.name }});
+//% endfor
+            {{ functions.on_step.call }};
+//% for variable in variables
+            all_{{ variable.name }}[row + k] = now_{{ variable.name }};
+//% endfor
+        }
+        int wrong = 0;
+        for (int k = lane(); k < in_degree; k += LANES)
+            wrong |= {{ any_not_finite("projection.synapse_", variables, "row + k") }};
+        if (wrong) {
+            halt(net->control, NOT_FINITE, 0, 0, 0);
+            return;
+        }
+    }
+}
+//% endif
+
+//% if synapse.update_target.strip()
+// The synapses' view of each target, at the end of the step.
+KERNEL follow_{{ projection.name }}(Network* net) {
+    if (net->control->halt) return;
+    auto& projection = net->projection_{{ projection.name }};
+    const auto& target_population = net->population_{{ projection.target }};
+    const int step = net->control->step, n_targets = target_population.n_own;
+    const float dt_ms = net->dt_ms;
+    (void)dt_ms;
+{{ bound_constants("projection", synapse, "of_synapse_") }}
+    for (int target = thread_first(); target < n_targets; target += thread_stride()) {
+        {{ functions.update_target.call }};
+        if ({{ any_not_finite("projection.target_", synapse.target_variables, "target") }})
+            halt(net->control, NOT_FINITE, 0, 0, 0);
     }
 }
 //% endif

@@ -73,6 +73,9 @@ def newer_models() -> Network:
     delays = models.Uniform(0.3, 2.0)
     network.add_projection("tired", "noise", "izhikevich", near, current, 1.0, tired, delay_ms=delays, rewiring=rule)
     network.add_projection("restrain", "background", "alif", near, models.AlphaCurrent(), -0.1, restrained)
+    network.add_population("lasting", grid, models.AdExAfterpotential(offset_current=700), spread, True)
+    by_voltage = models.Clopath(w_max=40.0, a_ltp_per_mV2=1e-3, a_ltd_per_mV=2e-2)
+    network.add_projection("voltage", "noise", "lasting", near, current, 20.0, by_voltage, rewiring=rule)
     return network
 
 

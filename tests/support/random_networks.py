@@ -30,7 +30,9 @@ RECEPTORS = st.sampled_from(
     [models.ExponentialCurrent(), models.ExponentialConductance(), models.DeltaCurrent(), models.AlphaCurrent()]
 )
 PLAIN_SYNAPSES = (models.Static(), models.AdditiveSTDP(), models.MultiplicativeSTDP(), models.TripletSTDP())
-SYNAPSES = st.sampled_from([*PLAIN_SYNAPSES, models.BCPNN(), models.TsodyksMarkram(), models.InhibitorySTDP()])
+SYNAPSES = st.sampled_from(
+    [*PLAIN_SYNAPSES, models.BCPNN(), models.TsodyksMarkram(), models.InhibitorySTDP(), models.Clopath()]
+)
 DELAYS_MS = st.sampled_from([None, 0.1, 1.5, models.Uniform(0.3, 2.0), models.Normal(1.0, 0.1)])
 DENDRITIC_DELAYS_MS = st.sampled_from([0.0, 0.1, 1.3])
 BLOCKS = {"block_side": 4, "attempts": 7}
@@ -92,5 +94,5 @@ def _project(draw, network, name, source, target):
     network.add_projection(
         name, source, target, draw(st.sampled_from(connectors)), draw(RECEPTORS), 0.1, synapse,
         delay_ms=draw(DELAYS_MS), rewiring=draw(st.sampled_from(rules)), record_events=draw(st.booleans()),
-        dendritic_delay_ms=draw(DENDRITIC_DELAYS_MS),
+        dendritic_delay_ms=0.0 if synapse.model.target_variables else draw(DENDRITIC_DELAYS_MS),
     )  # fmt: skip

@@ -109,6 +109,13 @@ projections:
     connector: {fixed_probability: {p: 0.2}}
     receptor: {exponential_current: {tau_ms: 4}}
     synapse: {inhibitory_stdp: {w_max: -2}}
+  following:
+    source: noise
+    target: exponential
+    weight: 20
+    connector: {fixed_probability: {p: 0.2}}
+    receptor: delta_current
+    synapse: {clopath: {w_max: 40, a_ltp_per_mV2: 0.001}}
   own:
     source: adapting
     target: driven

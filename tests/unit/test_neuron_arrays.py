@@ -72,7 +72,9 @@ def path_of(column, kept, projections):
     if not rest:
         return f"populations/{kept}/state/{owner}"
     side, _, name = rest.partition(".")
-    assert owner in projections
+    followed = [one.name for one in projections[owner].synapse.model.target_variables]
+    if side == "target" and name in followed:
+        return f"projections/{owner}/target/{name}"
     return f"projections/{owner}/rule/{side}/{name}" if name else f"projections/{owner}/receptor/{rest}"
 
 
@@ -89,6 +91,7 @@ def test_a_column_leads_back_to_its_path(network):
         variables = [one.name for one in population.state]
         for projection in network.incoming(population):
             variables += [one.name for one in (*projection.receptor.model.state, *projection.target_variables)]
+            variables += [one.name for one in projection.synapse.model.target_variables]
         for projection in network.outgoing(population):
             variables += [one.name for one in projection.source_variables]
         assert Counter(column.rpartition(".")[2] for column in counted.values()) == Counter(variables)

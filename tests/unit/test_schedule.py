@@ -18,7 +18,17 @@ from support.rules import Tended, Wanderer
 
 # One step, as ARCHITECTURE.md has it, and an update of a rule, as `RewiringRule` has it.
 STEP = (
-    *("begin_step", "window", "deliver", "postsynaptic", "backpropagate", "update", "spikes"),
+    *(
+        "begin_step",
+        "window",
+        "deliver",
+        "postsynaptic",
+        "change_synapses",
+        "backpropagate",
+        "update",
+        "follow",
+        "spikes",
+    ),
     *(EXCHANGE, "rewiring", "end_step"),
 )
 UPDATE = (
@@ -70,6 +80,8 @@ def test_everyone_has_the_stages_that_its_model_needs(network, n_ranks):
             expected.add(("trace", name))
         if projection.synapse.model.on_post_spike:
             expected.add(("postsynaptic", name))
+        if projection.synapse.name == "clopath":
+            expected |= {("change_synapses", name), ("follow", name)}
         if projection.synapse.model.post_traces and projection.dendritic_delay_ms:
             expected.add(("backpropagate", name))
     stages = schedule(network, n_ranks)
@@ -102,6 +114,8 @@ def test_triggers_and_phases(network, n_ranks):
     phases = {"window": "neurons", "deliver": "delivery", "postsynaptic": "plasticity", "update": "neurons"}
     phases |= {
         "backpropagate": "plasticity",
+        "change_synapses": "plasticity",
+        "follow": "plasticity",
         "spikes": "neurons",
         EXCHANGE: "exchange",
         "rewiring": "rewiring",

@@ -100,7 +100,7 @@ def test_names_become_models_and_models_names():
         ("model", 3, "here: 3 is not allowed; give one model"),
         ("model", {}, "here: {} is not allowed; give one model"),
         ("model", {"lif": [1]}, "here.lif: [1] is not allowed; give parameters as name: value"),
-        ("model", "static", "here: unknown name 'static'; allowed: adex, alif, "),
+        ("model", "static", "here: unknown name 'static'; allowed: adex, adex_afterpotential, alif, "),
         ("synapse", "lif", "here: unknown name 'lif'; allowed: additive_stdp, bcpnn, "),
         ("receptor", "delta_curent", "here: unknown name 'delta_curent'; allowed: "),
     ],

@@ -11,12 +11,14 @@ from hpcsnn.models.synapses.receptors import (
 from hpcsnn.models.synapses.short_term import TsodyksMarkram
 from hpcsnn.models.synapses.spike_timing import AdditiveSTDP, InhibitorySTDP, MultiplicativeSTDP, TripletSTDP
 from hpcsnn.models.synapses.synapse import NEURONS_OF_A_SYNAPSE, SpikeTrace, Static, SynapseModel, Trained
+from hpcsnn.models.synapses.voltage import Clopath
 
 __all__ = [
     "BCPNN",
     "NEURONS_OF_A_SYNAPSE",
     "AdditiveSTDP",
     "AlphaCurrent",
+    "Clopath",
     "DeltaCurrent",
     "ExponentialConductance",
     "ExponentialCurrent",

@@ -30,13 +30,20 @@ class SynapseModel(Model):
     ``coincident`` (the target spiked in that step).
     ``on_post_spike`` runs for every incoming synapse of a neuron that spiked; it sees the pre traces, and
     ``coincident`` where the source did too. Then the traces hold the other side's spike: exactly 1. Each may also
-    name the traces of its own side, which are then those just before the spike. ``bound`` is an
-    expression over the parameters and ``initial_weight`` for the largest absolute amount one spike can bring;
-    ``weight_range`` gives the weights that the rule keeps to, where it does.
+    name the traces of its own side, which are then those just before the spike.
+
+    A synapse may follow its target between spikes too. ``target_variables`` are of each target; ``update_target`` runs
+    for each at the end of each step, behind the neuron's update, and sees the neuron's state, of which it needs what
+    ``needs_of_target`` names. All other snippets read them, as they were at the end of the step ``seen``. ``on_step``
+    runs, behind the spikes, for each synapse of the targets for which ``on_step_if`` is true (all, where it is not
+    given), and for no others; it sees the pre traces, in which a spike of the step is counted.
+
+    ``bound`` is an expression over the parameters and ``initial_weight`` for the largest absolute amount one spike can
+    bring; ``weight_range`` gives the weights that the rule keeps to, where it does.
     """
 
     KIND: ClassVar[str] = "synapse"
-    SEES: ClassVar[tuple[str, ...]] = ("coincident", "seen")
+    SEES: ClassVar[tuple[str, ...]] = ("coincident", "seen", "dt_ms")
     KEPT: ClassVar[Mapping[tuple[str, str], str]] = {
         ("parameter", "initial_weight"): "`bound` has the weight of a new synapse by it",
         **{("variable", name): NEURONS_OF_A_SYNAPSE for name in ("pre", "post", "source")},
@@ -48,13 +55,18 @@ class SynapseModel(Model):
     deliver: str = "weight"
     on_pre_spike: str = ""
     on_post_spike: str = ""
+    target_variables: tuple[Variable, ...] = ()
+    needs_of_target: tuple[str, ...] = ()
+    update_target: str = ""
+    on_step_if: str = ""
+    on_step: str = ""
     bound: str = "abs(initial_weight)"
     weight_range: Callable[[Mapping[str, Any]], tuple[float, float]] | None = None
 
     @property
-    def on_spikes(self) -> bool:
-        """Whether a spike may change a synapse."""
-        return bool(self.on_pre_spike.strip() or self.on_post_spike.strip())
+    def changes(self) -> bool:
+        """Whether a spike or a step may change a synapse."""
+        return any(text.strip() for text in (self.on_pre_spike, self.on_post_spike, self.on_step))
 
     @property
     def own_pre_traces(self) -> tuple[SpikeTrace, ...]:
