@@ -190,6 +190,10 @@ def synapse_functions(index: int, projection: Projection) -> dict[str, SnippetFu
     followed = _variables(synapse.target_variables, "projection.target_{}[target]", change=True)
     own = {one.name for one in (*followed, *constants)}
     state = _variables(projection.target.state, "target_population.state_{}[target]", change=False)
+    modulator, modulation = projection.modulator, "0.0f"
+    if modulator is not None:
+        variable = modulator.receptor.model.state[0].name
+        modulation = f"(float)net->projection_{modulator.name}.receptor_state_{variable}[target]"
     slots = {
         "deliver": ("float", [*seen, *unchanged, *of_target]),
         "on_pre_spike": ("void", [*meeting(synapse.post_traces), *changed, *traces(*after), *of_target]),
@@ -201,6 +205,7 @@ def synapse_functions(index: int, projection: Projection) -> dict[str, SnippetFu
             [
                 Argument("const int", "seen", "step"),
                 *_same("const float", "dt_ms"),
+                Argument("const float", "modulation", modulation),
                 *followed,
                 *(one for one in state if one.name not in own),
             ],

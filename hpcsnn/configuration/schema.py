@@ -95,6 +95,7 @@ class ProjectionConfig(_Strict):
     weight: WeightSpec
     delay_ms: DelaySpec = None
     dendritic_delay_ms: Real = 0.0
+    modulator: str | None = None
     rewiring: ModelSpec | None = None
     capacity: Positive | None = None
     rows_grow: Truth = True
@@ -181,6 +182,7 @@ class NetworkConfiguration(_Strict):
                 rows_grow=projection.rows_grow,
                 record_events=projection.record_events,
                 dendritic_delay_ms=projection.dendritic_delay_ms,
+                modulator=projection.modulator,
             )
         recorders(network)  # those of projections, which are known only now
         return network

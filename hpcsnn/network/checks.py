@@ -126,6 +126,20 @@ def _check_followed(where: str, projection: Projection) -> None:
                 f"{where}.synapse: {model.name} follows {name} of its targets, which {projection.target.name} does not "
                 f"have; {projection.target.model.name} has {', '.join(states)}"
             )
+    modulator = projection.modulator
+    if modulator is not None:
+        wrong = f"{where}.modulator: {modulator.name} is not allowed"
+        if not model.modulated:
+            raise ConfigurationError(f"{wrong} with the synapse {model.name}, which has no third factor")
+        if modulator.target is not projection.target:
+            raise ConfigurationError(
+                f"{wrong}; it is onto {modulator.target.name}, and must be onto {projection.target.name}"
+            )
+        if not modulator.receptor.model.state:
+            raise ConfigurationError(
+                f"{wrong}; its receptor {modulator.receptor.name} has no variable to see; must be one that has, such "
+                "as neuromodulator"
+            )
     if projection.dendritic_steps and model.target_variables:
         raise ConfigurationError(
             f"{where}.dendritic_delay_ms: {projection.dendritic_delay_ms:g} is not allowed with the synapse "

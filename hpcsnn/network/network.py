@@ -140,6 +140,7 @@ class Network:
         rows_grow: bool = True,
         record_events: bool = False,
         dendritic_delay_ms: float = 0.0,
+        modulator: str | None = None,
     ) -> Projection:
         """Declare a projection.
 
@@ -164,6 +165,8 @@ class Network:
             record_events: keep every formation and elimination for `Simulation.events`.
             dendritic_delay_ms: from the synapse to the soma, and back: 0 (default) or a whole number of steps. What a
                 spike brings arrives after `delay_ms` and this; the synapse sees a postsynaptic spike this much later.
+            modulator: a projection declared before it, onto the same target, which brings the third factor of synapses
+                that have one: they see the first variable of its receptor, such as ``Neuromodulator``.
 
         Raises:
             ConfigurationError: anything that does not fit; the message names the field, the value and what is allowed.
@@ -224,11 +227,15 @@ class Network:
         if capacity is None and not rows_grow:
             # What the first wiring happens to need differs from rank to rank: not a bound that every rank would keep.
             raise ConfigurationError(f"{where}.capacity: missing; with rows_grow false it must be given")
+        brings = None
+        if modulator is not None:
+            brings = self.projections[check_known(f"{where}.modulator", modulator, self.projections)]
         projection = Projection(
             name, ends["source"], ends["target"], connector, receptor, synapse, weight,
             delays.distribution if delays else delay_steps * self.dt_ms, delay_steps, rewiring, capacity, rows_grow,
             record_events, delays, dendritic_steps * self.dt_ms, dendritic_steps,
             input_ring(where, delays, dendritic_steps), weights,
+            brings,
         )  # fmt: skip
         check_projection(where, projection, self.dt_ms)
         self.projections[name] = projection

@@ -34,6 +34,7 @@ class Projection:
     ``delay_steps`` is the smallest axonal delay of any synapse, ``delays`` how they differ, if they do;
     ``dendritic_steps`` the dendritic delay, and ``input_ring`` where input waits that does not arrive at once.
     ``weight`` is that of a new synapse; where ``weights`` says how those of the first wiring differ, it is their mean.
+    ``modulator`` is the projection whose receptor's first variable its synapses see as ``modulation``.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Projection:
     dendritic_steps: int = 0
     input_ring: InputRing | None = None
     weights: Distribution | None = None
+    modulator: Projection | None = None
 
     @property
     def parts(self) -> dict[str, Configured[Model]]:

@@ -149,7 +149,7 @@ class Learnt:
             other.add_projection(
                 name, projection.source.name, projection.target.name, connector, projection.receptor, weight,
                 projection.synapse, projection.delay_ms, projection.rewiring, None, True, projection.record_events,
-                projection.dendritic_delay_ms,
+                projection.dendritic_delay_ms, projection.modulator.name if projection.modulator else None,
             )  # fmt: skip
             # No weight is drawn any more; but the unit of input goes by it, and with another one bits would be others.
             other.projections[name] = replace(other.projections[name], weights=projection.weights)

@@ -76,6 +76,11 @@ def newer_models() -> Network:
     network.add_population("lasting", grid, models.AdExAfterpotential(offset_current=700), spread, True)
     by_voltage = models.Clopath(w_max=40.0, a_ltp_per_mV2=1e-3, a_ltd_per_mV=2e-2)
     network.add_projection("voltage", "noise", "lasting", near, current, 20.0, by_voltage, rewiring=rule)
+    network.add_projection("volume", "background", "izhikevich", near, models.Neuromodulator(), 1e-3, delay_ms=2.0)
+    rewarded = models.DopamineSTDP(w_max=2.0, a_plus=0.5, settle_ms=20.0, level=1e-3)
+    network.add_projection(
+        "rewarded", "noise", "izhikevich", near, current, 1.0, rewarded, rewiring=rule, modulator="volume"
+    )
     return network
 
 

@@ -31,7 +31,10 @@ RECEPTORS = st.sampled_from(
 )
 PLAIN_SYNAPSES = (models.Static(), models.AdditiveSTDP(), models.MultiplicativeSTDP(), models.TripletSTDP())
 SYNAPSES = st.sampled_from(
-    [*PLAIN_SYNAPSES, models.BCPNN(), models.TsodyksMarkram(), models.InhibitorySTDP(), models.Clopath()]
+    [
+        *(*PLAIN_SYNAPSES, models.BCPNN(), models.TsodyksMarkram(), models.InhibitorySTDP()),
+        *(models.Clopath(), models.DopamineSTDP(level=0.1)),
+    ]
 )
 DELAYS_MS = st.sampled_from([None, 0.1, 1.5, models.Uniform(0.3, 2.0), models.Normal(1.0, 0.1)])
 DENDRITIC_DELAYS_MS = st.sampled_from([0.0, 0.1, 1.3])

@@ -116,6 +116,20 @@ projections:
     connector: {fixed_probability: {p: 0.2}}
     receptor: delta_current
     synapse: {clopath: {w_max: 40, a_ltp_per_mV2: 0.001}}
+  dopamine:
+    source: noise
+    target: adapting
+    weight: 0.01
+    connector: {fixed_probability: {p: 0.1}}
+    receptor: neuromodulator
+  rewarded:
+    source: noise
+    target: adapting
+    weight: 1
+    connector: {fixed_probability: {p: 0.2}}
+    receptor: delta_current
+    synapse: {dopamine_stdp: {w_max: 2}}
+    modulator: dopamine
   own:
     source: adapting
     target: driven

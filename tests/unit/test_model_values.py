@@ -22,7 +22,7 @@ def test_configurations_name_the_newer_models():
         assert again.values == part.values
     readme = (kernel_folder().parent / "README.md").read_text()
     assert all(f"`{part.model.name}`" in readme for _, part in named)
-    assert len({part.model.name for _, part in named}) == 5 + 3 + 6
+    assert len({part.model.name for _, part in named}) == 5 + 4 + 7
 
 
 @pytest.mark.parametrize(

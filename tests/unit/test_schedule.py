@@ -80,7 +80,7 @@ def test_everyone_has_the_stages_that_its_model_needs(network, n_ranks):
             expected.add(("trace", name))
         if projection.synapse.model.on_post_spike:
             expected.add(("postsynaptic", name))
-        if projection.synapse.name == "clopath":
+        if projection.synapse.name in ("clopath", "dopamine_stdp"):
             expected |= {("change_synapses", name), ("follow", name)}
         if projection.synapse.model.post_traces and projection.dendritic_delay_ms:
             expected.add(("backpropagate", name))

@@ -6,8 +6,10 @@ from hpcsnn.models.synapses.receptors import (
     DeltaCurrent,
     ExponentialConductance,
     ExponentialCurrent,
+    Neuromodulator,
     ReceptorModel,
 )
+from hpcsnn.models.synapses.reward import DopamineSTDP
 from hpcsnn.models.synapses.short_term import TsodyksMarkram
 from hpcsnn.models.synapses.spike_timing import AdditiveSTDP, InhibitorySTDP, MultiplicativeSTDP, TripletSTDP
 from hpcsnn.models.synapses.synapse import NEURONS_OF_A_SYNAPSE, SpikeTrace, Static, SynapseModel, Trained
@@ -20,10 +22,12 @@ __all__ = [
     "AlphaCurrent",
     "Clopath",
     "DeltaCurrent",
+    "DopamineSTDP",
     "ExponentialConductance",
     "ExponentialCurrent",
     "InhibitorySTDP",
     "MultiplicativeSTDP",
+    "Neuromodulator",
     "ReceptorModel",
     "SpikeTrace",
     "Static",

@@ -86,6 +86,13 @@ DeltaCurrent = ReceptorModel(
     gradient=ReceptorGradient(direct="1.0f"),
 )
 
+Neuromodulator = ReceptorModel(
+    "neuromodulator",
+    "What arrives in a step, for other synapses to see as their third factor; no current.",
+    state=(Variable("arrived", 0.0, "weight", doc="sum of the weights that arrived in the step"),),
+    update="arrived = input;",
+)
+
 AlphaCurrent = ReceptorModel(
     "alpha_current",
     "A current weight * (t / tau) * exp(1 - t / tau): it rises to the weight at tau_ms after the spike's arrival. A "

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from hpcsnn.models.base import Model, Variable
 from hpcsnn.models.parameters import Parameter
+from hpcsnn.models.snippet_text import mentioned
 
 NEURONS_OF_A_SYNAPSE = "stored synapses have their neurons by pre, post and source"
 
@@ -33,17 +34,19 @@ class SynapseModel(Model):
     name the traces of its own side, which are then those just before the spike.
 
     A synapse may follow its target between spikes too. ``target_variables`` are of each target; ``update_target`` runs
-    for each at the end of each step, behind the neuron's update, and sees the neuron's state, of which it needs what
-    ``needs_of_target`` names. All other snippets read them, as they were at the end of the step ``seen``. ``on_step``
-    runs, behind the spikes, for each synapse of the targets for which ``on_step_if`` is true (all, where it is not
-    given), and for no others; it sees the pre traces, in which a spike of the step is counted.
+    for each at the end of each step, behind the neuron's update. It sees the neuron's state, of which it needs what
+    ``needs_of_target`` names, and as ``modulation`` a third factor: the first variable of the receptor of the
+    projection that is the modulator, or 0 where there is none. All other snippets read the variables, as they were at
+    the end of the step ``seen``. ``on_step`` runs, behind the spikes, for each synapse of the targets for which
+    ``on_step_if`` is true (all, where it is not given), and for no others; it sees the pre traces, in which a spike of
+    the step is counted.
 
     ``bound`` is an expression over the parameters and ``initial_weight`` for the largest absolute amount one spike can
     bring; ``weight_range`` gives the weights that the rule keeps to, where it does.
     """
 
     KIND: ClassVar[str] = "synapse"
-    SEES: ClassVar[tuple[str, ...]] = ("coincident", "seen", "dt_ms")
+    SEES: ClassVar[tuple[str, ...]] = ("coincident", "seen", "dt_ms", "modulation")
     KEPT: ClassVar[Mapping[tuple[str, str], str]] = {
         ("parameter", "initial_weight"): "`bound` has the weight of a new synapse by it",
         **{("variable", name): NEURONS_OF_A_SYNAPSE for name in ("pre", "post", "source")},
@@ -67,6 +70,11 @@ class SynapseModel(Model):
     def changes(self) -> bool:
         """Whether a spike or a step may change a synapse."""
         return any(text.strip() for text in (self.on_pre_spike, self.on_post_spike, self.on_step))
+
+    @property
+    def modulated(self) -> bool:
+        """Whether it has a third factor."""
+        return mentioned(r"\bmodulation\b", (self.update_target,))
 
     @property
     def own_pre_traces(self) -> tuple[SpikeTrace, ...]:
