@@ -89,6 +89,7 @@ from hpcsnn.models.synapses import (
     TripletSTDP,
     TsodyksMarkram,
 )
+from hpcsnn.models.synaptic_scaling import SynapticScaling, WeightNormalisation
 
 __all__ = [
     "ALIF",
@@ -174,12 +175,14 @@ __all__ = [
     "StepCurrent",
     "SummedCrossEntropy",
     "SynapseModel",
+    "SynapticScaling",
     "Table",
     "Trained",
     "TripletSTDP",
     "TsodyksMarkram",
     "Uniform",
     "Variable",
+    "WeightNormalisation",
     "choice",
     "probability",
     "truth",

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from functools import cache
 
-from hpcsnn.models import adex_afterpotential, connectors, currents, neurons, rewiring, stimuli, synapses
+from hpcsnn.models import (
+    adex_afterpotential,
+    connectors,
+    currents,
+    neurons,
+    rewiring,
+    stimuli,
+    synapses,
+    synaptic_scaling,
+)
 from hpcsnn.models.base import Model
 from hpcsnn.models.connectors import Connector
 from hpcsnn.models.currents import CurrentModel
@@ -33,7 +42,7 @@ OF_TRAININGS = ("loss", "optimiser", "learning")
 @cache
 def registered(kind: str) -> dict[str, Model]:
     """Every built-in model of one of `KINDS`, by name: each instance that a module of models defines."""
-    of_networks = (adex_afterpotential, connectors, currents, neurons, rewiring, stimuli, synapses)
+    of_networks = (adex_afterpotential, connectors, currents, neurons, rewiring, stimuli, synapses, synaptic_scaling)
     modules = (*of_networks, losses, optimisers, rules)
     found = [value for module in modules for value in vars(module).values()]
     return {model.name: model for model in found if isinstance(model, KINDS[kind])}

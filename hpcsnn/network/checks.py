@@ -174,7 +174,7 @@ def _check_drawn_weights(where: str, projection: Projection) -> None:
             f"{where}.weight: {shown(described_distribution(weights))} is not allowed with the synapse {model.name}, "
             "which does not say how large its weights may be; must be one number"
         )
-    if projection.rule is not None and "weight" not in projection.rule.initials:
+    if projection.rule is not None and projection.rule.forms and "weight" not in projection.rule.initials:
         raise ConfigurationError(
             f"{where}.weight: {shown(described_distribution(weights))} is not allowed with the rule "
             f"{projection.rule.name}, which does not say which weight a new synapse has; must be one number"

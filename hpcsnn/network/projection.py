@@ -83,7 +83,7 @@ class Projection:
     @property
     def rewiring_reach_squared(self) -> int | None:
         """Largest squared distance at which rewiring forms synapses; -1: none, None: unbounded."""
-        if self.rewiring is None:
+        if self.rewiring is None or not self.rewiring.model.forms:
             return -1
         reach_squared = self.rewiring.model.reach_squared
         return None if reach_squared is None else reach_squared(self.rewiring.values)

@@ -256,9 +256,9 @@ def _sources_of(
         targets = target_tiling.ids(own).astype(np.int64)
         sources = connector.explicit_sources(projection.connector.values, targets)
         known.ravel()[tiling.tiles_of(sources[sources < projection.source.size])] = True
-        if projection.rewiring is None:
-            return known
         reach_squared = projection.rewiring_reach_squared
+        if reach_squared == -1:  # none forms
+            return known
     if reach_squared is None:
         return np.ones_like(known)
     reach = int(np.sqrt(max(reach_squared, 0)))

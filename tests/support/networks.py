@@ -137,6 +137,8 @@ def every_rule() -> Network:
         rewiring.LocalProposals(**places),
         rewiring.DeepR(temperature=0.01, w_max=0.2),
         rewiring.Homeostatic(**growth, **grown),
+        models.SynapticScaling(every_ms=2.0, beta=0.5),
+        models.WeightNormalisation(every_ms=3.0, total=0.4),
         *(Swap(attempts=30), Wanderer(), Tended(), stimulus(), call()),
     ]
     wired, current = models.FixedProbability(p=0.01), models.ExponentialCurrent()

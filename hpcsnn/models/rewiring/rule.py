@@ -271,6 +271,12 @@ class RewiringRule(Model):
         return not self.decides_by_random and (not self.update or self.asks_to_update)
 
     @property
+    def forms(self) -> bool:
+        """Whether synapses may form at all."""
+        proposes = mentioned(r"\bpropose\b", (self.per_target,))
+        return self.form.strip() != "false" or bool(self.replace or self.arrivals or self.pairing) or proposes
+
+    @property
     def proposes(self) -> bool:
         """Whether synapses form from lists of proposals."""
         return bool(self.per_target or self.replace or self.arrivals) or self.pairing is not None
