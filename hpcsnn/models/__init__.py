@@ -13,7 +13,14 @@ from hpcsnn.models.connectors import (
     Gaussian,
     OneToOne,
 )
-from hpcsnn.models.currents import CurrentModel, NoiseCurrent, RampCurrent, SineCurrent, StepCurrent
+from hpcsnn.models.currents import (
+    CurrentModel,
+    NoiseCurrent,
+    PoissonCurrent,
+    RampCurrent,
+    SineCurrent,
+    StepCurrent,
+)
 from hpcsnn.models.learning import (
     SGD,
     Adam,
@@ -150,6 +157,7 @@ __all__ = [
     "PatchSwaps",
     "PlacementContext",
     "Poisson",
+    "PoissonCurrent",
     "RampCurrent",
     "ReceptorGradient",
     "ReceptorModel",

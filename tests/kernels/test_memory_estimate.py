@@ -39,6 +39,7 @@ def resized(**times):
 MAP = [["scale=1"], ["scale=8"], ["scale=12"]]
 SIZES = {
     "balanced_inhibition": [["seed=1"]],
+    "brunel": [resized(E=2000, I=500)],
     "deep_r": [resized(input=1024 * n, cells=256 * n) for n in (2, 4, 6)],
     "homeostatic": [resized(excitatory=400 * n, inhibitory=100 * n) for n in (1, 16, 64)],
     "patch_swaps": [["scale=1"], ["scale=4"], ["scale=8"]],

@@ -154,6 +154,7 @@ _GIVEN: dict[str, dict[str, Any]] = {
     "ramp_current": {"to_amplitude": 9.0},
     "sine_current": {"amplitude": 3.0, "frequency_hz": 200.0},
     "noise_current": {"std": 12.0, "every_ms": 0.3},
+    "poisson_current": {"rate_hz": 900.0, "weight": 12.0},
     **dict.fromkeys(("deep_r", "homeostatic", "patch_swaps"), _EVERY_MS),
 }
 # What every current is given beside its parameters.

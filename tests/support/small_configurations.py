@@ -19,6 +19,12 @@ _SMALLER = {
         *("populations.noise.size=80", "populations.noise.model.poisson.rate_hz=400"),
         *("populations.excitatory.size=40", "populations.inhibitory.size=20"),
     ],
+    "brunel": [
+        *("populations.E.size=40", "populations.I.size=10"),
+        *(f"projections.excitation_of_{name}.connector.fixed_in_degree.in_degree=5" for name in "ei"),
+        *(f"projections.inhibition_of_{name}.connector.fixed_in_degree.in_degree=3" for name in "ei"),
+        *(f"populations.{name}.stimulate.0.poisson_current.weight=2" for name in "EI"),
+    ],
     "deep_r": [
         *("populations.input.size=48", "populations.cells.size=32"),
         *("populations.input.model.poisson.rate_hz=400", "projections.sparse.rewiring.deep_r.every_ms=1"),

@@ -238,7 +238,7 @@ def test_a_configuration_without_populations_or_model():
         ("- 1\n- 2\n", "my.yaml: must be a mapping of keys to values, is list"),
         (
             "extends: nothing.yaml\n",
-            "nothing.yaml: no such file; configurations that ship with hpcsnn: balanced_inhibition, deep_r, ",
+            "nothing.yaml: no such file; configurations that ship with hpcsnn: balanced_inhibition, brunel, deep_r, ",
         ),
         ("", "my.yaml: must be a mapping of keys to values, is NoneType"),
     ],
@@ -253,7 +253,7 @@ def test_a_file_that_is_no_configuration(text, message, tmp_path):
 def test_a_file_that_is_not_there_or_extends_itself(tmp_path):
     with pytest.raises(
         ConfigurationError,
-        match=r"^none\.yaml: no such file; configurations that ship with hpcsnn: balanced_inhibition, deep_r",
+        match=r"^none\.yaml: no such file; configurations that ship with hpcsnn: balanced_inhibition, brunel, deep_r",
     ):
         load_configuration("none.yaml")
     with pytest.raises(ConfigurationError, match="not YAML"):
