@@ -107,7 +107,9 @@ def _weight_range(projection: Projection) -> tuple[float, float]:
     if model.weight_range is not None:
         return model.weight_range(projection.synapse.values)
     bound = projection.weight_bound
-    signed = min(projection.weight, float(projection.listed_weights.min(initial=0.0))) < 0 or bool(model.on_pre_spike)
+    given = projection.given_weights
+    least = min(projection.weight, 0.0 if given is None else given.least)
+    signed = least < 0 or bool(model.on_pre_spike)
     return (-bound if signed else 0.0), bound
 
 

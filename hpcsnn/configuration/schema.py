@@ -17,7 +17,7 @@ from hpcsnn.configuration.places import Places
 from hpcsnn.configuration.times import Every
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Configured, Model
-from hpcsnn.models.parameters import Normal, Uniform, described_distribution
+from hpcsnn.models.parameters import Distribution, GivenValues, Normal, Uniform, described_distribution
 from hpcsnn.models.registry import KINDS, registered
 from hpcsnn.models.user_files import FOLDER, UserFile, is_reference, user_model
 from hpcsnn.network import Grid, Network
@@ -45,7 +45,7 @@ def _checked(check: Callable[[str, object], Any]) -> BeforeValidator:
 
 
 def _number_or_distribution(where: str, value: object) -> Any:
-    return value if value is None or isinstance(value, dict) else real_number(where, value)
+    return value if value is None or isinstance(value, (dict, list)) else real_number(where, value)
 
 
 # By which the configuration of a training is told from that of a run: those of its keys that it cannot do without.
@@ -89,7 +89,7 @@ class ProjectionConfig(_Strict):
     connector: ModelSpec
     receptor: ModelSpec
     synapse: ModelSpec = "static"
-    weight: WeightSpec
+    weight: WeightSpec = None
     delay_ms: DelaySpec = None
     dendritic_delay_ms: Real = 0.0
     rewiring: ModelSpec | None = None
@@ -208,11 +208,9 @@ class NetworkConfiguration(_Strict):
             plain["populations"][name]["model"] = population.model.described()
         for name, projection in network.projections.items():
             entry = plain["projections"][name]
-            delay_ms = projection.delay_ms
-            entry["delay_ms"] = (
-                described_distribution(delay_ms) if isinstance(delay_ms, (Normal, Uniform)) else delay_ms
-            )
-            entry["weight"] = described_distribution(projection.weights) if projection.weights else projection.weight
+            entry["delay_ms"] = _described(projection.delay_ms)
+            one_weight = projection.weight if projection.has_weight else None
+            entry["weight"] = one_weight if projection.weights is None else _described(projection.weights)
             entry["dendritic_delay_ms"] = projection.dendritic_delay_ms
             for part in ("connector", "receptor", "synapse", "rewiring"):
                 chosen: Configured[Model] | None = getattr(projection, part)
@@ -344,6 +342,12 @@ def configured(kind: str, where: str, spec: ModelSpec) -> Configured[Any]:
     if name not in models:
         raise ConfigurationError(unknown_name(where, name, models) + _OWN_MODELS)
     return models[name].configure(f"{where}.{name}", values)
+
+
+def _described(value: float | Distribution | GivenValues | None) -> Any:
+    if isinstance(value, GivenValues):
+        return value.values.tolist()
+    return described_distribution(value) if isinstance(value, (Normal, Uniform)) else value
 
 
 def _grid(where: str, population: PopulationConfig, scale: int) -> Grid:

@@ -10,8 +10,10 @@ from hpcsnn.models.connectors import (
     FixedOutDegree,
     FixedProbability,
     FixedTotal,
+    FromFile,
     Gaussian,
     OneToOne,
+    from_matrix,
 )
 from hpcsnn.models.learning import (
     SGD,
@@ -115,6 +117,7 @@ __all__ = [
     "FixedOutDegree",
     "FixedProbability",
     "FixedTotal",
+    "FromFile",
     "Gaussian",
     "Gradient",
     "Homeostatic",
@@ -159,6 +162,7 @@ __all__ = [
     "Uniform",
     "Variable",
     "choice",
+    "from_matrix",
     "probability",
     "truth",
 ]

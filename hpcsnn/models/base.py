@@ -377,8 +377,8 @@ class Configured(Generic[SomeModel]):
         for name in self.of_neurons:
             value = self.values[name]
             described[name] = list(value) if isinstance(value, tuple) else described_distribution(value)
-        for name in self.model.data:
-            described[name] = self.values[name].tolist()
+        for name, data in self.model.data.items():
+            described[name] = data.plain(self.values[name])
         return {self.reference or self.model.name: described}
 
 

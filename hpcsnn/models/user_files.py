@@ -23,6 +23,8 @@ from hpcsnn.models.base import LOADED_BY, Model
 
 FOLDER = "models"
 _REFERENCE = re.compile(r"(?P<path>.+\.py):(?P<name>[A-Za-z_]\w*)")
+# Data that a model reads, which are found from the same folder.
+_DATA = re.compile(r"[^\n]+\.(npz|npy)")
 _HASHED = re.compile(r"(?P<stem>.+)@(?P<hash>[0-9a-f]{8})")
 
 
@@ -104,7 +106,8 @@ def file_of(name: str) -> Path | None:
 
 
 def anchored(spec: Any, folder: Path) -> Any:
-    """A configuration's model, or a whole part of it, with references to files as absolute paths from `folder`.
+    """A configuration's model, or a whole part of it, with references to files as absolute paths from `folder`: of
+    users' models, and of data, which are values that end in .npz or .npy.
 
     Raises:
         ConfigurationError: two keys are the same model of the same file; names both.
@@ -117,6 +120,8 @@ def anchored(spec: Any, folder: Path) -> Any:
                 raise ConfigurationError(f"{given[place]!r} and {key!r} are the same model of the same file; give one")
             given[place] = key
         return {place: anchored(spec[key], folder) for place, key in given.items()}
+    if isinstance(spec, str) and _DATA.fullmatch(spec):
+        return str((folder / spec).resolve())
     match = _REFERENCE.fullmatch(spec) if isinstance(spec, str) else None
     return spec if match is None else f"{(folder / match['path']).resolve()}:{match['name']}"
 

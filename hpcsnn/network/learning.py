@@ -14,6 +14,7 @@ from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.snippet_text import given_names, without_comments
 from hpcsnn.models.stimuli import SampleInput
 from hpcsnn.models.synapses import Trained
+from hpcsnn.network.delays import GivenDelays
 from hpcsnn.network.population import Population
 from hpcsnn.network.projection import Projection
 
@@ -322,6 +323,7 @@ def _check_delays(learning: Learning, other: Network) -> None:
                 "errors come back; must be an axonal delay, delay_ms"
             )
         alone = {
+            "what is learnt, whose synapses are not those of a list": isinstance(projection.delays, GivenDelays),
             "pairing: mlgenn": learning.mlgenn,
             "feedback: random or adaptive, whose errors come by one delay": to_readout and not learning.symmetric,
             "gradient: online, where an eligibility is filtered once for all outputs": to_readout and learning.online,

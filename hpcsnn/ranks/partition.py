@@ -223,10 +223,10 @@ def _own_tiles(network: Network, population: Population, tiling: Tiling, rank: i
     sizes = tiling.sizes().astype(np.float64)
     cost = sizes.copy()
     for projection in network.incoming(population):
-        connector = projection.connector.model
-        if connector.listed_targets is not None:
-            post = connector.listed_targets(projection.connector.values)
-            cost += 0.1 * np.bincount(tiling.tiles_of(post), minlength=len(cost))
+        if projection.listed is not None:
+            in_degrees = projection.listed.in_degrees
+            tiles = tiling.tiles_of(np.arange(len(in_degrees)))
+            cost += 0.1 * np.bincount(tiles, weights=in_degrees, minlength=len(cost))
         else:
             cost += 0.1 * projection.expected_in_degree * sizes
     bounds = split_evenly(cost[order], n_ranks)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.models.base import Model
+from hpcsnn.models.connectors.synapse_lists import SynapseList
 from hpcsnn.models.parameters import truth
 
 # Of every connector that may or may not name a target itself.
@@ -33,7 +34,7 @@ class Connector(Model):
     in-degree, and ``most_targets``, of (values, targets), every source's out-degree.
 
     A connector that knows its synapses beforehand says so: ``explicit_sources`` gives the global ids it may name for
-    given targets, ``listed_targets`` one entry per synapse, ``listed_weights`` the weights it gives;
+    given targets, ``listed`` the list of them, with the weights and delays that it gives;
     ``check_sizes(where, values, n_sources, n_targets)`` may refuse what does not fit the populations.
     """
 
@@ -45,8 +46,7 @@ class Connector(Model):
     reach_squared: Callable[[Mapping[str, Any]], int] | None = None
     profile: Callable[[Mapping[str, Any]], NDArray[np.float64]] | None = None
     explicit_sources: Callable[[Mapping[str, Any], NDArray[np.int64]], NDArray[np.int64]] | None = None
-    listed_targets: Callable[[Mapping[str, Any]], NDArray[np.int64]] | None = None
-    listed_weights: Callable[[Mapping[str, Any]], NDArray[np.float64]] | None = None
+    listed: Callable[[Mapping[str, Any]], SynapseList] | None = None
     expected_in_degree: Callable[[Mapping[str, Any], int, int], float] = _every_source
     most_sources: Callable[[Mapping[str, Any], int], int] | None = None
     most_targets: Callable[[Mapping[str, Any], int], int] | None = None
