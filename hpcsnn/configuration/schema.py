@@ -68,13 +68,15 @@ class _Strict(BaseModel):
 
 
 class PopulationConfig(_Strict):
-    """A population: ``grid`` [nx, ny] before scaling, or ``size`` for neurons without places.
+    """A population: ``grid`` [nx, ny] before scaling, or ``size`` for neurons without places; ``borders`` of a grid are
+    ``periodic`` or ``open``.
 
     ``record`` is by variable: ``V_mV: {every_ms: 1, neurons: [0, 5]}``; see `hpcsnn.Network.add_population`.
     """
 
     grid: tuple[Whole, Whole] | None = None
     size: Whole | None = None
+    borders: str = "periodic"
     model: ModelSpec
     initial: dict[str, InitialSpec] = Field(default_factory=dict)
     record_spikes: Truth = False
@@ -354,6 +356,11 @@ def _grid(where: str, population: PopulationConfig, scale: int) -> Grid:
     if (population.grid is None) == (population.size is None):
         raise ConfigurationError(f"{where}: give either grid: [nx, ny] or size: n")
     if population.size is not None:
+        if population.borders != "periodic":
+            raise ConfigurationError(
+                f"{where}.borders: {population.borders!r} is not allowed with size, whose neurons have no places; give "
+                "grid: [nx, ny]"
+            )
         sides = (population.size, 1)
     else:
         assert population.grid is not None
@@ -362,6 +369,6 @@ def _grid(where: str, population: PopulationConfig, scale: int) -> Grid:
         field, given = ("grid", list(population.grid)) if population.grid else ("size", population.size)
         raise ConfigurationError(f"{where}.{field}: {given!r} is not allowed; must be >= 1")
     try:
-        return Grid(*sides)
+        return Grid(*sides, borders=population.borders, has_places=population.size is None)
     except ConfigurationError as error:
         raise ConfigurationError(f"{where}.{error}") from None

@@ -62,7 +62,8 @@ def made_tables(
     grid, source_grid = here.tiling.grid, (source or here).tiling.grid
     values = ValuesForTables(configured, configured.constants(dt_ms))
     context = PlacementContext(
-        values, dt_ms, here.global_id, x, y, grid.nx, grid.ny, source_grid.nx, source_grid.ny, words
+        *(values, dt_ms, here.global_id, x, y, grid.nx, grid.ny, source_grid.nx, source_grid.ny, words),
+        periods=source_grid.periods,
     )
     return {
         name: _as_declared(f"{configured.name}.{name}", table.make(context), NUMPY[table.ctype])

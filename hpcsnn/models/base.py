@@ -92,6 +92,7 @@ class PlacementContext:
 
     ``global_id``, ``x``, ``y`` (int32, one per neuron of this rank) own the table's rows, on a grid of ``nx``, ``ny``;
     of a connector, ``source_nx``, ``source_ny`` is the sources' grid, ``words`` draws (n,) uint64 by entity and step.
+    The sources' grid goes on after ``period_x``, ``period_y`` places: its sides, unless it is open (then 2 n - 1).
     """
 
     values: Mapping[str, Any]
@@ -104,6 +105,17 @@ class PlacementContext:
     source_nx: int = 0
     source_ny: int = 0
     words: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.uint64]] | None = None
+    periods: tuple[int, int] | None = None
+
+    @property
+    def period_x(self) -> int:
+        """In x."""
+        return self.source_nx if self.periods is None else self.periods[0]
+
+    @property
+    def period_y(self) -> int:
+        """In y."""
+        return self.source_ny if self.periods is None else self.periods[1]
 
 
 @dataclass(frozen=True)

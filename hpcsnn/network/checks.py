@@ -224,7 +224,13 @@ def _check_drawn_weights(where: str, projection: Projection, weights: Distributi
 def _check_grids(where: str, projection: Projection) -> None:
     source, target = projection.source.grid, projection.target.grid
     connector, rule = projection.connector.model, projection.rule
-    if (connector.needs_equal_grids or (rule is not None and rule.needs_equal_grids)) and source != target:
+    on_grids = connector.needs_equal_grids or (rule is not None and rule.needs_equal_grids)
+    if on_grids and (source.nx, source.ny) == (target.nx, target.ny) and source != target:
+        raise ConfigurationError(
+            f"{where}: source grid with {source.borders} borders does not fit target grid with {target.borders} ones; "
+            "distances need two equal grids"
+        )
+    if on_grids and source != target:
         raise ConfigurationError(
             f"{where}: source grid {source.nx} x {source.ny} does not fit target grid {target.nx} x {target.ny}; "
             "distances need two equal grids"
@@ -281,7 +287,7 @@ def _check_rule(where: str, projection: Projection) -> None:
                 f"{where}.attempts: {attempts} is not allowed; on {n_blocks} blocks these are {n_blocks * attempts} "
                 "attempts an update, at most 2^31 - 1"
             )
-    furthest = (target.nx // 2) ** 2 + (target.ny // 2) ** 2
+    furthest = sum((period // 2) ** 2 for period in target.periods)
     if rule.needs_equal_grids and furthest >= 2**31:
         raise ConfigurationError(
             f"{where}: the grid {target.nx} x {target.ny} is too wide for a rule that looks at distances; the largest "

@@ -77,7 +77,7 @@ class Network:
         where = f"populations.{name}"
         check_name("populations", name, self._names)
         if not isinstance(grid, Grid):
-            grid = Grid(grid, 1)
+            grid = Grid(grid, 1, has_places=False)
         n_neurons = grid.size + sum(population.size for population in self.populations.values())
         if n_neurons > _MOST_NEURONS:
             raise ConfigurationError(f"{where}: with it the network has {n_neurons} neurons; at most {_MOST_NEURONS}")

@@ -112,7 +112,7 @@ class Projection:
         """Mean in-degree of the first wiring."""
         connector, grid = self.connector.model, self.source.grid
         if connector.profile is not None:
-            return expected_within(connector.profile(self.connector.values), grid.nx, grid.ny)
+            return expected_within(connector.profile(self.connector.values), grid.nx, grid.ny, grid.is_open)
         return float(connector.expected_in_degree(self.connector.values, self.source.size, self.target.size))
 
     @property

@@ -242,7 +242,8 @@ def _share_here(projection: Projection, source: Placement, target: Placement) ->
     largest = 0.0
     for one in source.known_id[:: max(1, source.n_known // _SOURCES_LOOKED_AT)].tolist():
         dx, dy = np.abs(x - one % grid.nx), np.abs(y - one // grid.nx)
-        squared = np.minimum(dx, grid.nx - dx) ** 2 + np.minimum(dy, grid.ny - dy) ** 2
+        period_x, period_y = grid.periods
+        squared = np.minimum(dx, period_x - dx) ** 2 + np.minimum(dy, period_y - dy) ** 2
         largest = max(largest, float(profile[squared[squared < len(profile)]].sum()))
     return min(largest / whole, 1.0)
 
@@ -257,6 +258,8 @@ def _likely_largest(projection: Projection, n_partners: int, mean: float, n: int
         squared = displacements_within(connector.reach_squared(values), grid.nx, grid.ny)[2]
         # Where all partners are here, these are their chances; else each is taken to be here with the same one.
         chances = connector.profile(values)[squared]
+        if grid.is_open:  # a place in the middle has all of these partners, and the mean is over all places
+            mean *= max(1.0, chances.sum() / max(projection.expected_in_degree, 1e-300))
         at_most = np.cumsum(_number_of_successes(chances * min(mean / max(chances.sum(), 1e-300), 1.0), mean))
     else:
         from scipy.special import bdtr  # takes longer to load than most commands take

@@ -1,4 +1,4 @@
-"""Networks whose synapses, weights and delays come from files and arrays."""
+"""A network whose synapses, weights and delays come from files and arrays, on grids that end at their sides."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hpcsnn import Grid, Network, models
 
-N_SOURCES, TARGETS = 60, Grid(12, 6)
+N_SOURCES, TARGETS = 60, Grid(12, 6, "open")
 
 
 def made_lists(seed: int = 1) -> dict[str, NDArray[Any]]:
@@ -45,4 +45,6 @@ def listed_network(folder: Path) -> Network:
         "of_targets", "noise", "cells", models.FixedProbability(p=0.3), current, of_targets / 32,
         delay_ms=(of_targets % 9 + 1) / 10,
     )  # fmt: skip
+    rule = models.LocalProposals(block_side=6, attempts=40, sigma=1.0, p_form=0.5, every_ms=0.5)
+    network.add_projection("near", "cells", "cells", models.Gaussian(p_max=0.9, sigma=0.5), current, 0.1, rewiring=rule)
     return network

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hpcsnn.analysis.displacement import DisplacementMap, has_places, read_displacement
 from hpcsnn.analysis.drawing.recorded_figures import intervals, raster, recorded
 from hpcsnn.analysis.drawing.style import COLOUR_MAP, COLOURS, ONE_COLUMN, STYLE, TWO_COLUMNS
-from hpcsnn.analysis.topography import receptive_fields, torus_displacement
+from hpcsnn.analysis.topography import grid_displacement, receptive_fields
 from hpcsnn.atomic_files import refuse_link, replaced
 from hpcsnn.storage.network_store import StoredNetwork
 
@@ -79,7 +79,7 @@ def _map(stored: StoredNetwork, run: Path, projection: str) -> Figure | None:
     synapses = stored.synapses(projection)
     if not len(synapses["pre"]):
         return None
-    dx, dy = torus_displacement(target, synapses["post"], synapses["pre"])
+    dx, dy = grid_displacement(target, synapses["post"], synapses["pre"])
     fields = receptive_fields(target, synapses["post"], dx, dy, synapses["weight"], target.size)
     return map_figure(projection, fields.centre.reshape(target.ny, target.nx, 2))
 

@@ -27,7 +27,8 @@ class Connector(Model):
 
     The snippet ``connect`` calls ``connect(source_id)``, ``connect(source_id, weight)`` or ``connect.at(x, y)`` for
     each source. It sees ``id``, ``x``, ``y`` and ``target`` (the index of this rank's neuron), ``n_sources``, ``nx``,
-    ``ny`` (the sources' grid) and ``random.next()``. ``reach_squared`` bounds the squared grid distance of what it
+    ``ny`` (the sources' grid), ``period_x``, ``period_y`` (after which it goes on from the front) and
+    ``random.next()``. ``reach_squared`` bounds the squared grid distance of what it
     connects (None: unbounded), ``profile`` is its chance by squared distance 0, 1, .. where that is all it depends on.
     ``expected_in_degree`` is the mean over targets, of (values, sources, targets), where it is not the sum of a profile
     over the grid; where the mean says too little, ``most_sources``, of (values, sources), bounds every target's
@@ -39,7 +40,9 @@ class Connector(Model):
     """
 
     KIND: ClassVar[str] = "connector"
-    SEES: ClassVar[tuple[str, ...]] = (*("connect", "id", "x", "y", "target", "n_sources", "nx", "ny", "random"),)
+    SEES: ClassVar[tuple[str, ...]] = (
+        *("connect", "id", "x", "y", "target", "n_sources", "nx", "ny", "period_x", "period_y", "random"),
+    )
 
     connect: str = ""
     needs_equal_grids: bool = False
