@@ -13,8 +13,9 @@ from hpcsnn.codegen.random_streams import Purpose, Tag, stream
 from hpcsnn.codegen.random_streams import words as drawn_words
 from hpcsnn.engine.arrays import RankArrays
 from hpcsnn.errors import ConfigurationError, shown
-from hpcsnn.models.base import Configured, Model, PlacementContext
+from hpcsnn.models.base import Configured, Model
 from hpcsnn.models.connectors.shares import Words
+from hpcsnn.models.tables import PlacementContext
 from hpcsnn.network import Network, Projection
 from hpcsnn.network.fields import FINE_POWERS, NUMPY, decay_fields
 from hpcsnn.ranks.partition import Placement

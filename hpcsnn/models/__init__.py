@@ -1,6 +1,6 @@
 """Kinds of model, what they are made of, and every model and rule that ships."""
 
-from hpcsnn.models.base import Configured, Derived, Model, PlacementContext, Table, Variable
+from hpcsnn.models.base import Configured, Derived, Model, Variable
 from hpcsnn.models.bcpnn import BCPNN
 from hpcsnn.models.connectors import (
     AllToAll,
@@ -79,6 +79,7 @@ from hpcsnn.models.synapses import (
     TripletSTDP,
     TsodyksMarkram,
 )
+from hpcsnn.models.tables import PlacementContext, Table
 
 __all__ = [
     "ALIF",

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError
-from hpcsnn.models.base import PlacementContext
 from hpcsnn.models.connectors import (
     AllToAll,
     ExplicitList,
@@ -19,6 +18,7 @@ from hpcsnn.models.connectors import (
     Gaussian,
     OneToOne,
 )
+from hpcsnn.models.tables import PlacementContext
 
 N = 12
 SYNAPSES = st.dictionaries(

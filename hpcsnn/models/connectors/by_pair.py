@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.models.base import Derived, PlacementContext, Table
+from hpcsnn.models.base import Derived
 from hpcsnn.models.chance_tables import survival_table, thresholds
 from hpcsnn.models.connectors.connector import SELF_CONNECTIONS, Connector
 from hpcsnn.models.distance_profiles import displacements_within, gaussian_profile, gaussian_reach
 from hpcsnn.models.parameters import Parameter, probability
+from hpcsnn.models.tables import PlacementContext, Table
 
 
 def _offsets_within_reach(context: PlacementContext) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.models.base import Configured, PlacementContext, Table
+from hpcsnn.models.base import Configured
 from hpcsnn.models.connectors.connector import Connector
 from hpcsnn.models.connectors.rows import OwnTargets
 from hpcsnn.models.connectors.synapse_files import FileOfSynapses, SynapseFile
 from hpcsnn.models.connectors.synapse_lists import ArrayList, SynapseList, refuse_pairs_twice
 from hpcsnn.models.parameters import Data
+from hpcsnn.models.tables import PlacementContext, Table
 
 
 def _list_of(values: Mapping[str, Any]) -> SynapseList:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -37,6 +38,8 @@ _NEEDED = ("source", "target")
 _FORMATS = {"coo": ("row", "col"), "csr": ("indptr", "indices"), "csc": ("indptr", "indices")}
 # What reading a file that is no such file, or half of one, ends in.
 _UNREADABLE = (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 _Block = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64] | None, NDArray[np.float64] | None]
 
@@ -347,7 +350,7 @@ class FileOfSynapses(Data):
         path, digest = value, None
         if isinstance(value, Mapping):
             path, digest = value.get("path"), value.get("sha256")
-            if set(value) - {"path", "sha256"} or not isinstance(digest, str):
+            if set(value) != {"path", "sha256"} or not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
                 raise ConfigurationError(f"{where}: {shown(value)} is not allowed; must be a path, or path and sha256")
         if not isinstance(path, (str, Path)) or Path(path).suffix != ".npz":
             raise ConfigurationError(f"{where}: {shown(path)} is not allowed; must be {self.doc}")
@@ -358,7 +361,7 @@ class FileOfSynapses(Data):
         if digest is not None and file.sha256 != digest:
             raise ConfigurationError(
                 f"{where}: {file.path} is another file than the run began with (its SHA-256 is {file.sha256}, and was "
-                f"{shown(digest)}): put that one back, or start a new run"
+                f"{digest}): put that one back, or start a new run"
             )
         return file
 

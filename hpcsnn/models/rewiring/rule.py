@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.errors import ConfigurationError, unknown_name
-from hpcsnn.models.base import Derived, Model, Table, Variable
+from hpcsnn.models.base import Derived, Model, Variable
 from hpcsnn.models.parameters import Parameter
 from hpcsnn.models.rewiring.promised_names import ANY_SLOT, ROW
 from hpcsnn.models.snippet_text import mentioned
 from hpcsnn.models.synapses import NEURONS_OF_A_SYNAPSE, SpikeTrace
+from hpcsnn.models.tables import Table
 
 EVERY_MS = Parameter(1.0, "ms", "time between updates", above=0.0, in_steps=True)
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.models.base import PlacementContext, Table
 from hpcsnn.models.distance_profiles import displacements_within, gaussian_by_squared_distance, gaussian_reach_squared
 from hpcsnn.models.parameters import Parameter
 from hpcsnn.models.rewiring.rule import NOBODY, Selection
+from hpcsnn.models.tables import PlacementContext, Table
 
 ATTEMPTS = {
     "attempts": Parameter(10, "", "attempts per block and update", ctype="int", minimum=1),
