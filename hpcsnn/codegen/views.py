@@ -94,6 +94,7 @@ def _projection_view(network: Network, projection: Projection, stage_of: dict[st
         rewiring=_rule_view(index, projection, rule) if rule else None,
         variables=variables,
         columns=projection.synapse_columns,
+        listed=projection.listed_columns,
         delays=projection.delays is not None,
         input_ring=projection.input_ring is not None,
         dendritic=projection.dendritic_steps > 0,

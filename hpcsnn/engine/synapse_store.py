@@ -74,7 +74,7 @@ class SynapseStore:
         self._allocate_rows(shift_for(capacity))
         executable.run(f"connect_{name}", self.n_rows)
         weights, delays = self._projection.weights, self._projection.delays
-        if self._projection.listed is not None and self._projection.listed.weights is not None:
+        if self._projection.synapse_list is not None and self._projection.synapse_list.weights is not None:
             pass  # the connector's snippet has given them
         elif isinstance(weights, GivenValues):
             self._put("weight", lambda pre, post: weights.of(self._positions(pre, post), post))
@@ -111,14 +111,14 @@ class SynapseStore:
 
     def _listed(self, pre: NDArray[np.int32], post: NDArray[np.int32]) -> tuple[ListedSynapses, NDArray[np.intp]]:
         """This rank's part of the connector's list, and where these synapses are in it."""
-        assert self._projection.listed is not None
+        assert self._projection.synapse_list is not None
         targets = OwnTargets(self._state.placements[self._projection.target.name].global_id)
-        own = self._projection.listed.of_targets(targets.ids)
+        own = self._projection.synapse_list.of_targets(targets.ids)
         return own, own.places(pre, post)
 
     def _positions(self, pre: NDArray[np.int32], post: NDArray[np.int32]) -> NDArray[np.int64] | None:
         """Which synapse of the connector's list each of these is, if there is a list."""
-        if self._projection.listed is None:
+        if self._projection.synapse_list is None:
             return None
         own, places = self._listed(pre, post)
         return own.position[places]
@@ -264,6 +264,12 @@ class SynapseStore:
         place = (source.astype(np.int64) << int(self._struct.outgoing_shift)) + entry
         wrong = np.flatnonzero(outgoing[place] != slot)
         assert wrong.size == 0, f"slot {slot[wrong[0]]} is not where its source's list should have it"
+        for column in self._projection.listed_columns:
+            of_slots, of_lists = (
+                self._device.download(self.array(f"{where}_{column.name}")) for where in ("synapse", "outgoing")
+            )
+            wrong = np.flatnonzero(of_lists[place] != of_slots[slot])
+            assert wrong.size == 0, f"slot {slot[wrong[0]]} has another {column.name} than its source's list"
         count = self._device.download(self.array("outgoing_count"))
         lists = outgoing.reshape(self.n_sources, 1 << int(self._struct.outgoing_shift))
         listed = (np.arange(lists.shape[1])[None, :] < count[:, None]) & (lists >= 0)

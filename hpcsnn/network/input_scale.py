@@ -211,8 +211,8 @@ def _totals(projection: Projection, limit: float) -> _Totals:
     connector, n_synapses = projection.connector, projection.largest_in_degree
     if projection.rewiring is None and connector.model.most_sources is not None:
         n_synapses = max(1, min(n_synapses, connector.model.most_sources(connector.values, projection.source.size)))
-    if projection.rewiring is None and projection.listed is not None:
-        n_synapses = min(n_synapses, int(projection.listed.in_degrees.max(initial=0)) or 1)
+    if projection.rewiring is None and projection.synapse_list is not None:
+        n_synapses = min(n_synapses, int(projection.synapse_list.in_degrees.max(initial=0)) or 1)
         synapse, given = projection.synapse.model, projection.given_weights
         static = not (synapse.on_pre_spike.strip() or synapse.on_post_spike.strip())
         if static and synapse.deliver.strip() == "weight" and given is not None and given.sums is not None:

@@ -13,7 +13,7 @@ from hpcsnn.models.connectors.synapse_lists import SynapseList, Weights, weights
 from hpcsnn.models.distance_profiles import expected_within
 from hpcsnn.models.parameters import Distribution, GivenValues
 from hpcsnn.models.rewiring.rule import RewiringRule
-from hpcsnn.models.synapses import ReceptorModel, SpikeTrace, SynapseModel
+from hpcsnn.models.synapses import ReceptorModel, SpikeTrace, SynapseModel, Trained
 from hpcsnn.network.delays import DELAY_STEPS, DrawnDelays, GivenDelays, InputRing
 from hpcsnn.network.input_scale import InputFormat, input_format, weight_bound
 from hpcsnn.network.population import Population
@@ -95,7 +95,7 @@ class Projection:
         return weight_bound(self)
 
     @cached_property
-    def listed(self) -> SynapseList | None:
+    def synapse_list(self) -> SynapseList | None:
         """The synapses of the first wiring, where the connector has a list of them."""
         listed = self.connector.model.listed
         return None if listed is None else listed(self.connector.values)
@@ -105,7 +105,7 @@ class Projection:
         """What is known of weights that are given one by one, by the connector's list or beside it."""
         if isinstance(self.weights, GivenValues):
             return weights_of(self.weights.values)
-        return None if self.listed is None else self.listed.weights
+        return None if self.synapse_list is None else self.synapse_list.weights
 
     @cached_property
     def expected_in_degree(self) -> float:
@@ -149,6 +149,13 @@ class Projection:
     def synapse_columns(self) -> tuple[Variable, ...]:
         """What is kept of each synapse: its variables, and a delay of its own, if it has one, which no snippet sees."""
         return self.synapse_variables + (() if self.delays is None else (DELAY_STEPS,))
+
+    @property
+    def listed_columns(self) -> tuple[Variable, ...]:
+        """What outgoing lists hold beside the slots of synapses that nothing changes once they are wired: all that is
+        kept of each, so that a spike reads lists alone, one behind the other, and no slot in another target's row."""
+        changes = self.synapse.model is Trained or self.synapse.model.on_spikes or self.rewiring is not None
+        return () if changes else self.synapse_columns
 
     @property
     def source_variables(self) -> tuple[Variable, ...]:

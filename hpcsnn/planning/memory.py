@@ -176,8 +176,8 @@ def _projection_room(
 def _n_synapses(projection: Projection, target: Placement) -> int:
     """Expected synapses of this rank's targets; exact where the connector knows them beforehand."""
     connector, values = projection.connector.model, projection.connector.values
-    if projection.listed is not None:
-        return int(_listed_in_degrees(projection.listed, target).sum())
+    if projection.synapse_list is not None:
+        return int(_listed_in_degrees(projection.synapse_list, target).sum())
     if connector.explicit_sources is not None:
         sources = connector.explicit_sources(values, target.global_id.astype(np.int64))
         return int((sources < projection.source.size).sum())
@@ -202,8 +202,8 @@ def _capacities(projection: Projection, placements: Placements, doubled: int = 1
 def _row_capacity(projection: Projection, target: Placement) -> int:
     """Places per row: the largest in-degree of this rank's targets, or what was asked for, as a power of two."""
     connector, values = projection.connector.model, projection.connector.values
-    if projection.listed is not None:
-        needed = int(_listed_in_degrees(projection.listed, target).max(initial=0))
+    if projection.synapse_list is not None:
+        needed = int(_listed_in_degrees(projection.synapse_list, target).max(initial=0))
     else:
         needed = _likely_largest(projection, projection.source.size, projection.expected_in_degree, target.n_own)
         if connector.most_sources is not None:
@@ -217,7 +217,7 @@ def _row_capacity(projection: Projection, target: Placement) -> int:
 def _list_capacity(projection: Projection, source: Placement, target: Placement) -> int:
     """Places per outgoing list: the largest number of synapses that a source has onto this rank."""
     connector, values = projection.connector.model, projection.connector.values
-    if projection.listed is not None and connector.explicit_sources is not None:
+    if projection.synapse_list is not None and connector.explicit_sources is not None:
         pre = connector.explicit_sources(values, target.global_id.astype(np.int64))
         return 1 << shift_for(int(np.bincount(pre).max(initial=0)))
     mean = projection.expected_in_degree * projection.target.size / projection.source.size

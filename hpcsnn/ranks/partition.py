@@ -223,8 +223,8 @@ def _own_tiles(network: Network, population: Population, tiling: Tiling, rank: i
     sizes = tiling.sizes().astype(np.float64)
     cost = sizes.copy()
     for projection in network.incoming(population):
-        if projection.listed is not None:
-            in_degrees = projection.listed.in_degrees
+        if projection.synapse_list is not None:
+            in_degrees = projection.synapse_list.in_degrees
             tiles = tiling.tiles_of(np.arange(len(in_degrees)))
             cost += 0.1 * np.bincount(tiles, weights=in_degrees, minlength=len(cost))
         else:

@@ -52,7 +52,7 @@ def save_matrix(folder, lists, kind):
 def test_every_format_says_the_same_and_a_rank_reads_its_own(kind, tmp_path):
     lists = random_lists()
     path = saved(tmp_path, **lists) if kind == "arrays" else save_matrix(tmp_path, lists, kind)
-    listed = declared(path).listed
+    listed = declared(path).synapse_list
     assert listed.n_synapses == 600
     np.testing.assert_array_equal(listed.in_degrees, np.bincount(lists["target"]))
     weights = lists["weight"]
@@ -79,7 +79,7 @@ def test_a_long_file_is_read_in_blocks(tmp_path):
     source, target = np.divmod(np.arange(n, dtype=np.uint32)[::-1], 600)
     weight = np.where(np.arange(n) == n - 7, -3.0, 1.0).astype(np.float32)
     path = saved(tmp_path, source=source, target=target, weight=weight)
-    listed = declared(path, sizes=(1000, 600)).listed
+    listed = declared(path, sizes=(1000, 600)).synapse_list
     assert (listed.weights.least, listed.weights.least_at, listed.weights.most) == (-3.0, n - 7, 1.0)
     assert (listed.in_degrees == 1000).all()
     found = listed.of_targets(np.array([6, 599]))
@@ -136,7 +136,7 @@ def test_what_is_wrong_in_a_file_is_refused_by_its_place(arrays, message, tmp_pa
 
 def test_a_pair_that_is_there_twice_is_refused_by_the_rank_that_has_it(tmp_path):
     path = saved(tmp_path, source=np.array([3, 4, 3]), target=np.array([1, 2, 1]), weight=np.ones(3))
-    listed = declared(path).listed
+    listed = declared(path).synapse_list
     assert listed.of_targets(np.array([0, 2])).pre.tolist() == [4]
     message = f"{path}: file: the synapse from 3 to 1 is listed more than once (synapses 0 and 2)"
     with pytest.raises(ConfigurationError, match=f"^{as_pattern(message)}$"):
