@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hpcsnn.checked_numbers import LARGEST_WHOLE, Limits, whole_number
+from hpcsnn.checked_numbers import LARGEST_WHOLE, Limits, truth_value, whole_number
 from hpcsnn.errors import ConfigurationError, check_known
 
 BORDERS = ("periodic", "open")
@@ -31,6 +31,7 @@ class Grid:
         for name in ("nx", "ny"):
             object.__setattr__(self, name, whole_number(f"grid.{name}", getattr(self, name), Limits(minimum=1)))
         check_known("grid.borders", self.borders, BORDERS)
+        object.__setattr__(self, "has_places", truth_value("grid.has_places", self.has_places))
         if self.size > LARGEST_WHOLE:
             raise ConfigurationError(f"grid: {self.nx} x {self.ny} neurons are too many; at most 2^31 - 1 a population")
         if max(self.periods) > LARGEST_WHOLE:

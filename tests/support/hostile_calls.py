@@ -156,7 +156,7 @@ _GIVEN: dict[str, dict[str, Any]] = {
 _READERS = ("neurons", "synapses", "spikes", "events", "rates_hz")
 _OF_PYTHON: dict[str, dict[str, Any]] = {
     "Network": {"seed": 3, "dt_ms": 0.1},
-    "Grid": {"nx": 4, "ny": 4},
+    "Grid": {"nx": 4, "ny": 4, "borders": "periodic", "has_places": True},
     "Network.add_population": {
         "name": "cells",
         "grid": None,
