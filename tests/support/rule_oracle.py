@@ -25,7 +25,8 @@ from support.draws import (
     uniform,
 )
 from support.formulas import exponential
-from support.oracle import Oracle, moved, spans, squared_apart
+from support.oracle import Oracle
+from support.places import moved, spans, squared_apart
 from support.spike_traces import Trace
 
 PAIR, SYNAPSE, TARGET, SOURCE, HOOK, CANDIDATE, SURPLUS, OFFER, DEMAND = (tag << 24 for tag in range(1, 10))
