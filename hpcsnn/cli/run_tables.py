@@ -87,7 +87,7 @@ def print_sizes(configuration: Configuration, ranks: int) -> None:
     for name, population in network.populations.items():
         grid, most = population.grid, max(size.neurons[name] for size in sizes)
         known = max(size.known[name] for size in sizes)
-        model = population.model.name
+        model = " + ".join([population.model.name, *(one.current.name for one in population.stimulations)])
         populations.add_row(name, f"{grid.nx} x {grid.ny}", f"{grid.size:,}", model, f"{most:,}", f"{known:,}")
     console.print(populations)
     columns = ("from", "to", "synapses", "in-degree", "delay (ms)", "input", "rewiring")

@@ -206,12 +206,13 @@ SomeModel = TypeVar("SomeModel", bound=Model, covariant=True)
 class Configured(Generic[SomeModel]):
     """A model with its parameter values; ``reference`` is how a run's configuration names one of a user's file.
 
-    A parameter that has one value per neuron is a distribution or a tuple, in id order.
+    A parameter that has one value per neuron is a distribution or a tuple, in id order; lists may be of a ``file``.
     """
 
     model: SomeModel
     values: Mapping[str, Any]
     reference: str = ""
+    file: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -346,12 +347,11 @@ class Configured(Generic[SomeModel]):
 
     def described(self) -> dict[str, dict[str, Any]]:
         """``{name: {parameter: value}}``, as a configuration file has it."""
-        described = dict(self.values)
+        described = {name: value for name, value in self.values.items() if name not in self.model.data}
         for name in self.of_neurons:
             value = self.values[name]
             described[name] = list(value) if isinstance(value, tuple) else described_distribution(value)
-        for name, data in self.model.data.items():
-            described[name] = data.plain(self.values[name])
+        described |= self.file or {name: data.plain(self.values[name]) for name, data in self.model.data.items()}
         return {self.reference or self.model.name: described}
 
 

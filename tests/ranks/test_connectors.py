@@ -29,7 +29,7 @@ for network in (everything(), listed_network(folder)):
         print(digest)
 twice = Network()
 twice.add_population("a", 64, models.LIF())
-twice.add_projection("aa", "a", "a", models.FromFile(file=folder / "twice.npz"), models.DeltaCurrent(), 1.0)
+twice.add_projection("aa", "a", "a", models.ListedInFile(file=folder / "twice.npz"), models.DeltaCurrent(), 1.0)
 try:
     Simulation(twice, MPI.COMM_WORLD, "cpu", tile=2)
 except ConfigurationError as error:

@@ -38,7 +38,9 @@ def listed_network(folder: Path) -> Network:
     of_synapses = (np.arange(700) % 17 + 1) / 10
     of_targets = np.arange(TARGETS.size)
     for name, file, delay_ms in (("lists", "lists.npz", None), ("matrix", "matrix.npz", of_synapses)):
-        network.add_projection(name, "noise", "cells", models.FromFile(file=folder / file), current, delay_ms=delay_ms)
+        network.add_projection(
+            name, "noise", "cells", models.ListedInFile(file=folder / file), current, delay_ms=delay_ms
+        )
     listed = models.ExplicitList(pre=[5, 1, 9], post=[3, 3, 71], weight=[4.0, -2.0, 8.0])
     network.add_projection("listed", "cells", "cells", listed, current, 1.0, delay_ms=[0.3, 1.2, 0.7])
     network.add_projection(

@@ -15,7 +15,7 @@ from hpcsnn.models.connectors.synapse_lists import refuse_pairs_twice
 from support.messages import as_pattern
 
 N_SOURCES, N_TARGETS = 40, 30
-WHERE = "projections.ab.connector.from_file.file"
+WHERE = "projections.ab.connector.listed_in_file.file"
 
 
 def random_lists(n=600, seed=0):
@@ -29,7 +29,7 @@ def declared(file, weight=None, delay_ms=None, rewiring=None, synapse=None, size
     network.add_population("a", sizes[0], models.Poisson(rate_hz=1))
     network.add_population("b", sizes[1], models.LIF())
     return network.add_projection(
-        "ab", "a", "b", file if isinstance(file, models.Configured) else models.FromFile(file=file),
+        "ab", "a", "b", file if isinstance(file, models.Configured) else models.ListedInFile(file=file),
         models.DeltaCurrent(), weight, synapse, delay_ms, rewiring,
     )  # fmt: skip
 
@@ -129,7 +129,7 @@ def test_what_is_wrong_in_a_file_is_refused_by_its_place(arrays, message, tmp_pa
     path = saved(tmp_path, **({"weight": np.ones(2)} | arrays))
     with pytest.raises(
         ConfigurationError,
-        match=f"^{as_pattern(f'{WHERE}: {path}: {message}')}|^from_file.file: {path}: {as_pattern(message)}",
+        match=f"^{as_pattern(f'{WHERE}: {path}: {message}')}|^listed_in_file.file: {path}: {as_pattern(message)}",
     ):
         declared(path)
 
@@ -171,17 +171,17 @@ def test_files_that_are_none(tmp_path):
         archive.writestr("source.npy", b"\x93NUMPY\x01\x00\x04\x00....")
         archive.writestr("target.npy", b"")
     for path in (text, short, damaged, header):
-        with pytest.raises(ConfigurationError, match=rf"^from_file\.file: {path}: "):
-            models.FromFile(file=path)
+        with pytest.raises(ConfigurationError, match=rf"^listed_in_file\.file: {path}: "):
+            models.ListedInFile(file=path)
     with pytest.raises(ConfigurationError, match=r"none\.npz: no such file$"):
-        models.FromFile(file=tmp_path / "none.npz")
+        models.ListedInFile(file=tmp_path / "none.npz")
     for value in ("lists.npy", 3, ["lists.npz"]):
         with pytest.raises(ConfigurationError, match=r"is not allowed; must be the path of an \.npz file$"):
-            models.FromFile(file=value)
+            models.ListedInFile(file=value)
     diagonal = tmp_path / "dia.npz"
     scipy.sparse.save_npz(diagonal, scipy.sparse.eye_array(30, format="dia"))
     with pytest.raises(ConfigurationError, match=r"format: 'dia' is not allowed; must be one of coo, csr, csc$"):
-        models.FromFile(file=diagonal)
+        models.ListedInFile(file=diagonal)
     square = tmp_path / "square.npz"
     scipy.sparse.save_npz(square, scipy.sparse.eye_array(30, format="csr"))
     with pytest.raises(
@@ -203,7 +203,7 @@ def test_weights_and_delays_of_a_file_are_given_once(tmp_path):
     np.savez(weighted, **PAIR, weight=[0.1, 0.3])
     between = tmp_path / "between.npz"
     np.savez(between, **PAIR, delay_ms=[0.1, 0.25])
-    twice = "is not allowed beside the {}s of projections.ab.connector.from_file; give one of them"
+    twice = "is not allowed beside the {}s of projections.ab.connector.listed_in_file; give one of them"
     for make, message in (
         (lambda: declared(path, 0.5), "weight: 0.5 " + twice.format("weight")),
         (lambda: declared(path, None, 1.0), "delay_ms: 1.0 " + twice.format("delay")),
@@ -213,10 +213,13 @@ def test_weights_and_delays_of_a_file_are_given_once(tmp_path):
         (lambda: declared(bare, 1.0, [0.2, 0.25]), "delay_ms: 0.25 of synapse 1 is not allowed; must be a whole"),
         (lambda: declared(bare, 1.0, [0.2, 0.0]), "delay_ms: 0.0 of synapse 1 is not allowed; must be a whole number"),
         (lambda: declared(bare, 1.0, [0.1, 6554.0]), "delay_ms: 0.1 .. 6554 ms are 65539 steps; at most 65536"),
-        (lambda: declared(between, 1.0), "connector.from_file: delay_ms: 0.25 of different delay 1 is not allowed"),
+        (
+            lambda: declared(between, 1.0),
+            "connector.listed_in_file: delay_ms: 0.25 of different delay 1 is not",
+        ),
         (
             lambda: declared(weighted, synapse=stdp),
-            "connector.from_file.weight: 0.3 of synapse 1 is not allowed; must be in [0, 0.2], the range of additive",
+            "connector.listed_in_file.weight: 0.3 of synapse 1 is not allowed; must be in [0, 0.2], the range of ad",
         ),
         (
             lambda: declared(weighted, rewiring=rule),
@@ -258,7 +261,7 @@ populations:
   a: {size: 40, model: {poisson: {rate_hz: 5}}}
   b: {size: 30, model: lif}
 projections:
-  ab: {source: a, target: b, connector: {from_file: {file: data/lists.npz}}, receptor: delta_current}
+  ab: {source: a, target: b, connector: {listed_in_file: {file: data/lists.npz}}, receptor: delta_current}
 """
 
 
@@ -270,7 +273,7 @@ def test_a_configuration_finds_the_file_from_its_folder_and_keeps_its_digest(tmp
     resolved = load_configuration(file).resolved()
     kept = resolved["projections"]["ab"]
     assert (kept["weight"], kept["delay_ms"]) == (None, None)
-    assert kept["connector"]["from_file"]["file"]["path"] == str(path)
+    assert kept["connector"]["listed_in_file"]["file"]["path"] == str(path)
     assert parse_configuration(resolved).resolved() == resolved
     text = yaml.safe_load(yaml.safe_dump(resolved))
     saved(tmp_path / "data", **random_lists(seed=1))
@@ -279,7 +282,7 @@ def test_a_configuration_finds_the_file_from_its_folder_and_keeps_its_digest(tmp
         ConfigurationError, match=rf"^{WHERE}: {path} is another file than the run began with \(its SHA"
     ):
         parse_configuration(text)
-    listed = yaml.safe_load(CONFIGURATION.replace("from_file: {file: data/lists.npz}", "one_to_one:"))
+    listed = yaml.safe_load(CONFIGURATION.replace("listed_in_file: {file: data/lists.npz}", "one_to_one:"))
     listed["projections"]["ab"] |= {"weight": [0.5] * 30, "delay_ms": [0.1] * 30}
     again = parse_configuration(listed).resolved()
     assert again["projections"]["ab"]["weight"] == [0.5] * 30

@@ -114,8 +114,8 @@ def _check_file_sizes(where: str, values: Mapping[str, Any], n_sources: int, n_t
     values["file"].check_sizes(f"{where}.file", n_sources, n_targets)
 
 
-FromFile = Connector(
-    "from_file",
+ListedInFile = Connector(
+    "listed_in_file",
     "The synapses of an .npz file: arrays source, target, weight, delay_ms, or a matrix that scipy.sparse has saved.",
     data={"file": FileOfSynapses("the path of an .npz file", "file")},
     tables=_TABLES,
