@@ -128,7 +128,7 @@ REFUSED = {
         lambda: wired(network_of(), "more", "input", "hidden", delay_ms=models.Uniform(1.0, 3.0)), "output",
         models.EProp(pairing="mlgenn"),
     ),
-    "projections.more.delay_ms: delays that differ are not allowed with trained weights, if they are given one by one": (
+    "projections.more.delay_ms: delays that differ are not allowed with trained weights, if they are given one by": (
         *(lambda: wired(network_of(), "more", "input", "hidden", delay_ms=[1.0, 2.0, 1.0, 3.0]), "output", None),
     ),
     "projections.out.delay_ms: delays that differ are not allowed with feedback: random or adaptive, whose errors come "
