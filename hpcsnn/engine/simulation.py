@@ -26,7 +26,7 @@ from hpcsnn.network import Network
 from hpcsnn.network.neuron_arrays import column_of, neuron_arrays
 from hpcsnn.ranks.interrupts import Interrupts
 from hpcsnn.ranks.partition import DEFAULT_TILE, check_tile_side, place_network
-from hpcsnn.ranks.world import ranks_of
+from hpcsnn.ranks.world import on_every_rank, ranks_of
 
 # A run is cut into pieces of about this length, between which it looks whether it was interrupted.
 _LOOKED_EVERY_S = 0.1
@@ -86,7 +86,9 @@ class Simulation:
         self.tile = tile
         if not network.populations:
             raise ConfigurationError("populations: the network has none")
-        self.placements = place_network(network, tile, self.rank, self.n_ranks)
+        self.placements = on_every_rank(
+            self.communicator, lambda: place_network(network, tile, self.rank, self.n_ranks)
+        )
         self.device = choose_device(device, self.communicator)
         try:
             self.state = RankState(

@@ -1,6 +1,6 @@
 """Kinds of model, what they are made of, and every model and rule that ships."""
 
-from hpcsnn.models.base import Configured, Derived, Model, PlacementContext, Table, Variable
+from hpcsnn.models.base import Configured, Derived, Model, Variable
 from hpcsnn.models.bcpnn import BCPNN
 from hpcsnn.models.connectors import (
     AllToAll,
@@ -11,7 +11,9 @@ from hpcsnn.models.connectors import (
     FixedProbability,
     FixedTotal,
     Gaussian,
+    ListedInFile,
     OneToOne,
+    from_matrix,
 )
 from hpcsnn.models.currents import (
     CurrentModel,
@@ -92,6 +94,7 @@ from hpcsnn.models.synapses import (
     TripletSTDP,
     TsodyksMarkram,
 )
+from hpcsnn.models.tables import PlacementContext, Table
 
 __all__ = [
     "ALIF",
@@ -142,6 +145,7 @@ __all__ = [
     "LastToFire",
     "LeakyReadout",
     "LearningRule",
+    "ListedInFile",
     "LocalProposals",
     "Loss",
     "Model",
@@ -181,6 +185,7 @@ __all__ = [
     "Uniform",
     "Variable",
     "choice",
+    "from_matrix",
     "probability",
     "truth",
 ]

@@ -29,6 +29,7 @@ from hpcsnn.errors import ConfigurationError, shown, unknown_name
 from hpcsnn.models.chance_tables import threshold64
 from hpcsnn.models.parameters import Data, Normal, Parameter, Uniform, described_distribution
 from hpcsnn.models.snippet_text import FUNCTIONS, check_expression, check_snippet_names, given_names
+from hpcsnn.models.tables import Table
 
 # A module that is not imported by its name has under this one what loads it: a function without arguments that pickles.
 LOADED_BY = "_hpcsnn_loaded_by"
@@ -84,34 +85,6 @@ class Variable:
             ConfigurationError: it is none; names `where` and the value.
         """
         return real_number(where, value) if self.ctype == "float" else whole_number(where, value)
-
-
-@dataclass(frozen=True)
-class PlacementContext:
-    """What a table may depend on: the constants, the step, and where this rank's neurons are.
-
-    ``global_id``, ``x``, ``y`` (int32, one per neuron of this rank) own the table's rows, on a grid of ``nx``, ``ny``;
-    of a connector, ``source_nx``, ``source_ny`` is the sources' grid, ``words`` draws (n,) uint64 by entity and step.
-    """
-
-    values: Mapping[str, Any]
-    dt_ms: float
-    global_id: NDArray[np.int32]
-    x: NDArray[np.int32]
-    y: NDArray[np.int32]
-    nx: int
-    ny: int
-    source_nx: int = 0
-    source_ny: int = 0
-    words: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.uint64]] | None = None
-
-
-@dataclass(frozen=True)
-class Table:
-    """An array made on the host and read by the snippets as ``name[index]``; its length is ``n_name``."""
-
-    ctype: str
-    make: Callable[[PlacementContext], NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -378,7 +351,7 @@ class Configured(Generic[SomeModel]):
         for name in self.of_neurons:
             value = self.values[name]
             described[name] = list(value) if isinstance(value, tuple) else described_distribution(value)
-        described |= self.file or {name: self.values[name].tolist() for name in self.model.data}
+        described |= self.file or {name: data.plain(self.values[name]) for name, data in self.model.data.items()}
         return {self.reference or self.model.name: described}
 
 

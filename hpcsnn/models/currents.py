@@ -8,9 +8,10 @@ from typing import Any, ClassVar, Self
 
 from hpcsnn.checked_numbers import Limits, real_number
 from hpcsnn.errors import ConfigurationError, unknown_name
-from hpcsnn.models.base import Configured, Derived, Model, Table
+from hpcsnn.models.base import Configured, Derived, Model
 from hpcsnn.models.chance_tables import few_poisson_events, poisson_table
 from hpcsnn.models.parameters import Parameter
+from hpcsnn.models.tables import Table
 
 # What every current is given beside its parameters: when it flows, and onto which neurons.
 FROM, TO, NEURONS = "from_ms", "to_ms", "neurons"

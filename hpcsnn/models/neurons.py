@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.models.base import Derived, PlacementContext, PopulationModel, Table, Variable
+from hpcsnn.models.base import Derived, PopulationModel, Variable
 from hpcsnn.models.chance_tables import few_poisson_events, poisson_table
 from hpcsnn.models.learning.gradients import Gradient
 from hpcsnn.models.parameters import Parameter
 from hpcsnn.models.snippet_text import mentioned
+from hpcsnn.models.tables import PlacementContext, Table
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -92,6 +93,13 @@ projections:
     weight: 10
     connector: {explicit_list: {pre: [0, 3, 23], post: [1, 1, 2], weight: [500, -20, 30.5]}}
     receptor: {alpha_current: {tau_ms: 2}}
+  by_file:
+    source: given
+    target: exponential
+    weight: [5, -2, 3.5]
+    delay_ms: [0.3, 1, 2]
+    connector: {listed_in_file: {file: synapses.npz}}
+    receptor: {alpha_current: {tau_ms: 2}}
   by_rank: {source: noise, target: quadratic, weight: 20, connector: one_to_one, receptor: delta_current}
   by_in_degree:
     {source: given, target: adapting, weight: 20, connector: {fixed_in_degree: {in_degree: 3}}, receptor: delta_current}
@@ -163,6 +171,8 @@ projections:
     rows_grow: false
 """,
 }
+# Three synapses, as arrays of sources and targets.
+FILE = Path(__file__).parent / "synapses.npz"
 NAMES = (*shipped_configurations(), *_HAND_MADE)
 
 
@@ -173,7 +183,7 @@ def small_configuration(name: str) -> dict[str, Any]:
     Do not change what this returns.
     """
     if name in _HAND_MADE:
-        return yaml.safe_load(_HAND_MADE[name])
+        return yaml.safe_load(_HAND_MADE[name].replace(FILE.name, str(FILE)))
     words = [word for start, words in _SMALLER.items() if name.startswith(start) for word in words]
     if name == "topomap_uncorrelated":
         words = [word for word in words if "moving" not in word]

@@ -343,7 +343,7 @@ DECLARATIONS = [
         lambda: declare(
             connector=models.ExplicitList(**LISTED | {"weight": [0.3]}), synapse=models.AdditiveSTDP(), weight=0.1
         ),
-        "projections.ab.connector.explicit_list.weight: 0.3 is not allowed; must be in [0, 0.2]",
+        "projections.ab.connector.explicit_list.weight: 0.3 of synapse 0 is not allowed; must be in [0, 0.2]",
     ),
     (lambda: Network().steps(1.7e308), "duration_ms: 1.7e+308 is 2e+309 steps of 0.1 ms; at most 2^31 - 1"),
     (lambda: Network().steps(-1.0), "duration_ms: -1.0 is not allowed; must be a whole number of steps of 0.1 ms: 0"),
