@@ -13,10 +13,12 @@ import typer
 
 from hpcsnn._version import __version__
 from hpcsnn.cli import job_commands, rule_commands, run_commands, store_commands, train_commands
+from hpcsnn.cli.common import EXIT_CODES
 
 app = typer.Typer(
     help="Simulate and train spiking neural networks whose wiring changes while they run, on one or many MPI ranks.",
     no_args_is_help=True,
+    epilog=EXIT_CODES,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )

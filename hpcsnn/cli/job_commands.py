@@ -1,6 +1,5 @@
 """The commands that launch runs and look after them: submit, sweep, jobs, watch, logs, cancel."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +11,7 @@ from hpcsnn.cli.common import (
     CheckpointChoice,
     DataChoice,
     FigureChoice,
+    JsonChoice,
     KeepChoice,
     RunPath,
     TrustChoice,
@@ -20,6 +20,7 @@ from hpcsnn.cli.common import (
     launches,
     reported,
     say,
+    say_json,
 )
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.shipped_files import shipped_of_any_kind
@@ -115,7 +116,7 @@ def sweep(
 @commands.command()
 def jobs(
     root: RootPath = Path("runs"),
-    as_json: Annotated[bool, typer.Option("--json", help="For programs: one JSON list.")] = False,
+    as_json: JsonChoice = False,
 ) -> None:
     """List the runs below a folder: state, progress, speed, starts, time left of limit and of work, checkpoint."""
     with reported():
@@ -123,7 +124,7 @@ def jobs(
 
         entries = find_runs(root)
         if as_json:
-            say(json.dumps([_as_plain(entry) for entry in entries], indent=1))
+            say_json([_as_plain(entry) for entry in entries])
         elif entries:
             from hpcsnn.cli.job_tables import jobs_table
 
