@@ -43,10 +43,12 @@ def print_summary(folder: Path, summary: dict[str, Any]) -> None:
             style="yellow",
             soft_wrap=True,
         )
-    populations = Table("population", "neurons", "spikes", "rate (Hz)", "last 10 s (Hz)", **_PLAIN)
+    populations = Table("population", "neurons", "spikes", "rate (Hz)", "last 10 s (Hz)", "CV", **_PLAIN)
     for name, values in summary["populations"].items():
         rates = (f"{values['rate_hz']:.2f}", f"{values['rate_last_10s_hz']:.2f}")
-        populations.add_row(name, f"{values['size']:,}", f"{values['spikes']:,}", *rates)
+        cv = values.get("interval_cv")
+        counts = (f"{values['size']:,}", f"{values['spikes']:,}")
+        populations.add_row(name, *counts, *rates, "-" if cv is None else f"{cv:.2f}")
     console.print(populations)
     projections = Table("projection", *summary["projections"], **_PLAIN)
     for statistic in _SHOWN:

@@ -27,7 +27,7 @@ from hpcsnn.runs.checkpointing import Checkpointer
 from hpcsnn.runs.progress import Progress, name_phases
 from hpcsnn.runs.resuming import prepare_resume
 from hpcsnn.runs.stopping import StopSignals
-from hpcsnn.runs.summary import displacement_maps, summarised
+from hpcsnn.runs.summary import displacement_maps, regularities, summarised
 from hpcsnn.storage.checkpoints import Checkpoint
 from hpcsnn.storage.leftovers import remove_leftovers
 from hpcsnn.storage.restore import restore
@@ -214,8 +214,9 @@ def _carry_out(
         checkpointer.poll(wait=True)
         on_first_rank(setting.ranks, checkpointer.finish)
     maps = displacement_maps(simulation)
+    regularity = on_first_rank(setting.ranks, lambda: regularities(simulation.network, directory))
     summary = {
-        **summarised(simulation),
+        **summarised(simulation, regularity),
         "completed": stopped_by is None,
         "stopped_by": stopped_by,
         "resumed_from_step": first_step,
