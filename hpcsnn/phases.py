@@ -8,13 +8,18 @@ from contextvars import ContextVar
 
 Show = Callable[[str], AbstractContextManager[None]]
 
+Hear = Callable[[str], None]
+
 _show: ContextVar[Show | None] = ContextVar("show", default=None)
+_hear: ContextVar[Hear | None] = ContextVar("hear", default=None)
 
 
 @contextmanager
 def doing(what: str) -> Iterator[None]:
     """Let `what`, such as ``compiling kernels``, be shown while the context lasts."""
-    show = _show.get()
+    show, hear = _show.get(), _hear.get()
+    if hear is not None:
+        hear(what)
     if show is None:
         yield
         return
@@ -30,3 +35,13 @@ def shown_by(show: Show) -> Iterator[None]:
         yield
     finally:
         _show.reset(token)
+
+
+@contextmanager
+def heard_by(hear: Hear) -> Iterator[None]:
+    """Have `hear` told the name of each of the context's phases when it begins, whoever shows them."""
+    token = _hear.set(hear)
+    try:
+        yield
+    finally:
+        _hear.reset(token)

@@ -24,7 +24,7 @@ from hpcsnn.planning.available_memory import check_memory
 from hpcsnn.ranks.communicator import Alone, Communicator
 from hpcsnn.ranks.world import on_first_rank
 from hpcsnn.runs.checkpointing import Checkpointer
-from hpcsnn.runs.progress import Progress, name_phases
+from hpcsnn.runs.progress import Progress, end_written, name_phases, phases_written
 from hpcsnn.runs.resuming import prepare_resume
 from hpcsnn.runs.stopping import StopSignals
 from hpcsnn.runs.summary import displacement_maps, regularities, summarised
@@ -75,6 +75,7 @@ def run_experiment(
         # Only now, so that what cannot run leaves no folder.
         lock_for_all(stack, directory, setting)
         on_first_rank(setting.ranks, lambda: directory.clear(overwrite))
+        stack.enter_context(phases_written(directory, quiet=setting.ranks.rank != 0))
         _announce(simulation, directory, setting, "")
         start_maps = displacement_maps(simulation)
         on_first_rank(setting.ranks, lambda: _begin(directory, configuration, start_maps))
@@ -121,6 +122,7 @@ def resume_experiment(
             on_first_rank(setting.ranks, lambda: directory.write_configuration(configuration))
             on_first_rank(setting.ranks, lambda: remove_leftovers(directory.path))
             return {**plan.summary, "nothing_to_do": True}
+        stack.enter_context(phases_written(directory, quiet=setting.ranks.rank != 0))
         drawing = _drawing(stack, setting)
         simulation = _simulation(configuration.at(plan.checkpoint.step), setting)
         with doing("reading the checkpoint"):
@@ -234,6 +236,7 @@ def _carry_out(
         if setting.figures:
             with doing("drawing figures"):
                 draw_figures(directory.network, directory.figures, drawing=drawing or stack.enter_context(Drawing()))
+        end_written(directory, stopped_by)
 
     on_first_rank(setting.ranks, finish)
     return summary

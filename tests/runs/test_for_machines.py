@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from hpcsnn.cli.app import app
 from hpcsnn.cli.common import EXIT_CODES, FAILED, REFUSED, say_json
 from hpcsnn.storage.checkpoints import committed
+from support.runs import PLAIN
 
 RUN = "RUN"
 COMMANDS = [
@@ -96,3 +97,23 @@ def test_help_says_what_exit_codes_mean():
     for words in EXIT_CODES.replace("`", "").split(" · "):
         assert words in said
     assert str(FAILED) in EXIT_CODES
+
+
+def test_lines_of_progress_go_on_in_a_run_that_does(copy, hpcsnn):
+    """The digest is the one of a run that nobody stopped, half a line or not."""
+    lines = copy / "progress.jsonl"
+    before = lines.read_text().splitlines()
+    with lines.open("a") as stream:
+        stream.write('{"phase": "hal')
+    assert hpcsnn("resume", copy, "--until", "60ms", *PLAIN).code == 0
+    told = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert [json.dumps(line) for line in told[: len(before)]] == before
+    for part in (told[: len(before)], told[len(before) :]):
+        phases = [line["phase"] for line in part]
+        assert phases[-1] == "completed"
+        assert phases.index("simulating") < phases.index("writing the last checkpoint")
+        for line in part:
+            assert (line["phase"] == "simulating") == ("model_s" in line), "positions are those of a run that goes on"
+            assert not line.keys() & {"model_s"} or {"speed", "left_s", "synapses", "rates_hz"} <= line.keys()
+    assert "reading the checkpoint" in [line["phase"] for line in told[len(before) :]]
+    assert [line["model_s"] for line in told if "model_s" in line][-1] == 0.06
