@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
+from hpcsnn.errors import shown
 from hpcsnn.planning.memory import shown_bytes
 from hpcsnn.terminal import terminal
 
@@ -128,3 +129,29 @@ def print_checkpoints(held: dict[str, Any]) -> None:
     console.print(table)
     for left in held["set_aside"]:
         console.print(f"set aside, since it could not be read: {left}", highlight=False, soft_wrap=True)
+
+
+def print_comparison(found: dict[str, Any]) -> None:
+    """A table of numbers, and one of what differs between the configurations; see `as_plain`."""
+    console = terminal(highlight=False)
+    console.print(f"A: {found['A']}", f"B: {found['B']}", sep="\n", soft_wrap=True)
+    numbers = Table("", **_PLAIN)
+    for heading in ("A", "B", "B - A", "%"):
+        numbers.add_column(heading, justify="right", no_wrap=True)
+    for name, of in found["numbers"].items():
+        share = f"{100 * of['difference'] / abs(of['A']):+.3g}" if of["A"] and of["difference"] else ""
+        numbers.add_row(name, *(_of_either(of[key]) for key in ("A", "B", "difference")), share)
+    console.print(numbers)
+    if not found["configuration"]:
+        console.print("configurations: equal")
+        return
+    settings = Table("configuration", "A", "B", **_PLAIN)
+    for place, of in found["configuration"].items():
+        settings.add_row(place, *("-" if of[key] is None else shown(of[key]) for key in ("A", "B")))
+    console.print(settings)
+
+
+def _of_either(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.5g}"

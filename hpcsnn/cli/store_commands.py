@@ -1,4 +1,4 @@
-"""The commands that read what a run has left: digest, info, verify, diff, plot, analyze."""
+"""The commands that read what a run has left: digest, info, verify, diff, compare, plot, analyze."""
 
 from pathlib import Path
 from typing import Annotated
@@ -84,6 +84,35 @@ def diff(
             terminal().print(line, highlight=False, soft_wrap=True)
         if said:
             raise typer.Exit(FAILED)
+
+
+@commands.command(epilog="Example: `hpcsnn compare runs/topomap runs/topomap-2`")
+def compare(
+    one: Annotated[Path, typer.Argument(metavar="A", help="The directory of a run or a training that has ended.")],
+    other: Annotated[Path, typer.Argument(metavar="B", help="Another, of the same kind.")],
+    figures: Annotated[bool, typer.Option(help="Draw both over time, into A's figures.")] = True,
+    file_format: Annotated[str, typer.Option("--format", metavar="|".join(FORMATS), help="Of the file.")] = "png",
+    as_json: JsonChoice = False,
+) -> None:
+    """Show two runs or trainings beside each other: numbers of their summaries, configurations, and a figure of both.
+
+    The figure has the rates of populations; if both are analysed (hpcsnn analyze), also synapses, weights and map
+    quality over time; of trainings loss and accuracy.
+    """
+    with reported():
+        from hpcsnn.cli.facts.comparison import as_plain
+        from hpcsnn.cli.run_tables import print_comparison
+        from hpcsnn.runs.stored.comparison import compare as compared_with
+
+        chosen = checked_choice("--format", file_format, FORMATS)
+        found = compared_with(one, other)
+        figure = found.draw(chosen) if figures else None
+        if as_json:
+            say_json(as_plain(found) | {"figure": figure})
+            return
+        print_comparison(as_plain(found))
+        if figure is not None:
+            say(str(figure))
 
 
 @commands.command(epilog="Example: `hpcsnn plot runs/topomap --format pdf`")

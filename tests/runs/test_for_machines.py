@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from typer.testing import CliRunner
@@ -99,13 +100,34 @@ def test_help_says_what_exit_codes_mean():
     assert str(FAILED) in EXIT_CODES
 
 
-def test_lines_of_progress_go_on_in_a_run_that_does(copy, hpcsnn):
-    """The digest is the one of a run that nobody stopped, half a line or not."""
-    lines = copy / "progress.jsonl"
-    before = lines.read_text().splitlines()
-    with lines.open("a") as stream:
+@pytest.fixture(scope="module")
+def longer(theirs, hpcsnn, tmp_path_factory):
+    """That run, with half a line of progress, gone on with to 250 ms."""
+    longer = tmp_path_factory.mktemp("longer") / "run"
+    shutil.copytree(theirs, longer, symlinks=True)
+    with (longer / "progress.jsonl").open("a") as stream:
         stream.write('{"phase": "hal')
-    assert hpcsnn("resume", copy, "--until", "60ms", *PLAIN).code == 0
+    assert hpcsnn("resume", longer, "--until", "250ms", *PLAIN).code == 0
+    return longer
+
+
+def test_two_runs_are_compared_by_numbers_settings_and_a_figure(theirs, longer):
+    told = CliRunner().invoke(app, ["compare", str(longer), str(theirs), "--json", "--no-figures"])
+    found = json.loads(told.stdout)
+    assert found["configuration"] == {"duration_ms": {"A": 250.0, "B": 50.0}}
+    assert found["numbers"]["steps"] == {"A": 2500, "B": 500, "difference": -2000}
+    assert found["figure"] is None
+    shown = CliRunner().invoke(app, ["compare", str(longer), str(longer), "--format", "svg"], env={"COLUMNS": "80"})
+    assert shown.exit_code == 0, shown.stderr
+    *lines, figure = shown.stdout.splitlines()
+    assert figure == str(longer / "figures" / "beside_run.svg")
+    assert all(len(line) <= 80 for line in lines if "/" not in line)
+    assert "source (Hz)" in (longer / "figures" / "beside_run.svg").read_text()
+
+
+def test_lines_of_progress_go_on_in_a_run_that_does(theirs, longer):
+    before = (theirs / "progress.jsonl").read_text().splitlines()
+    lines = longer / "progress.jsonl"
     told = [json.loads(line) for line in lines.read_text().splitlines()]
     assert [json.dumps(line) for line in told[: len(before)]] == before
     for part in (told[: len(before)], told[len(before) :]):
@@ -116,4 +138,4 @@ def test_lines_of_progress_go_on_in_a_run_that_does(copy, hpcsnn):
             assert (line["phase"] == "simulating") == ("model_s" in line), "positions are those of a run that goes on"
             assert not line.keys() & {"model_s"} or {"speed", "left_s", "synapses", "rates_hz"} <= line.keys()
     assert "reading the checkpoint" in [line["phase"] for line in told[len(before) :]]
-    assert [line["model_s"] for line in told if "model_s" in line][-1] == 0.06
+    assert [line["model_s"] for line in told if "model_s" in line][-1] == 0.25
