@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 
 Show = Callable[[str], AbstractContextManager[None]]
 
 Hear = Callable[[str], None]
 
+_log = logging.getLogger(__name__)
 _show: ContextVar[Show | None] = ContextVar("show", default=None)
 _hear: ContextVar[Hear | None] = ContextVar("hear", default=None)
 
@@ -20,11 +23,11 @@ def doing(what: str) -> Iterator[None]:
     show, hear = _show.get(), _hear.get()
     if hear is not None:
         hear(what)
-    if show is None:
+    _log.info("%s", what)
+    started = time.perf_counter()
+    with nullcontext() if show is None else show(what):
         yield
-        return
-    with show(what):
-        yield
+    _log.debug("%s took %.3f s", what, time.perf_counter() - started)
 
 
 @contextmanager

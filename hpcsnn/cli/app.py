@@ -13,7 +13,7 @@ import typer
 
 from hpcsnn._version import __version__
 from hpcsnn.cli import job_commands, rule_commands, run_commands, store_commands, train_commands
-from hpcsnn.cli.common import EXIT_CODES
+from hpcsnn.cli.common import EXIT_CODES, set_verbosity
 
 app = typer.Typer(
     help="Simulate and train spiking neural networks whose wiring changes while they run, on one or many MPI ranks.",
@@ -35,8 +35,18 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Of run, resume and train: print warnings and errors alone.")
+    ] = False,
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "--verbose", "-v", count=True, metavar="", help="Log what is done to standard error; -vv in detail."
+        ),
+    ] = 0,
 ) -> None:
-    pass
+    del version  # printed by now
+    set_verbosity(quiet, verbose)
 
 
 app.add_typer(run_commands.commands)

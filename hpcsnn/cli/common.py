@@ -2,6 +2,7 @@
 
 import errno
 import inspect
+import logging
 import math
 import os
 import signal
@@ -10,6 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -22,11 +24,12 @@ from hpcsnn.errors import ConfigurationError, DeviceError, HpcsnnError, RunBusyE
 from hpcsnn.ranks.communicator import Alone, Communicator
 from hpcsnn.ranks.world import find_world
 from hpcsnn.shipped_files import shipped_configurations
-from hpcsnn.terminal import printable, terminal
+from hpcsnn.terminal import log_to_terminal, printable, terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 _Result = TypeVar("_Result")
 
 ConfigPath = Annotated[
@@ -314,9 +317,31 @@ def checked_choice(flag: str, value: str, allowed: Sequence[str]) -> str:
     return value
 
 
+def set_verbosity(quiet: bool, verbose: int) -> None:
+    """What ``hpcsnn -q`` and ``-v`` ask for.
+
+    Raises:
+        BadParameter: both are.
+    """
+    if quiet and verbose:
+        raise typer.BadParameter("is not allowed with --verbose", param_hint="--quiet")
+    _quiet.set(quiet)
+    log_to_terminal([logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)])
+
+
+def speaks(ranks: Communicator) -> bool:
+    """Whether this rank prints what a run comes to: the first one, unless it was told to be quiet."""
+    return ranks.rank == 0 and not _quiet.get()
+
+
 def console_of(ranks: Communicator, as_json: bool) -> "Console":
-    """Where a command says on the way what it does: the first rank's terminal, and beside a document of JSON."""
-    return terminal(quiet=ranks.rank != 0, stderr=as_json)
+    """Where a command says on the way what it does: the first rank's terminal, and beside a document of JSON.
+
+    Of several ranks, one logs what all do.
+    """
+    if ranks.rank != 0:
+        log_to_terminal(logging.WARNING)
+    return terminal(quiet=not speaks(ranks), stderr=as_json)
 
 
 def say(text: str, nl: bool = True) -> None:

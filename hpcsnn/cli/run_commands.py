@@ -33,6 +33,7 @@ from hpcsnn.cli.common import (
     reported,
     say,
     say_json,
+    speaks,
     world,
 )
 from hpcsnn.configuration.times import parse_time_ms
@@ -140,7 +141,7 @@ def run(
                 summary = run_experiment(configuration, folder, setting, overwrite or go_on)
         if ranks.rank == 0 and as_json:
             say_json(summary)
-        elif ranks.rank == 0 and not summary.get("nothing_to_do"):
+        elif speaks(ranks) and not summary.get("nothing_to_do"):
             print_summary(folder, summary)
 
 
@@ -208,7 +209,7 @@ def resume(
             summary = resume_experiment(run, setting, until_ms, from_step, trust)
         if ranks.rank == 0 and as_json:
             say_json(summary)
-        elif ranks.rank == 0 and not summary.get("nothing_to_do"):
+        elif speaks(ranks) and not summary.get("nothing_to_do"):
             (print_training if training else print_summary)(run, summary)
 
 

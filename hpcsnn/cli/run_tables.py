@@ -55,14 +55,6 @@ def print_summary(folder: Path, summary: dict[str, Any]) -> None:
     for statistic in _SHOWN:
         projections.add_row(statistic, *(_short(values[statistic]) for values in summary["projections"].values()))
     console.print(projections)
-    for name, values in summary["projections"].items():
-        if values["refused"]:
-            console.print(
-                f"warning: projections.{name}: {values['refused']:,} synapses were refused because a row was full and "
-                f"rows_grow is off; raise projections.{name}.capacity or let rows grow",
-                style="yellow",
-                soft_wrap=True,
-            )
 
 
 def _short(value: float | int | None) -> str:

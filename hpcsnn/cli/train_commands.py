@@ -23,6 +23,7 @@ from hpcsnn.cli.common import (
     outlive_output,
     reported,
     say_json,
+    speaks,
     world,
 )
 from hpcsnn.shipped_files import shipped_trainings
@@ -81,7 +82,7 @@ def train(
         summary = run_training(configuration, folder, setting, overwrite)
         if ranks.rank == 0 and as_json:
             say_json(summary)
-        elif ranks.rank == 0:
+        elif speaks(ranks):
             print_training(folder, summary)
 
 

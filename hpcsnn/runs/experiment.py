@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from contextlib import ExitStack
@@ -33,6 +34,7 @@ from hpcsnn.storage.leftovers import remove_leftovers
 from hpcsnn.storage.restore import restore
 from hpcsnn.storage.run_directory import RunDirectory
 
+_log = logging.getLogger(__name__)
 # How often a run is looked at, in s of wall time, and how often while a checkpoint is written: ranks go on with it
 # together, in four stages, and where checkpoints are close the next one waits for it.
 _SHOWN_EVERY_S, _POLLED_EVERY_S = 0.25, 0.02
@@ -53,6 +55,12 @@ class Setting:
         """Print a line, once for all ranks."""
         if self.ranks.rank == 0:
             self.console.print(words, highlight=False, soft_wrap=True)
+
+    def warn(self, words: str) -> None:
+        """Print a warning, or log it where nothing is printed, for the rank that found it."""
+        if self.console.quiet:
+            _log.warning("%s", words)
+        self.console.print(f"warning: {words}", style="yellow", soft_wrap=True, highlight=False)
 
 
 def run_experiment(
@@ -115,7 +123,7 @@ def resume_experiment(
         configuration = plan.configuration
         if setting.ranks.rank == 0:
             for warning in plan.warnings:
-                setting.console.print(f"warning: {warning}", style="yellow", soft_wrap=True, highlight=False)
+                setting.warn(warning)
         if plan.summary is not None:
             end_s = plan.checkpoint.step * configuration.dt_ms * 1e-3
             setting.say(f"{directory.path}: complete at {end_s:g} s: nothing to do; --until goes on")
@@ -233,6 +241,12 @@ def _carry_out(
         for name, displacement in maps.items():
             write_displacement(directory.displacement, name, "end", displacement)
         directory.write_summary(summary)
+        for name, values in summary["projections"].items():
+            if values["refused"]:
+                setting.warn(
+                    f"projections.{name}: {values['refused']:,} synapses were refused because a row was full and "
+                    f"rows_grow is off; raise projections.{name}.capacity or let rows grow"
+                )
         if setting.figures:
             with doing("drawing figures"):
                 draw_figures(directory.network, directory.figures, drawing=drawing or stack.enter_context(Drawing()))

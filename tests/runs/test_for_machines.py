@@ -139,3 +139,18 @@ def test_lines_of_progress_go_on_in_a_run_that_does(theirs, longer):
             assert not line.keys() & {"model_s"} or {"speed", "left_s", "synapses", "rates_hz"} <= line.keys()
     assert "reading the checkpoint" in [line["phase"] for line in told[len(before) :]]
     assert [line["model_s"] for line in told if "model_s" in line][-1] == 0.25
+
+
+def test_quiet_prints_warnings_alone_and_verbose_logs_what_is_done(hpcsnn, tmp_path):
+    short = ["run", "topomap", "--set", "duration_ms=20", *PLAIN]
+    full = ["--set", "projections.ff.capacity=4", "--set", "projections.ff.rows_grow=false"]
+    quiet = hpcsnn("--quiet", *short, *full, "--out", tmp_path / "quiet")
+    (line,) = quiet.said.splitlines()
+    assert line.startswith("warning: projections.ff: ")
+    verbose = hpcsnn("-v", *short, "--out", tmp_path / "verbose").said.splitlines()
+    assert "hpcsnn.phases: writing the last checkpoint" in verbose
+    newest = tmp_path / "verbose" / "checkpoints" / "0000000200.json"
+    assert f"hpcsnn.runs.checkpointing: checkpoint of step 200: {newest}" in verbose
+    assert not any(" took " in line for line in verbose)
+    both = called("-q", "-v", "configs")
+    assert (both.exit_code, "--quiet: is not allowed with --verbose" in both.stderr) == (REFUSED, True)
