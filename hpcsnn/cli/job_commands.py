@@ -55,18 +55,41 @@ def submit(
     keep: KeepChoice = None,
     figures: FigureChoice = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the job and submit nothing.")] = False,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait",
+            help="End when the job has ended, with 0 if the run is complete, else its exit code. Ctrl-C ends the "
+            "waiting, not the job.",
+        ),
+    ] = False,
     trust: TrustChoice = False,
+    as_json: JsonChoice = False,
 ) -> None:
     """Submit a run or a training as a job, which is requeued and restarted until it is done; prints its number."""
     with reported():
-        from hpcsnn.cli.job_actions import submit_run
+        from hpcsnn.cli.job_actions import submit_run, wait_for
         from hpcsnn.training.configuration import load_either
 
         overrides = [*overrides, *data_overrides(config, data), *checkpoint_overrides(checkpoint_every, keep)]
         configuration = load_either(config, overrides, trust=trust)
         if configuration.checkpoint_every in (None, "epoch"):
             configuration = load_either(config, [*overrides, f"checkpoint_every={_CHECKPOINT_EVERY}"], trust=trust)
-        submit_run(configuration, out, Path(config).stem, asked, dry_run, figures)
+        told: dict[str, Any] = {**submit_run(configuration, out, Path(config).stem, asked, dry_run, figures)}
+        if not as_json:
+            say(
+                "\n".join([f"{told['run']}: {told['request']}", told["script"]])
+                if dry_run
+                else "  ".join(told.values())
+            )
+        code = 0
+        if wait and not dry_run:
+            told["state"], code = wait_for(Path(told["run"]))
+            told["exit_code"] = code
+        if as_json:
+            say_json(told)
+        if code:
+            raise typer.Exit(code)
 
 
 @commands.command(
