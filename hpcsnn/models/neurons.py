@@ -17,7 +17,7 @@ from hpcsnn.models.parameters import Parameter
 from hpcsnn.models.snippet_text import mentioned
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NeuronModel(PopulationModel):
     """A model whose neurons are updated every step.
 

@@ -16,7 +16,7 @@ from hpcsnn.models.chance_tables import MOST_WAITS, survival_table
 from hpcsnn.models.parameters import Data, Parameter
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SourceModel(PopulationModel):
     """A model whose neurons say when they spike next.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from numpy.typing import ArrayLike
 
+from hpcsnn.brief import Brief
 from hpcsnn.models.base import Configured, Variable
 from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.parameters import Normal, Uniform
@@ -15,8 +16,8 @@ from hpcsnn.network.grid import Grid
 from hpcsnn.network.recordings import Recording
 
 
-@dataclass(frozen=True)
-class Population:
+@dataclass(frozen=True, repr=False)
+class Population(Brief):
     """Neurons of one model. ``grid`` with ny = 1 also serves a population without places. ``record`` is by variable, as
     `Simulation.neurons` names them."""
 
@@ -46,3 +47,6 @@ class Population:
     def state(self) -> tuple[Variable, ...]:
         """State variables of each neuron."""
         return self.model.model.state
+
+    def _headline(self) -> str:
+        return f"Population {self.name}: {self.grid.nx} x {self.grid.ny} neurons, {self.model!r}"

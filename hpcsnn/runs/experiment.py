@@ -296,7 +296,7 @@ def _advance(
             until = end if period is None else min(end, (step // period + 1) * period)
             until = min([until, *(change for change in changes if change > step)])
             every_s = _POLLED_EVERY_S if checkpointer.under_way else _SHOWN_EVERY_S
-            simulation.run((until - step) * simulation.network.dt_ms, observe, every_s)
+            simulation.run((until - step) * simulation.network.dt_ms, observe, every_s, progress=False)
             if period is not None and simulation.step % period == 0 and simulation.step < end:
                 checkpointer.begin()
             if simulation.step in changes and simulation.step < end and stopped_by is None:
