@@ -1,11 +1,13 @@
-"""What models say of themselves, by themselves and with values."""
+"""What models say of themselves, by themselves and with values, and of a slot that there is not."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from hpcsnn.brief import Brief, BriefRows, call
+from hpcsnn.errors import ConfigurationError, unknown_name
 
 if TYPE_CHECKING:
     from hpcsnn.models.base import Model
@@ -20,6 +22,18 @@ class BriefModel(Brief):
         name: str
         doc: str
         parameters: Mapping[str, Parameter]
+
+    def __new__(cls, *_: object, **slots: object) -> Self:
+        """A model to be filled in.
+
+        Raises:
+            ConfigurationError: a slot that models of this kind have not; suggests one that they have.
+        """
+        known = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+        for slot in slots:
+            if slot not in known:
+                raise ConfigurationError(unknown_name(cls.__name__, slot, known))
+        return super().__new__(cls)
 
     def _headline(self) -> str:
         return f"{self.name} ({self.KIND}): {self.doc}"

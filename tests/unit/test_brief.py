@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from hpcsnn import Grid, Network, models
+from hpcsnn import ConfigurationError, Grid, Network, models
 from hpcsnn.brief import Brief
 from hpcsnn.configuration.files import load_configuration
 from hpcsnn.models.registry import KINDS, registered
@@ -80,3 +80,21 @@ def test_a_notebook_sees_text_and_no_html_of_somebody_elses():
     assert "&amp; last" in shown
     assert "\x1b" not in shown
     assert network()._repr_html_().count("<tr>") == 3
+
+
+def test_a_slot_that_there_is_not_is_told_with_the_nearest_one():
+    with pytest.raises(
+        ConfigurationError, match=r"NeuronModel: unknown name 'treshold'; .* Did you mean 'threshold'\?"
+    ):
+        models.NeuronModel("mine", "", treshold="V_mV > 1.0f")
+    with pytest.raises(
+        ConfigurationError, match=r"RewiringRule: unknown name 'elimnate'; .*Did you mean 'eliminate'\?"
+    ):
+        models.RewiringRule("mine", "", elimnate="false")
+
+
+def test_a_configuration_that_does_not_ship_is_told_with_the_nearest_one():
+    with pytest.raises(
+        ConfigurationError, match=r"^topomop: no such file; .*topomap_uncorrelated\. Did you mean 'topomap'\?$"
+    ):
+        load_configuration("topomop")
