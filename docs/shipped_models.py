@@ -10,6 +10,7 @@ from hpcsnn.models.registry import KINDS, registered
 
 _TITLES = {
     "model": "Neurons and stimuli",
+    "stimulate": "Currents onto neurons",
     "connector": "Connectors",
     "receptor": "Receptors",
     "synapse": "Synapses",

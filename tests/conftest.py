@@ -13,6 +13,11 @@ TESTS = Path(__file__).parent
 # Those that mostly wait begin first, so that others can use the processor meanwhile.
 WAITING = ("jobs/test_slurm.py", "jobs/test_local_jobs.py", "runs/test_kill.py")
 
+# What most tests run takes less time than to optimise it fully, which does not change a bit; but models' science runs
+# for long, and some tests are about what compilers do. Whoever tests may have flags of their own.
+FULLY_OPTIMISED = ("kernels/test_compiler_flags.py", "kernels/test_invariance.py", "kernels/test_vectorisation.py")
+ASKED_FLAGS = os.environ.get("CXXFLAGS")
+
 # The same examples everywhere, however fast the machine is and whatever has failed on it before.
 settings.register_profile(
     "tests", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
@@ -38,6 +43,16 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(lane)
     if lane == "unit":
         item.add_marker("quick")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """By which flags a test, and what it starts, compiles."""
+    path = item.path.relative_to(TESTS)
+    quickly = path.parts[0] != "science" and path.as_posix() not in FULLY_OPTIMISED
+    flags = "-O1" if ASKED_FLAGS is None and quickly else ASKED_FLAGS
+    os.environ.pop("CXXFLAGS", None)
+    if flags is not None:
+        os.environ["CXXFLAGS"] = flags
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -23,6 +23,7 @@ from hpcsnn.terminal import terminal
 # Kinds in the order in which a configuration meets them.
 _TITLES = {
     "model": "neurons and stimuli",
+    "stimulate": "currents onto neurons",
     "connector": "connectors",
     "receptor": "receptors",
     "synapse": "synapses",

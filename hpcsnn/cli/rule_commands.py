@@ -7,7 +7,7 @@ import typer
 from hpcsnn.cli.common import FAILED, JsonChoice, reported, say_json
 
 commands = typer.Typer(
-    help="Built-in neurons, stimuli, connectors, receptors, synapses and rules of rewiring, and tests of your own.",
+    help="Built-in neurons, stimuli, currents, connectors, receptors, synapses, rules of rewiring; tests of your own.",
     invoke_without_command=True,
 )
 

@@ -19,6 +19,7 @@ from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Network, Population, Projection
 from hpcsnn.network.fields import Field, exchange_fields, population_fields, projection_fields, recorder_fields
 from hpcsnn.network.neuron_arrays import Recorder, recorders
+from hpcsnn.network.population import current_prefix
 
 _SCALARS: dict[str, Any] = {
     "int": ctypes.c_int32,
@@ -104,6 +105,14 @@ def population_struct(population: Population) -> Struct:
         *each_member("uint32", "first_id"),
         *pointers(population_fields(population)),
         *model_numbers("model_", population.model),
+        *(
+            member
+            for number, one in enumerate(population.stimulations)
+            for member in (
+                *each_member("int", f"from_step_{number}", f"to_step_{number}"),
+                *model_numbers(current_prefix(number), one.current),
+            )
+        ),
     ]
     return Struct(f"Population_{population.name}", members)
 

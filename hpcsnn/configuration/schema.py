@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from hpcsnn.brief import Brief, BriefRows
 from hpcsnn.checked_numbers import Limits, real_number, truth_value, whole_number, whole_steps
 from hpcsnn.configuration.changes import check_change, check_keys
+from hpcsnn.configuration.data_files import lists_of_file
 from hpcsnn.configuration.overrides import put
 from hpcsnn.configuration.places import Places
 from hpcsnn.configuration.times import Every
@@ -20,7 +21,7 @@ from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Configured, Model
 from hpcsnn.models.parameters import Normal, Uniform, described_distribution
 from hpcsnn.models.registry import KINDS, registered
-from hpcsnn.models.user_files import FOLDER, UserFile, is_reference, user_model
+from hpcsnn.models.user_files import FOLDER, FROM_FILE, UserFile, is_reference, user_model
 from hpcsnn.network import Grid, Network
 from hpcsnn.network.neuron_arrays import recorders
 from hpcsnn.ranks.partition import DEFAULT_TILE, check_tile_side
@@ -71,7 +72,8 @@ class _Strict(BaseModel):
 class PopulationConfig(_Strict):
     """A population: ``grid`` [nx, ny] before scaling, or ``size`` for neurons without places.
 
-    ``record`` is by variable: ``V_mV: {every_ms: 1, neurons: [0, 5]}``; see `hpcsnn.Network.add_population`.
+    ``record`` is by variable: ``V_mV: {every_ms: 1, neurons: [0, 5]}``, ``stimulate`` a list of currents:
+    ``- step_current: {amplitude: 0.5, from_ms: 100, to_ms: 200}``; see `hpcsnn.Network.add_population`.
     """
 
     grid: tuple[Whole, Whole] | None = None
@@ -80,6 +82,7 @@ class PopulationConfig(_Strict):
     initial: dict[str, InitialSpec] = Field(default_factory=dict)
     record_spikes: Truth = False
     record: dict[str, Any] = Field(default_factory=dict)
+    stimulate: list[ModelSpec] = Field(default_factory=list)
 
 
 class ProjectionConfig(_Strict):
@@ -168,6 +171,10 @@ class NetworkConfiguration(Brief, _Strict):
                 population.initial,
                 population.record_spikes,
                 population.record,
+                [
+                    configured("stimulate", f"{where}.stimulate[{number}]", spec)
+                    for number, spec in enumerate(population.stimulate)
+                ],
             )
         for name, projection in self.projections.items():
             where = f"projections.{name}"
@@ -219,6 +226,7 @@ class NetworkConfiguration(Brief, _Strict):
         plain |= {key: plain.pop(key) for key in ("populations", "projections")}
         for name, population in network.populations.items():
             plain["populations"][name]["model"] = population.model.described()
+            plain["populations"][name]["stimulate"] = [one.current.described() for one in population.stimulations]
         for name, projection in network.projections.items():
             entry = plain["projections"][name]
             delay_ms = projection.delay_ms
@@ -239,6 +247,7 @@ class NetworkConfiguration(Brief, _Strict):
     def user_files(self) -> list[UserFile]:
         """The users' files that models come from, as they were read."""
         specs = [*self.own_models(), *(("model", population.model) for population in self.populations.values())]
+        specs += [("stimulate", one) for population in self.populations.values() for one in population.stimulate]
         for projection in self.projections.values():
             specs += [(part, getattr(projection, part)) for part in ("connector", "receptor", "synapse", "rewiring")]
         names = [(kind, spec if isinstance(spec, str) else next(iter(spec))) for kind, spec in specs if spec]
@@ -349,14 +358,18 @@ def configured(kind: str, where: str, spec: ModelSpec) -> Configured[Any]:
         ConfigurationError: an unknown model or parameter, a value that is not allowed, or not one model.
     """
     name, values = named_values(where, spec)
+    models, reference = registered(kind), ""
+    data_file: dict[str, str] = {}
     if is_reference(name):
         model, file, attribute = user_model(where, name, KINDS[kind])
         reference = f"{FOLDER}/{file.name}:{attribute}"
-        return dataclasses.replace(model.configure(f"{where}.{model.name}", values), reference=reference)
-    models = registered(kind)
-    if name not in models:
+    elif name in models:
+        model = models[name]
+    else:
         raise ConfigurationError(unknown_name(where, name, models) + _OWN_MODELS)
-    return models[name].configure(f"{where}.{name}", values)
+    if model.data and FROM_FILE in values:
+        values, data_file = lists_of_file(f"{where}.{model.name}", model, values)
+    return dataclasses.replace(model.configure(f"{where}.{model.name}", values), reference=reference, file=data_file)
 
 
 def _grid(where: str, population: PopulationConfig, scale: int) -> Grid:

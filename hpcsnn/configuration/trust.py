@@ -76,6 +76,10 @@ def _files(raw: Any) -> Iterator[Path]:
     elif isinstance(raw, Mapping):
         for part in (*raw.keys(), *raw.values()):
             yield from _files(part)
+    elif isinstance(raw, list):
+        for part in raw:
+            if isinstance(part, (str, Mapping)):  # and no number, of which there may be many
+                yield from _files(part)
 
 
 def remember(files: Iterable[UserFile]) -> None:

@@ -12,7 +12,7 @@ from hpcsnn.devices.base import Device, Executable
 from hpcsnn.engine.arrays import RankArrays
 from hpcsnn.engine.initial_values import draw_initial, draw_parameters
 from hpcsnn.engine.learning.arrays import bind_learning
-from hpcsnn.engine.model_binding import bind_decays, bind_model, words_of
+from hpcsnn.engine.model_binding import bind_decays, bind_model, bind_stimulation, words_of
 from hpcsnn.engine.rewiring.arrays import bind_rewiring, fit_event_log
 from hpcsnn.engine.synapse_store import SynapseStore
 from hpcsnn.errors import SimulationError
@@ -201,6 +201,8 @@ class RankState(RankArrays):
             self.bind(part, name, field, self.device.upload(getattr(placement, field)))
         self.allocate(part, name, population_fields(population), room)
         bind_model(self, part, name, "model_", population.model, placement)
+        for number, stimulation in enumerate(population.stimulations):
+            bind_stimulation(self, part, name, number, stimulation, placement)
 
     def _bind_projection(self, projection: Projection) -> None:
         part, name = self.projection_part(projection.name), projection.name

@@ -224,6 +224,12 @@ class SynapseStore:
         place = (source.astype(np.int64) << int(self._struct.outgoing_shift)) + entry
         wrong = np.flatnonzero(outgoing[place] != slot)
         assert wrong.size == 0, f"slot {slot[wrong[0]]} is not where its source's list should have it"
+        for column in self._projection.listed_columns:
+            of_slots, of_lists = (
+                self._device.download(self.array(f"{where}_{column.name}")) for where in ("synapse", "outgoing")
+            )
+            wrong = np.flatnonzero(of_lists[place] != of_slots[slot])
+            assert wrong.size == 0, f"slot {slot[wrong[0]]} has another {column.name} than its source's list"
         count = self._device.download(self.array("outgoing_count"))
         lists = outgoing.reshape(self.n_sources, 1 << int(self._struct.outgoing_shift))
         listed = (np.arange(lists.shape[1])[None, :] < count[:, None]) & (lists >= 0)

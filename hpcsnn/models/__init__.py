@@ -13,6 +13,7 @@ from hpcsnn.models.connectors import (
     Gaussian,
     OneToOne,
 )
+from hpcsnn.models.currents import CurrentModel, NoiseCurrent, RampCurrent, SineCurrent, StepCurrent
 from hpcsnn.models.learning import (
     SGD,
     Adam,
@@ -60,7 +61,14 @@ from hpcsnn.models.rewiring import (
     Selection,
     SoftDeepR,
 )
-from hpcsnn.models.stimuli import MovingGaussianPoisson, Poisson, SampleInput, SourceModel, SpikeArray
+from hpcsnn.models.stimuli import (
+    InhomogeneousPoisson,
+    MovingGaussianPoisson,
+    Poisson,
+    SampleInput,
+    SourceModel,
+    SpikeArray,
+)
 from hpcsnn.models.synapses import (
     AdditiveSTDP,
     AlphaCurrent,
@@ -101,6 +109,7 @@ __all__ = [
     "Configured",
     "Connector",
     "CrossEntropy",
+    "CurrentModel",
     "Data",
     "DeepR",
     "DeepRByGradient",
@@ -119,6 +128,7 @@ __all__ = [
     "Gradient",
     "Homeostatic",
     "InhibitorySTDP",
+    "InhomogeneousPoisson",
     "Izhikevich",
     "LIFBackground",
     "LIFSubtractive",
@@ -131,6 +141,7 @@ __all__ = [
     "MovingGaussianPoisson",
     "MultiplicativeSTDP",
     "NeuronModel",
+    "NoiseCurrent",
     "Normal",
     "OneToOne",
     "Optimiser",
@@ -139,17 +150,20 @@ __all__ = [
     "PatchSwaps",
     "PlacementContext",
     "Poisson",
+    "RampCurrent",
     "ReceptorGradient",
     "ReceptorModel",
     "RewiringRule",
     "SampleInput",
     "Selection",
+    "SineCurrent",
     "SoftDeepR",
     "SourceModel",
     "SpikeArray",
     "SpikeTrace",
     "SquaredError",
     "Static",
+    "StepCurrent",
     "SummedCrossEntropy",
     "SynapseModel",
     "Table",

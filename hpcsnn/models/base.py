@@ -24,9 +24,9 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.brief import BriefConfigured, BriefModel
 from hpcsnn.checked_numbers import SMALLEST_NUMBER, Limits, real_number, whole_number
 from hpcsnn.errors import ConfigurationError, shown, unknown_name
-from hpcsnn.models.brief_models import BriefConfigured, BriefModel
 from hpcsnn.models.chance_tables import threshold64
 from hpcsnn.models.parameters import Data, Normal, Parameter, Uniform, described_distribution
 from hpcsnn.models.snippet_text import FUNCTIONS, check_expression, check_snippet_names, given_names
@@ -231,12 +231,13 @@ SomeModel = TypeVar("SomeModel", bound=Model, covariant=True)
 class Configured(BriefConfigured, Generic[SomeModel]):
     """A model with its parameter values; ``reference`` is how a run's configuration names one of a user's file.
 
-    A parameter that has one value per neuron is a distribution or a tuple, in id order.
+    A parameter that has one value per neuron is a distribution or a tuple, in id order; lists may be of a ``file``.
     """
 
     model: SomeModel
     values: Mapping[str, Any]
     reference: str = ""
+    file: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -371,12 +372,11 @@ class Configured(BriefConfigured, Generic[SomeModel]):
 
     def described(self) -> dict[str, dict[str, Any]]:
         """``{name: {parameter: value}}``, as a configuration file has it."""
-        described = dict(self.values)
+        described = {name: value for name, value in self.values.items() if name not in self.model.data}
         for name in self.of_neurons:
             value = self.values[name]
             described[name] = list(value) if isinstance(value, tuple) else described_distribution(value)
-        for name in self.model.data:
-            described[name] = self.values[name].tolist()
+        described |= self.file or {name: self.values[name].tolist() for name in self.model.data}
         return {self.reference or self.model.name: described}
 
 

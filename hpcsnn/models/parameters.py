@@ -252,7 +252,9 @@ class Data:
     """A list that the user gives: numbers, one per `each`.
 
     Lists of a model with the same ``each`` must be equally long. ``ctype`` is ``float`` or ``int``, bounds are
-    inclusive; ``in_steps`` is for times, each of which must be whole steps of the network.
+    inclusive; ``in_steps`` is for times, each of which must be whole steps of the network. ``of_neurons``: each entry
+    may also be a list, with one number per neuron. ``column`` is what a file's column of it is called, if not as it is;
+    ``in_kernels`` is False for numbers that only tables are made of, which float32 need not hold.
     """
 
     doc: str
@@ -261,17 +263,30 @@ class Data:
     minimum: float | None = None
     maximum: float | None = None
     in_steps: bool = False
+    of_neurons: bool = False
+    column: str = ""
+    in_kernels: bool = True
 
     def checked(self, where: str, value: object) -> NDArray[Any]:
-        """`value` as an array of its own, shape (n,), int64 or float64.
+        """`value` as an array of its own, shape (n,) or (n, n_neurons), int64 or float64.
 
         Raises:
             ConfigurationError: no list of such numbers; names `where` and the first entry that is not allowed.
         """
-        limits = Limits(minimum=self.minimum, maximum=self.maximum, in_kernels=not self.in_steps)
-        if self.ctype == "int":
-            return whole_numbers(where, value, limits, self.each)
-        return real_numbers(where, value, limits, self.each)
+        limits = Limits(minimum=self.minimum, maximum=self.maximum, in_kernels=self.in_kernels and not self.in_steps)
+        numbers = whole_numbers if self.ctype == "int" else real_numbers
+        if not self.of_neurons or not isinstance(value, (list, tuple, np.ndarray)) or not _has_rows(value):
+            return numbers(where, value, limits, self.each)
+        rows = [numbers(f"{where}[{number}]", row, limits, "neuron") for number, row in enumerate(value)]
+        for number, row in enumerate(rows):
+            if len(row) != len(rows[0]):
+                raise ConfigurationError(
+                    f"{where}[{number}]: has {len(row)} values, and {where}[0] has {len(rows[0])}; must be equally "
+                    "many, one per neuron"
+                )
+        array = np.stack(rows)
+        array.setflags(write=False)
+        return array
 
     def check_steps(self, where: str, value: Any, dt_ms: float) -> None:
         """Refuse a time between two steps, if these are times.
@@ -281,3 +296,13 @@ class Data:
         """
         if self.in_steps:
             whole_steps_of(where, value, dt_ms, self.each)
+
+
+def _has_rows(value: list[Any] | tuple[Any, ...] | NDArray[Any]) -> bool:
+    """Whether entries are lists themselves."""
+    if isinstance(value, np.ndarray):
+        return value.ndim == 2 and len(value) > 0
+    first = value[0] if value else None
+    if isinstance(first, np.ndarray):
+        return first.ndim == 1
+    return isinstance(first, (list, tuple)) and not any(isinstance(one, (list, tuple)) for one in first)

@@ -81,6 +81,11 @@ class SynapseModel(Model):
     weight_range: Callable[[Mapping[str, Any]], tuple[float, float]] | None = None
 
     @property
+    def on_spikes(self) -> bool:
+        """Whether a spike may change a synapse."""
+        return bool(self.on_pre_spike.strip() or self.on_post_spike.strip())
+
+    @property
     def own_pre_traces(self) -> tuple[SpikeTrace, ...]:
         """Pre traces that ``on_pre_spike`` names."""
         return tuple(trace for trace in self.pre_traces if re.search(rf"\b{trace.name}\b", self.on_pre_spike))

@@ -297,6 +297,9 @@ def _check(network: Network, other: Network) -> None:
     if learning.online:
         _check_online(learning, readout, hidden_populations(other))
     for population in network.populations.values():
+        if population.stimulations:
+            where = f"populations.{population.name}.stimulate"
+            raise ConfigurationError(f"{where}: not allowed in a training, whose samples have times of their own")
         drawn = [name for name, value in population.initial.items() if not isinstance(value, (int, float))]
         if drawn:
             raise ConfigurationError(

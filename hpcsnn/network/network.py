@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpcsnn.brief import Brief, BriefRows
@@ -10,6 +10,7 @@ from hpcsnn.checked_numbers import Limits, real_number, truth_value, whole_numbe
 from hpcsnn.errors import ConfigurationError, check_known, shown, unknown_name
 from hpcsnn.models.base import Configured
 from hpcsnn.models.connectors import Connector
+from hpcsnn.models.currents import CurrentModel
 from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.parameters import Distribution, Normal, Uniform, parse_distribution
 from hpcsnn.models.rewiring.rule import RewiringRule
@@ -19,7 +20,7 @@ from hpcsnn.network.checks import check_given, check_name, check_projection, che
 from hpcsnn.network.delays import drawn_delays, input_ring
 from hpcsnn.network.grid import Grid
 from hpcsnn.network.learning import Learning
-from hpcsnn.network.population import Population
+from hpcsnn.network.population import Population, Stimulation, checked_stimulation
 from hpcsnn.network.projection import Projection
 from hpcsnn.network.recordings import parsed_recording
 
@@ -66,6 +67,7 @@ class Network(Brief):
         initial: Mapping[str, Any] | None = None,
         record_spikes: bool = False,
         record: Mapping[str, Any] | None = None,
+        stimulate: Sequence[Configured[CurrentModel]] | None = None,
     ) -> Population:
         """Declare a population.
 
@@ -81,8 +83,13 @@ class Network(Brief):
                 `hpcsnn.network.recordings.chosen_neurons`. Those of projections, such as ``ff.g``, are looked for
                 when all is declared.
 
+            stimulate: currents that are added to the input of its neurons, such as
+                ``[StepCurrent(amplitude=0.5, from_ms=100, to_ms=200, neurons="0..9")]``: in the unit of current of the
+                neuron model, from the start (or ``from_ms``) to the end (or ``to_ms``) and for all neurons (or a
+                choice, as in `record`).
+
         Raises:
-            ConfigurationError: a name, model, initial value or record that is not allowed.
+            ConfigurationError: a name, model, initial value, record or current that is not allowed.
         """
         where = f"populations.{name}"
         check_name("populations", name, self._names)
@@ -112,9 +119,23 @@ class Network(Brief):
             if "." not in str(variable) and variable not in states:
                 raise ConfigurationError(unknown_name(f"{where}.record", variable, states))
             recordings[variable] = parsed_recording(f"{where}.record.{variable}", asked, grid, self.dt_ms)
-        population = Population(name, grid, model, begins, record_spikes, recordings)
+        currents = () if stimulate is None else stimulate
+        stimulations = self._checked_stimulations(f"{where}.stimulate", currents, model, grid)
+        population = Population(name, grid, model, begins, record_spikes, recordings, stimulations)
         self.populations[name] = population
         return population
+
+    def _checked_stimulations(
+        self, where: str, given: object, model: Configured[NeuronModel | SourceModel], grid: Grid
+    ) -> tuple[Stimulation, ...]:
+        if not isinstance(given, (list, tuple)):
+            raise ConfigurationError(f"{where}: {shown(given)} is not allowed; must be a list of currents")
+        if given and isinstance(model.model, SourceModel):
+            raise ConfigurationError(
+                f"{where}: not allowed with the model {model.name}, whose neurons spike by themselves and take no "
+                "current; must be a neuron model"
+            )
+        return tuple(checked_stimulation(f"{where}[{n}]", one, grid, self.dt_ms) for n, one in enumerate(given))
 
     def add_projection(
         self,

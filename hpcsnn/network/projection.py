@@ -14,7 +14,7 @@ from hpcsnn.models.connectors import Connector
 from hpcsnn.models.distance_profiles import expected_within
 from hpcsnn.models.parameters import Distribution
 from hpcsnn.models.rewiring.rule import RewiringRule
-from hpcsnn.models.synapses import ReceptorModel, SpikeTrace, SynapseModel
+from hpcsnn.models.synapses import ReceptorModel, SpikeTrace, SynapseModel, Trained
 from hpcsnn.network.delays import DELAY_STEPS, DrawnDelays, InputRing
 from hpcsnn.network.input_scale import InputFormat, input_format, weight_bound
 from hpcsnn.network.population import Population
@@ -146,6 +146,13 @@ class Projection(Brief):
     def synapse_columns(self) -> tuple[Variable, ...]:
         """What is kept of each synapse: its variables, and a delay of its own, if it has one, which no snippet sees."""
         return self.synapse_variables + (() if self.delays is None else (DELAY_STEPS,))
+
+    @property
+    def listed_columns(self) -> tuple[Variable, ...]:
+        """What outgoing lists hold beside the slots of synapses that nothing changes once they are wired: all that is
+        kept of each, so that a spike reads lists alone, one behind the other, and no slot in another target's row."""
+        changes = self.synapse.model is Trained or self.synapse.model.on_spikes or self.rewiring is not None
+        return () if changes else self.synapse_columns
 
     @property
     def source_variables(self) -> tuple[Variable, ...]:

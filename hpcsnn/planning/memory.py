@@ -112,9 +112,10 @@ def estimate(network: Network, tile: int, rank: int, n_ranks: int) -> RankSize:
 
 def _population_bytes(network: Network, population: Population, placement: Placement) -> int:
     room = population_room(network, population, placement, LOG_ENTRIES)
-    tables = made_tables(population.model, network.dt_ms, placement)
+    models = [population.model, *(one.current for one in population.stimulations)]
+    tables = [table for model in models for table in made_tables(model, network.dt_ms, placement).values()]
     declared = sum(one.n_bytes(room) for one in population_fields(population))
-    return declared + sum(table.nbytes for table in tables.values())
+    return declared + sum(table.nbytes for table in tables)
 
 
 def _projection_bytes(network: Network, projection: Projection, placements: Placements) -> tuple[int, int]:

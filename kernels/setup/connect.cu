@@ -111,7 +111,11 @@ KERNEL list_outgoing_{{ projection.name }}(Network* net) {
             const int at = (target << projection.row_shift) + k;
             const int source = projection.source[at];
             const int entry = atomic_add(&projection.outgoing_count[source], 1);
-            projection.outgoing[((int64)source << projection.outgoing_shift) + entry] = at;
+            const int64 place = ((int64)source << projection.outgoing_shift) + entry;
+            projection.outgoing[place] = at;
             projection.entry[at] = entry;
+//% for column in projection.listed
+            projection.outgoing_{{ column.name }}[place] = projection.synapse_{{ column.name }}[at];
+//% endfor
         }
 }

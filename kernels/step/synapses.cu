@@ -2,6 +2,8 @@
 {%- set synapse = projection.synapse %}
 {%- set variables = synapse.variables %}  {#- the rule's own are none of a spike's business #}
 {%- set functions = synapse.functions %}
+{%- set listed = projection.listed %}  {#- synapses that nothing changes, which lists hold themselves #}
+{%- set held, of_synapse = ("outgoing", "place") if listed else ("synapse", "at") %}
 
 {{ functions.deliver.head }} {
 {{ value(synapse, "deliver") }}
@@ -45,14 +47,14 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
 //% endif
     const uint32 input_mask = projection.input_mask;
     const int64 n_targets = net->population_{{ projection.target }}.n_own;
-    const int* delay_steps_of = projection.synapse_delay_steps;
+    const int* delay_steps_of = projection.{{ held }}_delay_steps;
 //% elif projection.dendritic
     // All of it arrives in one step.
     const uint32 arrival = (uint32)net->control->step + (uint32)projection.dendritic_steps;
     input += (int64)(arrival & projection.input_mask) * net->population_{{ projection.target }}.n_own;
 //% endif
 //% for variable in variables
-    {{ variable.ctype }}* all_{{ variable.name }} = projection.synapse_{{ variable.name }};
+    {{ variable.ctype }}* all_{{ variable.name }} = projection.{{ held }}_{{ variable.name }};
 //% endfor
 //% for trace in synapse.post_traces
     const Trace* traces_{{ trace.name }} = projection.post_{{ trace.name }};
@@ -66,7 +68,11 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
             const int later = spiking(source_population, slot, spike + 8);
             PREFETCH(&projection.outgoing_count[later]);
             PREFETCH(&outgoing_of[(int64)later << projection.outgoing_shift]);
+//% for variable in variables if listed
+            PREFETCH(&all_{{ variable.name }}[(int64)later << projection.outgoing_shift]);
+//% endfor
         }
+//% if not listed
         if (spike + 3 < n_spikes) {
             const int next = spiking(source_population, slot, spike + 3);
             const int* named = outgoing_of + ((int64)next << projection.outgoing_shift);
@@ -82,7 +88,8 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
             PREFETCH(&projection.pre_{{ trace.name }}[next]);
 //% endfor
         }
-//% if projection.delays
+//% endif
+//% if projection.delays and not listed
         // Delays are at hand by now: they say where in the ring the next spike's input goes.
         if (spike + 1 < n_spikes) {
             const int next = spiking(source_population, slot, spike + 1);
@@ -95,14 +102,20 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
         }
 //% endif
         const int source = spiking(source_population, slot, spike);
-        const int* outgoing = outgoing_of + ((int64)source << projection.outgoing_shift);
+        const int64 first = (int64)source << projection.outgoing_shift;
         const int n_outgoing = projection.outgoing_count[source];
+//% if listed
+        INDEPENDENT_ITERATIONS  // a source has one synapse with a target
+//% endif
         for (int entry = lane(); entry < n_outgoing; entry += LANES) {
-            const int at = outgoing[entry];
+            const int64 place = first + entry;
+            const int at = outgoing_of[place];
+//% if not listed
             if (at < 0) continue;
+//% endif
             const int target = at >> row_shift;
 //% for variable in variables
-            {{ variable.ctype }} now_{{ variable.name }} = all_{{ variable.name }}[at];
+            {{ variable.ctype }} now_{{ variable.name }} = all_{{ variable.name }}[{{ of_synapse }}];
 //% endfor
             const float delivered = {{ functions.deliver.call }};
 //% if projection.checks_amounts
@@ -116,7 +129,7 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
             }
 //% endif
 //% if projection.delays
-            const int64 arrival = (first_arrival + (uint32)delay_steps_of[at]) & input_mask;
+            const int64 arrival = (first_arrival + (uint32)delay_steps_of[{{ of_synapse }}]) & input_mask;
             add_input(&input[arrival * n_targets + target], delivered, input_scale);
 //% else
             add_input(&input[target], delivered, input_scale);

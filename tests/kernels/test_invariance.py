@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hpcsnn import Simulation
+from hpcsnn import Simulation, models
 from hpcsnn.codegen.constants import HaltReason
 from hpcsnn.devices import HostDevice
 from hpcsnn.engine.digest import digest_of, neuron_fingerprint, simulation_digest, spike_record, synapse_fingerprint
 from support.cases import CASES, MIXED_DELAYS, alone
+from support.classifiers import classifier, trained
+from support.comparisons import digest_on
 from support.devices import LAUNCHED
-from support.networks import topographic_map
+from support.networks import every_rule, everything, newer_models, topographic_map
 
 QUICK = HostDevice(("-O1",))
 
@@ -32,6 +34,20 @@ def test_compiler_optimisation_does_not_change_a_bit(flags):
         simulation = Simulation(topographic_map(**settings), device=HostDevice(flags))
         simulation.run(duration_ms)
         assert simulation_digest(simulation) == alone(name)[0], (flags, name)
+
+
+@pytest.mark.parametrize("make", [everything, newer_models, every_rule])
+def test_full_optimisation_does_not_change_a_bit(make):
+    """By which users compile, where most tests do not (tests/conftest.py)."""
+    assert digest_on(make(), HostDevice(), 200.0) == digest_on(make(), QUICK, 200.0)
+
+
+def test_full_optimisation_does_not_change_what_is_learnt():
+    digests = [
+        trained(classifier(recurrent=True, rule=models.DeepRByGradient()), 3, device=by).digest()
+        for by in (HostDevice(), QUICK)
+    ]
+    assert digests[0] == digests[1]
 
 
 @pytest.mark.parametrize("capacity", [1, 4, 256])

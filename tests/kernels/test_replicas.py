@@ -13,6 +13,7 @@ from hpcsnn.network import Network
 from hpcsnn.network.learning import Learning, learning_network
 from support.classifiers import N_STEPS, classes_in_noise, classifier, trained, trainer
 from support.devices import on_launched
+from support.lanes import some
 from support.thread_ranks import on_ranks
 
 DRAWN = models.Uniform(1.0, 6.0)
@@ -53,7 +54,7 @@ def made_of(case, n_batches=3, comm=None, **more):
     return trained(settings.pop("network")(), n_batches, comm=comm, **{**settings, **more})
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", some(CASES, 2))
 def test_replicas_do_not_change_a_bit(case):
     """Batches are of ten: three and seven leave some replicas with nothing to play."""
     alone = made_of(case)
@@ -67,7 +68,7 @@ def test_replicas_do_not_change_a_bit(case):
 
 
 @on_launched
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", some(CASES, 2))
 def test_replicas_on_launched_kernels(case, device):
     assert made_of(case, device=device, replicas=4).digest() == made_of(case).digest()
 

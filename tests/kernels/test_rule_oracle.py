@@ -13,6 +13,7 @@ from hpcsnn import Grid, Network, Simulation, models
 from hpcsnn.devices import HostDevice
 from hpcsnn.models import rewiring
 from support.comparisons import assert_same
+from support.lanes import some
 from support.rule_oracle import RuleOracle
 from support.rules import Swap, Tended, Wanderer
 
@@ -79,8 +80,9 @@ def assert_same_events(simulation, oracle):
     assert ours == sorted(oracle.events["rewired"])
 
 
-@pytest.mark.parametrize("trigger", ["every_ms", "call"])
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize(
+    ("name", "trigger"), some([(name, when) for name in RULES for when in ("every_ms", "call")], 3)
+)
 def test_random_numbers_of_a_rule_bit_by_bit(name, trigger):
     happened = []
 

@@ -51,7 +51,16 @@ checkpoint_every: 5ms
 populations:
   noise: {size: 24, model: {poisson: {rate_hz: 900}}, record_spikes: true}
   given: {size: 24, model: {spike_array: {neurons: [0, 3, 3, 23], times_ms: [0.1, 0.5, 2.0, 4.0]}}}
-  adapting: {size: 24, model: {alif: {beta_mV: 3}}, initial: {V_mV: -60}}
+  changing: {size: 24, model: {inhomogeneous_poisson: {times_ms: [0, 3, 7], rates_hz: [900, 0, 2000]}}}
+  adapting:
+    size: 24
+    model: {alif: {beta_mV: 3}}
+    initial: {V_mV: -60}
+    stimulate:
+      - step_current: {amplitude: 5, from_ms: 1, to_ms: 4.5, neurons: [0, 7]}
+      - ramp_current: {to_amplitude: 9, to_ms: 8, neurons: 4..9}
+      - sine_current: {amplitude: 3, frequency_hz: 200, neurons: {every: 5}}
+      - noise_current: {std: 12, every_ms: 0.3}
   exponential:
     size: 24
     model: {adex: {C_pF: 200, offset_current: 800}}

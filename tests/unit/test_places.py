@@ -47,8 +47,8 @@ def refusal(text, overrides=(), name="my.yaml"):
 
 F = "projections.f"
 NO_MODEL = (
-    "; allowed: adex, alif, alif_subtractive, izhikevich, leaky_readout, lif, lif_background, lif_subtractive, "
-    "moving_gaussian_poisson, poisson, sample_input, spike_array. "
+    "; allowed: adex, alif, alif_subtractive, inhomogeneous_poisson, izhikevich, leaky_readout, lif, lif_background, "
+    "lif_subtractive, moving_gaussian_poisson, poisson, sample_input, spike_array. "
 )
 
 

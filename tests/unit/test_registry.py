@@ -40,6 +40,8 @@ def of_defaults(model):
     """Values for what must be given."""
     lacking = {name: one for name, one in model.parameters.items() if one.default is None}
     values = {name: 1 if one.ctype == "int" else 0.5 for name, one in lacking.items()}
+    if getattr(model, "must_end", False):
+        values["to_ms"] = 5.0
     return values | {name: [] for name in model.data}
 
 

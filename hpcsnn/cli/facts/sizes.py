@@ -26,7 +26,7 @@ def sizes_of(configuration: Configuration, ranks: int) -> dict[str, Any]:
             name: {
                 "grid": [population.grid.nx, population.grid.ny],
                 "neurons": population.size,
-                "model": population.model.name,
+                "model": " + ".join([population.model.name, *(one.current.name for one in population.stimulations)]),
                 "most_of_a_rank": max(size.neurons[name] for size in sizes),
                 "most_known_to_a_rank": max(size.known[name] for size in sizes),
             }

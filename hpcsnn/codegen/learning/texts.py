@@ -243,13 +243,15 @@ def _incoming(view: SimpleNamespace) -> SimpleNamespace:
 
 def _loss(configured: Configured[Loss]) -> SimpleNamespace:
     view = model_view(configured)
+    # A GPU's thread has a sample to itself: what cannot overlap may be read ahead of what is written.
+    read, changed = "const float* __restrict__", "float* __restrict__"
     common = [
         Argument("const int", "label", "label"),
         Argument("const int", "n_outputs", "n_outputs"),
-        Argument("float*", "error", "error"),
-        Argument("float*", "score", "score"),
+        Argument(changed, "error", "error"),
+        Argument(changed, "score", "score"),
     ]
-    step = [Argument("const float*", "output", "output"), Argument("const float*", "target", "target")]
+    step = [Argument(read, "output", "output"), Argument(read, "target", "target")]
     behind = [Argument("const int", "n_scored", "n_scored")]
     constants = constant_arguments(configured)
     view.functions = {
