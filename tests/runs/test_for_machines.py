@@ -152,5 +152,7 @@ def test_quiet_prints_warnings_alone_and_verbose_logs_what_is_done(hpcsnn, tmp_p
     newest = tmp_path / "verbose" / "checkpoints" / "0000000200.json"
     assert f"hpcsnn.runs.checkpointing: checkpoint of step 200: {newest}" in verbose
     assert not any(" took " in line for line in verbose)
+    summary = json.loads(hpcsnn("-q", *short, "--json", "--out", tmp_path / "json").said)
+    assert summary == json.loads((tmp_path / "json" / "summary.json").read_text())
     both = called("-q", "-v", "configs")
     assert (both.exit_code, "--quiet: is not allowed with --verbose" in both.stderr) == (REFUSED, True)
