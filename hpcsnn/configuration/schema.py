@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 from pydantic_core import PydanticCustomError
 
+from hpcsnn.brief import Brief, BriefRows
 from hpcsnn.checked_numbers import Limits, real_number, truth_value, whole_number, whole_steps
 from hpcsnn.configuration.changes import check_change, check_keys
 from hpcsnn.configuration.data_files import lists_of_file
@@ -117,7 +118,7 @@ class OriginConfig(_Strict):
     step: Whole
 
 
-class NetworkConfiguration(_Strict):
+class NetworkConfiguration(Brief, _Strict):
     """What the configurations of a run and of a training have in common: the network.
 
     ``scale`` multiplies both sides of every grid. `COMMAND` is the command that carries a configuration of this kind
@@ -134,6 +135,18 @@ class NetworkConfiguration(_Strict):
     populations: dict[str, PopulationConfig]
     projections: dict[str, ProjectionConfig] = Field(default_factory=dict)
     _places: Places = PrivateAttr(default_factory=Places)
+
+    def _headline(self) -> str:
+        kind = "a training" if self.TRAINS else "a run"
+        return f"Configuration of {kind}: {self.description or 'no description'}"
+
+    def _rows(self) -> BriefRows:
+        own = [(name, str(value)) for name, value in self if isinstance(value, (int, float, str)) and value != ""]
+        models = {name: one.model for name, one in self.populations.items()}
+        named = {name: one if isinstance(one, str) else next(iter(one)) for name, one in models.items()}
+        parts = [(f"populations.{name}", model) for name, model in named.items()]
+        parts += [(f"projections.{name}", f"{one.source} to {one.target}") for name, one in self.projections.items()]
+        return [row for row in own if row[0] != "description"] + parts
 
     @property
     def places(self) -> Places:

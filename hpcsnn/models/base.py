@@ -24,6 +24,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.brief import BriefConfigured, BriefModel
 from hpcsnn.checked_numbers import SMALLEST_NUMBER, Limits, real_number, whole_number
 from hpcsnn.errors import ConfigurationError, shown, unknown_name
 from hpcsnn.models.chance_tables import threshold64
@@ -36,10 +37,7 @@ LOADED_BY = "_hpcsnn_loaded_by"
 _CHANCE = Limits(minimum=0.0, maximum=1.0, in_kernels=False)
 MATH: dict[str, Any] = {
     **{name: getattr(math, name) for name in ("exp", "expm1", "log", "sqrt", "cos", "floor", "ceil", "pi")},
-    "round": round,
-    "min": min,
-    "max": max,
-    "int": int,
+    **{function.__name__: function for function in (round, min, max, int)},
 }
 
 
@@ -87,8 +85,8 @@ class Variable:
         return real_number(where, value) if self.ctype == "float" else whole_number(where, value)
 
 
-@dataclass(frozen=True)
-class Model:
+@dataclass(frozen=True, repr=False)
+class Model(BriefModel):
     """What all kinds of models share. Calling a model with parameter values gives a `Configured` model.
 
     ``data`` names arguments that are lists and not numbers (of spikes, of synapses) and says what may be in them;
@@ -188,7 +186,7 @@ class Model:
         return named + [(name, d.ctype) for name, d in self.derived.items()]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PopulationModel(Model):
     """What models of neurons and of stimuli share: state variables of each neuron.
 
@@ -202,8 +200,8 @@ class PopulationModel(Model):
 SomeModel = TypeVar("SomeModel", bound=Model, covariant=True)
 
 
-@dataclass(frozen=True)
-class Configured(Generic[SomeModel]):
+@dataclass(frozen=True, repr=False)
+class Configured(BriefConfigured, Generic[SomeModel]):
     """A model with its parameter values; ``reference`` is how a run's configuration names one of a user's file.
 
     A parameter that has one value per neuron is a distribution or a tuple, in id order; lists may be of a ``file``.

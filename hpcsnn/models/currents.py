@@ -19,7 +19,7 @@ _GIVEN = (FROM, TO, NEURONS)
 _TIME = Limits("ms", minimum=0.0, in_kernels=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CurrentModel(Model):
     """A model of a current that is added to the ``input_current`` of neurons, in the unit that their model has.
 

@@ -18,7 +18,7 @@ from hpcsnn.models.snippet_text import mentioned
 from hpcsnn.models.tables import PlacementContext, Table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NeuronModel(PopulationModel):
     """A model whose neurons are updated every step.
 

@@ -17,7 +17,7 @@ from hpcsnn.models.parameters import Data, Parameter
 from hpcsnn.models.tables import PlacementContext, Table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SourceModel(PopulationModel):
     """A model whose neurons say when they spike next.
 

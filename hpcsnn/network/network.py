@@ -7,6 +7,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from hpcsnn.brief import Brief, BriefRows
 from hpcsnn.checked_numbers import Limits, real_number, truth_value, whole_number, whole_steps
 from hpcsnn.errors import ConfigurationError, check_known, shown, unknown_name
 from hpcsnn.models.base import Configured
@@ -31,7 +32,7 @@ _MOST_MESSAGES = 2**31 - 1
 _MOST_NEURONS = 2**31 - 2**24
 
 
-class Network:
+class Network(Brief):
     """Populations and projections with one time step and one seed.
 
     Args:
@@ -48,6 +49,17 @@ class Network:
         self.populations: dict[str, Population] = {}
         self.projections: dict[str, Projection] = {}
         self.learning: Learning | None = None
+
+    def _headline(self) -> str:
+        return f"Network of {len(self.populations)} populations: seed {self.seed}, steps of {self.dt_ms:g} ms"
+
+    def _rows(self) -> BriefRows:
+        own = [(one.name, f"{one.grid.nx} x {one.grid.ny}", repr(one.model)) for one in self.populations.values()]
+        between = [
+            (one.name, f"{one.source.name} to {one.target.name}", ", ".join(part.name for part in one.parts.values()))
+            for one in self.projections.values()
+        ]
+        return [*own, *between]
 
     def add_population(
         self,

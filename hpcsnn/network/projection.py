@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from hpcsnn.brief import Brief, BriefRows
 from hpcsnn.models.base import Configured, Model, Variable
 from hpcsnn.models.connectors import Connector
 from hpcsnn.models.connectors.synapse_lists import SynapseList, Weights, weights_of
@@ -27,8 +28,8 @@ _PREFIXES = {
 }
 
 
-@dataclass(frozen=True)
-class Projection:
+@dataclass(frozen=True, repr=False)
+class Projection(Brief):
     """Synapses from one population to another; see `Network.add_projection`.
 
     ``delay_steps`` is the smallest axonal delay of any synapse, ``delays`` how they differ, if they do;
@@ -57,6 +58,12 @@ class Projection:
     input_ring: InputRing | None = None
     weights: Distribution | GivenValues | None = None
     has_weight: bool = True
+
+    def _headline(self) -> str:
+        return f"Projection {self.name}: {self.source.name} to {self.target.name}, weight {self.weight:g}"
+
+    def _rows(self) -> BriefRows:
+        return [(kind, repr(part)) for kind, part in self.parts.items()]
 
     @property
     def parts(self) -> dict[str, Configured[Model]]:

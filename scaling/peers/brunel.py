@@ -192,9 +192,9 @@ def main() -> None:
         "device": f"{last['hpcsnn']['device']}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end",
         "versions": f"hpcsnn {last['hpcsnn']['version']}, NEST {last['nest']['version']}, "
         f"Python {platform.python_version()}",
-        "measured": f"{options.duration_ms:g} ms of model time after {SETTLING_MS:g} ms, excitatory neurons; rates in Hz "
-        f"and CV, mean ± standard deviation over seeds {', '.join(map(str, options.seeds))}; wall seconds of a model "
-        "second: median over seeds on one core, of one on two",
+        "measured": f"{options.duration_ms:g} ms of model time after {SETTLING_MS:g} ms, excitatory neurons; rates "
+        f"(Hz) and CV, mean ± standard deviation over seeds {', '.join(map(str, options.seeds))}; wall seconds of a "
+        "model second: median over seeds on one core, of one on two",
         "built in": f"{last['hpcsnn']['build_s']:.1f} s here, {last['nest']['build_s']:.1f} s in NEST, on one core",
     }
     lines = ["# Brunel's network, here and in NEST", "", *(f"- {name}: {value}" for name, value in facts.items())]

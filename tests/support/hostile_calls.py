@@ -197,7 +197,7 @@ _OF_PYTHON: dict[str, dict[str, Any]] = {
         "exchange_block": None,
         "log_entries": 1024,
     },
-    "Simulation.run": {"duration_ms": 2.0, "observe": None, "observe_every_s": 0.25},
+    "Simulation.run": {"duration_ms": 2.0, "observe": None, "observe_every_s": 0.25, "progress": True},
     "Network.steps": {"duration_ms": 2.0},
     "Simulation.neurons": {"population": "cells"},
     "Simulation.synapses": {"projection": "drive"},

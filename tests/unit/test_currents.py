@@ -120,7 +120,10 @@ def test_a_configuration_has_them_and_writes_them_out_as_they_are_read():
     assert (step.current.values["amplitude"], ramp.ids.tolist()) == (2.0, [0, 1, 4, 5])
     assert parse_configuration(read.resolved()).resolved() == read.resolved()
     for spec, said in (
-        ({"step": {}}, "unknown name 'step'; allowed: noise_current, poisson_current, ramp_current, sine_current, step_current."),
+        (
+            {"step": {}},
+            "unknown name 'step'; allowed: noise_current, poisson_current, ramp_current, sine_current, step_",
+        ),
         (3, "3 is not allowed; give one model"),
         ({"step_current": {"amplitude": 1, "to_ms": 0.01}}, "step_current.to_ms: 0.01 is not allowed"),
     ):

@@ -113,14 +113,21 @@ def rates_figure(rates: dict[str, tuple[NDArray[np.float64], float]]) -> Figure:
     for (name, (values, bin_ms)), colour in zip(rates.items(), _colours(len(rates)), strict=True):
         time_s = (np.arange(len(values)) + 0.5) * bin_ms * 1e-3
         axes.plot(time_s, values, color=colour, alpha=0.3, linewidth=0.5)
-        n = min(max(1, round(1000 / bin_ms)), max(1, len(values)))
-        smooth = np.convolve(values, np.full(n, 1 / n), mode="valid") if len(values) else values
-        axes.plot(time_s[(n - 1) // 2 :][: len(smooth)], smooth, color=colour, label=name)
+        axes.plot(*running_mean(time_s, values, bin_ms), color=colour, label=name)
     axes.set(xlabel="model time (s)", ylabel="firing rate (Hz)")
     axes.set_ylim(bottom=0)
     axes.margins(x=0)
     axes.legend()
     return figure
+
+
+def running_mean(
+    times: NDArray[np.floating[Any]], values: NDArray[np.floating[Any]], bin_ms: float
+) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
+    """Means over a second of values in bins, or over all where there is less, and the times of their middles."""
+    n = min(max(1, round(1000 / bin_ms)), max(1, len(values)))
+    smooth = np.convolve(values, np.full(n, 1 / n), mode="valid") if len(values) else values
+    return times[(n - 1) // 2 :][: len(smooth)], smooth
 
 
 def connection_probability(displacement: DisplacementMap, n_targets: int) -> NDArray[np.float64]:

@@ -21,7 +21,7 @@ def _every_source(_values: Mapping[str, Any], n_sources: int, _n_targets: int) -
     return n_sources
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Connector(Model):
     """Names the sources of one target.
 

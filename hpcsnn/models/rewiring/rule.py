@@ -88,7 +88,7 @@ class Pairing:
     after_target: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RewiringRule(Model):
     """When and how synapses come and go. Every slot has a default and can be given alone.
 
