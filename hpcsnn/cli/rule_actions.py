@@ -16,6 +16,7 @@ from rich.table import Table
 from hpcsnn.configuration.files import parse_value
 from hpcsnn.errors import ConfigurationError, SimulationError, unknown_name
 from hpcsnn.models.base import Model
+from hpcsnn.models.currents import OF_EVERY_CURRENT, CurrentModel
 from hpcsnn.models.learning import Gradient
 from hpcsnn.models.registry import KINDS, registered
 from hpcsnn.models.rewiring import Pairing, RewiringRule, Selection
@@ -110,6 +111,8 @@ def _show(console: Console, model: Model) -> None:
                 name, parameter.default_text or "must be given", escape(parameter.allowed()), escape(parameter.doc)
             )
         console.print(table)
+    if isinstance(model, CurrentModel):
+        console.print(OF_EVERY_CURRENT, soft_wrap=True)
     for field in ("state", "variables", "synapse_variables", "source_variables", "target_variables"):
         for variable in getattr(model, field, ()):
             unit = f" ({variable.unit})" if variable.unit else ""

@@ -14,6 +14,7 @@ from hpcsnn.models.parameters import Parameter
 # What every current is given beside its parameters: when it flows, and onto which neurons.
 FROM, TO, NEURONS = "from_ms", "to_ms", "neurons"
 _GIVEN = (FROM, TO, NEURONS)
+OF_EVERY_CURRENT = f"every current has {FROM} (0), {TO} (until the run ends) and {NEURONS} (all) beside its parameters"
 _TIME = Limits("ms", minimum=0.0, in_kernels=False)
 
 
