@@ -15,6 +15,7 @@ from hpcsnn.cli.facts.of_models import in_full
 from hpcsnn.configuration.files import parse_value
 from hpcsnn.errors import ConfigurationError, SimulationError, unknown_name
 from hpcsnn.models.base import Model
+from hpcsnn.models.currents import OF_EVERY_CURRENT, CurrentModel
 from hpcsnn.models.registry import KINDS, registered
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.models.user_files import is_reference, models_in
@@ -106,6 +107,8 @@ def _show(console: Console, model: Model) -> None:
             default = "must be given" if parameter["default"] is None else parameter["default"]
             table.add_row(name, default, escape(parameter["allowed"]), escape(parameter["doc"]))
         console.print(table)
+    if of["kind"] == CurrentModel.KIND:
+        console.print(OF_EVERY_CURRENT, soft_wrap=True)
     for variable in of["variables"]:
         unit = f" ({variable['unit']})" if variable["unit"] else ""
         console.print(f"{variable['of'].replace('_', ' ')} {variable['name']}{unit}: {variable['doc'] or '-'}")

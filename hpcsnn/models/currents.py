@@ -6,16 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hpcsnn.checked_numbers import Limits, real_number
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Configured, Derived, Model
 from hpcsnn.models.chance_tables import few_poisson_events, poisson_table
 from hpcsnn.models.parameters import Parameter
-from hpcsnn.models.tables import Table
+from hpcsnn.models.tables import PlacementContext, Table
 
 # What every current is given beside its parameters: when it flows, and onto which neurons.
 FROM, TO, NEURONS = "from_ms", "to_ms", "neurons"
 _GIVEN = (FROM, TO, NEURONS)
+OF_EVERY_CURRENT = f"every current has {FROM} (0), {TO} (until the run ends) and {NEURONS} (all) beside its parameters"
 _TIME = Limits("ms", minimum=0.0, in_kernels=False)
 
 
@@ -145,6 +149,10 @@ def _few_spikes_a_step(where: str, values: Mapping[str, Any], _n_neurons: int, d
     few_poisson_events(f"{where}.rate_hz", values["rate_hz"], dt_ms)
 
 
+def _spikes_a_step(context: PlacementContext) -> NDArray[np.uint32]:
+    return poisson_table(context.values["rate_hz"] * context.dt_ms * 1e-3)
+
+
 PoissonCurrent = CurrentModel(
     "poisson_current",
     "Spikes of a Poisson process that each neuron has to itself: each is a current of the weight for one step, as with "
@@ -153,7 +161,7 @@ PoissonCurrent = CurrentModel(
         "rate_hz": Parameter(None, "Hz", "of all spikes that a neuron gets", minimum=0.0),
         "weight": Parameter(None, "units of current", "of a spike, for a step"),
     },
-    tables={"events": Table("uint32", lambda context: poisson_table(context.values["rate_hz"] * context.dt_ms * 1e-3))},
+    tables={"events": Table("uint32", _spikes_a_step)},
     check_population=_few_spikes_a_step,
     # The number of a step's spikes is Poisson distributed, each probability to 2^-32.
     current="weight * (float)poisson_events(events, random4((uint32)id, (uint32)step, 0u).x)",

@@ -25,7 +25,7 @@ class Grid:
     nx: int
     ny: int
     borders: str = "periodic"
-    has_places: bool = field(default=True, compare=False)
+    has_places: bool = field(default=True, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("nx", "ny"):

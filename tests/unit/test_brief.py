@@ -42,7 +42,7 @@ def test_a_network_says_what_is_in_it():
     ]
     assert repr(made.populations["eye"]) == "Population eye: 4 x 2 neurons, poisson(rate_hz=40)"
     assert repr(made.projections["ff"]).splitlines()[0] == "Projection ff: eye to cells, weight 1.5"
-    assert repr(Grid(4, 2)) == "Grid(nx=4, ny=2)"
+    assert repr(Grid(4, 2)) == "Grid(nx=4, ny=2, borders='periodic')"
     assert repr(models.LIF(tau_m_ms=10)) == "lif(tau_m_ms=10)"
     assert repr(models.LIF()) == "lif()", "defaults go without saying"
 
