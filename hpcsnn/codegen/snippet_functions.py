@@ -222,7 +222,7 @@ def connector_function(index: int, projection: Projection) -> SnippetFunction:
     arguments = [
         *_same(f"Connect_{projection.name}&", "connect"),
         *_same("Sequence<EntityBlocks>&", "random"),
-        *_same("const int", "id", "x", "y", "target", "n_sources", "nx", "ny"),
+        *_same("const int", "id", "x", "y", "target", "n_sources", "nx", "ny", "period_x", "period_y"),
         *constant_arguments(projection.connector),
     ]
     return SnippetFunction(f"projection_{index}_connect_row", "void", tuple(arguments))
@@ -272,10 +272,11 @@ def rule_functions(index: int, projection: Projection, rule: RewiringRule) -> di
 def _fixed(slot: str, projection: Projection, rule: RewiringRule) -> dict[str, Argument]:
     """What hpcsnn has names for; a name that is not here is a function, or what no snippet mentions."""
     name = projection.name
-    places = ("in_degree", "pre_id", "post_id", "id", "out_degree", "vacant", "found", "x", "y", "nx", "ny")
+    places = ("in_degree", "pre_id", "post_id", "id", "out_degree", "vacant", "found", "x", "y")
+    grid = ("nx", "ny", "period_x", "period_y")
     own_neuron = slot in ("update_source", "update_target")
     arguments = [
-        *_same("const int", *places, "reach", "n_recent", "n_sources", "n_targets"),
+        *_same("const int", *places, *grid, "reach", "n_recent", "n_sources", "n_targets"),
         *_same("int&", "source_x", "source_y", "tried"),
         *_same("bool&", "forming"),
         *_same(_NUMBERS.get(slot, "Sequence<EntityBlocks>&"), "random"),

@@ -100,8 +100,9 @@ def model_numbers(prefix: str, configured: Configured[Model]) -> Members:
 def population_struct(population: Population) -> Struct:
     """A population on a rank: where its neurons are, its spikes, its state."""
     places = ("n_own", "n_known", "n_simulated", "slot_size", "nx", "ny", "tile_shift_x", "tile_shift_y", "tiles_x")
+    periods = ("period_x", "period_y")
     members = [
-        *each_member("int", *places, "ring_mask", "log_size"),
+        *each_member("int", *places, *periods, "ring_mask", "log_size"),
         *each_member("uint32", "first_id"),
         *pointers(population_fields(population)),
         *model_numbers("model_", population.model),

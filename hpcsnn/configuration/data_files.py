@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +21,8 @@ from hpcsnn.models.user_files import FROM_FILE
 
 # Beside FROM_FILE: what its contents were when a run began.
 DIGEST = "sha256"
+# Columns that a message names.
+_MOST_NAMED = 20
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,8 @@ def _lists(where: str, data: Mapping[str, Data], found: _Columns) -> dict[str, A
         called = [word for word in (name, one.column) if word in columns] if found.names else list(columns)
         if not called:
             words = " or ".join(repr(word) for word in (name, one.column) if word)
-            there = f"there are {', '.join(found.names)}" if found.names else f"it has {len(found.columns)}"
+            named = ", ".join(map(shown, found.names[:_MOST_NAMED]))
+            there = f"there are {named}" if named else f"it has {len(found.columns)}"
             raise ConfigurationError(f"{where}: lacks a column {words}; {there}")
         lists[name] = columns.pop(called[0])
     return lists
@@ -83,13 +87,16 @@ def _read(where: str, path: Path) -> _Columns:
         raise ConfigurationError(f"{where}: is not allowed; must be a file that ends in {', '.join(readers)}")
     try:
         status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is no file")
         return _read_once(path, status.st_mtime_ns, status.st_size, readers[path.suffix])
     except FileNotFoundError:
         raise ConfigurationError(f"{where}: no such file") from None
     except ModuleNotFoundError as error:
         raise ConfigurationError(f"{where}: needs the package {error.name}: pip install {error.name}") from None
-    except (OSError, ValueError, EOFError, ImportError) as error:
-        raise ConfigurationError(f"{where}: cannot be read: {str(error).splitlines()[0]}") from None
+    except (OSError, ValueError, EOFError, ImportError, MemoryError, OverflowError) as error:
+        said = (str(error) or type(error).__name__).splitlines()[0]
+        raise ConfigurationError(f"{where}: cannot be read: {said}") from None
 
 
 @lru_cache(maxsize=8)  # a configuration is made a network of several times

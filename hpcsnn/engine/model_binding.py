@@ -13,8 +13,9 @@ from hpcsnn.codegen.random_streams import Purpose, Tag, stream
 from hpcsnn.codegen.random_streams import words as drawn_words
 from hpcsnn.engine.arrays import RankArrays
 from hpcsnn.errors import ConfigurationError, shown
-from hpcsnn.models.base import Configured, Model, PlacementContext
+from hpcsnn.models.base import Configured, Model
 from hpcsnn.models.connectors.shares import Words
+from hpcsnn.models.tables import PlacementContext
 from hpcsnn.network import Network, Projection
 from hpcsnn.network.fields import FINE_POWERS, NUMPY, decay_fields
 from hpcsnn.network.population import Stimulation, current_prefix
@@ -63,7 +64,8 @@ def made_tables(
     grid, source_grid = here.tiling.grid, (source or here).tiling.grid
     values = ValuesForTables(configured, configured.constants(dt_ms))
     context = PlacementContext(
-        values, dt_ms, here.global_id, x, y, grid.nx, grid.ny, source_grid.nx, source_grid.ny, words
+        *(values, dt_ms, here.global_id, x, y, grid.nx, grid.ny, source_grid.nx, source_grid.ny, words),
+        periods=source_grid.periods,
     )
     return {
         name: _as_declared(f"{configured.name}.{name}", table.make(context), NUMPY[table.ctype])

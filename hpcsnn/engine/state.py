@@ -195,6 +195,7 @@ class RankState(RankArrays):
         part.n_own, part.n_known, part.first_id = placement.n_own, placement.n_known, first_id
         part.n_simulated, part.slot_size = (n * room.replicas for n in (placement.n_own, placement.n_known))
         part.nx, part.ny, part.tiles_x = population.grid.nx, population.grid.ny, tiling.tiles_x
+        part.period_x, part.period_y = population.grid.periods
         part.tile_shift_x, part.tile_shift_y = tiling.shift_x, tiling.shift_y
         part.ring_mask, part.log_size = room.ring_slots - 1, room.log_entries
         for field in ("global_id", "known_id", "tile_base"):

@@ -1,7 +1,7 @@
 """Kinds of model, what they are made of, and every model and rule that ships."""
 
 from hpcsnn.models.adex_afterpotential import AdExAfterpotential
-from hpcsnn.models.base import Configured, Derived, Model, PlacementContext, Table, Variable
+from hpcsnn.models.base import Configured, Derived, Model, Variable
 from hpcsnn.models.connectors import (
     AllToAll,
     Connector,
@@ -11,9 +11,18 @@ from hpcsnn.models.connectors import (
     FixedProbability,
     FixedTotal,
     Gaussian,
+    ListedInFile,
     OneToOne,
+    from_matrix,
 )
-from hpcsnn.models.currents import CurrentModel, NoiseCurrent, RampCurrent, SineCurrent, StepCurrent
+from hpcsnn.models.currents import (
+    CurrentModel,
+    NoiseCurrent,
+    PoissonCurrent,
+    RampCurrent,
+    SineCurrent,
+    StepCurrent,
+)
 from hpcsnn.models.learning import (
     SGD,
     Adam,
@@ -90,6 +99,7 @@ from hpcsnn.models.synapses import (
     TsodyksMarkram,
 )
 from hpcsnn.models.synaptic_scaling import SynapticScaling, WeightNormalisation
+from hpcsnn.models.tables import PlacementContext, Table
 
 __all__ = [
     "ALIF",
@@ -143,6 +153,7 @@ __all__ = [
     "LastToFire",
     "LeakyReadout",
     "LearningRule",
+    "ListedInFile",
     "LocalProposals",
     "Loss",
     "Model",
@@ -159,6 +170,7 @@ __all__ = [
     "PatchSwaps",
     "PlacementContext",
     "Poisson",
+    "PoissonCurrent",
     "RampCurrent",
     "ReceptorGradient",
     "ReceptorModel",
@@ -184,6 +196,7 @@ __all__ = [
     "Variable",
     "WeightNormalisation",
     "choice",
+    "from_matrix",
     "probability",
     "truth",
 ]

@@ -6,18 +6,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hpcsnn.checked_numbers import Limits, real_number
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Configured, Derived, Model
+from hpcsnn.models.chance_tables import few_poisson_events, poisson_table
 from hpcsnn.models.parameters import Parameter
+from hpcsnn.models.tables import PlacementContext, Table
 
 # What every current is given beside its parameters: when it flows, and onto which neurons.
 FROM, TO, NEURONS = "from_ms", "to_ms", "neurons"
 _GIVEN = (FROM, TO, NEURONS)
+OF_EVERY_CURRENT = f"every current has {FROM} (0), {TO} (until the run ends) and {NEURONS} (all) beside its parameters"
 _TIME = Limits("ms", minimum=0.0, in_kernels=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CurrentModel(Model):
     """A model of a current that is added to the ``input_current`` of neurons, in the unit that their model has.
 
@@ -136,4 +142,28 @@ const Random4 words = random4((uint32)id, (uint32)drawn, 0u);
 return mean + std * standard_normal(words.x, words.y);
 """,
     source="NEST's noise_generator",
+)
+
+
+def _few_spikes_a_step(where: str, values: Mapping[str, Any], _n_neurons: int, dt_ms: float) -> None:
+    few_poisson_events(f"{where}.rate_hz", values["rate_hz"], dt_ms)
+
+
+def _spikes_a_step(context: PlacementContext) -> NDArray[np.uint32]:
+    return poisson_table(context.values["rate_hz"] * context.dt_ms * 1e-3)
+
+
+PoissonCurrent = CurrentModel(
+    "poisson_current",
+    "Spikes of a Poisson process that each neuron has to itself: each is a current of the weight for one step, as with "
+    "the receptor delta_current.",
+    parameters={
+        "rate_hz": Parameter(None, "Hz", "of all spikes that a neuron gets", minimum=0.0),
+        "weight": Parameter(None, "units of current", "of a spike, for a step"),
+    },
+    tables={"events": Table("uint32", _spikes_a_step)},
+    check_population=_few_spikes_a_step,
+    # The number of a step's spikes is Poisson distributed, each probability to 2^-32.
+    current="weight * (float)poisson_events(events, random4((uint32)id, (uint32)step, 0u).x)",
+    source="NEST's poisson_generator, of which each target has a train of its own",
 )

@@ -125,6 +125,42 @@ def parse_distribution(where: str, spec: dict[str, Any]) -> Distribution:
         raise ConfigurationError(f"{where}.{name}: {arguments!r} is not allowed; must have numbers") from None
 
 
+@dataclass(frozen=True, eq=False)
+class GivenValues:
+    """Where a distribution may stand, values one by one: of synapses in the order of the connector's list, or of target
+    neurons in the order of ids, for all synapses that each has.
+
+    Attributes:
+        values: shape (n,), float64.
+        each: whose they are: ``synapse`` or ``target neuron``.
+    """
+
+    values: NDArray[np.float64]
+    each: str
+
+    def of(self, position: NDArray[Any] | None, post: NDArray[Any]) -> NDArray[np.float64]:
+        """Those of some synapses, by their places in the list, if there is one, and their targets."""
+        return self.values[post if position is None else position]
+
+
+def is_array(value: object) -> bool:
+    """Whether this is to be values one by one, and not one number."""
+    return isinstance(value, (list, tuple)) or (getattr(value, "ndim", 0) or 0) > 0
+
+
+def given_values(where: str, values: object, each: tuple[int, str], limits: Limits) -> GivenValues:
+    """Values one by one; `each`: how many there must be, and whose they are.
+
+    Raises:
+        ConfigurationError: no numbers, or not so many; names `where` and the first that is not allowed.
+    """
+    n, whose = each
+    array = real_numbers(where, values, limits, whose)
+    if len(array) != n:
+        raise ConfigurationError(f"{where}: has {len(array)} values; must be one number or {n} values, one per {whose}")
+    return GivenValues(array, whose)
+
+
 def described_distribution(distribution: Distribution) -> dict[str, dict[str, float]]:
     """The reverse of `parse_distribution`: plain types, as a configuration file has them."""
     name = "normal" if isinstance(distribution, Normal) else "uniform"
@@ -287,6 +323,10 @@ class Data:
         array = np.stack(rows)
         array.setflags(write=False)
         return array
+
+    def plain(self, value: Any) -> Any:
+        """What `checked` gave, as a configuration file has it."""
+        return value.tolist()
 
     def check_steps(self, where: str, value: Any, dt_ms: float) -> None:
         """Refuse a time between two steps, if these are times.

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from hpcsnn.checked_numbers import LAST_STEP
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.models.base import Derived, PlacementContext, PopulationModel, Table, Variable
+from hpcsnn.models.base import Derived, PopulationModel, Variable
 from hpcsnn.models.chance_tables import MOST_WAITS, survival_table, thresholds
 from hpcsnn.models.parameters import Data, Parameter
+from hpcsnn.models.tables import PlacementContext, Table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SourceModel(PopulationModel):
     """A model whose neurons say when they spike next.
 

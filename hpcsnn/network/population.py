@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hpcsnn.brief import Brief
 from hpcsnn.checked_numbers import LAST_STEP, whole_steps
 from hpcsnn.errors import ConfigurationError, shown
 from hpcsnn.models.base import Configured, Variable
@@ -60,8 +61,8 @@ def current_prefix(number: int) -> str:
     return f"current_{number}_"
 
 
-@dataclass(frozen=True)
-class Population:
+@dataclass(frozen=True, repr=False)
+class Population(Brief):
     """Neurons of one model. ``grid`` with ny = 1 also serves a population without places. ``record`` is by variable, as
     `Simulation.neurons` names them; the currents of ``stimulations`` are added up in their order."""
 
@@ -92,3 +93,6 @@ class Population:
     def state(self) -> tuple[Variable, ...]:
         """State variables of each neuron."""
         return self.model.model.state
+
+    def _headline(self) -> str:
+        return f"Population {self.name}: {self.grid.nx} x {self.grid.ny} neurons, {self.model!r}"

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import kstest
+from scipy.stats import kstest, poisson
 
 from hpcsnn import Grid, Network, Simulation, models
 from hpcsnn.codegen.program import generate
@@ -38,6 +38,7 @@ CURRENTS = [
     models.NoiseCurrent(mean=2.0, std=25.0, every_ms=0.7, from_ms=1.2, neurons={"rectangle": [2, 1, 8, 4]}),
     Flicker(height=11.0, from_ms=20, to_ms=50),
     models.NoiseCurrent(std=9.0, from_ms=3, to_ms=64),
+    models.PoissonCurrent(rate_hz=4000.0, weight=7.0, from_ms=1, to_ms=55, neurons="8..24"),
 ]
 
 
@@ -63,6 +64,11 @@ def noise(number, neuron, step, mean, std, every, first):
     return F(mean) + F(std) * normal(one, other)
 
 
+def poisson_train(neuron, step):
+    """Of a number between 0 and 1 as many spikes as so large a part of all steps has at most."""
+    return F(7) * F(poisson.ppf((words(6, neuron, step)[0] + 0.5) * 2.0**-32, 4000 * DT * 1e-3))
+
+
 def flicker(neuron, step):
     if words(4, neuron, step, 3)[3] < 2**31:
         return F(0)
@@ -86,6 +92,7 @@ def stimulus(step):
             (noise(3, neuron, step, 2, 25, 7, 12), step >= 12 and x >= 2 and y >= 1),
             (flicker(neuron, step), 200 <= step < 500),
             (noise(5, neuron, step, 0, 9, 10, 30), 30 <= step < 640),
+            (poisson_train(neuron, step), 10 <= step < 550 and 8 <= neuron <= 24),
         ]
         for current, now in flows:
             if now:

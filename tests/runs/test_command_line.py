@@ -118,8 +118,14 @@ def test_a_run_leaves_what_the_issue_lists(finished):
     assert 0 < in_steps <= summary["wall_s"] * (1 + 1e-9), "the rest of the time passes between steps"
     for name in ("source", "target"):
         population = summary["populations"][name]
-        assert set(population) == {"size", "spikes", "rate_hz", "rate_last_10s_hz"}
+        assert set(population) == {"size", "spikes", "rate_hz", "rate_last_10s_hz", "interval_cv"}
         assert population["rate_hz"] == pytest.approx(population["spikes"] / 256 / 0.2)
+    spikes, variations = records_of(out).spikes("target"), []
+    for neuron in np.unique(spikes[:, 1]):
+        intervals = np.diff(spikes[spikes[:, 1] == neuron, 0])
+        variations += [intervals.std() / intervals.mean()] if len(intervals) > 1 else []
+    assert summary["populations"]["target"]["interval_cv"] == pytest.approx(np.mean(variations))
+    assert summary["populations"]["source"]["interval_cv"] is None, "its spikes are not recorded"
     keys = "synapses in_degree_mean in_degree_std out_degree_std weight_mean weight_below_half sigma_aff "
     keys += "sigma_aff_weighted distance_mean formed eliminated refused"
     for name in ("ff", "lat"):
@@ -162,6 +168,9 @@ def test_the_terminal_says_what_happened(finished):
     assert lines[1].startswith("0.2 s of model time in ")
     assert f"digest {json.loads((out / 'summary.json').read_text())['digest'][:16]}" in lines[1]
     assert any(line.startswith("sigma_aff") for line in lines)
+    cv = json.loads((out / "summary.json").read_text())["populations"]["target"]["interval_cv"]
+    shown = [line.split()[-1] for line in lines if line.split()[0] in ("population", "source", "target")]
+    assert shown == ["CV", "-", f"{cv:.2f}"]
     assert done.stderr == ""
 
 

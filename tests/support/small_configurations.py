@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -18,6 +19,12 @@ _SMALLER = {
     "balanced_inhibition": [
         *("populations.noise.size=80", "populations.noise.model.poisson.rate_hz=400"),
         *("populations.excitatory.size=40", "populations.inhibitory.size=20"),
+    ],
+    "brunel": [
+        *("populations.E.size=40", "populations.I.size=10"),
+        *(f"projections.excitation_of_{name}.connector.fixed_in_degree.in_degree=5" for name in "ei"),
+        *(f"projections.inhibition_of_{name}.connector.fixed_in_degree.in_degree=3" for name in "ei"),
+        *(f"populations.{name}.stimulate.0.poisson_current.weight=2" for name in "EI"),
     ],
     "deep_r": [
         *("populations.input.size=48", "populations.cells.size=32"),
@@ -85,6 +92,13 @@ projections:
     target: exponential
     weight: 10
     connector: {explicit_list: {pre: [0, 3, 23], post: [1, 1, 2], weight: [500, -20, 30.5]}}
+    receptor: {alpha_current: {tau_ms: 2}}
+  by_file:
+    source: given
+    target: exponential
+    weight: [5, -2, 3.5]
+    delay_ms: [0.3, 1, 2]
+    connector: {listed_in_file: {file: synapses.npz}}
     receptor: {alpha_current: {tau_ms: 2}}
   by_rank: {source: noise, target: quadratic, weight: 20, connector: one_to_one, receptor: delta_current}
   by_in_degree:
@@ -178,6 +192,8 @@ projections:
     rows_grow: false
 """,
 }
+# Three synapses, as arrays of sources and targets.
+FILE = Path(__file__).parent / "synapses.npz"
 NAMES = (*shipped_configurations(), *_HAND_MADE)
 
 
@@ -188,7 +204,7 @@ def small_configuration(name: str) -> dict[str, Any]:
     Do not change what this returns.
     """
     if name in _HAND_MADE:
-        return yaml.safe_load(_HAND_MADE[name])
+        return yaml.safe_load(_HAND_MADE[name].replace(FILE.name, str(FILE)))
     words = [word for start, words in _SMALLER.items() if name.startswith(start) for word in words]
     if name == "topomap_uncorrelated":
         words = [word for word in words if "moving" not in word]

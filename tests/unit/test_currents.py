@@ -54,6 +54,10 @@ ON_CELLS = [
     (models.StepCurrent(amplitude=1, neurons="0..20"), "[0].step_current.neurons: 20 is not allowed; must be"),
     (models.NoiseCurrent(std=1, every_ms=0.25), "[0].noise_current.every_ms: 0.25 is not allowed; must be a whole"),
     (
+        models.PoissonCurrent(rate_hz=2e6, weight=1),
+        "[0].poisson_current.rate_hz: 2e+06 is not allowed; with dt_ms 0.1 it must be <= 1.28e+06 Hz",
+    ),
+    (
         models.SineCurrent(amplitude=1, frequency_hz=5000),
         "[0].sine_current.frequency_hz: 5000.0 is not allowed; with dt_ms 0.1 it must be < 5000 Hz, so that a period "
         "has more than two steps",
@@ -116,7 +120,10 @@ def test_a_configuration_has_them_and_writes_them_out_as_they_are_read():
     assert (step.current.values["amplitude"], ramp.ids.tolist()) == (2.0, [0, 1, 4, 5])
     assert parse_configuration(read.resolved()).resolved() == read.resolved()
     for spec, said in (
-        ({"step": {}}, "unknown name 'step'; allowed: noise_current, ramp_current, sine_current, step_current."),
+        (
+            {"step": {}},
+            "unknown name 'step'; allowed: noise_current, poisson_current, ramp_current, sine_current, step_",
+        ),
         (3, "3 is not allowed; give one model"),
         ({"step_current": {"amplitude": 1, "to_ms": 0.01}}, "step_current.to_ms: 0.01 is not allowed"),
     ):

@@ -97,10 +97,12 @@ def test_a_run_keeps_to_the_file_that_it_began_with(tmp_path):
         ({"from_file": "none.npy"}, "none.npy: no such file"),
         ({"from_file": "spikes.txt"}, "spikes.txt: is not allowed; must be a file that ends in .npy, .csv, .parquet"),
         ({"from_file": "spikes.npy", "neurons": [1]}, "spike_array.neurons: not allowed beside from_file; give one"),
-        ({"from_file": "other.npy"}, "other.npy: lacks a column 'neurons' or 'neuron'; there are id, time_ms"),
+        ({"from_file": "other.npy"}, "other.npy: lacks a column 'neurons' or 'neuron'; there are 'id', 'time_ms'"),
         ({"from_file": "narrow.npy"}, "narrow.npy: lacks a column 'times_ms' or 'time_ms'; it has 1"),
         ({"from_file": "cube.npy"}, "cube.npy: cannot be read: has shape (2, 2, 2); must be a table"),
         ({"from_file": "pickled.npy"}, "pickled.npy: cannot be read: Object arrays cannot be loaded"),
+        ({"from_file": "folder.npy"}, "folder.npy: cannot be read: it is no file"),
+        ({"from_file": "cut.npy"}, "cut.npy: cannot be read: EOF"),
         ({"from_file": "empty.csv"}, "empty.csv: cannot be read: No columns to parse"),
         ({"from_file": "words.csv"}, "spike_array.neurons: 'a' of spike 0 is not allowed"),
         ({"sha256": "1"}, "unknown name 'sha256'"),
@@ -113,6 +115,8 @@ def test_what_is_no_file_of_lists_is_refused(tmp_path, values, said):
     np.save(tmp_path / "narrow.npy", np.zeros((3, 1)))
     np.save(tmp_path / "cube.npy", np.zeros((2, 2, 2)))
     np.save(tmp_path / "pickled.npy", np.array([None]), allow_pickle=True)
+    (tmp_path / "cut.npy").write_bytes((tmp_path / "spikes.npy").read_bytes()[:5])
+    (tmp_path / "folder.npy").mkdir()
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "words.csv").write_text("neuron,time_ms\na,1\n")
     with pytest.raises(ConfigurationError, match=re.escape(said)):

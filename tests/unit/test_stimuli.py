@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError, Grid, Network
-from hpcsnn.models.base import PlacementContext
 from hpcsnn.models.chance_tables import survival_table
 from hpcsnn.models.stimuli import InhomogeneousPoisson, MovingGaussianPoisson, Poisson, SpikeArray
+from hpcsnn.models.tables import PlacementContext
 
 DT_MS = 0.5
 

@@ -10,7 +10,7 @@ from hpcsnn.models.learning.gradients import ReceptorGradient
 from hpcsnn.models.parameters import Parameter
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ReceptorModel(Model):
     """The postsynaptic side of a projection: one set of state variables per target neuron.
 

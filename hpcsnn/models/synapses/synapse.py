@@ -22,7 +22,7 @@ class SpikeTrace:
     tau: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SynapseModel(Model):
     """Variables of a synapse and what spikes do to them.
 
