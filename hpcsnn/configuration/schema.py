@@ -180,7 +180,7 @@ class NetworkConfiguration(Brief, _Strict):
                 ],
             )
         for name, projection in self.projections.items():
-            where = f"projections.{name}"
+            where, rule = f"projections.{name}", projection.rewiring
             network.add_projection(
                 name,
                 projection.source,
@@ -190,9 +190,7 @@ class NetworkConfiguration(Brief, _Strict):
                 weight=projection.weight,
                 synapse=configured("synapse", f"{where}.synapse", projection.synapse),
                 delay_ms=projection.delay_ms,
-                rewiring=None
-                if projection.rewiring is None
-                else configured("rewiring", f"{where}.rewiring", projection.rewiring),
+                rewiring=None if rule is None else configured("rewiring", f"{where}.rewiring", rule),
                 capacity=projection.capacity,
                 rows_grow=projection.rows_grow,
                 record_events=projection.record_events,
