@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 
+from scaling.accuracy import hpcsnn_models as ours
 from scaling.accuracy import nest_models
 from scaling.accuracy import protocols as p
 
@@ -128,6 +129,7 @@ def plasticity(path: Path) -> Iterator[tuple[str, str, str]]:
     yield "bcpnn", "exact: coincidences in trains of 40 Hz for 2 s", f"{_apart(random['hpcsnn'], random['exact']):.0e}"
     yield from _inhibition()
     yield from _short_term()
+    yield from _three_factors()
     axes[0].legend(frameon=False)
     figure.savefig(path, dpi=80)
 
@@ -146,6 +148,26 @@ def _inhibition() -> Iterator[tuple[str, str, str]]:
     random = p.inhibitory_changes(None, *p.random_trains(20, 40.0, coincident=True))
     apart = [np.abs(random["hpcsnn"] - random["exact"]).max()]
     yield "inhibitory_stdp", "exact: the same with coincident spikes", f"{apart[0]:.0e}"
+
+
+def _three_factors() -> Iterator[tuple[str, str, str]]:
+    """Plasticity that sees more than the spikes of its two neurons, and the neuron and receptor that it needs."""
+    changes = p.rewarded_changes(nest_models)
+    apart = np.abs(changes["hpcsnn"] - changes["nest"]).max()
+    said = f"{apart:.0e} of {np.abs(changes['nest']).max():.2g}"
+    yield "dopamine_stdp", "NEST stdp_dopamine_synapse: trains of 20 Hz for 2 s, dopamine every 97 ms", said
+    brought = ours.arrived(0.3, 5)
+    yield "neuromodulator", "definition: what arrives of five spikes of 0.3", f"{brought:.7g} of 1.5"
+    for lag_ms, order in ((10.0, "source first"), (-10.0, "target first")):
+        pairs = p.pairs_at_rates(nest_models, lag_ms)
+        both = [f"{100 * pairs[who][0]:.0f} % and {100 * pairs[who][-1]:.0f} %" for who in ("hpcsnn", "nest")]
+        what = f"NEST clopath_synapse: 75 pairs of 10 ms, {order}, at 10 and 50 Hz"
+        yield "clopath", what, f"{both[0]}; NEST {both[1]} (see below)"
+    rates = p.rates_with_afterpotential_hz(nest_models)
+    said = (
+        ", ".join(f"{rate:g}" for rate in rates["hpcsnn"]) + "; NEST " + ", ".join(f"{one:g}" for one in rates["nest"])
+    )
+    yield "adex_afterpotential", "NEST aeif_psc_delta_clopath: spikes in a second, 700 to 1500 pA", said
 
 
 def _short_term() -> Iterator[tuple[str, str, str]]:

@@ -113,3 +113,55 @@ def background_rate_hz(
     """Each neuron's rate between two times, without what comes before."""
     found = spikes_ms(cells, n, dt_ms, until_ms)
     return np.array([(train > from_ms).sum() for train in found]) / ((until_ms - from_ms) * 1e-3)
+
+
+def rewarded_weights_after(
+    rule: Configured[Any],
+    pre_ms: Sequence[Times],
+    post_ms: Sequence[Times],
+    dopamine_ms: Times,
+    weight: float,
+    until_ms: float,
+) -> NDArray[Any]:
+    """Weights of synapses, one for each pair of trains, under dopamine of which each spike brings 1 / tau_dopamine."""
+    network, n, dt_ms = Network(seed=1, dt_ms=1.0), len(pre_ms), 1.0
+    for name, trains, early in (("pre", pre_ms, 0.0), ("trigger", post_ms, dt_ms), ("dopamine", [dopamine_ms], dt_ms)):
+        neurons = np.repeat(np.arange(len(trains)), [len(train) for train in trains])
+        times = np.concatenate([np.asarray(train, float) for train in trains]) - early
+        network.add_population(name, len(trains), models.SpikeArray(neurons=neurons, times_ms=times))
+    network.add_population("post", n, _RELAY())
+    network.add_projection("makes", "trigger", "post", models.OneToOne(), models.DeltaCurrent(), 1.0, delay_ms=dt_ms)
+    jump, arrives = 1.0 / rule.values["tau_dopamine_ms"], models.Neuromodulator()
+    network.add_projection("volume", "dopamine", "post", models.AllToAll(), arrives, jump)
+    network.add_projection("s", "pre", "post", models.OneToOne(), _UNHEARD(), weight, rule, modulator="volume")
+    simulation = Simulation(network, device="cpu")
+    simulation.run(until_ms)
+    return simulation.synapses("s")["weight"].astype(float)
+
+
+def voltage_weights_after(
+    rule: Configured[Any], pre_ms: Sequence[Times], post_ms: Sequence[Times], weight: float, until_ms: float
+) -> NDArray[Any]:
+    """Weights of synapses, one for each pair of trains; a strong current makes the target spike."""
+    network, n, dt_ms = Network(seed=1, dt_ms=0.1), len(pre_ms), 0.1
+    for name, trains in (("pre", pre_ms), ("trigger", post_ms)):
+        neurons = np.repeat(np.arange(n), [len(train) for train in trains])
+        times = np.concatenate([np.round(train, 1) for train in trains]) - dt_ms
+        network.add_population(name, n, models.SpikeArray(neurons=neurons, times_ms=times))
+    network.add_population("post", n, models.AdExAfterpotential())
+    network.add_projection("makes", "trigger", "post", models.OneToOne(), models.DeltaCurrent(), 3e5)
+    network.add_projection("s", "pre", "post", models.OneToOne(), _UNHEARD(), weight, rule)
+    simulation = Simulation(network, device="cpu")
+    simulation.run(until_ms)
+    return simulation.synapses("s")["weight"].astype(float)
+
+
+def arrived(weight: float, n: int) -> float:
+    """What `neuromodulator` shows in the step in which spikes of `n` sources arrive."""
+    network = Network(seed=1, dt_ms=1.0)
+    network.add_population("input", n, models.SpikeArray(neurons=list(range(n)), times_ms=[1.0] * n))
+    network.add_population("cells", 1, _METER())
+    network.add_projection("p", "input", "cells", models.AllToAll(), models.Neuromodulator(), weight)
+    simulation = Simulation(network, device="cpu")
+    simulation.run(3.0)
+    return float(simulation.neurons("cells")["p.arrived"][0])

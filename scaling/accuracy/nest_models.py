@@ -157,3 +157,67 @@ def background_rate_hz(p: Mapping[str, float], refractory_ms: float, n: int, fro
     nest.Simulate(until_ms)
     counts = np.bincount(recorder.events["senders"], minlength=max(cells.tolist()) + 1)[cells.tolist()]
     return counts / ((until_ms - from_ms) * 1e-3)
+
+
+def rewarded_weights_after(
+    p: Mapping[str, float],
+    pre_ms: Sequence[Times],
+    post_ms: Sequence[Times],
+    dopamine_ms: Times,
+    weight: float,
+    until_ms: float,
+) -> Floats:
+    """Weights of one synapse a pair of trains, each spike of dopamine bringing 1 / tau_n; as `weights_after`."""
+    dt_ms = 0.1
+    _fresh(dt_ms)
+    transmitter, source = nest.Create("volume_transmitter"), nest.Create("parrot_neuron")
+    made = nest.Create("spike_generator", params={"spike_times": [at - 2 * dt_ms for at in dopamine_ms]})
+    nest.Connect(made, source, syn_spec={"delay": dt_ms})
+    nest.Connect(source, transmitter, syn_spec={"delay": dt_ms})
+    constants = {
+        "volume_transmitter": transmitter, "A_plus": p["a_plus"], "A_minus": p["a_minus"], "tau_plus": p["tau_plus_ms"],
+        "tau_c": p["tau_eligibility_ms"], "tau_n": p["tau_dopamine_ms"], "b": -p["level"], "Wmin": 0.0,
+        "Wmax": p["w_max"],
+    }  # fmt: skip
+    nest.CopyModel("stdp_dopamine_synapse", "rewarded", constants)
+    pairs = []
+    for pre, posts in zip(pre_ms, post_ms, strict=True):
+        sides = nest.Create("parrot_neuron"), nest.Create("parrot_neuron", params={"tau_minus": p["tau_minus_ms"]})
+        for cell, times in zip(sides, ([*pre, until_ms], [at - dt_ms for at in posts]), strict=True):
+            trigger = nest.Create("spike_generator", params={"spike_times": [round(at - dt_ms, 6) for at in times]})
+            nest.Connect(trigger, cell, syn_spec={"delay": dt_ms})
+        nest.Connect(
+            *sides, syn_spec={"synapse_model": "rewarded", "weight": weight, "delay": dt_ms, "receptor_type": 1}
+        )
+        pairs.append(sides)
+    nest.Simulate(until_ms + 20.0)
+    return np.array([nest.GetConnections(*sides).weight for sides in pairs], float)
+
+
+def voltage_weights_after(
+    pre_ms: Sequence[Times], post_ms: Sequence[Times], weight: float, until_ms: float, w_max: float
+) -> Floats:
+    """Weights of clopath_synapse onto aeif_psc_delta_clopath, one a pair of trains; a strong pulse makes it spike."""
+    dt_ms = 0.1
+    _fresh(dt_ms)
+    pairs = []
+    for pre, posts in zip(pre_ms, post_ms, strict=True):
+        cell, source = nest.Create("aeif_psc_delta_clopath"), nest.Create("parrot_neuron")
+        cell.set(V_peak=20.0, tau_u_bar_minus=10.0, tau_u_bar_plus=7.0)
+        for target, times, amount in ((source, pre, 1.0), (cell, posts, 150.0)):
+            made = nest.Create("spike_generator", params={"spike_times": np.round(np.asarray(times) - dt_ms, 1)})
+            nest.Connect(made, target, syn_spec={"delay": dt_ms, "weight": amount})
+        synapse = {"synapse_model": "clopath_synapse", "weight": weight, "delay": dt_ms, "tau_x": 15.0, "Wmax": w_max}
+        # The synapse brings next to nothing: its weight is far below a mV.
+        nest.Connect(source, cell, syn_spec=synapse)
+        last = nest.Create("spike_generator", params={"spike_times": [until_ms]})
+        nest.Connect(last, source, syn_spec={"delay": dt_ms})
+        pairs.append((source, cell))
+    nest.Simulate(until_ms + 20.0)
+    return np.array([nest.GetConnections(*sides).weight for sides in pairs], float)
+
+
+def rates_of_clopaths_neuron_hz(currents: Sequence[float], until_ms: float) -> Floats:
+    """Rates of aeif_psc_delta_clopath under constant currents."""
+    each = [{"I_e": current, "V_peak": 20.0} for current in currents]
+    return np.array([len(train) for train in spikes_ms("aeif_psc_delta_clopath", each, 0.1, until_ms)]) / until_ms * 1e3

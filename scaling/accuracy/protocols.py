@@ -41,6 +41,7 @@ SHORT_TERM: dict[str, Configured[Any]] = {
     "depressing": models.TsodyksMarkram(U=0.5, tau_rec_ms=800.0, tau_facil_ms=1.0),
     "facilitating": models.TsodyksMarkram(U=0.04, tau_rec_ms=100.0, tau_facil_ms=1000.0),
 }
+REWARDED = models.DopamineSTDP(a_plus=0.05, a_minus=0.03, w_max=200.0, level=-0.0005)
 RECEPTORS: dict[str, tuple[Configured[Any], float]] = {
     "exponential_current": (models.ExponentialCurrent(tau_ms=5.0), 10.0),
     "alpha_current": (models.AlphaCurrent(tau_ms=2.0), 10.0),
@@ -233,6 +234,36 @@ def short_term_amounts(name: str, nest: Any, pre_ms: Sequence[Sequence[float]], 
     }
     if nest is not None:
         found["nest"] = np.concatenate(nest.amounts_brought(rule.values, pre_ms, weight))
+    return found
+
+
+def rewarded_changes(nest: Any) -> Results:
+    """`dopamine_stdp`: change of one weight for each of six pairs of trains, under dopamine every 97 ms."""
+    trains, dopamine = random_trains(6, 20.0, coincident=False), [20.0 + 97.0 * n for n in range(20)]
+    found = {"hpcsnn": ours.rewarded_weights_after(REWARDED, *trains, dopamine, 50.0, 12_000.0) - 50.0}
+    if nest is not None:
+        found["nest"] = nest.rewarded_weights_after(REWARDED.values, *trains, dopamine, 50.0, 12_000.0) - 50.0
+    return found
+
+
+def pairs_at_rates(nest: Any, lag_ms: float) -> Results:
+    """`clopath`: change of a weight by 75 pairs as a part of it, of which five are simulated, by their rate."""
+    rates_hz = (10.0, 20.0, 30.0, 40.0, 50.0)
+    post = [30.0 + np.arange(5) * 1000.0 / rate for rate in rates_hz]
+    pre, rule = [times - lag_ms for times in post], models.Clopath()
+    found = {"hpcsnn": ours.voltage_weights_after(rule, pre, post, 0.5, 700.0)}
+    if nest is not None:
+        found["nest"] = nest.voltage_weights_after(pre, post, 0.5, 700.0, rule.values["w_max"])
+    return {who: 15 * (weights / 0.5 - 1) for who, weights in found.items()}
+
+
+def rates_with_afterpotential_hz(nest: Any) -> Results:
+    """`adex_afterpotential`: rates over the first second under constant currents."""
+    currents = (700.0, 800.0, 1000.0, 1200.0, 1500.0)
+    cells = [models.AdExAfterpotential(offset_current=current) for current in currents]
+    found = {"hpcsnn": np.array([float(len(ours.spikes_ms(one, 1, 0.1, 1000.0)[0])) for one in cells])}
+    if nest is not None:
+        found["nest"] = nest.rates_of_clopaths_neuron_hz(currents, 1000.0)
     return found
 
 

@@ -113,6 +113,26 @@ def test_spikes_bring_what_they_bring_in_nest(nest, name):
     assert amounts["nest"].max() > 3 * amounts["nest"].min()
 
 
+def test_reward_changes_weights_as_in_nest(nest):
+    changes = protocols.rewarded_changes(nest)
+    np.testing.assert_allclose(changes["hpcsnn"], changes["nest"], atol=5e-5)
+    assert changes["nest"].max() > 1
+
+
+def test_pairs_change_weights_by_voltage_nearly_as_in_nest(nest):
+    """NEST looks 5 ms back, ours to before the upstroke: the same curve, and not the same numbers."""
+    for lag_ms in (10.0, -10.0):
+        pairs = protocols.pairs_at_rates(nest, lag_ms)
+        np.testing.assert_allclose(pairs["hpcsnn"], pairs["nest"], atol=0.1)
+        assert np.corrcoef(pairs["hpcsnn"], pairs["nest"])[0, 1] > 0.99
+
+
+def test_the_neuron_with_an_afterpotential_spikes_as_nests(nest):
+    rates = protocols.rates_with_afterpotential_hz(nest)
+    np.testing.assert_allclose(rates["hpcsnn"], rates["nest"], atol=1)
+    assert np.all(np.diff(rates["nest"]) > 0)
+
+
 def test_bcpnn_counts_the_integral_of_its_traces():
     trains = protocols.random_trains(20, 40.0, coincident=True)
     counts = protocols.coincidence_counts(*trains)
