@@ -14,6 +14,7 @@ from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.snippet_text import given_names, without_comments
 from hpcsnn.models.stimuli import SampleInput
 from hpcsnn.models.synapses import Trained
+from hpcsnn.network.checks.followed import check_follows_nothing
 from hpcsnn.network.delays import GivenDelays
 from hpcsnn.network.population import Population
 from hpcsnn.network.projection import Projection
@@ -189,7 +190,7 @@ def learning_network(network: Network, learning: Learning) -> Network:
             variables = (*synapse.model.variables, *learning.optimiser.model.variables)
             synapse = replace(synapse, model=replace(synapse.model, variables=variables))
         other.projections[name] = replace(projection, source=source, target=target, synapse=synapse)
-    _check(network, other)
+    _check(network, learning, other)
     return other
 
 
@@ -252,10 +253,8 @@ def _learning_neurons(population: Population, learning: Learning) -> Configured[
     return replace(configured, model=grown)
 
 
-def _check(network: Network, other: Network) -> None:
+def _check(network: Network, learning: Learning, other: Network) -> None:
     """Refuse what the learning rule does not reach."""
-    learning = other.learning
-    assert learning is not None
     readout = other.populations[learning.readout]
     sources = [one for one in other.populations.values() if one.is_source]
     if len(sources) != 1:
@@ -268,6 +267,7 @@ def _check(network: Network, other: Network) -> None:
         where = f"projections.{name}"
         if projection.source is readout:
             raise ConfigurationError(f"{where}.source: {readout.name!r} is the readout, whose neurons never spike")
+        check_follows_nothing(where, projection)
         if projection.rule is not None and projection.rule.trigger != "call":
             raise ConfigurationError(
                 f"{where}.rewiring: {projection.rule.name} is not allowed in a training; must be a rule on call, "

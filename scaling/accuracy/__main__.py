@@ -164,10 +164,9 @@ def _three_factors() -> Iterator[tuple[str, str, str]]:
         what = f"NEST clopath_synapse: 75 pairs of 10 ms, {order}, at 10 and 50 Hz"
         yield "clopath", what, f"{both[0]}; NEST {both[1]} (see below)"
     rates = p.rates_with_afterpotential_hz(nest_models)
-    said = (
-        ", ".join(f"{rate:g}" for rate in rates["hpcsnn"]) + "; NEST " + ", ".join(f"{one:g}" for one in rates["nest"])
-    )
-    yield "adex_afterpotential", "NEST aeif_psc_delta_clopath: spikes in a second, 700 to 1500 pA", said
+    mine, theirs = (", ".join(f"{rate:g}" for rate in rates[who]) for who in ("hpcsnn", "nest"))
+    what = "NEST aeif_psc_delta_clopath: spikes in a second, 700 to 1500 pA"
+    yield "adex_afterpotential", what, f"{mine}; NEST {theirs}"
 
 
 def _short_term() -> Iterator[tuple[str, str, str]]:

@@ -141,6 +141,10 @@ REFUSED = {
     "errors come back; must be an axonal delay, delay_ms": (
         *(lambda: wired(network_of(), "more", "input", "hidden", dendritic_delay_ms=1.0), "output", None),
     ),
+    "projections.more.synapse: dopamine_stdp is not allowed in a training, where each target is simulated in many "
+    "samples at once; must be a synapse that follows no target, such as static": (
+        *(lambda: wired(network_of(), "more", "input", "hidden", synapse=models.DopamineSTDP()), "output", None),
+    ),
     "projections.more.rewiring: homeostatic is not allowed in a training; must be a rule on call, such as "
     "deep_r_by_gradient": (
         lambda: wired(

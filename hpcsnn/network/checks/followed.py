@@ -34,3 +34,17 @@ def check_followed(where: str, projection: Projection) -> None:
             f"{where}.dendritic_delay_ms: {projection.dendritic_delay_ms:g} is not allowed with the synapse "
             f"{model.name}, which sees its target as it is; must be 0"
         )
+
+
+def check_follows_nothing(where: str, projection: Projection) -> None:
+    """Refuse synapses that follow their targets, in a training: of a target there are then many, a sample each.
+
+    Raises:
+        ConfigurationError: names `where` and the synapse model.
+    """
+    model = projection.synapse.model
+    if model.target_variables or model.update_target.strip() or model.on_step.strip():
+        raise ConfigurationError(
+            f"{where}.synapse: {model.name} is not allowed in a training, where each target is simulated in many "
+            "samples at once; must be a synapse that follows no target, such as static"
+        )
