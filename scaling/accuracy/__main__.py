@@ -182,7 +182,7 @@ def _short_term() -> Iterator[tuple[str, str, str]]:
 
 def stimuli() -> Iterator[tuple[str, str, str]]:
     """Counts against what is expected."""
-    for name in ("poisson", "moving_gaussian_poisson"):
+    for name in ("poisson", "inhomogeneous_poisson", "moving_gaussian_poisson"):
         found = p.stimulus(name)
         off = (found["hpcsnn"] - found["exact"]) / found["error"]
         yield (

@@ -278,6 +278,9 @@ def stimulus(name: str) -> Results:
         cells, expected = models.SpikeArray(neurons=[3] * len(given), times_ms=given), float(len(given))
     elif name == "poisson":
         cells, expected = models.Poisson(rate_hz=20.0), n * 20.0 * until_ms * 1e-3
+    elif name == "inhomogeneous_poisson":
+        cells = models.InhomogeneousPoisson(times_ms=[0.0, 5000.0], rates_hz=[10.0, 30.0])
+        expected = n * (10.0 + 30.0) * until_ms / 2 * 1e-3
     else:
         cells, p = models.MovingGaussianPoisson(), models.MovingGaussianPoisson().values
         away = np.minimum(np.arange(16), 16 - np.arange(16)) ** 2.0
