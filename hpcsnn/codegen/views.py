@@ -64,6 +64,7 @@ def population_view(network: Network, population: Population, stage_of: dict[str
         model=model,
         is_source=population.is_source,
         stream_spikes=stream(Purpose.SPIKES, index),
+        removes=population.removed is not None,
         currents=[_current_view(index, *numbered) for numbered in enumerate(population.stimulations)],
         incoming=[_projection_view(network, projection, stage_of) for projection in network.incoming(population)],
     )

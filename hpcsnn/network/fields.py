@@ -188,6 +188,8 @@ def population_fields(population: Population) -> tuple[Field, ...]:
         *(own(f"model_{name}", ctype, constant=True) for name, ctype in population.model.array_types()),
         *_tables("model_", population.model),
         *(field for number, one in enumerate(population.stimulations) for field in _stimulation_fields(number, one)),
+        # Whether a neuron never spikes.
+        *([Field("removed", "int", _n_own, constant=True, made=True)] if population.removed is not None else []),
     )
 
 
@@ -383,3 +385,7 @@ def _tables(prefix: str, configured: Configured[Model]) -> list[Field]:
 
 def _one(_: Any) -> int:
     return 1
+
+
+def _n_own(room: PopulationRoom) -> int:
+    return room.n_own

@@ -64,7 +64,8 @@ def current_prefix(number: int) -> str:
 @dataclass(frozen=True, repr=False)
 class Population(Brief):
     """Neurons of one model. ``grid`` with ny = 1 also serves a population without places. ``record`` is by variable, as
-    `Simulation.neurons` names them; the currents of ``stimulations`` are added up in their order."""
+    `Simulation.neurons` names them; the currents of ``stimulations`` are added up in their order. ``removed`` are ids
+    of neurons that never spike, ascending; None: there are none."""
 
     name: str
     grid: Grid
@@ -73,6 +74,7 @@ class Population(Brief):
     record_spikes: bool = False
     record: Mapping[str, Recording] = field(default_factory=dict)
     stimulations: tuple[Stimulation, ...] = ()
+    removed: NDArray[np.int32] | None = None
 
     @property
     def size(self) -> int:

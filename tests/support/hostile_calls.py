@@ -173,6 +173,7 @@ _OF_PYTHON: dict[str, dict[str, Any]] = {
         "record_spikes": True,
         "record": {},
         "stimulate": [],
+        "remove": None,
     },
     "Network.add_projection": {
         "name": "drive",
