@@ -98,6 +98,11 @@ def test_rates_of_rewiring_are_events_a_neuron_and_second():
         expected = np.ma.masked_equal(np.array(counts, float), 0) / (N_TARGETS * 5)
         np.testing.assert_allclose(np.ma.filled(shown_rates, np.nan), np.ma.filled(expected, np.nan))
     assert (formed.get_title(), eliminated.get_title()) == ("formed", "eliminated")
+    figure.canvas.draw()
+    (bar,) = figure.axes[4:]
+    labels = [label.get_text() for label in (*bar.get_yticklabels(), *bar.get_yticklabels(minor=True))]
+    assert any(labels)
+    assert not any("$" in label for label in labels), "formulas are not read"
 
 
 def test_neurons_without_places_have_no_distances():

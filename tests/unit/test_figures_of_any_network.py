@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from hpcsnn.analysis.drawing.figures import degrees_figure, rates_figure
+from hpcsnn.analysis.drawing.recorded_figures import intervals_figure
 from hpcsnn.analysis.drawing.style import STYLE
+from hpcsnn.analysis.spike_trains import Intervals
 
 BIN_MS = 100.0
 
@@ -70,3 +72,20 @@ def test_degrees_and_weights_say_what_all_have_or_how_they_differ():
     assert [len(axes.patches) for axes in of_none] == [0, 0]
     figure.canvas.draw()
     assert [label.get_text() for label in weights.get_yticklabels()][-1].endswith("k"), "25k, not 25000"
+
+
+def tick_labels(axis):
+    return [
+        label.get_text() for label in (*axis.get_ticklabels(), *axis.get_ticklabels(minor=True)) if label.get_text()
+    ]
+
+
+@pytest.mark.parametrize("longest", [30, 200, 20_000])
+def test_intervals_have_numbers_below_them(longest):
+    """And no formulas, which are not read; also where they span less than a decade."""
+    steps = np.geomspace(20, longest, 50).astype(np.int64)
+    figure = intervals_figure("cells", Intervals(steps, np.linspace(0.5, 1, 9)), 0.1)
+    figure.canvas.draw()
+    labels = tick_labels(figure.axes[0].xaxis)
+    assert labels
+    assert all(float(label) > 0 for label in labels), labels

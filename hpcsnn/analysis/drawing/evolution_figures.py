@@ -13,7 +13,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from hpcsnn.analysis.displacement import DisplacementMap
@@ -188,7 +188,10 @@ def rewiring_figure(results: xr.Dataset, n_targets: int) -> Figure:
     for axes, (name, rate) in zip(maps, rates.items(), strict=True):
         image = _heat_map(axes, time, distance, np.where(rate > 0, rate, np.nan), norm)
         axes.set(xlabel=_SECONDS, ylabel=_DISTANCE, title=name)
-    figure.colorbar(image, ax=list(maps), label=_EVENTS).outline.set_linewidth(0.6)  # type: ignore[operator]
+    ticks = None if norm is None else LogLocator(subs=(1, 2, 5))
+    bar: Any = figure.colorbar(image, ax=list(maps), label=_EVENTS, format="%g", ticks=ticks)
+    bar.ax.yaxis.set_minor_formatter(NullFormatter())  # its own labels are formulas, which figures do not read
+    bar.outline.set_linewidth(0.6)
     return figure
 
 
