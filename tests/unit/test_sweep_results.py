@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import matplotlib
 import numpy as np
 import pytest
+from rich.console import Console
 
 from hpcsnn.analysis.drawing.style import STYLE
+from hpcsnn.cli.job_tables import report_sweep
 from hpcsnn.jobs.sweep_results import averaged, collect, said, sweep_figure
 from hpcsnn.jobs.sweeps import Sweep
 
@@ -146,3 +149,16 @@ def test_two_cases_are_not_joined(tmp_path):
 )
 def test_figures_name_keys_and_numbers_with_their_units(name, words):
     assert said(name) == words
+
+
+def test_the_table_has_the_spread_over_seeds_and_a_dash_for_what_is_missing(tmp_path):
+    vary = {"seed": [1, 2], "scale": [1, 2]}
+    one = Sweep(tmp_path, "topomap", [], vary)
+    finished(one, skip=lambda seed, scale: scale == 2)
+    (tmp_path / "sweep.json").write_text(json.dumps({"config": "topomap", "overrides": [], "vary": vary}))
+    console = Console(width=120, file=io.StringIO())
+    report_sweep(tmp_path, console)
+    lines = [line.split() for line in console.file.getvalue().splitlines()]
+    assert " ".join(lines[0]).endswith("means over 2 seeds ± standard deviations")
+    assert ["1", "11.5", "±", "0.71", "100", "±", "0"] in lines
+    assert ["2", "-", "-"] in lines
