@@ -22,7 +22,7 @@ from hpcsnn.codegen.snippet_functions import bound_constants
 from hpcsnn.codegen.snippets import Snippet, SnippetBook, numbered
 from hpcsnn.codegen.views import any_not_finite, population_view, stage_views
 from hpcsnn.network import Network
-from hpcsnn.network.neuron_arrays import recorders
+from hpcsnn.network.recording.recorders import recorders
 from hpcsnn.shipped_files import kernel_folder
 
 

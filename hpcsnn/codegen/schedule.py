@@ -7,7 +7,7 @@ from typing import Literal
 
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Network, Projection
-from hpcsnn.network.neuron_arrays import recorders
+from hpcsnn.network.recording.recorders import recorders
 
 Phase = Literal["neurons", "delivery", "plasticity", "exchange", "rewiring", "recording"]
 PHASES: tuple[Phase, ...] = ("neurons", "delivery", "plasticity", "exchange", "rewiring", "recording")
@@ -72,7 +72,7 @@ def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
             stages += rewiring_stages(projection, rule)
     for recorder in recorders(network):
         trigger = Trigger(recorder.name, f"{recorder.name}.every_steps", False)
-        stages.append(Stage(f"record_{recorder.number}", "recording", f"{recorder.name}.n_neurons", trigger=trigger))
+        stages.append(Stage(f"record_{recorder.number}", "recording", f"{recorder.name}.width", trigger=trigger))
     stages.append(Stage("end_step", stages[-1].phase))
     return tuple(stages)
 

@@ -21,7 +21,7 @@ from hpcsnn.models.parameters import Normal, Uniform, described_distribution
 from hpcsnn.models.registry import KINDS, registered
 from hpcsnn.models.user_files import FOLDER, UserFile, is_reference, user_model
 from hpcsnn.network import Grid, Network
-from hpcsnn.network.neuron_arrays import recorders
+from hpcsnn.network.recording.recorders import recorders
 from hpcsnn.ranks.partition import DEFAULT_TILE, check_tile_side
 
 # A model in a configuration: its name, or {name: {parameter: value}}; and the initial value of a variable: a number,
@@ -82,7 +82,8 @@ class PopulationConfig(_Strict):
 
 
 class ProjectionConfig(_Strict):
-    """A projection; see `hpcsnn.Network.add_projection`."""
+    """A projection, whose ``record`` is by variable: ``weight: {every_ms: 100, targets: [0]}``; see
+    `hpcsnn.Network.add_projection`."""
 
     source: str
     target: str
@@ -96,6 +97,7 @@ class ProjectionConfig(_Strict):
     capacity: Positive | None = None
     rows_grow: Truth = True
     record_events: Truth = False
+    record: dict[str, Any] = Field(default_factory=dict)
 
 
 class ChangeConfig(_Strict):
@@ -174,6 +176,7 @@ class NetworkConfiguration(_Strict):
                 rows_grow=projection.rows_grow,
                 record_events=projection.record_events,
                 dendritic_delay_ms=projection.dendritic_delay_ms,
+                record=projection.record,
             )
         recorders(network)  # those of projections, which are known only now
         return network

@@ -18,7 +18,8 @@ from hpcsnn.codegen.program import generate
 from hpcsnn.devices import choose_device
 from hpcsnn.devices.base import Device
 from hpcsnn.engine.faults import fault
-from hpcsnn.engine.recording import Recorded, Rows, Taken
+from hpcsnn.engine.recording.recorded import Recorded, Taken
+from hpcsnn.engine.recording.rows import Rows, SynapseValues
 from hpcsnn.engine.rewiring.host_stages import HostStages
 from hpcsnn.engine.state import LOG_ENTRIES, RankState
 from hpcsnn.errors import ConfigurationError, SimulationError, check_known, shown
@@ -312,13 +313,22 @@ class Simulation:
         """
         return self._recorded.rows(population, variable)
 
+    def recorded_synapses(self, projection: str, variable: str) -> SynapseValues:
+        """What was recorded of a variable of synapses onto this rank's neurons: ``steps`` done, ``pre``, ``post`` and
+        ``values``, an entry a synapse and time, by step, post, pre.
+
+        Raises:
+            ConfigurationError: the projection does not record it.
+        """
+        return self._recorded.synapses(projection, variable)
+
     @property
     def recorded_bytes(self) -> int:
         """Of variables that were recorded on this rank and not taken."""
         return self._recorded.n_bytes
 
     def take_recorded(self) -> Taken:
-        """What `spikes` (as rows of step and id), `events` and `recorded` hold; they are empty afterwards.
+        """What `spikes` (as rows of step and id), `events` and `recorded`, .. hold; they are empty afterwards.
 
         Spikes and events come by step, in no order within it: sorting would take longer than writing them.
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from hpcsnn.checked_numbers import Limits, real_number, truth_value, whole_number, whole_steps
@@ -20,7 +21,7 @@ from hpcsnn.network.grid import Grid
 from hpcsnn.network.learning import Learning
 from hpcsnn.network.population import Population
 from hpcsnn.network.projection import Projection
-from hpcsnn.network.recordings import parsed_recording
+from hpcsnn.network.recording.asked import asked_by_variable, parsed_recording
 
 # A spike between ranks is its step within the interval times all neurons, plus the neuron; its count has a sign.
 _MOST_MESSAGES = 2**31 - 1
@@ -66,7 +67,7 @@ class Network:
             record_spikes: keep every spike for `Simulation.spikes`.
             record: what to keep for `Simulation.recorded`: by variable, as `Simulation.neurons` names them, a number
                 of ms from one record to the next, or ``{"every_ms": 1, "neurons": [0, 5]}``; see
-                `hpcsnn.network.recordings.chosen_neurons`. Those of projections, such as ``ff.g``, are looked for
+                `hpcsnn.network.recording.asked.chosen_neurons`. Those of projections, such as ``ff.g``, are looked for
                 when all is declared.
 
         Raises:
@@ -93,10 +94,8 @@ class Network:
         check_given(f"{where}.model.{model.name}", model, grid.size, self.dt_ms)
         if model.model.check_population is not None and not model.of_neurons:
             model.model.check_population(f"{where}.model.{model.name}", model.values, grid.size, self.dt_ms)
-        if record is not None and not isinstance(record, Mapping):
-            raise ConfigurationError(f"{where}.record: {shown(record)} is not allowed; must be every_ms by variable")
         recordings = {}
-        for variable, asked in (record or {}).items():
+        for variable, asked in asked_by_variable(f"{where}.record", record).items():
             if "." not in str(variable) and variable not in states:
                 raise ConfigurationError(unknown_name(f"{where}.record", variable, states))
             recordings[variable] = parsed_recording(f"{where}.record.{variable}", asked, grid, self.dt_ms)
@@ -119,6 +118,7 @@ class Network:
         rows_grow: bool = True,
         record_events: bool = False,
         dendritic_delay_ms: float = 0.0,
+        record: Mapping[str, Any] | None = None,
     ) -> Projection:
         """Declare a projection.
 
@@ -143,6 +143,9 @@ class Network:
             record_events: keep every formation and elimination for `Simulation.events`.
             dendritic_delay_ms: from the synapse to the soma, and back: 0 (default) or a whole number of steps. What a
                 spike brings arrives after `delay_ms` and this; the synapse sees a postsynaptic spike this much later.
+            record: what to keep for `Simulation.recorded_synapses`: by variable, as `Simulation.synapses` names them, a
+                number of ms from one record to the next, or ``{"every_ms": 100, "targets": [0]}``: of all synapses that
+                these neurons have then.
 
         Raises:
             ConfigurationError: anything that does not fit; the message names the field, the value and what is allowed.
@@ -209,6 +212,14 @@ class Network:
             record_events, delays, dendritic_steps * self.dt_ms, dendritic_steps,
             input_ring(where, delays, dendritic_steps), weights,
         )  # fmt: skip
+        columns = [column.name for column in projection.synapse_columns]
+        recordings = {}
+        for variable, asked in asked_by_variable(f"{where}.record", record).items():
+            if variable not in columns:
+                raise ConfigurationError(unknown_name(f"{where}.record", variable, columns))
+            of_variable = f"{where}.record.{variable}"
+            recordings[variable] = parsed_recording(of_variable, asked, projection.target.grid, self.dt_ms, "targets")
+        projection = replace(projection, record=recordings)
         check_projection(where, projection, self.dt_ms)
         self.projections[name] = projection
         return projection
@@ -232,6 +243,12 @@ class Network:
     def outgoing(self, population: Population) -> list[Projection]:
         """Projections out of `population`, in the order of their declaration."""
         return [projection for projection in self.projections.values() if projection.source is population]
+
+    @property
+    def recorded(self) -> list[Population | Projection]:
+        """Those of which variables are recorded."""
+        owners: list[Population | Projection] = [*self.populations.values(), *self.projections.values()]
+        return [owner for owner in owners if owner.record]
 
     @property
     def replicas(self) -> int:

@@ -12,7 +12,7 @@ from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.parameters import Normal, Uniform
 from hpcsnn.models.stimuli import SourceModel
 from hpcsnn.network.grid import Grid
-from hpcsnn.network.recordings import Recording
+from hpcsnn.network.recording.asked import Recording
 
 
 @dataclass(frozen=True)

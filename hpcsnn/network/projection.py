@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -17,6 +18,7 @@ from hpcsnn.models.synapses import ReceptorModel, SpikeTrace, SynapseModel, Trai
 from hpcsnn.network.delays import DELAY_STEPS, DrawnDelays, InputRing
 from hpcsnn.network.input_scale import InputFormat, input_format, weight_bound
 from hpcsnn.network.population import Population
+from hpcsnn.network.recording.asked import Recording
 
 _OWED = Variable("owed", 0, "synapses", "int", "synapses that are still to be replaced")
 _PREFIXES = {
@@ -34,6 +36,7 @@ class Projection:
     ``delay_steps`` is the smallest axonal delay of any synapse, ``delays`` how they differ, if they do;
     ``dendritic_steps`` the dendritic delay, and ``input_ring`` where input waits that does not arrive at once.
     ``weight`` is that of a new synapse; where ``weights`` says how those of the first wiring differ, it is their mean.
+    ``record`` is by variable, as `Simulation.synapses` names them.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Projection:
     dendritic_steps: int = 0
     input_ring: InputRing | None = None
     weights: Distribution | None = None
+    record: Mapping[str, Recording] = field(default_factory=dict)
 
     @property
     def parts(self) -> dict[str, Configured[Model]]:

@@ -120,7 +120,7 @@ KERNEL begin_step(Network* net) {
 //% for recorder in recorders
     {
         const auto& recorder = net->{{ recorder.name }};
-        if ((net->control->step + 1) / recorder.every_steps - *recorder.rows_taken > recorder.n_rows) {
+        if ((net->control->step + 1) / recorder.every_steps - recorder.rows_taken > recorder.n_rows) {
             halt(net->control, LOG_FULL, 0, 0, 0);
             return;
         }

@@ -68,6 +68,7 @@ def simulated():
     spikes = {name: simulation.spikes(name) for name in ("source", "target")}
     events = {name: simulation.events(name) for name in ("ff", "lat")}
     found |= {"recorded": {name: simulation.recorded("target", name) for name in ("V_mV", "ff.g")}}
+    found |= {"of synapses": simulation.recorded_synapses("ff", "weight")}
     return {**found, 300: now(), "spikes": spikes, "events": events, "rates": simulation.rates_hz("target")}
 
 
@@ -134,6 +135,10 @@ def test_variables_are_those_of_the_simulation(run, simulated):
     assert potential.attrs == {"long_name": "V_mV", "units": "mV"}
     assert (potential.x + 16 * potential.y == potential.neuron).all()
     assert potential.neuron.values.tolist() == [*range(10), 200]
+    weights, of = run.recorded_synapses("ff")["weight"], simulated["of synapses"]
+    expected = pd.DataFrame({"time_ms": of.steps * 0.1, "pre": of.pre, "post": of.post, "weight": of.values})
+    pd.testing.assert_frame_equal(weights, expected)
+    assert len(weights) > 15 * 11
 
 
 @pytest.mark.parametrize("at_ms", [None, 100, 300.0])
@@ -339,6 +344,7 @@ def test_what_was_not_recorded_says_how_to_record_it(theirs):
         (run.raster, "target", "populations", "record_spikes"),
         (run.events, "lat", "projections", "record_events"),
         (run.recorded, "source", "populations", "record"),
+        (run.recorded_synapses, "lat", "projections", "record"),
     ):
         with pytest.raises(StorageError) as error:
             read(name)

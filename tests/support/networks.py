@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import defaultdict
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from hpcsnn import Grid, Network, models
@@ -135,21 +138,24 @@ def busy(
     seed: int = 7,
     capacity: int | None = None,
     dendritic_ms: float = 0.0,
+    record: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> Network:
-    """Two projections with delays of their own, one of them plastic, both rewired all the time."""
-    network = Network(seed=seed)
-    network.add_population("noise", GRID, models.Poisson(rate_hz=200), record_spikes=True)
+    """Two projections with delays of their own, one of them plastic, both rewired all the time; `record` by whose."""
+    network, record = Network(seed=seed), defaultdict(dict, record)
+    network.add_population(
+        "noise", GRID, models.Poisson(rate_hz=200), None, "spikes" not in record["noise"], record["noise"]
+    )
     lif = models.LIF(V_threshold_mV=-66.0, refractory_ms=0.5)
-    network.add_population("cells", GRID, lif, {"V_mV": Normal(-68, 2)}, record_spikes=True)
+    network.add_population("cells", GRID, lif, {"V_mV": Normal(-68, 2)}, record_spikes=True, record=record["cells"])
     rule = models.Bamford(p_max=0.6, sigma=1.5, attempts=60, block_side=4, every_ms=0.5, p_eliminate=0.5)
     gaussian, current = models.Gaussian(p_max=0.4, sigma=1.5), models.ExponentialCurrent(tau_ms=2.0)
     network.add_projection(
         "drive", "noise", "cells", gaussian, current, 1.1, delay_ms=delay_ms, rewiring=rule, capacity=capacity,
-        dendritic_delay_ms=dendritic_ms,
+        dendritic_delay_ms=dendritic_ms, record=record["drive"],
     )  # fmt: skip
     network.add_projection(
         "own", "cells", "cells", gaussian, models.ExponentialConductance(tau_ms=1.0), 0.1, models.AdditiveSTDP(),
-        delay_ms=own_ms, rewiring=rule, capacity=capacity, dendritic_delay_ms=dendritic_ms,
+        delay_ms=own_ms, rewiring=rule, capacity=capacity, dendritic_delay_ms=dendritic_ms, record=record["own"],
     )  # fmt: skip
     return network
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError, Grid, Network, models
-from hpcsnn.network.neuron_arrays import recorders
-from hpcsnn.network.recordings import chosen_neurons, parsed_recording
+from hpcsnn.network.recording.asked import Recording, chosen_neurons, parsed_recording
+from hpcsnn.network.recording.recorders import recorders
 
 GRID = Grid(6, 4)
 
@@ -98,3 +99,39 @@ def test_variables_are_those_that_neurons_have():
     ):
         with pytest.raises(ConfigurationError, match=re.escape(f"populations.target.record: {said}")):
             recorders(network(record))
+
+
+def test_variables_of_synapses_are_those_that_they_have():
+    def declared(record):
+        two = network({"V_mV": 1})
+        more = models.ExponentialCurrent(), 0.1, models.TripletSTDP(), models.Uniform(1, 2)
+        two.add_projection("fb", "target", "target", models.OneToOne(), *more, record=record)
+        return two
+
+    found = recorders(declared({"weight": 1, "delay_steps": {"every_ms": 100, "targets": "3..4"}}))
+    assert [(one.key, one.kind, one.recording.every_steps) for one in found] == [
+        ("target/V_mV", "variables", 10),
+        ("fb/weight", "synapses", 10),
+        ("fb/delay_steps", "synapses", 1000),
+    ]
+    assert found[2].recording.ids.tolist() == [3, 4]
+    for record, said in (
+        ({"g": 1}, "record: unknown name 'g'; allowed: delay_steps, weight"),
+        ({"weight": {"neurons": 0}}, "record.weight: unknown name 'neurons'; allowed: every_ms, targets"),
+        ({"weight": {"every_ms": 1, "targets": 24}}, "record.weight.targets: 24 is not allowed; must be a whole"),
+        (["weight"], "record: ['weight'] is not allowed; must be every_ms by variable"),
+    ):
+        with pytest.raises(ConfigurationError, match=re.escape(f"projections.fb.{said}")):
+            declared(record)
+
+
+def test_nothing_is_recorded_of_a_network_that_learns():
+    for owner in ("target", "ff"):
+        declared = network({} if owner == "ff" else {"V_mV": 1})
+        if owner == "ff":
+            declared.projections["ff"] = replace(declared.projections["ff"], record={"weight": Recording(1)})
+        declared.learning = object()
+        kind = "projections" if owner == "ff" else "populations"
+        said = f"{kind}.{owner}.record: not allowed in a network that learns; run it once it is trained"
+        with pytest.raises(ConfigurationError, match=re.escape(said)):
+            recorders(declared)

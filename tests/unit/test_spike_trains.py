@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hpcsnn.analysis.drawing.recorded_figures import intervals_figure, traces_figure
 from hpcsnn.analysis.spike_trains import intervals_of
-from hpcsnn.engine.recording import Rows
+from hpcsnn.engine.recording.rows import Rows
 
 
 def rows(spikes):

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from hpcsnn.analysis.drawing.raster_figure import raster_figure
 from hpcsnn.analysis.drawing.style import COLOURS, ONE_COLUMN, TWO_COLUMNS
 from hpcsnn.analysis.spike_trains import Intervals, intervals_of
-from hpcsnn.engine.recording import Rows
+from hpcsnn.engine.recording.rows import Rows
 from hpcsnn.storage.checkpoints import committed
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.records import Records

@@ -16,9 +16,8 @@ from hpcsnn.atomic_files import refuse_link
 from hpcsnn.checked_numbers import Limits, real_number, shown_time, whole_numbers
 from hpcsnn.configuration.files import plain_configuration
 from hpcsnn.errors import ConfigurationError, DamageError, StorageError, check_known, shown
-from hpcsnn.models.registry import registered
-from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.runs.stored.kinds import is_training
+from hpcsnn.runs.stored.manifest_contents import is_whole, reasons_of
 from hpcsnn.runs.stored.times import TIME, steps_between
 from hpcsnn.storage.checkpoints import Checkpoint, committed
 from hpcsnn.storage.network_store import StoredNetwork
@@ -168,7 +167,7 @@ class OpenedRun:
         records, dt_ms, said = self._records("projections", projection, "record_events", "events")
         rows = records.events(projection, *steps_between(from_ms, to_ms, dt_ms))
         step, pre, post, what = (column.copy() for column in rows.T)
-        reasons = records.reasons(projection) or _reasons_of(said)
+        reasons = records.reasons(projection) or reasons_of(said)
         more = range(len(reasons), int(what.max(initial=0)))
         named = [*reasons, *(f"reason {number + 1}" for number in more)]
         kind = pd.Categorical.from_codes((what > 0).astype(np.int8), ["formed", "eliminated"])
@@ -185,6 +184,18 @@ class OpenedRun:
         records, dt_ms, said = self._records("populations", population, "record", "variables")
         grid = self._network(None).grid(population)
         return {name: records.rows(population, name).as_xarray(name, dt_ms, grid.nx) for name in said["record"]}
+
+    def recorded_synapses(self, projection: str) -> dict[str, pd.DataFrame]:
+        """Variables of synapses that ``record`` asked for, by name: ``time_ms``, ``pre``, ``post`` and the variable.
+
+        A row a synapse that was there at the time, by time, post, pre.
+
+        Raises:
+            ConfigurationError: no such projection.
+            StorageError: nothing was recorded of its synapses, or records are missing or damaged.
+        """
+        records, dt_ms, said = self._records("projections", projection, "record", "variables")
+        return {name: records.synapses(projection, name).as_pandas(name, dt_ms) for name in said["record"]}
 
     def rates(self, population: str) -> xr.DataArray:
         """Mean rate (Hz) of all neurons in successive bins of 100 ms, over ``time``; recorded or not.
@@ -311,7 +322,7 @@ class OpenedRun:
                 if newest.manifest_path.exists():
                     raise
                 continue  # the run has gone on since
-            if not _is_whole(manifest):
+            if not is_whole(manifest):
                 raise DamageError(f"{newest.manifest_path}: damaged manifest (no configuration, or no segments)")
             return manifest
         raise StorageError(f"{self.path}: its checkpoints are replaced faster than they can be read: try again")
@@ -367,25 +378,3 @@ class OpenedRun:
             )
         records = Records(self._own(self._directory.records), manifest["segments"])
         return records, manifest["configuration"]["dt_ms"], said
-
-
-def _is_whole(manifest: Mapping[str, Any]) -> bool:
-    """Whether it has what is read of it here, and of the kind that hpcsnn writes."""
-    segments, configuration = manifest.get("segments"), manifest.get("configuration")
-    if not isinstance(segments, list) or not isinstance(configuration, dict):
-        return False
-    declared = [configuration.get(kind, {}) for kind in ("populations", "projections")]
-    return (
-        all(isinstance(segment, str) for segment in segments)
-        and isinstance(configuration.get("dt_ms"), float)
-        and configuration["dt_ms"] > 0
-        and all(isinstance(kind, dict) and all(isinstance(one, dict) for one in kind.values()) for kind in declared)
-    )
-
-
-def _reasons_of(projection: Mapping[str, Any]) -> list[str]:
-    """Why a synapse may go by a rule that ships; none of a rule of the user's, whose file is not executed for it."""
-    rewiring = projection.get("rewiring")
-    name = next(iter(rewiring), "") if isinstance(rewiring, Mapping) else rewiring
-    rule = registered("rewiring").get(str(name))
-    return list(rule.reasons) if isinstance(rule, RewiringRule) else []

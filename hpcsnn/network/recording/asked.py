@@ -1,4 +1,4 @@
-"""What is to be recorded of a population's neurons beside their spikes: of which, and how often."""
+"""What is to be recorded of neurons and synapses beside spikes and events: of which, and how often."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from hpcsnn.errors import ConfigurationError, shown, unknown_name
 from hpcsnn.network.grid import Grid
 
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
-_KEYS = ("every_ms", "neurons")
 _ALLOWED = (
     'must be "all", a list of ids, a range such as "0..99", {every: n} for every n-th, or '
     "{rectangle: [x0, y0, x1, y1]} of the grid, x1 and y1 not in it"
@@ -24,7 +23,8 @@ _ALLOWED = (
 
 @dataclass(frozen=True)
 class Recording:
-    """A variable is recorded at the end of every so many steps, of all neurons or of those with some ``ids``.
+    """A variable is recorded at the end of every so many steps, of all neurons or of those with some ``ids``; or of all
+    synapses that lead to them.
 
     Attributes:
         every_steps: from one record to the next; the first is at the end of this many steps.
@@ -35,20 +35,36 @@ class Recording:
     ids: NDArray[np.int32] | None = None
 
 
-def parsed_recording(where: str, given: object, grid: Grid, dt_ms: float) -> Recording:
+def asked_by_variable(where: str, given: object) -> dict[Any, Any]:
+    """What ``record`` asks for, by variable; None: nothing.
+
+    Raises:
+        ConfigurationError: it is no mapping; the message begins with `where`.
+    """
+    if given is not None and not isinstance(given, Mapping):
+        raise ConfigurationError(f"{where}: {shown(given)} is not allowed; must be every_ms by variable")
+    return dict(given or {})
+
+
+def parsed_recording(where: str, given: object, grid: Grid, dt_ms: float, whose: str = "neurons") -> Recording:
     """What ``{every_ms: 1, neurons: [0, 5]}`` asks for; neurons may be left out, and a number is ``every_ms``.
+
+    Args:
+        grid: of the neurons.
+        whose: the key by which neurons are chosen.
 
     Raises:
         ConfigurationError: a key, a time or neurons that are not allowed; the message begins with `where`.
     """
     wanted = dict(given) if isinstance(given, Mapping) else {"every_ms": given}
+    keys = ("every_ms", whose)
     for key in wanted:
-        if key not in _KEYS:
-            raise ConfigurationError(unknown_name(where, key, _KEYS))
+        if key not in keys:
+            raise ConfigurationError(unknown_name(where, key, keys))
     if "every_ms" not in wanted:
         raise ConfigurationError(f"{where}.every_ms: missing; how often the variable is recorded, in ms")
     every_steps = whole_steps(f"{where}.every_ms", wanted["every_ms"], dt_ms, least=1)
-    return Recording(every_steps, chosen_neurons(f"{where}.neurons", wanted.get("neurons", "all"), grid))
+    return Recording(every_steps, chosen_neurons(f"{where}.{whose}", wanted.get(whose, "all"), grid))
 
 
 def chosen_neurons(where: str, given: object, grid: Grid) -> NDArray[np.int32] | None:

@@ -1,0 +1,136 @@
+"""What a simulation keeps: spikes, rewiring events, variables; taken from logs, and handed out in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcsnn.engine.recording.recorder_arrays import recorded_ids, take_rows
+from hpcsnn.engine.recording.rows import Rows, SynapseValues
+from hpcsnn.engine.state import RankState
+from hpcsnn.errors import check_known
+from hpcsnn.network import Network
+from hpcsnn.network.recording.recorders import Kind, Recorder, recorders
+
+Tables = dict[str, NDArray[np.int32]]
+
+
+class Taken(NamedTuple):
+    """Spikes (step, id) by population and events (step, pre, post, what) by projection, shape (n, 2) and (n, 4);
+    variables of neurons by ``population/variable``, and of synapses by ``projection/variable``."""
+
+    spikes: Tables
+    events: Tables
+    rows: Mapping[str, Rows] = {}
+    synapses: Mapping[str, SynapseValues] = {}
+
+
+class Recorded:
+    """What this rank has recorded since the beginning, or since the last `take`."""
+
+    def __init__(self, network: Network, state: RankState) -> None:
+        self._state = state
+        self._spikes: dict[str, list[NDArray[np.int32]]] = {
+            name: [] for name, population in network.populations.items() if population.record_spikes
+        }
+        self._events: dict[str, list[NDArray[np.int32]]] = {
+            name: []
+            for name, projection in network.projections.items()
+            if projection.record_events and projection.rule is not None
+        }
+        self._recorders = recorders(network)
+        self._rows: dict[str, list[Rows]] = {one.key: [] for one in self._of_kind("variables")}
+        self._synapses: dict[str, list[SynapseValues]] = {one.key: [] for one in self._of_kind("synapses")}
+        self.n_bytes = 0
+        """Of values that are here."""
+
+    def take_logs(self) -> None:
+        """Empty the logs of the rank into here."""
+        for name, spikes in self._spikes.items():
+            spikes.append(self._state.take_spikes(name))
+        for name, events in self._events.items():
+            events.append(self._state.take_events(name))
+        for recorder in self._recorders:
+            ids = recorded_ids(recorder, self._state.placements[recorder.neurons.name])
+            steps, rows = take_rows(self._state, recorder)
+            if not len(steps):
+                continue
+            values = rows["rows"]
+            if recorder.kind == "synapses":
+                taken = _of_synapses(steps, ids, rows["source"], values, recorder.unit)
+                self._synapses[recorder.key].append(taken)
+                self.n_bytes += sum(part.nbytes for part in (taken.steps, taken.pre, taken.post, taken.values))
+            else:
+                self._rows[recorder.key].append(Rows(steps, ids, values, recorder.unit))
+                self.n_bytes += values.nbytes
+
+    def spikes(self, population: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """See `Simulation.spikes`."""
+        check_known("population with record_spikes", population, self._spikes)
+        log = _joined(self._spikes[population], 2)
+        order = np.lexsort((log[:, 1], log[:, 0]))
+        return log[order, 0], log[order, 1]
+
+    def events(self, projection: str) -> NDArray[np.int32]:
+        """See `Simulation.events`."""
+        check_known("projection with record_events", projection, self._events)
+        log = _joined(self._events[projection], 4)
+        return log[np.lexsort((log[:, 1], log[:, 2], log[:, 0]))]
+
+    def rows(self, population: str, variable: str) -> Rows:
+        """See `Simulation.recorded`."""
+        return self._joined_rows(self._recorder("variables", "populations", population, variable))
+
+    def synapses(self, projection: str, variable: str) -> SynapseValues:
+        """See `Simulation.recorded_synapses`."""
+        return self._joined_synapses(self._recorder("synapses", "projections", projection, variable))
+
+    def take(self) -> Taken:
+        """See `Simulation.take_recorded`."""
+        spikes = {name: _joined(chunks, 2) for name, chunks in self._spikes.items()}
+        events = {name: _joined(chunks, 4) for name, chunks in self._events.items()}
+        rows = {one.key: self._joined_rows(one) for one in self._of_kind("variables")}
+        synapses = {one.key: self._joined_synapses(one) for one in self._of_kind("synapses")}
+        for parts in (self._spikes, self._events, self._rows, self._synapses):
+            for chunks in parts.values():  # type: ignore[attr-defined]
+                chunks.clear()
+        self.n_bytes = 0
+        return Taken(spikes, events, rows, synapses)
+
+    def _of_kind(self, kind: Kind) -> list[Recorder]:
+        return [one for one in self._recorders if one.kind == kind]
+
+    def _recorder(self, kind: Kind, owners: str, owner: str, variable: str) -> Recorder:
+        of_owner = {one.column: one for one in self._of_kind(kind) if one.owner.name == owner}
+        return of_owner[check_known(f"{owners}.{owner}.record", variable, of_owner)]
+
+    def _joined_rows(self, recorder: Recorder) -> Rows:
+        ids, parts = recorded_ids(recorder, self._state.placements[recorder.neurons.name]), self._rows[recorder.key]
+        steps = np.concatenate([np.empty(0, np.int32), *(part.steps for part in parts)])
+        values = np.concatenate([np.empty((0, len(ids)), recorder.dtype), *(part.values for part in parts)])
+        return Rows(steps, ids, values, recorder.unit)
+
+    def _joined_synapses(self, recorder: Recorder) -> SynapseValues:
+        nothing = np.empty(0, np.int32)
+        empty = SynapseValues(nothing, nothing, nothing, np.empty(0, recorder.dtype), recorder.unit)
+        return SynapseValues.joined([empty, *self._synapses[recorder.key]])
+
+
+def _of_synapses(
+    steps: NDArray[np.int32],
+    ids: NDArray[np.int32],
+    sources: NDArray[np.int32],
+    values: NDArray[np.generic],
+    unit: str,
+) -> SynapseValues:
+    """The places of rows in which there is a synapse."""
+    row, place = np.nonzero(sources >= 0)
+    capacity = sources.shape[1] // max(len(ids), 1)
+    return SynapseValues(steps[row], sources[row, place], ids[place // max(capacity, 1)], values[row, place], unit)
+
+
+def _joined(chunks: list[NDArray[np.int32]], width: int) -> NDArray[np.int32]:
+    return np.concatenate([np.empty((0, width), dtype=np.int32), *chunks])

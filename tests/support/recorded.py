@@ -1,0 +1,67 @@
+"""A network of which something of every kind is recorded, and what looking at it after each step shows."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from hpcsnn import Network, Simulation
+from hpcsnn.engine.digest import simulation_digest
+from support.networks import busy
+
+STEPS = 300
+TARGETS = [0, 9, 10, 11, 63]
+RECORD: dict[str, dict[str, Any]] = {
+    "drive": {"weight": 0.7, "delay_steps": {"every_ms": 4, "targets": 63}},
+    "own": {"weight": {"every_ms": 0.5, "targets": ["9..11", 0, 63]}},
+}
+
+
+def recorded_busy(record: dict[str, dict[str, Any]] = RECORD) -> Network:
+    """Rows of synapses that begin with one place and grow while they are recorded."""
+    return busy(capacity=1, record=record)
+
+
+def watched() -> dict[str, Any]:
+    """What is recorded of `recorded_busy`, by ``owner/variable``, from a simulation that is read after each step."""
+    return _watched()[0]
+
+
+def digest_without() -> str:
+    """What `recorded_busy` comes to where nothing is recorded."""
+    return _watched()[1]
+
+
+@cache
+def _watched() -> tuple[dict[str, Any], str]:
+    simulation = Simulation(busy(capacity=1), device="cpu")
+    seen: dict[str, list[Any]] = {"drive/weight": [], "drive/delay_steps": [], "own/weight": []}
+    for step in range(1, STEPS + 1):
+        simulation.run(simulation.network.dt_ms)
+        for name, every, targets in (
+            ("drive/weight", 7, None),
+            ("drive/delay_steps", 40, [63]),
+            ("own/weight", 5, TARGETS),
+        ):
+            if step % every == 0:
+                projection, _, variable = name.partition("/")
+                synapses = simulation.synapses(projection)
+                there = np.ones(len(synapses["pre"]), bool) if targets is None else np.isin(synapses["post"], targets)
+                columns = [synapses[column][there].tolist() for column in ("pre", "post", variable)]
+                seen[name] += [(step, *row) for row in zip(*columns, strict=True)]
+    return seen, simulation_digest(simulation)
+
+
+def recorded_of(simulation: Simulation) -> dict[str, Any]:
+    """The same from what a simulation has recorded on this rank."""
+    found: dict[str, Any] = {}
+    for projection, variables in RECORD.items():
+        if projection not in simulation.network.projections:
+            continue
+        for variable in variables:
+            values = simulation.recorded_synapses(projection, variable)
+            columns = [part.tolist() for part in (values.steps, values.pre, values.post, values.values)]
+            found[f"{projection}/{variable}"] = list(zip(*columns, strict=True))
+    return found
