@@ -12,11 +12,11 @@ import pytest
 import xarray as xr
 from zarr.storage import ZipStore
 
-from hpcsnn import ConfigurationError, Simulation, StorageError, open_run
+from hpcsnn import ConfigurationError, StorageError, open_run
 from hpcsnn.analysis.drawing.raster_figure import MOST_POINTS, raster_figure
-from hpcsnn.configuration.files import load_configuration
 from hpcsnn.storage.checkpoints import checksum_of, committed
 from support.messages import as_pattern
+from support.opened import simulated_until_300_ms
 from support.runs import PLAIN, RECORD, digest_of_run, succeeds
 from support.unpacked import unpack
 
@@ -52,24 +52,7 @@ def runs(hpcsnn, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def simulated():
-    """What Python has of this run, at 100 and 300 ms."""
-    configuration = load_configuration("topomap", [word for word in SET if "=" in word])
-    simulation = Simulation(configuration.network())
-
-    def now():
-        return {
-            "neurons": {name: simulation.neurons(name) for name in ("source", "target")},
-            "synapses": {name: simulation.synapses(name) for name in ("ff", "lat")},
-        }
-
-    simulation.run(100)
-    found = {100: now()}
-    simulation.run(200)
-    spikes = {name: simulation.spikes(name) for name in ("source", "target")}
-    events = {name: simulation.events(name) for name in ("ff", "lat")}
-    found |= {"recorded": {name: simulation.recorded("target", name) for name in ("V_mV", "ff.g")}}
-    found |= {"of synapses": simulation.recorded_synapses("ff", "weight")}
-    return {**found, 300: now(), "spikes": spikes, "events": events, "rates": simulation.rates_hz("target")}
+    return simulated_until_300_ms([word for word in SET if "=" in word])
 
 
 @pytest.fixture(params=HOW)
