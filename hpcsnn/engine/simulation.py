@@ -287,7 +287,7 @@ class Simulation:
         return {"pre": rows.columns["source"], "post": np.repeat(ids[order], rows.in_degree), **variables}
 
     def spikes(self, population: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Steps and global ids of the spikes of this rank's neurons, by step, then id.
+        """Steps and global ids of the spikes of this rank's neurons, or of those that `record` asks for, by step, id.
 
         Raises:
             ConfigurationError: the population does not record its spikes.

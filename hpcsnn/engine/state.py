@@ -172,6 +172,9 @@ class RankState(RankArrays):
         part.ring_mask, part.log_size = room.ring_slots - 1, room.log_entries
         for field in ("global_id", "known_id", "tile_base"):
             self.bind(part, name, field, self.device.upload(getattr(placement, field)))
+        if population.spikes_of is not None:
+            logged = np.isin(placement.global_id, population.spikes_of).astype(np.int32)
+            self.bind(part, name, "logged", self.device.upload(logged))
         self.allocate(part, name, population_fields(population), room)
         bind_model(self, part, name, "model_", population.model, placement)
 

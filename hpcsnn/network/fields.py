@@ -164,6 +164,8 @@ def population_fields(population: Population) -> tuple[Field, ...]:
             "next_spike", "int", lambda room: room.n_own + PADDING, first=NEVER, neurons=Neurons.OWN, disk="next_spike"
         )
     ]
+    # Whether its spikes are logged, of each neuron, where not all neurons' are.
+    logged = Field("logged", "int", lambda room: room.n_own, constant=True, made=True)
     return (
         Field("global_id", "int", lambda room: room.n_own, constant=True, made=True),
         Field("known_id", "int", lambda room: room.n_known, constant=True, made=True),
@@ -173,6 +175,7 @@ def population_fields(population: Population) -> tuple[Field, ...]:
         Field("remote_count", "int", lambda room: room.ring_slots),
         Field("log", "int", lambda room: 2 * room.log_entries),
         Field("log_count", "int", _one),
+        *([] if population.spikes_of is None else [logged]),
         Field("fingerprint", "uint64", _one),
         Field("spikes_per_bin", "uint64", lambda room: room.bins),
         *(sources if population.is_source else []),

@@ -21,7 +21,7 @@ from hpcsnn.network.grid import Grid
 from hpcsnn.network.learning import Learning
 from hpcsnn.network.population import Population
 from hpcsnn.network.projection import Projection
-from hpcsnn.network.recording.asked import asked_by_variable, parsed_recording
+from hpcsnn.network.recording.asked import asked_by_variable, asked_spikes, parsed_recording
 
 # A spike between ranks is its step within the interval times all neurons, plus the neuron; its count has a sign.
 _MOST_MESSAGES = 2**31 - 1
@@ -68,7 +68,7 @@ class Network:
             record: what to keep for `Simulation.recorded`: by variable, as `Simulation.neurons` names them, a number
                 of ms from one record to the next, or ``{"every_ms": 1, "neurons": [0, 5]}``; see
                 `hpcsnn.network.recording.asked.chosen_neurons`. Those of projections, such as ``ff.g``, are looked for
-                when all is declared.
+                when all is declared. ``{"spikes": {"neurons": [0, 5]}}`` keeps the spikes of these neurons alone.
 
         Raises:
             ConfigurationError: a name, model, initial value or record that is not allowed.
@@ -94,12 +94,18 @@ class Network:
         check_given(f"{where}.model.{model.name}", model, grid.size, self.dt_ms)
         if model.model.check_population is not None and not model.of_neurons:
             model.model.check_population(f"{where}.model.{model.name}", model.values, grid.size, self.dt_ms)
-        recordings = {}
-        for variable, asked in asked_by_variable(f"{where}.record", record).items():
+        by_variable, recordings = asked_by_variable(f"{where}.record", record), {}
+        if "spikes" in by_variable and "spikes" in states:
+            raise ConfigurationError(
+                f"{where}.record.spikes: may be the spikes, or the variable of {model.name}; give that another name"
+            )
+        spikes = by_variable.pop("spikes", None)
+        record_spikes, spikes_of = asked_spikes(f"{where}.record.spikes", spikes, record_spikes, grid)
+        for variable, asked in by_variable.items():
             if "." not in str(variable) and variable not in states:
                 raise ConfigurationError(unknown_name(f"{where}.record", variable, states))
             recordings[variable] = parsed_recording(f"{where}.record.{variable}", asked, grid, self.dt_ms)
-        population = Population(name, grid, model, begins, record_spikes, recordings)
+        population = Population(name, grid, model, begins, record_spikes, recordings, spikes_of)
         self.populations[name] = population
         return population
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from hpcsnn.models.base import Configured, Variable
 from hpcsnn.models.neurons import NeuronModel
@@ -18,7 +19,7 @@ from hpcsnn.network.recording.asked import Recording
 @dataclass(frozen=True)
 class Population:
     """Neurons of one model. ``grid`` with ny = 1 also serves a population without places. ``record`` is by variable, as
-    `Simulation.neurons` names them."""
+    `Simulation.neurons` names them; ``spikes_of`` are the ids of those whose spikes are recorded, None: of all."""
 
     name: str
     grid: Grid
@@ -26,6 +27,7 @@ class Population:
     initial: Mapping[str, float | Normal | Uniform | ArrayLike] = field(default_factory=dict)
     record_spikes: bool = False
     record: Mapping[str, Recording] = field(default_factory=dict)
+    spikes_of: NDArray[np.int32] | None = None
 
     @property
     def size(self) -> int:

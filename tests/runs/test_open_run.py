@@ -91,6 +91,10 @@ def test_spikes_of_some_neurons(run, simulated):
     assert 0 < len(found) < len(ids)
     np.testing.assert_array_equal(found["neuron"], ids[np.isin(ids, wanted)])
     assert run.spikes("target", neurons=[]).shape == (0, 2)
+    assert set(run.spikes("source")["neuron"]) <= {*range(100), *range(150, 256)}
+    assert len(run.spikes("source", neurons=[0, 150])) > 0
+    with pytest.raises(StorageError, match=r": spikes of neuron 149 of source were not recorded$"):
+        run.spikes("source", neurons=[0, 149])
 
 
 def test_events_are_those_of_the_simulation(run, simulated):

@@ -13,7 +13,9 @@ from support.networks import busy
 
 STEPS = 300
 TARGETS = [0, 9, 10, 11, 63]
+SPIKING = [*range(8, 24), 40]
 RECORD: dict[str, dict[str, Any]] = {
+    "noise": {"spikes": {"neurons": ["8..23", 40]}},
     "drive": {"weight": 0.7, "delay_steps": {"every_ms": 4, "targets": 63}},
     "own": {"weight": {"every_ms": 0.5, "targets": ["9..11", 0, 63]}},
 }
@@ -49,19 +51,22 @@ def _watched() -> tuple[dict[str, Any], str]:
                 projection, _, variable = name.partition("/")
                 synapses = simulation.synapses(projection)
                 there = np.ones(len(synapses["pre"]), bool) if targets is None else np.isin(synapses["post"], targets)
-                columns = [synapses[column][there].tolist() for column in ("pre", "post", variable)]
+                columns = [synapses[column][there].tolist() for column in ("post", "pre", variable)]
                 seen[name] += [(step, *row) for row in zip(*columns, strict=True)]
+    seen["noise/spikes"] = [(step, neuron) for step, neuron in _spikes(simulation) if neuron in SPIKING]
     return seen, simulation_digest(simulation)
 
 
 def recorded_of(simulation: Simulation) -> dict[str, Any]:
     """The same from what a simulation has recorded on this rank."""
-    found: dict[str, Any] = {}
-    for projection, variables in RECORD.items():
-        if projection not in simulation.network.projections:
-            continue
-        for variable in variables:
+    found: dict[str, Any] = {"noise/spikes": _spikes(simulation)}
+    for projection in simulation.network.projections:
+        for variable in RECORD[projection]:
             values = simulation.recorded_synapses(projection, variable)
-            columns = [part.tolist() for part in (values.steps, values.pre, values.post, values.values)]
+            columns = [part.tolist() for part in (values.steps, values.post, values.pre, values.values)]
             found[f"{projection}/{variable}"] = list(zip(*columns, strict=True))
     return found
+
+
+def _spikes(simulation: Simulation) -> list[tuple[int, int]]:
+    return list(zip(*(part.tolist() for part in simulation.spikes("noise")), strict=True))

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError, Grid, Network, models
+from hpcsnn.models import NeuronModel, Variable
 from hpcsnn.network.recording.asked import Recording, chosen_neurons, parsed_recording
 from hpcsnn.network.recording.recorders import recorders
 
@@ -125,13 +126,60 @@ def test_variables_of_synapses_are_those_that_they_have():
             declared(record)
 
 
+@pytest.mark.parametrize(
+    ("record", "kept", "ids"),
+    [
+        ({"spikes": True}, True, None),
+        ({"spikes": "all"}, True, None),
+        ({"spikes": {"neurons": "all"}}, True, None),
+        ({"spikes": {"neurons": ["3..5", 1]}, "V_mV": 1}, True, [1, 3, 4, 5]),
+        ({"spikes": False}, False, None),
+        ({}, False, None),
+    ],
+)
+def test_spikes_of_some_neurons_alone(record, kept, ids):
+    target = network(record).populations["target"]
+    assert target.record_spikes == kept
+    assert (None if target.spikes_of is None else target.spikes_of.tolist()) == ids
+    assert list(target.record) == (["V_mV"] if "V_mV" in record else [])
+
+
+@pytest.mark.parametrize(
+    ("spikes", "all_spikes", "said"),
+    [
+        ({"neurons": 24}, False, "spikes.neurons: 24 is not allowed; must be a whole number >= 0 and <= 23"),
+        ({"ids": 24}, False, "spikes: unknown name 'ids'; allowed: neurons."),
+        ({}, False, "spikes.neurons: missing; whose spikes are recorded"),
+        (1, False, 'spikes: 1 is not allowed; must be true, false, "all", or {neurons: ..} with ids'),
+        (
+            {"neurons": 2},
+            True,
+            "spikes: {'neurons': 2} is not allowed beside record_spikes: true, which records all; le",
+        ),
+        (False, True, "spikes: False is not allowed beside record_spikes: true, which records all; leave one out"),
+    ],
+)
+def test_what_is_no_choice_of_spikes_is_refused(spikes, all_spikes, said):
+    with pytest.raises(ConfigurationError, match=re.escape(f"populations.a.record.{said}")):
+        Network().add_population("a", GRID, models.LIF(), None, all_spikes, {"spikes": spikes})
+
+
+def test_spikes_are_told_from_a_variable_of_the_same_name():
+    model = NeuronModel("counting", "", state=(Variable("spikes"),), update="", threshold="spikes > 9.0f")
+    with pytest.raises(ConfigurationError, match=r"spikes: may be the spikes, or the variable of counting; give that"):
+        Network().add_population("a", GRID, model(), record={"spikes": True})
+    Network().add_population("a", GRID, model(), record_spikes=True)
+
+
 def test_nothing_is_recorded_of_a_network_that_learns():
-    for owner in ("target", "ff"):
-        declared = network({} if owner == "ff" else {"V_mV": 1})
-        if owner == "ff":
-            declared.projections["ff"] = replace(declared.projections["ff"], record={"weight": Recording(1)})
+    of_synapses = network({})
+    of_synapses.projections["ff"] = replace(of_synapses.projections["ff"], record={"weight": Recording(1)})
+    for declared, where in (
+        (network({"V_mV": 1}), "populations.target.record"),
+        (network({"spikes": {"neurons": 3}}), "populations.target.record.spikes"),
+        (of_synapses, "projections.ff.record"),
+    ):
         declared.learning = object()
-        kind = "projections" if owner == "ff" else "populations"
-        said = f"{kind}.{owner}.record: not allowed in a network that learns; run it once it is trained"
-        with pytest.raises(ConfigurationError, match=re.escape(said)):
+        said = f"{where}: not allowed in a network that learns; run it once it is trained"
+        with pytest.raises(ConfigurationError, match=f"^{re.escape(said)}$"):
             recorders(declared)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hpcsnn.analysis.drawing.raster_figure import raster_figure
 from hpcsnn.analysis.drawing.style import COLOURS, ONE_COLUMN, TWO_COLUMNS
 from hpcsnn.analysis.spike_trains import Intervals, intervals_of
 from hpcsnn.engine.recording.rows import Rows
+from hpcsnn.network.recording.asked import configured_spikes
 from hpcsnn.storage.checkpoints import committed
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.records import Records
@@ -26,7 +28,7 @@ _MOST_TRACES, _MOST_TIMES = 5, 2000
 
 def raster(stored: StoredNetwork, run: Path, population: str) -> Figure | None:
     """The spikes of the last second of model time; None: they were not recorded."""
-    records, dt_ms = _records(run)
+    records, _, dt_ms = _records(run)
     if population not in records.names("spikes"):
         return None
     begin_ms = max(0.0, stored.step * dt_ms - _RASTER_MS)
@@ -39,31 +41,35 @@ def raster(stored: StoredNetwork, run: Path, population: str) -> Figure | None:
 
 def intervals(stored: StoredNetwork, run: Path, population: str) -> Figure | None:
     """Interspike intervals of the last ten seconds; None: there are none, or spikes were not recorded."""
-    records, dt_ms = _records(run)
+    records, configuration, dt_ms = _records(run)
     if population not in records.names("spikes"):
         return None
     rates, _ = stored.rates_hz(population)
     in_a_second = max(float(rates.mean()) if len(rates) else 0.0, 1.0) * stored.grid(population).size
     span_ms = min(_INTERVALS_MS, 1e3 * _MOST_SPIKES / in_a_second)
     found = intervals_of(records.spikes(population, round(max(0.0, stored.step - span_ms / dt_ms))))
-    return intervals_figure(population, found, dt_ms) if len(found.cv) else None
+    grid = stored.grid(population)
+    ids = configured_spikes(population, configuration["populations"][population], grid)
+    whose = population if ids is None else f"{population}, {len(ids):,} of {grid.size:,} neurons"
+    return intervals_figure(whose, found, dt_ms) if len(found.cv) else None
 
 
 def recorded(stored: StoredNetwork, run: Path, population: str) -> Figure | None:
     """Variables of the first few neurons of which they were recorded; None: none were."""
     del stored
-    records, dt_ms = _records(run)
+    records, _, dt_ms = _records(run)
     rows = {name: records.rows(of, name) for of, name in records.variables() if of == population}
     return traces_figure(population, rows, dt_ms) if rows else None
 
 
-def _records(run: Path) -> tuple[Records, float]:
-    """What the newest checkpoint lists, and the length of a step in ms; nothing, where there is none."""
+def _records(run: Path) -> tuple[Records, Mapping[str, Any], float]:
+    """What the newest checkpoint lists, the configuration, the length of a step in ms; nothing, where there is none."""
     there = committed(run)
     if not there:
-        return Records(run / "records", []), 1.0
+        return Records(run / "records", []), {}, 1.0
     manifest = there[-1].manifest()
-    return Records(run / "records", manifest["segments"]), float(manifest["configuration"]["dt_ms"])
+    configuration = manifest["configuration"]
+    return Records(run / "records", manifest["segments"]), configuration, float(configuration["dt_ms"])
 
 
 def intervals_figure(name: str, found: Intervals, dt_ms: float) -> Figure:

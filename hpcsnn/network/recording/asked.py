@@ -46,6 +46,44 @@ def asked_by_variable(where: str, given: object) -> dict[Any, Any]:
     return dict(given or {})
 
 
+def asked_spikes(where: str, given: object, all_spikes: bool, grid: Grid) -> tuple[bool, NDArray[np.int32] | None]:
+    """Whether spikes are recorded, and of which neurons by id, ascending; None: of all.
+
+    Args:
+        given: ``record``'s ``spikes``: true, false, ``"all"`` or ``{neurons: 0..99}``; None: nothing is said.
+        all_spikes: ``record_spikes``, which asks for all.
+
+    Raises:
+        ConfigurationError: neurons that are not allowed, or fewer than all beside ``record_spikes``.
+    """
+    if given is None:
+        return all_spikes, None
+    ids = None
+    if isinstance(given, Mapping):
+        for key in given:
+            if key != "neurons":
+                raise ConfigurationError(unknown_name(where, key, ("neurons",)))
+        if "neurons" not in given:
+            raise ConfigurationError(f"{where}.neurons: missing; whose spikes are recorded")
+        ids = chosen_neurons(f"{where}.neurons", given["neurons"], grid)
+    elif not isinstance(given, (bool, np.bool_)) and not (isinstance(given, str) and given == "all"):
+        raise ConfigurationError(
+            f'{where}: {shown(given)} is not allowed; must be true, false, "all", or {{neurons: ..}} with ids'
+        )
+    wanted = bool(given) or isinstance(given, Mapping)
+    if all_spikes and (ids is not None or not wanted):
+        raise ConfigurationError(
+            f"{where}: {shown(given)} is not allowed beside record_spikes: true, which records all; leave one out"
+        )
+    return wanted, ids
+
+
+def configured_spikes(name: str, population: Mapping[str, Any], grid: Grid) -> NDArray[np.int32] | None:
+    """Ids of those whose spikes are recorded, as a run's configuration has the population; None: all, or none."""
+    given, all_spikes = population.get("record", {}).get("spikes"), bool(population.get("record_spikes"))
+    return asked_spikes(f"populations.{name}.record.spikes", given, all_spikes, grid)[1]
+
+
 def parsed_recording(where: str, given: object, grid: Grid, dt_ms: float, whose: str = "neurons") -> Recording:
     """What ``{every_ms: 1, neurons: [0, 5]}`` asks for; neurons may be left out, and a number is ``every_ms``.
 

@@ -17,6 +17,7 @@ from hpcsnn.network.projection import Projection
 from hpcsnn.network.recording.asked import Recording
 
 Kind = Literal["variables", "synapses"]
+_LEARNS = "not allowed in a network that learns; run it once it is trained"
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,14 @@ def recorders(network: Network) -> list[Recorder]:
     Raises:
         ConfigurationError: a variable that the population or projection does not have, or a network that learns.
     """
+    for population in network.populations.values():
+        if network.learning is not None and population.spikes_of is not None:
+            raise ConfigurationError(f"populations.{population.name}.record.spikes: {_LEARNS}")
     found: list[Recorder] = []
     for owner in network.recorded:  # listing arrays works out how input adds up, which takes a while of long lists
         where = f"{'projections' if isinstance(owner, Projection) else 'populations'}.{owner.name}.record"
         if network.learning is not None:
-            raise ConfigurationError(f"{where}: not allowed in a network that learns; run it once it is trained")
+            raise ConfigurationError(f"{where}: {_LEARNS}")
         arrays = _of_synapses(owner) if isinstance(owner, Projection) else dict(_of_neurons(network, owner))
         found += _asked(where, owner, arrays, len(found))
     return found

@@ -16,6 +16,7 @@ from hpcsnn.atomic_files import refuse_link
 from hpcsnn.checked_numbers import Limits, real_number, shown_time, whole_numbers
 from hpcsnn.configuration.files import plain_configuration
 from hpcsnn.errors import ConfigurationError, DamageError, StorageError, check_known, shown
+from hpcsnn.network.recording.asked import configured_spikes
 from hpcsnn.runs.stored.kinds import is_training
 from hpcsnn.runs.stored.manifest_contents import is_whole, reasons_of
 from hpcsnn.runs.stored.times import TIME, steps_between
@@ -117,6 +118,8 @@ class OpenedRun:
     ) -> pd.DataFrame:
         """Recorded spikes: ``time_ms`` (float64) and ``neuron`` (int32), a row a spike, by time, then neuron.
 
+        Where ``record`` asks for the spikes of some neurons, these are all that there are.
+
         Args:
             from_ms: of spikes at this time and later.
             to_ms: of spikes before this time; None: up to the newest checkpoint.
@@ -124,7 +127,7 @@ class OpenedRun:
 
         Raises:
             ConfigurationError: no such population or neuron, no time.
-            StorageError: its spikes were not recorded, or records are missing or damaged.
+            StorageError: its spikes, or those of a neuron, were not recorded; or records are missing or damaged.
         """
         import pandas as pd
 
@@ -183,7 +186,8 @@ class OpenedRun:
         """
         records, dt_ms, said = self._records("populations", population, "record", "variables")
         grid = self._network(None).grid(population)
-        return {name: records.rows(population, name).as_xarray(name, dt_ms, grid.nx) for name in said["record"]}
+        names = [name for name in said["record"] if name != "spikes"]
+        return {name: records.rows(population, name).as_xarray(name, dt_ms, grid.nx) for name in names}
 
     def recorded_synapses(self, projection: str) -> dict[str, pd.DataFrame]:
         """Variables of synapses that ``record`` asked for, by name: ``time_ms``, ``pre``, ``post`` and the variable.
@@ -360,11 +364,14 @@ class OpenedRun:
         self, population: str, from_ms: float, to_ms: float | None, neurons: ArrayLike | None
     ) -> tuple[NDArray[np.int32], float]:
         """Rows of step and neuron, and the length of a step."""
-        records, dt_ms, _ = self._records("populations", population, "record_spikes", "spikes")
+        records, dt_ms, said = self._records("populations", population, "record_spikes", "spikes")
         first, last = steps_between(from_ms, to_ms, dt_ms)
         if neurons is not None:
-            limits = Limits(minimum=0, maximum=self._network(None).grid(population).size - 1)
-            neurons = whole_numbers("neurons", neurons, limits)
+            grid = self._network(None).grid(population)
+            neurons = whole_numbers("neurons", neurons, Limits(minimum=0, maximum=grid.size - 1))
+            recorded = configured_spikes(population, said, grid)
+            if recorded is not None and len(others := np.setdiff1d(neurons, recorded)):
+                raise StorageError(f"{self.path}: spikes of neuron {others[0]} of {population} were not recorded")
         return records.spikes(population, first, last, neurons), dt_ms
 
     def _records(self, kind: str, name: str, key: str, what: str) -> tuple[Records, float, Mapping[str, Any]]:
@@ -372,7 +379,7 @@ class OpenedRun:
         manifest = self._manifest()
         configured = manifest["configuration"].get(kind, {})
         said = configured[check_known(kind.removesuffix("s"), name, configured)]
-        if not said.get(key):
+        if not said.get(key) and not (what == "spikes" and said.get("record", {}).get("spikes")):
             raise StorageError(
                 f"{self.path}: {what} of {name} were not recorded; set {kind}.{name}.{key}, and run it again"
             )
