@@ -1,3 +1,7 @@
+{%- set value = "values[recorder.neuron[k]]" %}
+//% if recorder.trace
+{%- set value = "decayed(" ~ value ~ ", net->control->step, owner.decay_" ~ recorder.trace ~ ")" %}
+//% endif
 //% if recorder.kind == "synapses"
 // A variable of all synapses of some targets as it is at the end of a step: a row of values with their sources, until
 // the host takes it.
@@ -25,6 +29,6 @@ KERNEL record_{{ recorder.number }}(Network* net) {
     }
 //% else
     INDEPENDENT_ITERATIONS
-    for (int k = thread_first(); k < width; k += thread_stride()) to[k] = values[recorder.neuron[k]];
+    for (int k = thread_first(); k < width; k += thread_stride()) to[k] = {{ value }};
 //% endif
 }

@@ -30,6 +30,8 @@ def test_recorded_is_what_was_there(log_entries, tile, pieces_ms):
     assert simulation_digest(simulation) == digest_without(), "recording changes no bit"
     assert len({pair[1:3] for pair in watched()["own/weight"]}) > 50, "wiring has changed"
     assert len({pair[3] for pair in watched()["own/weight"]}) > 20, "weights have changed"
+    traces = {name: {row[2] for row in rows} for name, rows in watched().items() if name.endswith("_trace")}
+    assert min(map(len, traces.values())) > 200
     assert simulation.recorded_bytes > 16 * len(watched()["drive/weight"])
     taken = simulation.take_recorded()
     assert len(taken.synapses["own/weight"].steps) == len(watched()["own/weight"])

@@ -114,7 +114,8 @@ def test_events_are_those_of_the_simulation(run, simulated):
 
 def test_variables_are_those_of_the_simulation(run, simulated):
     found = run.recorded("target")
-    assert list(found) == ["V_mV", "ff.g"]
+    assert list(found) == list(simulated["recorded"])
+    assert list(run.recorded("source")) == ["ff.source.pre_trace"]
     for name, rows in simulated["recorded"].items():
         np.testing.assert_array_equal(found[name].time, rows.steps * 0.1)
         np.testing.assert_array_equal(found[name].values, rows.values)

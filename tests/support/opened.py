@@ -24,6 +24,7 @@ def simulated_until_300_ms(settings: list[str]) -> dict[Any, Any]:
     simulation.run(200)
     spikes = {name: simulation.spikes(name) for name in ("source", "target")}
     events = {name: simulation.events(name) for name in ("ff", "lat")}
-    found |= {"recorded": {name: simulation.recorded("target", name) for name in ("V_mV", "ff.g")}}
+    names = ("V_mV", "ff.g", "ff.target.post_trace")
+    found |= {"recorded": {name: simulation.recorded("target", name) for name in names}}
     found |= {"of synapses": simulation.recorded_synapses("ff", "weight")}
     return {**found, 300: now(), "spikes": spikes, "events": events, "rates": simulation.rates_hz("target")}

@@ -10,12 +10,14 @@ import numpy as np
 from hpcsnn import Network, Simulation
 from hpcsnn.engine.digest import simulation_digest
 from support.networks import busy
+from support.spike_traces import Trace
 
 STEPS = 300
 TARGETS = [0, 9, 10, 11, 63]
 SPIKING = [*range(8, 24), 40]
 RECORD: dict[str, dict[str, Any]] = {
     "noise": {"spikes": {"neurons": ["8..23", 40]}},
+    "cells": {"own.source.pre_trace": 0.3, "own.target.post_trace": {"every_ms": 0.2, "neurons": {"every": 3}}},
     "drive": {"weight": 0.7, "delay_steps": {"every_ms": 4, "targets": 63}},
     "own": {"weight": {"every_ms": 0.5, "targets": ["9..11", 0, 63]}},
 }
@@ -40,6 +42,7 @@ def digest_without() -> str:
 def _watched() -> tuple[dict[str, Any], str]:
     simulation = Simulation(busy(capacity=1), device="cpu")
     seen: dict[str, list[Any]] = {"drive/weight": [], "drive/delay_steps": [], "own/weight": []}
+    traces = Traces(simulation.network)
     for step in range(1, STEPS + 1):
         simulation.run(simulation.network.dt_ms)
         for name, every, targets in (
@@ -53,19 +56,56 @@ def _watched() -> tuple[dict[str, Any], str]:
                 there = np.ones(len(synapses["pre"]), bool) if targets is None else np.isin(synapses["post"], targets)
                 columns = [synapses[column][there].tolist() for column in ("post", "pre", variable)]
                 seen[name] += [(step, *row) for row in zip(*columns, strict=True)]
+        traces.follow(step - 1, simulation)
+    seen |= traces.seen
     seen["noise/spikes"] = [(step, neuron) for step, neuron in _spikes(simulation) if neuron in SPIKING]
     return seen, simulation_digest(simulation)
+
+
+class Traces:
+    """Those of ``own``, from the spikes of ``cells`` alone."""
+
+    def __init__(self, network: Network) -> None:
+        own = network.projections["own"]
+        taus_ms = (own.synapse.values[name] for name in ("tau_plus_ms", "tau_minus_ms"))
+        self.pre, self.post = (Trace(own.source.size, network.dt_ms, tau_ms) for tau_ms in taus_ms)
+        self.delay_steps = own.delay_steps
+        self.seen: dict[str, list[Any]] = {"cells/own.source.pre_trace": [], "cells/own.target.post_trace": []}
+
+    def follow(self, step: int, simulation: Simulation) -> None:
+        """A step that has been done: spikes that arrived in it, and those of its end, which the traces hold whole."""
+        steps, ids = simulation.spikes("cells")
+        for neuron in ids[steps == step - self.delay_steps]:
+            self.pre.spike(neuron, step - 1)
+        for neuron in ids[steps == step]:
+            self.post.spike(neuron, step)
+        sources, targets = self.seen.values()
+        if (step + 1) % 3 == 0:
+            sources += [(step + 1, neuron, float(self.pre.at(neuron, step))) for neuron in range(64)]
+        if (step + 1) % 2 == 0:
+            targets += [(step + 1, neuron, float(self.post.at(neuron, step))) for neuron in range(0, 64, 3)]
 
 
 def recorded_of(simulation: Simulation) -> dict[str, Any]:
     """The same from what a simulation has recorded on this rank."""
     found: dict[str, Any] = {"noise/spikes": _spikes(simulation)}
+    for variable in RECORD["cells"]:
+        rows = simulation.recorded("cells", variable)
+        found[f"cells/{variable}"] = _by_step(rows.steps, rows.ids, rows.values)
     for projection in simulation.network.projections:
         for variable in RECORD[projection]:
             values = simulation.recorded_synapses(projection, variable)
             columns = [part.tolist() for part in (values.steps, values.post, values.pre, values.values)]
             found[f"{projection}/{variable}"] = list(zip(*columns, strict=True))
     return found
+
+
+def _by_step(steps: Any, ids: Any, values: Any) -> list[tuple[Any, ...]]:
+    return [
+        (int(step), int(neuron), value)
+        for step, of_step in zip(steps, values.tolist(), strict=True)
+        for neuron, value in zip(ids, of_step, strict=True)
+    ]
 
 
 def _spikes(simulation: Simulation) -> list[tuple[int, int]]:

@@ -14,10 +14,14 @@ from support.ranks import hpcsnn
 
 PLAIN = ["--device", "cpu", "--no-figures"]
 RECORD = [
-    *("--set", "populations.source.record={spikes: {neurons: [0..99, 150..255]}}"),
+    *("--set", "populations.source.record={spikes: {neurons: [0..99, 150..255]}, ff.source.pre_trace: 20}"),
     *("--set", "populations.target.record_spikes=true"),
     *("--set", "projections.ff.record_events=true", "--set", "projections.lat.record_events=true"),
-    *("--set", "populations.target.record={V_mV: {every_ms: 0.7, neurons: [0..9, 200]}, ff.g: {every_ms: 5}}"),
+    *(
+        "--set",
+        "populations.target.record={V_mV: {every_ms: 0.7, neurons: [0..9, 200]}, ff.g: {every_ms: 5}, "
+        "ff.target.post_trace: {every_ms: 10, neurons: [7..20]}}",
+    ),
     *("--set", "projections.ff.record={weight: {every_ms: 20, targets: [0..9, 200]}}"),
 ]
 

@@ -102,6 +102,26 @@ def test_variables_are_those_that_neurons_have():
             recorders(network(record))
 
 
+def test_traces_are_called_as_variables_of_their_side_are():
+    def declared(source, target):
+        both = Network()
+        both.add_population("source", GRID, models.Poisson(rate_hz=1.0), record=source)
+        both.add_population("target", GRID, models.LIF(), record=target)
+        exponential = models.ExponentialConductance()
+        both.add_projection("ff", "source", "target", models.AllToAll(), exponential, 0.1, models.AdditiveSTDP())
+        return recorders(both)
+
+    found = declared({"ff.source.pre_trace": 1}, {"ff.target.post_trace": 1})
+    assert [(one.key, one.trace) for one in found] == [
+        ("source/ff.source.pre_trace", "pre_trace"),
+        ("target/ff.target.post_trace", "post_trace"),
+    ]
+    assert found[0].dtype == np.float32
+    said = "populations.target.record: unknown name 'ff.post_trace'; allowed: V_mV, ff.g, ff.target.post_trace"
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        declared({}, {"ff.post_trace": 1})
+
+
 def test_variables_of_synapses_are_those_that_they_have():
     def declared(record):
         two = network({"V_mV": 1})

@@ -17,6 +17,7 @@ from hpcsnn.network.projection import Projection
 from hpcsnn.network.recording.asked import Recording
 
 Kind = Literal["variables", "synapses"]
+_SIDES = {"pre": "source", "post": "target"}
 _LEARNS = "not allowed in a network that learns; run it once it is trained"
 
 
@@ -74,9 +75,19 @@ class Recorder:
         return f"projection_{self.projection.name}" if self.projection else f"population_{self.neurons.name}"
 
     @property
+    def trace(self) -> str:
+        """The trace that it is, decayed to the end of the step; empty: it is none."""
+        return self.field.disk.partition("/")[2] if self.field.ctype == "Trace" else ""
+
+    @property
+    def ctype(self) -> str:
+        """C++ type of a value."""
+        return "float" if self.trace else self.field.ctype
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """The NumPy type of a value."""
-        return np.dtype(NUMPY[self.field.ctype])
+        return np.dtype(NUMPY[self.ctype])
 
     @property
     def unit(self) -> str:
@@ -88,7 +99,7 @@ class Recorder:
         """Its arrays: local numbers of its neurons, and the rows. Of synapses, each target has in every row the places
         that it has for synapses, and ``source`` is the id of each one's source, -1 where there is no synapse."""
         neuron = Field("neuron", "int", lambda room: room.n_neurons, constant=True, made=True)
-        rows = Field("rows", self.field.ctype, _whole_rows)
+        rows = Field("rows", self.ctype, _whole_rows)
         sources = (Field("source", "int", _whole_rows),) if self.kind == "synapses" else ()
         return (neuron, *sources, rows)
 
@@ -122,9 +133,13 @@ def _asked(
 
 
 def _of_neurons(network: Network, population: Population) -> Iterator[tuple[str, tuple[Field, Projection | None]]]:
-    """By column of `Simulation.neurons`, the array, and whose it is."""
+    """By column of `Simulation.neurons`, the array, and whose it is; and traces, which are called as a rule's variables
+    are: ``projection.source.trace`` and ``projection.target.trace``."""
     for array in neuron_arrays(network, population):
         column = column_of(array.path)
+        if array.projection is not None and array.field.ctype == "Trace":
+            side, _, trace = array.field.disk.partition("/")
+            column = f"{array.projection.name}.{_SIDES[side]}.{trace}"
         if column is not None:
             yield column, (array.field, array.projection)
 
