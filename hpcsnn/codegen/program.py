@@ -74,6 +74,8 @@ def generate(network: Network, n_ranks: int) -> Program:
         else:
             stage = stage_of[f"update_{population.name}"]
             parts.append(_render("step/neurons.cu", book, neuron_population=population, stage=stage))
+    if any(recorder.kind == "averages" for recorder in recorded):
+        parts.append(_text("base/exact_sums.cuh"))
     parts += [_render("step/record.cu", book, recorder=recorder) for recorder in recorded]
     setup = ["check_values", "draw_words"]
     for projection in network.projections.values():

@@ -72,7 +72,7 @@ def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
             stages += rewiring_stages(projection, rule)
     for recorder in recorders(network):
         trigger = Trigger(recorder.name, f"{recorder.name}.every_steps", False)
-        stages.append(Stage(f"record_{recorder.number}", "recording", f"{recorder.name}.width", trigger=trigger))
+        stages.append(Stage(f"record_{recorder.number}", "recording", f"{recorder.name}.n_items", trigger=trigger))
     stages.append(Stage("end_step", stages[-1].phase))
     return tuple(stages)
 

@@ -143,9 +143,9 @@ def _rewiring_numbers(rule: RewiringRule) -> Members:
 
 
 def recorder_struct(recorder: Recorder) -> Struct:
-    """A variable that is recorded on a rank: values in a row, room for rows, how often, and how many rows the host has
-    taken, up to now and before the run was resumed."""
-    numbers = each_member("int", "width", "n_rows", "every_steps", "rows_taken")
+    """A variable that is recorded on a rank: of how many neurons, what its kernel loops over, room for rows, how often,
+    and how many rows the host has taken, up to now and before the run was resumed."""
+    numbers = each_member("int", "n_neurons", "n_items", "n_rows", "every_steps", "rows_taken")
     members = [*numbers, *pointers(recorder.fields)]
     return Struct(f"Recorder_{recorder.number}", members)
 

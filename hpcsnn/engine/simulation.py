@@ -19,7 +19,7 @@ from hpcsnn.devices import choose_device
 from hpcsnn.devices.base import Device
 from hpcsnn.engine.faults import fault
 from hpcsnn.engine.recording.recorded import Recorded, Taken
-from hpcsnn.engine.recording.rows import Rows, SynapseValues
+from hpcsnn.engine.recording.rows import Average, Rows, SynapseValues
 from hpcsnn.engine.rewiring.host_stages import HostStages
 from hpcsnn.engine.state import LOG_ENTRIES, RankState
 from hpcsnn.errors import ConfigurationError, SimulationError, check_known, shown
@@ -313,6 +313,15 @@ class Simulation:
         """
         return self._recorded.rows(population, variable)
 
+    def recorded_average(self, population: str, variable: str) -> Average:
+        """What was recorded of a variable on average over neurons of all ranks: ``steps`` done, ``mean``, ``min`` and
+        ``max``; a collective call.
+
+        Raises:
+            ConfigurationError: the population does not record its average.
+        """
+        return self._recorded.average(population, variable)
+
     def recorded_synapses(self, projection: str, variable: str) -> SynapseValues:
         """What was recorded of a variable of synapses onto this rank's neurons: ``steps`` done, ``pre``, ``post`` and
         ``values``, an entry a synapse and time, by step, post, pre.
@@ -330,7 +339,8 @@ class Simulation:
     def take_recorded(self) -> Taken:
         """What `spikes` (as rows of step and id), `events` and `recorded`, .. hold; they are empty afterwards.
 
-        Spikes and events come by step, in no order within it: sorting would take longer than writing them.
+        Spikes and events come by step, in no order within it: sorting would take longer than writing them. A collective
+        call where averages are recorded, which come on the first rank.
         """
         return self._recorded.take()
 

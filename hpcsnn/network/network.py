@@ -68,7 +68,8 @@ class Network:
             record: what to keep for `Simulation.recorded`: by variable, as `Simulation.neurons` names them, a number
                 of ms from one record to the next, or ``{"every_ms": 1, "neurons": [0, 5]}``; see
                 `hpcsnn.network.recording.asked.chosen_neurons`. Those of projections, such as ``ff.g``, are looked for
-                when all is declared. ``{"spikes": {"neurons": [0, 5]}}`` keeps the spikes of these neurons alone.
+                when all is declared. ``"average": True`` keeps the mean, least and most of these neurons instead.
+                ``{"spikes": {"neurons": [0, 5]}}`` keeps the spikes of these neurons alone.
 
         Raises:
             ConfigurationError: a name, model, initial value or record that is not allowed.
@@ -223,8 +224,8 @@ class Network:
         for variable, asked in asked_by_variable(f"{where}.record", record).items():
             if variable not in columns:
                 raise ConfigurationError(unknown_name(f"{where}.record", variable, columns))
-            of_variable = f"{where}.record.{variable}"
-            recordings[variable] = parsed_recording(of_variable, asked, projection.target.grid, self.dt_ms, "targets")
+            grid, of_variable = projection.target.grid, f"{where}.record.{variable}"
+            recordings[variable] = parsed_recording(of_variable, asked, grid, self.dt_ms, of_synapses=True)
         projection = replace(projection, record=recordings)
         check_projection(where, projection, self.dt_ms)
         self.projections[name] = projection

@@ -4,7 +4,8 @@
 included), with arrays ``spikes/POPULATION`` (n, 2: step, id) and ``events/PROJECTION`` (n, 4: step, pre, post, what),
 int32, by step; attributes say ``dt_ms``, the columns and the rule's reasons. Variables that are recorded of neurons are
 ``variables/POPULATION/VARIABLE`` with ``values`` (times, neurons), ``step`` (so many were done) and ``neuron`` (ids);
-those of synapses are ``synapses/PROJECTION/VARIABLE`` with ``step``, ``pre``, ``post`` and ``values``, (n,) each.
+those of synapses are ``synapses/PROJECTION/VARIABLE`` with ``step``, ``pre``, ``post`` and ``values``, (n,) each; and
+averages are ``averages/POPULATION/VARIABLE`` with ``step``, ``mean``, ``min`` and ``max``, (times,), in rank 0's group.
 Versions before wrote folders, and no attributes. A segment is written before the checkpoint that ends it is committed,
 and belongs to the run once that checkpoint's manifest, or a later one's, lists it: whatever else lies there was lost
 with the run that wrote it. A segment never takes the place of another: where its name is taken it has a number behind
@@ -29,7 +30,7 @@ from numpy.typing import NDArray
 from hpcsnn.atomic_files import refuse_link, remove
 from hpcsnn.checked_numbers import LAST_STEP
 from hpcsnn.engine.recording.recorded import Taken
-from hpcsnn.engine.recording.rows import Rows, SynapseValues
+from hpcsnn.engine.recording.rows import STATISTICS, Average, Rows, SynapseValues
 from hpcsnn.errors import StorageError
 from hpcsnn.network.recording.recorders import Kind
 from hpcsnn.storage.descriptions import free_name
@@ -98,7 +99,8 @@ class Records:
         return sorted({name for group in groups if kind in group for name in group[kind].array_keys()})  # type: ignore[union-attr]
 
     def variables(self, kind: Kind = "variables") -> list[tuple[str, str]]:
-        """(population, variable) of those that were recorded of neurons; (projection, variable) of ``synapses``."""
+        """(population, variable) of those that were recorded of neurons, or of ``averages``; (projection, variable) of
+        ``synapses``."""
         found = set()
         for group in self._groups():
             if kind in group:
@@ -163,6 +165,15 @@ class Records:
             joined.append(_side_by_side([Rows(*one) for one in columns]))
         steps, values = ([getattr(one, part) for one in joined] for part in ("steps", "values"))
         return Rows(np.concatenate(steps), joined[0].ids, np.concatenate(values), joined[0].unit)
+
+    def average(self, population: str, variable: str) -> Average:
+        """Mean, min and max of a variable at all times at which they were recorded.
+
+        Raises:
+            StorageError: they were not recorded, or a segment is missing or damaged.
+        """
+        segments = self._of_variable("averages", population, variable, ("step", *STATISTICS))
+        return Average.joined([Average(*one) for columns in segments for one in columns])
 
     def synapses(self, projection: str, variable: str) -> SynapseValues:
         """A variable of all synapses that were there at the times at which it was recorded, by step, post, pre.
@@ -268,6 +279,12 @@ def _described(
         yield f"synapses/{name}/step", (of.steps, Description(("entry",), steps))
         for end, ids in (("pre", of.pre), ("post", of.post)):
             yield f"synapses/{name}/{end}", (ids, Description(("entry",), {"long_name": f"id of the {end} neuron"}))
+    for name, average in recorded.averages.items():
+        yield f"averages/{name}/step", (average.steps, Description(("time",), steps))
+        for statistic in STATISTICS:
+            about = _about(name, average.unit)
+            about |= {"long_name": f"{statistic} of {about['long_name']}"}
+            yield f"averages/{name}/{statistic}", (getattr(average, statistic), Description(("time",), about))
 
 
 def _about(name: str, unit: str) -> dict[str, str]:

@@ -114,6 +114,10 @@ def test_events_are_those_of_the_simulation(run, simulated):
 
 def test_variables_are_those_of_the_simulation(run, simulated):
     found = run.recorded("target")
+    average, expected = found.pop("lat.g"), simulated["average"]
+    np.testing.assert_array_equal(average.T, [expected.mean, expected.min, expected.max])
+    np.testing.assert_array_equal(average.time, expected.steps * 0.1)
+    assert (average.dims, average.statistic.values.tolist()) == (("time", "statistic"), ["mean", "min", "max"])
     assert list(found) == list(simulated["recorded"])
     assert list(run.recorded("source")) == ["ff.source.pre_trace"]
     for name, rows in simulated["recorded"].items():

@@ -26,5 +26,6 @@ def simulated_until_300_ms(settings: list[str]) -> dict[Any, Any]:
     events = {name: simulation.events(name) for name in ("ff", "lat")}
     names = ("V_mV", "ff.g", "ff.target.post_trace")
     found |= {"recorded": {name: simulation.recorded("target", name) for name in names}}
+    found |= {"average": simulation.recorded_average("target", "lat.g")}
     found |= {"of synapses": simulation.recorded_synapses("ff", "weight")}
     return {**found, 300: now(), "spikes": spikes, "events": events, "rates": simulation.rates_hz("target")}

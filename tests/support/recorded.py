@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from hpcsnn import Network, Simulation
 from hpcsnn.engine.digest import simulation_digest
+from hpcsnn.engine.recording.rows import Average
 from support.networks import busy
 from support.spike_traces import Trace
 
@@ -17,7 +19,12 @@ TARGETS = [0, 9, 10, 11, 63]
 SPIKING = [*range(8, 24), 40]
 RECORD: dict[str, dict[str, Any]] = {
     "noise": {"spikes": {"neurons": ["8..23", 40]}},
-    "cells": {"own.source.pre_trace": 0.3, "own.target.post_trace": {"every_ms": 0.2, "neurons": {"every": 3}}},
+    "cells": {
+        "own.source.pre_trace": 0.3,
+        "own.target.post_trace": {"every_ms": 0.2, "neurons": {"every": 3}},
+        "V_mV": {"every_ms": 0.2, "average": True},
+        "drive.current": {"every_ms": 1.1, "average": True, "neurons": [0, "9..40"]},
+    },
     "drive": {"weight": 0.7, "delay_steps": {"every_ms": 4, "targets": 63}},
     "own": {"weight": {"every_ms": 0.5, "targets": ["9..11", 0, 63]}},
 }
@@ -42,6 +49,7 @@ def digest_without() -> str:
 def _watched() -> tuple[dict[str, Any], str]:
     simulation = Simulation(busy(capacity=1), device="cpu")
     seen: dict[str, list[Any]] = {"drive/weight": [], "drive/delay_steps": [], "own/weight": []}
+    seen |= {"cells/V_mV": [], "cells/drive.current": []}
     traces = Traces(simulation.network)
     for step in range(1, STEPS + 1):
         simulation.run(simulation.network.dt_ms)
@@ -56,6 +64,11 @@ def _watched() -> tuple[dict[str, Any], str]:
                 there = np.ones(len(synapses["pre"]), bool) if targets is None else np.isin(synapses["post"], targets)
                 columns = [synapses[column][there].tolist() for column in ("post", "pre", variable)]
                 seen[name] += [(step, *row) for row in zip(*columns, strict=True)]
+        for variable, every, ids in (("V_mV", 2, range(64)), ("drive.current", 11, [0, *range(9, 41)])):
+            if step % every == 0:
+                values = simulation.neurons("cells")[variable][list(ids)].tolist()
+                mean = float(sum(map(Fraction, values)) / len(values))
+                seen[f"cells/{variable}"].append((step, mean, min(values), max(values)))
         traces.follow(step - 1, simulation)
     seen |= traces.seen
     seen["noise/spikes"] = [(step, neuron) for step, neuron in _spikes(simulation) if neuron in SPIKING]
@@ -87,9 +100,12 @@ class Traces:
 
 
 def recorded_of(simulation: Simulation) -> dict[str, Any]:
-    """The same from what a simulation has recorded on this rank."""
+    """The same from what a simulation has recorded on this rank; averages are of all ranks."""
     found: dict[str, Any] = {"noise/spikes": _spikes(simulation)}
-    for variable in RECORD["cells"]:
+    for variable, asked in RECORD["cells"].items():
+        if isinstance(asked, dict) and asked.get("average"):
+            found[f"cells/{variable}"] = averages_of(simulation.recorded_average("cells", variable))
+            continue
         rows = simulation.recorded("cells", variable)
         found[f"cells/{variable}"] = _by_step(rows.steps, rows.ids, rows.values)
     for projection in simulation.network.projections:
@@ -98,6 +114,12 @@ def recorded_of(simulation: Simulation) -> dict[str, Any]:
             columns = [part.tolist() for part in (values.steps, values.post, values.pre, values.values)]
             found[f"{projection}/{variable}"] = list(zip(*columns, strict=True))
     return found
+
+
+def averages_of(average: Average) -> list[tuple[Any, ...]]:
+    """Step, mean, min and max of each time."""
+    parts = (average.steps, average.mean, average.min, average.max)
+    return list(zip(*(part.tolist() for part in parts), strict=True))
 
 
 def _by_step(steps: Any, ids: Any, values: Any) -> list[tuple[Any, ...]]:

@@ -20,7 +20,7 @@ RECORD = [
     *(
         "--set",
         "populations.target.record={V_mV: {every_ms: 0.7, neurons: [0..9, 200]}, ff.g: {every_ms: 5}, "
-        "ff.target.post_trace: {every_ms: 10, neurons: [7..20]}}",
+        "ff.target.post_trace: {every_ms: 10, neurons: [7..20]}, lat.g: {every_ms: 2, average: true}}",
     ),
     *("--set", "projections.ff.record={weight: {every_ms: 20, targets: [0..9, 200]}}"),
 ]
@@ -68,6 +68,12 @@ def assert_same_run(one: Path, other: Path) -> None:
         np.testing.assert_array_equal(first.ids, second.ids)
         np.testing.assert_array_equal(first.values, second.values)
         assert first.values.any()
+    assert ours.variables("averages") == theirs.variables("averages")
+    for names in ours.variables("averages"):
+        first, second = ours.average(*names), theirs.average(*names)
+        for part in ("steps", "mean", "min", "max"):
+            np.testing.assert_array_equal(getattr(first, part), getattr(second, part))
+        assert (first.max > first.mean).any()
     assert ours.variables("synapses") == theirs.variables("synapses")
     for names in ours.variables("synapses"):
         first, second = ours.synapses(*names), theirs.synapses(*names)

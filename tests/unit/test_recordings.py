@@ -72,7 +72,8 @@ def test_what_is_no_choice_is_refused(given, said):
         ({"neurons": 1}, "V_mV.every_ms: missing; how often the variable is recorded, in ms"),
         ({"every_ms": 0}, "V_mV.every_ms: 0 is not allowed"),
         ({"every_ms": 0.25}, "V_mV.every_ms: 0.25 is not allowed"),
-        ({"each_ms": 1}, "V_mV: unknown name 'each_ms'; allowed: every_ms, neurons. Did you mean 'every_ms'?"),
+        ({"each_ms": 1}, "V_mV: unknown name 'each_ms'; allowed: average, every_ms, neurons. Did you mean 'every_ms'?"),
+        ({"every_ms": 1, "average": 1}, "V_mV.average: 1 is not allowed; must be true or false"),
         ("often", "V_mV.every_ms: 'often' is not allowed"),
     ],
 )
@@ -139,6 +140,7 @@ def test_variables_of_synapses_are_those_that_they_have():
     for record, said in (
         ({"g": 1}, "record: unknown name 'g'; allowed: delay_steps, weight"),
         ({"weight": {"neurons": 0}}, "record.weight: unknown name 'neurons'; allowed: every_ms, targets"),
+        ({"weight": {"average": True}}, "record.weight: unknown name 'average'; allowed: every_ms, targets"),
         ({"weight": {"every_ms": 1, "targets": 24}}, "record.weight.targets: 24 is not allowed; must be a whole"),
         (["weight"], "record: ['weight'] is not allowed; must be every_ms by variable"),
     ):

@@ -11,8 +11,14 @@ from hpcsnn.checked_numbers import LARGEST_WHOLE
 from hpcsnn.engine.arrays import RankArrays
 from hpcsnn.errors import SimulationError
 from hpcsnn.network import Projection
+from hpcsnn.network.recording.exact_sums import WINDOWS
 from hpcsnn.network.recording.recorders import Recorder, RecorderRoom, recorders
 from hpcsnn.ranks.partition import Placement
+
+# Of which a GPU's thread makes one sum, before it adds it to that of all.
+_NEURONS_A_THREAD = 64
+# Numbers in a row of averages.
+_AVERAGES_WIDTH = WINDOWS + 2
 
 
 def recorded_neurons(recorder: Recorder, placement: Placement) -> NDArray[np.int32]:
@@ -30,8 +36,10 @@ def recorded_ids(recorder: Recorder, placement: Placement) -> NDArray[np.int32]:
 def recorder_room(recorder: Recorder, placement: Placement, log_entries: int, capacity: int) -> RecorderRoom:
     """How much a rank records of a variable until its host takes it, while a target has places for so many synapses."""
     n_neurons = len(recorded_neurons(recorder, placement))
-    width = n_neurons * capacity if recorder.kind == "synapses" else n_neurons
-    return RecorderRoom(n_neurons, width, max(1, log_entries // max(width, 1)))
+    if recorder.kind == "averages":
+        return RecorderRoom(n_neurons, -(-n_neurons // _NEURONS_A_THREAD), max(1, log_entries // _AVERAGES_WIDTH))
+    n_items = n_neurons * capacity if recorder.kind == "synapses" else n_neurons
+    return RecorderRoom(n_neurons, n_items, max(1, log_entries // max(n_items, 1)))
 
 
 def bind_recorders(state: RankArrays, log_entries: int) -> None:
@@ -55,13 +63,13 @@ def fit_recorders(state: RankArrays, projection: Projection, capacity: int, log_
 
 
 def _make_room(state: RankArrays, recorder: Recorder, room: RecorderRoom) -> None:
-    if room.width > LARGEST_WHOLE:
+    if room.n_items > LARGEST_WHOLE:
         raise SimulationError(
-            f"projections.{recorder.owner.name}.record.{recorder.column}: {room.n_neurons} targets have room for "
-            f"{room.width} synapses, more than a rank can number (2^31 - 1); record fewer targets, or use more ranks"
+            f"{recorder.place}: {room.n_neurons} targets have room for "
+            f"{room.n_items} synapses, more than a rank can number (2^31 - 1); record fewer targets, or use more ranks"
         )
     part = getattr(state.struct, recorder.name)
-    part.width, part.n_rows = room.width, room.n_rows
+    part.n_neurons, part.n_items, part.n_rows = room.n_neurons, room.n_items, room.n_rows
     state.allocate(part, recorder.name, recorder.fields, room)
 
 
@@ -72,12 +80,18 @@ def record_from_here(state: RankArrays) -> None:
 
 
 def take_rows(state: RankArrays, recorder: Recorder) -> tuple[NDArray[np.int32], dict[str, NDArray[Any]]]:
-    """The rows that are there since the last call: so many steps had been done, shape (n,); and the arrays, (n, width),
-    by their names in `Recorder.fields`."""
+    """The rows that are there since the last call: so many steps had been done, shape (n,); and the arrays, n rows of
+    each, by their names in `Recorder.fields`."""
     part, every = getattr(state.struct, recorder.name), recorder.recording.every_steps
-    first, end, width = int(part.rows_taken), state.control("step") // every, int(part.width)
-    n = end - first
+    first, end = int(part.rows_taken), state.control("step") // every
+    n, rows = end - first, {}
+    for field in recorder.fields:
+        if field.made:
+            continue
+        array = state.arrays[f"{recorder.name}.{field.name}"]
+        width = len(array) // int(part.n_rows)
+        rows[field.name] = state.device.download(array[: n * width]).reshape(n, width)
+        if recorder.kind == "averages":  # to which kernels add
+            array[: n * width] = field.first
     part.rows_taken = end
-    arrays = {field.name: state.arrays[f"{recorder.name}.{field.name}"] for field in recorder.fields if not field.made}
-    rows = {name: state.device.download(array[: n * width]).reshape(n, width) for name, array in arrays.items()}
     return np.arange(first + 1, end + 1, dtype=np.int32) * np.int32(every), rows

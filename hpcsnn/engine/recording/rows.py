@@ -1,4 +1,4 @@
-"""What was recorded of a variable, in memory: of neurons, or of synapses."""
+"""What was recorded of a variable, in memory: of neurons, on average over them, or of synapses."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+# Of averages.
+STATISTICS = ("mean", "min", "max")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,41 @@ class Rows:
         }
         about = {"long_name": name, **({"units": self.unit} if self.unit else {})}
         return xr.DataArray(self.values, coordinates, ("time", "neuron"), name, about)
+
+
+@dataclass(frozen=True)
+class Average:
+    """A variable at some times, over all neurons that were chosen, on whichever rank.
+
+    Attributes:
+        steps: so many steps had been done, shape (n_times,), int32, ascending.
+        mean: the nearest to the exact mean, shape (n_times,), float64.
+        min, max: the smallest and the largest value, shape (n_times,), as the variable is.
+        unit: of all three; empty: they have none.
+    """
+
+    steps: NDArray[np.int32]
+    mean: NDArray[np.float64]
+    min: NDArray[np.generic]
+    max: NDArray[np.generic]
+    unit: str = ""
+
+    @classmethod
+    def joined(cls, parts: list[Average]) -> Average:
+        """One after the other; there is at least one."""
+        steps, mean, least, most = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("steps", "mean", "min", "max")
+        )
+        return cls(steps, mean, least, most, parts[0].unit)
+
+    def as_xarray(self, name: str, dt_ms: float) -> xr.DataArray:
+        """The same over ``time`` (ms) and ``statistic``, which is mean, min or max."""
+        import xarray as xr
+
+        time = ("time", self.steps * dt_ms, {"units": "ms", "long_name": "model time"})
+        values = np.stack([self.mean, self.min.astype(np.float64), self.max.astype(np.float64)], axis=1)
+        about = {"long_name": name, **({"units": self.unit} if self.unit else {})}
+        return xr.DataArray(values, {"time": time, "statistic": list(STATISTICS)}, ("time", "statistic"), name, about)
 
 
 @dataclass(frozen=True)

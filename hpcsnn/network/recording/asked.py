@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.checked_numbers import Limits, whole_number, whole_numbers, whole_steps
+from hpcsnn.checked_numbers import Limits, truth_value, whole_number, whole_numbers, whole_steps
 from hpcsnn.errors import ConfigurationError, shown, unknown_name
 from hpcsnn.network.grid import Grid
 
@@ -29,10 +29,12 @@ class Recording:
     Attributes:
         every_steps: from one record to the next; the first is at the end of this many steps.
         ids: global ids, ascending, int32; None: all.
+        average: mean, least and most of the neurons alone.
     """
 
     every_steps: int
     ids: NDArray[np.int32] | None = None
+    average: bool = False
 
 
 def asked_by_variable(where: str, given: object) -> dict[Any, Any]:
@@ -84,25 +86,27 @@ def configured_spikes(name: str, population: Mapping[str, Any], grid: Grid) -> N
     return asked_spikes(f"populations.{name}.record.spikes", given, all_spikes, grid)[1]
 
 
-def parsed_recording(where: str, given: object, grid: Grid, dt_ms: float, whose: str = "neurons") -> Recording:
-    """What ``{every_ms: 1, neurons: [0, 5]}`` asks for; neurons may be left out, and a number is ``every_ms``.
+def parsed_recording(where: str, given: object, grid: Grid, dt_ms: float, of_synapses: bool = False) -> Recording:
+    """What ``{every_ms: 1, neurons: [0, 5], average: true}`` asks for; a number is ``every_ms`` alone, of all neurons.
 
     Args:
         grid: of the neurons.
-        whose: the key by which neurons are chosen.
+        of_synapses: neurons are ``targets``, and there are no averages.
 
     Raises:
-        ConfigurationError: a key, a time or neurons that are not allowed; the message begins with `where`.
+        ConfigurationError: a key or a value that is not allowed; the message begins with `where`.
     """
     wanted = dict(given) if isinstance(given, Mapping) else {"every_ms": given}
-    keys = ("every_ms", whose)
+    whose = "targets" if of_synapses else "neurons"
+    keys = ("every_ms", whose) if of_synapses else ("every_ms", whose, "average")
     for key in wanted:
         if key not in keys:
             raise ConfigurationError(unknown_name(where, key, keys))
     if "every_ms" not in wanted:
         raise ConfigurationError(f"{where}.every_ms: missing; how often the variable is recorded, in ms")
     every_steps = whole_steps(f"{where}.every_ms", wanted["every_ms"], dt_ms, least=1)
-    return Recording(every_steps, chosen_neurons(f"{where}.{whose}", wanted.get(whose, "all"), grid))
+    average = truth_value(f"{where}.average", wanted.get("average", False))
+    return Recording(every_steps, chosen_neurons(f"{where}.{whose}", wanted.get(whose, "all"), grid), average)
 
 
 def chosen_neurons(where: str, given: object, grid: Grid) -> NDArray[np.int32] | None:

@@ -15,24 +15,26 @@ from hpcsnn.network.neuron_arrays import column_of, neuron_arrays
 from hpcsnn.network.population import Population
 from hpcsnn.network.projection import Projection
 from hpcsnn.network.recording.asked import Recording
+from hpcsnn.network.recording.exact_sums import WINDOWS
 
-Kind = Literal["variables", "synapses"]
+Kind = Literal["variables", "averages", "synapses"]
 _SIDES = {"pre": "source", "post": "target"}
 _LEARNS = "not allowed in a network that learns; run it once it is trained"
 
 
 @dataclass(frozen=True)
 class RecorderRoom:
-    """How much a rank records of one variable before its host takes it: of so many neurons, rows of so many values."""
+    """How much a rank records of one variable before its host takes it: of so many neurons, so many rows; and over how
+    many items its kernel loops, which are the values of a row where these are no averages."""
 
     n_neurons: int
-    width: int
+    n_items: int
     n_rows: int
 
 
 @dataclass(frozen=True)
 class Recorder:
-    """A variable that is recorded of neurons, or of all synapses of some targets.
+    """A variable that is recorded of neurons, on average over them, or of all synapses of some targets.
 
     Attributes:
         number: tells the network's recorders apart.
@@ -51,8 +53,10 @@ class Recorder:
 
     @property
     def kind(self) -> Kind:
-        """What a row holds: a value of each neuron, or of each synapse. Its folder on disk, too."""
-        return "synapses" if isinstance(self.owner, Projection) else "variables"
+        """What a row holds: a value of each neuron, their average, or a value of each synapse. Its folder on disk."""
+        if isinstance(self.owner, Projection):
+            return "synapses"
+        return "averages" if self.recording.average else "variables"
 
     @property
     def name(self) -> str:
@@ -63,6 +67,11 @@ class Recorder:
     def key(self) -> str:
         """``population/variable`` or ``projection/variable``, which is one of no other recorder."""
         return f"{self.owner.name}/{self.column}"
+
+    @property
+    def place(self) -> str:
+        """Where it is asked for, in a configuration."""
+        return f"{_of(self.owner)}.record.{self.column}"
 
     @property
     def neurons(self) -> Population:
@@ -97,8 +106,13 @@ class Recorder:
     @property
     def fields(self) -> tuple[Field, ...]:
         """Its arrays: local numbers of its neurons, and the rows. Of synapses, each target has in every row the places
-        that it has for synapses, and ``source`` is the id of each one's source, -1 where there is no synapse."""
+        that it has for synapses, and ``source`` is the id of each one's source, -1 where there is no synapse. A row of
+        averages is what `hpcsnn.network.recording.exact_sums` makes numbers of."""
         neuron = Field("neuron", "int", lambda room: room.n_neurons, constant=True, made=True)
+        if self.kind == "averages":
+            sums = Field("sums", "int64", lambda room: room.n_rows * WINDOWS)
+            ends = (("least", 2**31 - 1), ("most", -(2**31)))
+            return (neuron, sums, *(Field(name, "int", lambda room: room.n_rows, first=none) for name, none in ends))
         rows = Field("rows", self.ctype, _whole_rows)
         sources = (Field("source", "int", _whole_rows),) if self.kind == "synapses" else ()
         return (neuron, *sources, rows)
@@ -115,7 +129,7 @@ def recorders(network: Network) -> list[Recorder]:
             raise ConfigurationError(f"populations.{population.name}.record.spikes: {_LEARNS}")
     found: list[Recorder] = []
     for owner in network.recorded:  # listing arrays works out how input adds up, which takes a while of long lists
-        where = f"{'projections' if isinstance(owner, Projection) else 'populations'}.{owner.name}.record"
+        where = f"{_of(owner)}.record"
         if network.learning is not None:
             raise ConfigurationError(f"{where}: {_LEARNS}")
         arrays = _of_synapses(owner) if isinstance(owner, Projection) else dict(_of_neurons(network, owner))
@@ -150,5 +164,9 @@ def _of_synapses(projection: Projection) -> dict[str, tuple[Field, Projection | 
     return {one.name: (fields[f"synapse_{one.name}"], projection) for one in projection.synapse_columns}
 
 
+def _of(owner: Population | Projection) -> str:
+    return f"{'projections' if isinstance(owner, Projection) else 'populations'}.{owner.name}"
+
+
 def _whole_rows(room: RecorderRoom) -> int:
-    return room.n_rows * room.width
+    return room.n_rows * room.n_items

@@ -178,7 +178,8 @@ class OpenedRun:
         return pd.DataFrame({"time_ms": step * dt_ms, "pre": pre, "post": post, "kind": kind, "reason": reason})
 
     def recorded(self, population: str) -> dict[str, xr.DataArray]:
-        """Variables that ``record`` asked for, by name, each over ``time`` (ms) and ``neuron`` with places ``x, y``.
+        """Variables that ``record`` asked for, by name, each over ``time`` (ms) and ``neuron`` with places ``x, y``; of
+        averages over ``time`` and ``statistic``, which is mean, min or max.
 
         Raises:
             ConfigurationError: no such population.
@@ -186,8 +187,14 @@ class OpenedRun:
         """
         records, dt_ms, said = self._records("populations", population, "record", "variables")
         grid = self._network(None).grid(population)
-        names = [name for name in said["record"] if name != "spikes"]
-        return {name: records.rows(population, name).as_xarray(name, dt_ms, grid.nx) for name in names}
+        averages = set(records.variables("averages"))
+        return {
+            name: records.average(population, name).as_xarray(name, dt_ms)
+            if (population, name) in averages
+            else records.rows(population, name).as_xarray(name, dt_ms, grid.nx)
+            for name in said["record"]
+            if name != "spikes"
+        }
 
     def recorded_synapses(self, projection: str) -> dict[str, pd.DataFrame]:
         """Variables of synapses that ``record`` asked for, by name: ``time_ms``, ``pre``, ``post`` and the variable.
