@@ -50,7 +50,8 @@ def newer_models() -> Network:
     network.add_population("noise", grid, models.Poisson(rate_hz=60))
     spread = {"V_mV": models.Normal(-62, 4)}
     network.add_population("alif", grid, models.ALIF(offset_current=19), spread, record_spikes=True)
-    network.add_population("background", grid, models.LIFBackground(), spread, record_spikes=True)
+    record = {"V_mV": {"every_ms": 0.5, "average": True}, "triplet.target.o1": 2.0}
+    network.add_population("background", grid, models.LIFBackground(), spread, True, record)
     network.add_population("izhikevich", grid, models.Izhikevich(offset_current=4), spread, record_spikes=True)
     record = {"V_mV": 1.0, "inhibit.current": {"every_ms": 0.3, "neurons": {"rectangle": [2, 3, 9, 9]}}}
     network.add_population("adex", grid, models.AdEx(offset_current=800), spread, True, record)
@@ -59,7 +60,9 @@ def newer_models() -> Network:
     network.add_projection("soft", "noise", "alif", near, models.AlphaCurrent(), 0.5, soft)
     rule = models.Bamford(p_max=0.5, sigma=2.0, attempts=50, block_side=4)
     network.add_projection("triplet", "noise", "background", near, current, 0.2, triplet, rewiring=rule)
-    network.add_projection("among", "background", "background", near, current, 0.1, triplet, delay_ms=1.5)
+    network.add_projection(
+        "among", "background", "background", near, current, 0.1, triplet, delay_ms=1.5, record={"weight": 5.0}
+    )
     network.add_projection("jump", "background", "izhikevich", models.OneToOne(), models.DeltaCurrent(), 30.0)
     network.add_projection("inhibit", "alif", "adex", models.FixedProbability(p=0.1), models.AlphaCurrent(), -50.0)
     tired, restrained = models.TsodyksMarkram(U=0.3, tau_facil_ms=50.0), models.InhibitorySTDP(w_max=-2.0, eta=0.05)
