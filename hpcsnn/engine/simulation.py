@@ -339,7 +339,7 @@ class Simulation:
     def take_recorded(self) -> Taken:
         """What `spikes` (as rows of step and id), `events` and `recorded`, .. hold; they are empty afterwards.
 
-        Spikes and events come by step, in no order within it: sorting would take longer than writing them. A collective
+        Spikes, events and synapses come by step, in no order within it: sorting takes longer than writing. A collective
         call where averages are recorded, which come on the first rank.
         """
         return self._recorded.take()

@@ -182,7 +182,7 @@ class Records:
             StorageError: it was not recorded, or a segment is missing or damaged.
         """
         segments = self._of_variable("synapses", projection, variable, ("step", "pre", "post", "values"))
-        return SynapseValues.joined([SynapseValues(*one) for columns in segments for one in columns])
+        return SynapseValues.joined([SynapseValues(*one) for columns in segments for one in columns]).in_order()
 
     def _of_variable(self, kind: Kind, owner: str, variable: str, names: tuple[str, ...]) -> list[list[Any]]:
         """Of each segment in which a variable is, and each rank, the arrays of these names and the values' unit."""

@@ -60,6 +60,7 @@ class Recorded:
             if projection.record_events and projection.rule is not None
         }
         self._recorders = recorders(network)
+        self._ids = {one.key: recorded_ids(one, state.placements[one.neurons.name]) for one in self._recorders}
         self._rows: dict[str, list[Rows]] = {one.key: [] for one in self._of_kind("variables")}
         self._synapses: dict[str, list[SynapseValues]] = {one.key: [] for one in self._of_kind("synapses")}
         self._sums: dict[str, list[_Sums]] = {one.key: [] for one in self._of_kind("averages")}
@@ -73,10 +74,10 @@ class Recorded:
         for name, events in self._events.items():
             events.append(self._state.take_events(name))
         for recorder in self._recorders:
-            ids = recorded_ids(recorder, self._state.placements[recorder.neurons.name])
             steps, rows = take_rows(self._state, recorder)
             if not len(steps):
                 continue
+            ids = self._ids[recorder.key]
             if recorder.kind == "averages":
                 self._sums[recorder.key].append(_Sums(steps, rows["sums"], rows["least"][:, 0], rows["most"][:, 0]))
                 self.n_bytes += sum(array.nbytes for array in rows.values())
@@ -111,7 +112,7 @@ class Recorded:
 
     def synapses(self, projection: str, variable: str) -> SynapseValues:
         """See `Simulation.recorded_synapses`."""
-        return self._joined_synapses(self._recorder("synapses", "projections", projection, variable))
+        return self._joined_synapses(self._recorder("synapses", "projections", projection, variable)).in_order()
 
     def take(self) -> Taken:
         """See `Simulation.take_recorded`."""
@@ -139,7 +140,7 @@ class Recorded:
         return of_owner[check_known(f"{owners}.{owner}.record", variable, of_owner)]
 
     def _joined_rows(self, recorder: Recorder) -> Rows:
-        ids, parts = recorded_ids(recorder, self._state.placements[recorder.neurons.name]), self._rows[recorder.key]
+        ids, parts = self._ids[recorder.key], self._rows[recorder.key]
         steps = np.concatenate([np.empty(0, np.int32), *(part.steps for part in parts)])
         values = np.concatenate([np.empty((0, len(ids)), recorder.dtype), *(part.values for part in parts)])
         return Rows(steps, ids, values, recorder.unit)

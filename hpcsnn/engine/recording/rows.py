@@ -100,11 +100,16 @@ class SynapseValues:
 
     @classmethod
     def joined(cls, parts: list[SynapseValues]) -> SynapseValues:
-        """All entries of several, by step, post, pre."""
+        """All entries of several, one after the other; there is at least one."""
         names = ("steps", "pre", "post", "values")
         steps, pre, post, values = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
-        order = np.lexsort((pre, post, steps))
-        return cls(steps[order], pre[order], post[order], values[order], parts[0].unit)
+        return cls(steps, pre, post, values, parts[0].unit)
+
+    def in_order(self) -> SynapseValues:
+        """The same by step, post, pre."""
+        order = np.lexsort((self.pre, self.post, self.steps))
+        steps, pre, post = self.steps[order], self.pre[order], self.post[order]
+        return SynapseValues(steps, pre, post, self.values[order], self.unit)
 
     def as_pandas(self, name: str, dt_ms: float) -> pd.DataFrame:
         """The same as a table: ``time_ms``, ``pre``, ``post``, and the variable under its name."""
