@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from hpcsnn import models
+from hpcsnn.models.currents import OF_EVERY_CURRENT
 from hpcsnn.models.registry import KINDS, registered
 
 _TITLES = {
     "model": "Neurons and stimuli",
+    "stimulate": "Currents onto neurons",
     "connector": "Connectors",
     "receptor": "Receptors",
     "synapse": "Synapses",
@@ -30,6 +32,8 @@ def _reference() -> Iterator[str]:
     exported = {id(getattr(models, name)): name for name in models.__all__}
     for kind in KINDS:
         yield f"\n## {_TITLES[kind]}\n"
+        if kind == "stimulate":
+            yield f"{OF_EVERY_CURRENT.capitalize()}.\n"
         for model in registered(kind).values():
             yield from _entry(exported[id(model)], f"`{model.name}`: {model.doc}", model)
             if model.source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from hpcsnn.errors import ConfigurationError, DeviceError, HpcsnnError, SimulationError, StorageError
     from hpcsnn.network import Grid, Network, Population, Projection
     from hpcsnn.runs.stored.opened_run import open_run
+
+# Whoever imports it says where its records go, if anywhere.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
     "ConfigurationError",

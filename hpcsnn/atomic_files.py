@@ -24,6 +24,8 @@ from hpcsnn.errors import StorageError
 
 # A signal handler may write while the same file is being written.
 _NUMBERS = itertools.count()
+# Bytes that are looked at for the end of a line, backwards.
+_BLOCK = 4096
 
 
 # Of Linux's renameat2: paths are relative to where the process is; two names are exchanged.
@@ -70,6 +72,42 @@ def replace_file(path: Path, text: str, lasting: bool = False) -> None:
     """
     with replaced(path, binary=False, lasting=lasting) as stream:
         stream.write(text)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Put a line behind the last whole one of a file, which is made if missing; half a line is what a kill has left.
+
+    One process at a time may do so.
+
+    Raises:
+        OSError: it cannot be written, or is a link, or no file.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
+    number = os.open(str(path), flags, 0o666)
+    try:
+        there = os.fstat(number)
+        if not stat.S_ISREG(there.st_mode):
+            raise OSError(errno.EINVAL, "is no file", str(path))
+        whole = _end_of_lines(number, there.st_size)
+        if whole < there.st_size:
+            os.ftruncate(number, whole)
+        left = memoryview(f"{line}\n".encode())
+        while left:
+            left = left[os.write(number, left) :]
+    finally:
+        os.close(number)
+
+
+def _end_of_lines(number: int, size: int) -> int:
+    """How many bytes of an open file are whole lines."""
+    end = size
+    while end > 0:
+        begin = max(0, end - _BLOCK)
+        found = os.pread(number, end - begin, begin).rfind(b"\n")
+        if found >= 0:
+            return begin + found + 1
+        end = begin
+    return 0
 
 
 def replace_folder(new: Path, path: Path, aside: Path) -> None:

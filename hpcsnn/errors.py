@@ -58,15 +58,19 @@ class RunBusyError(StorageError):
     """A run directory that another job writes to, or one that ended a moment ago."""
 
 
+def suggested(name: str, choices: Iterable[str]) -> str:
+    """What a message ends with where one of the choices is nearly the name, such as `` Did you mean 'topomap'?``."""
+    near = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.5)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
 def unknown_name(what: str, name: object, allowed: Iterable[str]) -> str:
     """The message for a name that is not one of `allowed`, with the nearest one suggested."""
     choices = sorted(allowed)
-    near = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
     given = " ".join(repr(name).split())
     if len(given) > _MOST_CHARACTERS:
         given = f"{given[: _MOST_CHARACTERS - 3]}..."
-    return f"{what}: unknown name {given}; allowed: {', '.join(choices) or '(none)'}.{hint}"
+    return f"{what}: unknown name {given}; allowed: {', '.join(choices) or '(none)'}.{suggested(str(name), choices)}"
 
 
 def check_known(what: str, name: object, allowed: Collection[str]) -> str:

@@ -6,6 +6,8 @@ or answer as if the user had typed. Such characters are printable as Python writ
 
 from __future__ import annotations
 
+import logging
+import sys
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
@@ -49,3 +51,33 @@ def _kind() -> type[Console]:
                 yield segment if segment.control else Segment(printable(segment.text), segment.style)
 
     return Terminal
+
+
+class _ToStandardError(logging.Handler):
+    """A line for each record, to what standard error is at that time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print it, as nothing but text."""
+        if sys.stderr is not None:
+            sys.stderr.write(printable(self.format(record)) + "\n")
+
+
+def log_to_terminal(level: int) -> None:
+    """Have what hpcsnn logs from a level on printed to standard error, once however often it is called.
+
+    Warnings have the word before them, all else the module that says it.
+    """
+    logger = logging.getLogger("hpcsnn")
+    logger.setLevel(level)
+    for handler in [one for one in logger.handlers if isinstance(one, _ToStandardError)]:
+        logger.removeHandler(handler)
+    handler = _ToStandardError()
+    handler.setFormatter(_Named())
+    logger.addHandler(handler)
+    logger.propagate = False
+
+
+class _Named(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        who = record.levelname.lower() if record.levelno >= logging.WARNING else record.name
+        return f"{who}: {super().format(record)}"

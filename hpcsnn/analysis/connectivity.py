@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from hpcsnn.analysis.displacement import DisplacementMap, has_places
 from hpcsnn.analysis.nulls import drawn_sources, shuffled_within_rows
-from hpcsnn.analysis.topography import ReceptiveFields, receptive_fields, torus_displacement
+from hpcsnn.analysis.topography import ReceptiveFields, grid_displacement, receptive_fields
 from hpcsnn.engine.synapse_rows import SynapseRows
 from hpcsnn.network import Grid, Projection
 from hpcsnn.storage.network_store import StoredNetwork
@@ -107,7 +107,9 @@ def _weight_range(projection: Projection) -> tuple[float, float]:
     if model.weight_range is not None:
         return model.weight_range(projection.synapse.values)
     bound = projection.weight_bound
-    signed = min(projection.weight, float(projection.listed_weights.min(initial=0.0))) < 0 or bool(model.on_pre_spike)
+    given = projection.given_weights
+    least = min(projection.weight, 0.0 if given is None else given.least)
+    signed = least < 0 or bool(model.on_pre_spike)
     return (-bound if signed else 0.0), bound
 
 
@@ -226,7 +228,7 @@ def _of_neurons(
     if not subject.has_places:
         return values
     grid, n, row, weight = subject.target_grid, len(targets), rows.row, rows.columns["weight"]
-    dx, dy = torus_displacement(grid, targets[row], rows.columns["source"])
+    dx, dy = grid_displacement(grid, targets[row], rows.columns["source"])
 
     def keep(name: str, suffix: str, fields: ReceptiveFields) -> None:
         values[f"sigma_aff{name}{suffix}"] = fields.sigma_aff
@@ -234,7 +236,7 @@ def _of_neurons(
 
     keep("", "", receptive_fields(grid, row, dx, dy, np.ones(len(row)), n))
     if subject.profile is not None:
-        drawn_row, drawn_x, drawn_y = drawn_sources(grid, rows.in_degree, subject.profile, random)
+        drawn_row, drawn_x, drawn_y = drawn_sources(grid, rows.in_degree, subject.profile, random, targets)
         keep("", "_null", receptive_fields(grid, drawn_row, drawn_x, drawn_y, np.ones(len(drawn_row)), n))
     fields = receptive_fields(grid, row, dx, dy, weight, n)
     keep("_weighted", "", fields)

@@ -11,7 +11,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from hpcsnn.analysis.topography import torus_displacement
+from hpcsnn.analysis.topography import grid_displacement
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.errors import StorageError
 from hpcsnn.network import Grid
@@ -32,10 +32,8 @@ class DisplacementMap:
     @classmethod
     def of(cls, grid: Grid, synapses: Mapping[str, NDArray[Any]]) -> DisplacementMap:
         """The map of some synapses (columns ``pre``, ``post``, ``weight``) on one grid, up to 16 grid units."""
-        axes = [
-            np.arange(max(-((side - 1) // 2), -_WINDOW), min(side // 2, _WINDOW) + 1) for side in (grid.nx, grid.ny)
-        ]
-        dx, dy = torus_displacement(grid, synapses["pre"], synapses["post"])
+        axes = [np.arange(max(-((side - 1) // 2), -_WINDOW), min(side // 2, _WINDOW) + 1) for side in grid.periods]
+        dx, dy = grid_displacement(grid, synapses["pre"], synapses["post"])
         column, row = dx - axes[0][0], dy - axes[1][0]
         shape = (len(axes[1]), len(axes[0]))
         inside = (column >= 0) & (column < shape[1]) & (row >= 0) & (row < shape[0])
@@ -49,8 +47,8 @@ class DisplacementMap:
 
 
 def has_places(source: Grid, target: Grid) -> bool:
-    """Whether distances between two populations mean something: one grid, of more than one row."""
-    return source == target and target.ny > 1
+    """Whether distances between two populations mean something: one grid, on which neurons have places."""
+    return source == target and source.has_places and target.has_places
 
 
 def displacement_map(simulation: Simulation, name: str) -> DisplacementMap | None:

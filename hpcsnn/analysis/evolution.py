@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from hpcsnn.analysis.connectivity import Subject, Tally, create_arrays, joined, judge, measure
+from hpcsnn.analysis.displacement import has_places
 from hpcsnn.analysis.rewiring_events import EventCount, count_events, time_bins
 from hpcsnn.analysis.tasks import compute
 from hpcsnn.configuration.files import parse_configuration
@@ -129,7 +130,7 @@ def _events_task(projection: Projection, network: Network, n_steps: int, records
     """Counts of a projection's events (kind, time, distance)."""
     count = EventCount(
         projection.name,
-        projection.target.grid if projection.source.grid == projection.target.grid else None,
+        projection.target.grid if has_places(projection.source.grid, projection.target.grid) else None,
         network.dt_ms,
         time_bins(n_steps, network.dt_ms),
         1 + len(reasons_of(projection)),

@@ -18,7 +18,11 @@ _DRAWS_AT_A_TIME = 1 << 21
 
 
 def drawn_sources(
-    grid: Grid, in_degree: NDArray[Any], profile: NDArray[np.float64], random: np.random.Generator
+    grid: Grid,
+    in_degree: NDArray[Any],
+    profile: NDArray[np.float64],
+    random: np.random.Generator,
+    targets: NDArray[Any] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Sources of neurons with given in-degrees, drawn one after the other with the chances of a formation profile.
 
@@ -29,11 +33,12 @@ def drawn_sources(
         grid: of both populations.
         in_degree: shape (n,).
         profile: chance at squared distances 0, 1, .., which need not sum to 1.
+        targets: ids of the neurons, shape (n,), where borders are open: places beyond them are not drawn.
 
     Returns:
         row, dx, dy: one entry per synapse: its target (0 .. n - 1, ascending), its source's place minus its target's.
     """
-    places_x, places_y = (np.arange(-((side - 1) // 2), side // 2 + 1) for side in (grid.nx, grid.ny))
+    places_x, places_y = (np.arange(-((side - 1) // 2), side // 2 + 1) for side in grid.periods)
     reach = int(np.sqrt(max(len(profile) - 1, 0)))
     dx, dy = (
         axis.ravel() for axis in np.meshgrid(places_x[np.abs(places_x) <= reach], places_y[np.abs(places_y) <= reach])
@@ -46,9 +51,17 @@ def drawn_sources(
     chosen = [np.empty(0, dtype=np.intp)]
     at_a_time = max(1, _DRAWS_AT_A_TIME // max(len(dx), 1))
     for first in range(0, len(wanted), at_a_time):
-        degrees = wanted[first : first + at_a_time]
+        here = slice(first, first + at_a_time)
+        beyond = None
+        if grid.is_open:
+            assert targets is not None
+            beyond = ~_on_grid(grid, targets[here, None], dx, dy)
+            wanted[here] = np.minimum(wanted[here], len(dx) - beyond.sum(axis=1))
+        degrees = wanted[here]
         # Exponential waiting times with these chances as rates: the first to come (Efraimidis & Spirakis 2006).
         waiting = random.standard_exponential((len(degrees), len(dx)), dtype=np.float32) / chance
+        if beyond is not None:
+            waiting[beyond] = np.inf
         most = int(degrees.max(initial=0))
         if most == 0:
             continue
@@ -57,6 +70,11 @@ def drawn_sources(
         chosen.append(np.take_along_axis(first_ones, order, axis=1)[np.arange(most)[None, :] < degrees[:, None]])
     index = np.concatenate(chosen)
     return np.repeat(np.arange(len(wanted)), wanted), dx[index], dy[index]
+
+
+def _on_grid(grid: Grid, ids: NDArray[Any], dx: NDArray[np.int64], dy: NDArray[np.int64]) -> NDArray[np.bool_]:
+    x, y = ids % grid.nx, ids // grid.nx
+    return (x + dx >= 0) & (x + dx < grid.nx) & (y + dy >= 0) & (y + dy < grid.ny)
 
 
 def shuffled_within_rows(values: NDArray[Any], row: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.analysis.topography import torus_displacement
+from hpcsnn.analysis.topography import grid_displacement
 from hpcsnn.errors import StorageError
 from hpcsnn.network import Grid
 from hpcsnn.storage.packed.opening import open_group
@@ -40,8 +41,8 @@ class EventCount:
 
     @property
     def n_distances(self) -> int:
-        """Whole distances from 0 to the furthest on the torus; one where there are no distances."""
-        return 1 if self.grid is None else round(float(np.hypot(self.grid.nx // 2, self.grid.ny // 2))) + 1
+        """Whole distances from 0 to the furthest on the grid; one where there are no distances."""
+        return 1 if self.grid is None else round(math.hypot(*(period // 2 for period in self.grid.periods))) + 1
 
     def of(self, events: NDArray[np.int32]) -> NDArray[np.int64]:
         """Counts of a table (step, pre, post, what), shape (kinds, times, distances); distances are rounded."""
@@ -51,7 +52,7 @@ class EventCount:
         time = np.minimum((step * (self.dt_ms / width) + 1e-9).astype(np.int64), n_times - 1)
         distance = np.zeros(len(events), dtype=np.int64)
         if self.grid is not None:
-            distance = np.rint(np.hypot(*torus_displacement(self.grid, pre, post))).astype(np.int64)
+            distance = np.rint(np.hypot(*grid_displacement(self.grid, pre, post))).astype(np.int64)
         cell = (what.astype(np.int64) * n_times + time) * self.n_distances + distance
         shape = (self.n_kinds, n_times, self.n_distances)
         return np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape)

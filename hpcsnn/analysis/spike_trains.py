@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.network.recording.asked import configured_spikes
+from hpcsnn.storage.checkpoints import committed
+from hpcsnn.storage.network_store import StoredNetwork
+from hpcsnn.storage.records import Records
+
 # A neuron's regularity is that of two intervals or more.
 _LEAST_INTERVALS = 2
+# Of a large network less than ten seconds are looked at: about so many spikes.
+_RECENT_MS, _MOST_SPIKES = 10_000.0, 2_000_000
 
 
 @dataclass(frozen=True)
@@ -36,3 +44,43 @@ def intervals_of(spikes: NDArray[np.int32]) -> Intervals:
     variance = np.bincount(of_neuron, weights=(steps - mean[of_neuron]) ** 2) / np.maximum(n, 1)
     some = n >= _LEAST_INTERVALS
     return Intervals(steps, np.sqrt(variance[some]) / mean[some])
+
+
+def records_of(run: Path) -> tuple[Records, float]:
+    """What the newest checkpoint lists, and the length of a step in ms; nothing, where there is none.
+
+    Raises:
+        StorageError: its manifest cannot be read.
+    """
+    there = committed(run)
+    if not there:
+        return Records(run / "records", []), 1.0
+    manifest = there[-1].manifest()
+    return Records(run / "records", manifest["segments"]), float(manifest["configuration"]["dt_ms"])
+
+
+def recorded_spikes_of(run: Path, stored: StoredNetwork, population: str) -> NDArray[np.int32] | None:
+    """Ids of the neurons whose spikes are recorded; None: all, or none.
+
+    Raises:
+        StorageError: there is no checkpoint, or its manifest cannot be read.
+    """
+    configuration = committed(run)[-1].manifest()["configuration"]["populations"][population]
+    return configured_spikes(population, configuration, stored.grid(population))
+
+
+def recent_intervals(run: Path, stored: StoredNetwork, population: str) -> Intervals:
+    """Intervals of the last ten seconds of model time, of a large population of less; none, if nothing was recorded.
+
+    Args:
+        run: the run directory.
+        stored: its newest network.
+
+    Raises:
+        StorageError: records are missing or damaged.
+    """
+    records, dt_ms = records_of(run)
+    rates, _ = stored.rates_hz(population)
+    in_a_second = max(float(rates.mean()) if len(rates) else 0.0, 1.0) * stored.grid(population).size
+    span_ms = min(_RECENT_MS, 1e3 * _MOST_SPIKES / in_a_second)
+    return intervals_of(records.spikes(population, round(max(0.0, stored.step - span_ms / dt_ms))))

@@ -1,7 +1,7 @@
 """What a run is judged by: rates, degrees, weights, and how far synapses reach (one pass over each rank's synapses).
 
 Names follow the topographic-map literature: sigma_aff is the spread of the afferents, sqrt(mean d^2 / 2) over all
-synapses (Bamford, Murray & Willshaw 2010), d the torus distance in grid units.
+synapses (Bamford, Murray & Willshaw 2010), d the distance in grid units; sqrt(mean d^2) where neurons are in one row.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.analysis.topography import torus_displacement
+from hpcsnn.analysis.topography import axes_of, grid_displacement
 from hpcsnn.engine.simulation import Simulation
+from hpcsnn.network import Grid
 from hpcsnn.network.fields import COUNTERS
 
 _RECENT_MS = 10_000.0
@@ -63,9 +64,9 @@ def projection_statistics(simulation: Simulation, name: str) -> dict[str, Any]:
         **{counter: float(store.counter(counter)) for counter in COUNTERS},
     }
     grid = projection.target.grid
-    same_grid = projection.source.grid == grid
+    same_grid = projection.source.grid == grid and grid.has_places and projection.source.grid.has_places
     if same_grid:
-        dx, dy = torus_displacement(grid, synapses["pre"], synapses["post"])
+        dx, dy = grid_displacement(grid, synapses["pre"], synapses["post"])
         squared = (dx**2 + dy**2).astype(np.float64)
         sums |= {
             "squared": squared.sum(),
@@ -87,12 +88,12 @@ def projection_statistics(simulation: Simulation, name: str) -> dict[str, Any]:
         "out_degree_std": float(np.sqrt(max(total["out_squared"] / projection.source.size - mean_out**2, 0.0))),
         "weight_mean": per("weight", n),
         "weight_below_half": per("below", n),
-        "sigma_aff": _root_half(per("squared", n)) if same_grid else None,
-        "sigma_aff_weighted": _root_half(per("weighted_squared", total["weight_size"])) if same_grid else None,
+        "sigma_aff": _spread(per("squared", n), grid) if same_grid else None,
+        "sigma_aff_weighted": _spread(per("weighted_squared", total["weight_size"]), grid) if same_grid else None,
         "distance_mean": per("distance", n) if same_grid else None,
         **{counter: int(total[counter]) for counter in COUNTERS},
     }
 
 
-def _root_half(mean_square: float | None) -> float | None:
-    return None if mean_square is None else float(np.sqrt(mean_square / 2))
+def _spread(mean_square: float | None, grid: Grid) -> float | None:
+    return None if mean_square is None else float(np.sqrt(mean_square / axes_of(grid)))

@@ -1,11 +1,13 @@
 """The map that a projection makes: where each target neuron's receptive field lies, and how wide it is.
 
 The method is that of Bamford, Murray & Willshaw 2010: on a torus there is no mean, so the centre of a receptive field
-is searched, axis by axis: the place of least weighted spread, in steps of 1 and then of 0.1 grid units.
+is searched, axis by axis: the place of least weighted spread, in steps of 1 and then of 0.1 grid units. On a grid with
+open borders the same search finds the mean, to 0.1 grid units, since no distance is measured around the ends.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,33 +27,40 @@ class ReceptiveFields:
     """Receptive fields of n target neurons; NaN for neurons without afferents of non-zero weight.
 
     Attributes:
-        centre: shape (n, 2), float64: x and y of the centre minus the neuron's own, grid units, in (-side/2, side/2].
+        centre: shape (n, 2), float64: x and y of the centre minus the neuron's own, grid units, in (-side/2, side/2]
+            where borders are periodic.
         spread: shape (n, 2), float64: root of the weighted mean squared distance from the centre in x and in y.
+        axes: along which there are places: 1 where neurons are in one row.
     """
 
     centre: NDArray[np.float64]
     spread: NDArray[np.float64]
+    axes: int = 2
 
     @property
     def sigma_aff(self) -> NDArray[np.float64]:
-        """Spread of the afferents, shape (n,): the mean of the spreads in x and in y."""
-        return self.spread.mean(axis=1)
+        """Spread of the afferents, shape (n,): the mean of the spreads in x and in y, or that along the one row."""
+        return self.spread.sum(axis=1) / self.axes
 
     @property
     def deviation(self) -> NDArray[np.float64]:
-        """Absolute deviation (AD), shape (n,): torus distance of the centre from the neuron's own place."""
+        """Absolute deviation (AD), shape (n,): distance of the centre from the neuron's own place."""
         return np.hypot(self.centre[:, 0], self.centre[:, 1])
 
 
-def torus_displacement(
-    grid: Grid, pre: NDArray[Any], post: NDArray[Any]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """dx, dy = post - pre of two arrays of ids on one periodic grid, in (-n/2, n/2]."""
+def grid_displacement(grid: Grid, pre: NDArray[Any], post: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """dx, dy = post - pre of two arrays of ids on one grid, the shorter way round where it is periodic."""
     pre, post = pre.astype(np.int64), post.astype(np.int64)
+    period_x, period_y = grid.periods
     return (
-        wrapped(post % grid.nx - pre % grid.nx, grid.nx),
-        wrapped(post // grid.nx - pre // grid.nx, grid.ny),
+        wrapped(post % grid.nx - pre % grid.nx, period_x),
+        wrapped(post // grid.nx - pre // grid.nx, period_y),
     )
+
+
+def axes_of(grid: Grid) -> int:
+    """Along how many axes neurons have places: 1 if they are in one row or column."""
+    return max(1, (grid.nx > 1) + (grid.ny > 1))
 
 
 def wrapped(distance: NDArray[np.int64], side: int) -> NDArray[np.int64]:
@@ -72,26 +81,27 @@ def receptive_fields(
     Args:
         grid: of both populations.
         row: the target of each synapse, ascending, in 0 .. n_rows - 1, shape (synapses,).
-        dx, dy: its source's place minus its target's, along the torus, in (-side/2, side/2].
+        dx, dy: its source's place minus its target's, as `grid_displacement` has them.
         weight: how much it counts; only the size matters, not the sign.
     """
     size = np.abs(np.asarray(weight, dtype=np.float64))
-    axes = [_axis(side, row, distance, size, n_rows) for side, distance in ((grid.nx, dx), (grid.ny, dy))]
+    sides = (math.inf, math.inf) if grid.is_open else (grid.nx, grid.ny)
+    axes = [_axis(side, row, distance, size, n_rows) for side, distance in zip(sides, (dx, dy), strict=True)]
     centre, spread = (np.stack(values, axis=1) for values in zip(*axes, strict=True))
-    return ReceptiveFields(centre, spread)
+    return ReceptiveFields(centre, spread, axes_of(grid))
 
 
 def _axis(
-    side: int, row: NDArray[Any], distance: NDArray[Any], weight: NDArray[np.float64], n_rows: int
+    side: float, row: NDArray[Any], distance: NDArray[Any], weight: NDArray[np.float64], n_rows: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Centre and spread along one axis.
+    """Centre and spread along one axis; an open `side` is infinite.
 
     How far each candidate is from each place is the same for all neurons, so the spreads around all candidates are one
     product: (weight by neuron and place) x (squared distance by place and candidate).
     """
     reach = int(np.abs(distance).max(initial=0))
     periodic = 4 * reach >= side  # else everything lies on one side of the torus, and the best place among it
-    places = np.arange(-((side - 1) // 2), side // 2 + 1) if periodic else np.arange(-reach, reach + 1)
+    places = np.arange(-((int(side) - 1) // 2), int(side) // 2 + 1) if periodic else np.arange(-reach, reach + 1)
     fine = np.arange(places[0] * _FINE, (places[-1] + int(periodic)) * _FINE + int(not periodic)) / _FINE
     apart = np.abs(fine[None, :] - places[:, None])
     squared = np.minimum(apart, side - apart) ** 2

@@ -7,16 +7,41 @@ reported()``, whatever goes beyond the standard library, typer and that file. A 
 more `add_typer` here.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from hpcsnn._version import __version__
 from hpcsnn.cli import job_commands, rule_commands, run_commands, store_commands, train_commands
+from hpcsnn.cli.common import EXIT_CODES, set_verbosity
+
+
+class _ShowsFlags:
+    """Of a command whose help shows what a flag is by its name alone: typer has a type behind it, as if it took one."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Its parameters, with those that help adds."""
+        parameters: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for parameter in parameters:
+            if getattr(parameter, "is_flag", False) and parameter.metavar is None:
+                parameter.metavar = ""
+        return parameters
+
+
+class _Command(_ShowsFlags, TyperCommand):
+    pass
+
+
+class _Group(_ShowsFlags, TyperGroup):
+    pass
+
 
 app = typer.Typer(
+    cls=_Group,
     help="Simulate and train spiking neural networks whose wiring changes while they run, on one or many MPI ranks.",
     no_args_is_help=True,
+    epilog=EXIT_CODES,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
@@ -33,15 +58,30 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Of run, resume and train: print warnings and errors alone.")
+    ] = False,
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "--verbose", "-v", count=True, metavar="", help="Log what is done to standard error; -vv in detail."
+        ),
+    ] = 0,
 ) -> None:
-    pass
+    del version  # printed by now
+    set_verbosity(quiet, verbose)
 
 
-app.add_typer(run_commands.commands)
-app.add_typer(train_commands.commands)
-app.add_typer(store_commands.commands)
-app.add_typer(job_commands.commands)
-app.add_typer(rule_commands.commands, name="rules")
+for _module, _name in (
+    (run_commands, None),
+    (train_commands, None),
+    (store_commands, None),
+    (job_commands, None),
+    (rule_commands, "rules"),
+):
+    for _registered in _module.commands.registered_commands:
+        _registered.cls = _Command
+    app.add_typer(_module.commands, name=_name, cls=_Group)
 
 if __name__ == "__main__":
     app()

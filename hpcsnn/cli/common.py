@@ -2,17 +2,20 @@
 
 import errno
 import inspect
+import logging
+import math
 import os
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar
 
 import typer
 
@@ -21,8 +24,12 @@ from hpcsnn.errors import ConfigurationError, DeviceError, HpcsnnError, RunBusyE
 from hpcsnn.ranks.communicator import Alone, Communicator
 from hpcsnn.ranks.world import find_world
 from hpcsnn.shipped_files import shipped_configurations
-from hpcsnn.terminal import printable, terminal
+from hpcsnn.terminal import log_to_terminal, printable, terminal
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 _Result = TypeVar("_Result")
 
 ConfigPath = Annotated[
@@ -72,6 +79,11 @@ OutChoice = Annotated[Path | None, typer.Option(help="Run directory. Default: ru
 OverwriteChoice = Annotated[bool, typer.Option("--overwrite", help="Replace a run that is there already.")]
 FigureChoice = Annotated[bool, typer.Option(help="Draw figures at the end.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
+SummaryChoice = Annotated[
+    bool,
+    typer.Option("--json", help="Print summary.json at the end; what is said on the way goes to standard error."),
+]
+JsonChoice = Annotated[bool, typer.Option("--json", help="For programs: one JSON document on standard output.")]
 
 _DEVICES = "|".join(CHOICES)
 DeviceChoice = Annotated[
@@ -80,11 +92,15 @@ DeviceChoice = Annotated[
 ]
 
 # Exit codes: 1 something failed on the way and was told in words, 2 the request itself cannot be carried out, 3 a fault
-# that nobody foresaw, or another job at the same run, after which another try may succeed.
+# that nobody foresaw, or another job at the same run, after which another try may succeed. EXIT_CODES says it to users.
 FAILED, REFUSED, FAULT = 1, 2, 3
 # What the system refuses wherever a file is touched, and its user can mend.
 _TOLD = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 _INTERRUPTED = 128 + signal.SIGINT
+EXIT_CODES = (
+    "Exit codes: 0 done · 1 failed on the way, or `diff` and `rules test` found something · 2 cannot be carried out as "
+    "asked · 3 an unforeseen fault, or another job at the same run: try again · 130 interrupted"
+)
 # An abort ends mpiexec's own processes too: what a rank has just said must have passed through them.
 _OUTPUT_PASSES_S = 0.3
 
@@ -301,6 +317,56 @@ def checked_choice(flag: str, value: str, allowed: Sequence[str]) -> str:
     return value
 
 
+def set_verbosity(quiet: bool, verbose: int) -> None:
+    """What ``hpcsnn -q`` and ``-v`` ask for.
+
+    Raises:
+        BadParameter: both are.
+    """
+    if quiet and verbose:
+        raise typer.BadParameter("is not allowed with --verbose", param_hint="--quiet")
+    _quiet.set(quiet)
+    log_to_terminal([logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)])
+
+
+def speaks(ranks: Communicator) -> bool:
+    """Whether this rank prints what a run comes to: the first one, unless it was told to be quiet."""
+    return ranks.rank == 0 and not _quiet.get()
+
+
+def console_of(ranks: Communicator, as_json: bool) -> "Console":
+    """Where a command says on the way what it does: the first rank's terminal, and beside a document of JSON.
+
+    Of several ranks, one logs what all do.
+    """
+    if ranks.rank != 0:
+        log_to_terminal(logging.WARNING)
+    return terminal(quiet=not speaks(ranks), stderr=as_json)
+
+
 def say(text: str, nl: bool = True) -> None:
     """Print a line for users and programs alike."""
     typer.echo(printable(text), nl=nl)
+
+
+def say_json(facts: Any) -> None:
+    """Print facts as the one JSON document of a command's ``--json``; numbers that are none are null, as JSON has it.
+
+    JSON has everything that is no ASCII escaped, so that a terminal carries out nothing of it.
+    """
+    import json
+
+    typer.echo(json.dumps(_plain(facts), indent=1, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    of_numpy = getattr(value, "tolist", None)
+    return str(value) if of_numpy is None else _plain(of_numpy())

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hpcsnn.cli.common import Asked, say
+from hpcsnn.cli.common import FAILED, FAULT, REFUSED, Asked, say
 from hpcsnn.configuration.schema import NetworkConfiguration
 from hpcsnn.configuration.times import parse_limit_min, parse_time_ms
 from hpcsnn.errors import ConfigurationError, StorageError
 from hpcsnn.jobs.executors import Cluster, check_cluster, check_reachable, make_plan, prepare, sbatch_script, submit
 from hpcsnn.jobs.job_files import JobFiles, JobPlan, State
-from hpcsnn.jobs.run_index import RunEntry, look_up, read_run, without_forgotten
+from hpcsnn.jobs.run_index import RunEntry, followed, look_up, read_run, without_forgotten
 from hpcsnn.jobs.sweeps import Sweep, parse_vary
 from hpcsnn.planning.request import Request, make_request
 from hpcsnn.planning.site_profiles import SiteProfile, load_profile, with_flags
@@ -34,15 +34,15 @@ def submit_run(
     asked: Asked,
     dry_run: bool = False,
     figures: bool = True,
-) -> None:
-    """Submit one new run."""
+) -> dict[str, str]:
+    """Submit one new run; its job and its directory, or what would be submitted."""
     cluster, profile, request = _launch_setting(configuration, asked)
     run = out or _free_folder((profile.scratch or Path("runs")) / name)
     logs = run.resolve() / "job" / "logs"
     if dry_run:
-        say(f"{run}: {request.ranks} ranks on {request.nodes} nodes, {request.memory_gb} GB per node")
-        say(sbatch_script(request, profile, logs, name) if cluster == "slurm" else f"cluster: {cluster}")
-        return
+        size = f"{request.ranks} ranks on {request.nodes} nodes, {request.memory_gb} GB per node"
+        script = sbatch_script(request, profile, logs, name) if cluster == "slurm" else f"cluster: {cluster}"
+        return {"run": str(run), "request": size, "script": script}
     RunDirectory(run).check_free(overwrite=False)
     check_reachable(cluster)
     if JobFiles(run).submitted():
@@ -51,7 +51,22 @@ def submit_run(
         )
     prepare(run, configuration, _plan(asked, cluster, profile, request, logs, figures))
     (job,) = submit(cluster, [run], request, profile, logs, name=name)
-    say(f"{job}  {run}")
+    return {"job_id": job, "run": str(run)}
+
+
+def wait_for(run: Path) -> tuple[str, int]:
+    """Wait until a run's job is over: its state, and the exit code of who waits.
+
+    That is 0 of a run that is complete, and of one that failed the code with which its ranks ended; 1 of one that was
+    cancelled or stopped, and 3 of one that nobody knows any more, or whose ranks were killed.
+    """
+    *_, entry = followed(run)
+    if entry.state == State.COMPLETED:
+        return entry.state, 0
+    if entry.state == "lost":
+        return entry.state, FAULT
+    code = entry.status.exit_code if entry.status is not None else None
+    return entry.state, FAILED if code in (None, 0) else code if code in (FAILED, REFUSED) else FAULT
 
 
 def _free_folder(wanted: Path) -> Path:

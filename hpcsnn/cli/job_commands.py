@@ -1,6 +1,5 @@
 """The commands that launch runs and look after them: submit, sweep, jobs, watch, logs, cancel."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +11,7 @@ from hpcsnn.cli.common import (
     CheckpointChoice,
     DataChoice,
     FigureChoice,
+    JsonChoice,
     KeepChoice,
     RunPath,
     TrustChoice,
@@ -20,6 +20,7 @@ from hpcsnn.cli.common import (
     launches,
     reported,
     say,
+    say_json,
 )
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.shipped_files import shipped_of_any_kind
@@ -54,18 +55,41 @@ def submit(
     keep: KeepChoice = None,
     figures: FigureChoice = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the job and submit nothing.")] = False,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait",
+            help="End when the job has ended, with 0 if the run is complete, else its exit code. Ctrl-C ends the "
+            "waiting, not the job.",
+        ),
+    ] = False,
     trust: TrustChoice = False,
+    as_json: JsonChoice = False,
 ) -> None:
     """Submit a run or a training as a job, which is requeued and restarted until it is done; prints its number."""
     with reported():
-        from hpcsnn.cli.job_actions import submit_run
+        from hpcsnn.cli.job_actions import submit_run, wait_for
         from hpcsnn.training.configuration import load_either
 
         overrides = [*overrides, *data_overrides(config, data), *checkpoint_overrides(checkpoint_every, keep)]
         configuration = load_either(config, overrides, trust=trust)
         if configuration.checkpoint_every in (None, "epoch"):
             configuration = load_either(config, [*overrides, f"checkpoint_every={_CHECKPOINT_EVERY}"], trust=trust)
-        submit_run(configuration, out, Path(config).stem, asked, dry_run, figures)
+        told: dict[str, Any] = {**submit_run(configuration, out, Path(config).stem, asked, dry_run, figures)}
+        if not as_json:
+            say(
+                "\n".join([f"{told['run']}: {told['request']}", told["script"]])
+                if dry_run
+                else "  ".join(told.values())
+            )
+        code = 0
+        if wait and not dry_run:
+            told["state"], code = wait_for(Path(told["run"]))
+            told["exit_code"] = code
+        if as_json:
+            say_json(told)
+        if code:
+            raise typer.Exit(code)
 
 
 @commands.command(
@@ -115,7 +139,7 @@ def sweep(
 @commands.command()
 def jobs(
     root: RootPath = Path("runs"),
-    as_json: Annotated[bool, typer.Option("--json", help="For programs: one JSON list.")] = False,
+    as_json: JsonChoice = False,
 ) -> None:
     """List the runs below a folder: state, progress, speed, starts, time left of limit and of work, checkpoint."""
     with reported():
@@ -123,7 +147,7 @@ def jobs(
 
         entries = find_runs(root)
         if as_json:
-            say(json.dumps([_as_plain(entry) for entry in entries], indent=1))
+            say_json([_as_plain(entry) for entry in entries])
         elif entries:
             from hpcsnn.cli.job_tables import jobs_table
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from rich.text import Text
 
 from hpcsnn.atomic_files import refuse_link
 from hpcsnn.jobs.job_files import State
-from hpcsnn.jobs.run_index import RunEntry, look_up, read_run, without_forgotten
+from hpcsnn.jobs.run_index import RunEntry, followed, read_run, without_forgotten
 from hpcsnn.runs.progress import clock
 from hpcsnn.runs.training_progress import training_line
 
@@ -33,8 +32,6 @@ _COLOURS = {
     State.STOPPED: "magenta",
     "lost": "red",
 }
-_LOOK_EVERY_S = 0.5
-_ASK_SLURM_EVERY = 60
 
 
 def jobs_table(entries: list[RunEntry], root: Path) -> Table:
@@ -134,15 +131,9 @@ def _facts(entry: RunEntry, left: float | None) -> dict[str, str]:
 def watch_run(path: Path, console: Console) -> RunEntry:
     """Show a run until its job is over (or, of a run without a job, until it is finished); how it then stands."""
     with Live(console=console, auto_refresh=False) as live:
-        for look in itertools.count():
-            entry = look_up(path) if look % _ASK_SLURM_EVERY == 0 else read_run(path)
+        for entry in followed(path):
             live.update(run_view(entry, console.width), refresh=True)
-            if entry.status is not None and (entry.status.state.over or entry.state == "lost"):
-                return entry
-            if entry.status is None and entry.summary:
-                return entry
-            time.sleep(_LOOK_EVERY_S)
-    raise AssertionError("counting ends nowhere")
+    return entry
 
 
 def report_sweep(folder: Path, console: Console) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import textwrap
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +11,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from hpcsnn.cli.facts.of_models import in_full
 from hpcsnn.configuration.files import parse_value
 from hpcsnn.errors import ConfigurationError, SimulationError, unknown_name
 from hpcsnn.models.base import Model
-from hpcsnn.models.learning import Gradient
+from hpcsnn.models.currents import OF_EVERY_CURRENT, CurrentModel
 from hpcsnn.models.registry import KINDS, registered
-from hpcsnn.models.rewiring import Pairing, RewiringRule, Selection
-from hpcsnn.models.snippet_text import cleaned
+from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.models.user_files import is_reference, models_in
 from hpcsnn.terminal import terminal
 
 # Kinds in the order in which a configuration meets them.
 _TITLES = {
     "model": "neurons and stimuli",
+    "stimulate": "currents onto neurons",
     "connector": "connectors",
     "receptor": "receptors",
     "synapse": "synapses",
@@ -34,13 +33,23 @@ _TITLES = {
     "optimiser": "optimisers",
     "learning": "learning rules",
 }
-# Texts of a model that are no snippets.
-_NO_SNIPPETS = ("name", "doc", "source", "trigger", "replace", "bound")
+
+
+def all_models() -> list[Model]:
+    """All built-in models, kind by kind."""
+    return [model for kind in KINDS for model in registered(kind).values()]
 
 
 def print_all_models() -> None:
-    """A table of all built-in models, kind by kind."""
-    terminal(highlight=False, markup=True).print(_listed())
+    """A line for each built-in model, kind by kind; `print_models` has the rest."""
+    console = terminal(highlight=False, markup=True)
+    widest = max(len(model.name) for model in all_models())
+    for kind in KINDS:
+        console.print(f"[bold]{_TITLES[kind]}[/bold]")
+        for model in registered(kind).values():
+            line = f"{model.name:<{widest}}  {escape(' '.join(model.doc.split()))}"
+            console.print(line, no_wrap=True, overflow="ellipsis")
+    console.print("parameters, source and snippets of one: hpcsnn rules show NAME")
 
 
 def print_models(name: str) -> None:
@@ -50,7 +59,7 @@ def print_models(name: str) -> None:
         ConfigurationError: there is none of that name.
     """
     console = terminal(highlight=False, markup=True)
-    for model in _found(name):
+    for model in found_models(name):
         _show(console, model)
 
 
@@ -64,23 +73,12 @@ def all_pass(name: str, settings: list[str]) -> bool:
     return not failed
 
 
-def _listed() -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in ("name", "what it is", "parameters (default)", "source"):
-        table.add_column(column, overflow="fold", ratio={"what it is": 3, "parameters (default)": 3}.get(column, 2))
-    for kind in KINDS:
-        table.add_section()
-        table.add_row(f"[bold]{_TITLES[kind]}[/bold]")
-        for model in registered(kind).values():
-            parameters = ", ".join(
-                name if parameter.default is None else f"{name} ({parameter.default_text})"
-                for name, parameter in model.parameters.items()
-            )
-            table.add_row(model.name, escape(model.doc), parameters, escape(model.source))
-    return table
+def found_models(name: str) -> list[Model]:
+    """The built-in model of that name, or those of a user's file.
 
-
-def _found(name: str) -> list[Model]:
+    Raises:
+        ConfigurationError: there is none.
+    """
     if is_reference(name) or name.endswith(".py"):
         path, _, attribute = name.partition(".py")
         models = models_in(Path(f"{path}.py").resolve())
@@ -97,48 +95,29 @@ def _found(name: str) -> list[Model]:
 
 
 def _show(console: Console, model: Model) -> None:
+    of = in_full(model)
     console.print(f"[bold]{model.name}[/bold] ({model.KIND}): {escape(model.doc)}")
     if model.source:
         console.print(f"source: {escape(model.source)}", soft_wrap=True)
-    if model.parameters:
+    if of["parameters"]:
         table = Table(box=None, pad_edge=False)
         for column in ("parameter", "default", "allowed", "what it is"):
             table.add_column(column, overflow="fold")
-        for name, parameter in model.parameters.items():
-            table.add_row(
-                name, parameter.default_text or "must be given", escape(parameter.allowed()), escape(parameter.doc)
-            )
+        for name, parameter in of["parameters"].items():
+            default = "must be given" if parameter["default"] is None else parameter["default"]
+            table.add_row(name, default, escape(parameter["allowed"]), escape(parameter["doc"]))
         console.print(table)
-    for field in ("state", "variables", "synapse_variables", "source_variables", "target_variables"):
-        for variable in getattr(model, field, ()):
-            unit = f" ({variable.unit})" if variable.unit else ""
-            console.print(f"{field.removesuffix('s').replace('_', ' ')} {variable.name}{unit}: {variable.doc or '-'}")
-    if isinstance(model, RewiringRule):
-        console.print(f"who is tried: {escape(model.select.doc)}", soft_wrap=True)
-    for name, text in _snippets(model):
+    if of["kind"] == CurrentModel.KIND:
+        console.print(OF_EVERY_CURRENT, soft_wrap=True)
+    for variable in of["variables"]:
+        unit = f" ({variable['unit']})" if variable["unit"] else ""
+        console.print(f"{variable['of'].replace('_', ' ')} {variable['name']}{unit}: {variable['doc'] or '-'}")
+    if of["select"] is not None:
+        console.print(f"who is tried: {escape(of['select'])}", soft_wrap=True)
+    for name, text in of["snippets"].items():
         console.print(f"{name}:")
-        console.print(textwrap.indent(escape(cleaned(text)), "  "), style="dim", soft_wrap=True)
+        console.print(textwrap.indent(escape(text), "  "), style="dim", soft_wrap=True)
     console.print()
-
-
-def _snippets(model: Model) -> Iterator[tuple[str, str]]:
-    """The texts that a model runs, those of a rule's parts and tables by name too."""
-    for field in dataclasses.fields(model):
-        value = getattr(model, field.name)
-        texts: dict[str, Any] = {}
-        if isinstance(model, RewiringRule) and field.name == "initial":
-            texts = {f"initial.{part}": text for part, text in model.initials.items()}
-        elif isinstance(value, str) and field.name not in _NO_SNIPPETS:
-            texts = {field.name: value}
-        elif isinstance(value, Selection):
-            texts = {"select.draw": value.draw, "select.pick": value.pick}
-        elif isinstance(value, Pairing):
-            texts = {f"pairing.{part}": text for part, text in vars(value).items() if part != "every"}
-        elif isinstance(value, Gradient):
-            texts = {f"gradient.{part}": text for part, text in value.texts.items()}
-        elif field.name in ("sums", "of_batch"):
-            texts = {f"{field.name}.{part}": text for part, text in value.items()}
-        yield from ((name, text) for name, text in texts.items() if text.strip())
 
 
 def _test_classes(name: str, settings: list[str]) -> list[Any]:
@@ -159,7 +138,7 @@ def _test_classes(name: str, settings: list[str]) -> list[Any]:
         if not equals:
             raise ConfigurationError(f"--set {setting!r}: must be name=value, such as p_form=0.1")
         values[key] = parse_value(f"--set {setting!r}", text)
-    found = [model for model in _found(name) if isinstance(model, RewiringRule)]
+    found = [model for model in found_models(name) if isinstance(model, RewiringRule)]
     if not found:
         raise ConfigurationError(f"{name}: no rule of rewiring")
     return [type(model.name, (RuleConformance,), {"rule": model.configure(model.name, values)}) for model in found]

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from hpcsnn.cli.common import FAILED, reported
+from hpcsnn.cli.common import FAILED, JsonChoice, reported, say_json
 
 commands = typer.Typer(
-    help="Built-in neurons, stimuli, connectors, receptors, synapses and rules of rewiring, and tests of your own.",
+    help="Built-in neurons, stimuli, currents, connectors, receptors, synapses, rules of rewiring; tests of your own.",
     invoke_without_command=True,
 )
 
@@ -15,22 +15,30 @@ ModelName = Annotated[str, typer.Argument(metavar="NAME", help="A built-in model
 
 
 @commands.callback()
-def list_models(context: typer.Context) -> None:
+def list_models(context: typer.Context, as_json: JsonChoice = False) -> None:
     """Without a command of its own, ``hpcsnn rules`` lists them all."""
     if context.invoked_subcommand is None:
         with reported():
-            from hpcsnn.cli.rule_actions import print_all_models
+            from hpcsnn.cli.facts.of_models import in_short
+            from hpcsnn.cli.rule_actions import all_models, print_all_models
 
-            print_all_models()
+            if as_json:
+                say_json([in_short(model) for model in all_models()])
+            else:
+                print_all_models()
 
 
 @commands.command(epilog="Examples: `hpcsnn rules show bamford` · `hpcsnn rules show my_rule.py:MyRule`")
-def show(name: ModelName) -> None:
+def show(name: ModelName, as_json: JsonChoice = False) -> None:
     """Show models in full: parameters with unit, default and range, variables, source, and what they run."""
     with reported():
-        from hpcsnn.cli.rule_actions import print_models
+        from hpcsnn.cli.facts.of_models import in_full
+        from hpcsnn.cli.rule_actions import found_models, print_models
 
-        print_models(name)
+        if as_json:
+            say_json([in_full(model) for model in found_models(name)])
+        else:
+            print_models(name)
 
 
 @commands.command(

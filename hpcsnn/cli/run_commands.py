@@ -1,5 +1,6 @@
 """The commands that make a run here and now, and what it takes to make one: run, resume, check, compile, configs."""
 
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -13,21 +14,26 @@ from hpcsnn.cli.common import (
     DataChoice,
     DeviceChoice,
     FigureChoice,
+    JsonChoice,
     KeepChoice,
     OutChoice,
     Overrides,
     OverwriteChoice,
     RoleChoice,
     RunPath,
+    SummaryChoice,
     TrustChoice,
     checked_choice,
     checked_role,
     checkpoint_overrides,
+    console_of,
     data_overrides,
     launches,
     outlive_output,
     reported,
     say,
+    say_json,
+    speaks,
     world,
 )
 from hpcsnn.configuration.times import parse_time_ms
@@ -77,6 +83,7 @@ def run(
     data: DataChoice = None,
     figures: FigureChoice = True,
     trust: TrustChoice = False,
+    as_json: SummaryChoice = False,
 ) -> None:
     """Run an experiment; leaves config.yaml, summary.json, network.zarr and figures/ in the run directory.
 
@@ -109,7 +116,7 @@ def run(
         training = source is not None and is_training(source)
         if data is not None and not training:
             raise ConfigurationError("--data: is not allowed without --from a training; a run has no data")
-        setting = Setting(ranks, device, terminal(quiet=ranks.rank != 0), figures)
+        setting = Setting(ranks, device, console_of(ranks, as_json), figures)
         if source is not None and not training:
             fork = on_first_rank(ranks, lambda: prepare_fork(source, time_ms, overrides, trust))
             folder = out or Path("runs") / fork.name()
@@ -132,7 +139,9 @@ def run(
                 summary = resume_experiment(folder, setting, configuration.duration_ms, trust=trust)
             else:  # what is there without a checkpoint, if --continue finds it, is as good as nothing
                 summary = run_experiment(configuration, folder, setting, overwrite or go_on)
-        if ranks.rank == 0 and not summary.get("nothing_to_do"):
+        if ranks.rank == 0 and as_json:
+            say_json(summary)
+        elif speaks(ranks) and not summary.get("nothing_to_do"):
             print_summary(folder, summary)
 
 
@@ -163,6 +172,7 @@ def resume(
     data: DataChoice = None,
     figures: FigureChoice = True,
     trust: TrustChoice = False,
+    as_json: SummaryChoice = False,
 ) -> None:
     """Go on with a run or a training from its newest good checkpoint, on any number of ranks, as if never stopped.
 
@@ -172,7 +182,7 @@ def resume(
         with reported():
             from hpcsnn.cli.job_actions import resume_run
 
-            for name, value in (("--epochs", epochs), ("--data", data)):
+            for name, value in (("--epochs", epochs), ("--data", data), ("--json", as_json or None)):
                 if value is not None:
                     raise ConfigurationError(f"{name}: is not allowed with --cluster; resume without it, or train anew")
             until_ms = None if until is None else parse_time_ms("--until", until)
@@ -192,12 +202,14 @@ def resume(
         training = trains(run / "config.yaml")
         _check_resume_options(run, training, until, from_step, epochs, data)
         until_ms = None if until is None else parse_time_ms("--until", until)
-        setting = Setting(ranks, asked.device, terminal(quiet=ranks.rank != 0), figures)
+        setting = Setting(ranks, asked.device, console_of(ranks, as_json), figures)
         if training:
             summary = resume_training(run, setting, epochs, trust, data)
         else:
             summary = resume_experiment(run, setting, until_ms, from_step, trust)
-        if ranks.rank == 0 and not summary.get("nothing_to_do"):
+        if ranks.rank == 0 and as_json:
+            say_json(summary)
+        elif speaks(ranks) and not summary.get("nothing_to_do"):
             (print_training if training else print_summary)(run, summary)
 
 
@@ -218,23 +230,29 @@ def check(
     overrides: Overrides = [],  # noqa: B006
     ranks: Annotated[int, typer.Option(min=1, help="Number of ranks to plan for.")] = 1,
     trust: TrustChoice = False,
+    as_json: JsonChoice = False,
 ) -> None:
     """Validate a configuration of a run or a training, print sizes and memory per rank, run nothing."""
     with reported():
-        from hpcsnn.cli.run_tables import print_sizes
         from hpcsnn.configuration.files import load_configuration, trains
 
         if trains(config):
+            from hpcsnn.cli.facts.training_sizes import training_sizes_of
             from hpcsnn.cli.train_tables import print_training_sizes
             from hpcsnn.training.configuration import load_training
 
             training = load_training(config, overrides, trust=trust)
             with training.places.told():
-                print_training_sizes(training, ranks)
+                sizes = training_sizes_of(training, ranks)
+            (say_json if as_json else print_training_sizes)(sizes)
             return
+        from hpcsnn.cli.facts.sizes import sizes_of
+        from hpcsnn.cli.run_tables import print_sizes
+
         configuration = load_configuration(config, overrides, trust=trust)
         with configuration.places.told():
-            print_sizes(configuration, ranks)
+            sizes = sizes_of(configuration, ranks)
+        (say_json if as_json else print_sizes)(sizes)
 
 
 @commands.command(
@@ -258,6 +276,7 @@ def compile(
         typer.Option(metavar="CC[,CC]", help="Of the GPUs, such as 80,90; needs no GPU. Default: of the GPU here."),
     ] = None,
     trust: TrustChoice = False,
+    as_json: JsonChoice = False,
 ) -> None:
     """Compile the kernels of a run or a training into the cache, for nodes that have no compiler; runs nothing.
 
@@ -277,13 +296,17 @@ def compile(
         sweep = Sweep(Path(), config, [*overrides, *data_overrides(config, data)], dict(map(parse_vary, vary)))
         members = (sweep.configuration(settings, trust) for _, settings in sweep.members())
         programs = (program for member in members for program in programs_of(member, ranks))
-        for one in compile_for_gpus(programs, capabilities) if for_gpus else compile_on_host(programs):
+        compiled = compile_for_gpus(programs, capabilities) if for_gpus else compile_on_host(programs)
+        if as_json:
+            say_json([asdict(one) for one in compiled])
+            return
+        for one in compiled:
             how = "there already" if one.took_s is None else f"compiled in {one.took_s:.1f} s"
             say(f"{one.what}: {how}: {one.path}")
 
 
 @commands.command()
-def configs() -> None:
+def configs(as_json: JsonChoice = False) -> None:
     """List the configurations that ship with hpcsnn."""
     with reported():
         from rich.table import Table
@@ -291,11 +314,13 @@ def configs() -> None:
         from hpcsnn.configuration.files import load_configuration
         from hpcsnn.training.configuration import load_training
 
-        table = Table(box=None, show_header=False)
-        for name in shipped_configurations():
-            table.add_row(name, load_configuration(name).description)
-        terminal().print("hpcsnn run", table, "", "hpcsnn train", sep="\n")
-        table = Table(box=None, show_header=False)
-        for name in shipped_trainings():
-            table.add_row(name, load_training(name).description)
-        terminal().print(table)
+        of_runs = {name: load_configuration(name).description for name in shipped_configurations()}
+        of_trainings = {name: load_training(name).description for name in shipped_trainings()}
+        if as_json:
+            say_json({"run": of_runs, "train": of_trainings})
+            return
+        for heading, described in (("hpcsnn run", of_runs), ("\nhpcsnn train", of_trainings)):
+            table = Table(box=None, show_header=False)
+            for name, description in described.items():
+                table.add_row(name, description)
+            terminal().print(heading, table, sep="\n")

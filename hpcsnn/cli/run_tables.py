@@ -7,11 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
-from hpcsnn.configuration.schema import Configuration
-from hpcsnn.errors import StorageError
-from hpcsnn.planning.memory import estimate, shown_bytes
-from hpcsnn.storage.checkpoints import committed, manifests_aside
-from hpcsnn.storage.run_directory import RunDirectory
+from hpcsnn.errors import shown
+from hpcsnn.planning.memory import shown_bytes
 from hpcsnn.terminal import terminal
 
 # How tables look, and which statistics of a projection the terminal shows.
@@ -47,23 +44,18 @@ def print_summary(folder: Path, summary: dict[str, Any]) -> None:
             style="yellow",
             soft_wrap=True,
         )
-    populations = Table("population", "neurons", "spikes", "rate (Hz)", "last 10 s (Hz)", **_PLAIN)
+    populations = Table("population", "neurons", "spikes", "rate (Hz)", "last 10 s (Hz)", "CV", **_PLAIN)
     for name, values in summary["populations"].items():
         rates = (f"{values['rate_hz']:.2f}", f"{values['rate_last_10s_hz']:.2f}")
-        populations.add_row(name, f"{values['size']:,}", f"{values['spikes']:,}", *rates)
+        cv, n_recorded = values.get("interval_cv"), values.get("interval_cv_neurons")
+        whose = f" of {n_recorded:,}" if n_recorded and n_recorded < values["size"] else ""
+        counts = (f"{values['size']:,}", f"{values['spikes']:,}")
+        populations.add_row(name, *counts, *rates, "-" if cv is None else f"{cv:.2f}{whose}")
     console.print(populations)
     projections = Table("projection", *summary["projections"], **_PLAIN)
     for statistic in _SHOWN:
         projections.add_row(statistic, *(_short(values[statistic]) for values in summary["projections"].values()))
     console.print(projections)
-    for name, values in summary["projections"].items():
-        if values["refused"]:
-            console.print(
-                f"warning: projections.{name}: {values['refused']:,} synapses were refused because a row was full and "
-                f"rows_grow is off; raise projections.{name}.capacity or let rows grow",
-                style="yellow",
-                soft_wrap=True,
-            )
 
 
 def _short(value: float | int | None) -> str:
@@ -72,87 +64,87 @@ def _short(value: float | int | None) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
 
 
-def print_sizes(configuration: Configuration, ranks: int) -> None:
-    """What a configuration will need: neurons, expected synapses and memory per rank."""
-    console = terminal()
-    network = configuration.network()
-    steps = network.steps(configuration.duration_ms)
-    sizes = [estimate(network, configuration.tile, rank, ranks) for rank in range(ranks)]
-    largest = max(sizes, key=lambda size: size.n_bytes)
+def print_sizes(sizes: dict[str, Any]) -> None:
+    """What a configuration will need: neurons, expected synapses and memory per rank; see `sizes_of`."""
+    console, ranks = terminal(), sizes["ranks"]
     console.print(
-        f"{configuration.description or 'network'}: seed {network.seed}, {steps:,} steps of {network.dt_ms:g} ms",
+        f"{sizes['description'] or 'network'}: seed {sizes['seed']}, {sizes['steps']:,} steps of {sizes['dt_ms']:g} ms",
         highlight=False,
     )
     populations = Table("population", "grid", "neurons", "model", "a rank", "known", **_PLAIN)
-    for name, population in network.populations.items():
-        grid, most = population.grid, max(size.neurons[name] for size in sizes)
-        known = max(size.known[name] for size in sizes)
-        model = population.model.name
-        populations.add_row(name, f"{grid.nx} x {grid.ny}", f"{grid.size:,}", model, f"{most:,}", f"{known:,}")
+    for name, of in sizes["populations"].items():
+        most, known = (f"{of[key]:,}" for key in ("most_of_a_rank", "most_known_to_a_rank"))
+        populations.add_row(name, " x ".join(map(str, of["grid"])), f"{of['neurons']:,}", of["model"], most, known)
     console.print(populations)
     columns = ("from", "to", "synapses", "in-degree", "delay (ms)", "input", "rewiring")
     projections = Table("projection", *columns, **_PLAIN)
-    for name, projection in network.projections.items():
-        degree = projection.expected_in_degree
-        ends = (projection.source.name, projection.target.name)
-        rule = projection.rewiring.name if projection.rewiring else "-"
-        synapses = f"{degree * projection.target.size:,.0f}"
-        ends_steps = [projection.delay_steps, *([projection.delays.last_steps] if projection.delays else [])]
-        delays_ms = " .. ".join(f"{steps * network.dt_ms:g}" for steps in ends_steps)
-        delays_ms += f" + {projection.dendritic_delay_ms:g} dendritic" if projection.dendritic_steps else ""
-        input_in = f"{projection.input_format.n_bits} bits"
-        projections.add_row(name, *ends, synapses, f"{degree:.2f}", delays_ms, input_in, rule)
+    for name, of in sizes["projections"].items():
+        delays_ms = " .. ".join(f"{delay_ms:g}" for delay_ms in of["delays_ms"])
+        delays_ms += f" + {of['dendritic_delay_ms']:g} dendritic" if of["dendritic_delay_ms"] else ""
+        numbers = (f"{of['synapses']:,.0f}", f"{of['in_degree']:.2f}", delays_ms, f"{of['input_bits']} bits")
+        projections.add_row(name, of["source"], of["target"], *numbers, of["rewiring"] or "-")
     console.print(projections)
-    for name, projection in network.projections.items():
-        if not projection.input_format.vectorised:
+    for name, of in sizes["projections"].items():
+        if not of["input_vectorised"]:
             console.print(
-                f"note: projections.{name}: weights from {projection.input_format.smallest:g} up to "
-                f"{projection.weight_bound:g} take sums of input beyond 2^51 of their unit, which make the update of "
-                f"{projection.target.name} slow where the processor has no AVX-512",
+                f"note: projections.{name}: weights from {of['smallest_weight']:g} up to {of['largest_weight']:g} take "
+                f"sums of input beyond 2^51 of their unit, which make the update of {of['target']} slow where the "
+                "processor has no AVX-512",
                 style="yellow",
                 soft_wrap=True,
             )
     console.print(
         f"{ranks} rank{'s' if ranks > 1 else ''}, "
-        f"spikes exchanged every {network.min_delay_steps() * network.dt_ms:g} ms; "
-        f"about {shown_bytes(largest.n_bytes)} of arrays on the largest rank, "
-        f"{shown_bytes(sum(size.n_bytes for size in sizes))} in all (beside 150 MB for each Python process); "
-        f"a checkpoint takes a copy of {shown_bytes(largest.checkpoint)} on that rank",
+        f"spikes exchanged every {sizes['exchange_every_ms']:g} ms; "
+        f"about {shown_bytes(sizes['bytes_of_largest_rank'])} of arrays on the largest rank, "
+        f"{shown_bytes(sizes['bytes_in_all'])} in all (beside 150 MB for each Python process); "
+        f"a checkpoint takes a copy of {shown_bytes(sizes['bytes_of_checkpoint_copy'])} on that rank",
         highlight=False,
     )
 
 
-def print_checkpoints(run: Path) -> None:
-    """What a run directory holds.
-
-    Raises:
-        StorageError: no run there.
-    """
-    directory = RunDirectory(run)
-    there = committed(run)
-    directory.check_run()
-    console = terminal()
-    state = "unfinished (no summary)"
-    if directory.summary.is_file():
-        try:
-            summary = directory.read_summary()
-            done = "completed" if summary["completed"] else f"stopped by {summary['stopped_by']}"
-            state = f"{done} at {summary['model_s']:g} s, {summary['ranks']} ranks, digest {summary['digest'][:16]}…"
-        except (StorageError, KeyError, TypeError, ValueError):  # a file that anybody may have changed
-            state = "unfinished (no summary that can be read)"
-    console.print(f"{run}: {state}", highlight=False)
-    table = Table("checkpoint (step)", "model time (s)", "files", "size", "record segments", "configuration", **_PLAIN)
-    for checkpoint in there:
-        try:
-            manifest = checkpoint.manifest()
-        except StorageError as error:
-            table.add_row(str(checkpoint.step), str(error))
+def print_checkpoints(held: dict[str, Any]) -> None:
+    """What a run directory holds; see `holdings_of`."""
+    console, state = terminal(), "unfinished (no summary)"
+    if "unreadable" in held:
+        state = "unfinished (no summary that can be read)"
+    elif held["state"] != "unfinished":
+        done = "completed" if held["state"] == "completed" else f"stopped by {held['stopped_by']}"
+        state = f"{done} at {held['model_s']:g} s, {held['ranks']} ranks, digest {held['digest'][:16]}…"
+    console.print(f"{held['run']}: {state}", highlight=False)
+    table = Table("checkpoint", "at (s)", "files", "size", "record segments", "configuration", **_PLAIN)
+    for of in held["checkpoints"]:
+        if "damage" in of:
+            table.add_row(str(of["step"]), of["damage"])
             continue
-        size = sum(size for size, _ in manifest["files"].values())
-        seconds = checkpoint.step * manifest["configuration"]["dt_ms"] * 1e-3
-        files = str(len(manifest["files"]))
-        segments, configuration = str(len(manifest["segments"])), manifest["configuration_sha256"][:8]
-        table.add_row(str(checkpoint.step), f"{seconds:g}", files, shown_bytes(size), segments, configuration)
+        numbers = (str(of["files"]), shown_bytes(of["bytes"]), str(of["record_segments"]))
+        table.add_row(str(of["step"]), f"{of['model_s']:g}", *numbers, of["configuration_sha256"][:8])
     console.print(table)
-    for left in manifests_aside(run):
+    for left in held["set_aside"]:
         console.print(f"set aside, since it could not be read: {left}", highlight=False, soft_wrap=True)
+
+
+def print_comparison(found: dict[str, Any]) -> None:
+    """A table of numbers, and one of what differs between the configurations; see `as_plain`."""
+    console = terminal(highlight=False)
+    console.print(f"A: {found['A']}", f"B: {found['B']}", sep="\n", soft_wrap=True)
+    numbers = Table("", **_PLAIN)
+    for heading in ("A", "B", "B - A", "%"):
+        numbers.add_column(heading, justify="right", no_wrap=True)
+    for name, of in found["numbers"].items():
+        share = f"{100 * of['difference'] / abs(of['A']):+.3g}" if of["A"] and of["difference"] else ""
+        numbers.add_row(name, *(_of_either(of[key]) for key in ("A", "B", "difference")), share)
+    console.print(numbers)
+    if not found["configuration"]:
+        console.print("configurations: equal")
+        return
+    settings = Table("configuration", "A", "B", **_PLAIN)
+    for place, of in found["configuration"].items():
+        settings.add_row(place, *("-" if of[key] is None else shown(of[key]) for key in ("A", "B")))
+    console.print(settings)
+
+
+def _of_either(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.5g}"

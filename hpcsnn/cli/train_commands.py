@@ -9,20 +9,24 @@ from hpcsnn.cli.common import (
     DataChoice,
     DeviceChoice,
     FigureChoice,
+    JsonChoice,
     OutChoice,
     Overrides,
     OverwriteChoice,
     RoleChoice,
     RunPath,
+    SummaryChoice,
     TrustChoice,
     checked_role,
+    console_of,
     data_overrides,
     outlive_output,
     reported,
+    say_json,
+    speaks,
     world,
 )
 from hpcsnn.shipped_files import shipped_trainings
-from hpcsnn.terminal import terminal
 
 commands = typer.Typer()
 
@@ -51,6 +55,7 @@ def train(
     ] = None,
     figures: FigureChoice = True,
     trust: TrustChoice = False,
+    as_json: SummaryChoice = False,
 ) -> None:
     """Train a network on samples, test it, and leave its best and last state, metrics.jsonl and figures/.
 
@@ -73,9 +78,11 @@ def train(
             overrides = [*overrides, f"checkpoint_every={checkpoint_every}"]
         configuration = load_training(config, overrides, trust=trust)
         folder = out or Path("runs") / Path(config).stem
-        setting = Setting(ranks, device, terminal(quiet=ranks.rank != 0), figures)
+        setting = Setting(ranks, device, console_of(ranks, as_json), figures)
         summary = run_training(configuration, folder, setting, overwrite)
-        if ranks.rank == 0:
+        if ranks.rank == 0 and as_json:
+            say_json(summary)
+        elif speaks(ranks):
             print_training(folder, summary)
 
 
@@ -89,6 +96,7 @@ def evaluate(
     data: DataChoice = None,
     device: DeviceChoice = "auto",
     trust: TrustChoice = False,
+    as_json: JsonChoice = False,
 ) -> None:
     """Test a trained network again: accuracy, and for each class how often it is taken for itself and for what else."""
     outlive_output()
@@ -98,7 +106,9 @@ def evaluate(
         from hpcsnn.runs.experiment import Setting
         from hpcsnn.runs.training_run import evaluate_training
 
-        setting = Setting(ranks, device, terminal(quiet=ranks.rank != 0))
+        setting = Setting(ranks, device, console_of(ranks, as_json))
         evaluation = evaluate_training(run, setting, checked_role(checkpoint), trust, data)
-        if ranks.rank == 0:
+        if ranks.rank == 0 and as_json:
+            say_json({"run": str(run), "checkpoint": checkpoint, **evaluation})
+        elif ranks.rank == 0:
             print_evaluation(run, checkpoint, evaluation)

@@ -9,17 +9,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from hpcsnn.engine.learning.groups import check_even, tile_side
-from hpcsnn.engine.learning.replicas import bytes_of_replica
-from hpcsnn.network import Network
-from hpcsnn.network.learning_fields import carried_bytes, played_bytes
-from hpcsnn.planning.memory import RankSize, estimate, shown_bytes
+from hpcsnn.planning.memory import shown_bytes
 from hpcsnn.runs.progress import clock
-from hpcsnn.storage.run_directory import RunDirectory
-from hpcsnn.storage.training_checkpoints import BEST, LAST, TrainingCheckpoints
 from hpcsnn.terminal import terminal
-from hpcsnn.training.configuration import TrainingConfiguration
-from hpcsnn.training.trainer import samples_at_hand
 
 _PLAIN: dict[str, Any] = {"box": None, "pad_edge": False}
 
@@ -64,82 +56,63 @@ def _accuracies(summary: dict[str, Any]) -> str:
     return words
 
 
-def print_training_sizes(configuration: TrainingConfiguration, ranks: int) -> None:
-    """What a training will need: neurons, expected synapses and memory; its data are not read."""
-    console, network = terminal(), configuration.planned_network()
-    sharing = check_even(configuration.ranks_per_network, ranks)
-    # Every group of ranks has the whole network, and its share of a batch.
-    sizes = [estimate(network, tile_side(network, sharing), rank, sharing) for rank in range(sharing)]
-    steps = configuration.sample_steps
+def print_training_sizes(sizes: dict[str, Any]) -> None:
+    """What a training will need; see `training_sizes_of`."""
+    console, steps = terminal(), sizes["sample_steps"]
     long = f"samples of {steps:,} steps" if steps else "samples as long as its files say"
-    what = (configuration.description or "training").rstrip(".")
+    what = (sizes["description"] or "training").rstrip(".")
     _print_line(
         console,
-        f"{what}: seed {network.seed}, steps of {network.dt_ms:g} ms, data "
-        f"{configuration.data_set.name}, {long}, {configuration.epochs} epochs in batches of {configuration.batch}",
+        f"{what}: seed {sizes['seed']}, steps of {sizes['dt_ms']:g} ms, data "
+        f"{sizes['data']}, {long}, {sizes['epochs']} epochs in batches of {sizes['batch']}",
     )
-    _print_network(console, network, sizes)
-    _print_memory(console, configuration, network, sizes, ranks)
+    populations = Table("population", "neurons", "model", **_PLAIN)
+    for name, of in sizes["populations"].items():
+        populations.add_row(name, f"{of['neurons']:,}", of["model"])
+    console.print(populations)
+    projections = Table("projection", "from", "to", "synapses", "of the pairs", "rewiring", **_PLAIN)
+    for name, of in sizes["projections"].items():
+        numbers = (f"{of['synapses']:,}", f"{of['connectivity']:.3g}")
+        projections.add_row(name, of["source"], of["target"], *numbers, of["rewiring"] or "-")
+    console.print(projections)
+    _print_memory(console, sizes)
 
 
 def _print_line(console: Console, words: str) -> None:
     console.print(words, highlight=False, soft_wrap=True)
 
 
-def _print_network(console: Console, network: Network, sizes: list[RankSize]) -> None:
-    """Its populations and projections; `sizes` are those of the ranks that share it."""
-    populations = Table("population", "neurons", "model", **_PLAIN)
-    for name, population in network.populations.items():
-        populations.add_row(name, f"{population.size:,}", population.model.name)
-    console.print(populations)
-    projections = Table("projection", "from", "to", "synapses", "of the pairs", "rewiring", **_PLAIN)
-    for name, projection in network.projections.items():
-        n, possible = sum(one.synapses[name] for one in sizes), projection.source.size * projection.target.size
-        ends = (projection.source.name, projection.target.name)
-        rule = projection.rewiring.name if projection.rewiring else "-"
-        projections.add_row(name, *ends, f"{n:,}", f"{n / possible:.3g}", rule)
-    console.print(projections)
-
-
-def _print_memory(
-    console: Console, configuration: TrainingConfiguration, network: Network, sizes: list[RankSize], ranks: int
-) -> None:
+def _print_memory(console: Console, sizes: dict[str, Any]) -> None:
     """Of the fullest rank by what it holds, and of all."""
-    learning, sharing = network.learning, len(sizes)
-    assert learning is not None
-    size = max(sizes, key=lambda one: one.n_bytes)
-    kept = f"in windows of {learning.window_steps:,} steps" if learning.windowed else "of one sample"
-    at_hand = samples_at_hand(learning.sample_steps)
-    played, n_groups = played_bytes(network, at_hand), ranks // sharing
-    share = -(-configuration.batch // n_groups)
-    # Those of training, and while there is an evaluation its own.
-    carried = {"state of the places in a batch": 2 * carried_bytes(network, share)} if learning.carries_state else {}
-    memory = {
-        "neurons, spikes and input": size.n_bytes - size.wiring - size.learning,
-        "synapses, with what the optimiser keeps": size.wiring,
-        f"what training keeps {kept}, and gradients": size.learning,
-        **carried,
-        f"up to {at_hand} samples at hand, and 4 bytes a spike": played,
+    sharing, ranks, carries = sizes["ranks_per_network"], sizes["ranks"], "carried" in sizes["bytes_of"]
+    kept = f"in windows of {sizes['window_steps']:,} steps" if sizes["window_steps"] else "of one sample"
+    words = {
+        "neurons": "neurons, spikes and input",
+        "synapses": "synapses, with what the optimiser keeps",
+        "kept": f"what training keeps {kept}, and gradients",
+        "carried": "state of the places in a batch",
+        "played": f"up to {sizes['samples_at_hand']} samples at hand, and 4 bytes a spike",
     }
     whose = "memory of a rank" if sharing == 1 else f"memory of the fullest of {sharing} ranks that share a network"
     table = Table(whose, "arrays", **_PLAIN)
-    for what, n_bytes in memory.items():
-        table.add_row(what, shown_bytes(n_bytes))
+    for what, n_bytes in sizes["bytes_of"].items():
+        table.add_row(words[what], shown_bytes(n_bytes))
     console.print(table)
-    in_all = n_groups * sum(one.n_bytes for one in sizes) + ranks * (played + sum(carried.values()))
-    planned = "" if configuration.sample_steps else f", planned for {learning.sample_steps:,} steps"
+    planned = "" if sizes["sample_steps"] else f", planned for {sizes['planned_sample_steps']:,} steps"
     who, plays = f"{ranks} rank{'s' if ranks > 1 else ''}", "which a CPU core plays"
-    on_gpu = f"; a GPU plays as many at a time as fit, with {shown_bytes(bytes_of_replica(network))} for each"
+    on_gpu = f"; a GPU plays as many at a time as fit, with {shown_bytes(sizes['bytes_of_replica'])} for each"
     grows = "memory does not grow with the batch"
-    if learning.carries_state:
+    if carries:
         grows, on_gpu = "memory grows with the batch by the state alone that is carried on", ""
     if sharing > 1:
+        n_groups = ranks // sharing
         who, plays, on_gpu = f"{n_groups} group{'s' if n_groups > 1 else ''} of {sharing} ranks", "which are played", ""
     _print_line(
         console,
-        f"{who} with {share} samples of a batch or fewer each, {plays} one after the other: {grows}; "
-        f"about {shown_bytes(sum(memory.values()))} of arrays on each{planned}, {shown_bytes(in_all)} in all (beside "
-        f"150 MB for each Python process, and the data: 8 bytes a spike){on_gpu}",
+        f"{who} with {sizes['most_samples_of_a_rank']} samples of a batch or fewer each, {plays} one after the other: "
+        f"{grows}; about {shown_bytes(sizes['bytes_of_fullest_rank'])} of arrays on each{planned}, "
+        f"{shown_bytes(sizes['bytes_in_all'])} in all (beside 150 MB for each Python process, and the data: 8 bytes a "
+        f"spike){on_gpu}",
     )
 
 
@@ -169,32 +142,20 @@ def print_evaluation(run: Path, role: str, evaluation: dict[str, Any]) -> None:
     console.print(table)
 
 
-def print_trained(run: Path) -> None:
-    """What the run directory of a training holds.
-
-    Raises:
-        StorageError: no run there.
-    """
-    directory = RunDirectory(run)
-    directory.check_run()
+def print_trained(held: dict[str, Any]) -> None:
+    """What the run directory of a training holds; see `training_holdings_of`."""
     console = terminal()
     state = "unfinished (no summary)"
-    if directory.summary.is_file():
-        summary = directory.read_summary()
-        state = f"stopped by {summary.get('stopped_by')} after {summary.get('epochs')} epochs"
-        if summary.get("completed"):
-            state = f"completed, {summary.get('epochs')} epochs, {_accuracies(summary)}"
-    _print_line(console, f"{run}: a training, {state}")
-    checkpoints = TrainingCheckpoints(run)
+    if held["state"] != "unfinished":
+        state = f"stopped by {held.get('stopped_by')} after {held.get('epochs')} epochs"
+    if held["state"] == "completed":
+        state = f"completed, {held.get('epochs')} epochs, {_accuracies(held)}"
+    _print_line(console, f"{held['run']}: a training, {state}")
     table = Table("checkpoint", "epoch", "batches", "validation", "size", **_PLAIN)
-    for role in (LAST, BEST):
-        if not checkpoints.has(role):
-            continue
-        found = checkpoints.read(role)
-        position = found.position
-        best, of_loss = position["best_accuracy"], position.get("best_loss")
+    for role, of in held["checkpoints"].items():
+        best, of_loss = of["best_validation_accuracy"], of["best_validation_loss"]
         shown = f"{best:.2%}" if best is not None else f"{of_loss:.4g}" if of_loss is not None else None
-        best = f"best {shown} after epoch {position['best_epoch']}" if shown else "-"
-        done = f"{position['epoch'] - 1} done" + (f" and {position['batch']} batches" if position["batch"] else "")
-        table.add_row(role, done, f"{position['in_all']['batches']:,}", best, shown_bytes(found.path.stat().st_size))
+        best = f"best {shown} after epoch {of['best_epoch']}" if shown else "-"
+        done = f"{of['epochs_done']} done" + (f" and {of['batch']} batches" if of["batch"] else "")
+        table.add_row(role, done, f"{of['batches']:,}", best, shown_bytes(of["bytes"]))
     console.print(table)

@@ -32,7 +32,8 @@ def kernel_owners(network: Network, kernels: Iterable[str]) -> dict[str, str]:
             owners[kernel] = _of_projection(network.projections[name], kernel.removesuffix(f"_{name}"))
         elif name is not None:
             population = network.populations[name]
-            models = [population.model, *(one.receptor for one in network.incoming(population))]
+            currents = (one.current for one in population.stimulations)
+            models = [population.model, *currents, *(one.receptor for one in network.incoming(population))]
             words = dict.fromkeys(f"{one.model.KIND} {one.name}" for one in models)
             owners[kernel] = f"populations.{name} ({', '.join(words)})"
     return owners

@@ -29,7 +29,8 @@ class Purpose(IntEnum):
 
 
 class Tag(IntEnum):
-    """What a projection draws beside attempts: the upper 8 bits of a stream (kernels/base/random.cuh)."""
+    """What a projection draws beside attempts, and a population beside spikes (CURRENT): the upper 8 bits of a stream
+    (kernels/base/random.cuh)."""
 
     PAIR = 1
     SYNAPSE = 2
@@ -47,6 +48,8 @@ class Tag(IntEnum):
     BUDGET = 14
     ARRIVAL = 15
     SHARE = 16
+    CURRENT = 17
+    """Currents onto neurons; entity, step and draw: the model's own, the current's number above 16 bits of the draw."""
 
 
 def stream(purpose: Purpose, index: int) -> int:

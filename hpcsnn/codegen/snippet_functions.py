@@ -13,10 +13,12 @@ from types import SimpleNamespace
 
 from hpcsnn.codegen.snippet_names import names_by_slot
 from hpcsnn.models.base import Configured, Model, Variable
+from hpcsnn.models.currents import CurrentModel
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.models.snippet_text import FUNCTIONS, OWN_PREFIX
 from hpcsnn.models.synapses import SpikeTrace
 from hpcsnn.network import Population, Projection
+from hpcsnn.network.population import current_prefix
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,21 @@ def neuron_function(index: int, population: Population, draws: bool) -> SnippetF
     return SnippetFunction(f"population_{index}_step", "bool", tuple(arguments))
 
 
+def current_function(index: int, number: int, configured: Configured[CurrentModel]) -> SnippetFunction:
+    """The current of a step onto a neuron, of number `number` onto population number `index`."""
+    local = current_prefix(number)
+    arguments = [
+        *_same("const int", "step"),
+        *(Argument("const int", f"{end}_step", f"{local}{end}") for end in ("from", "to")),
+        *_same("const float", "dt_ms"),
+        Argument("const int", "id", "id_of[neuron]"),
+        *_same("const int", "neuron"),
+        Argument("const CurrentNumbers&", "random4", f"{local}numbers"),
+        *constant_arguments(configured, local),
+    ]
+    return SnippetFunction(f"population_{index}_current_{number}", "float", tuple(arguments))
+
+
 def source_functions(index: int, population: Population) -> dict[str, SnippetFunction]:
     """Of a model of sources: ``on_window``, which goes on with ``first_spike`` for each neuron, and ``next_spike``."""
     numbers = _same("const StreamNumbers&", "random4")
@@ -132,7 +149,7 @@ def source_functions(index: int, population: Population) -> dict[str, SnippetFun
     constants = constant_arguments(population.model)
     window = [*_same("const int", "step", "window", "window_end", "never"), *numbers, *constants]
     each = _same("const hpcsnn_Each&", "hpcsnn_each")
-    after = [*_same("const int", "step", "window_end", "never"), *numbers, *neuron, *constants]
+    after = [*_same("const int", "step", "window", "window_end", "never"), *numbers, *neuron, *constants]
     name = f"population_{index}"
     return {
         "on_window": SnippetFunction(f"{name}_window", "bool", (*window, *each), "template <class hpcsnn_Each> "),
@@ -186,7 +203,7 @@ def connector_function(index: int, projection: Projection) -> SnippetFunction:
     arguments = [
         *_same(f"Connect_{projection.name}&", "connect"),
         *_same("Sequence<EntityBlocks>&", "random"),
-        *_same("const int", "id", "x", "y", "target", "n_sources", "nx", "ny"),
+        *_same("const int", "id", "x", "y", "target", "n_sources", "nx", "ny", "period_x", "period_y"),
         *constant_arguments(projection.connector),
     ]
     return SnippetFunction(f"projection_{index}_connect_row", "void", tuple(arguments))
@@ -236,10 +253,11 @@ def rule_functions(index: int, projection: Projection, rule: RewiringRule) -> di
 def _fixed(slot: str, projection: Projection, rule: RewiringRule) -> dict[str, Argument]:
     """What hpcsnn has names for; a name that is not here is a function, or what no snippet mentions."""
     name = projection.name
-    places = ("in_degree", "pre_id", "post_id", "id", "out_degree", "vacant", "found", "x", "y", "nx", "ny")
+    places = ("in_degree", "pre_id", "post_id", "id", "out_degree", "vacant", "found", "x", "y")
+    grid = ("nx", "ny", "period_x", "period_y")
     own_neuron = slot in ("update_source", "update_target")
     arguments = [
-        *_same("const int", *places, "reach", "n_recent", "n_sources", "n_targets"),
+        *_same("const int", *places, *grid, "reach", "n_recent", "n_sources", "n_targets"),
         *_same("int&", "source_x", "source_y", "tried"),
         *_same("bool&", "forming"),
         *_same(_NUMBERS.get(slot, "Sequence<EntityBlocks>&"), "random"),

@@ -18,6 +18,7 @@ from hpcsnn.models.base import Configured, Model
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Network, Population, Projection
 from hpcsnn.network.fields import Field, exchange_fields, population_fields, projection_fields
+from hpcsnn.network.population import current_prefix
 from hpcsnn.network.recording.recorders import Recorder, recorders
 
 _SCALARS: dict[str, Any] = {
@@ -99,11 +100,20 @@ def model_numbers(prefix: str, configured: Configured[Model]) -> Members:
 def population_struct(population: Population) -> Struct:
     """A population on a rank: where its neurons are, its spikes, its state."""
     places = ("n_own", "n_known", "n_simulated", "slot_size", "nx", "ny", "tile_shift_x", "tile_shift_y", "tiles_x")
+    periods = ("period_x", "period_y")
     members = [
-        *each_member("int", *places, "ring_mask", "log_size"),
+        *each_member("int", *places, *periods, "ring_mask", "log_size"),
         *each_member("uint32", "first_id"),
         *pointers(population_fields(population)),
         *model_numbers("model_", population.model),
+        *(
+            member
+            for number, one in enumerate(population.stimulations)
+            for member in (
+                *each_member("int", f"from_step_{number}", f"to_step_{number}"),
+                *model_numbers(current_prefix(number), one.current),
+            )
+        ),
     ]
     return Struct(f"Population_{population.name}", members)
 

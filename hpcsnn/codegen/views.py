@@ -11,6 +11,7 @@ from hpcsnn.codegen.random_streams import Purpose, stream
 from hpcsnn.codegen.schedule import EXCHANGE, PHASES, Stage
 from hpcsnn.codegen.snippet_functions import (
     connector_function,
+    current_function,
     neuron_function,
     receptor_function,
     rule_functions,
@@ -24,6 +25,7 @@ from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Network, Population, Projection
 from hpcsnn.network.input_scale import InputFormat
 from hpcsnn.network.learning import trained_projections
+from hpcsnn.network.population import Stimulation, current_prefix
 
 
 def stage_views(stages: tuple[Stage, ...]) -> list[SimpleNamespace]:
@@ -63,8 +65,19 @@ def population_view(network: Network, population: Population, stage_of: dict[str
         is_source=population.is_source,
         logs_some=population.spikes_of is not None,
         stream_spikes=stream(Purpose.SPIKES, index),
+        currents=[_current_view(index, *numbered) for numbered in enumerate(population.stimulations)],
         incoming=[_projection_view(network, projection, stage_of) for projection in network.incoming(population)],
     )
+
+
+def _current_view(index: int, number: int, stimulation: Stimulation) -> SimpleNamespace:
+    """Of a current onto population number `index`."""
+    model = model_view(stimulation.current)
+    function = current_function(index, number, stimulation.current)
+    model.functions = {"current": function}
+    model.sees_in = seen(model)
+    chosen = stimulation.ids is not None
+    return SimpleNamespace(number=number, model=model, function=function, prefix=current_prefix(number), chosen=chosen)
 
 
 def _projection_view(network: Network, projection: Projection, stage_of: dict[str, int]) -> SimpleNamespace:

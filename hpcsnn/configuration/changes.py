@@ -7,16 +7,20 @@ from typing import Any
 
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.base import Configured
+from hpcsnn.models.user_files import FROM_FILE
 from hpcsnn.network import Network
 
 # Keys that may be set while a network runs.
-_CHANGEABLE = re.compile(r"populations\.\w+\.model\..+|projections\.\w+\.(receptor|synapse|rewiring)\..+")
+_CHANGEABLE = re.compile(
+    r"populations\.\w+\.(model|stimulate\.\d+)\..+|projections\.\w+\.(receptor|synapse|rewiring)\..+"
+)
 _PARTS = ("receptor", "synapse", "rewiring")
 
 
 def is_changeable(key: object) -> bool:
     """Whether a dotted key is a parameter of a model, and not the model itself."""
-    return isinstance(key, str) and _CHANGEABLE.fullmatch(key) is not None
+    of_file = isinstance(key, str) and key.endswith((f".{FROM_FILE}", ".sha256"))
+    return isinstance(key, str) and not of_file and _CHANGEABLE.fullmatch(key) is not None
 
 
 def check_keys(where: str, keys: list[object]) -> None:
@@ -29,7 +33,7 @@ def check_keys(where: str, keys: list[object]) -> None:
         if not is_changeable(key):
             raise ConfigurationError(
                 f"{where}: {key!r} is not allowed; must be a parameter of a model: populations.NAME.model.PARAMETER, "
-                "or projections.NAME.receptor|synapse|rewiring.PARAMETER"
+                "populations.NAME.stimulate.NUMBER.PARAMETER, or projections.NAME.receptor|synapse|rewiring.PARAMETER"
             )
 
 

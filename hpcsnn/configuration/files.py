@@ -16,7 +16,7 @@ from hpcsnn.configuration.places import Places
 from hpcsnn.configuration.schema import TRAINING_KEYS, Configuration, NetworkConfiguration
 from hpcsnn.configuration.trust import HAVE_MODELS, check_named, of_a_run, remember
 from hpcsnn.configuration.yaml_text import read_yaml, read_yaml_file, write_yaml
-from hpcsnn.errors import ConfigurationError
+from hpcsnn.errors import ConfigurationError, suggested
 from hpcsnn.models.parameters import DISTRIBUTIONS
 from hpcsnn.models.registry import KINDS, OF_TRAININGS
 from hpcsnn.models.user_files import FOLDER, anchored
@@ -196,7 +196,9 @@ def _find(path: Path, named: Path | None = None, where: str = "", trains: bool =
         return shipped
     names = shipped_trainings() if trains else shipped_configurations()
     kind = "trainings" if trains else "configurations"
-    raise ConfigurationError(f"{where}{path}: no such file; {kind} that ship with hpcsnn: {', '.join(names)}")
+    hint = suggested(path.stem, names)
+    listed = ", ".join(names) + ("." if hint else "")
+    raise ConfigurationError(f"{where}{path}: no such file; {kind} that ship with hpcsnn: {listed}{hint}")
 
 
 def _read(path: Path, trust: bool, of_run: bool, readers: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Places]:

@@ -53,7 +53,8 @@ class Places:
             assert rest_of_name is not None
             if key is None and kind in KINDS and len(place.below) == 1:  # a model of a user's file, by its own name
                 (key,), step = place.below, rest_of_name[0]
-            elif key is None:
+            elif key is None:  # or an entry of a list, which stands where the list does
+                place = place.below.get(rest_of_name[0].partition("[")[0], place)
                 break
             else:
                 step = key

@@ -10,16 +10,18 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 from pydantic_core import PydanticCustomError
 
+from hpcsnn.brief import Brief, BriefRows
 from hpcsnn.checked_numbers import Limits, real_number, truth_value, whole_number, whole_steps
 from hpcsnn.configuration.changes import check_change, check_keys
+from hpcsnn.configuration.data_files import lists_of_file
 from hpcsnn.configuration.overrides import put
 from hpcsnn.configuration.places import Places
 from hpcsnn.configuration.times import Every
 from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Configured, Model
-from hpcsnn.models.parameters import Normal, Uniform, described_distribution
+from hpcsnn.models.parameters import Distribution, GivenValues, Normal, Uniform, described_distribution
 from hpcsnn.models.registry import KINDS, registered
-from hpcsnn.models.user_files import FOLDER, UserFile, is_reference, user_model
+from hpcsnn.models.user_files import FOLDER, FROM_FILE, UserFile, is_reference, user_model
 from hpcsnn.network import Grid, Network
 from hpcsnn.network.recording.recorders import recorders
 from hpcsnn.ranks.partition import DEFAULT_TILE, check_tile_side
@@ -45,7 +47,7 @@ def _checked(check: Callable[[str, object], Any]) -> BeforeValidator:
 
 
 def _number_or_distribution(where: str, value: object) -> Any:
-    return value if value is None or isinstance(value, dict) else real_number(where, value)
+    return value if value is None or isinstance(value, (dict, list)) else real_number(where, value)
 
 
 # By which the configuration of a training is told from that of a run: those of its keys that it cannot do without.
@@ -68,17 +70,21 @@ class _Strict(BaseModel):
 
 
 class PopulationConfig(_Strict):
-    """A population: ``grid`` [nx, ny] before scaling, or ``size`` for neurons without places.
+    """A population: ``grid`` [nx, ny] before scaling, or ``size`` for neurons without places; ``borders`` of a grid are
+    ``periodic`` or ``open``.
 
-    ``record`` is by variable: ``V_mV: {every_ms: 1, neurons: [0, 5]}``; see `hpcsnn.Network.add_population`.
+    ``record`` is by variable: ``V_mV: {every_ms: 1, neurons: [0, 5]}``, ``stimulate`` a list of currents:
+    ``- step_current: {amplitude: 0.5, from_ms: 100, to_ms: 200}``; see `hpcsnn.Network.add_population`.
     """
 
     grid: tuple[Whole, Whole] | None = None
     size: Whole | None = None
+    borders: str = "periodic"
     model: ModelSpec
     initial: dict[str, InitialSpec] = Field(default_factory=dict)
     record_spikes: Truth = False
     record: dict[str, Any] = Field(default_factory=dict)
+    stimulate: list[ModelSpec] = Field(default_factory=list)
 
 
 class ProjectionConfig(_Strict):
@@ -90,7 +96,7 @@ class ProjectionConfig(_Strict):
     connector: ModelSpec
     receptor: ModelSpec
     synapse: ModelSpec = "static"
-    weight: WeightSpec
+    weight: WeightSpec = None
     delay_ms: DelaySpec = None
     dendritic_delay_ms: Real = 0.0
     rewiring: ModelSpec | None = None
@@ -114,7 +120,7 @@ class OriginConfig(_Strict):
     step: Whole
 
 
-class NetworkConfiguration(_Strict):
+class NetworkConfiguration(Brief, _Strict):
     """What the configurations of a run and of a training have in common: the network.
 
     ``scale`` multiplies both sides of every grid. `COMMAND` is the command that carries a configuration of this kind
@@ -131,6 +137,18 @@ class NetworkConfiguration(_Strict):
     populations: dict[str, PopulationConfig]
     projections: dict[str, ProjectionConfig] = Field(default_factory=dict)
     _places: Places = PrivateAttr(default_factory=Places)
+
+    def _headline(self) -> str:
+        kind = "a training" if self.TRAINS else "a run"
+        return f"Configuration of {kind}: {self.description or 'no description'}"
+
+    def _rows(self) -> BriefRows:
+        own = [(name, str(value)) for name, value in self if isinstance(value, (int, float, str)) and value != ""]
+        models = {name: one.model for name, one in self.populations.items()}
+        named = {name: one if isinstance(one, str) else next(iter(one)) for name, one in models.items()}
+        parts = [(f"populations.{name}", model) for name, model in named.items()]
+        parts += [(f"projections.{name}", f"{one.source} to {one.target}") for name, one in self.projections.items()]
+        return [row for row in own if row[0] != "description"] + parts
 
     @property
     def places(self) -> Places:
@@ -157,6 +175,10 @@ class NetworkConfiguration(_Strict):
                 population.initial,
                 population.record_spikes,
                 population.record,
+                [
+                    configured("stimulate", f"{where}.stimulate[{number}]", spec)
+                    for number, spec in enumerate(population.stimulate)
+                ],
             )
         for name, projection in self.projections.items():
             where = f"projections.{name}"
@@ -209,13 +231,12 @@ class NetworkConfiguration(_Strict):
         plain |= {key: plain.pop(key) for key in ("populations", "projections")}
         for name, population in network.populations.items():
             plain["populations"][name]["model"] = population.model.described()
+            plain["populations"][name]["stimulate"] = [one.current.described() for one in population.stimulations]
         for name, projection in network.projections.items():
             entry = plain["projections"][name]
-            delay_ms = projection.delay_ms
-            entry["delay_ms"] = (
-                described_distribution(delay_ms) if isinstance(delay_ms, (Normal, Uniform)) else delay_ms
-            )
-            entry["weight"] = described_distribution(projection.weights) if projection.weights else projection.weight
+            entry["delay_ms"] = _described(projection.delay_ms)
+            one_weight = projection.weight if projection.has_weight else None
+            entry["weight"] = one_weight if projection.weights is None else _described(projection.weights)
             entry["dendritic_delay_ms"] = projection.dendritic_delay_ms
             for part in ("connector", "receptor", "synapse", "rewiring"):
                 chosen: Configured[Model] | None = getattr(projection, part)
@@ -229,6 +250,7 @@ class NetworkConfiguration(_Strict):
     def user_files(self) -> list[UserFile]:
         """The users' files that models come from, as they were read."""
         specs = [*self.own_models(), *(("model", population.model) for population in self.populations.values())]
+        specs += [("stimulate", one) for population in self.populations.values() for one in population.stimulate]
         for projection in self.projections.values():
             specs += [(part, getattr(projection, part)) for part in ("connector", "receptor", "synapse", "rewiring")]
         names = [(kind, spec if isinstance(spec, str) else next(iter(spec))) for kind, spec in specs if spec]
@@ -339,20 +361,35 @@ def configured(kind: str, where: str, spec: ModelSpec) -> Configured[Any]:
         ConfigurationError: an unknown model or parameter, a value that is not allowed, or not one model.
     """
     name, values = named_values(where, spec)
+    models, reference = registered(kind), ""
+    data_file: dict[str, str] = {}
     if is_reference(name):
         model, file, attribute = user_model(where, name, KINDS[kind])
         reference = f"{FOLDER}/{file.name}:{attribute}"
-        return dataclasses.replace(model.configure(f"{where}.{model.name}", values), reference=reference)
-    models = registered(kind)
-    if name not in models:
+    elif name in models:
+        model = models[name]
+    else:
         raise ConfigurationError(unknown_name(where, name, models) + _OWN_MODELS)
-    return models[name].configure(f"{where}.{name}", values)
+    if model.data and FROM_FILE in values:
+        values, data_file = lists_of_file(f"{where}.{model.name}", model, values)
+    return dataclasses.replace(model.configure(f"{where}.{model.name}", values), reference=reference, file=data_file)
+
+
+def _described(value: float | Distribution | GivenValues | None) -> Any:
+    if isinstance(value, GivenValues):
+        return value.values.tolist()
+    return described_distribution(value) if isinstance(value, (Normal, Uniform)) else value
 
 
 def _grid(where: str, population: PopulationConfig, scale: int) -> Grid:
     if (population.grid is None) == (population.size is None):
         raise ConfigurationError(f"{where}: give either grid: [nx, ny] or size: n")
     if population.size is not None:
+        if population.borders != "periodic":
+            raise ConfigurationError(
+                f"{where}.borders: {population.borders!r} is not allowed with size, whose neurons have no places; give "
+                "grid: [nx, ny]"
+            )
         sides = (population.size, 1)
     else:
         assert population.grid is not None
@@ -361,6 +398,6 @@ def _grid(where: str, population: PopulationConfig, scale: int) -> Grid:
         field, given = ("grid", list(population.grid)) if population.grid else ("size", population.size)
         raise ConfigurationError(f"{where}.{field}: {given!r} is not allowed; must be >= 1")
     try:
-        return Grid(*sides)
+        return Grid(*sides, borders=population.borders, has_places=population.size is None)
     except ConfigurationError as error:
         raise ConfigurationError(f"{where}.{error}") from None

@@ -22,7 +22,7 @@ from hpcsnn.models.registry import OF_TRAININGS
 from hpcsnn.models.user_files import FOLDER, UserFile, file_of, read_user_file
 
 # What stands beside the configuration of a run, and in no folder where somebody keeps configurations.
-_OF_A_RUN = (".lock", "checkpoints", "network.zarr", "progress.json", "summary.json")
+_OF_A_RUN = (".lock", "checkpoints", "network.zarr", "progress.json", "progress.jsonl", "summary.json")
 _CONFIGURATION, _JOB = "config.yaml", "job"
 # The keys below which a configuration may name models of users' files.
 HAVE_MODELS = ("populations", "projections", *OF_TRAININGS)
@@ -76,6 +76,10 @@ def _files(raw: Any) -> Iterator[Path]:
     elif isinstance(raw, Mapping):
         for part in (*raw.keys(), *raw.values()):
             yield from _files(part)
+    elif isinstance(raw, list):
+        for part in raw:
+            if isinstance(part, (str, Mapping)):  # and no number, of which there may be many
+                yield from _files(part)
 
 
 def remember(files: Iterable[UserFile]) -> None:

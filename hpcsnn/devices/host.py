@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import platform
 import re
@@ -37,6 +38,8 @@ VALUE_FLAGS = (
     *("-fno-finite-math-only", "-fsigned-zeros", "-fno-rounding-math", "-ffp-contract=off"),
     *("-Werror=div-by-zero", "-fno-math-errno", "-fno-trapping-math"),
 )
+
+_log = logging.getLogger(__name__)
 # The kernels are found by name in what is compiled, whatever the user hides.
 _FOUND_BY_NAME = "-fvisibility=default"
 # With these, compilers link code that has the processor take the smallest numbers for zero, whatever follows.
@@ -157,6 +160,7 @@ def _how(compiler: list[str]) -> list[str]:
 
 def _compile(command: list[str], source: str, text: Path, library: Path, snippets: Sequence[Snippet]) -> None:
     text.write_text(source)
+    _log.debug("%s -o %s %s", " ".join(command), library, text)
     environment = {**os.environ, "LC_ALL": "C.UTF-8"}  # errors in the language that `explained` reads
     done = subprocess.run(
         [*command, "-o", str(library), str(text)], capture_output=True, text=True, check=False, env=environment

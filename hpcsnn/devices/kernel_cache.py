@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,8 @@ from pathlib import Path
 from hpcsnn.atomic_files import bring_to_disk, read_own
 from hpcsnn.errors import DeviceError
 from hpcsnn.phases import doing
+
+_log = logging.getLogger(__name__)
 
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -57,6 +60,7 @@ def cached(key: list[str], suffix: str, make: Callable[[Path, Path], None], how:
     with _usable() as folder:
         made = folder / f"{name}{suffix}"
         if _whole(made):
+            _log.debug("%s: there already", made)
             return made
         with (folder / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -13,10 +13,12 @@ from hpcsnn.codegen.random_streams import Purpose, Tag, stream
 from hpcsnn.codegen.random_streams import words as drawn_words
 from hpcsnn.engine.arrays import RankArrays
 from hpcsnn.errors import ConfigurationError, shown
-from hpcsnn.models.base import Configured, Model, PlacementContext
+from hpcsnn.models.base import Configured, Model
 from hpcsnn.models.connectors.shares import Words
+from hpcsnn.models.tables import PlacementContext
 from hpcsnn.network import Network, Projection
 from hpcsnn.network.fields import FINE_POWERS, NUMPY, decay_fields
+from hpcsnn.network.population import Stimulation, current_prefix
 from hpcsnn.ranks.partition import Placement
 
 
@@ -62,7 +64,8 @@ def made_tables(
     grid, source_grid = here.tiling.grid, (source or here).tiling.grid
     values = ValuesForTables(configured, configured.constants(dt_ms))
     context = PlacementContext(
-        values, dt_ms, here.global_id, x, y, grid.nx, grid.ny, source_grid.nx, source_grid.ny, words
+        *(values, dt_ms, here.global_id, x, y, grid.nx, grid.ny, source_grid.nx, source_grid.ny, words),
+        periods=source_grid.periods,
     )
     return {
         name: _as_declared(f"{configured.name}.{name}", table.make(context), NUMPY[table.ctype])
@@ -104,6 +107,21 @@ def bind_model(
     for name, table in made_tables(configured, state.network.dt_ms, here, source, words).items():
         state.bind(part, owner, prefix + name, state.device.upload(table))
         setattr(part, f"n_{prefix}{name}", table.size)
+
+
+def bind_stimulation(
+    state: RankArrays, part: Any, owner: str, number: int, stimulation: Stimulation, here: Placement
+) -> None:
+    """Put a current, when it flows and onto which of this rank's neurons into the struct of their population."""
+    bind_model(state, part, owner, current_prefix(number), stimulation.current, here)
+    ends = {f"from_step_{number}": stimulation.from_step, f"to_step_{number}": stimulation.to_step}
+    if stimulation.ids is not None:
+        chosen = np.isin(here.global_id, stimulation.ids).astype(np.int32)
+        state.bind(part, owner, f"chosen_{number}", state.device.upload(chosen))
+        if not chosen.any():  # no step of it costs this rank anything
+            ends[f"to_step_{number}"] = stimulation.from_step
+    for name, step in ends.items():
+        setattr(part, name, step)
 
 
 def bind_decays(state: RankArrays, projection: Projection) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.checked_numbers import LAST_STEP, Limits, real_number, shown_time, whole_number, whole_steps
+from hpcsnn.brief import Brief, BriefRows
+from hpcsnn.checked_numbers import LAST_STEP, Limits, real_number, shown_time, truth_value, whole_number, whole_steps
 from hpcsnn.codegen.constants import HaltReason
 from hpcsnn.codegen.program import generate
 from hpcsnn.devices import choose_device
@@ -27,7 +28,8 @@ from hpcsnn.network import Network
 from hpcsnn.network.neuron_arrays import column_of, neuron_arrays
 from hpcsnn.ranks.interrupts import Interrupts
 from hpcsnn.ranks.partition import DEFAULT_TILE, check_tile_side, place_network
-from hpcsnn.ranks.world import ranks_of
+from hpcsnn.ranks.world import on_every_rank, ranks_of
+from hpcsnn.run_bar import RunBar
 
 # A run is cut into pieces of about this length, between which it looks whether it was interrupted.
 _LOOKED_EVERY_S = 0.1
@@ -36,7 +38,7 @@ _LOOKED_EVERY_S = 0.1
 _FIRST_LOOK_STEPS = 10
 
 
-class Simulation:
+class Simulation(Brief):
     """One rank's part of a running network; the ranks of `comm` make the same calls in the same order.
 
     Args:
@@ -87,7 +89,9 @@ class Simulation:
         self.tile = tile
         if not network.populations:
             raise ConfigurationError("populations: the network has none")
-        self.placements = place_network(network, tile, self.rank, self.n_ranks)
+        self.placements = on_every_rank(
+            self.communicator, lambda: place_network(network, tile, self.rank, self.n_ranks)
+        )
         self.device = choose_device(device, self.communicator)
         try:
             self.state = RankState(
@@ -106,6 +110,13 @@ class Simulation:
         self.startup_s = time.perf_counter() - start
         self.advance_s = 0.0
         self._steps_a_look = max(_FIRST_LOOK_STEPS, self.executable.steps_a_sequence)
+
+    def _headline(self) -> str:
+        where = f"rank {self.rank} of {self.n_ranks} on {self.device.name}"
+        return f"Simulation at {shown_time(self.time_ms)} ms (step {self.step:,}), {where}"
+
+    def _rows(self) -> BriefRows:
+        return self.network._rows()
 
     def __reduce__(self) -> Any:
         raise TypeError(
@@ -128,6 +139,7 @@ class Simulation:
         duration_ms: float,
         observe: Callable[[Simulation], bool | None] | None = None,
         observe_every_s: float = 0.25,
+        progress: bool = True,
     ) -> None:
         """Advance model time.
 
@@ -135,6 +147,7 @@ class Simulation:
             duration_ms: how far, a whole number of steps.
             observe: called about every `observe_every_s` of wall time, on all ranks at the same step; the run stops
                 there if it returns True (the same on all ranks).
+            progress: show a bar of what takes longer than two seconds, on a terminal or in a notebook.
 
         Raises:
             ConfigurationError: a duration that is no whole number of steps, or that ends beyond step 2^31 - 1.
@@ -149,6 +162,7 @@ class Simulation:
         # Whoever runs up to a time gives a difference of times, which lacks the last digits of both.
         n_steps = whole_steps("duration_ms", duration_ms, self.network.dt_ms, after_ms=self.time_ms)
         observe_every_s = real_number("observe_every_s", observe_every_s, Limits("s", minimum=0.0, in_kernels=False))
+        progress = truth_value("progress", progress)
         end = self.step + n_steps
         if end > LAST_STEP:
             left_ms = shown_time((LAST_STEP - self.step) * self.network.dt_ms)
@@ -158,8 +172,9 @@ class Simulation:
             )
         self.state.reserve_bins(end + 1)
         try:
-            with Interrupts() as interrupts:
-                self._run_to(end, interrupts, observe, observe_every_s)
+            bar = RunBar(self.step, end, self.network.dt_ms, progress and self.rank == 0)
+            with Interrupts() as interrupts, bar:
+                self._run_to(end, interrupts, observe, observe_every_s, bar)
         except MemoryError as error:
             held = self.state.n_bytes() / 2**30
             raise SimulationError(
@@ -175,6 +190,7 @@ class Simulation:
         interrupts: Interrupts,
         observe: Callable[[Simulation], bool | None] | None,
         observe_every_s: float,
+        bar: RunBar,
     ) -> None:
         look_s = _LOOKED_EVERY_S if observe is None else min(_LOOKED_EVERY_S, observe_every_s)
         visited = -math.inf
@@ -182,6 +198,7 @@ class Simulation:
             looked, chunk = time.perf_counter(), self._steps_a_look
             until = min(end, (step // chunk + 1) * chunk)
             self._advance_to(until)
+            bar.at(until)
             now = time.perf_counter()
             due = until == end or now - visited >= observe_every_s - look_s / 2
             round_number = _round_number(min(look_s * (until - step) / (now - looked), 4 * chunk))

@@ -12,7 +12,7 @@ from hpcsnn.devices.base import Device, Executable
 from hpcsnn.engine.arrays import RankArrays
 from hpcsnn.engine.initial_values import draw_initial, draw_parameters
 from hpcsnn.engine.learning.arrays import bind_learning
-from hpcsnn.engine.model_binding import bind_decays, bind_model, words_of
+from hpcsnn.engine.model_binding import bind_decays, bind_model, bind_stimulation, words_of
 from hpcsnn.engine.recording.recorder_arrays import bind_recorders, fit_recorders
 from hpcsnn.engine.rewiring.arrays import bind_rewiring, fit_event_log
 from hpcsnn.engine.synapse_store import SynapseStore
@@ -168,6 +168,7 @@ class RankState(RankArrays):
         part.n_own, part.n_known, part.first_id = placement.n_own, placement.n_known, first_id
         part.n_simulated, part.slot_size = (n * room.replicas for n in (placement.n_own, placement.n_known))
         part.nx, part.ny, part.tiles_x = population.grid.nx, population.grid.ny, tiling.tiles_x
+        part.period_x, part.period_y = population.grid.periods
         part.tile_shift_x, part.tile_shift_y = tiling.shift_x, tiling.shift_y
         part.ring_mask, part.log_size = room.ring_slots - 1, room.log_entries
         for field in ("global_id", "known_id", "tile_base"):
@@ -177,6 +178,8 @@ class RankState(RankArrays):
             self.bind(part, name, "logged", self.device.upload(logged))
         self.allocate(part, name, population_fields(population), room)
         bind_model(self, part, name, "model_", population.model, placement)
+        for number, stimulation in enumerate(population.stimulations):
+            bind_stimulation(self, part, name, number, stimulation, placement)
 
     def _bind_projection(self, projection: Projection) -> None:
         part, name = self.projection_part(projection.name), projection.name

@@ -14,13 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.checked_numbers import whole_steps_of
 from hpcsnn.codegen.random_streams import Purpose, Tag, stream
 from hpcsnn.devices.base import Executable
 from hpcsnn.engine.arrays import RankArrays
 from hpcsnn.engine.synapse_rows import SynapseRows
 from hpcsnn.errors import SimulationError
-from hpcsnn.models.parameters import Distribution
+from hpcsnn.models.connectors.rows import OwnTargets
+from hpcsnn.models.connectors.synapse_lists import ListedSynapses
+from hpcsnn.models.parameters import Distribution, GivenValues
 from hpcsnn.network import Projection
+from hpcsnn.network.delays import GivenDelays
 from hpcsnn.network.fields import Growth, synapse_fields
 
 _MOST_SLOTS = 2**31 - 1
@@ -69,19 +73,55 @@ class SynapseStore:
             capacity = max(capacity, needed)
         self._allocate_rows(shift_for(capacity))
         executable.run(f"connect_{name}", self.n_rows)
-        if self._projection.weights is not None and not self._projection.listed_weights.size:
-            self._draw_weights(executable, self._projection.weights)
+        weights, delays = self._projection.weights, self._projection.delays
+        if self._projection.synapse_list is not None and self._projection.synapse_list.weights is not None:
+            pass  # the connector's snippet has given them
+        elif isinstance(weights, GivenValues):
+            self._put("weight", lambda pre, post: weights.of(self._positions(pre, post), post))
+        elif weights is not None:
+            self._put("weight", lambda pre, post: self._drawn(executable, weights, pre, post))
+        if isinstance(delays, GivenDelays):
+            self._put("delay_steps", lambda pre, post: self._given_steps(delays, pre, post))
         self._list_outgoing(executable)
 
-    def _draw_weights(self, executable: Executable, weights: Distribution) -> None:
-        """A weight for each synapse from its two neurons: draw ``pre`` of entity ``post``."""
+    def _put(self, column: str, values: Callable[[NDArray[np.int32], NDArray[np.int32]], NDArray[Any]]) -> None:
+        """Set a column by the two neurons of each synapse."""
         slots, pre, post = self.pairs()
+        array = self._device.download(self.array(f"synapse_{column}"))
+        array[slots] = values(pre, post)
+        self.array(f"synapse_{column}")[...] = self._device.upload(array)
+
+    def _drawn(
+        self, executable: Executable, weights: Distribution, pre: NDArray[np.int32], post: NDArray[np.int32]
+    ) -> NDArray[np.float64]:
+        """A weight for each synapse from its two neurons: draw ``pre`` of entity ``post``."""
         index = list(self._state.network.projections).index(self._projection.name)
         number = stream(Purpose.CONNECT, index) | Tag.WEIGHT << 24
-        drawn = weights.values(self._state.words(executable, post, number, pre))
-        column = self._device.download(self.array("synapse_weight"))
-        column[slots] = drawn
-        self.array("synapse_weight")[...] = self._device.upload(column)
+        return weights.values(self._state.words(executable, post, number, pre))
+
+    def _given_steps(self, delays: GivenDelays, pre: NDArray[np.int32], post: NDArray[np.int32]) -> NDArray[np.int64]:
+        """The delay of each synapse in steps, as it was given."""
+        if delays.values is None:
+            own, places = self._listed(pre, post)
+            assert own.delay_ms is not None
+            delay_ms = own.delay_ms[places]
+        else:
+            delay_ms = delays.values.of(self._positions(pre, post), post)
+        return whole_steps_of(f"projections.{self._projection.name}.delay_ms", delay_ms, self._state.network.dt_ms)
+
+    def _listed(self, pre: NDArray[np.int32], post: NDArray[np.int32]) -> tuple[ListedSynapses, NDArray[np.intp]]:
+        """This rank's part of the connector's list, and where these synapses are in it."""
+        assert self._projection.synapse_list is not None
+        targets = OwnTargets(self._state.placements[self._projection.target.name].global_id)
+        own = self._projection.synapse_list.of_targets(targets.ids)
+        return own, own.places(pre, post)
+
+    def _positions(self, pre: NDArray[np.int32], post: NDArray[np.int32]) -> NDArray[np.int64] | None:
+        """Which synapse of the connector's list each of these is, if there is a list."""
+        if self._projection.synapse_list is None:
+            return None
+        own, places = self._listed(pre, post)
+        return own.position[places]
 
     def restore(self, executable: Executable, rows: SynapseRows) -> None:
         """Put stored synapses, rows in local order and sources as local indices, in place of all there are."""

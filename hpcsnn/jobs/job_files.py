@@ -82,7 +82,7 @@ class JobPlan:
 
 @dataclass(frozen=True)
 class Status:
-    """How a job stands; times in seconds since 1970."""
+    """How a job stands; times in seconds since 1970. ``exit_code`` is that of the ranks of a job that failed."""
 
     state: State
     reason: str = ""
@@ -90,6 +90,7 @@ class Status:
     requeues: int = 0
     started: float | None = None
     updated: float = field(default_factory=time.time)
+    exit_code: int | None = None
 
     @property
     def lost(self) -> bool:

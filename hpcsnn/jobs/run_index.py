@@ -5,6 +5,7 @@ Only of jobs that wait for their turn, whose files nobody would change, Slurm is
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,8 @@ from hpcsnn.storage.run_reports import progress_of, summary_of
 
 # Between writing that a run is queued and having a job for it.
 _SUBMITTING_S = 10.0
+# How often to look at a run that is followed, and of how many looks Slurm is asked at one.
+_LOOK_EVERY_S, _ASK_SLURM_EVERY = 0.5, 60
 # Folders of a run in which no other run is looked for.
 _INSIDE = {"checkpoints", "records", "figures", "job", "network.zarr", "displacement.zarr", "analysis.zarr"}
 
@@ -105,6 +108,17 @@ def _run_folders(folder: Path) -> Iterator[Path]:
     for name, entry in names.items():
         if name not in _INSIDE and not name.startswith(".") and entry.is_dir(follow_symlinks=False):
             yield from _run_folders(Path(entry.path))
+
+
+def followed(path: Path) -> Iterator[RunEntry]:
+    """How a run stands, some times a second; the last time its job is over, or of one without a job the run itself."""
+    for look in itertools.count():
+        entry = look_up(path) if look % _ASK_SLURM_EVERY == 0 else read_run(path)
+        yield entry
+        over = bool(entry.summary) if entry.status is None else entry.status.state.over or entry.state == "lost"
+        if over:
+            return
+        time.sleep(_LOOK_EVERY_S)
 
 
 def look_up(path: Path) -> RunEntry:

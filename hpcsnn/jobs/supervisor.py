@@ -50,6 +50,7 @@ class Supervisor:
         self._ranks: RankProcesses | None = None
         self._told_to_end = False
         self._beat = 0.0
+        self._code: int | None = None
 
     def __getstate__(self) -> dict[str, Path]:
         return {"run": self.run}
@@ -68,7 +69,7 @@ class Supervisor:
         """
         self._files = JobFiles(self.run)
         signal.signal(signal.SIGTERM, self._on_terminate)
-        before = self._files.status() or Status(State.QUEUED)
+        before = replace(self._files.status() or Status(State.QUEUED), exit_code=None)
         restarts = before.restarts
         if before.state not in (State.QUEUED, State.REQUEUED):  # nobody asked for another start: a node was lost
             restarts += 1
@@ -93,6 +94,7 @@ class Supervisor:
                 reason = f"the ranks ended with exit code {code}: {self._complaint()}"
             except StorageError as error:  # what may be there cannot be read now: it is not taken for nothing
                 code, reason = _FAULT, str(error)
+            self._code = code
             if self._over(code):
                 return str(self._status.state)
             self._status = replace(self._status, restarts=self._status.restarts + 1)
@@ -106,7 +108,7 @@ class Supervisor:
         for number in (signal.SIGUSR2, signal.SIGTERM, signal.SIGCONT):
             signal.signal(number, signal.SIG_IGN)  # Slurm repeats them; one is enough
         print("stopping the ranks: a time limit or a preemption is near", flush=True)
-        code = self._stop_ranks()
+        code = self._code = self._stop_ranks()
         if self._files.cancel_file.exists() or code in _DETERMINISTIC or (code == 0 and self._completed()):
             raise SystemExit(0 if self._over(code) else 1)
         self._status = replace(self._status, requeues=self._status.requeues + 1)
@@ -177,6 +179,7 @@ class Supervisor:
         return False
 
     def _fail(self, reason: str) -> None:
+        self._status = replace(self._status, exit_code=self._code)
         self._write(State.FAILED, reason)
         raise JobFailedError(reason)
 

@@ -1,6 +1,6 @@
 """Kinds of model, what they are made of, and every model and rule that ships."""
 
-from hpcsnn.models.base import Configured, Derived, Model, PlacementContext, Table, Variable
+from hpcsnn.models.base import Configured, Derived, Model, Variable
 from hpcsnn.models.bcpnn import BCPNN
 from hpcsnn.models.connectors import (
     AllToAll,
@@ -11,7 +11,17 @@ from hpcsnn.models.connectors import (
     FixedProbability,
     FixedTotal,
     Gaussian,
+    ListedInFile,
     OneToOne,
+    from_matrix,
+)
+from hpcsnn.models.currents import (
+    CurrentModel,
+    NoiseCurrent,
+    PoissonCurrent,
+    RampCurrent,
+    SineCurrent,
+    StepCurrent,
 )
 from hpcsnn.models.learning import (
     SGD,
@@ -60,7 +70,14 @@ from hpcsnn.models.rewiring import (
     Selection,
     SoftDeepR,
 )
-from hpcsnn.models.stimuli import MovingGaussianPoisson, Poisson, SampleInput, SourceModel, SpikeArray
+from hpcsnn.models.stimuli import (
+    InhomogeneousPoisson,
+    MovingGaussianPoisson,
+    Poisson,
+    SampleInput,
+    SourceModel,
+    SpikeArray,
+)
 from hpcsnn.models.synapses import (
     AdditiveSTDP,
     AlphaCurrent,
@@ -77,6 +94,7 @@ from hpcsnn.models.synapses import (
     TripletSTDP,
     TsodyksMarkram,
 )
+from hpcsnn.models.tables import PlacementContext, Table
 
 __all__ = [
     "ALIF",
@@ -101,6 +119,7 @@ __all__ = [
     "Configured",
     "Connector",
     "CrossEntropy",
+    "CurrentModel",
     "Data",
     "DeepR",
     "DeepRByGradient",
@@ -119,18 +138,21 @@ __all__ = [
     "Gradient",
     "Homeostatic",
     "InhibitorySTDP",
+    "InhomogeneousPoisson",
     "Izhikevich",
     "LIFBackground",
     "LIFSubtractive",
     "LastToFire",
     "LeakyReadout",
     "LearningRule",
+    "ListedInFile",
     "LocalProposals",
     "Loss",
     "Model",
     "MovingGaussianPoisson",
     "MultiplicativeSTDP",
     "NeuronModel",
+    "NoiseCurrent",
     "Normal",
     "OneToOne",
     "Optimiser",
@@ -139,17 +161,21 @@ __all__ = [
     "PatchSwaps",
     "PlacementContext",
     "Poisson",
+    "PoissonCurrent",
+    "RampCurrent",
     "ReceptorGradient",
     "ReceptorModel",
     "RewiringRule",
     "SampleInput",
     "Selection",
+    "SineCurrent",
     "SoftDeepR",
     "SourceModel",
     "SpikeArray",
     "SpikeTrace",
     "SquaredError",
     "Static",
+    "StepCurrent",
     "SummedCrossEntropy",
     "SynapseModel",
     "Table",
@@ -159,6 +185,7 @@ __all__ = [
     "Uniform",
     "Variable",
     "choice",
+    "from_matrix",
     "probability",
     "truth",
 ]

@@ -24,21 +24,20 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.brief import BriefConfigured, BriefModel
 from hpcsnn.checked_numbers import SMALLEST_NUMBER, Limits, real_number, whole_number
 from hpcsnn.errors import ConfigurationError, shown, unknown_name
 from hpcsnn.models.chance_tables import threshold64
 from hpcsnn.models.parameters import Data, Normal, Parameter, Uniform, described_distribution
 from hpcsnn.models.snippet_text import FUNCTIONS, check_expression, check_snippet_names, given_names
+from hpcsnn.models.tables import Table
 
 # A module that is not imported by its name has under this one what loads it: a function without arguments that pickles.
 LOADED_BY = "_hpcsnn_loaded_by"
 _CHANCE = Limits(minimum=0.0, maximum=1.0, in_kernels=False)
 MATH: dict[str, Any] = {
     **{name: getattr(math, name) for name in ("exp", "expm1", "log", "sqrt", "cos", "floor", "ceil", "pi")},
-    "round": round,
-    "min": min,
-    "max": max,
-    "int": int,
+    **{function.__name__: function for function in (round, min, max, int)},
 }
 
 
@@ -86,36 +85,8 @@ class Variable:
         return real_number(where, value) if self.ctype == "float" else whole_number(where, value)
 
 
-@dataclass(frozen=True)
-class PlacementContext:
-    """What a table may depend on: the constants, the step, and where this rank's neurons are.
-
-    ``global_id``, ``x``, ``y`` (int32, one per neuron of this rank) own the table's rows, on a grid of ``nx``, ``ny``;
-    of a connector, ``source_nx``, ``source_ny`` is the sources' grid, ``words`` draws (n,) uint64 by entity and step.
-    """
-
-    values: Mapping[str, Any]
-    dt_ms: float
-    global_id: NDArray[np.int32]
-    x: NDArray[np.int32]
-    y: NDArray[np.int32]
-    nx: int
-    ny: int
-    source_nx: int = 0
-    source_ny: int = 0
-    words: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.uint64]] | None = None
-
-
-@dataclass(frozen=True)
-class Table:
-    """An array made on the host and read by the snippets as ``name[index]``; its length is ``n_name``."""
-
-    ctype: str
-    make: Callable[[PlacementContext], NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class Model:
+@dataclass(frozen=True, repr=False)
+class Model(BriefModel):
     """What all kinds of models share. Calling a model with parameter values gives a `Configured` model.
 
     ``data`` names arguments that are lists and not numbers (of spikes, of synapses) and says what may be in them;
@@ -215,7 +186,7 @@ class Model:
         return named + [(name, d.ctype) for name, d in self.derived.items()]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PopulationModel(Model):
     """What models of neurons and of stimuli share: state variables of each neuron.
 
@@ -229,16 +200,17 @@ class PopulationModel(Model):
 SomeModel = TypeVar("SomeModel", bound=Model, covariant=True)
 
 
-@dataclass(frozen=True)
-class Configured(Generic[SomeModel]):
+@dataclass(frozen=True, repr=False)
+class Configured(BriefConfigured, Generic[SomeModel]):
     """A model with its parameter values; ``reference`` is how a run's configuration names one of a user's file.
 
-    A parameter that has one value per neuron is a distribution or a tuple, in id order.
+    A parameter that has one value per neuron is a distribution or a tuple, in id order; lists may be of a ``file``.
     """
 
     model: SomeModel
     values: Mapping[str, Any]
     reference: str = ""
+    file: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -373,12 +345,11 @@ class Configured(Generic[SomeModel]):
 
     def described(self) -> dict[str, dict[str, Any]]:
         """``{name: {parameter: value}}``, as a configuration file has it."""
-        described = dict(self.values)
+        described = {name: value for name, value in self.values.items() if name not in self.model.data}
         for name in self.of_neurons:
             value = self.values[name]
             described[name] = list(value) if isinstance(value, tuple) else described_distribution(value)
-        for name in self.model.data:
-            described[name] = self.values[name].tolist()
+        described |= self.file or {name: data.plain(self.values[name]) for name, data in self.model.data.items()}
         return {self.reference or self.model.name: described}
 
 

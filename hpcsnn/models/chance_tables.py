@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.errors import ConfigurationError
+
 # Expected events per step that `poisson_table` is long enough for: more than 254 are then rarer than 2^-32.
 MOST_POISSON_EVENTS = 128.0
 # Entries of a table of waiting times, and of those that are worked out together: in float64, several times.
@@ -33,6 +35,19 @@ def poisson_table(mean: float) -> NDArray[np.uint32]:
     ratios[0] = math.exp(-mean)
     at_most = np.cumsum(np.cumprod(ratios))
     return np.clip(np.rint(at_most * 2.0**32) - 1.0, 0.0, 2.0**32 - 1.0).astype(np.uint32)
+
+
+def few_poisson_events(where: str, rate_hz: float, dt_ms: float) -> None:
+    """Refuse a rate of which `poisson_table` has not all that may come in a step.
+
+    Raises:
+        ConfigurationError: begins with `where`.
+    """
+    if rate_hz * dt_ms * 1e-3 > MOST_POISSON_EVENTS:
+        raise ConfigurationError(
+            f"{where}: {rate_hz:g} is not allowed; with dt_ms {dt_ms:g} it must be <= "
+            f"{1e3 * MOST_POISSON_EVENTS / dt_ms:g} Hz"
+        )
 
 
 def survival_table(success: NDArray[np.float64], length: int) -> NDArray[np.uint32]:

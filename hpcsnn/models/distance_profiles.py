@@ -23,11 +23,11 @@ def gaussian_reach_squared(p_max: float, sigma: float) -> int:
 
 
 def displacements_within(
-    reach_squared: int, nx: int, ny: int
+    reach_squared: int, period_x: int, period_y: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
-    """Displacements dx, dy on the torus of nx x ny up to a squared length, and these; nearest first, then by dy, dx."""
+    """Displacements dx, dy up to a squared length for such periods, and these; nearest first, then by dy, dx."""
     reach = int(np.sqrt(max(reach_squared, 0)))
-    spans = [np.arange(max(-reach, -((side - 1) // 2)), min(reach, side // 2) + 1) for side in (nx, ny)]
+    spans = [np.arange(max(-reach, -((side - 1) // 2)), min(reach, side // 2) + 1) for side in (period_x, period_y)]
     dx, dy = (axis.ravel() for axis in np.meshgrid(*spans))
     squared = (dx**2 + dy**2).astype(np.int64)
     order = np.lexsort((dx, dy, squared))
@@ -35,9 +35,20 @@ def displacements_within(
     return dx[order].astype(np.int32), dy[order].astype(np.int32), squared[order]
 
 
-def expected_within(profile: NDArray[np.float64], nx: int, ny: int) -> float:
-    """The sum of a profile (by squared distance 0, 1, ..) over all displacements on the torus of nx x ny."""
+def expected_within(profile: NDArray[np.float64], nx: int, ny: int, borders_open: bool = False) -> float:
+    """The sum of a profile (by squared distance 0, 1, ..) over all displacements from a place of a grid of nx x ny; the
+    mean over all places, where it is open and they differ."""
     reach = math.isqrt(max(len(profile) - 1, 0))
+    if borders_open:
+        sides = [np.arange(-min(reach, side - 1), min(reach, side - 1) + 1, dtype=np.int64) for side in (nx, ny)]
+        # Of all places along a side, the part from which one so far away is on the grid.
+        parts = [1.0 - np.abs(ends) / side for ends, side in zip(sides, (nx, ny), strict=True)]
+        total = []
+        for dy, part in zip(sides[1], parts[1], strict=True):
+            squared = sides[0] ** 2 + dy**2
+            within = squared < len(profile)
+            total.append(float((profile[squared[within]] * parts[0][within]).sum()) * float(part))
+        return math.fsum(total)
     along, across = (
         np.arange(max(-reach, -((side - 1) // 2)), min(reach, side // 2) + 1, dtype=np.int64) ** 2 for side in (nx, ny)
     )

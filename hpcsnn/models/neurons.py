@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.models.base import Derived, PlacementContext, PopulationModel, Table, Variable
-from hpcsnn.models.chance_tables import MOST_POISSON_EVENTS, poisson_table
+from hpcsnn.models.base import Derived, PopulationModel, Variable
+from hpcsnn.models.chance_tables import few_poisson_events, poisson_table
 from hpcsnn.models.learning.gradients import Gradient
 from hpcsnn.models.parameters import Parameter
 from hpcsnn.models.snippet_text import mentioned
+from hpcsnn.models.tables import PlacementContext, Table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NeuronModel(PopulationModel):
     """A model whose neurons are updated every step.
 
@@ -133,11 +134,7 @@ adaptation = flushed(adaptation * adaptation_decay);
 
 
 def _few_background_spikes(where: str, values: Mapping[str, Any], n_neurons: int, dt_ms: float) -> None:
-    if values["background_hz"] * dt_ms * 1e-3 > MOST_POISSON_EVENTS:
-        raise ConfigurationError(
-            f"{where}.background_hz: {values['background_hz']:g} is not allowed; with dt_ms {dt_ms:g} "
-            f"it must be <= {1e3 * MOST_POISSON_EVENTS / dt_ms:g} Hz"
-        )
+    few_poisson_events(f"{where}.background_hz", values["background_hz"], dt_ms)
 
 
 def _background_events(context: PlacementContext) -> NDArray[np.uint32]:

@@ -125,6 +125,42 @@ def parse_distribution(where: str, spec: dict[str, Any]) -> Distribution:
         raise ConfigurationError(f"{where}.{name}: {arguments!r} is not allowed; must have numbers") from None
 
 
+@dataclass(frozen=True, eq=False)
+class GivenValues:
+    """Where a distribution may stand, values one by one: of synapses in the order of the connector's list, or of target
+    neurons in the order of ids, for all synapses that each has.
+
+    Attributes:
+        values: shape (n,), float64.
+        each: whose they are: ``synapse`` or ``target neuron``.
+    """
+
+    values: NDArray[np.float64]
+    each: str
+
+    def of(self, position: NDArray[Any] | None, post: NDArray[Any]) -> NDArray[np.float64]:
+        """Those of some synapses, by their places in the list, if there is one, and their targets."""
+        return self.values[post if position is None else position]
+
+
+def is_array(value: object) -> bool:
+    """Whether this is to be values one by one, and not one number."""
+    return isinstance(value, (list, tuple)) or (getattr(value, "ndim", 0) or 0) > 0
+
+
+def given_values(where: str, values: object, each: tuple[int, str], limits: Limits) -> GivenValues:
+    """Values one by one; `each`: how many there must be, and whose they are.
+
+    Raises:
+        ConfigurationError: no numbers, or not so many; names `where` and the first that is not allowed.
+    """
+    n, whose = each
+    array = real_numbers(where, values, limits, whose)
+    if len(array) != n:
+        raise ConfigurationError(f"{where}: has {len(array)} values; must be one number or {n} values, one per {whose}")
+    return GivenValues(array, whose)
+
+
 def described_distribution(distribution: Distribution) -> dict[str, dict[str, float]]:
     """The reverse of `parse_distribution`: plain types, as a configuration file has them."""
     name = "normal" if isinstance(distribution, Normal) else "uniform"
@@ -252,7 +288,9 @@ class Data:
     """A list that the user gives: numbers, one per `each`.
 
     Lists of a model with the same ``each`` must be equally long. ``ctype`` is ``float`` or ``int``, bounds are
-    inclusive; ``in_steps`` is for times, each of which must be whole steps of the network.
+    inclusive; ``in_steps`` is for times, each of which must be whole steps of the network. ``of_neurons``: each entry
+    may also be a list, with one number per neuron. ``column`` is what a file's column of it is called, if not as it is;
+    ``in_kernels`` is False for numbers that only tables are made of, which float32 need not hold.
     """
 
     doc: str
@@ -261,17 +299,34 @@ class Data:
     minimum: float | None = None
     maximum: float | None = None
     in_steps: bool = False
+    of_neurons: bool = False
+    column: str = ""
+    in_kernels: bool = True
 
     def checked(self, where: str, value: object) -> NDArray[Any]:
-        """`value` as an array of its own, shape (n,), int64 or float64.
+        """`value` as an array of its own, shape (n,) or (n, n_neurons), int64 or float64.
 
         Raises:
             ConfigurationError: no list of such numbers; names `where` and the first entry that is not allowed.
         """
-        limits = Limits(minimum=self.minimum, maximum=self.maximum, in_kernels=not self.in_steps)
-        if self.ctype == "int":
-            return whole_numbers(where, value, limits, self.each)
-        return real_numbers(where, value, limits, self.each)
+        limits = Limits(minimum=self.minimum, maximum=self.maximum, in_kernels=self.in_kernels and not self.in_steps)
+        numbers = whole_numbers if self.ctype == "int" else real_numbers
+        if not self.of_neurons or not isinstance(value, (list, tuple, np.ndarray)) or not _has_rows(value):
+            return numbers(where, value, limits, self.each)
+        rows = [numbers(f"{where}[{number}]", row, limits, "neuron") for number, row in enumerate(value)]
+        for number, row in enumerate(rows):
+            if len(row) != len(rows[0]):
+                raise ConfigurationError(
+                    f"{where}[{number}]: has {len(row)} values, and {where}[0] has {len(rows[0])}; must be equally "
+                    "many, one per neuron"
+                )
+        array = np.stack(rows)
+        array.setflags(write=False)
+        return array
+
+    def plain(self, value: Any) -> Any:
+        """What `checked` gave, as a configuration file has it."""
+        return value.tolist()
 
     def check_steps(self, where: str, value: Any, dt_ms: float) -> None:
         """Refuse a time between two steps, if these are times.
@@ -281,3 +336,13 @@ class Data:
         """
         if self.in_steps:
             whole_steps_of(where, value, dt_ms, self.each)
+
+
+def _has_rows(value: list[Any] | tuple[Any, ...] | NDArray[Any]) -> bool:
+    """Whether entries are lists themselves."""
+    if isinstance(value, np.ndarray):
+        return value.ndim == 2 and len(value) > 0
+    first = value[0] if value else None
+    if isinstance(first, np.ndarray):
+        return first.ndim == 1
+    return isinstance(first, (list, tuple)) and not any(isinstance(one, (list, tuple)) for one in first)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 
-from hpcsnn.models import bcpnn, connectors, neurons, rewiring, stimuli, synapses
+from hpcsnn.models import bcpnn, connectors, currents, neurons, rewiring, stimuli, synapses
 from hpcsnn.models.base import Model
 from hpcsnn.models.connectors import Connector
+from hpcsnn.models.currents import CurrentModel
 from hpcsnn.models.learning import LearningRule, Loss, Optimiser, losses, optimisers, rules
 from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.rewiring import RewiringRule
@@ -16,6 +17,7 @@ from hpcsnn.models.synapses import ReceptorModel, SynapseModel
 # What a configuration calls each kind of model.
 KINDS: dict[str, tuple[type[Model], ...]] = {
     "model": (NeuronModel, SourceModel),
+    "stimulate": (CurrentModel,),
     "connector": (Connector,),
     "receptor": (ReceptorModel,),
     "synapse": (SynapseModel,),
@@ -31,6 +33,6 @@ OF_TRAININGS = ("loss", "optimiser", "learning")
 @cache
 def registered(kind: str) -> dict[str, Model]:
     """Every built-in model of one of `KINDS`, by name: each instance that a module of models defines."""
-    modules = (connectors, neurons, rewiring, stimuli, synapses, bcpnn, losses, optimisers, rules)
+    modules = (connectors, currents, neurons, rewiring, stimuli, synapses, bcpnn, losses, optimisers, rules)
     found = [value for module in modules for value in vars(module).values()]
     return {model.name: model for model in found if isinstance(model, KINDS[kind])}

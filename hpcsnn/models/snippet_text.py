@@ -13,8 +13,8 @@ _COMMENTS = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 # Functions that every snippet may call.
 FUNCTIONS = (
-    *("chance", "choose", "exponential", "flushed", "logarithm", "poisson_events", "spike_hash", "square_root"),
-    *("torus_distance", "waiting_steps"),
+    *("chance", "choose", "exponential", "flushed", "logarithm", "poisson_events", "sine_of_turns", "spike_hash"),
+    *("square_root", "standard_normal", "torus_distance", "waiting_steps"),
 )
 # Types that snippets may name beside those of C++.
 TYPES = ("int64", "uint32", "uint64", "Probability", "Random4")

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from hpcsnn.checked_numbers import LAST_STEP
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.models.base import Derived, PlacementContext, PopulationModel, Table, Variable
-from hpcsnn.models.chance_tables import MOST_WAITS, survival_table
+from hpcsnn.models.base import Derived, PopulationModel, Variable
+from hpcsnn.models.chance_tables import MOST_WAITS, survival_table, thresholds
 from hpcsnn.models.parameters import Data, Parameter
+from hpcsnn.models.tables import PlacementContext, Table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SourceModel(PopulationModel):
     """A model whose neurons say when they spike next.
 
@@ -168,6 +169,102 @@ next_spike = steps > left ? never : step + steps;
 )
 
 
+def _check_rates(where: str, values: Mapping[str, Any], n_neurons: int, dt_ms: float) -> None:
+    """Times ascend, and a rate is one that steps have room for; of rates of each neuron there is one for each."""
+    times_ms, rates_hz = values["times_ms"], values["rates_hz"]
+    for late in np.flatnonzero(np.diff(times_ms) <= 0)[:1]:
+        raise ConfigurationError(
+            f"{where}.times_ms: {times_ms[late + 1]} of rate {late + 1} is not allowed; must be above the one before "
+            f"it, {times_ms[late]}"
+        )
+    if rates_hz.ndim == 2 and rates_hz.shape[1] != n_neurons:
+        raise ConfigurationError(
+            f"{where}.rates_hz: has {rates_hz.shape[1]} rates at each time; must be one number or {n_neurons}, one per "
+            "neuron"
+        )
+    _check_rate(f"{where}.rates_hz", float(rates_hz.max(initial=0.0)), dt_ms)
+
+
+def _largest_rate_hz(context: PlacementContext) -> float:
+    return float(context.values["rates_hz"].max(initial=0.0))
+
+
+def _waits_at_largest(context: PlacementContext) -> NDArray[np.uint32]:
+    success = np.array([_largest_rate_hz(context) * context.dt_ms * 1e-3])
+    return survival_table(success, int(context.values["window_steps"]))
+
+
+def _piece_steps(context: PlacementContext) -> NDArray[np.int64]:
+    """The first step of each rate, behind that of the silence before them all."""
+    return np.concatenate([[0], np.rint(context.values["times_ms"] / context.dt_ms).astype(np.int64)])
+
+
+def _shares(context: PlacementContext) -> NDArray[np.uint64]:
+    """Each rate's part of the largest one, of all neurons or, row by row, of each of this rank."""
+    rates_hz = context.values["rates_hz"]
+    largest_hz = _largest_rate_hz(context)
+    shares = np.divide(rates_hz, largest_hz, out=np.zeros_like(rates_hz), where=largest_hz > 0)
+    rows = shares[:, context.global_id].T if shares.ndim == 2 else shares[None, :]
+    return thresholds(np.concatenate([np.zeros((len(rows), 1)), rows], axis=1)).ravel()
+
+
+# A Poisson process of the largest rate, of whose spikes each stays with the chance that makes the rate of its time
+# (Lewis & Shedler 1979): a step has a spike with exactly its chance. A number belongs to a step that was drawn before.
+_THINNED = """
+int at = {before}, low = 0;
+Random4 words = {first};
+next_spike = never;
+for (;;) {{
+    const int left = window_end - 1 - at, steps = waiting_steps(wait, left, words.x);
+    if (steps > left) break;
+    at += steps;
+    low = 0;
+    for (int n = n_piece_step; n > 1;) {{
+        const int half = n >> 1;
+        low += piece_step[low + half] <= at ? half : 0;
+        n -= half;
+    }}
+    if (chance(words.y, share[(n_share > n_piece_step ? neuron * n_piece_step : 0) + low])) {{
+        next_spike = at;
+        break;
+    }}
+    words = random4((uint32)id, (uint32)at, 0u);
+}}
+"""
+
+InhomogeneousPoisson = SourceModel(
+    "inhomogeneous_poisson",
+    "Independent Poisson neurons whose rates change at given times; silent before the first, the last stays.",
+    data={
+        "times_ms": Data(
+            "a list of times in ms, at each of which a rate begins",
+            "rate",
+            minimum=0.0,
+            in_steps=True,
+            column="time_ms",
+        ),
+        "rates_hz": Data(
+            "a list of rates in Hz, one per time, or of lists with one per neuron",
+            "rate",
+            minimum=0.0,
+            of_neurons=True,
+            column="rate_hz",
+            in_kernels=False,
+        ),
+    },
+    check_population=_check_rates,
+    derived={"window_steps": Derived("200", "int")},
+    tables={
+        "wait": Table("uint32", _waits_at_largest),
+        "piece_step": Table("int", _piece_steps),
+        "share": Table("Probability", _shares),
+    },
+    first_spike=_THINNED.format(before="step - 1", first="random4((uint32)id, (uint32)step, 1u)"),
+    next_spike=_THINNED.format(before="step", first="random4((uint32)id, (uint32)step, 0u)"),
+    source="Lewis & Shedler 1979, Naval Research Logistics 26:403; NEST's inhomogeneous_poisson_generator",
+)
+
+
 def _steps_of(values: Mapping[str, Any], dt_ms: float) -> NDArray[np.int64]:
     """Steps of the given times, which are whole."""
     return np.rint(values["times_ms"] / dt_ms).astype(np.int64)
@@ -219,8 +316,10 @@ SpikeArray = SourceModel(
     "spike_array",
     "Neurons that spike at given times, each a whole number of steps.",
     data={
-        "neurons": Data("a list of neuron ids, one per spike", "spike", ctype="int", minimum=0),
-        "times_ms": Data("a list of spike times in ms, one per spike", "spike", minimum=0.0, in_steps=True),
+        "neurons": Data("a list of neuron ids, one per spike", "spike", ctype="int", minimum=0, column="neuron"),
+        "times_ms": Data(
+            "a list of spike times in ms, one per spike", "spike", minimum=0.0, in_steps=True, column="time_ms"
+        ),
     },
     # One window for the whole run.
     derived={"window_steps": Derived("2147483647", "int")},

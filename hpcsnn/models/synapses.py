@@ -15,7 +15,7 @@ from hpcsnn.models.parameters import Parameter
 NEURONS_OF_A_SYNAPSE = "stored synapses have their neurons by pre, post and source"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ReceptorModel(Model):
     """The postsynaptic side of a projection: one set of state variables per target neuron.
 
@@ -50,7 +50,7 @@ class SpikeTrace:
     tau: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SynapseModel(Model):
     """Variables of a synapse and what spikes do to them.
 

@@ -22,7 +22,11 @@ from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import LOADED_BY, Model
 
 FOLDER = "models"
+# Below a model: the file in which its lists are.
+FROM_FILE = "from_file"
 _REFERENCE = re.compile(r"(?P<path>.+\.py):(?P<name>[A-Za-z_]\w*)")
+# Synapses, which are found from the same folder.
+_DATA = re.compile(r"[^\n]+\.npz")
 _HASHED = re.compile(r"(?P<stem>.+)@(?P<hash>[0-9a-f]{8})")
 
 
@@ -104,7 +108,8 @@ def file_of(name: str) -> Path | None:
 
 
 def anchored(spec: Any, folder: Path) -> Any:
-    """A configuration's model, or a whole part of it, with references to files as absolute paths from `folder`.
+    """A configuration's model, or a whole part of it, with references to files, of models, of lists and of synapses
+    (values that end in .npz), as absolute paths from `folder`.
 
     Raises:
         ConfigurationError: two keys are the same model of the same file; names both.
@@ -116,7 +121,14 @@ def anchored(spec: Any, folder: Path) -> Any:
             if place in given:
                 raise ConfigurationError(f"{given[place]!r} and {key!r} are the same model of the same file; give one")
             given[place] = key
-        return {place: anchored(spec[key], folder) for place, key in given.items()}
+        below = {place: anchored(spec[key], folder) for place, key in given.items()}
+        if isinstance(below.get(FROM_FILE), str):
+            below[FROM_FILE] = str((folder / below[FROM_FILE]).resolve())
+        return below
+    if isinstance(spec, str) and _DATA.fullmatch(spec):
+        return str((folder / spec).resolve())
+    if isinstance(spec, list) and spec and isinstance(spec[0], (str, Mapping)):  # of models, not of many numbers
+        return [anchored(one, folder) for one in spec]
     match = _REFERENCE.fullmatch(spec) if isinstance(spec, str) else None
     return spec if match is None else f"{(folder / match['path']).resolve()}:{match['name']}"
 

@@ -9,15 +9,34 @@ from typing import Any
 
 import numpy as np
 
-from hpcsnn.checked_numbers import LARGEST_NUMBER, LARGEST_WHOLE, real_numbers, whole_numbers, whole_steps
+from hpcsnn.checked_numbers import (
+    LARGEST_NUMBER,
+    LARGEST_WHOLE,
+    Limits,
+    real_number,
+    real_numbers,
+    whole_numbers,
+    whole_steps,
+)
 from hpcsnn.errors import ConfigurationError, shown, unknown_name
 from hpcsnn.models.base import Configured, Variable
+from hpcsnn.models.connectors.synapse_files import SynapseFile
+from hpcsnn.models.connectors.synapse_lists import SynapseList
 from hpcsnn.models.distance_profiles import MOST_SQUARED
 from hpcsnn.models.neurons import NeuronModel
-from hpcsnn.models.parameters import Normal, Uniform, described_distribution, parse_distribution
+from hpcsnn.models.parameters import (
+    Distribution,
+    GivenValues,
+    Normal,
+    Uniform,
+    described_distribution,
+    given_values,
+    is_array,
+    parse_distribution,
+)
 from hpcsnn.models.rewiring.promised_names import ANY_SLOT, ROW
 from hpcsnn.models.stimuli import SourceModel
-from hpcsnn.network.delays import DELAY_STEPS
+from hpcsnn.network.delays import DELAY_STEPS, GivenDelays
 from hpcsnn.network.projection import Projection
 
 
@@ -64,6 +83,45 @@ def checked_initial(where: str, variable: Variable, value: Any, n_neurons: int) 
     return array
 
 
+def parsed_weight(
+    where: str, weight: Any, each: tuple[int, str], beside: str, listed: SynapseList | None, rewired: bool
+) -> tuple[float | None, Distribution | GivenValues | None]:
+    """A projection's weight, of which there is none where a file has all of them, and how those at first differ.
+
+    Args:
+        each: how many values an array has, and whose they are.
+        beside, listed: the connector's name and its list, if it has one.
+        rewired: synapses may come to be that are in no list.
+
+    Raises:
+        ConfigurationError: no such weights; names `where`, the value and what is allowed.
+    """
+    if isinstance(weight, dict):
+        weight = parse_distribution(where, weight)
+    in_file = isinstance(listed, SynapseFile) and listed.weights is not None
+    if weight is None:
+        if in_file and not rewired:
+            return None, None
+        raise ConfigurationError(
+            f"{where}: missing; give a number"
+            + (", which synapses have that the rule of rewiring forms" if in_file else ", an array or a distribution")
+        )
+    if listed is not None and listed.weights is not None:
+        one = not is_array(weight) and not isinstance(weight, (Normal, Uniform))
+        if not one or (in_file and not rewired):
+            given = shown(described_distribution(weight) if isinstance(weight, (Normal, Uniform)) else weight)
+            raise ConfigurationError(
+                f"{where}: {given} is not allowed beside the weights of {beside}; give one of them"
+            )
+    if is_array(weight):
+        values = given_values(where, weight, each, Limits())
+        return (float(values.values.mean()) if len(values.values) else 0.0), values
+    if isinstance(weight, (Normal, Uniform)):
+        mean = weight.mean if isinstance(weight, Normal) else (weight.low + weight.high) / 2
+        return real_number(where, mean), weight
+    return real_number(where, weight), None
+
+
 def check_given(where: str, model: Configured[NeuronModel | SourceModel], n_neurons: int, dt_ms: float) -> None:
     """Check times against steps, constants, and values that are given per neuron.
 
@@ -94,7 +152,7 @@ def check_projection(where: str, projection: Projection, dt_ms: float) -> None:
     for part, configured in projection.parts.items():
         configured.check_steps(f"{where}.{part}.{configured.name}", dt_ms)
         configured.constants(dt_ms, f"{where}.{part}.{configured.name}")
-    _check_delay_name(where, projection)
+    _check_delays(where, projection)
     _check_weights(where, projection)
     _check_grids(where, projection)
     _check_self_connections(where, projection)
@@ -109,49 +167,49 @@ def check_projection(where: str, projection: Projection, dt_ms: float) -> None:
     projection.input_format  # noqa: B018 (refuses what its input cannot hold)
 
 
-def _check_delay_name(where: str, projection: Projection) -> None:
-    """Refuse a variable that has the name of the delay that each synapse keeps."""
+def _check_delays(where: str, projection: Projection) -> None:
+    """Refuse a variable that is called as the delay that each synapse keeps, and delays that no new one would have."""
+    if isinstance(projection.delays, GivenDelays) and projection.rule is not None:
+        raise ConfigurationError(
+            f"{where}.delay_ms: delays one by one are not allowed with the rule {projection.rule.name}, as they do not "
+            "say which delay a new synapse has; must be one number, or a distribution"
+        )
     for variable in projection.synapse_variables if projection.delays else ():
         if variable.name == DELAY_STEPS.name:
             raise ConfigurationError(f"{where}.synapse: variable {DELAY_STEPS.name!r} is the delay's name; use another")
 
 
 def _check_weights(where: str, projection: Projection) -> None:
-    model = projection.synapse.model
-    if projection.weights is not None:
-        _check_drawn_weights(where, projection)
+    model, weights = projection.synapse.model, projection.weights
+    if weights is not None and projection.rule is not None and "weight" not in projection.rule.initials:
+        given = "an array" if isinstance(weights, GivenValues) else shown(described_distribution(weights))
+        raise ConfigurationError(
+            f"{where}.weight: {given} is not allowed with the rule {projection.rule.name}, which does not say which "
+            "weight a new synapse has; must be one number"
+        )
+    if isinstance(weights, (Normal, Uniform)):
+        _check_drawn_weights(where, projection, weights)
     if model.weight_range is None:
         return
     low, high = model.weight_range(projection.synapse.values)
-    weights = {f"{where}.weight": np.array([projection.weight])}
-    if projection.listed_weights.size:
-        weights[f"{where}.connector.{projection.connector.name}.weight"] = projection.listed_weights
-    for field_name, values in weights.items():
-        outside = values[(values < low) | (values > high)]
-        if outside.size:
-            raise ConfigurationError(
-                f"{field_name}: {outside[0]:g} is not allowed; must be in [{low:g}, {high:g}], "
-                f"the range of {model.name}"
-            )
+    allowed = f"is not allowed; must be in [{low:g}, {high:g}], the range of {model.name}"
+    given_one_by_one = projection.given_weights
+    outside = None if given_one_by_one is None else given_one_by_one.outside(low, high)
+    if outside is not None:
+        of_list = weights is None
+        field_name = f"{where}.connector.{projection.connector.name}.weight" if of_list else f"{where}.weight"
+        whose = weights.each if isinstance(weights, GivenValues) else "synapse"
+        raise ConfigurationError(f"{field_name}: {outside[0]:g} of {whose} {outside[1]} {allowed}")
+    if projection.has_weight and not low <= projection.weight <= high:
+        raise ConfigurationError(f"{where}.weight: {projection.weight:g} {allowed}")
 
 
-def _check_drawn_weights(where: str, projection: Projection) -> None:
-    model, weights = projection.synapse.model, projection.weights
-    assert weights is not None
+def _check_drawn_weights(where: str, projection: Projection, weights: Distribution) -> None:
+    model = projection.synapse.model
     if model.weight_range is None:
         raise ConfigurationError(
             f"{where}.weight: {shown(described_distribution(weights))} is not allowed with the synapse {model.name}, "
             "which does not say how large its weights may be; must be one number"
-        )
-    if projection.rule is not None and "weight" not in projection.rule.initials:
-        raise ConfigurationError(
-            f"{where}.weight: {shown(described_distribution(weights))} is not allowed with the rule "
-            f"{projection.rule.name}, which does not say which weight a new synapse has; must be one number"
-        )
-    if projection.listed_weights.size:
-        raise ConfigurationError(
-            f"{where}.weight: {shown(described_distribution(weights))} is not allowed beside the weights of "
-            f"{where}.connector.{projection.connector.name}; give one of them"
         )
     low, high = model.weight_range(projection.synapse.values)
     least, most = weights.extremes()
@@ -166,7 +224,13 @@ def _check_drawn_weights(where: str, projection: Projection) -> None:
 def _check_grids(where: str, projection: Projection) -> None:
     source, target = projection.source.grid, projection.target.grid
     connector, rule = projection.connector.model, projection.rule
-    if (connector.needs_equal_grids or (rule is not None and rule.needs_equal_grids)) and source != target:
+    on_grids = connector.needs_equal_grids or (rule is not None and rule.needs_equal_grids)
+    if on_grids and (source.nx, source.ny) == (target.nx, target.ny) and source != target:
+        raise ConfigurationError(
+            f"{where}: source grid with {source.borders} borders does not fit target grid with {target.borders} ones; "
+            "distances need two equal grids"
+        )
+    if on_grids and source != target:
         raise ConfigurationError(
             f"{where}: source grid {source.nx} x {source.ny} does not fit target grid {target.nx} x {target.ny}; "
             "distances need two equal grids"
@@ -223,7 +287,7 @@ def _check_rule(where: str, projection: Projection) -> None:
                 f"{where}.attempts: {attempts} is not allowed; on {n_blocks} blocks these are {n_blocks * attempts} "
                 "attempts an update, at most 2^31 - 1"
             )
-    furthest = (target.nx // 2) ** 2 + (target.ny // 2) ** 2
+    furthest = sum((period // 2) ** 2 for period in target.periods)
     if rule.needs_equal_grids and furthest >= 2**31:
         raise ConfigurationError(
             f"{where}: the grid {target.nx} x {target.ny} is too wide for a rule that looks at distances; the largest "

@@ -9,14 +9,24 @@ alone, not plasticity.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.errors import ConfigurationError
+from hpcsnn.checked_numbers import LAST_STEP, Limits, whole_steps, whole_steps_of
+from hpcsnn.errors import ConfigurationError, shown
 from hpcsnn.models.base import Variable
-from hpcsnn.models.parameters import Distribution, Normal
+from hpcsnn.models.connectors.synapse_lists import SynapseList
+from hpcsnn.models.parameters import (
+    Distribution,
+    GivenValues,
+    Normal,
+    Uniform,
+    given_values,
+    is_array,
+    parse_distribution,
+)
 
 # What a synapse with a delay of its own keeps beside its model's variables.
 DELAY_STEPS = Variable(
@@ -53,6 +63,23 @@ class DrawnDelays:
         return self.first_steps + len(self.thresholds)
 
 
+@dataclass(frozen=True, eq=False)
+class GivenDelays:
+    """Delays that are given one by one, and put in place by the host when the first wiring is there.
+
+    Attributes:
+        first_steps, last_steps: the smallest and the largest delay.
+        values: in ms; None: they are in the connector's list.
+    """
+
+    first_steps: int
+    last_steps: int
+    values: GivenValues | None
+
+    # What kernels draw is the smallest delay.
+    thresholds: ClassVar[NDArray[np.uint64]] = np.empty(0, dtype=np.uint64)
+
+
 @dataclass(frozen=True)
 class InputRing:
     """Where input waits for its step of arrival: a slot for each step, and in it a place for each neuron.
@@ -74,7 +101,59 @@ class InputRing:
         return [slot[(step + k) % self.slots] for k in range(self.n_ahead)]
 
 
-def input_ring(where: str, delays: DrawnDelays | None, dendritic_steps: int) -> InputRing | None:
+def given_delays(
+    where: str, delays_ms: NDArray[np.float64], dt_ms: float, each: str, values: GivenValues | None = None
+) -> GivenDelays:
+    """What delays in ms, given one by one, mean in steps.
+
+    Raises:
+        ConfigurationError: one between two steps, or of none, or some too far apart; names `where` and the value.
+    """
+    steps = whole_steps_of(where, delays_ms, dt_ms, each)
+    for at in np.flatnonzero(steps < 1)[:1]:
+        whole_steps(where, delays_ms[at], dt_ms, least=1, whose=f" of {each} {at}")
+    first, last = int(steps.min(initial=LAST_STEP)), int(steps.max(initial=1))
+    if last - first > MOST_STEPS_AHEAD:
+        raise ConfigurationError(
+            f"{where}: {delays_ms.min():g} .. {delays_ms.max():g} ms are {last - first} steps; at most "
+            f"{MOST_STEPS_AHEAD}"
+        )
+    return GivenDelays(min(first, last), last, values)
+
+
+def parsed_delay(
+    where: str, delay_ms: Any, dt_ms: float, each: tuple[int, str], beside: str, listed: SynapseList | None
+) -> tuple[float | Distribution | GivenValues | None, int, DrawnDelays | GivenDelays | None]:
+    """A projection's delay in ms as it is kept, the smallest one in steps, and how they differ, if they do.
+
+    Args:
+        each: how many values an array has, and whose they are.
+        beside, listed: the connector's name and its list, if it has one.
+
+    Raises:
+        ConfigurationError: no such delays; names `where`, the value and what is allowed.
+    """
+    if listed is not None and listed.delays_ms is not None:
+        if delay_ms is not None:
+            raise ConfigurationError(
+                f"{where}: {shown(delay_ms)} is not allowed beside the delays of {beside}; give one of them"
+            )
+        in_list = given_delays(f"{beside}: delay_ms", listed.delays_ms, dt_ms, "different delay")
+        return None, in_list.first_steps, in_list
+    if isinstance(delay_ms, dict):
+        delay_ms = parse_distribution(where, delay_ms)
+    if isinstance(delay_ms, (Normal, Uniform)):
+        drawn = drawn_delays(where, delay_ms, dt_ms)
+        return drawn.distribution, drawn.first_steps, drawn
+    if is_array(delay_ms):
+        values = given_values(where, delay_ms, each, Limits("ms", in_kernels=False))
+        given = given_delays(where, values.values, dt_ms, values.each, values)
+        return values, given.first_steps, given
+    steps = whole_steps(where, dt_ms if delay_ms is None else delay_ms, dt_ms, least=1)
+    return steps * dt_ms, steps, None
+
+
+def input_ring(where: str, delays: DrawnDelays | GivenDelays | None, dendritic_steps: int) -> InputRing | None:
     """The ring of a projection's input; None: what a spike brings is there in the step in which the synapse sees it.
 
     Raises:

@@ -18,7 +18,7 @@ import numpy as np
 from hpcsnn.checked_numbers import LAST_STEP
 from hpcsnn.models.base import Configured, Model, Variable
 from hpcsnn.models.rewiring.rule import RewiringRule
-from hpcsnn.network.population import Population
+from hpcsnn.network.population import Population, Stimulation, current_prefix
 from hpcsnn.network.projection import Projection
 
 # An exponential trace, kept as its value at its last spike: it costs nothing while its neuron is silent.
@@ -182,7 +182,15 @@ def population_fields(population: Population) -> tuple[Field, ...]:
         *(own(f"state_{one.name}", one.ctype, disk=f"state/{one.name}", variable=one) for one in population.state),
         *(own(f"model_{name}", ctype, constant=True) for name, ctype in population.model.array_types()),
         *_tables("model_", population.model),
+        *(field for number, one in enumerate(population.stimulations) for field in _stimulation_fields(number, one)),
     )
+
+
+def _stimulation_fields(number: int, stimulation: Stimulation) -> list[Field]:
+    """The arrays of a current onto a population: whether it is for a neuron, unless it is for all; its tables."""
+    chosen = Field(f"chosen_{number}", "int", lambda room: room.n_own, constant=True, made=True)
+    tables = _tables(current_prefix(number), stimulation.current)
+    return tables if stimulation.ids is None else [chosen, *tables]
 
 
 def projection_fields(projection: Projection) -> tuple[Field, ...]:

@@ -114,7 +114,8 @@ def weight_bound(projection: Projection) -> float:
     if projection.rewiring is not None:
         rule, allowed = projection.rewiring, "the rule's parameters"
         bounds.append(_evaluated(f"{where}.rewiring.{rule.name}", rule.model.bound, dict(rule.values), allowed))
-    return max(*bounds, float(np.abs(projection.listed_weights).max(initial=0.0)), _LEAST_BOUND)
+    given = projection.given_weights
+    return max(*bounds, 0.0 if given is None else given.largest, _LEAST_BOUND)
 
 
 def _evaluated(where: str, expression: str, values: dict[str, Any], allowed: str) -> float:
@@ -184,7 +185,7 @@ def input_format(projection: Projection) -> InputFormat:
 
 def smallest_weight(projection: Projection) -> float:
     """The absolute weight that input must resolve; see the module."""
-    listed, model = projection.listed_weights, projection.synapse.model
+    given, model = projection.given_weights, projection.synapse.model
     if isinstance(projection.weights, Normal):
         return max(projection.weights.std, abs(projection.weights.mean), _LEAST_BOUND)
     if isinstance(projection.weights, Uniform):
@@ -193,8 +194,8 @@ def smallest_weight(projection: Projection) -> float:
         low, high = model.weight_range(projection.synapse.values)
         if low > 0.0 or high < 0.0:
             return min(abs(low), abs(high))
-    weights = [] if listed.size and projection.rewiring is None else [abs(projection.weight)]
-    weights += [float(np.abs(listed[listed != 0.0]).min(initial=math.inf))]
+    weights = [] if given is not None and projection.rewiring is None else [abs(projection.weight)]
+    weights += [] if given is None else [given.smallest]
     return min((weight for weight in weights if 0.0 < weight < math.inf), default=weight_bound(projection))
 
 
@@ -210,15 +211,13 @@ def _totals(projection: Projection, limit: float) -> _Totals:
     connector, n_synapses = projection.connector, projection.largest_in_degree
     if projection.rewiring is None and connector.model.most_sources is not None:
         n_synapses = max(1, min(n_synapses, connector.model.most_sources(connector.values, projection.source.size)))
-    if projection.rewiring is None and connector.model.listed_targets is not None:
-        targets = connector.model.listed_targets(connector.values)
-        n_synapses = min(n_synapses, int(np.bincount(targets, minlength=1).max()) or 1)
-        synapse = projection.synapse.model
+    if projection.rewiring is None and projection.synapse_list is not None:
+        n_synapses = min(n_synapses, int(projection.synapse_list.in_degrees.max(initial=0)) or 1)
+        synapse, given = projection.synapse.model, projection.given_weights
         static = not (synapse.on_pre_spike.strip() or synapse.on_post_spike.strip())
-        if static and synapse.deliver.strip() == "weight" and targets.size:
-            weights = np.abs(projection.listed_weights.astype(np.float32)).astype(np.float64)
+        if static and synapse.deliver.strip() == "weight" and given is not None and given.sums is not None:
             # The sum itself is rounded, once for each weight at most.
-            largest = float(np.bincount(targets, weights=weights).max()) * (1.0 + n_synapses * 2.0**-52)
+            largest = float(given.sums.max()) * (1.0 + n_synapses * 2.0**-52)
             return _Totals(lambda bits: math.ceil(largest * 2.0**bits + 0.5 * n_synapses), largest, n_synapses)
     return _Totals(lambda bits: n_synapses * whole_amount(limit, bits), n_synapses * limit, n_synapses)
 
@@ -242,7 +241,7 @@ def _names_weight(*texts: str) -> bool:
 
 def _gives_weights(connector: Connector) -> bool:
     """Whether a connector's snippet gives weights of which nothing is known beforehand."""
-    if connector.listed_weights is not None:
+    if connector.listed is not None:
         return False
     text = without_comments(connector.connect)
     for use in re.finditer(r"\bconnect\b(\s*\.\s*at\b)?", text):

@@ -14,6 +14,7 @@ from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.snippet_text import given_names, without_comments
 from hpcsnn.models.stimuli import SampleInput
 from hpcsnn.models.synapses import Trained
+from hpcsnn.network.delays import GivenDelays
 from hpcsnn.network.population import Population
 from hpcsnn.network.projection import Projection
 
@@ -297,6 +298,9 @@ def _check(network: Network, other: Network) -> None:
     if learning.online:
         _check_online(learning, readout, hidden_populations(other))
     for population in network.populations.values():
+        if population.stimulations:
+            where = f"populations.{population.name}.stimulate"
+            raise ConfigurationError(f"{where}: not allowed in a training, whose samples have times of their own")
         drawn = [name for name, value in population.initial.items() if not isinstance(value, (int, float))]
         if drawn:
             raise ConfigurationError(
@@ -312,16 +316,15 @@ def _gradients_go_by(network: Network, projection: Projection) -> bool:
 
 def _check_delays(learning: Learning, other: Network) -> None:
     """Refuse delays that gradients would not see."""
-    for name, projection in other.projections.items():
-        where, to_readout = f"projections.{name}", goes_back(other, projection)
-        if not _gradients_go_by(other, projection):
-            continue
+    for projection in [one for one in other.projections.values() if _gradients_go_by(other, one)]:
+        where, to_readout = f"projections.{projection.name}", goes_back(other, projection)
         if projection.dendritic_steps > 0:
             raise ConfigurationError(
                 f"{where}.dendritic_delay_ms: a delay behind the synapse is not allowed where weights are trained or "
                 "errors come back; must be an axonal delay, delay_ms"
             )
         alone = {
+            "trained weights, if they are given one by one": isinstance(projection.delays, GivenDelays),
             "pairing: mlgenn": learning.mlgenn,
             "feedback: random or adaptive, whose errors come by one delay": to_readout and not learning.symmetric,
             "gradient: online, where an eligibility is filtered once for all outputs": to_readout and learning.online,
@@ -329,7 +332,7 @@ def _check_delays(learning: Learning, other: Network) -> None:
         for what, found in alone.items():
             if projection.delays is not None and found:
                 raise ConfigurationError(
-                    f"{where}.delay_ms: a distribution is not allowed with {what}; must be one number in ms"
+                    f"{where}.delay_ms: delays that differ are not allowed with {what}; must be one number in ms"
                 )
 
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from numpy.typing import ArrayLike
+
+from hpcsnn.brief import Brief, BriefRows
 from hpcsnn.checked_numbers import Limits, real_number, truth_value, whole_number, whole_steps
 from hpcsnn.errors import ConfigurationError, check_known, shown, unknown_name
 from hpcsnn.models.base import Configured
 from hpcsnn.models.connectors import Connector
+from hpcsnn.models.currents import CurrentModel
 from hpcsnn.models.neurons import NeuronModel
-from hpcsnn.models.parameters import Distribution, Normal, Uniform, parse_distribution
+from hpcsnn.models.parameters import Distribution
 from hpcsnn.models.rewiring.rule import RewiringRule
 from hpcsnn.models.stimuli import SourceModel
 from hpcsnn.models.synapses import ReceptorModel, Static, SynapseModel
-from hpcsnn.network.checks import check_given, check_name, check_projection, checked_initial
-from hpcsnn.network.delays import drawn_delays, input_ring
+from hpcsnn.network.checks import check_given, check_name, check_projection, checked_initial, parsed_weight
+from hpcsnn.network.delays import input_ring, parsed_delay
 from hpcsnn.network.grid import Grid
 from hpcsnn.network.learning import Learning
-from hpcsnn.network.population import Population
+from hpcsnn.network.population import Population, Stimulation, checked_stimulation
 from hpcsnn.network.projection import Projection
 from hpcsnn.network.recording.asked import asked_by_variable, asked_spikes, parsed_recording
 
@@ -29,7 +33,7 @@ _MOST_MESSAGES = 2**31 - 1
 _MOST_NEURONS = 2**31 - 2**24
 
 
-class Network:
+class Network(Brief):
     """Populations and projections with one time step and one seed.
 
     Args:
@@ -47,6 +51,17 @@ class Network:
         self.projections: dict[str, Projection] = {}
         self.learning: Learning | None = None
 
+    def _headline(self) -> str:
+        return f"Network of {len(self.populations)} populations: seed {self.seed}, steps of {self.dt_ms:g} ms"
+
+    def _rows(self) -> BriefRows:
+        own = [(one.name, f"{one.grid.nx} x {one.grid.ny}", repr(one.model)) for one in self.populations.values()]
+        between = [
+            (one.name, f"{one.source.name} to {one.target.name}", ", ".join(part.name for part in one.parts.values()))
+            for one in self.projections.values()
+        ]
+        return [*own, *between]
+
     def add_population(
         self,
         name: str,
@@ -55,6 +70,7 @@ class Network:
         initial: Mapping[str, Any] | None = None,
         record_spikes: bool = False,
         record: Mapping[str, Any] | None = None,
+        stimulate: Sequence[Configured[CurrentModel]] | None = None,
     ) -> Population:
         """Declare a population.
 
@@ -71,13 +87,18 @@ class Network:
                 when all is declared. ``"average": True`` keeps the mean, least and most of these neurons instead.
                 ``{"spikes": {"neurons": [0, 5]}}`` keeps the spikes of these neurons alone.
 
+            stimulate: currents that are added to the input of its neurons, such as
+                ``[StepCurrent(amplitude=0.5, from_ms=100, to_ms=200, neurons="0..9")]``: in the unit of current of the
+                neuron model, from the start (or ``from_ms``) to the end (or ``to_ms``) and for all neurons (or a
+                choice, as in `record`).
+
         Raises:
-            ConfigurationError: a name, model, initial value or record that is not allowed.
+            ConfigurationError: a name, model, initial value, record or current that is not allowed.
         """
         where = f"populations.{name}"
         check_name("populations", name, self._names)
         if not isinstance(grid, Grid):
-            grid = Grid(grid, 1)
+            grid = Grid(grid, 1, has_places=False)
         n_neurons = grid.size + sum(population.size for population in self.populations.values())
         if n_neurons > _MOST_NEURONS:
             raise ConfigurationError(f"{where}: with it the network has {n_neurons} neurons; at most {_MOST_NEURONS}")
@@ -106,9 +127,23 @@ class Network:
             if "." not in str(variable) and variable not in states:
                 raise ConfigurationError(unknown_name(f"{where}.record", variable, states))
             recordings[variable] = parsed_recording(f"{where}.record.{variable}", asked, grid, self.dt_ms)
-        population = Population(name, grid, model, begins, record_spikes, recordings, spikes_of)
+        currents = () if stimulate is None else stimulate
+        stimulations = self._checked_stimulations(f"{where}.stimulate", currents, model, grid)
+        population = Population(name, grid, model, begins, record_spikes, recordings, stimulations, spikes_of)
         self.populations[name] = population
         return population
+
+    def _checked_stimulations(
+        self, where: str, given: object, model: Configured[NeuronModel | SourceModel], grid: Grid
+    ) -> tuple[Stimulation, ...]:
+        if not isinstance(given, (list, tuple)):
+            raise ConfigurationError(f"{where}: {shown(given)} is not allowed; must be a list of currents")
+        if given and isinstance(model.model, SourceModel):
+            raise ConfigurationError(
+                f"{where}: not allowed with the model {model.name}, whose neurons spike by themselves and take no "
+                "current; must be a neuron model"
+            )
+        return tuple(checked_stimulation(f"{where}[{n}]", one, grid, self.dt_ms) for n, one in enumerate(given))
 
     def add_projection(
         self,
@@ -117,9 +152,9 @@ class Network:
         target: Population | str,
         connector: Configured[Connector],
         receptor: Configured[ReceptorModel],
-        weight: float | Distribution,
+        weight: float | Distribution | ArrayLike | None = None,
         synapse: Configured[SynapseModel] | None = None,
-        delay_ms: float | Distribution | None = None,
+        delay_ms: float | Distribution | ArrayLike | None = None,
         rewiring: Configured[RewiringRule] | None = None,
         capacity: int | None = None,
         rows_grow: bool = True,
@@ -137,11 +172,13 @@ class Network:
             receptor: what a spike does at the target, such as ``ExponentialConductance(tau_ms=5)``.
             weight: weight of every synapse at its birth (a listed weight takes precedence); or a distribution, from
                 which each synapse of the first wiring draws its own by its two neurons and the seed, where the synapse
-                model says how large weights may be.
+                model says how large weights may be. Or an array, shape (n,): a value for each target neuron, or, where
+                the connector lists synapses without weights, for each of these. None: all are in the connector's file.
             synapse: static (default) or plastic synapses.
             delay_ms: the axonal delay, from a presynaptic spike to the synapse: one step (default) or more, a whole
                 number of them; or a distribution: every synapse has a delay of its own, rounded to steps, which depends
-                on its two neurons and the seed alone. See `hpcsnn.network.delays` for what it means.
+                on its two neurons and the seed alone. Or an array, as of weights, without a rule of rewiring; None
+                where the connector's file has delays. See `hpcsnn.network.delays` for what it means.
             rewiring: rule of structural plasticity; None keeps the wiring.
             capacity: synapses a target has room for at the start, rounded up to a power of two; default: what the
                 first wiring needs.
@@ -189,24 +226,13 @@ class Network:
                 continue
             if not isinstance(configured, Configured) or not isinstance(configured.model, kind):
                 raise ConfigurationError(f"{where}.{part}: {shown(configured)} is not a {kind.__name__}")
-        weights: Distribution | None = None
-        if isinstance(weight, dict):
-            weight = parse_distribution(f"{where}.weight", weight)
-        if isinstance(weight, (Normal, Uniform)):
-            weights = weight
-            weight = weight.mean if isinstance(weight, Normal) else (weight.low + weight.high) / 2
-        weight = real_number(f"{where}.weight", weight)
+        listed = connector.model.listed(connector.values) if connector.model.listed else None
+        each = (ends["target"].size, "target neuron") if listed is None else (listed.n_synapses, "synapse")
+        beside = f"{where}.connector.{connector.name}"
+        one_weight, weights = parsed_weight(f"{where}.weight", weight, each, beside, listed, rewiring is not None)
         rows_grow = truth_value(f"{where}.rows_grow", rows_grow)
         record_events = truth_value(f"{where}.record_events", record_events)
-        delays = None
-        if isinstance(delay_ms, dict):
-            delay_ms = parse_distribution(f"{where}.delay_ms", delay_ms)
-        if isinstance(delay_ms, (Normal, Uniform)):
-            delays = drawn_delays(f"{where}.delay_ms", delay_ms, self.dt_ms)
-            delay_steps = delays.first_steps
-        else:
-            given_ms = self.dt_ms if delay_ms is None else delay_ms
-            delay_steps = whole_steps(f"{where}.delay_ms", given_ms, self.dt_ms, least=1)
+        delay, delay_steps, delays = parsed_delay(f"{where}.delay_ms", delay_ms, self.dt_ms, each, beside, listed)
         dendritic_steps = whole_steps(f"{where}.dendritic_delay_ms", dendritic_delay_ms, self.dt_ms)
         if capacity is not None:
             capacity = whole_number(f"{where}.capacity", capacity, Limits(minimum=1))
@@ -214,10 +240,10 @@ class Network:
             # What the first wiring happens to need differs from rank to rank: not a bound that every rank would keep.
             raise ConfigurationError(f"{where}.capacity: missing; with rows_grow false it must be given")
         projection = Projection(
-            name, ends["source"], ends["target"], connector, receptor, synapse, weight,
-            delays.distribution if delays else delay_steps * self.dt_ms, delay_steps, rewiring, capacity, rows_grow,
+            name, ends["source"], ends["target"], connector, receptor, synapse, one_weight or 0.0,
+            delay, delay_steps, rewiring, capacity, rows_grow,
             record_events, delays, dendritic_steps * self.dt_ms, dendritic_steps,
-            input_ring(where, delays, dendritic_steps), weights,
+            input_ring(where, delays, dendritic_steps), weights, one_weight is not None,
         )  # fmt: skip
         columns = [column.name for column in projection.synapse_columns]
         recordings = {}

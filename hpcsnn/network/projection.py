@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hpcsnn.brief import Brief, BriefRows
 from hpcsnn.models.base import Configured, Model, Variable
 from hpcsnn.models.connectors import Connector
+from hpcsnn.models.connectors.synapse_lists import SynapseList, Weights, weights_of
 from hpcsnn.models.distance_profiles import expected_within
-from hpcsnn.models.parameters import Distribution
+from hpcsnn.models.parameters import Distribution, GivenValues
 from hpcsnn.models.rewiring.rule import RewiringRule
 from hpcsnn.models.synapses import ReceptorModel, SpikeTrace, SynapseModel, Trained
-from hpcsnn.network.delays import DELAY_STEPS, DrawnDelays, InputRing
+from hpcsnn.network.delays import DELAY_STEPS, DrawnDelays, GivenDelays, InputRing
 from hpcsnn.network.input_scale import InputFormat, input_format, weight_bound
 from hpcsnn.network.population import Population
 from hpcsnn.network.recording.asked import Recording
@@ -29,14 +30,15 @@ _PREFIXES = {
 }
 
 
-@dataclass(frozen=True)
-class Projection:
+@dataclass(frozen=True, repr=False)
+class Projection(Brief):
     """Synapses from one population to another; see `Network.add_projection`.
 
     ``delay_steps`` is the smallest axonal delay of any synapse, ``delays`` how they differ, if they do;
     ``dendritic_steps`` the dendritic delay, and ``input_ring`` where input waits that does not arrive at once.
     ``weight`` is that of a new synapse; where ``weights`` says how those of the first wiring differ, it is their mean.
-    ``record`` is by variable, as `Simulation.synapses` names them.
+    It is 0 and counts for nothing where the user gave none, since the connector's list has all weights
+    (``has_weight``). ``record`` is by variable, as `Simulation.synapses` names them.
     """
 
     name: str
@@ -46,18 +48,25 @@ class Projection:
     receptor: Configured[ReceptorModel]
     synapse: Configured[SynapseModel]
     weight: float
-    delay_ms: float | Distribution
+    delay_ms: float | Distribution | GivenValues | None
     delay_steps: int
     rewiring: Configured[RewiringRule] | None
     capacity: int | None
     rows_grow: bool
     record_events: bool = False
-    delays: DrawnDelays | None = None
+    delays: DrawnDelays | GivenDelays | None = None
     dendritic_delay_ms: float = 0.0
     dendritic_steps: int = 0
     input_ring: InputRing | None = None
-    weights: Distribution | None = None
+    weights: Distribution | GivenValues | None = None
+    has_weight: bool = True
     record: Mapping[str, Recording] = field(default_factory=dict)
+
+    def _headline(self) -> str:
+        return f"Projection {self.name}: {self.source.name} to {self.target.name}, weight {self.weight:g}"
+
+    def _rows(self) -> BriefRows:
+        return [(kind, repr(part)) for kind, part in self.parts.items()]
 
     @property
     def parts(self) -> dict[str, Configured[Model]]:
@@ -95,18 +104,25 @@ class Projection:
         """Largest absolute amount that one spike brings to a target."""
         return weight_bound(self)
 
-    @property
-    def listed_weights(self) -> NDArray[np.float64]:
-        """Weights that the connector itself gives, empty if it gives none."""
-        connector = self.connector.model
-        return np.empty(0) if connector.listed_weights is None else connector.listed_weights(self.connector.values)
+    @cached_property
+    def synapse_list(self) -> SynapseList | None:
+        """The synapses of the first wiring, where the connector has a list of them."""
+        listed = self.connector.model.listed
+        return None if listed is None else listed(self.connector.values)
+
+    @cached_property
+    def given_weights(self) -> Weights | None:
+        """What is known of weights that are given one by one, by the connector's list or beside it."""
+        if isinstance(self.weights, GivenValues):
+            return weights_of(self.weights.values)
+        return None if self.synapse_list is None else self.synapse_list.weights
 
     @cached_property
     def expected_in_degree(self) -> float:
         """Mean in-degree of the first wiring."""
         connector, grid = self.connector.model, self.source.grid
         if connector.profile is not None:
-            return expected_within(connector.profile(self.connector.values), grid.nx, grid.ny)
+            return expected_within(connector.profile(self.connector.values), grid.nx, grid.ny, grid.is_open)
         return float(connector.expected_in_degree(self.connector.values, self.source.size, self.target.size))
 
     @property

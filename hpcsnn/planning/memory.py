@@ -16,6 +16,7 @@ from hpcsnn.engine.recording.recorder_arrays import recorder_room
 from hpcsnn.engine.rewiring.arrays import blocks_of, most_events, thinned_displacements
 from hpcsnn.engine.state import LOG_ENTRIES, population_room
 from hpcsnn.engine.synapse_store import shift_for
+from hpcsnn.models.connectors.synapse_lists import SynapseList
 from hpcsnn.models.distance_profiles import displacements_within
 from hpcsnn.network import Network, Population, Projection
 from hpcsnn.network.fields import (
@@ -114,9 +115,10 @@ def estimate(network: Network, tile: int, rank: int, n_ranks: int) -> RankSize:
 
 def _population_bytes(network: Network, population: Population, placement: Placement) -> int:
     room = population_room(network, population, placement, LOG_ENTRIES)
-    tables = made_tables(population.model, network.dt_ms, placement)
+    models = [population.model, *(one.current for one in population.stimulations)]
+    tables = [table for model in models for table in made_tables(model, network.dt_ms, placement).values()]
     declared = sum(one.n_bytes(room) for one in population_fields(population))
-    return declared + sum(table.nbytes for table in tables.values())
+    return declared + sum(table.nbytes for table in tables)
 
 
 def _projection_bytes(network: Network, projection: Projection, placements: Placements) -> tuple[int, int]:
@@ -177,12 +179,17 @@ def _projection_room(
 def _n_synapses(projection: Projection, target: Placement) -> int:
     """Expected synapses of this rank's targets; exact where the connector knows them beforehand."""
     connector, values = projection.connector.model, projection.connector.values
-    if connector.listed_targets is not None:
-        return int(np.isin(connector.listed_targets(values), target.global_id).sum())
+    if projection.synapse_list is not None:
+        return int(_listed_in_degrees(projection.synapse_list, target).sum())
     if connector.explicit_sources is not None:
         sources = connector.explicit_sources(values, target.global_id.astype(np.int64))
         return int((sources < projection.source.size).sum())
     return round(projection.expected_in_degree * target.n_own)
+
+
+def _listed_in_degrees(listed: SynapseList, target: Placement) -> NDArray[np.int64]:
+    """Of those of this rank's targets that are not behind the last one of the list."""
+    return listed.in_degrees[target.global_id[target.global_id < len(listed.in_degrees)]]
 
 
 # -- degrees ---------------------------------------------------------------------------------------------------------
@@ -198,9 +205,8 @@ def _capacities(projection: Projection, placements: Placements, doubled: int = 1
 def _row_capacity(projection: Projection, target: Placement) -> int:
     """Places per row: the largest in-degree of this rank's targets, or what was asked for, as a power of two."""
     connector, values = projection.connector.model, projection.connector.values
-    if connector.listed_targets is not None:
-        here = np.isin(connector.listed_targets(values), target.global_id)
-        needed = int(np.bincount(connector.listed_targets(values)[here]).max(initial=0))
+    if projection.synapse_list is not None:
+        needed = int(_listed_in_degrees(projection.synapse_list, target).max(initial=0))
     else:
         needed = _likely_largest(projection, projection.source.size, projection.expected_in_degree, target.n_own)
         if connector.most_sources is not None:
@@ -214,7 +220,7 @@ def _row_capacity(projection: Projection, target: Placement) -> int:
 def _list_capacity(projection: Projection, source: Placement, target: Placement) -> int:
     """Places per outgoing list: the largest number of synapses that a source has onto this rank."""
     connector, values = projection.connector.model, projection.connector.values
-    if connector.listed_targets is not None and connector.explicit_sources is not None:
+    if projection.synapse_list is not None and connector.explicit_sources is not None:
         pre = connector.explicit_sources(values, target.global_id.astype(np.int64))
         return 1 << shift_for(int(np.bincount(pre).max(initial=0)))
     mean = projection.expected_in_degree * projection.target.size / projection.source.size
@@ -239,7 +245,8 @@ def _share_here(projection: Projection, source: Placement, target: Placement) ->
     largest = 0.0
     for one in source.known_id[:: max(1, source.n_known // _SOURCES_LOOKED_AT)].tolist():
         dx, dy = np.abs(x - one % grid.nx), np.abs(y - one // grid.nx)
-        squared = np.minimum(dx, grid.nx - dx) ** 2 + np.minimum(dy, grid.ny - dy) ** 2
+        period_x, period_y = grid.periods
+        squared = np.minimum(dx, period_x - dx) ** 2 + np.minimum(dy, period_y - dy) ** 2
         largest = max(largest, float(profile[squared[squared < len(profile)]].sum()))
     return min(largest / whole, 1.0)
 
@@ -254,6 +261,8 @@ def _likely_largest(projection: Projection, n_partners: int, mean: float, n: int
         squared = displacements_within(connector.reach_squared(values), grid.nx, grid.ny)[2]
         # Where all partners are here, these are their chances; else each is taken to be here with the same one.
         chances = connector.profile(values)[squared]
+        if grid.is_open:  # a place in the middle has all of these partners, and the mean is over all places
+            mean *= max(1.0, chances.sum() / max(projection.expected_in_degree, 1e-300))
         at_most = np.cumsum(_number_of_successes(chances * min(mean / max(chances.sum(), 1e-300), 1.0), mean))
     else:
         from scipy.special import bdtr  # takes longer to load than most commands take

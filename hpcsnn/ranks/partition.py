@@ -223,10 +223,10 @@ def _own_tiles(network: Network, population: Population, tiling: Tiling, rank: i
     sizes = tiling.sizes().astype(np.float64)
     cost = sizes.copy()
     for projection in network.incoming(population):
-        connector = projection.connector.model
-        if connector.listed_targets is not None:
-            post = connector.listed_targets(projection.connector.values)
-            cost += 0.1 * np.bincount(tiling.tiles_of(post), minlength=len(cost))
+        if projection.synapse_list is not None:
+            in_degrees = projection.synapse_list.in_degrees
+            tiles = tiling.tiles_of(np.arange(len(in_degrees)))
+            cost += 0.1 * np.bincount(tiles, weights=in_degrees, minlength=len(cost))
         else:
             cost += 0.1 * projection.expected_in_degree * sizes
     bounds = split_evenly(cost[order], n_ranks)
@@ -264,21 +264,29 @@ def _sources_of(
     reach = int(np.sqrt(max(reach_squared, 0)))
     own_map = np.zeros_like(known)
     own_map.ravel()[own] = True  # equal grids: the same tiling
-    return known | _dilated(_dilated(own_map, reach, 1 << tiling.shift_x, axis=1), reach, 1 << tiling.shift_y, axis=0)
+    around = not tiling.grid.is_open
+    in_x = _dilated(own_map, reach, 1 << tiling.shift_x, 1, around)
+    return known | _dilated(in_x, reach, 1 << tiling.shift_y, 0, around)
 
 
-def _dilated(tiles: NDArray[np.bool_], reach: int, side: int, axis: int) -> NDArray[np.bool_]:
-    """Tiles on the torus with a neuron within `reach` along one axis of a marked tile.
+def _dilated(tiles: NDArray[np.bool_], reach: int, side: int, axis: int, around: bool) -> NDArray[np.bool_]:
+    """Tiles with a neuron within `reach` along one axis of a marked tile, `around` the ends if the grid goes on there.
 
     A tile cut short at the edge brings its neighbours nearer by up to a tile: one more tile covers it.
     """
     n = tiles.shape[axis]
     furthest = reach // side + 2
-    if 2 * furthest + 1 >= n:
+    if around and 2 * furthest + 1 >= n:
         return np.broadcast_to(tiles.any(axis=axis, keepdims=True), tiles.shape)
     wide = tiles.copy()
-    for distance in range(1, furthest + 1):
-        wide |= np.roll(tiles, distance, axis) | np.roll(tiles, -distance, axis)
+    if around:
+        for distance in range(1, furthest + 1):
+            wide |= np.roll(tiles, distance, axis) | np.roll(tiles, -distance, axis)
+        return wide
+    lines, marked = np.moveaxis(wide, axis, 0), np.moveaxis(tiles, axis, 0)
+    for distance in range(1, min(furthest, n - 1) + 1):
+        lines[distance:] |= marked[:-distance]
+        lines[:-distance] |= marked[distance:]
     return wide
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from hpcsnn._version import __version__
-from hpcsnn.errors import DeviceError, HpcsnnError, StorageError
+from hpcsnn.errors import ConfigurationError, DeviceError, HpcsnnError, StorageError
 from hpcsnn.ranks.communicator import Alone, Communicator, communicator
 from hpcsnn.ranks.launcher import end_with, remove_files
 from hpcsnn.ranks.promised_ranks import EXPECTED_RANKS, Promise, promised_ranks, speaks_pmix_alone
@@ -105,6 +105,24 @@ def ranks_of(comm: Any) -> Communicator:
             ranks.barrier()  # every rank is out of MPI_Init
             remove_files(launcher)
     return ranks
+
+
+def on_every_rank(ranks: Communicator, work: Callable[[], _Result]) -> _Result:
+    """Do `work` on each rank, where any may find that its part is not allowed; a collective call.
+
+    Raises:
+        ConfigurationError: on all ranks, what the first of those ranks that have one raises.
+    """
+    result: _Result | None = None
+    error: ConfigurationError | None = None
+    try:
+        result = work()
+    except ConfigurationError as caught:
+        error = caught
+    for one in ranks.gather(error):
+        if one is not None:
+            raise one
+    return result  # type: ignore[return-value]
 
 
 def on_first_rank(ranks: Communicator, work: Callable[[], _Result]) -> _Result:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +22,8 @@ from hpcsnn.storage.packed.zip_file import Written, close
 from hpcsnn.storage.records import make_segment, write_segment
 from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.storage.snapshot import Snapshot, WritingPlan, take_snapshot
+
+_log = logging.getLogger(__name__)
 
 
 class _Work(threading.Thread):
@@ -234,6 +237,7 @@ class Checkpointer:
         if not self._took_over:
             self._set_aside()
         checkpoint = commit(self._run.path, step, whole, files, self._configuration, self.segments, self._record_files)
+        _log.info("checkpoint of step %d: %s", step, checkpoint.manifest_path)
         done.folder.rmdir()
         if self._took_over:
             self._run.link_network(checkpoint.network_path)

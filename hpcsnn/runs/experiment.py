@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from contextlib import ExitStack
@@ -24,15 +25,16 @@ from hpcsnn.planning.available_memory import check_memory
 from hpcsnn.ranks.communicator import Alone, Communicator
 from hpcsnn.ranks.world import on_first_rank
 from hpcsnn.runs.checkpointing import Checkpointer
-from hpcsnn.runs.progress import Progress, name_phases
+from hpcsnn.runs.progress import Progress, end_written, name_phases, phases_written
 from hpcsnn.runs.resuming import prepare_resume
 from hpcsnn.runs.stopping import StopSignals
-from hpcsnn.runs.summary import displacement_maps, summarised
+from hpcsnn.runs.summary import displacement_maps, regularities, summarised
 from hpcsnn.storage.checkpoints import Checkpoint
 from hpcsnn.storage.leftovers import remove_leftovers
 from hpcsnn.storage.restore import restore
 from hpcsnn.storage.run_directory import RunDirectory
 
+_log = logging.getLogger(__name__)
 # How often a run is looked at, in s of wall time, and how often while a checkpoint is written: ranks go on with it
 # together, in four stages, and where checkpoints are close the next one waits for it.
 _SHOWN_EVERY_S, _POLLED_EVERY_S = 0.25, 0.02
@@ -53,6 +55,12 @@ class Setting:
         """Print a line, once for all ranks."""
         if self.ranks.rank == 0:
             self.console.print(words, highlight=False, soft_wrap=True)
+
+    def warn(self, words: str) -> None:
+        """Print a warning, or log it where nothing is printed, for the rank that found it."""
+        if self.console.quiet:
+            _log.warning("%s", words)
+        self.console.print(f"warning: {words}", style="yellow", soft_wrap=True, highlight=False)
 
 
 def run_experiment(
@@ -75,6 +83,7 @@ def run_experiment(
         # Only now, so that what cannot run leaves no folder.
         lock_for_all(stack, directory, setting)
         on_first_rank(setting.ranks, lambda: directory.clear(overwrite))
+        stack.enter_context(phases_written(directory, quiet=setting.ranks.rank != 0))
         _announce(simulation, directory, setting, "")
         start_maps = displacement_maps(simulation)
         on_first_rank(setting.ranks, lambda: _begin(directory, configuration, start_maps))
@@ -114,13 +123,14 @@ def resume_experiment(
         configuration = plan.configuration
         if setting.ranks.rank == 0:
             for warning in plan.warnings:
-                setting.console.print(f"warning: {warning}", style="yellow", soft_wrap=True, highlight=False)
+                setting.warn(warning)
         if plan.summary is not None:
             end_s = plan.checkpoint.step * configuration.dt_ms * 1e-3
             setting.say(f"{directory.path}: complete at {end_s:g} s: nothing to do; --until goes on")
             on_first_rank(setting.ranks, lambda: directory.write_configuration(configuration))
             on_first_rank(setting.ranks, lambda: remove_leftovers(directory.path))
             return {**plan.summary, "nothing_to_do": True}
+        stack.enter_context(phases_written(directory, quiet=setting.ranks.rank != 0))
         drawing = _drawing(stack, setting)
         simulation = _simulation(configuration.at(plan.checkpoint.step), setting)
         with doing("reading the checkpoint"):
@@ -214,8 +224,9 @@ def _carry_out(
         checkpointer.poll(wait=True)
         on_first_rank(setting.ranks, checkpointer.finish)
     maps = displacement_maps(simulation)
+    regularity = on_first_rank(setting.ranks, lambda: regularities(simulation.network, directory))
     summary = {
-        **summarised(simulation),
+        **summarised(simulation, regularity),
         "completed": stopped_by is None,
         "stopped_by": stopped_by,
         "resumed_from_step": first_step,
@@ -230,9 +241,16 @@ def _carry_out(
         for name, displacement in maps.items():
             write_displacement(directory.displacement, name, "end", displacement)
         directory.write_summary(summary)
+        for name, values in summary["projections"].items():
+            if values["refused"]:
+                setting.warn(
+                    f"projections.{name}: {values['refused']:,} synapses were refused because a row was full and "
+                    f"rows_grow is off; raise projections.{name}.capacity or let rows grow"
+                )
         if setting.figures:
             with doing("drawing figures"):
                 draw_figures(directory.network, directory.figures, drawing=drawing or stack.enter_context(Drawing()))
+        end_written(directory, stopped_by)
 
     on_first_rank(setting.ranks, finish)
     return summary
@@ -278,7 +296,7 @@ def _advance(
             until = end if period is None else min(end, (step // period + 1) * period)
             until = min([until, *(change for change in changes if change > step)])
             every_s = _POLLED_EVERY_S if checkpointer.under_way else _SHOWN_EVERY_S
-            simulation.run((until - step) * simulation.network.dt_ms, observe, every_s)
+            simulation.run((until - step) * simulation.network.dt_ms, observe, every_s, progress=False)
             if period is not None and simulation.step % period == 0 and simulation.step < end:
                 checkpointer.begin()
             if simulation.step in changes and simulation.step < end and stopped_by is None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from rich.console import Console
@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from hpcsnn.phases import shown_by
+from hpcsnn.phases import heard_by, shown_by
 
 if TYPE_CHECKING:
     from hpcsnn.engine.simulation import Simulation
@@ -24,11 +24,16 @@ if TYPE_CHECKING:
 # Plain lines come this far apart: a log file should not drown in them.
 PLAIN_EVERY_S = 5.0
 _WRITTEN_EVERY_S = 1.0
+# Lines of ``progress.jsonl`` come this part of the time that has passed apart, and no further than that: some hundred
+# in the first minutes, and 1,440 a day.
+_LINES_APART, _LINES_FURTHEST_S = 0.01, 60.0
 _BAR_WIDTH = 16
 
 
 class StateDisplay:
     """A context in which states are shown: ``progress.json`` now and then, a live line in a terminal, else plain lines.
+
+    A line of ``progress.jsonl`` is what ``progress.json`` said, with the name of the `PHASE`.
 
     Args:
         directory: where ``progress.json`` is kept up to date, for those who watch from elsewhere.
@@ -36,12 +41,14 @@ class StateDisplay:
         plain_every_s: wall seconds between two plain lines.
     """
 
+    PHASE: ClassVar[str]
+
     def __init__(self, console: Console, directory: RunDirectory, quiet: bool, plain_every_s: float) -> None:
         self._console, self._directory = console, directory
         self._quiet, self._plain_every_s = quiet, plain_every_s
         self._live: Live | None = None
         self._started = self._last_line = time.perf_counter()
-        self._last_written = 0.0
+        self._last_written = self._last_added = 0.0
 
     def __enter__(self) -> Self:
         if self._console.is_terminal and not self._quiet:
@@ -72,6 +79,10 @@ class StateDisplay:
         if last or time.perf_counter() - self._last_written >= _WRITTEN_EVERY_S:
             self._last_written = time.perf_counter()
             self._directory.write_progress(state)
+            passed_s = self._last_written - self._started
+            if last or self._last_written - self._last_added >= min(_LINES_APART * passed_s, _LINES_FURTHEST_S):
+                self._last_added = self._last_written
+                self._directory.add_progress({"phase": self.PHASE, **state})
         if self._live is not None:
             self._live.update(bar_and_line(done, line))
         elif plain or time.perf_counter() - self._last_line >= self._plain_every_s:
@@ -86,6 +97,8 @@ class Progress(StateDisplay):
         end_ms: model time at which the run ends.
         directory, quiet, plain_every_s: as of `StateDisplay`.
     """
+
+    PHASE = "simulating"
 
     def __init__(
         self,
@@ -176,6 +189,26 @@ def name_phases(console: Console) -> Iterator[None]:
 
     with shown_by(show):
         yield
+
+
+@contextmanager
+def phases_written(directory: RunDirectory, quiet: bool) -> Iterator[None]:
+    """Have a line of ``progress.jsonl`` written of each phase when it begins, as long as the context lasts.
+
+    Args:
+        quiet: of another rank than the first, which writes nothing.
+    """
+    if quiet:
+        yield
+        return
+    with heard_by(lambda phase: directory.add_progress({"phase": phase, "updated": time.time()})):
+        yield
+
+
+def end_written(directory: RunDirectory, stopped_by: str | None) -> None:
+    """Have the last line of ``progress.jsonl`` say that the run, or the training, has ended, and how."""
+    phase = "completed" if stopped_by is None else "stopped"
+    directory.add_progress({"phase": phase, "updated": time.time(), "stopped_by": stopped_by})
 
 
 def progress_line(state: Mapping[str, Any]) -> str:

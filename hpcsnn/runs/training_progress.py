@@ -22,6 +22,8 @@ class TrainingProgress(StateDisplay):
         directory, quiet, plain_every_s: as of `StateDisplay`.
     """
 
+    PHASE = "training"
+
     def __init__(
         self,
         console: Console,

@@ -18,6 +18,7 @@ from hpcsnn.network import Network
 from hpcsnn.phases import doing
 from hpcsnn.ranks.world import on_first_rank
 from hpcsnn.runs.experiment import Setting
+from hpcsnn.runs.progress import end_written
 from hpcsnn.runs.training_metrics import read_metrics
 from hpcsnn.runs.training_position import Position
 from hpcsnn.storage.run_directory import RunDirectory
@@ -92,6 +93,7 @@ class TrainingResults:
             if evaluation is not None and trained is not None:
                 with doing("drawing figures"):
                     self._draw(evaluation, trained, synapses)
+            end_written(self._directory, stopped_by)
 
         on_first_rank(self._setting.ranks, finish)
         return summary

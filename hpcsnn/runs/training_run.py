@@ -21,7 +21,7 @@ from hpcsnn.phases import doing
 from hpcsnn.planning.available_memory import check_memory
 from hpcsnn.ranks.world import on_first_rank
 from hpcsnn.runs.experiment import Setting, lock_for_all, say_why_no_gpu
-from hpcsnn.runs.progress import name_phases
+from hpcsnn.runs.progress import name_phases, phases_written
 from hpcsnn.runs.resuming import differences
 from hpcsnn.runs.stopping import StopSignals
 from hpcsnn.runs.training_metrics import Metrics
@@ -112,6 +112,7 @@ def run_training(
         # Only now, so that what cannot run leaves no folder.
         lock_for_all(stack, directory, setting)
         on_first_rank(setting.ranks, lambda: directory.clear(overwrite))
+        stack.enter_context(phases_written(directory, quiet=setting.ranks.rank != 0))
         on_first_rank(setting.ranks, lambda: directory.write_configuration(configuration))
         return _Training(configuration, data, trainer, directory, setting, Position()).carry_out()
 
@@ -159,6 +160,7 @@ def resume_training(
                 goes_on = f"more patience in {directory.configuration}" if early else "--epochs"
                 setting.say(f"{run}: complete after {position.epoch - 1} epochs: nothing to do; {goes_on} goes on")
                 return {**summary, "nothing_to_do": True}
+        stack.enter_context(phases_written(directory, quiet=setting.ranks.rank != 0))
         data, trainer = _prepared(configuration, setting, make_trainer)
         trainer.restore(checkpoint.path)
         on_first_rank(setting.ranks, lambda: remove_leftovers(directory.path))

@@ -173,7 +173,7 @@ class StoredNetwork:
             version = self.attributes.get("version")
             raise StorageError(f"{path}: version {version!r} of the format; this hpcsnn reads {VERSION}")
         try:
-            self._grids = {name: Grid(nx, ny) for name, (ny, nx) in self.attributes["grids"].items()}
+            self._grids = {name: self._grid(name, nx, ny) for name, (ny, nx) in self.attributes["grids"].items()}
             ends = [about[end] for about in self.attributes["projections"].values() for end in ("source", "target")]
             unknown = sorted({str(name) for name in ends} - set(self._grids))
             whole_number("step", self.attributes["step"], Limits(minimum=0, maximum=LAST_STEP))
@@ -181,6 +181,12 @@ class StoredNetwork:
             raise StorageError(f"{path}: damaged attributes ({error})") from error
         if unknown:
             raise StorageError(f"{path}: damaged attributes (no grid of {', '.join(unknown)})")
+
+    def _grid(self, name: str, nx: int, ny: int) -> Grid:
+        """A population's; what was written before there were open borders says nothing of them, nor of places in one
+        row, which had none."""
+        borders = self.attributes.get("borders", {}).get(name, "periodic")
+        return Grid(nx, ny, borders, has_places=ny > 1 or name in self.attributes.get("rows_of_places", []))
 
     @property
     def step(self) -> int:

@@ -1,7 +1,7 @@
 """The folder of one run.
 
 ``config.yaml``, ``models/`` (users' files that it names), ``progress.json`` (rewritten while it runs),
-``summary.json``, ``checkpoints/``, ``network.zarr``
+``progress.jsonl`` (how it went, a line added now and then), ``summary.json``, ``checkpoints/``, ``network.zarr``
 (a link to the newest checkpoint), ``records/`` (spikes and events), ``displacement.zarr``, ``figures/``; after an
 analysis ``analysis.zarr`` and ``report.html``; ``job/`` of a run that a job carries out. A training has
 ``metrics.jsonl`` (a line for each group of batches and each epoch), ``tensorboard/`` (the same) and
@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hpcsnn.atomic_files import open_own, refuse_link, remove, replace_file, replace_folder, restore_folder
+from hpcsnn.atomic_files import append_line, open_own, refuse_link, remove, replace_file, replace_folder, restore_folder
 from hpcsnn.configuration.files import write_configuration
 from hpcsnn.configuration.schema import NetworkConfiguration
 from hpcsnn.errors import RunBusyError, StorageError
@@ -53,6 +53,7 @@ class RunDirectory:
         self.analysis_aside = path / "analysis.replaced"
         self.report = path / "report.html"
         self.progress = path / "progress.json"
+        self.progress_lines = path / "progress.jsonl"
         self.metrics = path / "metrics.jsonl"
         self.evaluation = path / "evaluation.json"
         self.tensorboard = path / "tensorboard"
@@ -111,6 +112,7 @@ class RunDirectory:
             self.analysis_aside,
             self.tensorboard,
             self.path / _JOB,
+            self.progress_lines,
         ):
             refuse_link(folder)
         refuse_link(self.displacement, below=True)  # the one that is written to as it stands
@@ -140,6 +142,7 @@ class RunDirectory:
                 self.analysis_aside,
                 self.report,
                 self.progress,
+                self.progress_lines,
                 self.metrics,
                 self.evaluation,
                 self.tensorboard,
@@ -262,6 +265,15 @@ class RunDirectory:
     def write_progress(self, progress: dict[str, Any]) -> None:
         """Write where the run is, whole or not at all."""
         self._write(self.progress, json.dumps(progress) + "\n")
+
+    def add_progress(self, progress: dict[str, Any]) -> None:
+        """Add a line on how the run goes, for those who ask how it went.
+
+        Raises:
+            StorageError: it cannot be written, or what is there is a link or no file.
+        """
+        with _told(self.progress_lines):
+            append_line(self.progress_lines, json.dumps(progress))
 
     def write_report(self, page: str) -> None:
         """Write the page of an analysis, whole or not at all."""

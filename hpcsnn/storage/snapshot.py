@@ -209,6 +209,7 @@ def take_snapshot(simulation: Simulation, plan: WritingPlan | None = None, spare
         "bin_ms": simulation.state.bin_steps * network.dt_ms,
         "spikes": spike_record(simulation),
         "grids": {name: [grid.ny, grid.nx] for name, grid in grids.items()},
+        **_said_of(grids),
         "projections": {
             name: {
                 "source": projection.source.name,
@@ -265,6 +266,13 @@ def _own_part(simulation: Simulation, population: str, copies: Copies, order: ND
                 columns[path] = values[: placement.n_own]
     rows = {projection.name: copies.rows(projection.name, order) for projection in network.incoming(declared)}
     return Part(placement.global_id[order], rows, columns, order)
+
+
+def _said_of(grids: dict[str, Grid]) -> dict[str, Any]:
+    """What is to be said of grids beside their sides, if there is anything: as `NetworkStore` reads it."""
+    is_open = {name: grid.borders for name, grid in grids.items() if grid.is_open}
+    in_a_row = [name for name, grid in grids.items() if grid.ny == 1 and grid.has_places]
+    return ({"borders": is_open} if is_open else {}) | ({"rows_of_places": in_a_row} if in_a_row else {})
 
 
 def _small(simulation: Simulation) -> dict[str, NDArray[Any]]:

@@ -186,7 +186,7 @@ class RuleConformance:
         if on_call:
             advance(stopped, self.duration_ms, range(5))
         else:
-            stopped.run(first * dt_ms)
+            stopped.run(first * dt_ms, progress=False)
         with tempfile.TemporaryDirectory() as folder:
             write_network(Path(folder) / "network.zarr", stopped)
             resumed = self._simulation(tile=4)
@@ -194,7 +194,7 @@ class RuleConformance:
         if on_call:
             advance(resumed, self.duration_ms, range(5, 10))
         else:
-            resumed.run((steps - first) * dt_ms)
+            resumed.run((steps - first) * dt_ms, progress=False)
         assert simulation_digest(resumed) == simulation_digest(self._at_end())
 
     def test_an_update_changes_only_what_it_may(self) -> None:
@@ -206,7 +206,7 @@ class RuleConformance:
         rewiring = dataclasses.replace(projection.rewiring, model=on_call)
         network.projections[PROJECTION] = dataclasses.replace(projection, rewiring=rewiring)
         simulation = Simulation(network, device=HostDevice(("-O1",)))
-        simulation.run(network.steps(self.duration_ms) // 3 * network.dt_ms)
+        simulation.run(network.steps(self.duration_ms) // 3 * network.dt_ms, progress=False)
         before = dict(_others(simulation))
         simulation.rewire(PROJECTION)
         for name, values in _others(simulation):
@@ -265,11 +265,11 @@ class RuleConformance:
 def advance(simulation: Simulation, duration_ms: float, parts: range = range(10)) -> None:
     """Advance, with an update after each tenth for a rule that waits to be asked; `parts`: these tenths only."""
     if PROJECTION not in simulation.program.on_call:
-        simulation.run(duration_ms)
+        simulation.run(duration_ms, progress=False)
         return
     steps, dt_ms = simulation.network.steps(duration_ms), simulation.network.dt_ms
     for part in parts:
-        simulation.run((steps * (part + 1) // 10 - steps * part // 10) * dt_ms)
+        simulation.run((steps * (part + 1) // 10 - steps * part // 10) * dt_ms, progress=False)
         simulation.rewire(PROJECTION)
 
 

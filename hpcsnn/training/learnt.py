@@ -17,6 +17,7 @@ from hpcsnn.engine.digest import fingerprint
 from hpcsnn.engine.learning.groups import in_order
 from hpcsnn.errors import DamageError, StorageError
 from hpcsnn.models.connectors import ExplicitList
+from hpcsnn.models.parameters import GivenValues
 from hpcsnn.network import Network
 
 Columns = Mapping[str, NDArray[Any]]
@@ -141,19 +142,27 @@ class Learnt:
                 initial |= {key: values for key, values in self.readout.items() if key in of_model}
             other.add_population(name, population.grid, population.model, initial, population.record_spikes)
         for name, projection in given.projections.items():
-            connector, weight = projection.connector, projection.weights or projection.weight
+            connector, delay_ms = projection.connector, _as_given(projection.delay_ms)
+            weight = _as_given(projection.weight if projection.weights is None else projection.weights)
+            if not projection.has_weight:
+                weight = None
             if name in self.synapses:
                 rows = self.synapses[name]
                 connector = ExplicitList(pre=rows["pre"], post=rows["post"], weight=rows["weight"])
                 weight = projection.weight
             other.add_projection(
                 name, projection.source.name, projection.target.name, connector, projection.receptor, weight,
-                projection.synapse, projection.delay_ms, projection.rewiring, None, True, projection.record_events,
+                projection.synapse, delay_ms, projection.rewiring, None, True, projection.record_events,
                 projection.dendritic_delay_ms,
             )  # fmt: skip
             # No weight is drawn any more; but the unit of input goes by it, and with another one bits would be others.
             other.projections[name] = replace(other.projections[name], weights=projection.weights)
         return other
+
+
+def _as_given(value: Any) -> Any:
+    """What `Network.add_projection` was given for it."""
+    return value.values if isinstance(value, GivenValues) else value
 
 
 def digest_of(batches: int, parts: Sequence[Mapping[str, int]]) -> str:

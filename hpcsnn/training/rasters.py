@@ -29,7 +29,7 @@ def raster_of(network: Network, samples: Samples, index: int, device: str = "aut
     """
     played = _playing(network, samples, index)
     simulation = Simulation(played, device=device)
-    simulation.run(samples.n_steps * network.dt_ms)
+    simulation.run(samples.n_steps * network.dt_ms, progress=False)
     return {name: simulation.spikes(name) for name, population in played.populations.items() if _spikes(population)}
 
 
@@ -47,7 +47,7 @@ def outputs_of(
     simulation = Simulation(_playing(network, samples, index), device=device)
     answers = []
     for _ in range(samples.n_steps):
-        simulation.run(network.dt_ms)
+        simulation.run(network.dt_ms, progress=False)
         answers.append(simulation.neurons(readout)[variable])
     return np.array(answers)
 

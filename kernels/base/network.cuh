@@ -57,7 +57,8 @@ DEVICE int narrow_sum_of(const float whole) { return (int)whole; }
 DEVICE int64 sum_of(const float whole) { return bits_of((double)whole + 6755399441055744.0) - 0x4338000000000000ll; }
 DEVICE int64 wide_sum_of(const float whole) { return (int64)whole; }
 
-// A place along a torus's side from one that is less than a side off.
+// A place along a side that goes on after so many places, from one that is less than these off. Where a side is open
+// it goes on after 2 n - 1: what is beyond its ends stays so, and the way round is never the shorter one.
 DEVICE int torus_place(const int place, const int side) {
     return place < 0 ? place + side : place >= side ? place - side : place;
 }
@@ -68,9 +69,9 @@ DEVICE int torus_distance(const int a, const int b, const int side) {
 }
 
 // Between two neurons, by their numbers on a grid.
-DEVICE int squared_distance(const int a, const int b, const int nx, const int ny) {
+DEVICE int squared_distance(const int a, const int b, const int nx, const int period_x, const int period_y) {
     const int a_y = a / nx, b_y = b / nx;
-    const int dx = torus_distance(a - a_y * nx, b - b_y * nx, nx), dy = torus_distance(a_y, b_y, ny);
+    const int dx = torus_distance(a - a_y * nx, b - b_y * nx, period_x), dy = torus_distance(a_y, b_y, period_y);
     return dx * dx + dy * dy;
 }
 

@@ -76,6 +76,15 @@ struct StreamNumbers {
     }
 };
 
+// The same of one of the currents onto a population.
+struct CurrentNumbers {
+    uint32 stream, number;
+    RandomKey key;
+    DEVICE_MEMBER Random4 operator()(const uint32 entity, const uint32 step, const uint32 draw) const {
+        return philox(entity, step, stream, number << 16 | (draw & 0xffffu), key);
+    }
+};
+
 // Numbers of a pair that stay the same for ever.
 struct PairNumbers {
     uint32 post, pre, stream;

@@ -36,6 +36,7 @@ struct Weakest_{{ projection.name }} {
 KERNEL draw_attempts_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     const int nx = target_population.nx, ny = target_population.ny;
+    const int period_x = target_population.period_x, period_y = target_population.period_y;
     const uint32 side_x = projection.rewiring_block_x, side_y = projection.rewiring_block_y;
     const int furthest = projection.rewiring_reach_squared;  // of a synapse that may be there
     const RandomKey random_key = key_of(control);
@@ -75,7 +76,9 @@ KERNEL draw_attempts_{{ projection.name }}(Network* net) {
                 const int within = (int)choose(random.y, (uint32)projection.n_within, &left);
                 const int dx = projection.within_dx[within], dy = projection.within_dy[within];
                 target_of[n] = y * nx + x;
-                source_of[n] = torus_place(y + dy, ny) * nx + torus_place(x + dx, nx);
+                const int source_x = torus_place(x + dx, period_x), source_y = torus_place(y + dy, period_y);
+                const bool on_grid = source_x < nx && source_y < ny;
+                source_of[n] = on_grid ? source_y * nx + source_x : -1;
                 distance_of[n] = dx * dx + dy * dy;
                 decision_of[n] = random.z;
             }
@@ -103,7 +106,7 @@ KERNEL draw_attempts_{{ projection.name }}(Network* net) {
 //% else
         {{ rule.functions.draw.call }};
 //% endif
-        const int dx = torus_distance(x, source_x, nx), dy = torus_distance(y, source_y, ny);
+        const int dx = torus_distance(x, source_x, period_x), dy = torus_distance(y, source_y, period_y);
         const int distance_squared = dx * dx + dy * dy;
         target_of[n] = y * nx + x;
         const bool on_grid = (uint32)source_x < (uint32)nx && (uint32)source_y < (uint32)ny;

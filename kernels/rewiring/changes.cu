@@ -48,7 +48,7 @@ DEVICE bool reaches_{{ projection.name }}(Network* net, const int source, const 
     const auto& targets = net->population_{{ projection.target }};
     const int pre_id = net->population_{{ projection.source }}.known_id[source], post_id = targets.global_id[target];
     const int furthest = net->projection_{{ projection.name }}.rewiring_forms_within;
-    return squared_distance(pre_id, post_id, targets.nx, targets.ny) <= furthest;
+    return squared_distance(pre_id, post_id, targets.nx, targets.period_x, targets.period_y) <= furthest;
 //% else
     (void)net; (void)source; (void)target;
     return true;

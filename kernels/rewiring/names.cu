@@ -75,7 +75,8 @@ struct {{ name }}_{{ projection.name }} {
 {#- The distance between the ends of a pair, where a snippet asks for it. #}
 {%- macro distance_name() %}
 //% if rule.uses_distance
-            const int distance_squared = squared_distance(pre_id, post_id, target_population.nx, target_population.ny);
+            const int distance_squared = squared_distance(
+                pre_id, post_id, target_population.nx, target_population.period_x, target_population.period_y);
 //% endif
 {%- endmacro %}
 

@@ -71,6 +71,7 @@ DEVICE int row_sources_{{ projection.name }}(Network* net, const int target, con
     auto& source_population = net->population_{{ projection.source }};
     auto& target_population = net->population_{{ projection.target }};
     const int nx = source_population.nx, ny = source_population.ny, n_sources = nx * ny;
+    const int period_x = source_population.period_x, period_y = source_population.period_y;
     const int id = target_population.global_id[target];
     const int y = id / target_population.nx, x = id - y * target_population.nx;
     auto random = sequence_of(id, 0u, {{ projection.stream_connect }}u, key_of(net->control));

@@ -1,4 +1,4 @@
-// One step of a neuron population: synaptic input, the model's update, threshold and reset; then its spikes.
+// One step of a neuron population: currents, synaptic input, the model's update, threshold and reset; then its spikes.
 {%- set population = neuron_population %}
 {%- set model = population.model %}
 {%- set step = model.functions.step %}
@@ -6,6 +6,12 @@
 //% for projection in population.incoming
 {{ projection.receptor.functions["update"].head }} {
 {{ paste(projection.receptor, "update") }}
+}
+
+//% endfor
+//% for current in population.currents
+{{ current.function.head }} {
+{{ value(current.model, "current") }}
 }
 
 //% endfor
@@ -25,7 +31,7 @@ KERNEL update_{{ population.name }}(Network* net) {
     const int n_neurons = population.n_simulated, step = net->control->step;
     const float dt_ms = net->dt_ms;
     (void)dt_ms;
-//% if model.draws
+//% if model.draws or population.currents
     const RandomKey random_key = key_of(net->control);
     const int* id_of = population.global_id;
 //% endif
@@ -46,10 +52,33 @@ KERNEL update_{{ population.name }}(Network* net) {
 //% endfor
 {{ bound_constants(part, projection.receptor, "of_receptor_", receptor ~ "_") }}
 //% endfor
+//% for current in population.currents
+{{ bound_constants("population", current.model, current.prefix, current.prefix) }}
+    const int {{ current.prefix }}from = population.from_step_{{ current.number }};
+    const int {{ current.prefix }}to = population.to_step_{{ current.number }};
+    const CurrentNumbers {{ current.prefix }}numbers = {
+        {{ population.stream_spikes }}u | CURRENT_NUMBERS, {{ current.number }}u, random_key};
+//% endfor
     // A block at a time, so that what happened in it is still at hand when its spikes are looked for.
     for (int first = thread_first() * BLOCK; first < n_neurons; first += thread_stride() * BLOCK) {
         const int n = n_neurons - first < BLOCK ? n_neurons - first : BLOCK;
         int event[BLOCK];  // 1: spikes, 2: not finite
+//% if population.currents
+        float stimulus[BLOCK];
+        for (int k = 0; k < n; ++k) stimulus[k] = 0.0f;
+//% endif
+//% for current in population.currents
+        if (step >= {{ current.prefix }}from && step < {{ current.prefix }}to) {  // {{ current.model.name }}
+            INDEPENDENT_ITERATIONS
+            for (int k = 0; k < n; ++k) {
+                const int neuron = first + k;
+//% if current.chosen
+                if (!population.chosen_{{ current.number }}[neuron]) continue;
+//% endif
+                stimulus[k] += {{ current.function.call }};
+            }
+        }
+//% endfor
         INDEPENDENT_ITERATIONS
         for (int k = 0; k < n; ++k) {
             const int neuron = first + k;
@@ -78,6 +107,9 @@ KERNEL update_{{ population.name }}(Network* net) {
 //% endfor
             }
 //% endfor
+//% if population.currents
+            input_current += stimulus[k];
+//% endif
             const bool spikes = {{ step.call }};
 //% for variable in model.state
             all_{{ variable.name }}[neuron] = now_{{ variable.name }};

@@ -58,7 +58,8 @@ KERNEL spikes_{{ population.name }}(Network* net) {
             emit(net, population, neuron);
             const int id = population.global_id[neuron];
             int next_spike = never;
-            const int window_end = end_of_window(step / population.model_window_steps, population.model_window_steps);
+            const int window = step / population.model_window_steps;
+            const int window_end = end_of_window(window, population.model_window_steps);
             {{ functions.next_spike.call }};
             population.next_spike[neuron] = next_spike;
             if ({{ any_not_finite("population.state_", population.model.state, "neuron") }}) {

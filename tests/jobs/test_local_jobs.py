@@ -40,9 +40,11 @@ def straight(tmp_path_factory):
 def test_the_same_path_without_slurm(cluster, ranks, straight, tmp_path):
     run = tmp_path / "run"
     words = ["--cluster", cluster, "--device", "cpu", "--ranks", ranks, "--out", run]
-    said = succeeds("submit", "topomap", *SHORT, *words)
-    assert said.stdout.splitlines()[-1].split()[1] == str(run)
-    entry = ends(run)
+    said = succeeds("submit", "topomap", *SHORT, *words, "--wait", "--json")
+    told = json.loads(said.stdout[said.stdout.index("{") :])
+    assert (told["run"], told["state"], told["exit_code"]) == (str(run), "completed", 0)
+    entry = read_run(run)
+    assert entry.status.state is State.COMPLETED, "whoever waits sees the end"
     assert (entry.summary["digest"], entry.summary["ranks"]) == (straight["short"], ranks)
     assert entry.status.restarts == entry.status.requeues == 0
     if cluster == "local":
@@ -108,7 +110,9 @@ def test_cancel_and_resume_as_a_job(tmp_path):
 def test_an_error_that_would_only_come_again_is_not_tried_again(tmp_path):
     (tmp_path / "wild.yaml").write_text(EXPLODING)
     run = tmp_path / "run"
-    succeeds("submit", tmp_path / "wild.yaml", *LOCAL, "--ranks", 1, "--out", run)
+    waited = hpcsnn("submit", tmp_path / "wild.yaml", *LOCAL, "--ranks", 1, "--out", run, "--wait")
+    assert waited.returncode == 1, "as of the run"
+    assert waited.stdout.split()[-1] == str(run)
     entry = ends(run, State.FAILED)
     assert "not finite" in entry.status.reason
     assert entry.status.restarts == 0

@@ -129,6 +129,8 @@ def test_a_lost_node_is_made_good(lab, straight, tmp_path):
     submit(lab, run, *LONG, "--ranks", "2", "--nodes", "2", "--time", "10min")
     has_checkpoint(run)
     lab.run("scontrol", "update", "nodename=n2", "state=down", "reason=test")
+    # A node that comes back while its job is still being ended may keep Slurm waiting for that end.
+    waits_for(lambda: lab.run("squeue", "-h", "-t", "completing") == "", run)
     time.sleep(1)
     lab.run("scontrol", "update", "nodename=n2", "state=resume")
     waits_for(lambda: read_run(run).status.state is State.COMPLETED, run)
@@ -187,7 +189,7 @@ def test_an_array_completes_what_is_missing(lab, tmp_path):
     for run in members[:-1]:
         ends(run)
     assert read_run(last).status.state is State.QUEUED
-    assert "lost" in command(lab, "jobs", folder)
+    waits_for(lambda: "lost" in command(lab, "jobs", folder), last)
     digests = {run: (run / "summary.json").read_text() for run in members[:-1]}
     said = command(lab, *words)
     assert f"{folder}: 6 runs, 5 finished or under way" in said

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import yaml
 
 from hpcsnn import Grid, Network, Simulation, models
 from hpcsnn.analysis.displacement import displacement_map, read_displacement
 from hpcsnn.analysis.drawing import recorded_figures
-from hpcsnn.analysis.drawing.figures import connection_probability, map_figure, mean_weight
+from hpcsnn.analysis.drawing.figures import connection_probability, displacement_figure, map_figure, mean_weight
 from hpcsnn.analysis.drawing.of_run import draw_figures
-from hpcsnn.configuration.files import load_configuration
+from hpcsnn.configuration.files import load_configuration, parse_configuration
 from hpcsnn.devices import HostDevice
+from hpcsnn.network.grid import BORDERS
 from hpcsnn.runs.experiment import Setting, run_experiment
 from hpcsnn.storage.network_store import StoredNetwork, write_network
 
@@ -70,6 +72,36 @@ def test_displacement_maps_agree_with_a_slow_count():
             assert (weight[row, column] == 0.5) if hits else np.isnan(weight[row, column])
     assert displacement.dx.tolist() == [-2, -1, 0, 1, 2, 3]
     assert displacement.dy.tolist() == [-2, -1, 0, 1, 2]
+
+
+def test_one_row_of_neurons_is_analysed_like_a_grid_and_drawn_as_curves(tmp_path):
+    """A ring and an open row: sigma_aff is the spread along the row, and there is no dy."""
+    text = """
+duration_ms: 20
+populations:
+  a: {grid: [40, 1], borders: BORDERS, model: {poisson: {rate_hz: 30}}}
+  b: {grid: [40, 1], borders: BORDERS, model: lif}
+projections:
+  ab: {source: a, target: b, weight: 0.5, connector: {gaussian: {p_max: 0.8, sigma: 2}}, receptor: delta_current}
+"""
+    for borders in BORDERS:
+        configuration = parse_configuration(yaml.safe_load(text.replace("BORDERS", borders)))
+        summary = run_experiment(configuration, tmp_path / borders, Setting(device="cpu"))
+        figures = {path.name for path in (tmp_path / borders / "figures").iterdir()}
+        assert figures >= {"map_ab.png", "displacement_ab.png"}
+        stored = StoredNetwork(tmp_path / borders / "network.zarr")
+        assert stored.grid("a") == Grid(40, 1, borders)
+        assert stored.grid("a").has_places
+        synapses = stored.synapses("ab")
+        apart = np.abs(synapses["pre"].astype(int) - synapses["post"])
+        apart = np.minimum(apart, 40 - apart) if borders == "periodic" else apart
+        assert summary["projections"]["ab"]["sigma_aff"] == pytest.approx(np.sqrt((apart**2).mean()))
+        end = read_displacement(tmp_path / borders / "displacement.zarr", "ab", "end")
+        figure = displacement_figure("ab", {"start": end, "end": end}, 40)
+        assert figure.axes[-1].get_xlabel() == "dx (grid units)"
+        assert np.nanmax(figure.axes[0].lines[0].get_ydata()) == pytest.approx(end.count.max() / 40)
+    curve = map_figure("ab", np.stack([np.full((1, 9), 0.5), np.zeros((1, 9))], axis=-1)).axes[0].lines[1]
+    np.testing.assert_allclose(curve.get_ydata(), np.arange(9) + 0.5)
 
 
 def odd_networks():

@@ -1,4 +1,4 @@
-"""Exponential and logarithm of kernels/base/mathematics.cuh: accurate, and the same however they are compiled."""
+"""Exponential, logarithm and sine of kernels/base/mathematics.cuh: accurate, and the same however they are compiled."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 
 from hpcsnn.devices.host import DEFAULT_OPTIMISATION, compile_library
 from hpcsnn.shipped_files import kernel_folder
-from support.formulas import exponential
+from support.formulas import exponential, logarithm, sine_of_turns
 
 F = np.float32
 
 
 def compiled(*flags):
     parts = ["".join((kernel_folder() / "base" / f"{name}.cuh").read_text() for name in ("device", "mathematics"))]
-    for name in ("exponential", "logarithm"):
+    for name in ("exponential", "logarithm", "sine_of_turns"):
         loop = f"for (int k = 0; k < n; ++k) y[k] = {name}(x[k]);"
         parts.append(f'extern "C" void {name}_of(const float* x, float* y, int n) {{ INDEPENDENT_ITERATIONS\n{loop} }}')
     library = ctypes.CDLL(str(compile_library("\n".join(parts), flags)))
@@ -41,6 +41,20 @@ def test_exponential_and_logarithm_are_accurate_and_the_same_at_every_optimisati
         assert units.size > 2_000_000
         assert units.max() < 1.0
     np.testing.assert_array_equal(vectorised("exponential", x), exponential(x))
+    above = x[(x >= F(2.0**-126)) & np.isfinite(x)]
+    np.testing.assert_array_equal(vectorised("logarithm", above), logarithm(above))
+
+
+def test_a_sine_is_accurate_exact_at_quarters_and_the_same_at_every_optimisation():
+    vectorised, plain = compiled(*DEFAULT_OPTIMISATION), compiled("-O0")
+    turns = np.concatenate([np.arange(-(2**24), 2**24, 97) * 2.0**-23, np.linspace(-4e6, 4e6, 9999)]).astype(F)
+    sines = vectorised("sine_of_turns", turns)
+    np.testing.assert_array_equal(sines, plain("sine_of_turns", turns))
+    np.testing.assert_array_equal(sines, sine_of_turns(turns))
+    assert np.abs(sines - np.sin(2 * np.pi * np.fmod(turns.astype(np.float64), 1.0))).max() < 2e-7
+    quarters = np.array([0, 0.25, 0.5, 0.75, 1, -0.25, 1e6 + 0.25, 2.0**22 + 0.5, 2.0**30, -(2.0**127)], F)
+    assert plain("sine_of_turns", quarters).tolist() == [0, 1, 0, -1, 0, -1, 1, 0, 0, 0]
+    assert np.isnan(plain("sine_of_turns", np.array([np.nan, np.inf, -np.inf], F))).all()
 
 
 def test_exponential_and_logarithm_at_their_ends():

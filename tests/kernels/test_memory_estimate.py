@@ -21,6 +21,7 @@ from hpcsnn.storage.snapshot import take_snapshot
 from hpcsnn.training.configuration import load_training
 from hpcsnn.training.trainer import Trainer
 from support import learning
+from support.small_configurations import FILE
 from support.thread_ranks import on_ranks
 
 WITHIN = 0.05
@@ -39,6 +40,7 @@ def resized(**times):
 MAP = [["scale=1"], ["scale=8"], ["scale=12"]]
 SIZES = {
     "balanced_inhibition": [["seed=1"]],
+    "brunel": [resized(E=2000, I=500)],
     "deep_r": [resized(input=1024 * n, cells=256 * n) for n in (2, 4, 6)],
     "homeostatic": [resized(excitatory=400 * n, inhibitory=100 * n) for n in (1, 16, 64)],
     "patch_swaps": [["scale=1"], ["scale=4"], ["scale=8"]],
@@ -132,6 +134,7 @@ CONNECTORS = {
     "one_to_one": models.OneToOne(),
     "all_to_all": models.AllToAll(),
     "explicit_list": models.ExplicitList(pre=[0, 1, 2, 3], post=[5, 5, 5, 6], weight=[0.1] * 4),
+    "listed_in_file": models.ListedInFile(file=FILE),
 }
 
 
@@ -157,7 +160,7 @@ def test_on_grids_of_any_shape_degrees_and_rooms_are_those_of_a_run(connector, g
 
     found = on_ranks(n_ranks, work)
     in_all = sum(n_synapses for _, _, n_synapses, _ in found)
-    certain = connector.name in ("one_to_one", "all_to_all", "explicit_list")
+    certain = connector.name in ("one_to_one", "all_to_all", "explicit_list", "listed_in_file")
     of_targets, of_all = connector.name == "fixed_in_degree", connector.name in ("fixed_out_degree", "fixed_total")
     known = certain or of_targets or of_all
     assert abs(in_all - ab.expected_in_degree * grid.size) <= (1e-6 if known else 5 * math.sqrt(in_all))

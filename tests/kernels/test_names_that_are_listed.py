@@ -24,7 +24,9 @@ CALLS = {
     "exponential": "exponential(1.0f)",
     "logarithm": "logarithm(1.0f)",
     "spike_hash": "spike_hash(1, 2)",
+    "sine_of_turns": "sine_of_turns(0.3f)",
     "square_root": "square_root(2.0f)",
+    "standard_normal": "standard_normal(1u, 2u)",
     "torus_distance": "torus_distance(1, 2, 16)",
     "row.size": "row.size()",
 }
@@ -112,6 +114,22 @@ def test_every_name_that_is_listed_to_a_loss_is_there(slot):
     assert set(names) - set(FUNCTIONS) == both | (of_step if slot == "step" else of_sample)
     loss = dataclasses.replace(loss, **{slot: f"{used(names)}return 0.0f;"})
     Trainer(classifier(), "output", N_STEPS, loss=loss(), device=HostDevice(("-O0",)))
+
+
+def test_every_name_that_is_listed_to_a_current_is_there():
+    def stimulated(current):
+        table = models.Table("float", lambda context: context.x)
+        model = models.CurrentModel(
+            "mine", "", {"a_parameter": models.Parameter(1.0, "", "")}, tables={"a_table": table}, current=current
+        )
+        network = Network(seed=1)
+        network.add_population("cells", 4, models.LIF(), stimulate=[model()])
+        return network
+
+    names = listed(stimulated("0.0f"), "current", "current")
+    own = {"a_parameter", "a_table", "n_a_table"}
+    assert set(names) - set(FUNCTIONS) == {*models.CurrentModel.SEES, *own}
+    Simulation(stimulated(f"{used(names)}return 0.0f;"), device=HostDevice(("-O0",)))
 
 
 def test_every_name_that_is_listed_to_an_optimiser_is_there():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hpcsnn import Grid, Network, Simulation, models
 from hpcsnn.devices import HostDevice
+from hpcsnn.network.grid import BORDERS
 from support.comparisons import assert_same
 from support.draws import philox
 from support.networks import topographic_map
@@ -72,7 +73,9 @@ def test_narrow_wiring_bit_by_bit():
     assert min(store.counter("formed"), store.counter("eliminated")) > 100
 
 
-GRIDS = st.tuples(st.integers(1, 3), st.integers(1, 3)).map(lambda sides: Grid(4 * sides[0], 4 * sides[1]))
+GRIDS = st.tuples(st.integers(1, 3), st.integers(1, 3), st.sampled_from(BORDERS)).map(
+    lambda drawn: Grid(4 * drawn[0], 4 * drawn[1], drawn[2])
+)
 DELAYS = st.sampled_from([0.1, 0.2, 0.7, 1.2])
 # Numbers that float32 holds.
 WEIGHTS = st.floats(-1, 1, width=32, allow_subnormal=False)

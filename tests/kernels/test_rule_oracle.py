@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hpcsnn import Grid, Network, Simulation, models
 from hpcsnn.devices import HostDevice
 from hpcsnn.models import rewiring
+from hpcsnn.network.grid import BORDERS
 from support.comparisons import assert_same
 from support.lanes import some
 from support.rule_oracle import RuleOracle
@@ -57,7 +58,7 @@ def networks(draw, name, trigger):
     if trigger == "call":  # every_ms stays a parameter, of which growth depends
         rule = dataclasses.replace(rule, trigger="call")
     values["every_ms"] = draw(st.sampled_from([0.1, 0.4]))
-    network, grid = Network(seed=draw(st.integers(0, 2**64 - 1))), Grid(8, 8)
+    network, grid = Network(seed=draw(st.integers(0, 2**64 - 1))), Grid(8, 8, draw(st.sampled_from(BORDERS)))
     network.add_population("input", grid, models.Poisson(rate_hz=draw(st.sampled_from([100.0, 1500.0]))))
     cells = models.LIF(V_threshold_mV=-66.0, refractory_ms=0.5)
     network.add_population("cells", grid, cells, {"V_mV": models.Normal(-67, 2)}, record_spikes=True)

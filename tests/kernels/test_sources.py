@@ -122,3 +122,47 @@ def test_given_spikes_come_when_given(dt_ms):
     steps, ids = spikes_of(models.SpikeArray(neurons=neurons, times_ms=times), 3, 300.0, 1, dt_ms)
     expected = sorted((round(time / dt_ms), neuron) for time, neuron in zip(times, neurons, strict=True))
     assert list(zip(steps.tolist(), ids.tolist(), strict=True)) == expected
+
+
+def test_rates_that_change_are_those_of_their_times():
+    """Each neuron's and those of all, and silence before the first."""
+    n, times_ms, rates_hz = 300, [5.0, 105.0, 205.3], np.array([40.0, 0.0, 160.0])
+    of_neurons = rates_hz[:, None] * (np.arange(n) % 3)
+    duration_ms = 1205.3
+    starts = np.array([0, 50, 1050, 2053])
+    n_steps = np.diff([*starts, 12053])
+    for rates, of in ((rates_hz, np.ones((3, n)) * rates_hz[:, None]), (of_neurons, of_neurons)):
+        model = models.InhomogeneousPoisson(times_ms=times_ms, rates_hz=rates)
+        steps, neurons = spikes_of(model, n, duration_ms, 4)
+        pieces = np.searchsorted(starts, steps, side="right") - 1
+        counts = np.zeros((4, n))
+        np.add.at(counts, (pieces, neurons), 1)
+        expected = np.concatenate([np.zeros((1, n)), of * n_steps[1:, None] * 1e-4])
+        assert not counts[expected == 0].any()
+        scatter = (counts - expected)[expected > 0] / np.sqrt(expected[expected > 0])
+        assert stats.chi2.sf((scatter**2).sum(), scatter.size) > LEVEL
+        assert stats.chi2.cdf((scatter**2).sum(), scatter.size) > LEVEL
+        last = steps[pieces == 3]
+        assert_fits(
+            np.bincount((last - 2053) // 100, minlength=100), np.full(100, len(last) / 100), "evenly within one"
+        )
+
+
+def test_a_constant_rate_in_pieces_draws_what_poisson_draws():
+    model = models.InhomogeneousPoisson(times_ms=[0, 33.3, 70], rates_hz=[50, 50, 50])
+    same = models.Poisson(rate_hz=50)
+    one, other = (spikes_of(each, 100, 500.0, 2) for each in (model, same))
+    np.testing.assert_array_equal(one, other)  # the largest rate always stays: numbers are those of poisson
+
+
+def test_next_spike_sees_its_window():
+    model = models.SourceModel(
+        "windows", "", derived={"window_steps": models.Derived("10", "int")},
+        state=(models.Variable("seen", ctype="int"),),
+        first_spike="next_spike = step + 3;", next_spike="seen = window; next_spike = never;",
+    )  # fmt: skip
+    network = Network(seed=1)
+    network.add_population("source", 2, model())
+    simulation = Simulation(network, device="cpu")
+    simulation.run(5.7)
+    assert simulation.neurons("source")["seen"].tolist() == [5, 5]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import runpy
 import sys
 
 import pytest
@@ -48,9 +49,13 @@ def test_configurations_and_rules_run(page, tmp_path, monkeypatch):
     """Each simulation of a page for 20 ms, the networks of its tests, and all rules of its files, a projection each."""
     monkeypatch.syspath_prepend(tmp_path)  # as pytest does for its test files
     files = written(page, tmp_path)
+    scripts = {word for _, text in blocks(page) for word in re.findall(r"^\$ python (\S+)", text, flags=re.MULTILINE)}
+    monkeypatch.chdir(tmp_path)
+    for script in scripts:
+        if script.startswith("write_"):  # what configurations read
+            runpy.run_path(script)
     described = [tmp_path / name for name in files if name.endswith(".yaml") and not trains(tmp_path / name)]
     networks = [load_configuration(path).network() for path in described]
-    scripts = {word for _, text in blocks(page) for word in re.findall(r"^\$ python (\S+)", text, flags=re.MULTILINE)}
     modules = [vars(module_of(tmp_path / name)) for name in files if name.endswith(".py") and name not in scripts]
     values = [value for module in modules for value in module.values()]
     rules = {value.name: value for value in values if isinstance(value, RewiringRule)}

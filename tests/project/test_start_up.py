@@ -134,6 +134,7 @@ def test_every_command_has_help_that_names_all_it_takes(path):
             assert name.strip("[]").removesuffix("...") in said, name
     for name in getattr(COMMANDS[path], "commands", {}):
         assert f" {name} " in said
+    assert "<bool>" not in said, "a flag takes no value"
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "hpcsnn" / "cli").glob("*_commands.py")), ids=lambda file: file.stem)

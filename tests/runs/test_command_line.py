@@ -25,12 +25,14 @@ ROOT = Path(__file__).parent.parent.parent
 
 SHORT = ["--set", "duration_ms=200", "--device", "cpu", "--no-figures"]
 
+OF_INTERVALS = ("interval_cv", "interval_cv_neurons")
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A short run on one rank."""
     out = tmp_path_factory.mktemp("runs") / "one"
-    record = ["--set", "populations.target.record_spikes=true"]
+    record = ["--set", "populations.target.record={spikes: {neurons: 0..99}}"]
     done = hpcsnn("run", "topomap", *SHORT, *record, "--out", out)
     assert done.returncode == 0, done.stderr
     return out, done
@@ -118,8 +120,17 @@ def test_a_run_leaves_what_the_issue_lists(finished):
     assert 0 < in_steps <= summary["wall_s"] * (1 + 1e-9), "the rest of the time passes between steps"
     for name in ("source", "target"):
         population = summary["populations"][name]
-        assert set(population) == {"size", "spikes", "rate_hz", "rate_last_10s_hz"}
+        assert set(population) == {"size", "spikes", "rate_hz", "rate_last_10s_hz", *OF_INTERVALS}
         assert population["rate_hz"] == pytest.approx(population["spikes"] / 256 / 0.2)
+    spikes, variations = records_of(out).spikes("target"), []
+    for neuron in np.unique(spikes[:, 1]):
+        intervals = np.diff(spikes[spikes[:, 1] == neuron, 0])
+        variations += [intervals.std() / intervals.mean()] if len(intervals) > 1 else []
+    assert summary["populations"]["target"]["interval_cv"] == pytest.approx(np.mean(variations))
+    assert [summary["populations"]["target"][name] for name in OF_INTERVALS][1:] == [100]
+    assert [summary["populations"]["source"][name] for name in OF_INTERVALS] == [None] * 2, (
+        "its spikes are not recorded"
+    )
     keys = "synapses in_degree_mean in_degree_std out_degree_std weight_mean weight_below_half sigma_aff "
     keys += "sigma_aff_weighted distance_mean formed eliminated refused"
     for name in ("ff", "lat"):
@@ -162,6 +173,9 @@ def test_the_terminal_says_what_happened(finished):
     assert lines[1].startswith("0.2 s of model time in ")
     assert f"digest {json.loads((out / 'summary.json').read_text())['digest'][:16]}" in lines[1]
     assert any(line.startswith("sigma_aff") for line in lines)
+    cv = json.loads((out / "summary.json").read_text())["populations"]["target"]["interval_cv"]
+    shown = [line.split(maxsplit=5)[-1].strip() for line in lines if line.split()[0] in ("source", "target")]
+    assert shown == ["-", f"{cv:.2f} of 100"]
     assert done.stderr == ""
 
 

@@ -198,7 +198,7 @@ def test_info_shows_what_is_there_and_what_is_damaged(run):
     done = succeeds("info", run)
     first, header, old, new = done.stdout.splitlines()[:4]
     assert first.startswith(f"{run}: completed at 0.3 s, 2 ranks, digest ")
-    assert header.split()[:2] == ["checkpoint", "(step)"]
+    assert header.split()[:3] == ["checkpoint", "at", "(s)"]
     assert old.split()[:2] == ["1000", "0.1"]
     assert new.split()[0] == "3000"
     assert "damaged manifest" in new

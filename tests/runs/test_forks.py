@@ -21,9 +21,13 @@ TAU, PEAK, BASE = (
 )
 
 
-def described(folder, changes, duration_ms=400):
+NOISE = {"noise_current": {"std": 9, "every_ms": 0.7, "from_ms": 20, "neurons": {"every": 3}}}
+
+
+def described(folder, changes, duration_ms=400, stimulate=()):
     path = folder / "changing.yaml"
     raw = {"extends": "topomap", "duration_ms": duration_ms, "changes": changes}
+    raw["populations"] = {"target": {"stimulate": list(stimulate)}}
     path.write_text(yaml.safe_dump(raw))
     return path
 
@@ -54,8 +58,8 @@ def test_a_change_is_a_run_that_goes_on_with_other_parameters(tmp_path):
 
 @pytest.mark.parametrize("ranks", [2, 3])
 def test_changes_come_at_the_same_step_on_any_ranks_and_over_restarts(tmp_path, ranks):
-    changes = [{"at_ms": 100, "set": {PEAK: 20}}, {"at_ms": 230.3, "set": {"projections.ff.synapse.a_plus": 0.05}}]
-    path = described(tmp_path, changes)
+    later = {"projections.ff.synapse.a_plus": 0.05, "populations.target.stimulate.0.std": 3}
+    path = described(tmp_path, [{"at_ms": 100, "set": {PEAK: 20}}, {"at_ms": 230.3, "set": later}], stimulate=[NOISE])
     straight, pieces = tmp_path / "straight", tmp_path / "pieces"
     succeeds("run", path, *RECORD, *PLAIN, "--out", straight)
     succeeds("run", path, "--set", "duration_ms=100", *RECORD, *PLAIN, "--out", pieces, ranks=ranks)

@@ -33,6 +33,7 @@ MOMENTS = [
     ("resume", "os.rename checkpoints/0000000200.json", 1),
     ("from", "os.remove checkpoints/0000000200.json", 1),
     ("shorter", "os.remove checkpoints/0000000200.json", 1),
+    ("resume", "open progress.jsonl", 2),
     ("submit", "open job/.plan.json", 1),
 ]
 # Within these, one change is like another: of so many, one is tried.

@@ -17,12 +17,13 @@ def contents(folder):
 @pytest.mark.parametrize(
     ("command", "name"),
     [("resume", "records"), ("resume", "checkpoints"), ("resume", "displacement.zarr"), ("analyze", "analysis.partial"),
-     ("analyze", "figures"), ("plot", "figures")],
+     ("analyze", "figures"), ("plot", "figures"), ("resume", "progress.jsonl")],
 )  # fmt: skip
 def test_nothing_is_written_or_removed_beyond_a_link(command, name, hpcsnn, copy, tmp_path):
     theirs = tmp_path / "theirs"
-    if (copy / name).exists():
+    if (copy / name).is_dir():
         (copy / name).rename(theirs)
+    (copy / name).unlink(missing_ok=True)
     for mine in ("thesis", "0000000000-0000000001", "0000000900.zarr.partial"):
         (theirs / mine).mkdir(parents=True)
         (theirs / mine / "chapter").write_text("years of work")

@@ -29,6 +29,13 @@ def test_rules_are_listed_and_shown(tmp_path):
         "gaussian",
     ):
         assert re.search(rf"^{name} ", listed, re.MULTILINE), name
+    current = hpcsnn("rules", "show", "ramp_current").stdout
+    for words in (
+        "to_amplitude",
+        "every current has from_ms (0), to_ms (until",
+        "(float)(step - from_step)",
+    ):
+        assert words in current, words
     shown = hpcsnn("rules", "show", "homeostatic").stdout
     for words in (
         "vacant_loss",

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hpcsnn.analysis.topography import torus_displacement
+from hpcsnn.analysis.topography import grid_displacement
 from hpcsnn.configuration.files import load_configuration
 from hpcsnn.engine.simulation import Simulation
 
@@ -31,7 +31,7 @@ def counts(mode):
         for name in ("ff", "lat"):
             step, pre, post, what = simulation.events(name).T
             second = step // 10_000
-            distance = np.rint(np.hypot(*torus_displacement(network.populations["target"].grid, pre, post))).astype(int)
+            distance = np.rint(np.hypot(*grid_displacement(network.populations["target"].grid, pre, post))).astype(int)
             of_seed[name] = {
                 "form": np.bincount(second[what == 0], minlength=60),
                 "elim": np.bincount(second[what > 0], minlength=60),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hpcsnn.analysis.statistics import torus_displacement
+from hpcsnn.analysis.statistics import grid_displacement
 from hpcsnn.configuration.files import load_configuration
 from hpcsnn.engine.simulation import Simulation
 
@@ -24,7 +24,7 @@ STATISTICS = [
 def slow_statistics(synapses, grid):
     """The reference's definitions, written out once more from the lists of synapses."""
     pre, post, weight = synapses["pre"], synapses["post"], synapses["weight"].astype(float)
-    dx, dy = torus_displacement(grid, pre, post)
+    dx, dy = grid_displacement(grid, pre, post)
     squared = (dx**2 + dy**2).astype(float)
     spread, weighted_spread = [], []
     for neuron in np.unique(post):

@@ -24,6 +24,7 @@ from support.forked import Forks
 from support.hostile import ABSENT, OTHERS, TEXTS, leaves, shown, without_addresses
 from support.hostile import NUMBERS as PLAIN_NUMBERS
 from support.mutations import MOST_BYTES, MOST_WORK, fault
+from support.small_configurations import FILE
 
 SIZE = 16
 
@@ -145,16 +146,25 @@ _GIVEN: dict[str, dict[str, Any]] = {
     "fixed_out_degree": {"out_degree": 3},
     "fixed_total": {"n_synapses": 40},
     "explicit_list": {"pre": [0, 1], "post": [2, 3], "weight": [0.1, 0.05]},
+    "listed_in_file": {"file": FILE},
+    "inhomogeneous_poisson": {"times_ms": [0, 1.0], "rates_hz": [900, 2000]},
     "spike_array": {"neurons": [0, 1, 1], "times_ms": [0.2, 0.5, 1.0]},
     "moving_gaussian_poisson": {"field_side": 4, "positions": 3, "dwell_ms": 1.0},
     **{name: {**_BLOCKS, "p_max": 0.5, "sigma": 1.0} for name in ("bamford", "bamford_2010", "last_to_fire")},
     "local_proposals": {**_BLOCKS, "sigma": 1.0},
+    "step_current": {"amplitude": 5.0},
+    "ramp_current": {"to_amplitude": 9.0},
+    "sine_current": {"amplitude": 3.0, "frequency_hz": 200.0},
+    "noise_current": {"std": 12.0, "every_ms": 0.3},
+    "poisson_current": {"rate_hz": 900.0, "weight": 12.0},
     **dict.fromkeys(("deep_r", "homeostatic", "patch_swaps"), _EVERY_MS),
 }
+# What every current is given beside its parameters.
+_OF_CURRENTS = {"from_ms": 0.2, "to_ms": 1.5, "neurons": [0, 3]}
 _READERS = ("neurons", "synapses", "spikes", "events", "rates_hz")
 _OF_PYTHON: dict[str, dict[str, Any]] = {
     "Network": {"seed": 3, "dt_ms": 0.1},
-    "Grid": {"nx": 4, "ny": 4},
+    "Grid": {"nx": 4, "ny": 4, "borders": "periodic", "has_places": True},
     "Network.add_population": {
         "name": "cells",
         "grid": None,
@@ -162,6 +172,7 @@ _OF_PYTHON: dict[str, dict[str, Any]] = {
         "initial": {},
         "record_spikes": True,
         "record": {},
+        "stimulate": [],
     },
     "Network.add_projection": {
         "name": "drive",
@@ -187,7 +198,7 @@ _OF_PYTHON: dict[str, dict[str, Any]] = {
         "exchange_block": None,
         "log_entries": 1024,
     },
-    "Simulation.run": {"duration_ms": 2.0, "observe": None, "observe_every_s": 0.25},
+    "Simulation.run": {"duration_ms": 2.0, "observe": None, "observe_every_s": 0.25, "progress": True},
     "Network.steps": {"duration_ms": 2.0},
     "Simulation.neurons": {"population": "cells"},
     "Simulation.synapses": {"projection": "drive"},
@@ -216,7 +227,8 @@ def arguments_of(function: str) -> dict[str, Any]:
         return _OF_PYTHON[function]
     model = _MODELS[function][1]
     given = {name: parameter.default for name, parameter in model.parameters.items()} | _GIVEN.get(function, {})
-    return {name: given[name] for name in (*model.parameters, *model.data)}
+    more = _OF_CURRENTS if isinstance(model, models.CurrentModel) else {}
+    return {name: given[name] for name in (*model.parameters, *model.data)} | more
 
 
 def signature_of(function: str) -> list[str]:
@@ -309,6 +321,7 @@ def _carry_out(function: str, changes: dict[str, Any]) -> tuple[str, str]:
     of_cells = [variable.name for variable in parts["model"].model.state if variable.ctype == "float"]
     initial = {name: drawn.get(function, -65.0) for name in of_cells[:1]}  # the potential
     cells = {"grid": grid, "model": parts["model"], "initial": initial, "record": dict.fromkeys(initial, 1.0)}
+    cells["stimulate"] = [parts["stimulate"]] if "stimulate" in parts else []
     network.add_population(**given("Network.add_population", **cells))
     used = {part: parts[part] for part in ("connector", "receptor", "synapse", "rewiring")}
     target = list(network.populations)[1]

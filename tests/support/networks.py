@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from hpcsnn import Grid, Network, models
 from hpcsnn.configuration.files import load_configuration
 from hpcsnn.models import Configured, Normal, Uniform, rewiring
@@ -48,13 +50,21 @@ def newer_models() -> Network:
     """Neurons that adapt, draw and exponentiate, the receptors and plasticity rules that no shipped network uses."""
     network, grid = Network(seed=5), Grid(12, 12)
     network.add_population("noise", grid, models.Poisson(rate_hz=60))
+    rates_hz = np.outer([40.0, 0.0, 90.0], np.arange(144) % 5)
+    changing = models.InhomogeneousPoisson(times_ms=[3, 50, 80], rates_hz=rates_hz)
+    network.add_population("changing", grid, changing, record_spikes=True)
     spread = {"V_mV": models.Normal(-62, 4)}
-    network.add_population("alif", grid, models.ALIF(offset_current=19), spread, record_spikes=True)
+    currents = [
+        models.NoiseCurrent(std=2.0, from_ms=20, neurons={"every": 3}),
+        models.RampCurrent(to_amplitude=1, to_ms=99),
+    ]
+    network.add_population("alif", grid, models.ALIF(offset_current=19), spread, record_spikes=True, stimulate=currents)
     record = {"V_mV": {"every_ms": 0.5, "average": True}, "triplet.target.o1": 2.0}
     network.add_population("background", grid, models.LIFBackground(), spread, True, record)
     network.add_population("izhikevich", grid, models.Izhikevich(offset_current=4), spread, record_spikes=True)
     record = {"V_mV": 1.0, "inhibit.current": {"every_ms": 0.3, "neurons": {"rectangle": [2, 3, 9, 9]}}}
-    network.add_population("adex", grid, models.AdEx(offset_current=800), spread, True, record)
+    current = [models.SineCurrent(amplitude=50, frequency_hz=8.0)]
+    network.add_population("adex", grid, models.AdEx(offset_current=800), spread, True, record, current)
     near, current = models.Gaussian(p_max=0.5, sigma=2.0), models.ExponentialCurrent()
     soft, triplet = models.MultiplicativeSTDP(w_max=2.0, a_plus=0.05), models.TripletSTDP(w_max=2.0)
     network.add_projection("soft", "noise", "alif", near, models.AlphaCurrent(), 0.5, soft)

@@ -32,13 +32,10 @@ from support.draws import (
     two_choices,
     waiting,
 )
+from support.places import folded, moved, spans, squared_apart
 from support.spike_traces import Trace
 
 NEVER = 2**31 - 1
-
-
-def folded(difference: int, side: int) -> int:
-    return min(abs(difference), side - abs(difference))
 
 
 class Oracle:
@@ -101,7 +98,7 @@ class Oracle:
 
     def _sources(self, index: int, projection: Any, post: int) -> list[tuple[int, float]]:
         kind, values = projection.connector.model.name, projection.connector.values
-        n, nx, ny = projection.source.size, projection.source.grid.nx, projection.source.grid.ny
+        n, grid = projection.source.size, projection.source.grid
         weight = projection.weight
 
         def words() -> Any:
@@ -128,13 +125,13 @@ class Oracle:
             others = [pre for pre in range(n) if values["self_connections"] or pre != post]
             return [(pre, weight) for pre in sampled(others, values["in_degree"], random)]
         assert kind == "gaussian"
-        x, y = post % nx, post // nx
-        # Displacements on the torus in order of distance, then dy, then dx: the documented order of the draws.
-        spans = [range(-((side - 1) // 2), side // 2 + 1) for side in (nx, ny)]
-        ordered = sorted((dx * dx + dy * dy, dy, dx) for dx in spans[0] for dy in spans[1])
+        # Displacements in order of distance, then dy, then dx: the documented order of the draws.
+        across, along = spans(grid)
+        ordered = sorted((dx * dx + dy * dy, dy, dx) for dx in across for dy in along)
         within = [place for place in ordered if place[0] <= self.reach_squared(values)]
         chosen = [(dx, dy) for d2, dy, dx in within if next(random) < gaussian_threshold(values, d2)]
-        return [((y + dy) % ny * nx + (x + dx) % nx, weight) for dx, dy in chosen]
+        sources = [moved(grid, post, dx, dy) for dx, dy in chosen]
+        return [(pre, weight) for pre in sources if pre is not None]
 
     def delay_steps(self, index: int, projection: Any, pre: int, post: int) -> int:
         """The delay of a synapse: one number for all, or the distribution's whole steps, inverted for the pair."""
@@ -319,14 +316,13 @@ class Oracle:
     @staticmethod
     def within_reach(projection: Any) -> list[tuple[int, int, int]]:
         """Displacements (length squared, dy, dx) within reach of wiring and rule; none if at least half of all are."""
-        nx, ny = projection.source.grid.nx, projection.source.grid.ny
         if projection.connector.model.name != "gaussian":  # others may wire anything
             return []
         reach = max(Oracle.reach_squared(part.values) for part in (projection.connector, projection.rewiring))
-        spans = [range(-((side - 1) // 2), side // 2 + 1) for side in (nx, ny)]
-        places = sorted((dx * dx + dy * dy, dy, dx) for dx in spans[0] for dy in spans[1])
+        across, along = spans(projection.source.grid)
+        places = sorted((dx * dx + dy * dy, dy, dx) for dx in across for dy in along)
         inside = [place for place in places if place[0] <= reach]
-        return inside if 2 * len(inside) < nx * ny else []
+        return inside if 2 * len(inside) < projection.source.size else []
 
     def _rewire(self, index: int, projection: Any) -> None:
         values, now, weights = projection.rewiring.values, self.step + 1, self.weights[projection.name]
@@ -348,11 +344,12 @@ class Oracle:
                 x, y = two_choices(random[0], side, side)
                 x, y = corner_x * side + x, corner_y * side + y
                 source_x, source_y = two_choices(random[1], nx, ny)
+                pre, post = source_y * nx + source_x, y * nx + x
                 if within:
                     _, dy, dx = within[random[1] * len(within) >> 32]
-                    source_x, source_y = (x + dx) % nx, (y + dy) % ny
-                pair = source_y * nx + source_x, y * nx + x
-                if pair in tried:
+                    pre = moved(projection.source.grid, post, dx, dy)
+                pair = pre, post
+                if pre is None or pair in tried:
                     continue
                 tried.add(pair)
                 if pair in weights:
@@ -360,7 +357,7 @@ class Oracle:
                     if random[2] < threshold(values["p_eliminate_weak" if weak else "p_eliminate"]):
                         del weights[pair]
                 else:
-                    squared = folded(x - source_x, nx) ** 2 + folded(y - source_y, ny) ** 2
+                    squared = squared_apart(projection.source.grid, pre, post)
                     if random[2] < gaussian_threshold(values, squared):
                         weights[pair] = F(projection.weight)
 

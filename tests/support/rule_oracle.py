@@ -25,7 +25,8 @@ from support.draws import (
     uniform,
 )
 from support.formulas import exponential
-from support.oracle import Oracle, folded
+from support.oracle import Oracle
+from support.places import moved, spans, squared_apart
 from support.spike_traces import Trace
 
 PAIR, SYNAPSE, TARGET, SOURCE, HOOK, CANDIDATE, SURPLUS, OFFER, DEMAND = (tag << 24 for tag in range(1, 10))
@@ -149,8 +150,7 @@ class RuleOracle(Oracle):
         self.events[self.projection.name].append((self._logged, pre, post, 0))
 
     def _squared(self, a: int, b: int) -> int:
-        nx, ny = self.projection.target.grid.nx, self.projection.target.grid.ny
-        return folded(a % nx - b % nx, nx) ** 2 + folded(a // nx - b // nx, ny) ** 2
+        return squared_apart(self.projection.target.grid, a, b)
 
     def _any(self, post: int, word: int) -> int:
         return min(self._of(post), key=lambda pre: spike_hash(word, pre))
@@ -186,15 +186,15 @@ class RuleOracle(Oracle):
             places, other, keep = self._neighbourhood()
             k, rest = divmod(random[1] * len(places), 2**32)
             dx, dy = places[k if rest < keep[k] else other[k]]
-            return (post // grid.nx + dy) % grid.ny * grid.nx + (post % grid.nx + dx) % grid.nx
+            return moved(grid, post, dx, dy)
         x, y = two_choices(random[1], grid.nx, grid.ny)
         return y * grid.nx + x
 
     def _neighbourhood(self) -> tuple[list[tuple[int, int]], list[int], list[int]]:
         grid, sigma = self.projection.source.grid, self.values["sigma"]
-        spans = [range(-((side - 1) // 2), side // 2 + 1) for side in (grid.nx, grid.ny)]
+        across, along = spans(grid)
         most = self.reach_squared({"p_max": 1.0, "sigma": sigma})
-        nearest = sorted((dx * dx + dy * dy, dy, dx) for dy in spans[1] for dx in spans[0])
+        nearest = sorted((dx * dx + dy * dy, dy, dx) for dy in along for dx in across)
         places = [(dx, dy) for squared, dy, dx in nearest if squared <= most]
         return places, *alias_table([float(np.exp(-(dx * dx + dy * dy) / (2 * sigma**2))) for dx, dy in places])
 

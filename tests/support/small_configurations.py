@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -18,6 +19,12 @@ _SMALLER = {
     "balanced_inhibition": [
         *("populations.noise.size=80", "populations.noise.model.poisson.rate_hz=400"),
         *("populations.excitatory.size=40", "populations.inhibitory.size=20"),
+    ],
+    "brunel": [
+        *("populations.E.size=40", "populations.I.size=10"),
+        *(f"projections.excitation_of_{name}.connector.fixed_in_degree.in_degree=5" for name in "ei"),
+        *(f"projections.inhibition_of_{name}.connector.fixed_in_degree.in_degree=3" for name in "ei"),
+        *(f"populations.{name}.stimulate.0.poisson_current.weight=2" for name in "EI"),
     ],
     "deep_r": [
         *("populations.input.size=48", "populations.cells.size=32"),
@@ -51,7 +58,16 @@ checkpoint_every: 5ms
 populations:
   noise: {size: 24, model: {poisson: {rate_hz: 900}}, record_spikes: true}
   given: {size: 24, model: {spike_array: {neurons: [0, 3, 3, 23], times_ms: [0.1, 0.5, 2.0, 4.0]}}}
-  adapting: {size: 24, model: {alif: {beta_mV: 3}}, initial: {V_mV: -60}}
+  changing: {size: 24, model: {inhomogeneous_poisson: {times_ms: [0, 3, 7], rates_hz: [900, 0, 2000]}}}
+  adapting:
+    size: 24
+    model: {alif: {beta_mV: 3}}
+    initial: {V_mV: -60}
+    stimulate:
+      - step_current: {amplitude: 5, from_ms: 1, to_ms: 4.5, neurons: [0, 7]}
+      - ramp_current: {to_amplitude: 9, to_ms: 8, neurons: 4..9}
+      - sine_current: {amplitude: 3, frequency_hz: 200, neurons: {every: 5}}
+      - noise_current: {std: 12, every_ms: 0.3}
   exponential:
     size: 24
     model: {adex: {C_pF: 200, offset_current: 800}}
@@ -76,6 +92,13 @@ projections:
     target: exponential
     weight: 10
     connector: {explicit_list: {pre: [0, 3, 23], post: [1, 1, 2], weight: [500, -20, 30.5]}}
+    receptor: {alpha_current: {tau_ms: 2}}
+  by_file:
+    source: given
+    target: exponential
+    weight: [5, -2, 3.5]
+    delay_ms: [0.3, 1, 2]
+    connector: {listed_in_file: {file: synapses.npz}}
     receptor: {alpha_current: {tau_ms: 2}}
   by_rank: {source: noise, target: quadratic, weight: 20, connector: one_to_one, receptor: delta_current}
   by_in_degree:
@@ -148,6 +171,8 @@ projections:
     rows_grow: false
 """,
 }
+# Three synapses, as arrays of sources and targets.
+FILE = Path(__file__).parent / "synapses.npz"
 NAMES = (*shipped_configurations(), *_HAND_MADE)
 
 
@@ -158,7 +183,7 @@ def small_configuration(name: str) -> dict[str, Any]:
     Do not change what this returns.
     """
     if name in _HAND_MADE:
-        return yaml.safe_load(_HAND_MADE[name])
+        return yaml.safe_load(_HAND_MADE[name].replace(FILE.name, str(FILE)))
     words = [word for start, words in _SMALLER.items() if name.startswith(start) for word in words]
     if name == "topomap_uncorrelated":
         words = [word for word in words if "moving" not in word]

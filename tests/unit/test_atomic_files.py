@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from hpcsnn.atomic_files import (
+    append_line,
     open_own,
     refuse_link,
     replace_file,
@@ -261,3 +262,28 @@ def test_a_file_that_is_to_last_is_on_disk_before_it_has_its_name(tmp_path, monk
     assert Path(written).name.startswith(".config.yaml.")
     assert rest == ["named", str(tmp_path)]
     assert path.read_text() == "new"
+
+
+@pytest.mark.parametrize("left", [b"", b"one\n", b"one\nhalf", b"half", b"one\n" + b"x" * 10_000, b"x" * 4096])
+def test_a_line_goes_behind_the_last_whole_one(left, tmp_path):
+    path = tmp_path / "lines"
+    path.write_bytes(left)
+    append_line(path, "σ")
+    append_line(path, "three")
+    assert path.read_text() == ("one\n" if left.startswith(b"one") else "") + "σ\nthree\n"
+
+
+def test_no_line_goes_through_a_link_or_into_what_is_no_file(tmp_path):
+    theirs = tmp_path / "theirs"
+    theirs.write_text("years of work")
+    (tmp_path / "link").symlink_to(theirs)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="symbolic link"):
+        append_line(tmp_path / "link", "line")
+    with pytest.raises(OSError, match="is no file"):
+        append_line(tmp_path / "pipe", "line")
+    with a_disk_of(100), pytest.raises(OSError, match="File too large"):
+        append_line(tmp_path / "lines", "x" * 1000)
+    append_line(tmp_path / "lines", "whole")
+    assert (tmp_path / "lines").read_text() == "whole\n", "what did not fit is gone"
+    assert theirs.read_text() == "years of work"

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError
-from hpcsnn.models.base import PlacementContext
 from hpcsnn.models.connectors import (
     AllToAll,
     ExplicitList,
@@ -19,6 +18,7 @@ from hpcsnn.models.connectors import (
     Gaussian,
     OneToOne,
 )
+from hpcsnn.models.tables import PlacementContext
 
 N = 12
 SYNAPSES = st.dictionaries(
@@ -71,8 +71,15 @@ def test_a_list_says_which_sources_given_targets_need(synapses, targets):
     configured = listed(synapses)
     sources = ExplicitList.explicit_sources(configured.values, np.array(sorted(targets), dtype=np.int64))
     assert sorted(sources.tolist()) == sorted(pre for pre, post in synapses if post in targets)
-    assert sorted(ExplicitList.listed_targets(configured.values)) == sorted(post for _, post in synapses)
-    np.testing.assert_array_equal(ExplicitList.listed_weights(configured.values), list(synapses.values()))
+    known = ExplicitList.listed(configured.values)
+    posts, weights = [post for _, post in synapses], list(synapses.values())
+    assert known.in_degrees.tolist() == [posts.count(post) for post in range(max(posts, default=-1) + 1)]
+    assert known.n_synapses == len(synapses)
+    if synapses:
+        assert (known.weights.least, known.weights.most) == (min(weights), max(weights))
+        assert known.weights.smallest == min((abs(weight) for weight in weights if weight), default=np.inf)
+        for post, total in enumerate(known.weights.sums):
+            assert total == pytest.approx(sum(abs(w) for (_, b), w in synapses.items() if b == post))
     assert ExplicitList.expected_in_degree(configured.values, N, N) * N == pytest.approx(len(synapses))
 
 

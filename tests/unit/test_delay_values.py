@@ -79,7 +79,7 @@ def test_what_else_delay_ms_may_not_be():
     ):
         load_configuration("topomap", ["projections.ff.delay_ms={gamma: {k: 1}}"])
     with pytest.raises(
-        ConfigurationError, match=r"^projections\.ff\.delay_ms: \[1, 2\] is not allowed; must be a finite"
+        ConfigurationError, match=r"^projections\.ff\.delay_ms: has 2 values; must be one number or 256 values, one per"
     ):
         load_configuration("topomap", ["projections.ff.delay_ms=[1, 2]"])
     network = busy()

@@ -83,11 +83,12 @@ def test_a_map_is_read_as_it_was_written(tmp_path):
 @pytest.mark.parametrize(
     ("source", "target", "common"),
     [
-        (Grid(4, 4), Grid(4, 4), True), (Grid(4, 4), Grid(4, 2), False), (Grid(16, 1), Grid(16, 1), False),
+        (Grid(4, 4), Grid(4, 4), True), (Grid(4, 4), Grid(4, 2), False), (Grid(16, 1), Grid(16, 1), True),
+        (Grid(16, 1), Grid(16, 1, has_places=False), False),
         (Grid(1, 4), Grid(1, 4), True),
     ],
 )  # fmt: skip
-def test_distances_mean_something_on_one_grid_of_several_rows(source, target, common):
+def test_distances_mean_something_on_one_grid_with_places(source, target, common):
     assert has_places(source, target) is common
 
 

@@ -238,7 +238,7 @@ def test_a_configuration_without_populations_or_model():
         ("- 1\n- 2\n", "my.yaml: must be a mapping of keys to values, is list"),
         (
             "extends: nothing.yaml\n",
-            "nothing.yaml: no such file; configurations that ship with hpcsnn: balanced_inhibition, deep_r, ",
+            "nothing.yaml: no such file; configurations that ship with hpcsnn: balanced_inhibition, brunel, deep_r, ",
         ),
         ("", "my.yaml: must be a mapping of keys to values, is NoneType"),
     ],
@@ -253,7 +253,7 @@ def test_a_file_that_is_no_configuration(text, message, tmp_path):
 def test_a_file_that_is_not_there_or_extends_itself(tmp_path):
     with pytest.raises(
         ConfigurationError,
-        match=r"^none\.yaml: no such file; configurations that ship with hpcsnn: balanced_inhibition, deep_r",
+        match=r"^none\.yaml: no such file; configurations that ship with hpcsnn: balanced_inhibition, brunel, deep_r",
     ):
         load_configuration("none.yaml")
     with pytest.raises(ConfigurationError, match="not YAML"):
@@ -343,7 +343,7 @@ DECLARATIONS = [
         lambda: declare(
             connector=models.ExplicitList(**LISTED | {"weight": [0.3]}), synapse=models.AdditiveSTDP(), weight=0.1
         ),
-        "projections.ab.connector.explicit_list.weight: 0.3 is not allowed; must be in [0, 0.2]",
+        "projections.ab.connector.explicit_list.weight: 0.3 of synapse 0 is not allowed; must be in [0, 0.2]",
     ),
     (lambda: Network().steps(1.7e308), "duration_ms: 1.7e+308 is 2e+309 steps of 0.1 ms; at most 2^31 - 1"),
     (lambda: Network().steps(-1.0), "duration_ms: -1.0 is not allowed; must be a whole number of steps of 0.1 ms: 0"),

@@ -124,14 +124,17 @@ REFUSED = {
     "projections.back.source: 'output' is the readout, whose neurons never spike": (
         *(lambda: wired(network_of(readout=Spiking), "back", "output", "hidden"), "output", None),
     ),
-    "projections.more.delay_ms: a distribution is not allowed with pairing: mlgenn; must be one number in ms": (
+    "projections.more.delay_ms: delays that differ are not allowed with pairing: mlgenn; must be one number in ms": (
         lambda: wired(network_of(), "more", "input", "hidden", delay_ms=models.Uniform(1.0, 3.0)), "output",
         models.EProp(pairing="mlgenn"),
     ),
-    "projections.out.delay_ms: a distribution is not allowed with feedback: random or adaptive, whose errors come by "
-    "one delay; must be one number in ms": (with_drawn_way_back, "output", models.EProp(feedback="random")),
-    "projections.out.delay_ms: a distribution is not allowed with gradient: online, where an eligibility is filtered "
-    "once for all outputs; must be one number in ms": (
+    "projections.more.delay_ms: delays that differ are not allowed with trained weights, if they are given one by": (
+        *(lambda: wired(network_of(), "more", "input", "hidden", delay_ms=[1.0, 2.0, 1.0, 3.0]), "output", None),
+    ),
+    "projections.out.delay_ms: delays that differ are not allowed with feedback: random or adaptive, whose errors come "
+    "by one delay; must be one number in ms": (with_drawn_way_back, "output", models.EProp(feedback="random")),
+    "projections.out.delay_ms: delays that differ are not allowed with gradient: online, where an eligibility is "
+    "filtered once for all outputs; must be one number in ms": (
         *(with_drawn_way_back, "output", models.EProp(gradient="online")),
     ),
     "projections.more.dendritic_delay_ms: a delay behind the synapse is not allowed where weights are trained or "

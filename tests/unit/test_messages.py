@@ -35,7 +35,7 @@ def test_missing_keys_and_the_nearest_name():
     assert said[0] == "populations.a.model: missing"
     assert said[1].startswith("populations.a: unknown name 'modle'; allowed: ")
     assert said[1].endswith(" Did you mean 'model'?")
-    assert said[2:] == [f"projections.aa.{name}: missing" for name in ("target", "connector", "receptor", "weight")]
+    assert said[2:] == [f"projections.aa.{name}: missing" for name in ("target", "connector", "receptor")]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from hpcsnn.codegen.program import generate
 from hpcsnn.codegen.structs import network_struct
 from hpcsnn.models import (
     Connector,
+    CurrentModel,
     Derived,
     Gradient,
     LearningRule,
@@ -36,7 +37,7 @@ from support.networks import every_rule, everything
 
 NUMBER, TABLE = Parameter(0.0, "", ""), Table("int", lambda context: context.x)
 KINDS = (
-    *(NeuronModel, SourceModel, Connector, ReceptorModel, SynapseModel, RewiringRule),
+    *(NeuronModel, SourceModel, CurrentModel, Connector, ReceptorModel, SynapseModel, RewiringRule),
     *(Loss, Optimiser, LearningRule),
 )
 REFUSED = [
@@ -97,6 +98,10 @@ REFUSED = [
     (
         lambda: Optimiser("mine", "", variables=(Variable("gradient"),)),
         "mine: the variable 'gradient' is not allowed; what snippets of an optimiser see by these names is something ",
+    ),
+    (
+        lambda: CurrentModel("mine", "", parameters={"to_ms": NUMBER}),
+        "mine: the parameter 'to_ms' is not allowed; every current has it: when it flows, and onto which neurons",
     ),
     (
         lambda: Loss("mine", "", parameters={"label": NUMBER}),

@@ -47,8 +47,8 @@ def refusal(text, overrides=(), name="my.yaml"):
 
 F = "projections.f"
 NO_MODEL = (
-    "; allowed: adex, alif, alif_subtractive, izhikevich, leaky_readout, lif, lif_background, lif_subtractive, "
-    "moving_gaussian_poisson, poisson, sample_input, spike_array. "
+    "; allowed: adex, alif, alif_subtractive, inhomogeneous_poisson, izhikevich, leaky_readout, lif, lif_background, "
+    "lif_subtractive, moving_gaussian_poisson, poisson, sample_input, spike_array. "
 )
 
 
@@ -232,7 +232,9 @@ def test_values_are_not_shown_without_end():
 
 
 def test_plain_data_has_no_places():
-    with pytest.raises(ConfigurationError, match=r"^projections\.f\.weight: missing$"):
+    with pytest.raises(
+        ConfigurationError, match=r"^projections\.f\.weight: missing; give a number, an array or a distribution$"
+    ):
         raw = yaml.safe_load(BASE)
         del raw["projections"]["f"]["weight"]
         parse_configuration(raw)

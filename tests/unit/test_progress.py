@@ -14,7 +14,7 @@ from rich.console import Console
 from hpcsnn import Network, models
 from hpcsnn.phases import doing
 from hpcsnn.ranks.communicator import Alone
-from hpcsnn.runs.progress import Progress, bar_and_line, clock, name_phases, progress_line
+from hpcsnn.runs.progress import Progress, bar_and_line, clock, end_written, name_phases, phases_written, progress_line
 from hpcsnn.storage.run_directory import RunDirectory
 
 STATE = {
@@ -100,6 +100,34 @@ def test_the_file_says_rates_since_the_last_look_and_what_is_left(tmp_path):
     assert last["speed"] > 0
     assert last["left_s"] == pytest.approx((5.0 - 3.0) / last["speed"])
     assert text.getvalue() == "", "a log file should not drown in lines"
+
+
+def lines(folder):
+    return [json.loads(line) for line in (folder / "progress.jsonl").read_text().splitlines()]
+
+
+def test_lines_say_how_a_run_went_with_its_phases_and_its_end(tmp_path, monkeypatch):
+    simulation, directory = StandIn(), RunDirectory(tmp_path)
+    now = iter(range(100_000))
+    monkeypatch.setattr("hpcsnn.runs.progress.time.perf_counter", lambda: 10.0 * next(now))
+    with phases_written(directory, quiet=False), doing("compiling kernels"):
+        with Progress(Console(file=io.StringIO()), 9000.0, directory) as progress:
+            for _ in range(1000):
+                simulation.advance(9, 10, 5, 3)
+                progress.update(simulation)
+            progress.update(simulation, last=True)
+        with phases_written(directory, quiet=True), doing("drawing figures"):
+            pass
+    with doing("not heard"):
+        end_written(directory, "SIGTERM")
+    first, *told, figures, end = lines(tmp_path)
+    assert (first["phase"], figures["phase"]) == ("compiling kernels", "drawing figures")
+    assert (end["phase"], end["stopped_by"]) == ("stopped", "SIGTERM")
+    assert {line["phase"] for line in told} == {"simulating"}
+    assert {key: value for key, value in told[-1].items() if key != "phase"} == written(tmp_path)
+    assert [line["step"] for line in told] == sorted(line["step"] for line in told)
+    # An update looks at the clock a few times, each 10 s later: beyond 6,000 s, a line comes every 60 s.
+    assert 100 < len(told) <= 1000
 
 
 def test_a_line_in_a_terminal_is_live_and_gone_at_the_end(tmp_path):

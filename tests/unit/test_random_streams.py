@@ -52,5 +52,6 @@ def test_no_two_parts_of_a_network_draw_from_one_stream(network):
             drawn += [projection.stream_connect, projection.stream_attempts]
             drawn += [projection.stream_attempts | tag << TAG_SHIFT for tag in Tag]
     drawn += [stream(Purpose.INITIAL, index) for index in range(len(views))]
-    assert len(drawn) == 2 * len(views) + (2 + len(Tag)) * len(network.projections)
+    drawn += [view.stream_spikes | Tag.CURRENT << TAG_SHIFT for view in views]
+    assert len(drawn) == 3 * len(views) + (2 + len(Tag)) * len(network.projections)
     assert len(set(drawn)) == len(drawn)

@@ -12,6 +12,7 @@ from hpcsnn import ConfigurationError
 from hpcsnn.configuration.schema import configured
 from hpcsnn.models.base import Model
 from hpcsnn.models.registry import KINDS, registered
+from support.small_configurations import FILE
 
 NAMED = [(kind, name) for kind in KINDS for name in registered(kind)]
 
@@ -40,7 +41,9 @@ def of_defaults(model):
     """Values for what must be given."""
     lacking = {name: one for name, one in model.parameters.items() if one.default is None}
     values = {name: 1 if one.ctype == "int" else 0.5 for name, one in lacking.items()}
-    return values | {name: [] for name in model.data}
+    if getattr(model, "must_end", False):
+        values["to_ms"] = 5.0
+    return values | {name: [] if name != "file" else FILE for name in model.data}
 
 
 @pytest.mark.parametrize(("kind", "name"), NAMED, ids=[name for _, name in NAMED])

@@ -28,7 +28,13 @@ def used(directory):
     for folder in (*folders, directory.models, *analyses, path / "job"):
         folder.mkdir()
         (folder / "inside").write_text("")
-    for file in (directory.configuration, directory.summary, directory.report, directory.progress):
+    for file in (
+        directory.configuration,
+        directory.summary,
+        directory.report,
+        directory.progress,
+        directory.progress_lines,
+    ):
         file.write_text("{}")
     (directory.checkpoints / "0000000010.zarr").mkdir()
     directory.link_network(directory.checkpoints / "0000000010.zarr")
@@ -202,9 +208,16 @@ def test_small_files_that_cannot_be_written_are_named(directory):
     directory.path.mkdir()
     directory.write_progress({"step": 1, "rates_hz": {"a": 2.5}})
     assert json.loads(directory.progress.read_text()) == {"step": 1, "rates_hz": {"a": 2.5}}
+    directory.add_progress({"phase": "simulating", "step": 1})
+    with directory.progress_lines.open("a") as stream:
+        stream.write('{"phase": "half a li')
+    directory.add_progress({"phase": "σ"})
+    assert [json.loads(line)["phase"] for line in directory.progress_lines.read_text().splitlines()] == [
+        "simulating", "σ"
+    ], "half a line, which a kill has left, is gone"  # fmt: skip
     directory.write_report("σ")
     assert directory.report.read_text() == "σ"
-    assert entries(directory.path) == ["progress.json", "report.html"]
+    assert entries(directory.path) == ["progress.json", "progress.jsonl", "report.html"]
 
 
 OWN = ("checkpoints", "records", "figures", "models", "analysis.zarr", "analysis.partial", "job", "displacement.zarr")

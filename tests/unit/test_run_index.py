@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from hpcsnn.cli.job_actions import wait_for
 from hpcsnn.errors import StorageError
 from hpcsnn.jobs.job_files import LOST_AFTER_S, JobFiles, JobPlan, State, Status
-from hpcsnn.jobs.run_index import RunEntry, find_runs, look_up, read_run, without_forgotten
+from hpcsnn.jobs.run_index import RunEntry, find_runs, followed, look_up, read_run, without_forgotten
 
 PLAN = JobPlan("local", 2, 1, "mpiexec", "pmi2", "cpu", 60.0, 3, "logs", 1.7e9, job_id="17")
 
@@ -155,3 +156,38 @@ def test_slurm_is_not_asked_where_none_waits_there(monkeypatch):
     monkeypatch.setattr(subprocess, "run", squeue)
     entries = [entry_of(Status(State.QUEUED, updated=time.time() - 3600)), entry_of(Status(State.RUNNING))]
     assert without_forgotten(entries) == entries
+
+
+def test_a_run_is_followed_until_its_job_is_over(tmp_path, monkeypatch):
+    run, waits = a_run(tmp_path / "run", Status(State.QUEUED)), []
+
+    def goes_on(seconds):
+        waits.append(seconds)
+        JobFiles(run).write_status(Status([State.RUNNING, State.REQUEUED, State.COMPLETED][len(waits) - 1]))
+
+    monkeypatch.setattr("hpcsnn.jobs.run_index.time.sleep", goes_on)
+    assert [entry.state for entry in followed(run)] == ["queued", "running", "requeued", "completed"]
+    assert wait_for(run) == ("completed", 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (Status(State.FAILED, exit_code=1), 1),
+        (Status(State.FAILED, exit_code=2), 2),
+        (Status(State.FAILED, exit_code=137), 3),
+        (Status(State.FAILED), 1),
+        (Status(State.CANCELLED), 1),
+        (Status(State.STOPPED), 1),
+    ],
+    ids=str,
+)
+def test_who_waits_for_a_job_ends_as_it_did(status, code, tmp_path):
+    assert wait_for(a_run(tmp_path / "run", status)) == (status.state, code)
+
+
+def test_who_waits_for_a_job_that_nobody_knows_any_more_may_try_again(tmp_path):
+    run = a_run(tmp_path / "run", Status(State.RUNNING))
+    plain = json.loads(JobFiles(run).status_file.read_text())
+    JobFiles(run).status_file.write_text(json.dumps(plain | {"updated": time.time() - 2 * LOST_AFTER_S}))
+    assert wait_for(run) == ("lost", 3)

@@ -70,6 +70,7 @@ def run(tmp_path_factory):
 @example(field="steps", value=-(2**63))
 def test_whatever_they_say_runs_are_shown(field, value, run):
     """As `hpcsnn jobs`, `watch` and `info` show them."""
+    from hpcsnn.cli.facts.stored import holdings_of
     from hpcsnn.cli.run_tables import print_checkpoints
 
     for name, whole in (("summary", SUMMARY), ("progress", PROGRESS)):
@@ -79,5 +80,5 @@ def test_whatever_they_say_runs_are_shown(field, value, run):
     shown.print(jobs_table([entry], run.parent))
     shown.print(run_view(entry, 120))
     assert str(run) in shown.file.getvalue().replace("\n", "")
-    print_checkpoints(run)
+    print_checkpoints(holdings_of(run))
     assert RunDirectory(run).check_run() is None

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcsnn.models.base import PlacementContext
 from hpcsnn.models.rewiring.selections import (
     ALL_SYNAPSES,
     BY_SPIKE,
@@ -20,6 +19,7 @@ from hpcsnn.models.rewiring.selections import (
     WEAKEST,
     local_profile,
 )
+from hpcsnn.models.tables import PlacementContext
 
 
 def local_tables(sigma, nx, ny):

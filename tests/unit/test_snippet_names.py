@@ -18,7 +18,8 @@ CONSTANTS = ("a_parameter", "a_table", "n_a_table")
 # What docs/slots.md says is seen everywhere, and of a pair, in words of the network below.
 EVERYWHERE = {
     *("step", "dt_ms", "n_sources", "n_targets", "chance", "choose", "exponential", "logarithm", "torus_distance"),
-    *("spike_hash", "flushed", "poisson_events", "waiting_steps", "square_root", "a_sum", *CONSTANTS),
+    *("spike_hash", "flushed", "poisson_events", "waiting_steps", "square_root", "sine_of_turns"),
+    *("standard_normal", "a_sum", *CONSTANTS),
 }
 TARGET_TRACES, SOURCE_TRACES = {"post_trace", "target_trace"}, {"pre_trace", "source_trace"}
 POST = {"post.V_mV", "post.frozen_steps", "post.of_target"}
@@ -33,7 +34,7 @@ SEES = {
     "gradient": (PAIR | SYNAPSE) - {"random"},
     "form": PAIR | {"in_degree"},
     "initial": PAIR,
-    "draw": {"source_x", "source_y", "x", "y", "nx", "ny", "random"},
+    "draw": {"source_x", "source_y", "x", "y", "nx", "ny", "period_x", "period_y", "random"},
     "pick": {"tried", "forming", "found", "any_synapse", "weakest", "random", "in_degree", "post_id"}
     | (POST | TARGET_TRACES),
     "update_source": {"id", "out_degree", "of_source", "pre.n_past", "random"} | SOURCE_TRACES,

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError, Grid, Network
-from hpcsnn.models.base import PlacementContext
 from hpcsnn.models.chance_tables import survival_table
-from hpcsnn.models.stimuli import MovingGaussianPoisson, Poisson, SpikeArray
+from hpcsnn.models.stimuli import InhomogeneousPoisson, MovingGaussianPoisson, Poisson, SpikeArray
+from hpcsnn.models.tables import PlacementContext
 
 DT_MS = 0.5
 
@@ -57,6 +57,18 @@ def test_a_poisson_neuron_waits_by_its_rate(rate_hz):
     np.testing.assert_array_equal(made["wait"], survival_table(np.array([rate_hz * DT_MS * 1e-3]), 200))
 
 
+def test_a_rank_has_the_rates_of_its_neurons_as_parts_of_the_largest():
+    rates = [[4, 0, 2, 1], [0, 0, 8, 4]]
+    made = tables(InhomogeneousPoisson(times_ms=[1.0, 2.5], rates_hz=rates), [2, 0], Grid(4, 1))
+    assert made["piece_step"].tolist() == [0, 2, 5]
+    assert (made["share"] / 2.0**32).reshape(2, 3).tolist() == [[0, 0.25, 1], [0, 0.5, 0]]
+    np.testing.assert_array_equal(made["wait"], survival_table(np.array([8 * DT_MS * 1e-3]), 200))
+    fading = tables(InhomogeneousPoisson(times_ms=[0, 1], rates_hz=[1e-41, 2]), [0], Grid(1, 1))
+    assert fading["share"].tolist() == [0, 0, 2**32]
+    silent = tables(InhomogeneousPoisson(times_ms=[], rates_hz=[]), [2, 0], Grid(4, 1))
+    assert silent["share"].tolist() == [0]
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
@@ -86,6 +98,22 @@ def test_a_poisson_neuron_waits_by_its_rate(rate_hz):
             r"moving_gaussian_poisson\.dwell_ms: 20\.0 is not allowed; 40 steps and ",
         ),
         (
+            InhomogeneousPoisson(times_ms=[0, 5, 5], rates_hz=[1, 2, 3]),
+            r"inhomogeneous_poisson\.times_ms: 5\.0 of rate 2 is not allowed; must be above the one before it, 5\.0",
+        ),
+        (
+            InhomogeneousPoisson(times_ms=[0, 1.2], rates_hz=[1, 2]),
+            r"inhomogeneous_poisson\.times_ms: 1\.2 of rate 1 is not allowed; must be a whole",
+        ),
+        (
+            InhomogeneousPoisson(times_ms=[0, 5], rates_hz=[1, 2000]),
+            r"inhomogeneous_poisson\.rates_hz: 2000 Hz is not allowed; with dt_ms 0\.5 it must be < 2000 Hz",
+        ),
+        (
+            InhomogeneousPoisson(times_ms=[0], rates_hz=[[1, 2]]),
+            r"inhomogeneous_poisson\.rates_hz: has 2 rates at each time; must be one number or 9, one per neuron",
+        ),
+        (
             SpikeArray(neurons=[0], times_ms=[DT_MS * (2**31 - 1)]),
             r"spike_array\.times_ms: .* of spike 0 is not allowed; must be below step 2\^31",
         ),
@@ -106,6 +134,18 @@ def test_values_that_do_not_go_together():
     ):
         with pytest.raises(ConfigurationError, match=message):
             SpikeArray(neurons=[0], times_ms=times)
+    for rates, message in (
+        (
+            [[1, 2], [3]],
+            r"rates_hz\[1\]: has 1 values, and .*rates_hz\[0\] has 2; must be equally many",
+        ),
+        ([[1, -2], [3, 4]], r"rates_hz\[0\]: -2 of neuron 1 is not allowed; must be a number >= 0"),
+        ([1], r"times_ms has 2, rates_hz has 1 entries; must be equally many, one per rate"),
+        ([1, -3], r"rates_hz: -3 of rate 1 is not allowed"),
+        (np.zeros((2, 2, 2)), r"rates_hz: .* must be a list of numbers, one per rate"),
+    ):
+        with pytest.raises(ConfigurationError, match=message):
+            InhomogeneousPoisson(times_ms=[0, 1], rates_hz=rates)
     for neurons, message in (([-1], "-1 of spike 0"), ([0.7], r"0\.7 of spike 0"), ([True], "True of spike 0")):
         with pytest.raises(
             ConfigurationError, match=rf"neurons: {message} is not allowed; must be a whole number >= 0"

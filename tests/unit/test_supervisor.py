@@ -168,6 +168,7 @@ def test_it_gives_up_after_so_many_restarts(run, monkeypatch):
         job()
     assert run.status().state is State.FAILED
     assert "restarted 2 times already" in run.status().reason
+    assert run.status().exit_code == 139
     assert len(ranks.arguments) == 3
 
 
@@ -177,6 +178,7 @@ def test_an_error_told_in_words_is_not_tried_again(code, run, monkeypatch):
     with pytest.raises(JobFailedError, match=r"^scale: 0 is not allowed$"):
         job()
     assert (run.status().state, run.status().reason) == (State.FAILED, "scale: 0 is not allowed")
+    assert run.status().exit_code == code
     assert len(ranks.arguments) == 1
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hpcsnn import Grid
 from hpcsnn.analysis.nulls import drawn_sources, shuffled_within_rows
-from hpcsnn.analysis.topography import receptive_fields, torus_displacement
+from hpcsnn.analysis.topography import grid_displacement, receptive_fields
 from hpcsnn.models.distance_profiles import gaussian_by_squared_distance
 
 
@@ -37,7 +37,7 @@ def test_fields_agree_with_a_search_neuron_by_neuron(seed, nx, ny, most):
     target = random.integers(0, grid.size, 5)
     row = np.repeat(np.arange(5), in_degree)
     pre, weight = random.integers(0, grid.size, len(row)), random.uniform(-1, 1, len(row)).round(2)
-    dx, dy = torus_displacement(grid, target[row], pre)
+    dx, dy = grid_displacement(grid, target[row], pre)
     fields = receptive_fields(grid, row, dx, dy, weight, 5)
     for neuron in range(5):
         mine = row == neuron
@@ -63,7 +63,7 @@ def test_centres_on_the_torus():
     pre = np.array([7, 1, 8 + 3, 2 * 8 + 3, 3 * 8 + 6])
     target = np.array([0, 8 + 3, 2 * 8 + 5, 9])
     row, weight = np.array([0, 0, 1, 1, 2]), np.array([0.5, 0.5, 0.3, 0.1, -0.2])
-    fields = receptive_fields(grid, row, *torus_displacement(grid, target[row], pre), weight, 4)
+    fields = receptive_fields(grid, row, *grid_displacement(grid, target[row], pre), weight, 4)
     # One to the left, across the edge, and one to the right: the centre is the neuron's own place, both are 1 away.
     np.testing.assert_allclose(fields.centre[0], [0, 0], atol=1e-12)
     np.testing.assert_allclose(fields.spread[0], [1, 0], atol=1e-12)

@@ -49,14 +49,16 @@ def test_references_are_anchored_wherever_they_stand_and_nothing_else_is_touched
         "a": {"model": "own.py:M", "grid": [4, 4], "initial": {"V_mV": 1.5}},
         "sub/own.py:M": {"p": None, 3: "x.py:Y"},
         "name": "topomap",
-        "listed": ["own.py:M"],
+        "listed": [{"own.py:M": {}}, "own.py:M"],
+        "numbers": [3, "own.py:M"],
     }
     once = anchored(spec, tmp_path / "x" / "..")
     assert once == {
         "a": {"model": f"{tmp_path}/own.py:M", "grid": [4, 4], "initial": {"V_mV": 1.5}},
         f"{tmp_path}/sub/own.py:M": {"p": None, 3: f"{tmp_path}/x.py:Y"},
         "name": "topomap",
-        "listed": ["own.py:M"],
+        "listed": [{f"{tmp_path}/own.py:M": {}}, f"{tmp_path}/own.py:M"],
+        "numbers": [3, "own.py:M"],
     }
     assert anchored(once, tmp_path / "elsewhere") == once
 

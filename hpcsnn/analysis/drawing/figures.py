@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from hpcsnn.analysis.displacement import DisplacementMap, has_places, read_displacement
 from hpcsnn.analysis.drawing.recorded_figures import intervals, raster, recorded
+from hpcsnn.analysis.drawing.row_figures import row_displacement_figure, row_map_figure
 from hpcsnn.analysis.drawing.style import COLOUR_MAP, COLOURS, ONE_COLUMN, STYLE, TWO_COLUMNS
-from hpcsnn.analysis.topography import receptive_fields, torus_displacement
+from hpcsnn.analysis.topography import grid_displacement, receptive_fields
 from hpcsnn.atomic_files import refuse_link, replaced
 from hpcsnn.storage.network_store import StoredNetwork
 
@@ -79,7 +80,7 @@ def _map(stored: StoredNetwork, run: Path, projection: str) -> Figure | None:
     synapses = stored.synapses(projection)
     if not len(synapses["pre"]):
         return None
-    dx, dy = torus_displacement(target, synapses["post"], synapses["pre"])
+    dx, dy = grid_displacement(target, synapses["post"], synapses["pre"])
     fields = receptive_fields(target, synapses["post"], dx, dy, synapses["weight"], target.size)
     return map_figure(projection, fields.centre.reshape(target.ny, target.nx, 2))
 
@@ -112,14 +113,21 @@ def rates_figure(rates: dict[str, tuple[NDArray[np.float64], float]]) -> Figure:
     for (name, (values, bin_ms)), colour in zip(rates.items(), _colours(len(rates)), strict=True):
         time_s = (np.arange(len(values)) + 0.5) * bin_ms * 1e-3
         axes.plot(time_s, values, color=colour, alpha=0.3, linewidth=0.5)
-        n = min(max(1, round(1000 / bin_ms)), max(1, len(values)))
-        smooth = np.convolve(values, np.full(n, 1 / n), mode="valid") if len(values) else values
-        axes.plot(time_s[(n - 1) // 2 :][: len(smooth)], smooth, color=colour, label=name)
+        axes.plot(*running_mean(time_s, values, bin_ms), color=colour, label=name)
     axes.set(xlabel="model time (s)", ylabel="firing rate (Hz)")
     axes.set_ylim(bottom=0)
     axes.margins(x=0)
     axes.legend()
     return figure
+
+
+def running_mean(
+    times: NDArray[np.floating[Any]], values: NDArray[np.floating[Any]], bin_ms: float
+) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
+    """Means over a second of values in bins, or over all where there is less, and the times of their middles."""
+    n = min(max(1, round(1000 / bin_ms)), max(1, len(values)))
+    smooth = np.convolve(values, np.full(n, 1 / n), mode="valid") if len(values) else values
+    return times[(n - 1) // 2 :][: len(smooth)], smooth
 
 
 def connection_probability(displacement: DisplacementMap, n_targets: int) -> NDArray[np.float64]:
@@ -138,8 +146,18 @@ def mean_weight(displacement: DisplacementMap) -> NDArray[np.float64]:
 
 
 def displacement_figure(name: str, maps: Mapping[str, DisplacementMap], n_targets: int) -> Figure:
-    """Connection probability and mean weight by displacement (post - pre), a column a map, named by its key."""
+    """Connection probability and mean weight by displacement (post - pre), a column a map, named by its key; where
+    neurons are in one row, a curve a map."""
     n = len(maps)
+    first = next(iter(maps.values()))
+    if 1 in first.count.shape:
+        probabilities = {when: connection_probability(one, n_targets).ravel() for when, one in maps.items()}
+        curves = {
+            "connection probability": probabilities,
+            "mean weight": {when: mean_weight(one).ravel() for when, one in maps.items()},
+        }
+        axis, at = ("x", first.dx) if len(first.dy) == 1 else ("y", first.dy)
+        return row_displacement_figure(name, axis, at, curves)
     figure = Figure(figsize=(ONE_COLUMN * (0.3 + 0.5 * n), ONE_COLUMN * 1.15), layout="compressed")
     panels = figure.subplots(2, n, sharex=True, sharey=True, squeeze=False)
     rows = {
@@ -188,12 +206,14 @@ def degrees_figure(wired: dict[str, tuple[NDArray[np.int64], NDArray[np.float32]
 
 
 def map_figure(name: str, centres: NDArray[np.float64]) -> Figure:
-    """The map as a warped grid: lines join the receptive-field centres of neighbouring targets.
+    """The map as a warped grid: lines join the receptive-field centres of neighbouring targets; of one row, a curve.
 
     Args:
         centres: shape (ny, nx, 2), relative to each neuron's own place, as in `ReceptiveFields`.
     """
     ny, nx = centres.shape[:2]
+    if min(nx, ny) == 1:
+        return row_map_figure(name, "x" if ny == 1 else "y", centres[..., 0 if ny == 1 else 1].ravel())
     shown_y, shown_x = min(ny, _MOST_LINES), min(nx, _MOST_LINES)
     places = np.stack(np.meshgrid(np.arange(shown_x), np.arange(shown_y)), axis=-1)
     # A place plus a displacement, not folded back onto the torus: no line crosses the figure.

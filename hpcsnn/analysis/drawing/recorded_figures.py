@@ -13,23 +13,18 @@ from numpy.typing import NDArray
 
 from hpcsnn.analysis.drawing.raster_figure import raster_figure
 from hpcsnn.analysis.drawing.style import COLOURS, ONE_COLUMN, TWO_COLUMNS
-from hpcsnn.analysis.spike_trains import Intervals, intervals_of
+from hpcsnn.analysis.spike_trains import Intervals, recent_intervals, recorded_spikes_of, records_of
 from hpcsnn.engine.recording.rows import Average, Rows, SynapseValues
-from hpcsnn.network.recording.asked import configured_spikes
-from hpcsnn.storage.checkpoints import committed
 from hpcsnn.storage.network_store import StoredNetwork
-from hpcsnn.storage.records import Records
 
 _RASTER_MS = 1000.0
-# Of a large network less than ten seconds are looked at: about so many spikes.
-_INTERVALS_MS, _MOST_SPIKES = 10_000.0, 2_000_000
 # Neurons of which a variable is drawn, synapses, and times.
 _MOST_TRACES, _MOST_SYNAPSES, _MOST_TIMES = 5, 20, 2000
 
 
 def raster(stored: StoredNetwork, run: Path, population: str) -> Figure | None:
     """The spikes of the last second of model time; None: they were not recorded."""
-    records, _, dt_ms = _records(run)
+    records, dt_ms = records_of(run)
     if population not in records.names("spikes"):
         return None
     begin_ms = max(0.0, stored.step * dt_ms - _RASTER_MS)
@@ -42,23 +37,16 @@ def raster(stored: StoredNetwork, run: Path, population: str) -> Figure | None:
 
 def intervals(stored: StoredNetwork, run: Path, population: str) -> Figure | None:
     """Interspike intervals of the last ten seconds; None: there are none, or spikes were not recorded."""
-    records, configuration, dt_ms = _records(run)
-    if population not in records.names("spikes"):
-        return None
-    rates, _ = stored.rates_hz(population)
-    in_a_second = max(float(rates.mean()) if len(rates) else 0.0, 1.0) * stored.grid(population).size
-    span_ms = min(_INTERVALS_MS, 1e3 * _MOST_SPIKES / in_a_second)
-    found = intervals_of(records.spikes(population, round(max(0.0, stored.step - span_ms / dt_ms))))
-    grid = stored.grid(population)
-    ids = configured_spikes(population, configuration["populations"][population], grid)
+    found, grid = recent_intervals(run, stored, population), stored.grid(population)
+    ids = recorded_spikes_of(run, stored, population)
     whose = population if ids is None else f"{population}, {len(ids):,} of {grid.size:,} neurons"
-    return intervals_figure(whose, found, dt_ms) if len(found.cv) else None
+    return intervals_figure(whose, found, records_of(run)[1]) if len(found.cv) else None
 
 
 def recorded(stored: StoredNetwork, run: Path, owner: str) -> Figure | None:
     """Variables of a population's first few neurons of which they were recorded, and averages; or those of the first
     few synapses of a projection; None: none were."""
-    records, _, dt_ms = _records(run)
+    records, dt_ms = records_of(run)
     if owner in stored.projections:
         of_synapses = {name: records.synapses(owner, name) for of, name in records.variables("synapses") if of == owner}
         return synapses_figure(owner, of_synapses, dt_ms) if of_synapses else None
@@ -67,16 +55,6 @@ def recorded(stored: StoredNetwork, run: Path, owner: str) -> Figure | None:
     }
     found |= {name: records.average(owner, name) for of, name in records.variables("averages") if of == owner}
     return traces_figure(owner, found, dt_ms) if found else None
-
-
-def _records(run: Path) -> tuple[Records, Mapping[str, Any], float]:
-    """What the newest checkpoint lists, the configuration, the length of a step in ms; nothing, where there is none."""
-    there = committed(run)
-    if not there:
-        return Records(run / "records", []), {}, 1.0
-    manifest = there[-1].manifest()
-    configuration = manifest["configuration"]
-    return Records(run / "records", manifest["segments"]), configuration, float(configuration["dt_ms"])
 
 
 def intervals_figure(name: str, found: Intervals, dt_ms: float) -> Figure:

@@ -165,7 +165,7 @@ class Learner:
             self._play_on(samples, lanes)
         elif self._windows is None:
             state.set_control("step", 0)
-            self.simulation.run(rounds * n_steps * self.network.dt_ms)
+            self.simulation.run(rounds * n_steps * self.network.dt_ms, progress=False)
         elif learns:
             self._windows.learn(rounds)
         else:
@@ -182,7 +182,7 @@ class Learner:
             begin, end = number * n_steps, (number + 1) * n_steps
             lanes.put_back(lane, begin)
             self.state.set_control("step", begin)
-            self.simulation.run(n_steps * self.network.dt_ms)
+            self.simulation.run(n_steps * self.network.dt_ms, progress=False)
             lanes.set_aside(lane, end)
 
     def _put(self, name: str, values: NDArray[Any]) -> None:

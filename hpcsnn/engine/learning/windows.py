@@ -65,7 +65,7 @@ class Windows:
 
     def _simulate(self, begin: int, end: int) -> None:
         self._simulation.state.set_control("step", begin)
-        self._simulation.run((end - begin) * self._simulation.network.dt_ms)
+        self._simulation.run((end - begin) * self._simulation.network.dt_ms, progress=False)
 
     def _at_state(self, number: int, stages: Iterable[Stage]) -> None:
         self._part.aside = number

@@ -83,7 +83,7 @@ def thinned_displacements(projection: Projection) -> tuple[NDArray[np.int32], ND
     grid, reach_squared = projection.source.grid, projection.reach_squared
     if projection.rule is None or not projection.rule.thins or reach_squared is None:
         return _NOTHING_TO_THIN
-    dx, dy, squared = displacements_within(reach_squared, grid.nx, grid.ny)
+    dx, dy, squared = displacements_within(reach_squared, *grid.periods)
     return (dx, dy) if 2 * len(squared) < grid.size else _NOTHING_TO_THIN
 
 

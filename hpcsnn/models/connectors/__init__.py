@@ -3,7 +3,7 @@
 from hpcsnn.models.connectors.by_pair import AllToAll, FixedProbability, Gaussian, OneToOne
 from hpcsnn.models.connectors.connector import Connector
 from hpcsnn.models.connectors.fixed_numbers import FixedInDegree, FixedOutDegree, FixedTotal
-from hpcsnn.models.connectors.listed import ExplicitList
+from hpcsnn.models.connectors.listed import ExplicitList, ListedInFile, from_matrix
 
 __all__ = [
     "AllToAll",
@@ -14,5 +14,7 @@ __all__ = [
     "FixedProbability",
     "FixedTotal",
     "Gaussian",
+    "ListedInFile",
     "OneToOne",
+    "from_matrix",
 ]

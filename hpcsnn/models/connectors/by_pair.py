@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.models.base import Derived, PlacementContext, Table
+from hpcsnn.models.base import Derived
 from hpcsnn.models.chance_tables import survival_table, thresholds
 from hpcsnn.models.connectors.connector import SELF_CONNECTIONS, Connector
 from hpcsnn.models.distance_profiles import displacements_within, gaussian_profile, gaussian_reach
 from hpcsnn.models.parameters import Parameter, probability
+from hpcsnn.models.tables import PlacementContext, Table
 
 
 def _offsets_within_reach(context: PlacementContext) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
-    return displacements_within(gaussian_reach(context.values), context.source_nx, context.source_ny)
+    return displacements_within(gaussian_reach(context.values), context.period_x, context.period_y)
 
 
 def _offset_x(context: PlacementContext) -> NDArray[np.int32]:
@@ -40,7 +41,7 @@ def _offset_thresholds(context: PlacementContext) -> NDArray[np.uint64]:
 
 Gaussian = Connector(
     "gaussian",
-    "Every pair independently with p_max exp(-d^2 / (2 sigma^2)), d the torus distance; zero where below 2^-32.",
+    "Every pair independently with p_max exp(-d^2 / (2 sigma^2)), d the distance on the grid; zero where below 2^-32.",
     parameters={
         "p_max": probability(None, "chance at distance 0"),
         "sigma": Parameter(None, "grid units", "width", above=0.0),
@@ -57,9 +58,10 @@ Gaussian = Connector(
     connect="""
 for (int k = 0; k < n_p_offset; ++k) {
     if (!chance(random.next(), p_offset[k])) continue;
-    const int source_x = x + offset_x[k], source_y = y + offset_y[k];
-    connect.at(source_x < 0 ? source_x + nx : source_x >= nx ? source_x - nx : source_x,
-               source_y < 0 ? source_y + ny : source_y >= ny ? source_y - ny : source_y);
+    int source_x = x + offset_x[k], source_y = y + offset_y[k];
+    source_x += source_x < 0 ? period_x : source_x >= nx ? -period_x : 0;
+    source_y += source_y < 0 ? period_y : source_y >= ny ? -period_y : 0;
+    if ((uint32)source_x < (uint32)nx && (uint32)source_y < (uint32)ny) connect.at(source_x, source_y);
 }
 """,
     source="Bamford, Murray & Willshaw 2010",

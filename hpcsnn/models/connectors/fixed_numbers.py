@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.models.base import PlacementContext, Table
 from hpcsnn.models.chance_tables import survival_table
 from hpcsnn.models.connectors.connector import SELF_CONNECTIONS, Connector
 from hpcsnn.models.connectors.rows import OwnTargets
 from hpcsnn.models.connectors.shares import Whole, shares
 from hpcsnn.models.parameters import Parameter
+from hpcsnn.models.tables import PlacementContext, Table
 
 # Entries of a table of gaps, and sources whose synapses are shared out at a time.
 _MOST_GAPS = 2**14

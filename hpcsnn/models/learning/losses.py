@@ -8,7 +8,7 @@ from typing import ClassVar
 from hpcsnn.models.base import Model
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Loss(Model):
     """The loss of a sample: a sum over its scored steps, or of what these add up to.
 

@@ -14,7 +14,7 @@ from hpcsnn.models.learning.schedules import RATE, check_schedule, schedule
 from hpcsnn.models.parameters import Parameter
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Optimiser(Model):
     """What becomes of a weight, or a bias, at the end of a batch.
 

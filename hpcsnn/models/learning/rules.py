@@ -9,7 +9,7 @@ from hpcsnn.models.base import Model
 from hpcsnn.models.parameters import Parameter, choice
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LearningRule(Model):
     """A rule of the family of e-prop: a learning signal for each neuron, and an eligibility of each synapse that is
     linear in its presynaptic spikes, so that the gradient is one addition for each spike and synapse.

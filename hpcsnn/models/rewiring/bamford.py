@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.models.base import PlacementContext, Table
 from hpcsnn.models.chance_tables import thresholds
 from hpcsnn.models.distance_profiles import gaussian_profile, gaussian_reach
 from hpcsnn.models.parameters import Parameter, probability
 from hpcsnn.models.rewiring.rule import RewiringRule
 from hpcsnn.models.rewiring.selections import UNIFORM
+from hpcsnn.models.tables import PlacementContext, Table
 
 
 def _form_thresholds(context: PlacementContext) -> NDArray[np.uint64]:

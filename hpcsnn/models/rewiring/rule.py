@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.errors import ConfigurationError, unknown_name
-from hpcsnn.models.base import Derived, Model, Table, Variable
+from hpcsnn.models.base import Derived, Model, Variable
 from hpcsnn.models.parameters import Parameter
 from hpcsnn.models.rewiring.promised_names import ANY_SLOT, ROW
 from hpcsnn.models.snippet_text import mentioned
 from hpcsnn.models.synapses import NEURONS_OF_A_SYNAPSE, SpikeTrace
+from hpcsnn.models.tables import Table
 
 EVERY_MS = Parameter(1.0, "ms", "time between updates", above=0.0, in_steps=True)
 
@@ -25,10 +26,11 @@ class Selection:
     """Who is tried in an attempt: a target, drawn from a block of them; a source; and one of the target's synapses.
 
     Both snippets see the selection's and the rule's constants and tables. ``draw`` sets ``source_x`` and ``source_y``;
-    it sees ``x``, ``y`` (the target), ``nx``, ``ny`` and ``random`` (a ``Random4``: its x has given the target, its z
-    is kept for the decision); leaving ``source_x`` at -1 draws none. ``pick`` sets ``tried``, the place of the synapse
-    that may be eliminated (-1: none), and ``forming``, whether one to the source drawn may form. It sees ``found`` (the
-    place of the synapse to that source, -1 if there is none), ``in_degree``, ``random()``, ``any_synapse()`` (each with
+    it sees ``x``, ``y`` (the target), ``nx``, ``ny``, ``period_x``, ``period_y`` (after which the grid goes on)
+    and ``random`` (a ``Random4``: its x has given the target, its z is kept for the decision); leaving ``source_x`` at
+    -1 draws none. ``pick`` sets ``tried``, the place of the synapse that may be eliminated (-1: none), and ``forming``,
+    whether one to the source drawn may form. It sees ``found`` (the place of the synapse to that source, -1 if there is
+    none), ``in_degree``, ``random()``, ``any_synapse()`` (each with
     the same chance) and ``weakest()``. Without a ``pick`` the pair that was drawn is tried: its synapse, if there is
     one, may be eliminated, else one may form.
 
@@ -86,7 +88,7 @@ class Pairing:
     after_target: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RewiringRule(Model):
     """When and how synapses come and go. Every slot has a default and can be given alone.
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.models.base import PlacementContext, Table
 from hpcsnn.models.distance_profiles import displacements_within, gaussian_by_squared_distance, gaussian_reach_squared
 from hpcsnn.models.parameters import Parameter
 from hpcsnn.models.rewiring.rule import NOBODY, Selection
+from hpcsnn.models.tables import PlacementContext, Table
 
 ATTEMPTS = {
     "attempts": Parameter(10, "", "attempts per block and update", ctype="int", minimum=1),
@@ -31,9 +31,9 @@ source_y = (int)choose(rest, (uint32)ny, &rest);
 )
 
 
-def local_profile(sigma: float, nx: int, ny: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Displacements dx, dy on the torus where exp(-d^2 / (2 sigma^2)) is at least 2^-32, and these chances."""
-    dx, dy, squared = displacements_within(gaussian_reach_squared(1.0, sigma), nx, ny)
+def local_profile(sigma: float, period_x: int, period_y: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Displacements dx, dy for such periods where exp(-d^2 / (2 sigma^2)) is at least 2^-32, and the chances."""
+    dx, dy, squared = displacements_within(gaussian_reach_squared(1.0, sigma), period_x, period_y)
     return dx, dy, gaussian_by_squared_distance(1.0, sigma)[squared]
 
 
@@ -59,7 +59,7 @@ class _LocalColumn:
     part: int
 
     def __call__(self, context: PlacementContext) -> NDArray[Any]:
-        dx, dy, chances = local_profile(context.values["sigma"], context.source_nx, context.source_ny)
+        dx, dy, chances = local_profile(context.values["sigma"], context.period_x, context.period_y)
         return (dx, dy, *alias_table(chances))[self.part]
 
 
@@ -78,9 +78,9 @@ uint32 rest;
 int k = (int)choose(random.y, (uint32)n_local_dx, &rest);
 k = rest < local_keep[k] ? k : local_other[k];
 source_x = x + local_dx[k];
-source_x += source_x < 0 ? nx : source_x >= nx ? -nx : 0;
+source_x += source_x < 0 ? period_x : source_x >= nx ? -period_x : 0;
 source_y = y + local_dy[k];
-source_y += source_y < 0 ? ny : source_y >= ny ? -ny : 0;
+source_y += source_y < 0 ? period_y : source_y >= ny ? -period_y : 0;
 """,
 )
 
@@ -94,7 +94,7 @@ for (int n = 0; n < n_recent; ++n) {
     const int id = recent(n);
     const uint64 key = spike_hash((int)random.y, id);
     const int other_x = id % nx, other_y = id / nx;
-    const int dx = torus_distance(x, other_x, nx), dy = torus_distance(y, other_y, ny);
+    const int dx = torus_distance(x, other_x, period_x), dy = torus_distance(y, other_y, period_y);
     if (dx * dx + dy * dy > reach || key >= least) continue;
     least = key;
     source_x = other_x;

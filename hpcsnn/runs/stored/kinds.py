@@ -28,6 +28,17 @@ def stored_run(run: Path) -> StoredRun:
     return StoredSimulation(run)
 
 
+def check_alike(one: Path, other: Path) -> None:
+    """See that two run directories are of one kind.
+
+    Raises:
+        ConfigurationError: they are not.
+    """
+    ours, theirs = stored_run(one).KIND, stored_run(other).KIND
+    if ours != theirs:
+        raise ConfigurationError(f"{other}: is a {theirs}, and {one} a {ours}; compare two of one kind")
+
+
 def compared(one: Path, other: Path) -> tuple[list[str], str]:
     """The differences of two run directories; if there are none, the state that both have.
 
@@ -35,8 +46,7 @@ def compared(one: Path, other: Path) -> tuple[list[str], str]:
         ConfigurationError: they are not of one kind.
         StorageError: nothing is stored in one of them.
     """
-    first, second = stored_run(one), stored_run(other)
-    if first.KIND != second.KIND:
-        raise ConfigurationError(f"{other}: is a {second.KIND}, and {one} a {first.KIND}; compare two of one kind")
+    check_alike(one, other)
+    first = stored_run(one)
     said = first.differences(other)
     return said, "" if said else first.state()

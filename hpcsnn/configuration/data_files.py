@@ -1,0 +1,134 @@
+"""Lists of a model that a configuration has in a file: spikes, rates, synapses; as NumPy, CSV or Parquet."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcsnn.errors import ConfigurationError, shown
+from hpcsnn.models.base import Model
+from hpcsnn.models.parameters import Data
+from hpcsnn.models.user_files import FROM_FILE
+
+# Beside FROM_FILE: what its contents were when a run began.
+DIGEST = "sha256"
+# Columns that a message names.
+_MOST_NAMED = 20
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Of a file; ``names`` are empty where it has none, ``digest`` is the SHA-256 of its contents."""
+
+    names: tuple[str, ...]
+    columns: tuple[NDArray[Any], ...]
+    digest: str
+
+
+def lists_of_file(where: str, model: Model, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """A model's values with its lists as the file has them that is named, and what names the file.
+
+    A column is called as the list, or as its `Data.column`; where the file has no names, columns are in the order of
+    the lists. The last list, if it is of neurons, takes all that are left.
+
+    Raises:
+        ConfigurationError: no such file, one that cannot be read or lacks a column, contents that are not those with
+            the digest that is given, or lists beside the file; names `where` and the file.
+    """
+    given = dict(values)
+    path, digest = given.pop(FROM_FILE), given.pop(DIGEST, None)
+    if not isinstance(path, str):
+        raise ConfigurationError(f"{where}.{FROM_FILE}: {shown(path)} is not allowed; must be the name of a file")
+    both = [name for name in model.data if name in given]
+    if both:
+        raise ConfigurationError(f"{where}.{both[0]}: not allowed beside {FROM_FILE}; give one of them")
+    where = f"{where}.{FROM_FILE}: {path}"
+    found = _read(where, Path(path))
+    if digest is not None and digest != found.digest:
+        raise ConfigurationError(
+            f"{where}: is another file than the one that the run began with (its SHA-256 is {found.digest}, and was "
+            f"{str(digest)[:64]!a}): put that one back, or start a new run"
+        )
+    return given | _lists(where, model.data, found), {FROM_FILE: path, DIGEST: found.digest}
+
+
+def _lists(where: str, data: Mapping[str, Data], found: _Columns) -> dict[str, Any]:
+    columns = dict(zip(found.names or map(str, range(len(found.columns))), found.columns, strict=True))
+    lists: dict[str, Any] = {}
+    for name, one in data.items():
+        if one.of_neurons and not {name, one.column}.intersection(columns):
+            if not columns:
+                raise ConfigurationError(f"{where}: has no column for {name}, {one.doc}")
+            lists[name] = np.stack(list(columns.values()), axis=1)
+            columns = {}
+            continue
+        called = [word for word in (name, one.column) if word in columns] if found.names else list(columns)
+        if not called:
+            words = " or ".join(repr(word) for word in (name, one.column) if word)
+            named = ", ".join(map(shown, found.names[:_MOST_NAMED]))
+            there = f"there are {named}" if named else f"it has {len(found.columns)}"
+            raise ConfigurationError(f"{where}: lacks a column {words}; {there}")
+        lists[name] = columns.pop(called[0])
+    return lists
+
+
+def _read(where: str, path: Path) -> _Columns:
+    readers = {".npy": _of_numpy, ".csv": _of_csv, ".parquet": _of_parquet}
+    if path.suffix not in readers:
+        raise ConfigurationError(f"{where}: is not allowed; must be a file that ends in {', '.join(readers)}")
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is no file")
+        return _read_once(path, status.st_mtime_ns, status.st_size, readers[path.suffix])
+    except FileNotFoundError:
+        raise ConfigurationError(f"{where}: no such file") from None
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f"{where}: needs the package {error.name}: pip install {error.name}") from None
+    except (OSError, ValueError, EOFError, ImportError, MemoryError, OverflowError) as error:
+        said = (str(error) or type(error).__name__).splitlines()[0]
+        raise ConfigurationError(f"{where}: cannot be read: {said}") from None
+
+
+@lru_cache(maxsize=8)  # a configuration is made a network of several times
+def _read_once(path: Path, _mtime_ns: int, _size: int, reader: Any) -> _Columns:
+    contents = path.read_bytes()
+    names, columns = reader(contents)
+    return _Columns(tuple(names), tuple(columns), hashlib.sha256(contents).hexdigest())
+
+
+def _of_numpy(contents: bytes) -> tuple[list[str], list[NDArray[Any]]]:
+    array = np.lib.format.read_array(io.BytesIO(contents), allow_pickle=False)
+    if array.dtype.names:
+        return list(array.dtype.names), [array[name] for name in array.dtype.names]
+    if array.ndim != 2:
+        raise ValueError(f"has shape {array.shape}; must be a table of rows and columns, or records with names")
+    return [], list(array.T)
+
+
+def _of_csv(contents: bytes) -> tuple[list[str], list[NDArray[Any]]]:
+    import pandas as pd  # as pyarrow, only where such a file is read
+
+    table = pd.read_csv(io.BytesIO(contents), skipinitialspace=True)
+    try:
+        [float(name) for name in table.columns]
+    except ValueError:
+        return [str(name) for name in table.columns], [table[name].to_numpy() for name in table.columns]
+    plain = pd.read_csv(io.BytesIO(contents), header=None)
+    return [], [plain[number].to_numpy() for number in plain.columns]
+
+
+def _of_parquet(contents: bytes) -> tuple[list[str], list[NDArray[Any]]]:
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(io.BytesIO(contents))
+    return list(table.column_names), [table.column(name).to_numpy() for name in table.column_names]
