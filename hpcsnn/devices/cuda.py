@@ -17,9 +17,9 @@ from hpcsnn.codegen.schedule import Stage, side_by_side
 from hpcsnn.codegen.snippets import Snippet
 from hpcsnn.devices.base import KernelState
 from hpcsnn.devices.gpus import first_line, load_nvrtc
-from hpcsnn.devices.kernel_cache import cached, found
 from hpcsnn.devices.launching import Launching
 from hpcsnn.errors import DeviceError
+from hpcsnn.kernel_cache import cached, found
 
 # Value-preserving only, as for the host: no fused multiply-add, exact division, denormals kept (the last two are
 # NVRTC's defaults, written down because the answer depends on them). CuPy would add -ftz=true behind them, and the last
