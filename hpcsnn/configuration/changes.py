@@ -14,7 +14,7 @@ from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Configured
 from hpcsnn.models.user_files import FROM_FILE
 from hpcsnn.network import Grid, Network
-from hpcsnn.network.recordings import chosen_neurons
+from hpcsnn.network.recording.asked import chosen_neurons
 
 # Keys that may be set while a network runs.
 _CHANGEABLE = re.compile(

@@ -1,4 +1,4 @@
-"""A model as a configuration names it, with its parameters."""
+"""A model as configurations name it: its name, or ``{name: {parameter: value}}``."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from hpcsnn.models.base import Configured
 from hpcsnn.models.registry import KINDS, registered
 from hpcsnn.models.user_files import FOLDER, FROM_FILE, is_reference, user_model
 
-# A model in a configuration: its name, or {name: {parameter: value}}. Checked where used: pydantic's words for a union
-# help nobody.
+# Checked where used: pydantic's words for a union help nobody.
 ModelSpec = Any
 _OWN_MODELS = " A model of your own is file.py:Name."
 

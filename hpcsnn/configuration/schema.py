@@ -22,7 +22,7 @@ from hpcsnn.models.parameters import Distribution, GivenValues, Normal, Uniform,
 from hpcsnn.models.registry import KINDS
 from hpcsnn.models.user_files import UserFile, is_reference, user_model
 from hpcsnn.network import Grid, Network
-from hpcsnn.network.neuron_arrays import recorders
+from hpcsnn.network.recording.recorders import recorders
 from hpcsnn.ranks.partition import DEFAULT_TILE, check_tile_side
 
 # The initial value of a variable: a number, a list or {distribution: {parameter: value}}. Checked where used.
@@ -84,7 +84,8 @@ class PopulationConfig(_Strict):
 
 
 class ProjectionConfig(_Strict):
-    """A projection; see `hpcsnn.Network.add_projection`."""
+    """A projection, whose ``record`` is by variable: ``weight: {every_ms: 100, targets: [0]}``; see
+    `hpcsnn.Network.add_projection`."""
 
     source: str
     target: str
@@ -98,6 +99,7 @@ class ProjectionConfig(_Strict):
     capacity: Positive | None = None
     rows_grow: Truth = True
     record_events: Truth = False
+    record: dict[str, Any] = Field(default_factory=dict)
 
 
 class ChangeConfig(_Strict):
@@ -202,6 +204,7 @@ class NetworkConfiguration(Brief, _Strict):
                 rows_grow=projection.rows_grow,
                 record_events=projection.record_events,
                 dendritic_delay_ms=projection.dendritic_delay_ms,
+                record=projection.record,
             )
         recorders(network)  # those of projections, which are known only now
         return network
