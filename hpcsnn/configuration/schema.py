@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_serializer
 from pydantic_core import PydanticCustomError
 
 from hpcsnn.brief import Brief, BriefRows
 from hpcsnn.checked_numbers import Limits, real_number, truth_value, whole_number, whole_steps
-from hpcsnn.configuration.changes import check_change, check_keys
-from hpcsnn.configuration.data_files import lists_of_file
+from hpcsnn.configuration.changes import check_change, check_keys, check_removal, removed_neurons
+from hpcsnn.configuration.model_specs import ModelSpec, configured
 from hpcsnn.configuration.overrides import put
 from hpcsnn.configuration.places import Places
 from hpcsnn.configuration.times import Every
-from hpcsnn.errors import ConfigurationError, unknown_name
+from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.base import Configured, Model
 from hpcsnn.models.parameters import Distribution, GivenValues, Normal, Uniform, described_distribution
-from hpcsnn.models.registry import KINDS, registered
-from hpcsnn.models.user_files import FOLDER, FROM_FILE, UserFile, is_reference, user_model
+from hpcsnn.models.registry import KINDS
+from hpcsnn.models.user_files import UserFile, is_reference, user_model
 from hpcsnn.network import Grid, Network
-from hpcsnn.network.neuron_arrays import recorders
+from hpcsnn.network.recording.recorders import recorders
 from hpcsnn.ranks.partition import DEFAULT_TILE, check_tile_side
 
-# A model in a configuration: its name, or {name: {parameter: value}}; and the initial value of a variable: a number,
-# a list or {distribution: {parameter: value}}. Checked where used: pydantic's words for a union help nobody.
-ModelSpec = Any
-_OWN_MODELS = " A model of your own is file.py:Name."
+# The initial value of a variable: a number, a list or {distribution: {parameter: value}}. Checked where used.
 InitialSpec = Any
 
 
@@ -88,7 +84,8 @@ class PopulationConfig(_Strict):
 
 
 class ProjectionConfig(_Strict):
-    """A projection; see `hpcsnn.Network.add_projection`."""
+    """A projection, whose ``record`` is by variable: ``weight: {every_ms: 100, targets: [0]}``; see
+    `hpcsnn.Network.add_projection`."""
 
     source: str
     target: str
@@ -103,13 +100,20 @@ class ProjectionConfig(_Strict):
     capacity: Positive | None = None
     rows_grow: Truth = True
     record_events: Truth = False
+    record: dict[str, Any] = Field(default_factory=dict)
 
 
 class ChangeConfig(_Strict):
-    """What is set, by dotted keys, once so much model time is over."""
+    """What comes once so much model time is over: parameters are ``set``, by dotted keys, and neurons ``remove``d, by
+    ``populations.NAME``: they never spike again."""
 
     at_ms: Step
-    set: dict[str, Any]
+    set: dict[str, Any] = Field(default_factory=dict)
+    remove: dict[str, Any] = Field(default_factory=dict)
+
+    @model_serializer
+    def _what_there_is(self) -> dict[str, Any]:
+        return {"at_ms": self.at_ms, **{key: done for key in ("set", "remove") if (done := getattr(self, key))}}
 
 
 class OriginConfig(_Strict):
@@ -136,6 +140,8 @@ class NetworkConfiguration(Brief, _Strict):
     populations: dict[str, PopulationConfig]
     projections: dict[str, ProjectionConfig] = Field(default_factory=dict)
     _places: Places = PrivateAttr(default_factory=Places)
+    # By population the choices of neurons that have been removed, each with what messages call it.
+    _removed: dict[str, list[tuple[str, Any]]] = PrivateAttr(default_factory=dict)
 
     def _headline(self) -> str:
         kind = "a training" if self.TRAINS else "a run"
@@ -167,9 +173,10 @@ class NetworkConfiguration(Brief, _Strict):
         network = Network(self.seed, self.dt_ms)
         for name, population in self.populations.items():
             where = f"populations.{name}"
+            grid = _grid(where, population, self.scale)
             network.add_population(
                 name,
-                _grid(where, population, self.scale),
+                grid,
                 configured("model", f"{where}.model", population.model),
                 population.initial,
                 population.record_spikes,
@@ -178,6 +185,7 @@ class NetworkConfiguration(Brief, _Strict):
                     configured("stimulate", f"{where}.stimulate[{number}]", spec)
                     for number, spec in enumerate(population.stimulate)
                 ],
+                removed_neurons(self._removed.get(name, ()), grid),
             )
         for name, projection in self.projections.items():
             where, rule = f"projections.{name}", projection.rewiring
@@ -196,6 +204,7 @@ class NetworkConfiguration(Brief, _Strict):
                 record_events=projection.record_events,
                 dendritic_delay_ms=projection.dendritic_delay_ms,
                 modulator=projection.modulator,
+                record=projection.record,
             )
         recorders(network)  # those of projections, which are known only now
         return network
@@ -260,8 +269,8 @@ class Configuration(NetworkConfiguration):
 
     Times in ms. ``tile`` is the side of the tiles that ranks own and ``exchange_block`` the spikes a rank sends in the
     first round of an exchange (both change speed, never the answer). ``checkpoint_every`` is model time (``10s``) or
-    wall time (``10min-wall``), ``checkpoint_keep`` how many stay. ``changes`` set parameters of models at exact
-    steps; ``forked_from`` says from which runs it comes, and changes nothing.
+    wall time (``10min-wall``), ``checkpoint_keep`` how many stay. ``changes`` set parameters of models and remove
+    neurons at exact steps; ``forked_from`` says from which runs it comes, and changes nothing.
     """
 
     duration_ms: Duration = 60_000.0
@@ -282,11 +291,14 @@ class Configuration(NetworkConfiguration):
         if not due:
             return self
         raw = self.model_dump(mode="json")
+        removed: dict[str, list[tuple[str, Any]]] = {}
         for number, change in sorted(due, key=lambda numbered: numbered[1].at_ms):
             for key, value in change.set.items():
                 put(raw, key, value, f"changes[{number}].set.{key}")
+            for key, neurons in change.remove.items():
+                removed.setdefault(key.partition(".")[2], []).append((f"changes[{number}].remove.{key}", neurons))
         changed = type(self).model_validate(raw)
-        changed.places = self.places
+        changed.places, changed._removed = self.places, removed
         return changed
 
     def steps_of_changes(self) -> list[int]:
@@ -321,55 +333,13 @@ class Configuration(NetworkConfiguration):
         before = self.network()
         first_of: dict[int, int] = {}  # by step, the first change then
         for number, change in enumerate(self.changes):
+            if not change.set and not change.remove:
+                raise ConfigurationError(f"changes[{number}]: changes nothing; give set, remove or both")
             check_keys(f"changes[{number}].set", list(change.set))
+            check_removal(f"changes[{number}].remove", list(change.remove), before)
             first_of.setdefault(self._step_of(number), number)
         for step, number in sorted(first_of.items()):
             check_change(f"changes[{number}].set", before, self.at(step).network())
-
-
-def named_values(
-    where: str, spec: object, one: str = "model", its: str = "parameters", named: str = "the name of a model"
-) -> tuple[str, dict[str, Any]]:
-    """Name and values of ``name`` or ``{name: {parameter: value}}``.
-
-    Args:
-        one, its, named: what messages call the thing, what is below it, and its name.
-
-    Raises:
-        ConfigurationError: neither; the message begins with `where`.
-    """
-    if isinstance(spec, str):
-        return spec, {}
-    if not isinstance(spec, dict) or len(spec) != 1:
-        given = sorted(map(str, spec)) if isinstance(spec, dict) and spec else spec
-        raise ConfigurationError(f"{where}: {given!r} is not allowed; give one {one}, with its {its} below it")
-    ((name, values),) = spec.items()
-    if not isinstance(name, str):
-        raise ConfigurationError(f"{where}: {name!r} is not allowed; must be {named}")
-    if values is not None and not isinstance(values, dict):
-        raise ConfigurationError(f"{where}.{name}: {values!r} is not allowed; give {its} as name: value")
-    return name, dict(values or {})
-
-
-def configured(kind: str, where: str, spec: ModelSpec) -> Configured[Any]:
-    """The model that a configuration names, with its parameters.
-
-    Raises:
-        ConfigurationError: an unknown model or parameter, a value that is not allowed, or not one model.
-    """
-    name, values = named_values(where, spec)
-    models, reference = registered(kind), ""
-    data_file: dict[str, str] = {}
-    if is_reference(name):
-        model, file, attribute = user_model(where, name, KINDS[kind])
-        reference = f"{FOLDER}/{file.name}:{attribute}"
-    elif name in models:
-        model = models[name]
-    else:
-        raise ConfigurationError(unknown_name(where, name, models) + _OWN_MODELS)
-    if model.data and FROM_FILE in values:
-        values, data_file = lists_of_file(f"{where}.{model.name}", model, values)
-    return dataclasses.replace(model.configure(f"{where}.{model.name}", values), reference=reference, file=data_file)
 
 
 def _described(value: float | Distribution | GivenValues | None) -> Any:

@@ -16,9 +16,9 @@ from hpcsnn.atomic_files import refuse_link
 from hpcsnn.checked_numbers import Limits, real_number, shown_time, whole_numbers
 from hpcsnn.configuration.files import plain_configuration
 from hpcsnn.errors import ConfigurationError, DamageError, StorageError, check_known, shown
-from hpcsnn.models.registry import registered
-from hpcsnn.models.rewiring import RewiringRule
+from hpcsnn.network.recording.asked import configured_spikes
 from hpcsnn.runs.stored.kinds import is_training
+from hpcsnn.runs.stored.manifest_contents import is_whole, reasons_of
 from hpcsnn.runs.stored.times import TIME, steps_between
 from hpcsnn.storage.checkpoints import Checkpoint, committed
 from hpcsnn.storage.network_store import StoredNetwork
@@ -118,6 +118,8 @@ class OpenedRun:
     ) -> pd.DataFrame:
         """Recorded spikes: ``time_ms`` (float64) and ``neuron`` (int32), a row a spike, by time, then neuron.
 
+        Where ``record`` asks for the spikes of some neurons, these are all that there are.
+
         Args:
             from_ms: of spikes at this time and later.
             to_ms: of spikes before this time; None: up to the newest checkpoint.
@@ -125,7 +127,7 @@ class OpenedRun:
 
         Raises:
             ConfigurationError: no such population or neuron, no time.
-            StorageError: its spikes were not recorded, or records are missing or damaged.
+            StorageError: its spikes, or those of a neuron, were not recorded; or records are missing or damaged.
         """
         import pandas as pd
 
@@ -168,7 +170,7 @@ class OpenedRun:
         records, dt_ms, said = self._records("projections", projection, "record_events", "events")
         rows = records.events(projection, *steps_between(from_ms, to_ms, dt_ms))
         step, pre, post, what = (column.copy() for column in rows.T)
-        reasons = records.reasons(projection) or _reasons_of(said)
+        reasons = records.reasons(projection) or reasons_of(said)
         more = range(len(reasons), int(what.max(initial=0)))
         named = [*reasons, *(f"reason {number + 1}" for number in more)]
         kind = pd.Categorical.from_codes((what > 0).astype(np.int8), ["formed", "eliminated"])
@@ -176,7 +178,8 @@ class OpenedRun:
         return pd.DataFrame({"time_ms": step * dt_ms, "pre": pre, "post": post, "kind": kind, "reason": reason})
 
     def recorded(self, population: str) -> dict[str, xr.DataArray]:
-        """Variables that ``record`` asked for, by name, each over ``time`` (ms) and ``neuron`` with places ``x, y``.
+        """Variables that ``record`` asked for, by name, each over ``time`` (ms) and ``neuron`` with places ``x, y``; of
+        averages over ``time`` and ``statistic``, which is mean, min or max.
 
         Raises:
             ConfigurationError: no such population.
@@ -184,7 +187,26 @@ class OpenedRun:
         """
         records, dt_ms, said = self._records("populations", population, "record", "variables")
         grid = self._network(None).grid(population)
-        return {name: records.rows(population, name).as_xarray(name, dt_ms, grid.nx) for name in said["record"]}
+        averages = set(records.variables("averages"))
+        return {
+            name: records.average(population, name).as_xarray(name, dt_ms)
+            if (population, name) in averages
+            else records.rows(population, name).as_xarray(name, dt_ms, grid.nx)
+            for name in said["record"]
+            if name != "spikes"
+        }
+
+    def recorded_synapses(self, projection: str) -> dict[str, pd.DataFrame]:
+        """Variables of synapses that ``record`` asked for, by name: ``time_ms``, ``pre``, ``post`` and the variable.
+
+        A row a synapse that was there at the time, by time, post, pre.
+
+        Raises:
+            ConfigurationError: no such projection.
+            StorageError: nothing was recorded of its synapses, or records are missing or damaged.
+        """
+        records, dt_ms, said = self._records("projections", projection, "record", "variables")
+        return {name: records.synapses(projection, name).as_pandas(name, dt_ms) for name in said["record"]}
 
     def rates(self, population: str) -> xr.DataArray:
         """Mean rate (Hz) of all neurons in successive bins of 100 ms, over ``time``; recorded or not.
@@ -311,7 +333,7 @@ class OpenedRun:
                 if newest.manifest_path.exists():
                     raise
                 continue  # the run has gone on since
-            if not _is_whole(manifest):
+            if not is_whole(manifest):
                 raise DamageError(f"{newest.manifest_path}: damaged manifest (no configuration, or no segments)")
             return manifest
         raise StorageError(f"{self.path}: its checkpoints are replaced faster than they can be read: try again")
@@ -349,11 +371,14 @@ class OpenedRun:
         self, population: str, from_ms: float, to_ms: float | None, neurons: ArrayLike | None
     ) -> tuple[NDArray[np.int32], float]:
         """Rows of step and neuron, and the length of a step."""
-        records, dt_ms, _ = self._records("populations", population, "record_spikes", "spikes")
+        records, dt_ms, said = self._records("populations", population, "record_spikes", "spikes")
         first, last = steps_between(from_ms, to_ms, dt_ms)
         if neurons is not None:
-            limits = Limits(minimum=0, maximum=self._network(None).grid(population).size - 1)
-            neurons = whole_numbers("neurons", neurons, limits)
+            grid = self._network(None).grid(population)
+            neurons = whole_numbers("neurons", neurons, Limits(minimum=0, maximum=grid.size - 1))
+            recorded = configured_spikes(population, said, grid)
+            if recorded is not None and len(others := np.setdiff1d(neurons, recorded)):
+                raise StorageError(f"{self.path}: spikes of neuron {others[0]} of {population} were not recorded")
         return records.spikes(population, first, last, neurons), dt_ms
 
     def _records(self, kind: str, name: str, key: str, what: str) -> tuple[Records, float, Mapping[str, Any]]:
@@ -361,31 +386,9 @@ class OpenedRun:
         manifest = self._manifest()
         configured = manifest["configuration"].get(kind, {})
         said = configured[check_known(kind.removesuffix("s"), name, configured)]
-        if not said.get(key):
+        if not said.get(key) and not (what == "spikes" and said.get("record", {}).get("spikes")):
             raise StorageError(
                 f"{self.path}: {what} of {name} were not recorded; set {kind}.{name}.{key}, and run it again"
             )
         records = Records(self._own(self._directory.records), manifest["segments"])
         return records, manifest["configuration"]["dt_ms"], said
-
-
-def _is_whole(manifest: Mapping[str, Any]) -> bool:
-    """Whether it has what is read of it here, and of the kind that hpcsnn writes."""
-    segments, configuration = manifest.get("segments"), manifest.get("configuration")
-    if not isinstance(segments, list) or not isinstance(configuration, dict):
-        return False
-    declared = [configuration.get(kind, {}) for kind in ("populations", "projections")]
-    return (
-        all(isinstance(segment, str) for segment in segments)
-        and isinstance(configuration.get("dt_ms"), float)
-        and configuration["dt_ms"] > 0
-        and all(isinstance(kind, dict) and all(isinstance(one, dict) for one in kind.values()) for kind in declared)
-    )
-
-
-def _reasons_of(projection: Mapping[str, Any]) -> list[str]:
-    """Why a synapse may go by a rule that ships; none of a rule of the user's, whose file is not executed for it."""
-    rewiring = projection.get("rewiring")
-    name = next(iter(rewiring), "") if isinstance(rewiring, Mapping) else rewiring
-    rule = registered("rewiring").get(str(name))
-    return list(rule.reasons) if isinstance(rule, RewiringRule) else []
