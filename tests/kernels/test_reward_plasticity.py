@@ -7,7 +7,8 @@ import pytest
 
 from hpcsnn import ConfigurationError, Network, Simulation, models
 from hpcsnn.devices import HostDevice
-from hpcsnn.storage.network_store import StoredNetwork, write_network
+from hpcsnn.runs.scripted.saving import write_network
+from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.restore import restore
 from hpcsnn.testing.racing_threads import RacingThreads
 
