@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import numpy as np
 
 from hpcsnn.atomic_files import refuse_link
-from hpcsnn.checked_numbers import Limits, real_number, shown_time, whole_numbers
+from hpcsnn.checked_numbers import Limits, shown_time, whole_numbers
 from hpcsnn.configuration.files import plain_configuration
 from hpcsnn.errors import ConfigurationError, DamageError, StorageError, check_known, shown
-from hpcsnn.models.registry import registered
-from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.runs.stored.kinds import is_training
-from hpcsnn.runs.stored.times import TIME, steps_between
+from hpcsnn.runs.stored.manifests import checkpoint_at, is_whole, reasons_of
+from hpcsnn.runs.stored.times import steps_between
 from hpcsnn.storage.checkpoints import Checkpoint, committed
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.records import Records
 from hpcsnn.storage.run_directory import RunDirectory
 
 if TYPE_CHECKING:
+    import neo
     import pandas as pd
     import xarray as xr
     from matplotlib.figure import Figure
@@ -168,7 +168,7 @@ class OpenedRun:
         records, dt_ms, said = self._records("projections", projection, "record_events", "events")
         rows = records.events(projection, *steps_between(from_ms, to_ms, dt_ms))
         step, pre, post, what = (column.copy() for column in rows.T)
-        reasons = records.reasons(projection) or _reasons_of(said)
+        reasons = records.reasons(projection) or reasons_of(said)
         more = range(len(reasons), int(what.max(initial=0)))
         named = [*reasons, *(f"reason {number + 1}" for number in more)]
         kind = pd.Categorical.from_codes((what > 0).astype(np.int8), ["formed", "eliminated"])
@@ -278,6 +278,48 @@ class OpenedRun:
         except Exception as error:  # whatever Zarr makes of metadata that are none
             raise StorageError(f"{path}: cannot be read: {error}") from error
 
+    # -- for others ----------------------------------------------------------------------------------------------------
+
+    def to_neo(self, from_ms: float = 0.0, to_ms: float | None = None) -> neo.Block:
+        """What was recorded, for Neo and Elephant: one segment, and a group for each population.
+
+        A ``SpikeTrain`` (ms) for each neuron of a population with ``record_spikes``, silent ones too, annotated with
+        ``population`` and ``neuron``; an ``AnalogSignal`` for each variable of ``record``, a channel a neuron, whose
+        ids are the array annotation ``neuron``.
+
+        Args:
+            from_ms: of what is at this time and later.
+            to_ms: of spikes before this time, of variables up to it; None: up to the newest checkpoint.
+
+        Raises:
+            ConfigurationError: no times, or neo is not installed.
+            StorageError: records are missing or damaged.
+        """
+        from hpcsnn.runs.stored.exchange.neo_blocks import neo_block
+
+        return neo_block(self, from_ms, to_ms)
+
+    def to_sonata(self, folder: str | Path, at_ms: float | None = None) -> list[Path]:
+        """Write ``nodes.h5``, ``edges.h5``, ``spikes.h5``, tables of types and ``circuit_config.json`` of SONATA.
+
+        Nodes of a grid have ``x, y``; edges ``syn_weight``, ``delay`` (ms, from the spike to the soma) and the other
+        variables of the synapse model; spikes are all of those that were recorded, at the beginning of their steps.
+
+        Args:
+            folder: where; it is made if it is not there.
+            at_ms: of nodes and edges, one of `times_ms`; None: the newest.
+
+        Returns:
+            What was written.
+
+        Raises:
+            ConfigurationError: no path, no checkpoint of this time, or h5py is not installed.
+            StorageError: a file is there already or cannot be written, or what is read is missing or damaged.
+        """
+        from hpcsnn.runs.stored.exchange.sonata_files import write_sonata
+
+        return write_sonata(self, folder, at_ms)
+
     # -- where it is ---------------------------------------------------------------------------------------------------
 
     def _own(self, path: Path) -> Path:
@@ -311,14 +353,15 @@ class OpenedRun:
                 if newest.manifest_path.exists():
                     raise
                 continue  # the run has gone on since
-            if not _is_whole(manifest):
+            if not is_whole(manifest):
                 raise DamageError(f"{newest.manifest_path}: damaged manifest (no configuration, or no segments)")
             return manifest
         raise StorageError(f"{self.path}: its checkpoints are replaced faster than they can be read: try again")
 
     def _network(self, at_ms: float | None) -> StoredNetwork:
         if at_ms is not None:
-            return self._opened(self._at(at_ms))
+            dt_ms = self._manifest()["configuration"]["dt_ms"]
+            return self._opened(checkpoint_at(at_ms, self._committed(), dt_ms))
         for _ in range(_TRIES - 1):
             newest = self._newest()
             try:
@@ -332,18 +375,6 @@ class OpenedRun:
         path = self._own(checkpoint.network_path)
         refuse_link(path, below=True, to="reads")
         return checkpoint.network()
-
-    def _at(self, at_ms: float) -> Checkpoint:
-        wanted_ms = real_number("at_ms", at_ms, TIME)
-        dt_ms = self._manifest()["configuration"]["dt_ms"]
-        there = {checkpoint.step: checkpoint for checkpoint in self._committed()}
-        step = round(wanted_ms / dt_ms)
-        if step not in there or abs(step * dt_ms - wanted_ms) > 1e-3 * dt_ms:
-            times = ", ".join(shown_time(step * dt_ms) for step in there)
-            raise ConfigurationError(
-                f"at_ms: {shown(at_ms)} is not allowed; must be the time of a stored checkpoint, one of {times}"
-            )
-        return there[step]
 
     def _spikes(
         self, population: str, from_ms: float, to_ms: float | None, neurons: ArrayLike | None
@@ -367,25 +398,3 @@ class OpenedRun:
             )
         records = Records(self._own(self._directory.records), manifest["segments"])
         return records, manifest["configuration"]["dt_ms"], said
-
-
-def _is_whole(manifest: Mapping[str, Any]) -> bool:
-    """Whether it has what is read of it here, and of the kind that hpcsnn writes."""
-    segments, configuration = manifest.get("segments"), manifest.get("configuration")
-    if not isinstance(segments, list) or not isinstance(configuration, dict):
-        return False
-    declared = [configuration.get(kind, {}) for kind in ("populations", "projections")]
-    return (
-        all(isinstance(segment, str) for segment in segments)
-        and isinstance(configuration.get("dt_ms"), float)
-        and configuration["dt_ms"] > 0
-        and all(isinstance(kind, dict) and all(isinstance(one, dict) for one in kind.values()) for kind in declared)
-    )
-
-
-def _reasons_of(projection: Mapping[str, Any]) -> list[str]:
-    """Why a synapse may go by a rule that ships; none of a rule of the user's, whose file is not executed for it."""
-    rewiring = projection.get("rewiring")
-    name = next(iter(rewiring), "") if isinstance(rewiring, Mapping) else rewiring
-    rule = registered("rewiring").get(str(name))
-    return list(rule.reasons) if isinstance(rule, RewiringRule) else []
