@@ -48,9 +48,26 @@ def environment(tmp_path_factory):
     }, "HPCSNN_CACHE": reader.get("HPCSNN_CACHE", str(folder / "cache"))}  # fmt: skip
 
 
-def test_every_block_does_what_it_says(environment):
-    home = Path(environment["HOME"])
-    home.mkdir()
+@pytest.fixture(scope="module")
+def home(environment):
+    """Where the reader types."""
+    folder = Path(environment["HOME"])
+    folder.mkdir()
+    return folder
+
+
+def test_installing_and_looking_at_a_job_do_what_they_say(environment, home):
+    for text in (text for language, text in BLOCKS if language == "sh" and "install" in text):
+        done = completed(["bash", "-euo", "pipefail", "-c", text], cwd=home, env=environment)
+        assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
+    (looked,) = (
+        one for language, text in BLOCKS if language == "console" for one in typed(text) if "--dry-run" in one[0]
+    )
+    says_what_is_shown(*looked, home, environment)
+
+
+@pytest.mark.slow
+def test_every_block_does_what_it_says(environment, home):
     for language, text in BLOCKS:
         if language == "sh":
             done = completed(["bash", "-euo", "pipefail", "-c", text], cwd=home, env=environment)
