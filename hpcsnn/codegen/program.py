@@ -6,11 +6,14 @@ parameters or seed: those reach the kernels through the structs of `hpcsnn.codeg
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
 
 import jinja2
+from jinja2.bccache import Bucket
 
 from hpcsnn.codegen.constants import constants_text, structs_text
 from hpcsnn.codegen.kernel_owners import kernel_owners
@@ -21,9 +24,14 @@ from hpcsnn.codegen.schedule import EXCHANGE, Stage, host_stage_kernels, rewirin
 from hpcsnn.codegen.snippet_functions import bound_constants
 from hpcsnn.codegen.snippets import Snippet, SnippetBook, numbered
 from hpcsnn.codegen.views import any_not_finite, population_view, stage_views
+from hpcsnn.errors import DeviceError
+from hpcsnn.kernel_cache import cached, found
 from hpcsnn.network import Network
 from hpcsnn.network.neuron_arrays import recorders
 from hpcsnn.shipped_files import kernel_folder
+
+_SYNTAX: dict[str, Any] = {"line_statement_prefix": "//%", "keep_trailing_newline": True}
+_COMPILED = ".template"
 
 
 @dataclass(frozen=True)
@@ -106,14 +114,37 @@ def generate(network: Network, n_ranks: int) -> Program:
     return Program(numbered("\n".join(parts)), host, stages, tuple(setup), on_call, tuple(book.snippets), owners)
 
 
+class _KeptTemplates(jinja2.BytecodeCache):
+    """Templates as Jinja compiles them: to do that takes longer than to fill them in. They lie beside compiled kernels,
+    since to load one is to run it too; where nothing can be kept, they are compiled each time."""
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        with suppress(DeviceError, OSError):
+            if (path := found(self._key(bucket), _COMPILED)) is not None:
+                bucket.bytecode_from_string(path.read_bytes())
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        with suppress(DeviceError):
+            cached(
+                self._key(bucket),
+                _COMPILED,
+                lambda _, partial: partial.write_bytes(bucket.bytecode_to_string()),
+                doing_what="reading the kernels' templates",
+            )
+
+    @staticmethod
+    def _key(bucket: Bucket) -> list[str]:
+        return [bucket.key, bucket.checksum, repr(_SYNTAX), jinja2.__version__, sys.version]
+
+
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(kernel_folder()),
         undefined=jinja2.StrictUndefined,
-        line_statement_prefix="//%",
-        keep_trailing_newline=True,
         autoescape=False,
+        bytecode_cache=_KeptTemplates(),
+        **_SYNTAX,
     )
     environment.globals["bound_constants"] = bound_constants
     environment.globals["any_not_finite"] = any_not_finite

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,6 +32,10 @@ class Stage:
 
     `items` is where in the struct the number of items is that the kernel loops over (None: one item), `team` whether
     LANES threads share an item, `meets` whether the kernel halts for the ranks' hosts to meet.
+
+    Stages of one `level` that follow each other may run at the same time, but for those `of` one projection or
+    population, which keep their order. What they write belongs to that projection or population, or whole numbers are
+    added to it; and none of them halts for the host to mend something and go on, as those behind it may have run.
     """
 
     kernel: str
@@ -38,6 +44,20 @@ class Stage:
     team: bool = False
     trigger: Trigger | None = None
     meets: bool = False
+    level: str = ""
+    of: str = ""
+
+
+def side_by_side(stages: Iterable[Stage]) -> Iterator[list[list[Stage]]]:
+    """The stages in order, in groups that wait for each other: lists that may run at the same time, each in order."""
+    for level, group in itertools.groupby(stages, key=lambda stage: stage.level):
+        if not level:
+            yield from ([[stage]] for stage in group)
+            continue
+        lists: dict[str, list[Stage]] = {}
+        for stage in group:
+            lists.setdefault(stage.of, []).append(stage)
+        yield list(lists.values())
 
 
 def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
@@ -50,20 +70,24 @@ def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
         stages.append(Stage(f"window_{name}", "neurons", f"population_{name}.n_own", trigger=trigger))
     for name, projection in network.projections.items():
         known = f"population_{projection.source.name}.slot_size"
-        stages.append(Stage(f"deliver_{name}", "delivery", known, team=True))
+        stages.append(Stage(f"deliver_{name}", "delivery", known, team=True, level="synapses", of=name))
         if projection.synapse.model.own_pre_traces:
-            stages.append(Stage(f"trace_{name}", "delivery", known))
+            stages.append(Stage(f"trace_{name}", "delivery", known, level="synapses", of=name))
     for name, projection in network.projections.items():
         if projection.synapse.model.on_post_spike:
-            stages.append(
-                Stage(f"postsynaptic_{name}", "plasticity", f"population_{projection.target.name}.n_own", team=True)
-            )
+            items = f"population_{projection.target.name}.n_own"
+            stages.append(Stage(f"postsynaptic_{name}", "plasticity", items, team=True, level="synapses", of=name))
     for name, projection in network.projections.items():
         if projection.late_post_traces:
             items = f"population_{projection.target.name}.n_own"
-            stages.append(Stage(f"backpropagate_{name}", "plasticity", items))
-    stages += [Stage(f"update_{name}", "neurons", f"population_{name}.n_simulated") for name in neurons]
-    stages += [Stage(f"spikes_{name}", "neurons", f"population_{name}.n_own") for name in sources]
+            stages.append(Stage(f"backpropagate_{name}", "plasticity", items, level="synapses", of=name))
+    stages += [
+        Stage(f"update_{name}", "neurons", f"population_{name}.n_simulated", level="neurons", of=name)
+        for name in neurons
+    ]
+    stages += [
+        Stage(f"spikes_{name}", "neurons", f"population_{name}.n_own", level="neurons", of=name) for name in sources
+    ]
     if n_ranks > 1:
         stages.append(Stage(EXCHANGE, "exchange", trigger=Trigger("exchange", "exchange.interval", False)))
     for projection in network.projections.values():
@@ -72,7 +96,8 @@ def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
             stages += rewiring_stages(projection, rule)
     for recorder in recorders(network):
         trigger = Trigger(recorder.name, f"{recorder.name}.every_steps", False)
-        stages.append(Stage(f"record_{recorder.number}", "recording", f"{recorder.name}.n_neurons", trigger=trigger))
+        number, items = str(recorder.number), f"{recorder.name}.n_neurons"
+        stages.append(Stage(f"record_{number}", "recording", items, trigger=trigger, level="recording", of=number))
     stages.append(Stage("end_step", stages[-1].phase))
     return tuple(stages)
 

@@ -13,13 +13,13 @@ from numpy.typing import DTypeLike, NDArray
 from hpcsnn.codegen.constants import GPU_LANES
 from hpcsnn.codegen.diagnostics import explained
 from hpcsnn.codegen.program import Program
-from hpcsnn.codegen.schedule import Stage
+from hpcsnn.codegen.schedule import Stage, side_by_side
 from hpcsnn.codegen.snippets import Snippet
 from hpcsnn.devices.base import KernelState
 from hpcsnn.devices.gpus import first_line, load_nvrtc
-from hpcsnn.devices.kernel_cache import cached, found
 from hpcsnn.devices.launching import Launching
 from hpcsnn.errors import DeviceError
+from hpcsnn.kernel_cache import cached, found
 
 # Value-preserving only, as for the host: no fused multiply-add, exact division, denormals kept (the last two are
 # NVRTC's defaults, written down because the answer depends on them). CuPy would add -ftz=true behind them, and the last
@@ -124,6 +124,7 @@ class CudaExecutable(Launching):
         self._module = cupy.RawModule(path=str(compile_for(capability_here(), program.kernels, program.snippets)))
         self._kernels: dict[str, Any] = {}
         self._graphs: dict[tuple[str, ...], Any] = {}
+        self._branches: list[Any] = []
         # Not the legacy default stream, which cannot be captured; but one that waits for it, where CuPy's arrays work.
         self._stream = cupy.cuda.Stream(non_blocking=False)
         self._epoch = cupy.cuda.Event()
@@ -138,11 +139,14 @@ class CudaExecutable(Launching):
 
     def launch(self, kernel: str, items: int, team: bool) -> None:
         """Start one kernel."""
+        self._launch(kernel, items, team, self._stream)
+
+    def _launch(self, kernel: str, items: int, team: bool, stream: Any) -> None:
         if kernel not in self._kernels:
             self._kernels[kernel] = self._module.get_function(kernel)
         threads = max(items, 1) * (GPU_LANES if team else 1)
         blocks = min((threads + _THREADS_A_BLOCK - 1) // _THREADS_A_BLOCK, self._most_blocks)
-        with self._stream:
+        with stream:
             self._kernels[kernel]((blocks,), (_THREADS_A_BLOCK,), (np.uint64(self._struct.data.ptr),))
 
     def replay(self, stages: tuple[Stage, ...]) -> None:
@@ -156,10 +160,31 @@ class CudaExecutable(Launching):
                     self._kernels[stage.kernel] = self._module.get_function(stage.kernel)
             with self._stream:
                 self._stream.begin_capture()
-                for stage in stages:
-                    self.launch(stage.kernel, self.items(stage), stage.team)
+            for lists in side_by_side(stages):
+                self._capture(lists)
+            with self._stream:
                 self._graphs[names] = self._stream.end_capture()
         self._graphs[names].launch(self._stream)
+
+    def _capture(self, lists: list[list[Stage]]) -> None:
+        """Lists of stages as branches of the graph that is captured, each on a stream, which meet behind them."""
+        while len(self._branches) < len(lists) - 1:
+            self._branches.append(self._cupy.cuda.Stream(non_blocking=True))
+        streams = [self._stream, *self._branches[: len(lists) - 1]]
+        begin = self._passed(self._stream) if len(lists) > 1 else None
+        for stream, stages in zip(streams, lists, strict=True):
+            if stream is not self._stream:
+                stream.wait_event(begin)
+            for stage in stages:
+                self._launch(stage.kernel, self.items(stage), stage.team, stream)
+        for stream in streams[1:]:
+            self._stream.wait_event(self._passed(stream))
+
+    def _passed(self, stream: Any) -> Any:
+        """An event that comes when all is done that the stream has been given."""
+        event = self._cupy.cuda.Event(disable_timing=True)
+        event.record(stream)
+        return event
 
     def mark(self) -> Callable[[], float]:
         """An event on the stream."""

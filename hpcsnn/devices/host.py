@@ -26,9 +26,9 @@ from hpcsnn.codegen.program import Program
 from hpcsnn.codegen.schedule import PHASES, Phase
 from hpcsnn.codegen.snippets import Snippet
 from hpcsnn.devices.base import KernelState
-from hpcsnn.devices.kernel_cache import cached, found
 from hpcsnn.devices.processors import description, library_from_elsewhere, needed, processor, write_needs
 from hpcsnn.errors import DeviceError, SimulationError
+from hpcsnn.kernel_cache import cached, found
 
 # Last of all flags, so that nothing before them changes a value: no contraction to fused multiply-add, no reordering,
 # no numbers that are none ruled out. The two at the end promise that nobody reads errno or the floating-point exception

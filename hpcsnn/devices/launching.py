@@ -80,7 +80,7 @@ class Launching(ABC):
 
     @abstractmethod
     def replay(self, stages: tuple[Stage, ...]) -> None:
-        """Start the kernels of all stages, in order."""
+        """Start the kernels of all stages, side by side where they may be (`codegen.schedule.side_by_side`)."""
 
     @abstractmethod
     def mark(self) -> Callable[[], float]:

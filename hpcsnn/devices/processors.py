@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 
 from hpcsnn.atomic_files import read_own
-from hpcsnn.devices.kernel_cache import made_elsewhere
 from hpcsnn.errors import DeviceError
+from hpcsnn.kernel_cache import made_elsewhere
 
 # What compilers make use of in kernels, as Linux names it on x86; the rest is for systems and for cryptography.
 _USED = re.compile(r"sse|ssse|pni$|avx|amx|fma|f16c|bmi|abm$|popcnt|movbe|adx|xop|tbm|gfni|cx16|lahf_lm|3dnow")
@@ -76,7 +76,7 @@ def library_from_elsewhere(key: Sequence[str], why: str) -> Path:
     """A library that was compiled elsewhere, or by a compiler that has gone, and that this processor can run.
 
     Args:
-        key: as of `hpcsnn.devices.kernel_cache.cached`.
+        key: as of `hpcsnn.kernel_cache.cached`.
         why: it cannot be compiled here, in words.
 
     Raises:

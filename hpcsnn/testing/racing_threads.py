@@ -9,14 +9,17 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from hpcsnn.codegen.program import Program
-from hpcsnn.codegen.schedule import Stage
+from hpcsnn.codegen.schedule import Stage, side_by_side
 from hpcsnn.devices.base import KernelState
 from hpcsnn.devices.host import HostDevice, compile_library, load_library
 from hpcsnn.devices.launching import Launching
 
 THREADS = 8
+# Kernels at the same time.
+_MOST_BESIDE = 4
 
 
 class RacingExecutable(Launching):
@@ -30,6 +33,7 @@ class RacingExecutable(Launching):
         self._struct = type(state.struct)()
         self.launched: list[str] = []
         self.replayed: set[tuple[str, ...]] = set()
+        self._beside = ThreadPoolExecutor(_MOST_BESIDE)
 
     def send_struct(self) -> None:
         """Copy the struct to where every kernel finds it."""
@@ -41,8 +45,15 @@ class RacingExecutable(Launching):
         getattr(self._library, f"run_{kernel}")(ctypes.byref(self._struct))
 
     def replay(self, stages: tuple[Stage, ...]) -> None:
-        """Run the kernels of these stages."""
+        """Run the kernels of these stages, at the same time where a GPU would."""
         self.replayed.add(tuple(stage.kernel for stage in stages))
+        for lists in side_by_side(stages):
+            if len(lists) == 1:
+                self._run(lists[0])
+            else:
+                list(self._beside.map(self._run, lists))
+
+    def _run(self, stages: list[Stage]) -> None:
         for stage in stages:
             self.launch(stage.kernel, self.items(stage), stage.team)
 

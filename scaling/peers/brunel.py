@@ -17,13 +17,14 @@ import os
 import platform
 import shlex
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from scaling.peers.own_processes import measured
 
 RESULT = Path(__file__).parents[1] / "results" / "brunel.md"
 # g and eta of his figure 8, A to D.
@@ -119,19 +120,9 @@ def in_nest(g: float, eta: float, seed: int, duration_ms: float, threads: int) -
 
 
 def _measured(simulator: str, state: str, seed: int, cores: int, options: argparse.Namespace) -> dict[str, Any]:
-    """One measurement, in processes of its own."""
+    words = ["--states", state, "--seeds", str(seed), "--duration-ms", str(options.duration_ms)]
     python = options.nest_python if simulator == "nest" else sys.executable
-    command = [python, "-m", "scaling.peers.brunel", "--only", simulator, "--states", state]
-    command += ["--seeds", str(seed), "--cores", str(cores), "--duration-ms", str(options.duration_ms)]
-    if simulator == "hpcsnn" and cores > 1:
-        command = [str(Path(python).parent / "mpiexec"), "-n", str(cores), *command]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(cores) if simulator == "nest" else "1"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    lines = [line for line in done.stdout.splitlines() if line.startswith('{"rate_hz')]
-    if done.returncode != 0 or not lines:
-        sys.exit(f"{shlex.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
-    measured: dict[str, Any] = json.loads(lines[-1])
-    return measured
+    return measured("scaling.peers.brunel", python, simulator, words, cores)
 
 
 def _row(state: str, ours: dict[int, list[dict[str, Any]]], theirs: dict[int, list[dict[str, Any]]]) -> tuple[str, ...]:
@@ -167,24 +158,24 @@ def main() -> None:
     if options.only is not None:
         (state,), (seed,), (cores,) = options.states, options.seeds, options.cores
         if options.only == "hpcsnn":
-            measured = in_hpcsnn(*STATES[state], seed, options.duration_ms)
+            found = in_hpcsnn(*STATES[state], seed, options.duration_ms)
         else:
-            measured = in_nest(*STATES[state], seed, options.duration_ms, cores)
-        if measured is not None:
-            print(json.dumps(measured), flush=True)
+            found = in_nest(*STATES[state], seed, options.duration_ms, cores)
+        if found is not None:
+            print(json.dumps(found), flush=True)
         return
     rows, last = [], {}
     for state in options.states:
-        found: dict[str, dict[int, list[dict[str, Any]]]] = {
+        every: dict[str, dict[int, list[dict[str, Any]]]] = {
             simulator: {cores: [] for cores in options.cores} for simulator in ("hpcsnn", "nest")
         }
         for seed in options.seeds:
             # Rates are of all seeds; two cores are timed with the first.
             for cores in options.cores if seed == options.seeds[0] else [min(options.cores)]:
-                for simulator, by_cores in found.items():
+                for simulator, by_cores in every.items():
                     by_cores[cores].append(_measured(simulator, state, seed, cores, options))
-        rows.append(_row(state, found["hpcsnn"], found["nest"]))
-        last = {simulator: by_cores[min(options.cores)][-1] for simulator, by_cores in found.items()}
+        rows.append(_row(state, every["hpcsnn"], every["nest"]))
+        last = {simulator: by_cores[min(options.cores)][-1] for simulator, by_cores in every.items()}
         print(" | ".join(rows[-1]), flush=True)
     facts = {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),

@@ -17,11 +17,12 @@ import os
 import platform
 import shlex
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
+
+from scaling.peers.own_processes import measured
 
 RESULT = Path(__file__).parents[1] / "results" / "cuba.md"
 # Neurons, and how many times faster than NEST a model second on one core is to be.
@@ -135,20 +136,10 @@ def in_nest(neurons: int, duration_ms: float, delay_ms: float, threads: int) -> 
     }
 
 
-def _measured(python: str, simulator: str, neurons: int, cores: int, options: argparse.Namespace) -> dict[str, Any]:
-    """One measurement, in processes of its own."""
-    command = [python, "-m", "scaling.peers.cuba", "--only", simulator]
-    command += ["--neurons", str(neurons), "--cores", str(cores)]
-    command += ["--duration-ms", str(options.duration_ms), "--delay-ms", str(options.delay_ms)]
-    if simulator == "hpcsnn" and cores > 1:
-        command = [str(Path(python).parent / "mpiexec"), "-n", str(cores), *command]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(cores) if simulator == "nest" else "1"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    lines = [line for line in done.stdout.splitlines() if line.startswith('{"wall')]
-    if done.returncode != 0 or not lines:
-        sys.exit(f"{shlex.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
-    measured: dict[str, Any] = json.loads(lines[-1])
-    return measured
+def _measured(simulator: str, neurons: int, cores: int, options: argparse.Namespace) -> dict[str, Any]:
+    words = ["--neurons", str(neurons), "--duration-ms", str(options.duration_ms), "--delay-ms", str(options.delay_ms)]
+    python = options.nest_python if simulator == "nest" else sys.executable
+    return measured("scaling.peers.cuba", python, simulator, words, cores)
 
 
 def _row(neurons: int, cores: int, ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -191,21 +182,21 @@ def main() -> None:
     options = parser.parse_args()
     if options.only is not None:
         (neurons,), (cores,) = options.neurons, options.cores
-        measured = (
+        found = (
             in_hpcsnn(neurons, options.duration_ms, options.delay_ms)
             if options.only == "hpcsnn"
             else in_nest(neurons, options.duration_ms, options.delay_ms, cores)
         )
-        if measured["rank"] == 0:
-            print(json.dumps(measured), flush=True)
+        if found["rank"] == 0:
+            print(json.dumps(found), flush=True)
         return
     rows, versions = [], {}
     for neurons in options.neurons:
         for cores in options.cores:
             ours, theirs = [], []
             for _ in range(options.rounds):
-                ours.append(_measured(sys.executable, "hpcsnn", neurons, cores, options))
-                theirs.append(_measured(options.nest_python, "nest", neurons, cores, options))
+                ours.append(_measured("hpcsnn", neurons, cores, options))
+                theirs.append(_measured("nest", neurons, cores, options))
             rows.append(_row(neurons, cores, ours, theirs))
             versions = {"hpcsnn": ours[0]["version"], "NEST": theirs[0]["version"], "device": ours[0]["device"]}
             print(" | ".join(rows[-1]), flush=True)

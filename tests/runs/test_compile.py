@@ -44,6 +44,21 @@ def test_a_run_without_a_compiler_finds_what_was_compiled(cache, tmp_path, monke
     assert not (runs / "other").exists()
 
 
+def test_templates_are_kept_and_made_again_where_they_are_not_what_they_were(cache):
+    succeeds("compile", "topomap", "--ranks", 1)
+    kept = {path: path.read_bytes() for path in cache.rglob("*.template")}
+    assert len(kept) > 5
+    for number, path in enumerate(kept):
+        if number % 2:
+            path.write_bytes(kept[path][:-7])
+        else:
+            path.unlink()
+    assert compiled("topomap", "--ranks", 1) == [("the run on one rank", True)], "they give the same kernels"
+    again = {path: path.read_bytes() for path in cache.rglob("*.template")}
+    assert again.keys() == kept.keys()
+    assert not any(again[path] == whole[:-7] for path, whole in kept.items())
+
+
 @pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize("setting", ["carry_state=true", "ranks_per_network=2"])
 def test_a_training_without_a_compiler_does_all_it_does_with_one(setting, tmp_path, monkeypatch):

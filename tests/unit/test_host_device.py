@@ -10,7 +10,7 @@ import pytest
 from hpcsnn import DeviceError
 from hpcsnn.devices import HostDevice
 from hpcsnn.devices.host import find_compiler
-from hpcsnn.devices.kernel_cache import cache_folder
+from hpcsnn.kernel_cache import cache_folder
 
 
 @pytest.mark.parametrize("asked", [None, "no-such-compiler"])

@@ -8,7 +8,7 @@ import stat
 import pytest
 
 from hpcsnn import DeviceError
-from hpcsnn.devices.kernel_cache import cached, found, made_elsewhere
+from hpcsnn.kernel_cache import cached, found, made_elsewhere
 
 KEY = ["source", "-O1"]
 CONTENT = bytes(range(256)) * 40

@@ -9,7 +9,7 @@ import pytest
 from hpcsnn import models
 from hpcsnn.codegen.learning.schedule import BEGINS, ENDS, WindowStages, batch_kernels, window_stages, with_learning
 from hpcsnn.codegen.program import generate
-from hpcsnn.codegen.schedule import schedule
+from hpcsnn.codegen.schedule import schedule, side_by_side
 from support.learning import N_STEPS, classifier, learner, learning
 
 REWIRED = {"rule": models.DeepRByGradient(), "p": 0.5}
@@ -26,6 +26,20 @@ def test_the_stages_of_a_step_in_order():
         *("update_hidden", "update_output", "play_input", "remember_input", "remember_hidden"),
         *("score_output", "backward_output", "backward_hidden"),
         *("gradient_input_hidden", "gradient_recurrent", "gradient_hidden_output", "end_step"),
+    ]
+
+
+def test_what_a_gpu_may_do_at_the_same_time():
+    groups = [[[stage.kernel for stage in one] for one in lists] for lists in side_by_side(stages_of(learner()))]
+    assert groups == [
+        [["begin_step"]],
+        [["begin_sample_input"], ["begin_sample_hidden"], ["begin_sample_output"]],
+        [["deliver_input_hidden"], ["deliver_recurrent"], ["deliver_hidden_output"]],
+        [["update_hidden"], ["update_output"], ["play_input"]],
+        [["remember_input"], ["remember_hidden"], ["score_output"]],
+        *([[kernel]] for kernel in ("backward_output", "backward_hidden")),
+        *([[f"gradient_{name}"]] for name in ("input_hidden", "recurrent", "hidden_output")),
+        [["end_step"]],
     ]
 
 

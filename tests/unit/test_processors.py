@@ -9,8 +9,8 @@ import pytest
 
 from hpcsnn import DeviceError
 from hpcsnn.devices import processors
-from hpcsnn.devices.kernel_cache import cached
 from hpcsnn.devices.processors import features, library_from_elsewhere, needed, write_needs
+from hpcsnn.kernel_cache import cached
 
 KEY = ["source", "-O3"]
 WHY = "no C++ compiler: none"

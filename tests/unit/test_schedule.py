@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import Grid, Network, models
-from hpcsnn.codegen.schedule import EXCHANGE, PHASES, host_stage_kernels, rewiring_stages, schedule
+from hpcsnn.codegen.schedule import EXCHANGE, PHASES, host_stage_kernels, rewiring_stages, schedule, side_by_side
 from hpcsnn.codegen.structs import Struct, network_struct
 from hpcsnn.models import rewiring
 from support.networks import topographic_map
@@ -38,6 +39,26 @@ def split(stage, network):
 
 def place(kind):
     return "rewiring" if kind in UPDATE else "deliver" if kind == "trace" else kind
+
+
+@settings(max_examples=60)
+@given(networks(), RANKS)
+def test_side_by_side_is_what_has_different_owners_and_nobody_overtakes(network, n_ranks):
+    stages = schedule(network, n_ranks)
+    groups = list(side_by_side(stages))
+    for lists in groups:
+        if len(lists) > 1:
+            owners = [{split(stage, network)[1] for stage in one} for one in lists]
+            recorded = {stage.phase for one in lists for stage in one} == {"recording"}
+            assert recorded or all(len(of) == 1 and None not in of for of in owners)
+            assert recorded or len(set.union(*owners)) == len(lists), "one list for each owner"
+            assert not any(stage.meets or stage.kernel == EXCHANGE for one in lists for stage in one)
+    place_of = {stage: place for place, stage in enumerate(stages)}
+    assert sorted(place_of[stage] for lists in groups for one in lists for stage in one) == list(range(len(stages)))
+    for before, after in itertools.pairwise(groups):
+        assert max(place_of[one[-1]] for one in before) < min(place_of[one[0]] for one in after)
+    for lists in groups:
+        assert all(one == sorted(one, key=place_of.__getitem__) for one in lists)
 
 
 @settings(max_examples=60)

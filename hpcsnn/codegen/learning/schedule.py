@@ -19,7 +19,7 @@ def with_learning(network: Network, stages: tuple[Stage, ...]) -> tuple[Stage, .
     """
     learning = network.learning
     assert learning is not None
-    hidden = [one.name for one in hidden_populations(network)]
+    readout, hidden = learning.readout, [one.name for one in hidden_populations(network)]
     sources = [one.name for one in network.populations.values() if one.is_source]
     begin, end = stages[0], stages[-1]
     by_themselves = {f"{kernel}_{name}" for kernel in ("window", "spikes") for name in sources}
@@ -28,14 +28,27 @@ def with_learning(network: Network, stages: tuple[Stage, ...]) -> tuple[Stage, .
     return (
         begin,
         *(
-            Stage(f"begin_sample_{name}", "neurons", f"population_{name}.n_simulated", trigger=BEGINS)
+            Stage(
+                f"begin_sample_{name}",
+                "neurons",
+                f"population_{name}.n_simulated",
+                trigger=BEGINS,
+                level="sample",
+                of=name,
+            )
             for name in network.populations
         ),
         *middle,
-        *(Stage(f"play_{name}", "neurons", "learning.replicas", team=True) for name in sources),
+        *(
+            Stage(f"play_{name}", "neurons", "learning.replicas", team=True, level="neurons", of=name)
+            for name in sources
+        ),
         *exchange,
-        *(Stage(f"remember_{name}", "plasticity", f"population_{name}.n_simulated") for name in [*sources, *hidden]),
-        Stage(f"score_{learning.readout}", "plasticity", "learning.replicas"),
+        *(
+            Stage(f"remember_{name}", "plasticity", f"population_{name}.n_simulated", level="answers", of=name)
+            for name in [*sources, *hidden]
+        ),
+        Stage(f"score_{readout}", "plasticity", "learning.replicas", level="answers", of=readout),
         *(
             ()
             if learning.windowed

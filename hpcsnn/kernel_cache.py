@@ -42,7 +42,13 @@ def cache_folder() -> Path:
         ) from None
 
 
-def cached(key: list[str], suffix: str, make: Callable[[Path, Path], None], how: Sequence[str] = ()) -> Path:
+def cached(
+    key: list[str],
+    suffix: str,
+    make: Callable[[Path, Path], object],
+    how: Sequence[str] = (),
+    doing_what: str = "compiling kernels, once for this network and machine",
+) -> Path:
     """The file that `make` makes, made once for each `key` and `how`, and again where it is not what it was.
 
     A lock makes ranks that start together compile once, and a rename makes a file whole from the moment it can be seen.
@@ -52,6 +58,7 @@ def cached(key: list[str], suffix: str, make: Callable[[Path, Path], None], how:
         suffix: of its name, such as ``.so``.
         make: given a path for the source, which is kept, and the path to write to.
         how: all else that the file depends on: what made it, and for which machine.
+        doing_what: what is said while it is made.
 
     Raises:
         DeviceError: a folder that cannot be used or is not this user's alone, and whatever `make` raises.
@@ -65,7 +72,7 @@ def cached(key: list[str], suffix: str, make: Callable[[Path, Path], None], how:
         with (folder / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not _whole(made):
-                with doing("compiling kernels, once for this network and machine"):
+                with doing(doing_what):
                     _put(made, lambda partial: make(folder / f"{name}.cpp", partial))
     return made
 
@@ -136,7 +143,7 @@ def _whole(made: Path) -> bool:
         return False
 
 
-def _put(made: Path, make: Callable[[Path], None]) -> None:
+def _put(made: Path, make: Callable[[Path], object]) -> None:
     """Make a kernel and its checksum. Between the two it counts as damaged, and is made again."""
     partial = made.with_suffix(f".{os.getpid()}.part")
     try:
