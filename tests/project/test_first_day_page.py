@@ -24,7 +24,7 @@ if name == "hpcsnn":
     os.execv({str(PROGRAMS / "hpcsnn")!r}, ["hpcsnn", *words, *here])
 elif name == "python3":
     activate = pathlib.Path(words[2], "bin", "activate")
-    activate.parent.mkdir(parents=True)
+    activate.parent.mkdir(parents=True, exist_ok=True)
     activate.touch()
 elif name == "rsync":
     option, source, target = words

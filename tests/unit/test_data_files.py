@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 
+import h5py
 import numpy as np
 import pytest
 
@@ -72,7 +73,6 @@ def test_parquet_is_read_where_pyarrow_is(tmp_path, monkeypatch):
 
 def sonata(path, units=b"ms", **populations):
     """A file with the spikes of `SPIKES`, and whatever else is said, below /spikes."""
-    h5py = pytest.importorskip("h5py", reason="needs h5py")
     with h5py.File(path, "w") as file:
         for name, change in populations.items():
             group = file.create_group(f"spikes/{name}")
@@ -95,7 +95,7 @@ def test_spikes_of_sonata_are_read_by_population(tmp_path):
 
 def elsewhere(group):
     del group["node_ids"]
-    group["node_ids"] = sys.modules["h5py"].ExternalLink("other.h5", "/spikes/retina/node_ids")
+    group["node_ids"] = h5py.ExternalLink("other.h5", "/spikes/retina/node_ids")
 
 
 def as_text(group):
@@ -126,7 +126,6 @@ def test_a_file_of_sonata_that_cannot_be_read_says_why(tmp_path, name, populatio
 
 def test_what_is_no_hdf5_is_refused_and_h5py_is_asked_for(tmp_path, monkeypatch):
     (tmp_path / "a.h5").write_text("neuron,time_ms\n")
-    pytest.importorskip("h5py", reason="needs h5py")
     with pytest.raises(ConfigurationError, match=r"a\.h5: cannot be read: "):
         read(tmp_path, {"from_file": "a.h5"})
     monkeypatch.setitem(sys.modules, "h5py", None)
