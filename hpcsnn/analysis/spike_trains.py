@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.network.recording.asked import configured_spikes
 from hpcsnn.storage.checkpoints import committed
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.records import Records
@@ -56,6 +57,16 @@ def records_of(run: Path) -> tuple[Records, float]:
         return Records(run / "records", []), 1.0
     manifest = there[-1].manifest()
     return Records(run / "records", manifest["segments"]), float(manifest["configuration"]["dt_ms"])
+
+
+def recorded_spikes_of(run: Path, stored: StoredNetwork, population: str) -> NDArray[np.int32] | None:
+    """Ids of the neurons whose spikes are recorded; None: all, or none.
+
+    Raises:
+        StorageError: there is no checkpoint, or its manifest cannot be read.
+    """
+    configuration = committed(run)[-1].manifest()["configuration"]["populations"][population]
+    return configured_spikes(population, configuration, stored.grid(population))
 
 
 def recent_intervals(run: Path, stored: StoredNetwork, population: str) -> Intervals:

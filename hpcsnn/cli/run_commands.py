@@ -92,7 +92,7 @@ def run(
     network: its source plays the first test samples one after the other, without a pause or a reset between them, or
     does what --set populations.SOURCE.model says; the spikes of all neurons are recorded.
     Spikes are in records/ where a population has record_spikes: true, rewiring where a projection has record_events:
-    true; hpcsnn.open_run reads them in Python.
+    true, and variables of neurons and synapses where record names them; hpcsnn.open_run reads them in Python.
     Start it under `mpiexec -n N` to use N ranks: the answer is the same, bit for bit.
     """
     outlive_output()

@@ -47,9 +47,10 @@ def print_summary(folder: Path, summary: dict[str, Any]) -> None:
     populations = Table("population", "neurons", "spikes", "rate (Hz)", "last 10 s (Hz)", "CV", **_PLAIN)
     for name, values in summary["populations"].items():
         rates = (f"{values['rate_hz']:.2f}", f"{values['rate_last_10s_hz']:.2f}")
-        cv = values.get("interval_cv")
+        cv, n_recorded = values.get("interval_cv"), values.get("interval_cv_neurons")
+        whose = f" of {n_recorded:,}" if n_recorded and n_recorded < values["size"] else ""
         counts = (f"{values['size']:,}", f"{values['spikes']:,}")
-        populations.add_row(name, *counts, *rates, "-" if cv is None else f"{cv:.2f}")
+        populations.add_row(name, *counts, *rates, "-" if cv is None else f"{cv:.2f}{whose}")
     console.print(populations)
     projections = Table("projection", *summary["projections"], **_PLAIN)
     for statistic in _SHOWN:

@@ -7,6 +7,7 @@ from enum import IntEnum, IntFlag
 
 from hpcsnn.codegen.random_streams import Tag
 from hpcsnn.network.learning_fields import GRADIENT_BITS, SIDE_BY_SIDE
+from hpcsnn.network.recording.exact_sums import WINDOWS
 
 # Threads of a GPU that share one row or one outgoing list. A host has one, racing threads (tests) have fewer.
 GPU_LANES = 32
@@ -104,6 +105,7 @@ def constants_text() -> str:
         f"constexpr int GPU_LANES = {GPU_LANES};",
         f"constexpr int SIDE_BY_SIDE = {SIDE_BY_SIDE};",
         f"constexpr float GRADIENT_SCALE = {2.0**GRADIENT_BITS}f;",
+        f"constexpr int EXACT_WINDOWS = {WINDOWS};",
     ]
     for enumeration in (HaltReason, ChangedValues, MeetingPlace):
         members = ", ".join(f"{member.name} = {member.value}" for member in enumeration)

@@ -27,7 +27,7 @@ from hpcsnn.codegen.views import any_not_finite, population_view, stage_views
 from hpcsnn.errors import DeviceError
 from hpcsnn.kernel_cache import cached, found
 from hpcsnn.network import Network
-from hpcsnn.network.neuron_arrays import recorders
+from hpcsnn.network.recording.recorders import recorders
 from hpcsnn.shipped_files import kernel_folder
 
 _SYNTAX: dict[str, Any] = {"line_statement_prefix": "//%", "keep_trailing_newline": True}
@@ -82,6 +82,8 @@ def generate(network: Network, n_ranks: int) -> Program:
         else:
             stage = stage_of[f"update_{population.name}"]
             parts.append(_render("step/neurons.cu", book, neuron_population=population, stage=stage))
+    if any(recorder.kind == "averages" for recorder in recorded):
+        parts.append(_text("base/exact_sums.cuh"))
     parts += [_render("step/record.cu", book, recorder=recorder) for recorder in recorded]
     setup = ["check_values", "draw_words"]
     for projection in network.projections.values():

@@ -9,7 +9,7 @@ from typing import Literal
 
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Network, Projection
-from hpcsnn.network.neuron_arrays import recorders
+from hpcsnn.network.recording.recorders import recorders
 
 Phase = Literal["neurons", "delivery", "plasticity", "exchange", "rewiring", "recording"]
 PHASES: tuple[Phase, ...] = ("neurons", "delivery", "plasticity", "exchange", "rewiring", "recording")
@@ -96,7 +96,7 @@ def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
             stages += rewiring_stages(projection, rule)
     for recorder in recorders(network):
         trigger = Trigger(recorder.name, f"{recorder.name}.every_steps", False)
-        number, items = str(recorder.number), f"{recorder.name}.n_neurons"
+        number, items = str(recorder.number), f"{recorder.name}.n_items"
         stages.append(Stage(f"record_{number}", "recording", items, trigger=trigger, level="recording", of=number))
     stages.append(Stage("end_step", stages[-1].phase))
     return tuple(stages)

@@ -17,9 +17,9 @@ from hpcsnn.errors import SimulationError
 from hpcsnn.models.base import Configured, Model
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Network, Population, Projection
-from hpcsnn.network.fields import Field, exchange_fields, population_fields, projection_fields, recorder_fields
-from hpcsnn.network.neuron_arrays import Recorder, recorders
+from hpcsnn.network.fields import Field, exchange_fields, population_fields, projection_fields
 from hpcsnn.network.population import current_prefix
+from hpcsnn.network.recording.recorders import Recorder, recorders
 
 _SCALARS: dict[str, Any] = {
     "int": ctypes.c_int32,
@@ -153,11 +153,10 @@ def _rewiring_numbers(rule: RewiringRule) -> Members:
 
 
 def recorder_struct(recorder: Recorder) -> Struct:
-    """A variable that is recorded on a rank: of which of its neurons, how often, and the rows that are there."""
-    members = [
-        *each_member("int", "n_neurons", "n_rows", "every_steps"),
-        *pointers(recorder_fields(recorder.array.field.ctype)),
-    ]
+    """A variable that is recorded on a rank: of how many neurons, what its kernel loops over, room for rows, how often,
+    and how many rows the host has taken, up to now and before the run was resumed."""
+    numbers = each_member("int", "n_neurons", "n_items", "n_rows", "every_steps", "rows_taken")
+    members = [*numbers, *pointers(recorder.fields)]
     return Struct(f"Recorder_{recorder.number}", members)
 
 

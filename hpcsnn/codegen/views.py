@@ -63,6 +63,7 @@ def population_view(network: Network, population: Population, stage_of: dict[str
         index=index,
         model=model,
         is_source=population.is_source,
+        logs_some=population.spikes_of is not None,
         stream_spikes=stream(Purpose.SPIKES, index),
         currents=[_current_view(index, *numbered) for numbered in enumerate(population.stimulations)],
         incoming=[_projection_view(network, projection, stage_of) for projection in network.incoming(population)],

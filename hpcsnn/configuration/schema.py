@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, ClassVar
@@ -13,23 +12,20 @@ from pydantic_core import PydanticCustomError
 from hpcsnn.brief import Brief, BriefRows
 from hpcsnn.checked_numbers import Limits, real_number, truth_value, whole_number, whole_steps
 from hpcsnn.configuration.changes import check_change, check_keys
-from hpcsnn.configuration.data_files import lists_of_file
+from hpcsnn.configuration.model_specs import ModelSpec, configured
 from hpcsnn.configuration.overrides import put
 from hpcsnn.configuration.places import Places
 from hpcsnn.configuration.times import Every
-from hpcsnn.errors import ConfigurationError, unknown_name
+from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.base import Configured, Model
 from hpcsnn.models.parameters import Distribution, GivenValues, Normal, Uniform, described_distribution
-from hpcsnn.models.registry import KINDS, registered
-from hpcsnn.models.user_files import FOLDER, FROM_FILE, UserFile, is_reference, user_model
+from hpcsnn.models.registry import KINDS
+from hpcsnn.models.user_files import UserFile, is_reference, user_model
 from hpcsnn.network import Grid, Network
-from hpcsnn.network.neuron_arrays import recorders
+from hpcsnn.network.recording.recorders import recorders
 from hpcsnn.ranks.partition import DEFAULT_TILE, check_tile_side
 
-# A model in a configuration: its name, or {name: {parameter: value}}; and the initial value of a variable: a number,
-# a list or {distribution: {parameter: value}}. Checked where used: pydantic's words for a union help nobody.
-ModelSpec = Any
-_OWN_MODELS = " A model of your own is file.py:Name."
+# The initial value of a variable: a number, a list or {distribution: {parameter: value}}. Checked where used.
 InitialSpec = Any
 
 
@@ -88,7 +84,8 @@ class PopulationConfig(_Strict):
 
 
 class ProjectionConfig(_Strict):
-    """A projection; see `hpcsnn.Network.add_projection`."""
+    """A projection, whose ``record`` is by variable: ``weight: {every_ms: 100, targets: [0]}``; see
+    `hpcsnn.Network.add_projection`."""
 
     source: str
     target: str
@@ -102,6 +99,7 @@ class ProjectionConfig(_Strict):
     capacity: Positive | None = None
     rows_grow: Truth = True
     record_events: Truth = False
+    record: dict[str, Any] = Field(default_factory=dict)
 
 
 class ChangeConfig(_Strict):
@@ -196,6 +194,7 @@ class NetworkConfiguration(Brief, _Strict):
                 rows_grow=projection.rows_grow,
                 record_events=projection.record_events,
                 dendritic_delay_ms=projection.dendritic_delay_ms,
+                record=projection.record,
             )
         recorders(network)  # those of projections, which are known only now
         return network
@@ -325,51 +324,6 @@ class Configuration(NetworkConfiguration):
             first_of.setdefault(self._step_of(number), number)
         for step, number in sorted(first_of.items()):
             check_change(f"changes[{number}].set", before, self.at(step).network())
-
-
-def named_values(
-    where: str, spec: object, one: str = "model", its: str = "parameters", named: str = "the name of a model"
-) -> tuple[str, dict[str, Any]]:
-    """Name and values of ``name`` or ``{name: {parameter: value}}``.
-
-    Args:
-        one, its, named: what messages call the thing, what is below it, and its name.
-
-    Raises:
-        ConfigurationError: neither; the message begins with `where`.
-    """
-    if isinstance(spec, str):
-        return spec, {}
-    if not isinstance(spec, dict) or len(spec) != 1:
-        given = sorted(map(str, spec)) if isinstance(spec, dict) and spec else spec
-        raise ConfigurationError(f"{where}: {given!r} is not allowed; give one {one}, with its {its} below it")
-    ((name, values),) = spec.items()
-    if not isinstance(name, str):
-        raise ConfigurationError(f"{where}: {name!r} is not allowed; must be {named}")
-    if values is not None and not isinstance(values, dict):
-        raise ConfigurationError(f"{where}.{name}: {values!r} is not allowed; give {its} as name: value")
-    return name, dict(values or {})
-
-
-def configured(kind: str, where: str, spec: ModelSpec) -> Configured[Any]:
-    """The model that a configuration names, with its parameters.
-
-    Raises:
-        ConfigurationError: an unknown model or parameter, a value that is not allowed, or not one model.
-    """
-    name, values = named_values(where, spec)
-    models, reference = registered(kind), ""
-    data_file: dict[str, str] = {}
-    if is_reference(name):
-        model, file, attribute = user_model(where, name, KINDS[kind])
-        reference = f"{FOLDER}/{file.name}:{attribute}"
-    elif name in models:
-        model = models[name]
-    else:
-        raise ConfigurationError(unknown_name(where, name, models) + _OWN_MODELS)
-    if model.data and FROM_FILE in values:
-        values, data_file = lists_of_file(f"{where}.{model.name}", model, values)
-    return dataclasses.replace(model.configure(f"{where}.{model.name}", values), reference=reference, file=data_file)
 
 
 def _described(value: float | Distribution | GivenValues | None) -> Any:

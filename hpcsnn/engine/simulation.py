@@ -19,7 +19,8 @@ from hpcsnn.codegen.program import generate
 from hpcsnn.devices import choose_device
 from hpcsnn.devices.base import Device
 from hpcsnn.engine.faults import fault
-from hpcsnn.engine.recording import Recorded, Rows, Taken
+from hpcsnn.engine.recording.recorded import Recorded, Taken
+from hpcsnn.engine.recording.rows import Average, Rows, SynapseValues
 from hpcsnn.engine.rewiring.host_stages import HostStages
 from hpcsnn.engine.state import LOG_ENTRIES, RankState
 from hpcsnn.errors import ConfigurationError, SimulationError, check_known, shown
@@ -303,7 +304,7 @@ class Simulation(Brief):
         return {"pre": rows.columns["source"], "post": np.repeat(ids[order], rows.in_degree), **variables}
 
     def spikes(self, population: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Steps and global ids of the spikes of this rank's neurons, by step, then id.
+        """Steps and global ids of the spikes of this rank's neurons, or of those that `record` asks for, by step, id.
 
         Raises:
             ConfigurationError: the population does not record its spikes.
@@ -329,15 +330,34 @@ class Simulation(Brief):
         """
         return self._recorded.rows(population, variable)
 
+    def recorded_average(self, population: str, variable: str) -> Average:
+        """What was recorded of a variable on average over neurons of all ranks: ``steps`` done, ``mean``, ``min`` and
+        ``max``; a collective call.
+
+        Raises:
+            ConfigurationError: the population does not record its average.
+        """
+        return self._recorded.average(population, variable)
+
+    def recorded_synapses(self, projection: str, variable: str) -> SynapseValues:
+        """What was recorded of a variable of synapses onto this rank's neurons: ``steps`` done, ``pre``, ``post`` and
+        ``values``, an entry a synapse and time, by step, post, pre.
+
+        Raises:
+            ConfigurationError: the projection does not record it.
+        """
+        return self._recorded.synapses(projection, variable)
+
     @property
     def recorded_bytes(self) -> int:
         """Of variables that were recorded on this rank and not taken."""
         return self._recorded.n_bytes
 
     def take_recorded(self) -> Taken:
-        """What `spikes` (as rows of step and id), `events` and `recorded` hold; they are empty afterwards.
+        """What `spikes` (as rows of step and id), `events` and `recorded`, .. hold; they are empty afterwards.
 
-        Spikes and events come by step, in no order within it: sorting would take longer than writing them.
+        Spikes, events and synapses come by step, in no order within it: sorting takes longer than writing. A collective
+        call where averages are recorded, which come on the first rank.
         """
         return self._recorded.take()
 

@@ -13,6 +13,7 @@ from hpcsnn.engine.arrays import RankArrays
 from hpcsnn.engine.initial_values import draw_initial, draw_parameters
 from hpcsnn.engine.learning.arrays import bind_learning
 from hpcsnn.engine.model_binding import bind_decays, bind_model, bind_stimulation, words_of
+from hpcsnn.engine.recording.recorder_arrays import bind_recorders, fit_recorders
 from hpcsnn.engine.rewiring.arrays import bind_rewiring, fit_event_log
 from hpcsnn.engine.synapse_store import SynapseStore
 from hpcsnn.errors import SimulationError
@@ -21,13 +22,10 @@ from hpcsnn.network.fields import (
     ExchangeRoom,
     PopulationRoom,
     ProjectionRoom,
-    RecorderRoom,
     exchange_fields,
     population_fields,
     projection_fields,
-    recorder_fields,
 )
-from hpcsnn.network.neuron_arrays import Recorder, recorders
 from hpcsnn.phases import doing
 from hpcsnn.ranks.communicator import Communicator
 from hpcsnn.ranks.partition import Placement
@@ -45,19 +43,6 @@ def population_room(network: Network, population: Population, placement: Placeme
     logged = log_entries + placement.n_own * replicas if population.record_spikes else 0
     slots, n_tiles = network.ring_slots(population), len(placement.tile_base)
     return PopulationRoom(placement.n_own, placement.n_known, n_tiles, slots, logged, replicas=replicas)
-
-
-def recorded_neurons(recorder: Recorder, placement: Placement) -> NDArray[np.int32]:
-    """Of a rank's own neurons those of which a variable is recorded, by their local numbers, in the order of ids."""
-    own, ids = placement.global_id, recorder.recording.ids
-    chosen = np.arange(len(own)) if ids is None else np.flatnonzero(np.isin(own, ids))
-    return chosen[np.argsort(own[chosen], kind="stable")].astype(np.int32)
-
-
-def recorder_room(recorder: Recorder, placement: Placement, log_entries: int) -> RecorderRoom:
-    """How much a rank records of a variable until its host takes it."""
-    n_neurons = len(recorded_neurons(recorder, placement))
-    return RecorderRoom(n_neurons, max(1, log_entries // max(n_neurons, 1)))
 
 
 class RankState(RankArrays):
@@ -91,8 +76,7 @@ class RankState(RankArrays):
             first_id += population.size
         for projection in network.projections.values():
             self._bind_projection(projection)
-        for recorder in recorders(network):
-            self._bind_recorder(recorder)
+        bind_recorders(self, log_entries)
         self._bind_exchange(first_id, exchange_block)
         if network.learning is not None:
             bind_learning(self)
@@ -105,13 +89,13 @@ class RankState(RankArrays):
         for name, store in self.stores.items():
             with doing(f"wiring {name}"):
                 store.connect(executable)
-            fit_event_log(self, self.network.projections[name], store.capacity, self.log_entries)
+            self._fit_logs(self.network.projections[name], store.capacity)
 
     def restore_rows(self, executable: Executable, projection: str, rows: Any) -> None:
         """Put stored synapses in place of those there are; see `SynapseStore.restore`."""
         store = self.stores[projection]
         store.restore(executable, rows)
-        fit_event_log(self, self.network.projections[projection], store.capacity, self.log_entries)
+        self._fit_logs(self.network.projections[projection], store.capacity)
 
     def make_room(self, reason: HaltReason) -> None:
         """Remove the cause of a halt for a full row or list, and the halt."""
@@ -120,10 +104,15 @@ class RankState(RankArrays):
             store = self.stores[projection.name]
             if reason == HaltReason.ROWS_FULL:
                 store.grow_rows()
-                fit_event_log(self, projection, store.capacity, self.log_entries)
+                self._fit_logs(projection, store.capacity)
             else:
                 store.grow_lists()
         self.set_control("halt", HaltReason.RUNNING)
+
+    def _fit_logs(self, projection: Projection, capacity: int) -> None:
+        """Room for what is logged of a projection whose rows have places for so many synapses."""
+        fit_event_log(self, projection, capacity, self.log_entries)
+        fit_recorders(self, projection, capacity, self.log_entries)
 
     # -- counts and logs -----------------------------------------------------------------------------------------------
 
@@ -148,22 +137,6 @@ class RankState(RankArrays):
     def take_events(self, projection: str) -> NDArray[np.int32]:
         """Rewiring logged since the last call, shape (n, 4): step, pre, post and what (0 formed, 1 + reason)."""
         return self._take(f"{projection}.event_log", 4)
-
-    def take_rows(self, recorder: Recorder) -> tuple[int, NDArray[Any]]:
-        """Rows of a variable that are there since the last call: which is the first, and values, (n, n_neurons)."""
-        part = getattr(self.struct, recorder.name)
-        first = int(self.read(f"{recorder.name}.rows_taken")[0])
-        n = self.control("step") // int(part.every_steps) - first
-        width = int(part.n_neurons)
-        rows = self.device.download(self.arrays[f"{recorder.name}.rows"][: n * width]).reshape(n, width)
-        self.arrays[f"{recorder.name}.rows_taken"][...] = first + n
-        return first, rows
-
-    def record_from_here(self) -> None:
-        """Rows of the steps before this one are not to come: the state is one that was stored."""
-        for recorder in recorders(self.network):
-            every = recorder.recording.every_steps
-            self.arrays[f"{recorder.name}.rows_taken"][...] = self.control("step") // every
 
     def _take(self, log: str, width: int) -> NDArray[np.int32]:
         count = self.arrays[f"{log}_count"]
@@ -200,6 +173,9 @@ class RankState(RankArrays):
         part.ring_mask, part.log_size = room.ring_slots - 1, room.log_entries
         for field in ("global_id", "known_id", "tile_base"):
             self.bind(part, name, field, self.device.upload(getattr(placement, field)))
+        if population.spikes_of is not None:
+            logged = np.isin(placement.global_id, population.spikes_of).astype(np.int32)
+            self.bind(part, name, "logged", self.device.upload(logged))
         self.allocate(part, name, population_fields(population), room)
         bind_model(self, part, name, "model_", population.model, placement)
         for number, stimulation in enumerate(population.stimulations):
@@ -230,14 +206,6 @@ class RankState(RankArrays):
         for prefix, configured in projection.models.items():
             bind_model(self, part, name, prefix, configured, target, source, words_of(self.network, projection))
         self.stores[name] = SynapseStore(self, projection)
-
-    def _bind_recorder(self, recorder: Recorder) -> None:
-        part, placement = getattr(self.struct, recorder.name), self.placements[recorder.population.name]
-        room = recorder_room(recorder, placement, self.log_entries)
-        part.n_neurons, part.n_rows, part.every_steps = room.n_neurons, room.n_rows, recorder.recording.every_steps
-        own = recorded_neurons(recorder, placement)
-        self.bind(part, recorder.name, "neuron", self.device.upload(own))
-        self.allocate(part, recorder.name, recorder_fields(recorder.array.field.ctype), room)
 
     def _bind_exchange(self, n_ids: int, asked_block: int | None) -> None:
         part, ranks = self.struct.exchange, self.communicator

@@ -107,14 +107,6 @@ class ExchangeRoom:
     n_ranks: int
 
 
-@dataclass(frozen=True)
-class RecorderRoom:
-    """How much a rank records of one variable before its host takes it: rows, each of so many neurons."""
-
-    n_neurons: int
-    n_rows: int
-
-
 Length = Callable[[Any], int]
 
 
@@ -172,6 +164,8 @@ def population_fields(population: Population) -> tuple[Field, ...]:
             "next_spike", "int", lambda room: room.n_own + PADDING, first=NEVER, neurons=Neurons.OWN, disk="next_spike"
         )
     ]
+    # Whether its spikes are logged, of each neuron, where not all neurons' are.
+    logged = Field("logged", "int", lambda room: room.n_own, constant=True, made=True)
     return (
         Field("global_id", "int", lambda room: room.n_own, constant=True, made=True),
         Field("known_id", "int", lambda room: room.n_known, constant=True, made=True),
@@ -181,6 +175,7 @@ def population_fields(population: Population) -> tuple[Field, ...]:
         Field("remote_count", "int", lambda room: room.ring_slots),
         Field("log", "int", lambda room: 2 * room.log_entries),
         Field("log_count", "int", _one),
+        *([] if population.spikes_of is None else [logged]),
         Field("fingerprint", "uint64", _one),
         Field("spikes_per_bin", "uint64", lambda room: room.bins),
         *(sources if population.is_source else []),
@@ -207,8 +202,8 @@ def projection_fields(projection: Projection) -> tuple[Field, ...]:
 def synapse_fields(projection: Projection) -> tuple[Field, ...]:
     """The rows by target, the outgoing lists by source, and what is counted of them."""
 
-    def slots(name: str, ctype: str, disk: str = "") -> Field:
-        return Field(name, ctype, lambda room: room.n_targets * room.row_capacity, disk=disk, growth=Growth.ROWS)
+    def slots(name: str, ctype: str, disk: str = "", variable: Variable | None = None) -> Field:
+        return Field(name, ctype, _places, disk=disk, growth=Growth.ROWS, variable=variable)
 
     def lists(room: ProjectionRoom) -> int:
         return room.n_known_sources * room.list_capacity
@@ -218,7 +213,7 @@ def synapse_fields(projection: Projection) -> tuple[Field, ...]:
         Field("in_degree", "int", lambda room: room.n_targets, neurons=Neurons.TARGET),
         slots("source", "int", disk="synapse/source"),
         slots("entry", "int"),
-        *(slots(f"synapse_{one.name}", one.ctype, f"synapse/{one.name}") for one in columns),
+        *(slots(f"synapse_{one.name}", one.ctype, f"synapse/{one.name}", one) for one in columns),
         Field("outgoing", "int", lists, growth=Growth.LISTS),
         *(Field(f"outgoing_{one.name}", one.ctype, lists, growth=Growth.LISTS) for one in projection.listed_columns),
         Field("outgoing_count", "int", lambda room: room.n_known_sources),
@@ -343,15 +338,6 @@ def _listed_fields(rule: RewiringRule) -> tuple[Field, ...]:
     return tuple(Field(name, "int", made=True) for name in (*candidates, *proposals))
 
 
-def recorder_fields(ctype: str) -> tuple[Field, ...]:
-    """The arrays of a recorder of a variable: a row of values, of the neurons that are recorded, at each time."""
-    return (
-        Field("neuron", "int", lambda room: room.n_neurons, constant=True, made=True),
-        Field("rows", ctype, lambda room: room.n_rows * room.n_neurons),
-        Field("rows_taken", "int", _one),
-    )
-
-
 def exchange_fields() -> tuple[Field, ...]:
     """The arrays through which ranks swap spikes, where there are several."""
     return (
@@ -383,3 +369,7 @@ def _tables(prefix: str, configured: Configured[Model]) -> list[Field]:
 
 def _one(_: Any) -> int:
     return 1
+
+
+def _places(room: ProjectionRoom) -> int:
+    return room.n_targets * room.row_capacity

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -24,7 +25,7 @@ from hpcsnn.network.grid import Grid
 from hpcsnn.network.learning import Learning
 from hpcsnn.network.population import Population, Stimulation, checked_stimulation
 from hpcsnn.network.projection import Projection
-from hpcsnn.network.recordings import parsed_recording
+from hpcsnn.network.recording.asked import asked_by_variable, asked_spikes, parsed_recording
 
 # A spike between ranks is its step within the interval times all neurons, plus the neuron; its count has a sign.
 _MOST_MESSAGES = 2**31 - 1
@@ -82,8 +83,9 @@ class Network(Brief):
             record_spikes: keep every spike for `Simulation.spikes`.
             record: what to keep for `Simulation.recorded`: by variable, as `Simulation.neurons` names them, a number
                 of ms from one record to the next, or ``{"every_ms": 1, "neurons": [0, 5]}``; see
-                `hpcsnn.network.recordings.chosen_neurons`. Those of projections, such as ``ff.g``, are looked for
-                when all is declared.
+                `hpcsnn.network.recording.asked.chosen_neurons`. Those of projections, such as ``ff.g``, are looked for
+                when all is declared. ``"average": True`` keeps the mean, least and most of these neurons instead.
+                ``{"spikes": {"neurons": [0, 5]}}`` keeps the spikes of these neurons alone.
 
             stimulate: currents that are added to the input of its neurons, such as
                 ``[StepCurrent(amplitude=0.5, from_ms=100, to_ms=200, neurons="0..9")]``: in the unit of current of the
@@ -114,16 +116,20 @@ class Network(Brief):
         check_given(f"{where}.model.{model.name}", model, grid.size, self.dt_ms)
         if model.model.check_population is not None and not model.of_neurons:
             model.model.check_population(f"{where}.model.{model.name}", model.values, grid.size, self.dt_ms)
-        if record is not None and not isinstance(record, Mapping):
-            raise ConfigurationError(f"{where}.record: {shown(record)} is not allowed; must be every_ms by variable")
-        recordings = {}
-        for variable, asked in (record or {}).items():
+        by_variable, recordings = asked_by_variable(f"{where}.record", record), {}
+        if "spikes" in by_variable and "spikes" in states:
+            raise ConfigurationError(
+                f"{where}.record.spikes: may be the spikes, or the variable of {model.name}; give that another name"
+            )
+        spikes = by_variable.pop("spikes", None)
+        record_spikes, spikes_of = asked_spikes(f"{where}.record.spikes", spikes, record_spikes, grid)
+        for variable, asked in by_variable.items():
             if "." not in str(variable) and variable not in states:
                 raise ConfigurationError(unknown_name(f"{where}.record", variable, states))
             recordings[variable] = parsed_recording(f"{where}.record.{variable}", asked, grid, self.dt_ms)
         currents = () if stimulate is None else stimulate
         stimulations = self._checked_stimulations(f"{where}.stimulate", currents, model, grid)
-        population = Population(name, grid, model, begins, record_spikes, recordings, stimulations)
+        population = Population(name, grid, model, begins, record_spikes, recordings, stimulations, spikes_of)
         self.populations[name] = population
         return population
 
@@ -154,6 +160,7 @@ class Network(Brief):
         rows_grow: bool = True,
         record_events: bool = False,
         dendritic_delay_ms: float = 0.0,
+        record: Mapping[str, Any] | None = None,
     ) -> Projection:
         """Declare a projection.
 
@@ -180,6 +187,9 @@ class Network(Brief):
             record_events: keep every formation and elimination for `Simulation.events`.
             dendritic_delay_ms: from the synapse to the soma, and back: 0 (default) or a whole number of steps. What a
                 spike brings arrives after `delay_ms` and this; the synapse sees a postsynaptic spike this much later.
+            record: what to keep for `Simulation.recorded_synapses`: by variable, as `Simulation.synapses` names them, a
+                number of ms from one record to the next, or ``{"every_ms": 100, "targets": [0]}``: of all synapses that
+                these neurons have then.
 
         Raises:
             ConfigurationError: anything that does not fit; the message names the field, the value and what is allowed.
@@ -235,6 +245,14 @@ class Network(Brief):
             record_events, delays, dendritic_steps * self.dt_ms, dendritic_steps,
             input_ring(where, delays, dendritic_steps), weights, one_weight is not None,
         )  # fmt: skip
+        columns = [column.name for column in projection.synapse_columns]
+        recordings = {}
+        for variable, asked in asked_by_variable(f"{where}.record", record).items():
+            if variable not in columns:
+                raise ConfigurationError(unknown_name(f"{where}.record", variable, columns))
+            grid, of_variable = projection.target.grid, f"{where}.record.{variable}"
+            recordings[variable] = parsed_recording(of_variable, asked, grid, self.dt_ms, of_synapses=True)
+        projection = replace(projection, record=recordings)
         check_projection(where, projection, self.dt_ms)
         self.projections[name] = projection
         return projection
@@ -258,6 +276,12 @@ class Network(Brief):
     def outgoing(self, population: Population) -> list[Projection]:
         """Projections out of `population`, in the order of their declaration."""
         return [projection for projection in self.projections.values() if projection.source is population]
+
+    @property
+    def recorded(self) -> list[Population | Projection]:
+        """Those of which variables are recorded."""
+        owners: list[Population | Projection] = [*self.populations.values(), *self.projections.values()]
+        return [owner for owner in owners if owner.record]
 
     @property
     def replicas(self) -> int:

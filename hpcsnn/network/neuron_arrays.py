@@ -11,12 +11,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.network.fields import TRACE, Field, Neurons, population_fields, projection_fields
 from hpcsnn.network.network import Network
 from hpcsnn.network.population import Population
 from hpcsnn.network.projection import Projection
-from hpcsnn.network.recordings import Recording
 
 # Folders of a checkpoint whose arrays are counted in the digest, and what stands before a variable's name in the
 # columns of `Simulation.neurons`.
@@ -52,56 +50,6 @@ def neuron_arrays(network: Network, population: Population) -> Iterator[NeuronAr
             for field in projection_fields(projection):
                 if field.neurons in here:
                     yield _neuron_array("projections", projection.name, field, projection)
-
-
-@dataclass(frozen=True)
-class Recorder:
-    """A variable of a population's neurons that is recorded.
-
-    Attributes:
-        number: tells the network's recorders apart.
-        column: the variable, as `Simulation.neurons` names it.
-        array: where its values are.
-    """
-
-    number: int
-    population: Population
-    column: str
-    recording: Recording
-    array: NeuronArray
-
-    @property
-    def name(self) -> str:
-        """In structs, and before its arrays' names in `RankState.arrays`."""
-        return f"recorder_{self.number}"
-
-    @property
-    def owner(self) -> str:
-        """The part of the struct in which its variable is."""
-        projection = self.array.projection
-        return f"projection_{projection.name}" if projection else f"population_{self.population.name}"
-
-
-def recorders(network: Network) -> list[Recorder]:
-    """All that is recorded of neurons, spikes aside.
-
-    Raises:
-        ConfigurationError: a variable that the population does not have, or a network that learns.
-    """
-    found: list[Recorder] = []
-    for population in network.populations.values():
-        if not population.record:  # listing arrays works out how input adds up, which takes a while of long lists
-            continue
-        where = f"populations.{population.name}.record"
-        if network.learning is not None:
-            raise ConfigurationError(f"{where}: not allowed in a network that learns; run it once it is trained")
-        arrays = {column_of(one.path): one for one in neuron_arrays(network, population) if one.path}
-        known = [column for column in arrays if column is not None]
-        for column, recording in population.record.items():
-            if column not in known:
-                raise ConfigurationError(unknown_name(where, column, known))
-            found.append(Recorder(len(found), population, column, recording, arrays[column]))
-    return found
 
 
 def _neuron_array(kind: str, owner: str, field: Field, projection: Projection | None) -> NeuronArray:

@@ -17,7 +17,7 @@ from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.parameters import Normal, Uniform
 from hpcsnn.models.stimuli import SourceModel
 from hpcsnn.network.grid import Grid
-from hpcsnn.network.recordings import Recording, chosen_neurons
+from hpcsnn.network.recording.asked import Recording, chosen_neurons
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ def current_prefix(number: int) -> str:
 @dataclass(frozen=True, repr=False)
 class Population(Brief):
     """Neurons of one model. ``grid`` with ny = 1 also serves a population without places. ``record`` is by variable, as
-    `Simulation.neurons` names them; the currents of ``stimulations`` are added up in their order."""
+    `Simulation.neurons` names them; the currents of ``stimulations`` are added up in their order. ``spikes_of`` are the
+    ids of those whose spikes are recorded, None: of all."""
 
     name: str
     grid: Grid
@@ -73,11 +74,19 @@ class Population(Brief):
     record_spikes: bool = False
     record: Mapping[str, Recording] = field(default_factory=dict)
     stimulations: tuple[Stimulation, ...] = ()
+    spikes_of: NDArray[np.int32] | None = None
 
     @property
     def size(self) -> int:
         """Number of neurons."""
         return self.grid.size
+
+    @property
+    def n_recorded(self) -> int:
+        """Number of neurons whose spikes are recorded."""
+        if not self.record_spikes:
+            return 0
+        return self.size if self.spikes_of is None else len(self.spikes_of)
 
     @property
     def is_source(self) -> bool:

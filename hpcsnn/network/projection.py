@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +19,7 @@ from hpcsnn.models.synapses import ReceptorModel, SpikeTrace, SynapseModel, Trai
 from hpcsnn.network.delays import DELAY_STEPS, DrawnDelays, GivenDelays, InputRing
 from hpcsnn.network.input_scale import InputFormat, input_format, weight_bound
 from hpcsnn.network.population import Population
+from hpcsnn.network.recording.asked import Recording
 
 _OWED = Variable("owed", 0, "synapses", "int", "synapses that are still to be replaced")
 _PREFIXES = {
@@ -36,7 +38,7 @@ class Projection(Brief):
     ``dendritic_steps`` the dendritic delay, and ``input_ring`` where input waits that does not arrive at once.
     ``weight`` is that of a new synapse; where ``weights`` says how those of the first wiring differ, it is their mean.
     It is 0 and counts for nothing where the user gave none, since the connector's list has all weights
-    (``has_weight``).
+    (``has_weight``). ``record`` is by variable, as `Simulation.synapses` names them.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Projection(Brief):
     input_ring: InputRing | None = None
     weights: Distribution | GivenValues | None = None
     has_weight: bool = True
+    record: Mapping[str, Recording] = field(default_factory=dict)
 
     def _headline(self) -> str:
         return f"Projection {self.name}: {self.source.name} to {self.target.name}, weight {self.weight:g}"

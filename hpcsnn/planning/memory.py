@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from hpcsnn.codegen.constants import Control
 from hpcsnn.engine.learning.arrays import learning_room
 from hpcsnn.engine.model_binding import made_tables, trace_taus_ms, words_of
+from hpcsnn.engine.recording.recorder_arrays import recorder_room
 from hpcsnn.engine.rewiring.arrays import blocks_of, most_events, thinned_displacements
-from hpcsnn.engine.state import LOG_ENTRIES, population_room, recorder_room
+from hpcsnn.engine.state import LOG_ENTRIES, population_room
 from hpcsnn.engine.synapse_store import shift_for
 from hpcsnn.models.connectors.synapse_lists import SynapseList
 from hpcsnn.models.distance_profiles import displacements_within
@@ -27,11 +28,11 @@ from hpcsnn.network.fields import (
     exchange_fields,
     population_fields,
     projection_fields,
-    recorder_fields,
 )
 from hpcsnn.network.learning import trained_projections
 from hpcsnn.network.learning_fields import learning_bytes
-from hpcsnn.network.neuron_arrays import neuron_arrays, recorders
+from hpcsnn.network.neuron_arrays import neuron_arrays
+from hpcsnn.network.recording.recorders import recorders
 from hpcsnn.ranks.partition import Placement, place_network
 from hpcsnn.ranks.spike_exchange import block_size
 
@@ -95,9 +96,10 @@ def estimate(network: Network, tile: int, rank: int, n_ranks: int) -> RankSize:
     for population in network.populations.values():
         checkpoint += _copied_neurons(network, population, placements)
     for recorder in recorders(network):
-        rows = recorder_room(recorder, placements[recorder.population.name], LOG_ENTRIES)
-        declared = sum(one.n_bytes(rows) for one in recorder_fields(recorder.array.field.ctype))
-        n_bytes += declared + rows.n_neurons * np.dtype(np.int32).itemsize
+        of = recorder.projection
+        capacity = _row_capacity(of, placements[of.target.name]) if of and recorder.kind == "synapses" else 1
+        rows = recorder_room(recorder, placements[recorder.neurons.name], LOG_ENTRIES, capacity)
+        n_bytes += sum(one.n_bytes(rows) for one in recorder.fields)
     if n_ranks > 1:
         n_own = sum(placement.n_own for placement in placements.values())
         interval = network.exchange_steps()

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hpcsnn.engine.recording import Taken
+from hpcsnn.engine.recording.recorded import Taken
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.errors import SimulationError, StorageError
 from hpcsnn.storage.checkpoints import ITSELF, Checkpoint, FileTable, commit, committed

@@ -269,7 +269,7 @@ def _advance(
     every = Every.parse(configuration.checkpoint_every) if configuration.checkpoint_every else Every()
     period = simulation.network.steps(every.model_ms) if every.model_ms else None
     changes = configuration.steps_of_changes()
-    records = any(population.record for population in simulation.network.populations.values())
+    records = bool(simulation.network.recorded)
     last_wall = time.monotonic()
     with StopSignals(setting.ranks) as signals:
         stopped_by: str | None = None

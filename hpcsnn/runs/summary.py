@@ -47,7 +47,8 @@ def regularities(network: Network, directory: RunDirectory) -> dict[str, float]:
 def summarised(simulation: Simulation, regularity: Mapping[str, float] | None = None) -> dict[str, Any]:
     """What ``summary.json`` says of the network and its speed; a collective call. Phases are means over ranks, in s.
 
-    ``interval_cv`` of a population is its `regularity`, the same on all ranks, and None where there is none.
+    ``interval_cv`` of a population is its `regularity`, the same on all ranks, and None where there is none;
+    ``interval_cv_neurons`` of how many neurons spikes are recorded, likewise.
     """
     regularity = regularity or {}
     network = simulation.network
@@ -66,8 +67,10 @@ def summarised(simulation: Simulation, regularity: Mapping[str, float] | None = 
         "phases": dict(zip(phases, mean.tolist(), strict=True)),
         "digest": simulation_digest(simulation),
         "populations": {
-            name: population_statistics(simulation, name) | {"interval_cv": regularity.get(name)}
-            for name in network.populations
+            name: population_statistics(simulation, name)
+            | {"interval_cv": regularity.get(name)}
+            | {"interval_cv_neurons": population.n_recorded if name in regularity else None}
+            for name, population in network.populations.items()
         },
         "projections": {name: projection_statistics(simulation, name) for name in network.projections},
     }

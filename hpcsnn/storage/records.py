@@ -3,7 +3,9 @@
 ``records/STEPS/rank_R.zarr`` is one Zarr group in a zip file a rank and segment (STEPS is first-last, the last not
 included), with arrays ``spikes/POPULATION`` (n, 2: step, id) and ``events/PROJECTION`` (n, 4: step, pre, post, what),
 int32, by step; attributes say ``dt_ms``, the columns and the rule's reasons. Variables that are recorded of neurons are
-``variables/POPULATION/VARIABLE`` with ``values`` (times, neurons), ``step`` (so many were done) and ``neuron`` (ids).
+``variables/POPULATION/VARIABLE`` with ``values`` (times, neurons), ``step`` (so many were done) and ``neuron`` (ids);
+those of synapses are ``synapses/PROJECTION/VARIABLE`` with ``step``, ``pre``, ``post`` and ``values``, (n,) each; and
+averages are ``averages/POPULATION/VARIABLE`` with ``step``, ``mean``, ``min`` and ``max``, (times,), in rank 0's group.
 Versions before wrote folders, and no attributes. A segment is written before the checkpoint that ends it is committed,
 and belongs to the run once that checkpoint's manifest, or a later one's, lists it: whatever else lies there was lost
 with the run that wrote it. A segment never takes the place of another: where its name is taken it has a number behind
@@ -27,8 +29,10 @@ from numpy.typing import NDArray
 
 from hpcsnn.atomic_files import refuse_link, remove
 from hpcsnn.checked_numbers import LAST_STEP
-from hpcsnn.engine.recording import Rows, Taken
+from hpcsnn.engine.recording.recorded import Taken
+from hpcsnn.engine.recording.rows import STATISTICS, Average, Rows, SynapseValues
 from hpcsnn.errors import StorageError
+from hpcsnn.network.recording.recorders import Kind
 from hpcsnn.storage.descriptions import free_name
 from hpcsnn.storage.packed.arrays import ArrayForm, Description, groups
 from hpcsnn.storage.packed.opening import open_group
@@ -94,13 +98,14 @@ class Records:
         groups = self._groups()
         return sorted({name for group in groups if kind in group for name in group[kind].array_keys()})  # type: ignore[union-attr]
 
-    def variables(self) -> list[tuple[str, str]]:
-        """(population, variable) of those that were recorded of neurons."""
+    def variables(self, kind: Kind = "variables") -> list[tuple[str, str]]:
+        """(population, variable) of those that were recorded of neurons, or of ``averages``; (projection, variable) of
+        ``synapses``."""
         found = set()
         for group in self._groups():
-            if "variables" in group:
-                for population, of_population in group["variables"].groups():  # type: ignore[union-attr]
-                    found |= {(population, variable) for variable in of_population.group_keys()}
+            if kind in group:
+                for owner, of_owner in group[kind].groups():  # type: ignore[union-attr]
+                    found |= {(owner, variable) for variable in of_owner.group_keys()}
         return sorted(found)
 
     def spikes(
@@ -156,23 +161,47 @@ class Records:
             StorageError: it was not recorded, or a segment is missing or damaged.
         """
         joined = []
-        for segment in self.segments:
-            of_ranks = (self._rows_of(path, f"variables/{population}/{variable}") for path in self._parts(segment))
-            if found := [rows for rows in of_ranks if rows is not None]:
-                joined.append(_side_by_side(found))
-        if not joined:
-            raise StorageError(f"{self._folder}: {variable} of {population} was not recorded")
+        for columns in self._of_variable("variables", population, variable, ("step", "neuron", "values")):
+            joined.append(_side_by_side([Rows(*one) for one in columns]))
         steps, values = ([getattr(one, part) for one in joined] for part in ("steps", "values"))
         return Rows(np.concatenate(steps), joined[0].ids, np.concatenate(values), joined[0].unit)
 
-    def _rows_of(self, path: Path, place: str) -> Rows | None:
+    def average(self, population: str, variable: str) -> Average:
+        """Mean, min and max of a variable at all times at which they were recorded.
+
+        Raises:
+            StorageError: they were not recorded, or a segment is missing or damaged.
+        """
+        segments = self._of_variable("averages", population, variable, ("step", *STATISTICS))
+        return Average.joined([Average(*one) for columns in segments for one in columns])
+
+    def synapses(self, projection: str, variable: str) -> SynapseValues:
+        """A variable of all synapses that were there at the times at which it was recorded, by step, post, pre.
+
+        Raises:
+            StorageError: it was not recorded, or a segment is missing or damaged.
+        """
+        segments = self._of_variable("synapses", projection, variable, ("step", "pre", "post", "values"))
+        return SynapseValues.joined([SynapseValues(*one) for columns in segments for one in columns]).in_order()
+
+    def _of_variable(self, kind: Kind, owner: str, variable: str, names: tuple[str, ...]) -> list[list[Any]]:
+        """Of each segment in which a variable is, and each rank, the arrays of these names and the values' unit."""
+        found = []
+        for segment in self.segments:
+            of_ranks = (self._arrays_of(path, f"{kind}/{owner}/{variable}", names) for path in self._parts(segment))
+            if there := [arrays for arrays in of_ranks if arrays]:
+                found.append(there)
+        if not found:
+            raise StorageError(f"{self._folder}: {variable} of {owner} was not recorded")
+        return found
+
+    def _arrays_of(self, path: Path, place: str, names: tuple[str, ...]) -> tuple[Any, ...]:
         group = self._opened(path)
         if place not in group:
-            return None
+            return ()
         try:
-            values: Any = group[f"{place}/values"]
-            step, neuron = (np.asarray(group[f"{place}/{one}"]) for one in ("step", "neuron"))
-            return Rows(step, neuron, np.asarray(values), str(values.attrs.get("units", "")))
+            arrays: list[Any] = [group[f"{place}/{name}"] for name in names]
+            return *(np.asarray(array) for array in arrays), str(arrays[-1].attrs.get("units", ""))
         except Exception as error:  # whatever a codec finds wrong
             raise StorageError(f"{path}: {place} cannot be read: {error}") from error
 
@@ -240,12 +269,27 @@ def _described(
             if kind == "events":
                 attributes["reasons"] = list(reasons[name])
             yield f"{kind}/{name}", (table, Description(dimensions, attributes))
+    steps = {"long_name": f"steps done, of {dt_ms:g} ms each", "units": "steps"}
     for name, rows in recorded.rows.items():
-        about = {"long_name": name.partition("/")[2], **({"units": rows.unit} if rows.unit else {})}
-        steps = {"long_name": f"steps done, of {dt_ms:g} ms each", "units": "steps"}
-        yield f"variables/{name}/values", (rows.values, Description(("time", "neuron"), about))
+        yield f"variables/{name}/values", (rows.values, Description(("time", "neuron"), _about(name, rows.unit)))
         yield f"variables/{name}/step", (rows.steps, Description(("time",), steps))
         yield f"variables/{name}/neuron", (rows.ids, Description(("neuron",), {"long_name": "id of the neuron"}))
+    for name, of in recorded.synapses.items():
+        yield f"synapses/{name}/values", (of.values, Description(("entry",), _about(name, of.unit)))
+        yield f"synapses/{name}/step", (of.steps, Description(("entry",), steps))
+        for end, ids in (("pre", of.pre), ("post", of.post)):
+            yield f"synapses/{name}/{end}", (ids, Description(("entry",), {"long_name": f"id of the {end} neuron"}))
+    for name, average in recorded.averages.items():
+        yield f"averages/{name}/step", (average.steps, Description(("time",), steps))
+        for statistic in STATISTICS:
+            about = _about(name, average.unit)
+            about |= {"long_name": f"{statistic} of {about['long_name']}"}
+            yield f"averages/{name}/{statistic}", (getattr(average, statistic), Description(("time",), about))
+
+
+def _about(name: str, unit: str) -> dict[str, str]:
+    """Of the values of ``owner/variable``."""
+    return {"long_name": name.partition("/")[2], **({"units": unit} if unit else {})}
 
 
 def _chunk_of(shape: tuple[int, ...]) -> tuple[int, ...]:

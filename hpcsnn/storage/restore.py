@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.engine.recording.recorder_arrays import record_from_here
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.engine.spike_ring import put_in_flight
 from hpcsnn.engine.synapse_rows import SynapseRows
@@ -30,7 +31,7 @@ def restore(simulation: Simulation, stored: StoredNetwork) -> None:
     for name in simulation.network.projections:
         _restore_projection(simulation, stored, name)
     simulation.state.set_control("step", stored.step)
-    simulation.state.record_from_here()
+    record_from_here(simulation.state)
 
 
 def _check_fits(simulation: Simulation, stored: StoredNetwork) -> None:

@@ -10,17 +10,15 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from hpcsnn.configuration.files import load_as, parse_as, trains
+from hpcsnn.configuration.model_specs import ModelSpec, configured, named_values
 from hpcsnn.configuration.schema import (
     Configuration,
-    ModelSpec,
     NetworkConfiguration,
     Part,
     Positive,
     ProjectionConfig,
     Step,
     Truth,
-    configured,
-    named_values,
 )
 from hpcsnn.configuration.times import Every
 from hpcsnn.errors import ConfigurationError, unknown_name

@@ -26,6 +26,18 @@ template <class Population> DEVICE int own_neuron(const Population& population, 
     return index < population.n_own ? index : index % population.n_own;
 }
 
+// Whether spikes of a neuron, one of the rank's own, are recorded where spikes are.
+//% for population in populations
+DEVICE bool is_logged(const Population_{{ population.name }}& population, const int neuron) {
+//% if population.logs_some
+    return population.logged[neuron] != 0;
+//% else
+    (void)population, (void)neuron;
+    return true;
+//% endif
+}
+//% endfor
+
 // A spike of neuron `index` of this rank: into the ring, the fingerprint, the rate histogram, the log, the send buffer.
 template <class Population> DEVICE void emit(Network* net, Population& population, const int index) {
     const Control& control = *net->control;
@@ -35,10 +47,10 @@ template <class Population> DEVICE void emit(Network* net, Population& populatio
 //% if windowed
     if (net->learning.replays) return;  // it was counted when it was simulated first
 //% endif
-    const int id = population.global_id[own_neuron(population, index)];
+    const int neuron = own_neuron(population, index), id = population.global_id[neuron];
     atomic_add(population.fingerprint, spike_hash(control.step, id));
     atomic_add(&population.spikes_per_bin[control.step / control.bin_steps], (uint64)1);
-    if (population.log_size > 0) {
+    if (population.log_size > 0 && is_logged(population, neuron)) {
         const int entry = atomic_add(population.log_count, 1);
         population.log[2 * (int64)entry] = control.step;
         population.log[2 * (int64)entry + 1] = id;
@@ -120,7 +132,7 @@ KERNEL begin_step(Network* net) {
 //% for recorder in recorders
     {
         const auto& recorder = net->{{ recorder.name }};
-        if ((net->control->step + 1) / recorder.every_steps - *recorder.rows_taken > recorder.n_rows) {
+        if ((net->control->step + 1) / recorder.every_steps - recorder.rows_taken > recorder.n_rows) {
             halt(net->control, LOG_FULL, 0, 0, 0);
             return;
         }

@@ -8,6 +8,7 @@ import yaml
 
 from hpcsnn import Grid, Network, Simulation, models
 from hpcsnn.analysis.displacement import displacement_map, read_displacement
+from hpcsnn.analysis.drawing import recorded_figures
 from hpcsnn.analysis.drawing.figures import connection_probability, displacement_figure, map_figure, mean_weight
 from hpcsnn.analysis.drawing.of_run import draw_figures
 from hpcsnn.configuration.files import load_configuration, parse_configuration
@@ -36,12 +37,19 @@ def test_a_run_leaves_its_figures(tmp_path):
 
 
 def test_what_was_recorded_has_figures_of_its_own(tmp_path):
-    record = ["populations.target.record={V_mV: {every_ms: 1, neurons: 0..7}}", "populations.target.record_spikes=true"]
+    record = [
+        "populations.target.record={V_mV: {every_ms: 1, neurons: 0..7}, ff.g: {every_ms: 1, average: true}, "
+        "spikes: {neurons: 0..99}}",
+        "projections.ff.record={weight: {every_ms: 50, targets: 7}}",
+    ]
     configuration = load_configuration("topomap", ["duration_ms=1500", *record])
     run_experiment(configuration, tmp_path / "run", Setting(device="cpu"))
     figures = {path.name for path in (tmp_path / "run" / "figures").iterdir()}
-    assert figures >= {"raster_target.png", "intervals_target.png", "recorded_target.png"}
-    assert not {name for name in figures if name.endswith("_source.png")}
+    assert figures >= {"raster_target.png", "intervals_target.png", "recorded_target.png", "recorded_ff.png"}
+    assert not {name for name in figures if name.endswith(("_source.png", "recorded_lat.png"))}
+    stored = StoredNetwork(tmp_path / "run" / "network.zarr")
+    intervals = recorded_figures.intervals(stored, tmp_path / "run", "target")
+    assert intervals.axes[0].get_title(loc="left").startswith("target, 100 of 256 neurons: mean ")
 
 
 def test_displacement_maps_agree_with_a_slow_count():

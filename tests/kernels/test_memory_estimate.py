@@ -95,15 +95,17 @@ def test_the_estimate_of_each_of_several_ranks(name, overrides, n_ranks):
 
 
 def test_the_estimate_is_exact_where_degrees_are_known():
-    """To the byte: with traces and their tables, delays that differ, a rule, logs, and a value per neuron."""
+    """To the byte: with traces and their tables, delays that differ, a rule, logs, records, and a value per neuron."""
     network = Network(seed=1)
-    network.add_population("a", Grid(12, 8), models.Poisson(), record_spikes=True)
-    network.add_population("b", Grid(12, 8), models.LIF(tau_m_ms=models.Uniform(10, 20)), record_spikes=True)
+    network.add_population("a", Grid(12, 8), models.Poisson(), record={"spikes": {"neurons": "3..9"}})
+    lif, record = models.LIF(tau_m_ms=models.Uniform(10, 20)), {"V_mV": {"every_ms": 1, "average": True}}
+    network.add_population("b", Grid(12, 8), lif, None, True, record | {"far.target.post_trace": 0.1})
     receptor, delay_ms = models.ExponentialCurrent(), models.Uniform(0.3, 2.0)
     network.add_projection("all", "a", "b", models.AllToAll(), receptor, 0.1, models.TripletSTDP(), delay_ms=delay_ms)
     network.add_projection(
         "own", "b", "b", models.OneToOne(), receptor, 0.1, models.AdditiveSTDP(),
         rewiring=models.Bamford(p_max=0.5, sigma=0.3, block_side=4), record_events=True,
+        record={"weight": {"every_ms": 1, "targets": [3, 40]}},
     )  # fmt: skip
     listed = models.ExplicitList(pre=[0, 1, 2, 0], post=[5, 5, 5, 6], weight=[0.1] * 4)
     network.add_projection("listed", "a", "b", listed, receptor, 0.1, capacity=9)

@@ -25,12 +25,14 @@ ROOT = Path(__file__).parent.parent.parent
 
 SHORT = ["--set", "duration_ms=200", "--device", "cpu", "--no-figures"]
 
+OF_INTERVALS = ("interval_cv", "interval_cv_neurons")
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A short run on one rank."""
     out = tmp_path_factory.mktemp("runs") / "one"
-    record = ["--set", "populations.target.record_spikes=true"]
+    record = ["--set", "populations.target.record={spikes: {neurons: 0..99}}"]
     done = hpcsnn("run", "topomap", *SHORT, *record, "--out", out)
     assert done.returncode == 0, done.stderr
     return out, done
@@ -118,14 +120,17 @@ def test_a_run_leaves_what_the_issue_lists(finished):
     assert 0 < in_steps <= summary["wall_s"] * (1 + 1e-9), "the rest of the time passes between steps"
     for name in ("source", "target"):
         population = summary["populations"][name]
-        assert set(population) == {"size", "spikes", "rate_hz", "rate_last_10s_hz", "interval_cv"}
+        assert set(population) == {"size", "spikes", "rate_hz", "rate_last_10s_hz", *OF_INTERVALS}
         assert population["rate_hz"] == pytest.approx(population["spikes"] / 256 / 0.2)
     spikes, variations = records_of(out).spikes("target"), []
     for neuron in np.unique(spikes[:, 1]):
         intervals = np.diff(spikes[spikes[:, 1] == neuron, 0])
         variations += [intervals.std() / intervals.mean()] if len(intervals) > 1 else []
     assert summary["populations"]["target"]["interval_cv"] == pytest.approx(np.mean(variations))
-    assert summary["populations"]["source"]["interval_cv"] is None, "its spikes are not recorded"
+    assert [summary["populations"]["target"][name] for name in OF_INTERVALS][1:] == [100]
+    assert [summary["populations"]["source"][name] for name in OF_INTERVALS] == [None] * 2, (
+        "its spikes are not recorded"
+    )
     keys = "synapses in_degree_mean in_degree_std out_degree_std weight_mean weight_below_half sigma_aff "
     keys += "sigma_aff_weighted distance_mean formed eliminated refused"
     for name in ("ff", "lat"):
@@ -169,8 +174,8 @@ def test_the_terminal_says_what_happened(finished):
     assert f"digest {json.loads((out / 'summary.json').read_text())['digest'][:16]}" in lines[1]
     assert any(line.startswith("sigma_aff") for line in lines)
     cv = json.loads((out / "summary.json").read_text())["populations"]["target"]["interval_cv"]
-    shown = [line.split()[-1] for line in lines if line.split()[0] in ("population", "source", "target")]
-    assert shown == ["CV", "-", f"{cv:.2f}"]
+    shown = [line.split(maxsplit=5)[-1].strip() for line in lines if line.split()[0] in ("source", "target")]
+    assert shown == ["-", f"{cv:.2f} of 100"]
     assert done.stderr == ""
 
 
@@ -200,7 +205,7 @@ def test_the_resolved_configuration_gives_the_same_run(finished):
 def test_ranks_give_the_same_digest_and_store(finished, tmp_path):
     out, _ = finished
     cli = str(Path(sys.executable).parent / "hpcsnn")
-    record = ["--set", "populations.target.record_spikes=true"]
+    record = ["--set", "populations.target.record={spikes: {neurons: 0..99}}"]
     done = run_on_ranks(3, [cli, "run", "topomap", *SHORT, *record, "--out", str(tmp_path / "three")])
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("3 ranks, each on cpu") == 1, "rank 0 speaks for all"
@@ -212,7 +217,8 @@ def test_ranks_give_the_same_digest_and_store(finished, tmp_path):
             np.testing.assert_array_equal(values, theirs.synapses(name)[column])
     spikes, same = (records_of(path).spikes("target") for path in (out, tmp_path / "three"))
     np.testing.assert_array_equal(spikes, same)
-    assert len(spikes) == json.loads((out / "summary.json").read_text())["populations"]["target"]["spikes"]
+    assert set(spikes[:, 1]) <= set(range(100))
+    assert 0 < len(spikes) < json.loads((out / "summary.json").read_text())["populations"]["target"]["spikes"]
     assert records_of(out).names("spikes") == ["target"]
     summaries = [json.loads((path / "summary.json").read_text()) for path in (out, tmp_path / "three")]
     for summary in summaries:

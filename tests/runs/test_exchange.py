@@ -14,10 +14,11 @@ from hpcsnn.runs.experiment import Setting, run_experiment
 from support.messages import as_pattern
 
 SETTING = Setting(device="cpu", figures=False)
-GRID = {"grid": [6, 4]}
+GRID = {"grid": [3, 2]}
 RAW = {
     "description": "small",
     "seed": 3,
+    "scale": 2,
     "duration_ms": 60,
     "checkpoint_every": "30ms",
     "checkpoint_keep": 9,
@@ -29,7 +30,11 @@ RAW = {
             "record_spikes": True,
             "record": {"V_mV": {"every_ms": 0.5, "neurons": [3, "7..9"]}, "drive.g": {"every_ms": 2}},
         },
-        "silent": {**GRID, "model": "izhikevich"},
+        "silent": {
+            **GRID,
+            "model": "izhikevich",
+            "record": {"spikes": {"neurons": {"rectangle": [4, 0, 6, 2]}}, "u": {"every_ms": 10, "average": True}},
+        },
     },
     "projections": {
         "drive": {
@@ -88,8 +93,7 @@ def test_neo_has_all_that_was_recorded(run):
             assert (train.t_start, train.t_stop) == (0 * pq.ms, 60 * pq.ms)
             assert train.annotations["population"] == name
             np.testing.assert_array_equal(train.magnitude, spikes.time_ms[spikes.neuron == neuron])
-    assert len(segment.spiketrains) == 48
-    potential, conductance = segment.analogsignals
+    potential, conductance, averages = segment.analogsignals
     recorded = run.recorded("cells")["V_mV"]
     assert potential.units == pq.mV
     assert potential.name == "cells V_mV"
@@ -98,7 +102,8 @@ def test_neo_has_all_that_was_recorded(run):
     np.testing.assert_array_equal(potential.magnitude, recorded.values)
     np.testing.assert_allclose(potential.times.rescale("ms").magnitude, recorded["time"].values)
     assert conductance.shape == (30, 24)
-    assert len(block.groups[2].spiketrains) == 0
+    assert [train.annotations["neuron"] for train in block.groups[2].spiketrains] == [4, 5, 10, 11]
+    assert averages.array_annotations["statistic"].tolist() == ["mean", "min", "max"]
 
 
 def test_neo_has_what_is_asked_for_of_it(run):
@@ -106,8 +111,8 @@ def test_neo_has_what_is_asked_for_of_it(run):
     (segment,) = run.to_neo(from_ms=20, to_ms=40).segments
     assert {(float(train.t_start), float(train.t_stop)) for train in segment.spiketrains} == {(20, 40)}
     n_spikes = sum(len(train) for train in segment.spiketrains)
-    assert n_spikes == sum(len(run.spikes(name, 20, 40)) for name in ("noise", "cells")) > 0
-    potential, _ = segment.analogsignals
+    assert n_spikes == sum(len(run.spikes(name, 20, 40)) for name in ("noise", "cells", "silent")) > 0
+    potential = segment.analogsignals[0]
     assert (float(potential.times[0]), float(potential.times[-1])) == pytest.approx((20, 40))
     (one,) = run.to_neo(from_ms=0.6, to_ms=1.2).segments
     assert isinstance(one.irregularlysampledsignals[0], neo.IrregularlySampledSignal), "of one time there is no period"
@@ -131,7 +136,7 @@ def test_sonata_is_laid_out_as_published(run, written):
             assert file.attrs["magic"] == 0x0A7A
             assert file.attrs["version"].tolist() == [0, 1]
     with h5py.File(written / "spikes.h5") as file:
-        assert set(file["spikes"]) == {"noise", "cells"}
+        assert set(file["spikes"]) == {"noise", "cells", "silent"}
         cells, spikes = file["spikes/cells"], run.spikes("cells")
         np.testing.assert_array_equal(cells["timestamps"], spikes["time_ms"])
         np.testing.assert_array_equal(cells["node_ids"], spikes["neuron"])
@@ -163,7 +168,7 @@ def test_libsonata_reads_it(run, written):
     assert circuit.edge_populations == {"drive", "among"}
     cells = circuit.node_population("cells")
     assert cells.size == 24
-    assert cells.get_attribute("x", libsonata.Selection([0, 7])).tolist() == [0, 1]
+    assert cells.get_attribute("x", libsonata.Selection([0, 4])).tolist() == [0, 4]
     assert circuit.node_population("noise").attribute_names == set(), "neurons that have no places"
     for name in ("drive", "among"):
         edges, table = circuit.edge_population(name), run.synapses(name)

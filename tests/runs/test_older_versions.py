@@ -86,7 +86,7 @@ def test_it_is_drawn_and_analysed(original, older):
     assert drawn[0].keys() == drawn[1].keys()
     differ = {name for name, picture in drawn[0].items() if picture != drawn[1][name]}
     assert differ <= {"recorded_target.png"}, "versions before stored no units"
-    assert len(drawn[0]) == 11
+    assert len(drawn[0]) == 13
     for name in ("ff", "lat"):
         first, second = (
             xr.open_zarr(run / "analysis.zarr", group=name, consolidated=False) for run in (original, older)

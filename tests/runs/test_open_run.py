@@ -12,11 +12,11 @@ import pytest
 import xarray as xr
 from zarr.storage import ZipStore
 
-from hpcsnn import ConfigurationError, Simulation, StorageError, open_run
+from hpcsnn import ConfigurationError, StorageError, open_run
 from hpcsnn.analysis.drawing.raster_figure import MOST_POINTS, raster_figure
-from hpcsnn.configuration.files import load_configuration
 from hpcsnn.storage.checkpoints import checksum_of, committed
 from support.messages import as_pattern
+from support.opened import simulated_until_300_ms
 from support.runs import PLAIN, RECORD, digest_of_run, succeeds
 from support.unpacked import unpack
 
@@ -52,23 +52,7 @@ def runs(hpcsnn, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def simulated():
-    """What Python has of this run, at 100 and 300 ms."""
-    configuration = load_configuration("topomap", [word for word in SET if "=" in word])
-    simulation = Simulation(configuration.network())
-
-    def now():
-        return {
-            "neurons": {name: simulation.neurons(name) for name in ("source", "target")},
-            "synapses": {name: simulation.synapses(name) for name in ("ff", "lat")},
-        }
-
-    simulation.run(100)
-    found = {100: now()}
-    simulation.run(200)
-    spikes = {name: simulation.spikes(name) for name in ("source", "target")}
-    events = {name: simulation.events(name) for name in ("ff", "lat")}
-    found |= {"recorded": {name: simulation.recorded("target", name) for name in ("V_mV", "ff.g")}}
-    return {**found, 300: now(), "spikes": spikes, "events": events, "rates": simulation.rates_hz("target")}
+    return simulated_until_300_ms([word for word in SET if "=" in word])
 
 
 @pytest.fixture(params=HOW)
@@ -107,6 +91,10 @@ def test_spikes_of_some_neurons(run, simulated):
     assert 0 < len(found) < len(ids)
     np.testing.assert_array_equal(found["neuron"], ids[np.isin(ids, wanted)])
     assert run.spikes("target", neurons=[]).shape == (0, 2)
+    assert set(run.spikes("source")["neuron"]) <= {*range(100), *range(150, 256)}
+    assert len(run.spikes("source", neurons=[0, 150])) > 0
+    with pytest.raises(StorageError, match=r": spikes of neuron 149 of source were not recorded$"):
+        run.spikes("source", neurons=[0, 149])
 
 
 def test_events_are_those_of_the_simulation(run, simulated):
@@ -126,7 +114,12 @@ def test_events_are_those_of_the_simulation(run, simulated):
 
 def test_variables_are_those_of_the_simulation(run, simulated):
     found = run.recorded("target")
-    assert list(found) == ["V_mV", "ff.g"]
+    average, expected = found.pop("lat.g"), simulated["average"]
+    np.testing.assert_array_equal(average.T, [expected.mean, expected.min, expected.max])
+    np.testing.assert_array_equal(average.time, expected.steps * 0.1)
+    assert (average.dims, average.statistic.values.tolist()) == (("time", "statistic"), ["mean", "min", "max"])
+    assert list(found) == list(simulated["recorded"])
+    assert list(run.recorded("source")) == ["ff.source.pre_trace"]
     for name, rows in simulated["recorded"].items():
         np.testing.assert_array_equal(found[name].time, rows.steps * 0.1)
         np.testing.assert_array_equal(found[name].values, rows.values)
@@ -134,6 +127,10 @@ def test_variables_are_those_of_the_simulation(run, simulated):
     assert potential.attrs == {"long_name": "V_mV", "units": "mV"}
     assert (potential.x + 16 * potential.y == potential.neuron).all()
     assert potential.neuron.values.tolist() == [*range(10), 200]
+    weights, of = run.recorded_synapses("ff")["weight"], simulated["of synapses"]
+    expected = pd.DataFrame({"time_ms": of.steps * 0.1, "pre": of.pre, "post": of.post, "weight": of.values})
+    pd.testing.assert_frame_equal(weights, expected)
+    assert len(weights) > 15 * 11
 
 
 @pytest.mark.parametrize("at_ms", [None, 100, 300.0])
@@ -339,6 +336,7 @@ def test_what_was_not_recorded_says_how_to_record_it(theirs):
         (run.raster, "target", "populations", "record_spikes"),
         (run.events, "lat", "projections", "record_events"),
         (run.recorded, "source", "populations", "record"),
+        (run.recorded_synapses, "lat", "projections", "record"),
     ):
         with pytest.raises(StorageError) as error:
             read(name)

@@ -188,6 +188,7 @@ _OF_PYTHON: dict[str, dict[str, Any]] = {
         "rows_grow": True,
         "record_events": True,
         "dendritic_delay_ms": 0.1,
+        "record": {},
     },
     "Simulation": {
         "network": None,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import defaultdict
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -56,7 +59,8 @@ def newer_models() -> Network:
         models.RampCurrent(to_amplitude=1, to_ms=99),
     ]
     network.add_population("alif", grid, models.ALIF(offset_current=19), spread, record_spikes=True, stimulate=currents)
-    network.add_population("background", grid, models.LIFBackground(), spread, record_spikes=True)
+    record = {"V_mV": {"every_ms": 0.5, "average": True}, "triplet.target.o1": 2.0}
+    network.add_population("background", grid, models.LIFBackground(), spread, True, record)
     network.add_population("izhikevich", grid, models.Izhikevich(offset_current=4), spread, record_spikes=True)
     record = {"V_mV": 1.0, "inhibit.current": {"every_ms": 0.3, "neurons": {"rectangle": [2, 3, 9, 9]}}}
     current = [models.SineCurrent(amplitude=50, frequency_hz=8.0)]
@@ -66,7 +70,9 @@ def newer_models() -> Network:
     network.add_projection("soft", "noise", "alif", near, models.AlphaCurrent(), 0.5, soft)
     rule = models.Bamford(p_max=0.5, sigma=2.0, attempts=50, block_side=4)
     network.add_projection("triplet", "noise", "background", near, current, 0.2, triplet, rewiring=rule)
-    network.add_projection("among", "background", "background", near, current, 0.1, triplet, delay_ms=1.5)
+    network.add_projection(
+        "among", "background", "background", near, current, 0.1, triplet, delay_ms=1.5, record={"weight": 5.0}
+    )
     network.add_projection("jump", "background", "izhikevich", models.OneToOne(), models.DeltaCurrent(), 30.0)
     network.add_projection("inhibit", "alif", "adex", models.FixedProbability(p=0.1), models.AlphaCurrent(), -50.0)
     tired, restrained = models.TsodyksMarkram(U=0.3, tau_facil_ms=50.0), models.InhibitorySTDP(w_max=-2.0, eta=0.05)
@@ -145,21 +151,24 @@ def busy(
     seed: int = 7,
     capacity: int | None = None,
     dendritic_ms: float = 0.0,
+    record: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> Network:
-    """Two projections with delays of their own, one of them plastic, both rewired all the time."""
-    network = Network(seed=seed)
-    network.add_population("noise", GRID, models.Poisson(rate_hz=200), record_spikes=True)
+    """Two projections with delays of their own, one of them plastic, both rewired all the time; `record` by whose."""
+    network, record = Network(seed=seed), defaultdict(dict, record)
+    network.add_population(
+        "noise", GRID, models.Poisson(rate_hz=200), None, "spikes" not in record["noise"], record["noise"]
+    )
     lif = models.LIF(V_threshold_mV=-66.0, refractory_ms=0.5)
-    network.add_population("cells", GRID, lif, {"V_mV": Normal(-68, 2)}, record_spikes=True)
+    network.add_population("cells", GRID, lif, {"V_mV": Normal(-68, 2)}, record_spikes=True, record=record["cells"])
     rule = models.Bamford(p_max=0.6, sigma=1.5, attempts=60, block_side=4, every_ms=0.5, p_eliminate=0.5)
     gaussian, current = models.Gaussian(p_max=0.4, sigma=1.5), models.ExponentialCurrent(tau_ms=2.0)
     network.add_projection(
         "drive", "noise", "cells", gaussian, current, 1.1, delay_ms=delay_ms, rewiring=rule, capacity=capacity,
-        dendritic_delay_ms=dendritic_ms,
+        dendritic_delay_ms=dendritic_ms, record=record["drive"],
     )  # fmt: skip
     network.add_projection(
         "own", "cells", "cells", gaussian, models.ExponentialConductance(tau_ms=1.0), 0.1, models.AdditiveSTDP(),
-        delay_ms=own_ms, rewiring=rule, capacity=capacity, dendritic_delay_ms=dendritic_ms,
+        delay_ms=own_ms, rewiring=rule, capacity=capacity, dendritic_delay_ms=dendritic_ms, record=record["own"],
     )  # fmt: skip
     return network
 

@@ -14,9 +14,15 @@ from support.ranks import hpcsnn
 
 PLAIN = ["--device", "cpu", "--no-figures"]
 RECORD = [
-    *("--set", "populations.source.record_spikes=true", "--set", "populations.target.record_spikes=true"),
+    *("--set", "populations.source.record={spikes: {neurons: [0..99, 150..255]}, ff.source.pre_trace: 20}"),
+    *("--set", "populations.target.record_spikes=true"),
     *("--set", "projections.ff.record_events=true", "--set", "projections.lat.record_events=true"),
-    *("--set", "populations.target.record={V_mV: {every_ms: 0.7, neurons: [0..9, 200]}, ff.g: {every_ms: 5}}"),
+    *(
+        "--set",
+        "populations.target.record={V_mV: {every_ms: 0.7, neurons: [0..9, 200]}, ff.g: {every_ms: 5}, "
+        "ff.target.post_trace: {every_ms: 10, neurons: [7..20]}, lat.g: {every_ms: 2, average: true}}",
+    ),
+    *("--set", "projections.ff.record={weight: {every_ms: 20, targets: [0..9, 200]}}"),
 ]
 
 
@@ -62,6 +68,18 @@ def assert_same_run(one: Path, other: Path) -> None:
         np.testing.assert_array_equal(first.ids, second.ids)
         np.testing.assert_array_equal(first.values, second.values)
         assert first.values.any()
+    assert ours.variables("averages") == theirs.variables("averages")
+    for names in ours.variables("averages"):
+        first, second = ours.average(*names), theirs.average(*names)
+        for part in ("steps", "mean", "min", "max"):
+            np.testing.assert_array_equal(getattr(first, part), getattr(second, part))
+        assert (first.max > first.mean).any()
+    assert ours.variables("synapses") == theirs.variables("synapses")
+    for names in ours.variables("synapses"):
+        first, second = ours.synapses(*names), theirs.synapses(*names)
+        for part in ("steps", "pre", "post", "values"):
+            np.testing.assert_array_equal(getattr(first, part), getattr(second, part))
+        assert len(first.steps) > 0
 
 
 def flip(path: Path, place: int) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hpcsnn import Network
-from hpcsnn.engine.recording import Taken
+from hpcsnn.engine.recording.recorded import Taken
 from hpcsnn.errors import StorageError
 from hpcsnn.ranks.communicator import Alone
 from hpcsnn.runs import checkpointing

@@ -7,7 +7,7 @@ import pytest
 
 from hpcsnn import ConfigurationError, Network, Simulation, models
 from hpcsnn.devices import HostDevice, choose_device
-from hpcsnn.engine.recording import Recorded
+from hpcsnn.engine.recording.recorded import Recorded
 from hpcsnn.errors import check_known
 from hpcsnn.ranks.communicator import communicator
 

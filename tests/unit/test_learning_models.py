@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError, models
 from hpcsnn.codegen.learning.structs import learning_struct
-from hpcsnn.configuration.schema import configured
+from hpcsnn.configuration.model_specs import configured
 from hpcsnn.models import NeuronModel, Optimiser, Parameter, choice
 from hpcsnn.models.learning.optimisers import constants_of_batch
 from support.learning import learner

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hpcsnn import ConfigurationError, Network, models
-from hpcsnn.configuration.schema import configured
+from hpcsnn.configuration.model_specs import configured
 from hpcsnn.shipped_files import kernel_folder
 from support.networks import newer_models
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hpcsnn import ConfigurationError, Grid, Network, models
-from hpcsnn.engine.recording import Recorded
+from hpcsnn.engine.recording.recorded import Recorded
 
 
 class Logs:
@@ -54,12 +54,12 @@ def test_what_was_taken_is_gone_and_what_comes_later_is_kept():
     recorded = Recorded(declared(record=True), logs)
     logs.spikes, logs.events = {"a": [(1, 2)]}, {"changes": [(1, 0, 0, 0)]}
     recorded.take_logs()
-    spikes, events, _ = recorded.take()
+    spikes, events, *_ = recorded.take()
     assert (list(spikes), list(events)) == (["a"], ["changes"]), "a projection without a rule has no events"
     assert (spikes["a"].tolist(), events["changes"].tolist()) == ([[1, 2]], [[1, 0, 0, 0]])
     logs.spikes = {"a": [(5, 6)]}
     recorded.take_logs()
-    spikes, events, _ = recorded.take()
+    spikes, events, *_ = recorded.take()
     assert spikes["a"].tolist() == [[5, 6]]
     assert (events["changes"].shape, events["changes"].dtype) == ((0, 4), np.int32)
     assert recorded.spikes("a")[0].size == 0
@@ -67,7 +67,7 @@ def test_what_was_taken_is_gone_and_what_comes_later_is_kept():
 
 def test_what_is_not_recorded_is_refused_by_name():
     recorded = Recorded(declared(record=False), Logs())
-    assert recorded.take() == ({}, {}, {})
+    assert not any(recorded.take())
     with pytest.raises(ConfigurationError, match=r"^population with record_spikes: unknown name 'a'; allowed: \(none"):
         recorded.spikes("a")
     with pytest.raises(ConfigurationError, match=r"^projection with record_events: unknown name 'changes'; allowed"):

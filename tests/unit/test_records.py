@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcsnn.engine.recording import Rows, Taken
+from hpcsnn.engine.recording.recorded import Taken
+from hpcsnn.engine.recording.rows import Average, Rows, SynapseValues
 from hpcsnn.errors import StorageError
 from hpcsnn.storage.checkpoints import checksums, files_below
 from hpcsnn.storage.records import SEGMENT, Records, make_segment, segment_name, write_segment
@@ -174,3 +175,43 @@ def test_variables_of_all_ranks_come_by_time_and_id(tmp_path):
     np.testing.assert_array_equal(found.values, 100.0 * found.steps[:, None] + found.ids)
     with pytest.raises(StorageError, match="g of target was not recorded"):
         records.rows("target", "g")
+
+
+def test_averages_are_in_the_first_ranks_part_and_follow_each_other(tmp_path):
+    for first, last in ((0, 10), (10, 20)):
+        segment, steps = make_segment(tmp_path, first, last), np.array([first + 5, last], np.int32)
+        low, high = (np.float32(sign) * steps.astype(np.float32) for sign in (-1, 1))
+        of_first = {"target/V_mV": Average(steps, steps / 3, low, high, "mV")}
+        for rank, averages in enumerate((of_first, {})):
+            write_segment(segment, rank, Taken({}, {}, averages=averages), 0.1, {})
+    records = Records(tmp_path, [segment_name(0, 10), segment_name(10, 20)])
+    assert (records.variables("averages"), records.variables()) == ([("target", "V_mV")], [])
+    found = records.average("target", "V_mV")
+    assert (found.steps.tolist(), found.unit) == ([5, 10, 15, 20], "mV")
+    np.testing.assert_array_equal([found.mean, found.min, found.max], [found.steps / 3, -found.steps, found.steps])
+    array = found.as_xarray("V_mV", 0.1)
+    assert array.sel(statistic="max", time=1.5) == 15
+    assert array.attrs == {"long_name": "V_mV", "units": "mV"}
+    with pytest.raises(StorageError, match="g of target was not recorded"):
+        records.average("target", "g")
+
+
+def test_variables_of_synapses_of_all_ranks_come_by_time_post_and_pre(tmp_path):
+    def values(rows):
+        steps, pre, post = table(rows, 3).T
+        return SynapseValues(steps, pre, post, (1000 * steps + 10 * pre + post).astype(np.float32), "nS")
+
+    parts = {(0, 10): ([(5, 7, 1), (5, 2, 1), (10, 2, 1)], [(5, 0, 0)], []), (10, 20): ([(15, 4, 3), (15, 9, 2)],)}
+    for bounds, of_ranks in parts.items():
+        segment = make_segment(tmp_path, *bounds)
+        for rank, rows in enumerate(of_ranks):
+            write_segment(segment, rank, Taken({}, {}, {}, {"ff/weight": values(rows)}), 0.1, {})
+    records = Records(tmp_path, [segment_name(*bounds) for bounds in parts])
+    assert records.variables("synapses") == [("ff", "weight")]
+    found = records.synapses("ff", "weight")
+    expected = [(5, 0, 0), (5, 2, 1), (5, 7, 1), (10, 2, 1), (15, 9, 2), (15, 4, 3)]
+    assert list(zip(found.steps, found.pre, found.post, strict=True)) == expected
+    np.testing.assert_array_equal(found.values, 1000 * found.steps + 10 * found.pre + found.post)
+    assert found.unit == "nS"
+    with pytest.raises(StorageError, match="eligibility of ff was not recorded"):
+        records.synapses("ff", "eligibility")

@@ -9,7 +9,7 @@ import pytest
 
 import hpcsnn.models
 from hpcsnn import ConfigurationError
-from hpcsnn.configuration.schema import configured
+from hpcsnn.configuration.model_specs import configured
 from hpcsnn.models.base import Model
 from hpcsnn.models.registry import KINDS, registered
 from support.small_configurations import FILE

@@ -7,7 +7,8 @@ import yaml
 
 from hpcsnn import ConfigurationError, Grid
 from hpcsnn.configuration.files import load_configuration, parse_configuration
-from hpcsnn.configuration.schema import Configuration, configured
+from hpcsnn.configuration.model_specs import configured
+from hpcsnn.configuration.schema import Configuration
 from hpcsnn.models import LIF, Normal, Uniform
 from hpcsnn.shipped_files import shipped_configurations
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcsnn.analysis.drawing.recorded_figures import intervals_figure, traces_figure
+from hpcsnn.analysis.drawing.recorded_figures import intervals_figure, synapses_figure, traces_figure
 from hpcsnn.analysis.spike_trains import intervals_of
-from hpcsnn.engine.recording import Rows
+from hpcsnn.engine.recording.rows import Average, Rows, SynapseValues
 
 
 def rows(spikes):
@@ -57,3 +57,19 @@ def test_figures_show_every_interval_and_every_recorded_variable():
     np.testing.assert_allclose(potential.lines[1].get_xdata(), steps[2000:] * 0.1)
     np.testing.assert_allclose(potential.lines[1].get_ydata(), -steps[2000:])
     assert conductance.lines[0].get_marker() == "."
+
+
+def test_averages_are_drawn_as_a_band_and_synapses_with_gaps_where_they_were_not():
+    steps = np.arange(1, 4, dtype=np.int32)
+    average = Average(steps, steps / 3, -steps, 2 * steps, "nS")
+    (axes,) = traces_figure("e", {"ff.g": average}, 0.1).axes
+    assert axes.get_ylabel() == "ff.g (nS)"
+    np.testing.assert_allclose(axes.lines[0].get_xydata(), np.stack([steps * 0.1, steps / 3], axis=1))
+    (band,) = axes.collections[0].get_paths()
+    assert (band.vertices[:, 1].min(), band.vertices[:, 1].max()) == (-3, 6)
+    of = SynapseValues(*np.array([[10, 10, 20, 30, 30], [5, 6, 5, 5, 6], [1, 1, 1, 1, 1]]), np.arange(5) / 8)
+    many = SynapseValues(np.full(50, 10), np.arange(50), np.full(50, 2), np.ones(50))
+    weight, age = synapses_figure("ff", {"weight": of, "age": many}, 0.1).axes
+    assert [line.get_label() for line in weight.lines] == ["5 to 1", "6 to 1"]
+    np.testing.assert_array_equal(weight.lines[1].get_ydata(), [1 / 8, np.nan, 4 / 8])
+    assert (len(age.lines), age.get_title(loc="left")) == (20, "ff: first 20 of 50 synapses")

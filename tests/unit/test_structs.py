@@ -25,6 +25,7 @@ from hpcsnn.codegen.random_streams import Tag
 from hpcsnn.codegen.structs import Struct, network_struct
 from hpcsnn.network.fields import TRACE
 from hpcsnn.network.learning_fields import GRADIENT_BITS, SIDE_BY_SIDE
+from hpcsnn.network.recording.exact_sums import WINDOWS
 from support.networks import topographic_map
 from support.random_networks import networks
 
@@ -157,7 +158,8 @@ def test_every_number_of_the_enumerations_is_in_the_source():
     expected |= {f"{tag.name}_NUMBERS": tag << 24 for tag in Tag}
     found = constants()
     assert {name: found[name] for name in expected} == expected
-    assert set(found) == {*expected, "GPU_LANES", "SIDE_BY_SIDE"}
+    assert set(found) == {*expected, "GPU_LANES", "SIDE_BY_SIDE", "EXACT_WINDOWS"}
+    assert found["EXACT_WINDOWS"] == WINDOWS
     assert (found["GPU_LANES"], found["SIDE_BY_SIDE"]) == (GPU_LANES, SIDE_BY_SIDE)
     (scale,) = re.findall(r"constexpr float GRADIENT_SCALE = ([\d.]+)f;", constants_text())
     assert float(scale) == 2.0**GRADIENT_BITS

@@ -10,7 +10,7 @@ from hpcsnn.analysis.drawing.processes import Drawing, drawn
 from hpcsnn.storage.network_store import StoredNetwork
 
 _FIGURE = "hpcsnn.analysis.drawing.figures:draw_figure"
-_OF_PROJECTION = ("displacement", "map")
+_OF_PROJECTION = ("displacement", "map", "recorded")
 _OF_POPULATION = ("raster", "intervals", "recorded")
 
 
@@ -26,8 +26,8 @@ def draw_figures(
         drawing: who draws; None: this process.
 
     Returns:
-        The files: rates; of each projection its displacements and map; degrees and weights; and of each population
-        what was recorded of it, a raster, intervals between spikes, and variables.
+        The files: rates; of each projection its displacements, its map and recorded variables of its synapses; degrees
+        and weights; and of each population what was recorded of it, a raster, intervals between spikes, and variables.
 
     Raises:
         StorageError: no stored network there.

@@ -6,22 +6,19 @@ what the newest checkpoint's manifest lists: that is the run, whatever else lies
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
 from hpcsnn.atomic_files import refuse_link
-from hpcsnn.checked_numbers import Limits, shown_time, whole_numbers
+from hpcsnn.checked_numbers import shown_time
 from hpcsnn.configuration.files import plain_configuration
-from hpcsnn.errors import ConfigurationError, DamageError, StorageError, check_known, shown
+from hpcsnn.errors import ConfigurationError, StorageError, check_known, shown
 from hpcsnn.runs.stored.kinds import is_training
-from hpcsnn.runs.stored.manifests import checkpoint_at, is_whole, reasons_of
+from hpcsnn.runs.stored.manifest_contents import reasons_of
+from hpcsnn.runs.stored.run_reader import RunReader
 from hpcsnn.runs.stored.times import steps_between
-from hpcsnn.storage.checkpoints import Checkpoint, committed
-from hpcsnn.storage.network_store import StoredNetwork
-from hpcsnn.storage.records import Records
 from hpcsnn.storage.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -29,12 +26,10 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
     from matplotlib.figure import Figure
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
 _Read = TypeVar("_Read")
 _FORMATS = ("pandas", "scipy")
-# How often a run that goes on may remove what is just being read.
-_TRIES = 5
 
 
 def open_run(path: str | Path) -> OpenedRun:
@@ -53,7 +48,7 @@ def open_run(path: str | Path) -> OpenedRun:
     return OpenedRun(Path(path))
 
 
-class OpenedRun:
+class OpenedRun(RunReader):
     """A run directory; see `open_run`, which makes it. All times are model time in ms.
 
     Each call reads what is there then: of a run that goes on, the newest checkpoint is another one a moment later.
@@ -118,6 +113,8 @@ class OpenedRun:
     ) -> pd.DataFrame:
         """Recorded spikes: ``time_ms`` (float64) and ``neuron`` (int32), a row a spike, by time, then neuron.
 
+        Where ``record`` asks for the spikes of some neurons, these are all that there are.
+
         Args:
             from_ms: of spikes at this time and later.
             to_ms: of spikes before this time; None: up to the newest checkpoint.
@@ -125,7 +122,7 @@ class OpenedRun:
 
         Raises:
             ConfigurationError: no such population or neuron, no time.
-            StorageError: its spikes were not recorded, or records are missing or damaged.
+            StorageError: its spikes, or those of a neuron, were not recorded; or records are missing or damaged.
         """
         import pandas as pd
 
@@ -176,7 +173,8 @@ class OpenedRun:
         return pd.DataFrame({"time_ms": step * dt_ms, "pre": pre, "post": post, "kind": kind, "reason": reason})
 
     def recorded(self, population: str) -> dict[str, xr.DataArray]:
-        """Variables that ``record`` asked for, by name, each over ``time`` (ms) and ``neuron`` with places ``x, y``.
+        """Variables that ``record`` asked for, by name, each over ``time`` (ms) and ``neuron`` with places ``x, y``; of
+        averages over ``time`` and ``statistic``, which is mean, min or max.
 
         Raises:
             ConfigurationError: no such population.
@@ -184,7 +182,26 @@ class OpenedRun:
         """
         records, dt_ms, said = self._records("populations", population, "record", "variables")
         grid = self._network(None).grid(population)
-        return {name: records.rows(population, name).as_xarray(name, dt_ms, grid.nx) for name in said["record"]}
+        averages = set(records.variables("averages"))
+        return {
+            name: records.average(population, name).as_xarray(name, dt_ms)
+            if (population, name) in averages
+            else records.rows(population, name).as_xarray(name, dt_ms, grid.nx)
+            for name in said["record"]
+            if name != "spikes"
+        }
+
+    def recorded_synapses(self, projection: str) -> dict[str, pd.DataFrame]:
+        """Variables of synapses that ``record`` asked for, by name: ``time_ms``, ``pre``, ``post`` and the variable.
+
+        A row a synapse that was there at the time, by time, post, pre.
+
+        Raises:
+            ConfigurationError: no such projection.
+            StorageError: nothing was recorded of its synapses, or records are missing or damaged.
+        """
+        records, dt_ms, said = self._records("projections", projection, "record", "variables")
+        return {name: records.synapses(projection, name).as_pandas(name, dt_ms) for name in said["record"]}
 
     def rates(self, population: str) -> xr.DataArray:
         """Mean rate (Hz) of all neurons in successive bins of 100 ms, over ``time``; recorded or not.
@@ -319,82 +336,3 @@ class OpenedRun:
         from hpcsnn.runs.stored.exchange.sonata_files import write_sonata
 
         return write_sonata(self, folder, at_ms)
-
-    # -- where it is ---------------------------------------------------------------------------------------------------
-
-    def _own(self, path: Path) -> Path:
-        """A path below the run's, once no part of it is a link."""
-        at = self.path
-        for name in path.relative_to(self.path).parts:
-            at /= name
-            refuse_link(at, to="reads")
-        return path
-
-    def _committed(self) -> list[Checkpoint]:
-        self._own(self._directory.checkpoints)
-        return committed(self.path)
-
-    def _newest(self) -> Checkpoint:
-        there = self._committed()
-        if not there:
-            raise StorageError(
-                f"{self.path}: no checkpoint yet, and so nothing to read; one is written at the end, and before that "
-                "with --checkpoint-every"
-            )
-        return there[-1]
-
-    def _manifest(self) -> dict[str, Any]:
-        """Of the newest checkpoint, with a configuration in it."""
-        for _ in range(_TRIES):
-            newest = self._newest()
-            try:
-                manifest = newest.manifest() if self._own(newest.manifest_path) else {}
-            except DamageError:
-                if newest.manifest_path.exists():
-                    raise
-                continue  # the run has gone on since
-            if not is_whole(manifest):
-                raise DamageError(f"{newest.manifest_path}: damaged manifest (no configuration, or no segments)")
-            return manifest
-        raise StorageError(f"{self.path}: its checkpoints are replaced faster than they can be read: try again")
-
-    def _network(self, at_ms: float | None) -> StoredNetwork:
-        if at_ms is not None:
-            dt_ms = self._manifest()["configuration"]["dt_ms"]
-            return self._opened(checkpoint_at(at_ms, self._committed(), dt_ms))
-        for _ in range(_TRIES - 1):
-            newest = self._newest()
-            try:
-                return self._opened(newest)
-            except StorageError:
-                if newest.manifest_path.exists():
-                    raise
-        return self._opened(self._newest())
-
-    def _opened(self, checkpoint: Checkpoint) -> StoredNetwork:
-        path = self._own(checkpoint.network_path)
-        refuse_link(path, below=True, to="reads")
-        return checkpoint.network()
-
-    def _spikes(
-        self, population: str, from_ms: float, to_ms: float | None, neurons: ArrayLike | None
-    ) -> tuple[NDArray[np.int32], float]:
-        """Rows of step and neuron, and the length of a step."""
-        records, dt_ms, _ = self._records("populations", population, "record_spikes", "spikes")
-        first, last = steps_between(from_ms, to_ms, dt_ms)
-        if neurons is not None:
-            limits = Limits(minimum=0, maximum=self._network(None).grid(population).size - 1)
-            neurons = whole_numbers("neurons", neurons, limits)
-        return records.spikes(population, first, last, neurons), dt_ms
-
-    def _records(self, kind: str, name: str, key: str, what: str) -> tuple[Records, float, Mapping[str, Any]]:
-        """The records that count, the length of a step, and what the configuration says of whose they are."""
-        manifest = self._manifest()
-        configured = manifest["configuration"].get(kind, {})
-        said = configured[check_known(kind.removesuffix("s"), name, configured)]
-        if not said.get(key):
-            raise StorageError(
-                f"{self.path}: {what} of {name} were not recorded; set {kind}.{name}.{key}, and run it again"
-            )
-        records = Records(self._own(self._directory.records), manifest["segments"])
-        return records, manifest["configuration"]["dt_ms"], said

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpcsnn.errors import ConfigurationError
+from hpcsnn.network.grid import Grid
+from hpcsnn.network.recording.asked import configured_spikes
+from hpcsnn.runs.stored.exchange.places import places_of
 from hpcsnn.runs.stored.times import checked_span
 
 if TYPE_CHECKING:
@@ -39,16 +42,19 @@ def neo_block(run: OpenedRun, from_ms: float, to_ms: float | None) -> neo.Block:
     for name, said in configuration["populations"].items():
         group = neo.Group(name=name)
         block.groups.append(group)
-        if said.get("record_spikes"):
-            spikes = run.spikes(name, start_ms, end_ms)
-            for neuron, times_ms in enumerate(_by_neuron(spikes, run.neurons(name).sizes["neuron"])):
+        asked = said.get("record") or {}
+        if said.get("record_spikes") or asked.get("spikes"):
+            x, y = places_of(neurons := run.neurons(name))
+            trains = _by_neuron(run.spikes(name, start_ms, end_ms), neurons.sizes["neuron"])
+            ids = configured_spikes(name, said, Grid(int(x.max()) + 1, int(y.max()) + 1))
+            for neuron in range(len(trains)) if ids is None else ids.tolist():
                 # Times are sums of steps, whose last digit may put the first one before `from_ms`: Neo refuses that.
-                times = np.maximum(times_ms, start_ms) * pq.ms
+                times = np.maximum(trains[neuron], start_ms) * pq.ms
                 about = {"name": f"{name} {neuron}", "population": name, "neuron": neuron}
                 train = neo.SpikeTrain(times, t_start=start_ms * pq.ms, t_stop=end_ms * pq.ms, **about)
                 segment.spiketrains.append(train)
                 group.add(train)
-        for variable, values in (run.recorded(name) if said.get("record") else {}).items():
+        for variable, values in (run.recorded(name) if asked.keys() - {"spikes"} else {}).items():
             # A value at `to_ms` is of the state once the last step before it was done.
             within = values.sel(time=slice(start_ms - 0.5 * dt_ms, end_ms + 0.5 * dt_ms))
             if not within.sizes["time"]:
@@ -69,15 +75,16 @@ def _by_neuron(spikes: pd.DataFrame, n_neurons: int) -> list[NDArray[np.float64]
 
 
 def _signal(values: xr.DataArray, about: Mapping[str, str]) -> Any:
-    """A channel for each neuron; sampled regularly but for fewer than two times, or a run that was changed."""
+    """A channel for each neuron, or each statistic; sampled irregularly if at fewer than two times."""
     import neo
     import quantities as pq
 
     times_ms, unit = values["time"].to_numpy(), str(values.attrs.get("units", ""))
+    channels = str(values.dims[1])  # neuron or statistic
     given: dict[str, Any] = {
         "units": getattr(pq, unit) if unit in _UNITS else pq.dimensionless,
         "name": f"{about['population']} {about['variable']}",
-        "array_annotations": {"neuron": values["neuron"].to_numpy()},
+        "array_annotations": {channels: values[channels].to_numpy()},
         **about,
         **({} if unit in _UNITS or not unit else {"unit": unit}),
     }

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.errors import ConfigurationError, StorageError, shown
+from hpcsnn.runs.stored.exchange.places import places_of
 
 if TYPE_CHECKING:
     from hpcsnn.runs.stored.opened_run import OpenedRun
@@ -55,7 +56,7 @@ def write_sonata(run: OpenedRun, folder: str | Path, at_ms: float | None) -> lis
                 _write_edges(file.create_group(f"edges/{name}"), number, ends, columns)
         with _file(h5py, paths[SPIKES]) as file:
             file.create_group("spikes")
-            for name in (name for name, said in populations.items() if said.get("record_spikes")):
+            for name in (name for name, said in populations.items() if _has_spikes(said)):
                 _write_spikes(h5py, file.create_group(f"spikes/{name}"), run, name)
         _write_types(paths[_TYPES[NODES]], "node", populations, "model")
         _write_types(paths[_TYPES[EDGES]], "edge", projections, "receptor")
@@ -65,6 +66,10 @@ def write_sonata(run: OpenedRun, folder: str | Path, at_ms: float | None) -> lis
             raise
         raise StorageError(f"{folder}: cannot be written: {error}") from error
     return list(paths.values())
+
+
+def _has_spikes(population: Mapping[str, Any]) -> bool:
+    return bool(population.get("record_spikes") or (population.get("record") or {}).get("spikes"))
 
 
 def _file(h5py: Any, path: Path) -> Any:
@@ -79,8 +84,8 @@ def _nodes(run: OpenedRun, name: str, said: Mapping[str, Any], at_ms: float | No
     neurons = run.neurons(name, at_ms)
     if said.get("grid") is None:
         return neurons.sizes["neuron"], {}
-    nx, ids = said["grid"][0], neurons["neuron"].to_numpy()
-    return len(ids), {"x": (ids % nx).astype(np.float64), "y": (ids // nx).astype(np.float64)}
+    x, y = places_of(neurons)
+    return len(x), {"x": x.astype(np.float64), "y": y.astype(np.float64)}
 
 
 def _edges(run: OpenedRun, name: str, said: Mapping[str, Any], dt_ms: float, at_ms: float | None) -> dict[str, Any]:

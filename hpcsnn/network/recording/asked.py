@@ -1,4 +1,4 @@
-"""What is to be recorded of a population's neurons beside their spikes: of which, and how often."""
+"""What is to be recorded of neurons and synapses beside spikes and events: of which, and how often."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.checked_numbers import Limits, whole_number, whole_numbers, whole_steps
+from hpcsnn.checked_numbers import Limits, truth_value, whole_number, whole_numbers, whole_steps
 from hpcsnn.errors import ConfigurationError, shown, unknown_name
 from hpcsnn.network.grid import Grid
 
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
-_KEYS = ("every_ms", "neurons")
 _ALLOWED = (
     'must be "all", a list of ids, a range such as "0..99", {every: n} for every n-th, or '
     "{rectangle: [x0, y0, x1, y1]} of the grid, x1 and y1 not in it"
@@ -24,31 +23,90 @@ _ALLOWED = (
 
 @dataclass(frozen=True)
 class Recording:
-    """A variable is recorded at the end of every so many steps, of all neurons or of those with some ``ids``.
+    """A variable is recorded at the end of every so many steps, of all neurons or of those with some ``ids``; or of all
+    synapses that lead to them.
 
     Attributes:
         every_steps: from one record to the next; the first is at the end of this many steps.
         ids: global ids, ascending, int32; None: all.
+        average: mean, least and most of the neurons alone.
     """
 
     every_steps: int
     ids: NDArray[np.int32] | None = None
+    average: bool = False
 
 
-def parsed_recording(where: str, given: object, grid: Grid, dt_ms: float) -> Recording:
-    """What ``{every_ms: 1, neurons: [0, 5]}`` asks for; neurons may be left out, and a number is ``every_ms``.
+def asked_by_variable(where: str, given: object) -> dict[Any, Any]:
+    """What ``record`` asks for, by variable; None: nothing.
 
     Raises:
-        ConfigurationError: a key, a time or neurons that are not allowed; the message begins with `where`.
+        ConfigurationError: it is no mapping; the message begins with `where`.
+    """
+    if given is not None and not isinstance(given, Mapping):
+        raise ConfigurationError(f"{where}: {shown(given)} is not allowed; must be every_ms by variable")
+    return dict(given or {})
+
+
+def asked_spikes(where: str, given: object, all_spikes: bool, grid: Grid) -> tuple[bool, NDArray[np.int32] | None]:
+    """Whether spikes are recorded, and of which neurons by id, ascending; None: of all.
+
+    Args:
+        given: ``record``'s ``spikes``: true, false, ``"all"`` or ``{neurons: 0..99}``; None: nothing is said.
+        all_spikes: ``record_spikes``, which asks for all.
+
+    Raises:
+        ConfigurationError: neurons that are not allowed, or fewer than all beside ``record_spikes``.
+    """
+    if given is None:
+        return all_spikes, None
+    ids = None
+    if isinstance(given, Mapping):
+        for key in given:
+            if key != "neurons":
+                raise ConfigurationError(unknown_name(where, key, ("neurons",)))
+        if "neurons" not in given:
+            raise ConfigurationError(f"{where}.neurons: missing; whose spikes are recorded")
+        ids = chosen_neurons(f"{where}.neurons", given["neurons"], grid)
+    elif not isinstance(given, (bool, np.bool_)) and not (isinstance(given, str) and given == "all"):
+        raise ConfigurationError(
+            f'{where}: {shown(given)} is not allowed; must be true, false, "all", or {{neurons: ..}} with ids'
+        )
+    wanted = bool(given) or isinstance(given, Mapping)
+    if all_spikes and (ids is not None or not wanted):
+        raise ConfigurationError(
+            f"{where}: {shown(given)} is not allowed beside record_spikes: true, which records all; leave one out"
+        )
+    return wanted, ids
+
+
+def configured_spikes(name: str, population: Mapping[str, Any], grid: Grid) -> NDArray[np.int32] | None:
+    """Ids of those whose spikes are recorded, as a run's configuration has the population; None: all, or none."""
+    given, all_spikes = population.get("record", {}).get("spikes"), bool(population.get("record_spikes"))
+    return asked_spikes(f"populations.{name}.record.spikes", given, all_spikes, grid)[1]
+
+
+def parsed_recording(where: str, given: object, grid: Grid, dt_ms: float, of_synapses: bool = False) -> Recording:
+    """What ``{every_ms: 1, neurons: [0, 5], average: true}`` asks for; a number is ``every_ms`` alone, of all neurons.
+
+    Args:
+        grid: of the neurons.
+        of_synapses: neurons are ``targets``, and there are no averages.
+
+    Raises:
+        ConfigurationError: a key or a value that is not allowed; the message begins with `where`.
     """
     wanted = dict(given) if isinstance(given, Mapping) else {"every_ms": given}
+    whose = "targets" if of_synapses else "neurons"
+    keys = ("every_ms", whose) if of_synapses else ("every_ms", whose, "average")
     for key in wanted:
-        if key not in _KEYS:
-            raise ConfigurationError(unknown_name(where, key, _KEYS))
+        if key not in keys:
+            raise ConfigurationError(unknown_name(where, key, keys))
     if "every_ms" not in wanted:
         raise ConfigurationError(f"{where}.every_ms: missing; how often the variable is recorded, in ms")
     every_steps = whole_steps(f"{where}.every_ms", wanted["every_ms"], dt_ms, least=1)
-    return Recording(every_steps, chosen_neurons(f"{where}.neurons", wanted.get("neurons", "all"), grid))
+    average = truth_value(f"{where}.average", wanted.get("average", False))
+    return Recording(every_steps, chosen_neurons(f"{where}.{whose}", wanted.get(whose, "all"), grid), average)
 
 
 def chosen_neurons(where: str, given: object, grid: Grid) -> NDArray[np.int32] | None:

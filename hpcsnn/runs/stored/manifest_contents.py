@@ -1,16 +1,12 @@
-"""What manifests of checkpoints say, and which one is of a time, to those who trust no manifest."""
+"""What a checkpoint's manifest says of a run, for those who read it without executing anything of the run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from hpcsnn.checked_numbers import real_number, shown_time
-from hpcsnn.errors import ConfigurationError, shown
 from hpcsnn.models.registry import registered
 from hpcsnn.models.rewiring import RewiringRule
-from hpcsnn.runs.stored.times import TIME
-from hpcsnn.storage.checkpoints import Checkpoint
 
 
 def is_whole(manifest: Mapping[str, Any]) -> bool:
@@ -33,20 +29,3 @@ def reasons_of(projection: Mapping[str, Any]) -> list[str]:
     name = next(iter(rewiring), "") if isinstance(rewiring, Mapping) else rewiring
     rule = registered("rewiring").get(str(name))
     return list(rule.reasons) if isinstance(rule, RewiringRule) else []
-
-
-def checkpoint_at(at_ms: float, there: Sequence[Checkpoint], dt_ms: float) -> Checkpoint:
-    """That of a time.
-
-    Raises:
-        ConfigurationError: no time, or none that one of them has.
-    """
-    wanted_ms = real_number("at_ms", at_ms, TIME)
-    by_step = {checkpoint.step: checkpoint for checkpoint in there}
-    step = round(wanted_ms / dt_ms)
-    if step not in by_step or abs(step * dt_ms - wanted_ms) > 1e-3 * dt_ms:
-        times = ", ".join(shown_time(step * dt_ms) for step in by_step)
-        raise ConfigurationError(
-            f"at_ms: {shown(at_ms)} is not allowed; must be the time of a stored checkpoint, one of {times}"
-        )
-    return by_step[step]
