@@ -10,9 +10,9 @@ from hpcsnn._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from hpcsnn import models
-    from hpcsnn.engine.simulation import Simulation
     from hpcsnn.errors import ConfigurationError, DeviceError, HpcsnnError, SimulationError, StorageError
     from hpcsnn.network import Grid, Network, Population, Projection
+    from hpcsnn.runs.scripted.simulation import Simulation
     from hpcsnn.runs.stored.opened_run import open_run
 
 # Whoever imports it says where its records go, if anywhere.
@@ -39,7 +39,7 @@ _HOME = {
     **dict.fromkeys(
         ("ConfigurationError", "DeviceError", "HpcsnnError", "SimulationError", "StorageError"), "hpcsnn.errors"
     ),
-    "Simulation": "hpcsnn.engine.simulation",
+    "Simulation": "hpcsnn.runs.scripted.simulation",
     "open_run": "hpcsnn.runs.stored.opened_run",
 }
 

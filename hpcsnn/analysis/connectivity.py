@@ -118,7 +118,7 @@ class Tally:
     """Sums over the synapses of some targets.
 
     Attributes:
-        n, weight_sum, n_below_half: synapses, their weights, and those below half of the highest bin edge.
+        n, weight_sum, n_below_half: synapses, their weights, and those below half of the furthest bin edge in size.
         in_degrees, out_degrees: number of neurons by degree, shape (highest degree + 1,).
         weights: synapses by weight bin.
         displacement: synapses by displacement; None without places.
@@ -257,7 +257,7 @@ def _partial(subject: Subject, targets: NDArray[np.int64], rows: SynapseRows) ->
     tally = Tally(
         n=len(weight),
         weight_sum=float(weight.sum()),
-        n_below_half=int((weight < 0.5 * edges[-1]).sum()),
+        n_below_half=int((np.abs(weight) < 0.5 * np.abs(edges[[0, -1]]).max()).sum()),
         in_degrees=np.bincount(rows.in_degree),
         out_degrees=np.zeros(0, dtype=np.int64),
         weights=np.histogram(np.clip(weight, edges[0], edges[-1]), edges)[0],

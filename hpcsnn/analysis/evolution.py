@@ -19,6 +19,7 @@ from rich.console import Console
 
 from hpcsnn.analysis.connectivity import Subject, Tally, create_arrays, joined, judge, measure
 from hpcsnn.analysis.displacement import has_places
+from hpcsnn.analysis.growth import grows, growth_dataset, sides
 from hpcsnn.analysis.rewiring_events import EventCount, count_events, time_bins
 from hpcsnn.analysis.tasks import compute
 from hpcsnn.configuration.files import parse_configuration
@@ -87,6 +88,9 @@ def analyse(run: Path, console: Console, scheduler: str | None = None, trust: bo
     results = dict(zip(tasks, compute(list(tasks.values()), scheduler, console, f"analysing {run}"), strict=True))
     for name, subject in subjects.items():
         dataset = _joined(subject, _times(there, network), [results[name, time] for time in range(len(there))])
+        if grows(network.projections[name]):
+            tallies = [results[name, time][0] for time in range(len(there))]
+            dataset = dataset.merge(_growth(configuration, name, there, tallies))
         if (name, "events") in results:
             counts = results[name, "events"]
             dataset = dataset.merge(_events_dataset(network.projections[name], network, there[-1].step, counts))
@@ -100,6 +104,16 @@ def analyse(run: Path, console: Console, scheduler: str | None = None, trust: bo
         [checkpoint.step for checkpoint in there],
         {name: _opened(directory.analysis, name) for name in subjects},
         _opened(directory.analysis, POPULATIONS),
+    )
+
+
+def _growth(configuration: Configuration, name: str, there: list[Checkpoint], tallies: list[Tally]) -> xr.Dataset:
+    """What a projection's rule grows, by the parameters that it had at each checkpoint."""
+    return growth_dataset(
+        [
+            sides(configuration.at(checkpoint.step).network().projections[name], checkpoint.network(), tally.n)
+            for checkpoint, tally in zip(there, tallies, strict=True)
+        ]
     )
 
 
@@ -156,7 +170,7 @@ def _joined(subject: Subject, times: xr.Dataset, of_checkpoints: list[tuple[Tall
         "weight_below_half": (
             "time",
             np.array([t.n_below_half for t in tallies]) / some,
-            {"long_name": "share of weights below half of the largest"},
+            {"long_name": "share of weights whose size is below half of the largest that may be"},
         ),
         "in_degree_neurons": (("time", "degree_in"), in_degrees, {"long_name": "target neurons by in-degree"}),
         "out_degree_neurons": (("time", "degree_out"), out_degrees, {"long_name": "source neurons by out-degree"}),
@@ -226,7 +240,11 @@ def _events_dataset(projection: Projection, network: Network, n_steps: int, coun
             "events": (
                 ("event", "event_time", "distance"),
                 counts[:, :, : furthest + 1],
-                {"long_name": "events", "bin_s": float(edges_s[1] - edges_s[0])},
+                {
+                    "long_name": "events",
+                    "bin_s": float(edges_s[1] - edges_s[0]),
+                    "has_places": has_places(projection.source.grid, projection.target.grid),
+                },
             )
         },
         {

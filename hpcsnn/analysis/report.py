@@ -36,8 +36,10 @@ _CAPTIONS = {
     "map": "The map at the last checkpoint: lines join the weighted receptive-field centres of neighbouring targets; "
     "grey: a perfect map.",
     "displacement": "Probability of a connection and mean weight by displacement (postsynaptic minus presynaptic).",
+    "growth": "Calcium, as a mean over source neurons (axonal side) and target neurons (dendritic side), beside its "
+    "set-point, and their elements: all, and those that no synapse binds.",
     "degrees_and_weights": "Degrees and weights at the times in the legend.",
-    "rewiring": "Formations and eliminations in each time bin, by reason and by distance.",
+    "rewiring": "Formations and eliminations in each time bin, by reason and, where neurons have places, by distance.",
 }
 _QUANTITIES = {
     "sigma_aff": "σ_aff, connectivity",
@@ -89,7 +91,11 @@ def _environment() -> jinja2.Environment:
 def _facts(evolution: Evolution, run: Path) -> dict[str, str]:
     network, steps = evolution.network, evolution.steps
     seconds = [step * network.dt_ms * 1e-3 for step in steps]
-    populations = (f"{p.name} ({p.grid.nx} x {p.grid.ny})" for p in network.populations.values())
+    sizes = {
+        name: f"{of.grid.nx} x {of.grid.ny}" if of.grid.has_places else f"{of.size:,}"
+        for name, of in network.populations.items()
+    }
+    populations = (f"{name} ({size})" for name, size in sizes.items())
     checkpoints = f"{len(steps)} checkpoint{'s' if len(steps) > 1 else ''}"
     when = f"at {seconds[0]:g} s" if len(steps) == 1 else f"from {seconds[0]:g} to {seconds[-1]:g} s"
     return {
@@ -165,17 +171,19 @@ def _numbers(results: xr.Dataset) -> list[tuple[str, list[str]]]:
 
     def row(label: str, variable: str, form: str) -> tuple[str, list[str]]:
         values = results[variable].values
-        return label, [format(value, form) for value in (values[0], values[-1])]
+        return label, [_number(value, form) for value in (values[0], values[-1])]
 
-    return [
+    rows = [
         ("model time (s)", [f"{float(results.time[k]):g}" for k in (0, -1)]),
         row("synapses", "synapses", ",d"),
         row("in-degree, mean", "in_degree_mean", ".2f"),
         row("in-degree, SD", "in_degree_std", ".2f"),
         row("out-degree, SD", "out_degree_std", ".2f"),
-        row("weight, mean", "weight_mean", ".4f"),
-        row("weights below half of the largest", "weight_below_half", ".1%"),
+        row("weight, mean", "weight_mean", ".4g"),
     ]
+    if (results.weight_synapses.values > 0).sum(axis=1).max() > 1:  # where weights differ
+        rows.append(row("weights below half of the largest, in size", "weight_below_half", ".1%"))
+    return rows
 
 
 def _judged(results: xr.Dataset) -> list[tuple[str, list[str]]]:

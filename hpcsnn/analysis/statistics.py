@@ -25,12 +25,13 @@ def population_statistics(simulation: Simulation, name: str) -> dict[str, Any]:
     spikes = int(simulation.sum_over_ranks(np.array([simulation.state.total_spikes(name)]))[0])
     seconds = simulation.time_ms * 1e-3
     rates = simulation.rates_hz(name)
+    rate_hz = spikes / (population.size * seconds) if seconds > 0 else 0.0
     bins = round(_RECENT_MS / (simulation.state.bin_steps * simulation.network.dt_ms))
     return {
         "size": population.size,
         "spikes": spikes,
-        "rate_hz": spikes / (population.size * seconds) if seconds > 0 else 0.0,
-        "rate_last_10s_hz": float(rates[-bins:].mean()) if len(rates) else 0.0,
+        "rate_hz": rate_hz,
+        "rate_last_10s_hz": float(rates[-bins:].mean()) if len(rates) else rate_hz,
     }
 
 
@@ -60,7 +61,7 @@ def projection_statistics(simulation: Simulation, name: str) -> dict[str, Any]:
         "in_squared": (in_degree**2).sum(),
         "out_squared": (out_degree**2).sum(),
         "weight": weight.sum(),
-        "below": float((weight < 0.5 * projection.weight_bound).sum()),
+        "below": float((np.abs(weight) < 0.5 * projection.weight_bound).sum()),
         **{counter: float(store.counter(counter)) for counter in COUNTERS},
     }
     grid = projection.target.grid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -154,10 +155,10 @@ def report_sweep(folder: Path, console: Console) -> None:
     states = [entry.state for entry in without_forgotten([read_run(run) for run, _ in sweep.members()])]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
     over_seeds = "seed" in results.dims and len(results.dims) > 1
-    seeds = f"; means over {results.sizes['seed']} seeds" if over_seeds else ""
+    seeds = f"; means over {results.sizes['seed']} seeds ± standard deviations" if over_seeds else ""
     console.print(f"{folder}: {counts}{seeds}", highlight=False, soft_wrap=True)
-    mean, _ = averaged(results)
-    console.print(_results_table(mean, [str(key) for key in sweep.vary if key in mean.dims]))
+    mean, spread = averaged(results)
+    console.print(_results_table(mean, spread, [str(key) for key in sweep.vary if key in mean.dims]))
     if not results.data_vars:
         return
     refuse_link(folder / "results.zarr")
@@ -169,12 +170,16 @@ def report_sweep(folder: Path, console: Console) -> None:
         console.print(str(path), highlight=False, soft_wrap=True)
 
 
-def _short(value: float) -> str:
+def _short(value: float, spread: float = math.nan) -> str:
+    if not math.isfinite(value):
+        return "-"
+    if math.isfinite(spread):
+        return f"{_short(value)} ± {spread:.2g}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def _results_table(mean: xr.Dataset, keys: list[str]) -> Table:
-    """One row for each combination of the varied keys."""
+def _results_table(mean: xr.Dataset, spread: xr.Dataset | None, keys: list[str]) -> Table:
+    """One row for each combination of the varied keys, with the spread over seeds where there are several."""
     shown = [
         str(name)
         for name in mean
@@ -185,7 +190,11 @@ def _results_table(mean: xr.Dataset, keys: list[str]) -> Table:
     table = Table(*keys, box=None, pad_edge=False, header_style="dim")
     for name in shown:
         table.add_column(name.replace(".", "\n"), overflow="fold", justify="right")
-    rows = mean[shown].to_dataframe().reset_index().to_dict("records") if shown else []
-    for row in rows:
-        table.add_row(*(str(row[key]) for key in keys), *(_short(row[name]) for name in shown))
+    rows, spreads = (
+        of[shown].to_dataframe().reset_index().to_dict("records") if shown and of is not None else []
+        for of in (mean, spread)
+    )
+    for number, row in enumerate(rows):
+        cells = [_short(row[name], spreads[number][name] if spreads else math.nan) for name in shown]
+        table.add_row(*(str(row[key]) for key in keys), *cells)
     return table

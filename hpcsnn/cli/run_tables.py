@@ -13,6 +13,7 @@ from hpcsnn.terminal import terminal
 
 # How tables look, and which statistics of a projection the terminal shows.
 _PLAIN: dict[str, Any] = {"box": None, "pad_edge": False}
+_RECENT_S = 10.0  # of shorter runs the rate of the last 10 s is that of the run
 _SHOWN = (
     "synapses",
     "in_degree_mean",
@@ -44,9 +45,11 @@ def print_summary(folder: Path, summary: dict[str, Any]) -> None:
             style="yellow",
             soft_wrap=True,
         )
-    populations = Table("population", "neurons", "spikes", "rate (Hz)", "last 10 s (Hz)", "CV", **_PLAIN)
+    recent = summary["model_s"] > _RECENT_S
+    rates = ("rate (Hz)", *(["last 10 s (Hz)"] if recent else []))
+    populations = Table("population", "neurons", "spikes", *rates, "CV", **_PLAIN)
     for name, values in summary["populations"].items():
-        rates = (f"{values['rate_hz']:.2f}", f"{values['rate_last_10s_hz']:.2f}")
+        rates = (f"{values['rate_hz']:.2f}", *([f"{values['rate_last_10s_hz']:.2f}"] if recent else []))
         cv, n_recorded = values.get("interval_cv"), values.get("interval_cv_neurons")
         whose = f" of {n_recorded:,}" if n_recorded and n_recorded < values["size"] else ""
         counts = (f"{values['size']:,}", f"{values['spikes']:,}")

@@ -65,6 +65,7 @@ def population_view(network: Network, population: Population, stage_of: dict[str
         is_source=population.is_source,
         logs_some=population.spikes_of is not None,
         stream_spikes=stream(Purpose.SPIKES, index),
+        removes=population.removed is not None,
         currents=[_current_view(index, *numbered) for numbered in enumerate(population.stimulations)],
         incoming=[_projection_view(network, projection, stage_of) for projection in network.incoming(population)],
     )

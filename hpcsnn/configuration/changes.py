@@ -1,14 +1,20 @@
-"""What a change of a running network may be: other parameters of its models, and nothing that state depends on."""
+"""What a change of a running network may be: other parameters of its models, and neurons that are removed; nothing
+that state depends on."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
-from hpcsnn.errors import ConfigurationError
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Configured
 from hpcsnn.models.user_files import FROM_FILE
-from hpcsnn.network import Network
+from hpcsnn.network import Grid, Network
+from hpcsnn.network.recording.asked import chosen_neurons
 
 # Keys that may be set while a network runs.
 _CHANGEABLE = re.compile(
@@ -21,6 +27,37 @@ def is_changeable(key: object) -> bool:
     """Whether a dotted key is a parameter of a model, and not the model itself."""
     of_file = isinstance(key, str) and key.endswith((f".{FROM_FILE}", ".sha256"))
     return isinstance(key, str) and not of_file and _CHANGEABLE.fullmatch(key) is not None
+
+
+def is_removal(key: object) -> bool:
+    """Whether a dotted key is the neurons of a population that are removed: ``populations.NAME.remove``."""
+    return isinstance(key, str) and re.fullmatch(r"populations\.\w+\.remove", key) is not None
+
+
+def check_removal(where: str, keys: list[str], network: Network) -> None:
+    """Refuse keys that are no population.
+
+    Raises:
+        ConfigurationError: names the key, and what there may be.
+    """
+    known = [f"populations.{name}" for name in network.populations]
+    for key in keys:
+        if key not in known:
+            raise ConfigurationError(unknown_name(where, key, known))
+
+
+def removed_neurons(choices: Iterable[tuple[str, Any]], grid: Grid) -> NDArray[np.int32] | None:
+    """Ids of the neurons of a grid that are in any of the choices, ascending; None where there is no choice.
+
+    Args:
+        choices: what messages call each, and the neurons as `chosen_neurons` takes them.
+
+    Raises:
+        ConfigurationError: neurons that there are not.
+    """
+    chosen = [chosen_neurons(where, neurons, grid) for where, neurons in choices]
+    everyone = np.arange(grid.size, dtype=np.int32)
+    return np.unique(np.concatenate([everyone if ids is None else ids for ids in chosen])) if chosen else None
 
 
 def check_keys(where: str, keys: list[object]) -> None:

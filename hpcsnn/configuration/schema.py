@@ -6,12 +6,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_serializer
 from pydantic_core import PydanticCustomError
 
 from hpcsnn.brief import Brief, BriefRows
 from hpcsnn.checked_numbers import Limits, real_number, truth_value, whole_number, whole_steps
-from hpcsnn.configuration.changes import check_change, check_keys
+from hpcsnn.configuration.changes import check_change, check_keys, check_removal, removed_neurons
 from hpcsnn.configuration.model_specs import ModelSpec, configured
 from hpcsnn.configuration.overrides import put
 from hpcsnn.configuration.places import Places
@@ -103,10 +103,16 @@ class ProjectionConfig(_Strict):
 
 
 class ChangeConfig(_Strict):
-    """What is set, by dotted keys, once so much model time is over."""
+    """What comes once so much model time is over: parameters are ``set``, by dotted keys, and neurons ``remove``d, by
+    ``populations.NAME``: they never spike again."""
 
     at_ms: Step
-    set: dict[str, Any]
+    set: dict[str, Any] = Field(default_factory=dict)
+    remove: dict[str, Any] = Field(default_factory=dict)
+
+    @model_serializer
+    def _what_there_is(self) -> dict[str, Any]:
+        return {"at_ms": self.at_ms, **{key: done for key in ("set", "remove") if (done := getattr(self, key))}}
 
 
 class OriginConfig(_Strict):
@@ -133,6 +139,8 @@ class NetworkConfiguration(Brief, _Strict):
     populations: dict[str, PopulationConfig]
     projections: dict[str, ProjectionConfig] = Field(default_factory=dict)
     _places: Places = PrivateAttr(default_factory=Places)
+    # By population the choices of neurons that have been removed, each with what messages call it.
+    _removed: dict[str, list[tuple[str, Any]]] = PrivateAttr(default_factory=dict)
 
     def _headline(self) -> str:
         kind = "a training" if self.TRAINS else "a run"
@@ -164,9 +172,10 @@ class NetworkConfiguration(Brief, _Strict):
         network = Network(self.seed, self.dt_ms)
         for name, population in self.populations.items():
             where = f"populations.{name}"
+            grid = _grid(where, population, self.scale)
             network.add_population(
                 name,
-                _grid(where, population, self.scale),
+                grid,
                 configured("model", f"{where}.model", population.model),
                 population.initial,
                 population.record_spikes,
@@ -175,6 +184,7 @@ class NetworkConfiguration(Brief, _Strict):
                     configured("stimulate", f"{where}.stimulate[{number}]", spec)
                     for number, spec in enumerate(population.stimulate)
                 ],
+                removed_neurons(self._removed.get(name, ()), grid),
             )
         for name, projection in self.projections.items():
             where = f"projections.{name}"
@@ -259,8 +269,8 @@ class Configuration(NetworkConfiguration):
 
     Times in ms. ``tile`` is the side of the tiles that ranks own and ``exchange_block`` the spikes a rank sends in the
     first round of an exchange (both change speed, never the answer). ``checkpoint_every`` is model time (``10s``) or
-    wall time (``10min-wall``), ``checkpoint_keep`` how many stay. ``changes`` set parameters of models at exact
-    steps; ``forked_from`` says from which runs it comes, and changes nothing.
+    wall time (``10min-wall``), ``checkpoint_keep`` how many stay. ``changes`` set parameters of models and remove
+    neurons at exact steps; ``forked_from`` says from which runs it comes, and changes nothing.
     """
 
     duration_ms: Duration = 60_000.0
@@ -281,11 +291,14 @@ class Configuration(NetworkConfiguration):
         if not due:
             return self
         raw = self.model_dump(mode="json")
+        removed: dict[str, list[tuple[str, Any]]] = {}
         for number, change in sorted(due, key=lambda numbered: numbered[1].at_ms):
             for key, value in change.set.items():
                 put(raw, key, value, f"changes[{number}].set.{key}")
+            for key, neurons in change.remove.items():
+                removed.setdefault(key.partition(".")[2], []).append((f"changes[{number}].remove.{key}", neurons))
         changed = type(self).model_validate(raw)
-        changed.places = self.places
+        changed.places, changed._removed = self.places, removed
         return changed
 
     def steps_of_changes(self) -> list[int]:
@@ -320,7 +333,10 @@ class Configuration(NetworkConfiguration):
         before = self.network()
         first_of: dict[int, int] = {}  # by step, the first change then
         for number, change in enumerate(self.changes):
+            if not change.set and not change.remove:
+                raise ConfigurationError(f"changes[{number}]: changes nothing; give set, remove or both")
             check_keys(f"changes[{number}].set", list(change.set))
+            check_removal(f"changes[{number}].remove", list(change.remove), before)
             first_of.setdefault(self._step_of(number), number)
         for step, number in sorted(first_of.items()):
             check_change(f"changes[{number}].set", before, self.at(step).network())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import operator
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -39,32 +39,7 @@ _FIRST_LOOK_STEPS = 10
 
 
 class Simulation(Brief):
-    """One rank's part of a running network; the ranks of `comm` make the same calls in the same order.
-
-    Args:
-        network: what to simulate.
-        comm: an mpi4py communicator, or one of `hpcsnn.ranks.communicator`; None for one process.
-        device: ``"auto"`` (a GPU a local rank if there is one, else the CPU), ``"cpu"``, ``"gpu"``, or a `Device`.
-        tile: side of the square tiles of neurons that ranks own (a power of two); changes speed, never the answer.
-        exchange_block: spikes a rank sends in the first round of an exchange; default: from the number of neurons.
-        log_entries: spikes, or rewiring events, that are kept on the device before the host takes them; speed only.
-
-    Attributes:
-        network: what is simulated, as it was declared when the simulation was made.
-        communicator: the ranks that simulate it; see `hpcsnn.ranks.communicator`.
-        rank: this rank's number.
-        n_ranks: how many ranks there are.
-        device: what this rank runs on.
-        tile: side of the tiles.
-        halts: how often the schedule stopped on this rank for each `HaltReason`.
-        startup_s: wall seconds until the first step could begin, compiling included.
-        advance_s: wall seconds in `run`.
-
-    Raises:
-        ConfigurationError: more ranks than tiles, a number that is not allowed.
-        DeviceError: no compiler, no GPU where one was asked for.
-        SimulationError: too little memory.
-    """
+    """What `hpcsnn.Simulation` is of, with the same arguments and attributes: a network that runs."""
 
     def __init__(
         self,
@@ -93,10 +68,17 @@ class Simulation(Brief):
             self.communicator, lambda: place_network(network, tile, self.rank, self.n_ranks)
         )
         self.device = choose_device(device, self.communicator)
+        self._room = exchange_block, log_entries
+        self._phases_before: defaultdict[str, float] = defaultdict(float)
+        self._begin()
+        self._phases_before["start_up"] = self.startup_s = time.perf_counter() - start
+        self.advance_s = 0.0
+
+    def _begin(self) -> None:
+        """Make the state that the network begins with; a collective call."""
+        network = self.network
         try:
-            self.state = RankState(
-                network, self.placements, self.device, self.communicator, exchange_block, log_entries
-            )
+            self.state = RankState(network, self.placements, self.device, self.communicator, *self._room)
             self.program = generate(network, self.n_ranks)
             self.executable = self.device.load(self.program, self.state)
             self.executable.run("check_values", 1)
@@ -107,8 +89,6 @@ class Simulation(Brief):
         self._host_stages = HostStages(self.state, self.executable)
         self._rewired_at: dict[str, int] = {}
         self._recorded = Recorded(network, self.state)
-        self.startup_s = time.perf_counter() - start
-        self.advance_s = 0.0
         self._steps_a_look = max(_FIRST_LOOK_STEPS, self.executable.steps_a_sequence)
 
     def _headline(self) -> str:
@@ -140,6 +120,7 @@ class Simulation(Brief):
         observe: Callable[[Simulation], bool | None] | None = None,
         observe_every_s: float = 0.25,
         progress: bool = True,
+        observe_every_ms: float | None = None,
     ) -> None:
         """Advance model time.
 
@@ -148,9 +129,11 @@ class Simulation(Brief):
             observe: called about every `observe_every_s` of wall time, on all ranks at the same step; the run stops
                 there if it returns True (the same on all ranks).
             progress: show a bar of what takes longer than two seconds, on a terminal or in a notebook.
+            observe_every_ms: call `observe` in model time and not in wall time: exactly where model time is a multiple
+                of this, a whole number of steps. A run then stops at the same step whenever it is run.
 
         Raises:
-            ConfigurationError: a duration that is no whole number of steps, or that ends beyond step 2^31 - 1.
+            ConfigurationError: a time that is no whole number of steps, or that ends beyond step 2^31 - 1.
             SimulationError: a variable of a neuron or synapse is not finite, a weight has outgrown its bound, or an
                 exchange failed, or memory has run out.
             KeyboardInterrupt: Ctrl-C on any rank, where SIGINT has Python's own handler; on all ranks, after the same
@@ -162,6 +145,11 @@ class Simulation(Brief):
         # Whoever runs up to a time gives a difference of times, which lacks the last digits of both.
         n_steps = whole_steps("duration_ms", duration_ms, self.network.dt_ms, after_ms=self.time_ms)
         observe_every_s = real_number("observe_every_s", observe_every_s, Limits("s", minimum=0.0, in_kernels=False))
+        every = None
+        if observe_every_ms is not None:
+            every = whole_steps("observe_every_ms", observe_every_ms, self.network.dt_ms, least=1)
+            if observe is None:
+                raise ConfigurationError("observe_every_ms: not allowed without observe, which it is for")
         progress = truth_value("progress", progress)
         end = self.step + n_steps
         if end > LAST_STEP:
@@ -174,7 +162,7 @@ class Simulation(Brief):
         try:
             bar = RunBar(self.step, end, self.network.dt_ms, progress and self.rank == 0)
             with Interrupts() as interrupts, bar:
-                self._run_to(end, interrupts, observe, observe_every_s, bar)
+                self._run_to(end, interrupts, observe, observe_every_s, every, bar)
         except MemoryError as error:
             held = self.state.n_bytes() / 2**30
             raise SimulationError(
@@ -190,17 +178,18 @@ class Simulation(Brief):
         interrupts: Interrupts,
         observe: Callable[[Simulation], bool | None] | None,
         observe_every_s: float,
+        every: int | None,
         bar: RunBar,
     ) -> None:
         look_s = _LOOKED_EVERY_S if observe is None else min(_LOOKED_EVERY_S, observe_every_s)
         visited = -math.inf
         while (step := self.step) < end:
             looked, chunk = time.perf_counter(), self._steps_a_look
-            until = min(end, (step // chunk + 1) * chunk)
+            until = min(end, *((step // one + 1) * one for one in (chunk, every) if one is not None))
             self._advance_to(until)
             bar.at(until)
             now = time.perf_counter()
-            due = until == end or now - visited >= observe_every_s - look_s / 2
+            due = until == end or now - visited >= observe_every_s - look_s / 2 if every is None else until % every == 0
             round_number = _round_number(min(look_s * (until - step) / (now - looked), 4 * chunk))
             next_chunk = max(round_number, self.executable.steps_a_sequence)
             # All ranks look at the same steps and do the same there: the first one says what, but for interrupts.
@@ -381,7 +370,17 @@ class Simulation(Brief):
     def phase_seconds(self) -> dict[str, float]:
         """Wall seconds of this rank in each phase of the steps, and ``start_up``."""
         phases = {str(phase): seconds for phase, seconds in self.executable.phase_seconds.items()}
-        return phases | {"start_up": self.startup_s}
+        return {name: seconds + self._phases_before[name] for name, seconds in {**phases, "start_up": 0.0}.items()}
+
+    def count_on_from(self, before: Simulation) -> None:
+        """Let the wall seconds and halts of a simulation whose place this one takes count as its own."""
+        self._count_phases(before.phase_seconds)
+        self.advance_s += before.advance_s
+        self.halts.update(before.halts)
+
+    def _count_phases(self, seconds: Mapping[Any, float]) -> None:
+        for phase, of_phase in seconds.items():
+            self._phases_before[str(phase)] += of_phase
 
 
 def _round_number(at_most: float) -> int:

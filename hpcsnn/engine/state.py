@@ -180,6 +180,9 @@ class RankState(RankArrays):
         bind_model(self, part, name, "model_", population.model, placement)
         for number, stimulation in enumerate(population.stimulations):
             bind_stimulation(self, part, name, number, stimulation, placement)
+        if population.removed is not None:
+            removed = np.isin(placement.global_id, population.removed).astype(np.int32)
+            self.bind(part, name, "removed", self.device.upload(removed))
 
     def _bind_projection(self, projection: Projection) -> None:
         part, name = self.projection_part(projection.name), projection.name

@@ -61,6 +61,16 @@ class SynapseRows:
         order = np.lexsort((columns["source"], self.row))
         return SynapseRows(self.in_degree, {name: values[order] for name, values in columns.items()})
 
+    def with_local_sources(self, known_id: NDArray[np.int32]) -> SynapseRows:
+        """Rows as a device takes them: with sources as local indices.
+
+        Args:
+            known_id: the global id of each local index, among which all sources are.
+        """
+        by_id = np.argsort(known_id, kind="stable")
+        local = by_id[np.searchsorted(known_id[by_id], self.columns["source"])].astype(np.int32)
+        return SynapseRows(self.in_degree, {**self.columns, "source": local})
+
     @classmethod
     def joined(cls, parts: Sequence[SynapseRows]) -> SynapseRows:
         """The rows of all parts (at least one), one part after the other."""

@@ -183,6 +183,8 @@ def population_fields(population: Population) -> tuple[Field, ...]:
         *(own(f"model_{name}", ctype, constant=True) for name, ctype in population.model.array_types()),
         *_tables("model_", population.model),
         *(field for number, one in enumerate(population.stimulations) for field in _stimulation_fields(number, one)),
+        # Whether a neuron never spikes.
+        *([Field("removed", "int", _n_own, constant=True, made=True)] if population.removed is not None else []),
     )
 
 
@@ -369,6 +371,10 @@ def _tables(prefix: str, configured: Configured[Model]) -> list[Field]:
 
 def _one(_: Any) -> int:
     return 1
+
+
+def _n_own(room: PopulationRoom) -> int:
+    return room.n_own
 
 
 def _places(room: ProjectionRoom) -> int:

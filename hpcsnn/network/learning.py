@@ -298,8 +298,8 @@ def _check(network: Network, other: Network) -> None:
     if learning.online:
         _check_online(learning, readout, hidden_populations(other))
     for population in network.populations.values():
-        if population.stimulations:
-            where = f"populations.{population.name}.stimulate"
+        if population.stimulations or population.removed is not None:
+            where = f"populations.{population.name}.{'stimulate' if population.stimulations else 'remove'}"
             raise ConfigurationError(f"{where}: not allowed in a training, whose samples have times of their own")
         drawn = [name for name, value in population.initial.items() if not isinstance(value, (int, float))]
         if drawn:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from hpcsnn.brief import Brief, BriefRows
@@ -25,7 +26,7 @@ from hpcsnn.network.grid import Grid
 from hpcsnn.network.learning import Learning
 from hpcsnn.network.population import Population, Stimulation, checked_stimulation
 from hpcsnn.network.projection import Projection
-from hpcsnn.network.recording.asked import asked_by_variable, asked_spikes, parsed_recording
+from hpcsnn.network.recording.asked import asked_by_variable, asked_spikes, chosen_neurons, parsed_recording
 
 # A spike between ranks is its step within the interval times all neurons, plus the neuron; its count has a sign.
 _MOST_MESSAGES = 2**31 - 1
@@ -71,6 +72,7 @@ class Network(Brief):
         record_spikes: bool = False,
         record: Mapping[str, Any] | None = None,
         stimulate: Sequence[Configured[CurrentModel]] | None = None,
+        remove: Any = None,
     ) -> Population:
         """Declare a population.
 
@@ -91,9 +93,11 @@ class Network(Brief):
                 ``[StepCurrent(amplitude=0.5, from_ms=100, to_ms=200, neurons="0..9")]``: in the unit of current of the
                 neuron model, from the start (or ``from_ms``) to the end (or ``to_ms``) and for all neurons (or a
                 choice, as in `record`).
+            remove: neurons that never spike, a choice as in `record`; None: there are none. Their variables and the
+                synapses from and onto them stay what they would be, but for the spikes that are not.
 
         Raises:
-            ConfigurationError: a name, model, initial value, record or current that is not allowed.
+            ConfigurationError: a name, model, initial value, record, current or neurons that are not allowed.
         """
         where = f"populations.{name}"
         check_name("populations", name, self._names)
@@ -129,7 +133,10 @@ class Network(Brief):
             recordings[variable] = parsed_recording(f"{where}.record.{variable}", asked, grid, self.dt_ms)
         currents = () if stimulate is None else stimulate
         stimulations = self._checked_stimulations(f"{where}.stimulate", currents, model, grid)
-        population = Population(name, grid, model, begins, record_spikes, recordings, stimulations, spikes_of)
+        removed = None if remove is None else chosen_neurons(f"{where}.remove", remove, grid)
+        if removed is None and remove is not None:
+            removed = np.arange(grid.size, dtype=np.int32)
+        population = Population(name, grid, model, begins, record_spikes, recordings, stimulations, spikes_of, removed)
         self.populations[name] = population
         return population
 

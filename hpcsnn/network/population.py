@@ -65,7 +65,7 @@ def current_prefix(number: int) -> str:
 class Population(Brief):
     """Neurons of one model. ``grid`` with ny = 1 also serves a population without places. ``record`` is by variable, as
     `Simulation.neurons` names them; the currents of ``stimulations`` are added up in their order. ``spikes_of`` are the
-    ids of those whose spikes are recorded, None: of all."""
+    ids of those whose spikes are recorded, None: of all; ``removed`` of those that never spike, None: none."""
 
     name: str
     grid: Grid
@@ -75,6 +75,7 @@ class Population(Brief):
     record: Mapping[str, Recording] = field(default_factory=dict)
     stimulations: tuple[Stimulation, ...] = ()
     spikes_of: NDArray[np.int32] | None = None
+    removed: NDArray[np.int32] | None = None
 
     @property
     def size(self) -> int:

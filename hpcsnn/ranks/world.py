@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from hpcsnn._version import __version__
-from hpcsnn.errors import ConfigurationError, DeviceError, HpcsnnError, StorageError
+from hpcsnn.errors import DeviceError, HpcsnnError, StorageError
 from hpcsnn.ranks.communicator import Alone, Communicator, communicator
 from hpcsnn.ranks.launcher import end_with, remove_files
 from hpcsnn.ranks.promised_ranks import EXPECTED_RANKS, Promise, promised_ranks, speaks_pmix_alone
@@ -111,14 +111,17 @@ def on_every_rank(ranks: Communicator, work: Callable[[], _Result]) -> _Result:
     """Do `work` on each rank, where any may find that its part is not allowed; a collective call.
 
     Raises:
-        ConfigurationError: on all ranks, what the first of those ranks that have one raises.
+        HpcsnnError: on all ranks, what the first of those ranks that have one raises.
+        StorageError: what the system refuses one of them, with the file's name.
     """
     result: _Result | None = None
-    error: ConfigurationError | None = None
+    error: HpcsnnError | None = None
     try:
         result = work()
-    except ConfigurationError as caught:
+    except HpcsnnError as caught:
         error = caught
+    except OSError as caught:
+        error = _refused(caught)
     for one in ranks.gather(error):
         if one is not None:
             raise one
@@ -140,9 +143,13 @@ def on_first_rank(ranks: Communicator, work: Callable[[], _Result]) -> _Result:
         except HpcsnnError as caught:
             error = caught
         except OSError as caught:
-            where = f"{caught.filename}: " if caught.filename else ""
-            error = StorageError(f"{where}{caught.strerror or caught}")
+            error = _refused(caught)
     result, error = ranks.broadcast((result, error))
     if error is not None:
         raise error
     return result  # type: ignore[return-value]
+
+
+def _refused(error: OSError) -> StorageError:
+    where = f"{error.filename}: " if error.filename else ""
+    return StorageError(f"{where}{error.strerror or error}")

@@ -319,4 +319,5 @@ def _changed(
         changed = _simulation(configuration.at(step), setting)
         restore(changed, Checkpoint(directory.path, step).network())
         checkpointer.go_on_with(changed)
+        changed.count_on_from(simulation)
     return changed

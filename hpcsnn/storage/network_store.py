@@ -33,16 +33,15 @@ from numpy.typing import NDArray
 from hpcsnn.checked_numbers import LAST_STEP, Limits, whole_number
 from hpcsnn.engine.digest import digest_of, input_fingerprint, neuron_fingerprint, synapse_fingerprint
 from hpcsnn.engine.finiteness import in_neurons, in_synapses
-from hpcsnn.engine.simulation import Simulation
 from hpcsnn.engine.synapse_rows import SynapseRows
 from hpcsnn.errors import SimulationError, StorageError
 from hpcsnn.network import Grid
 from hpcsnn.network.neuron_arrays import COUNTED, column_of
 from hpcsnn.storage.packed.arrays import ArrayForm, Description, groups, key
 from hpcsnn.storage.packed.opening import open_group
-from hpcsnn.storage.packed.zip_file import PartWriter, Written, close, join, offsets
+from hpcsnn.storage.packed.zip_file import PartWriter, Written, join, offsets
 from hpcsnn.storage.shards import ShardGrid
-from hpcsnn.storage.snapshot import DiskArray, Part, Snapshot, take_snapshot
+from hpcsnn.storage.snapshot import DiskArray, Part, Snapshot
 
 Columns = dict[str, NDArray[Any]]
 FORMAT, VERSION = "hpcsnn-network", 1
@@ -50,23 +49,6 @@ FORMAT, VERSION = "hpcsnn-network", 1
 _SYNAPSES_A_CHUNK = 1 << 20
 # The file in the folder of a network that is being written to which all parts come; it begins as rank 0's.
 WHOLE = "whole"
-
-
-def write_network(path: Path, simulation: Simulation) -> None:
-    """Write the network as it stands to a new file at `path`; a collective call."""
-    snapshot, ranks = take_snapshot(simulation), simulation.communicator
-    folder = path.with_name(f"{path.name}.partial")
-    if simulation.rank == 0:
-        folder.mkdir()
-    ranks.barrier()
-    parts = ranks.gather(write_part(folder, snapshot, simulation.rank, simulation.n_ranks))
-    join_part(folder, parts, simulation.rank)
-    ranks.barrier()
-    if simulation.rank == 0:
-        close(folder / WHOLE, parts)
-        (folder / WHOLE).rename(path)
-        folder.rmdir()
-    ranks.barrier()
 
 
 def write_part(folder: Path, snapshot: Snapshot, rank: int, n_ranks: int) -> Written:

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from hpcsnn.engine.recording.recorder_arrays import record_from_here
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.engine.spike_ring import put_in_flight
-from hpcsnn.engine.synapse_rows import SynapseRows
 from hpcsnn.errors import StorageError
 from hpcsnn.network.fields import COUNTERS, Neurons
 from hpcsnn.network.neuron_arrays import NeuronArray, entries_on_disk, neuron_arrays
@@ -76,10 +75,7 @@ def _restore_projection(simulation: Simulation, stored: StoredNetwork, name: str
     about = stored.attributes["projections"][name]
     for total, value in about.get("sums", {}).items():
         state.write(f"{name}.sum_{total}", np.array([value], dtype=np.int64))
-    rows = stored.rows(name, target.global_id)
-    by_id = np.argsort(source.known_id, kind="stable")
-    local = by_id[np.searchsorted(source.known_id[by_id], rows.columns["source"])].astype(np.int32)
-    rows = SynapseRows(rows.in_degree, {**rows.columns, "source": local})
+    rows = stored.rows(name, target.global_id).with_local_sources(source.known_id)
     state.restore_rows(simulation.executable, name, rows)
     for counter in COUNTERS:
         state.stores[name].set_counter(counter, int(about[counter]) if simulation.rank == 0 else 0)

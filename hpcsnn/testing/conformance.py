@@ -46,7 +46,8 @@ from hpcsnn.models import (
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Grid, Network
 from hpcsnn.network.fields import rewiring_fields, synapse_fields
-from hpcsnn.storage.network_store import StoredNetwork, write_network
+from hpcsnn.runs.scripted.saving import write_network
+from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.restore import restore
 from hpcsnn.testing.racing_threads import RacingThreads
 

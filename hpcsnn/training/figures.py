@@ -11,7 +11,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 from numpy.typing import NDArray
 
 from hpcsnn.analysis.drawing.figures import save
@@ -111,7 +111,9 @@ def curves_figure(metrics: Sequence[Mapping[str, Any]], test_accuracy: float | N
     last, line = panels[-1], {"color": COLOURS[2], "linestyle": "--", "linewidth": 0.8}
     if test_accuracy is None:
         last.set_yscale("log")
+        last.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         last.yaxis.set_major_formatter("{x:g}")
+        last.yaxis.set_minor_formatter(NullFormatter())  # its own labels are formulas, which figures do not read
         last.axhline(test_loss, label=f"test, {test_loss:.4g}", **line)
     else:
         panels[0].set_ylim(bottom=0.0)

@@ -131,6 +131,9 @@ KERNEL update_{{ population.name }}(Network* net) {
                     halt(net->control, NOT_FINITE, {{ stage }}, {{ population.index }}, id);
                     continue;
                 }
+//% if population.removes
+                if (population.removed[neuron]) continue;
+//% endif
                 emit(net, population, neuron);
 //% for projection in population.incoming
 //% for trace in projection.post_traces if trace not in projection.late_post_traces

@@ -55,6 +55,9 @@ KERNEL spikes_{{ population.name }}(Network* net) {
         if (!any) continue;
         for (int neuron = group; neuron < group + GROUP; ++neuron) {
             if (due[neuron] != step) continue;
+//% if population.removes
+            if (!population.removed[neuron])
+//% endif
             emit(net, population, neuron);
             const int id = population.global_id[neuron];
             int next_spike = never;

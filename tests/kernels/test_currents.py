@@ -11,7 +11,8 @@ from scipy.stats import kstest, poisson
 from hpcsnn import Grid, Network, Simulation, models
 from hpcsnn.codegen.program import generate
 from hpcsnn.engine.digest import simulation_digest
-from hpcsnn.storage.network_store import StoredNetwork, write_network
+from hpcsnn.runs.scripted.saving import write_network
+from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.restore import restore
 from support.devices import on_launched
 from support.draws import SPIKES, F, philox

@@ -15,7 +15,8 @@ from hpcsnn.configuration.files import load_configuration, parse_configuration
 from hpcsnn.devices import HostDevice
 from hpcsnn.network.grid import BORDERS
 from hpcsnn.runs.experiment import Setting, run_experiment
-from hpcsnn.storage.network_store import StoredNetwork, write_network
+from hpcsnn.runs.scripted.saving import write_network
+from hpcsnn.storage.network_store import StoredNetwork
 
 QUICK = HostDevice(("-O1",))
 PNG, PDF = b"\x89PNG", b"%PDF"

@@ -8,7 +8,8 @@ import pytest
 from hpcsnn import Grid, Network, Simulation, SimulationError, StorageError, models
 from hpcsnn.engine.digest import simulation_digest
 from hpcsnn.models import NeuronModel, ReceptorModel, SourceModel, SpikeTrace, SynapseModel, Variable, rewiring
-from hpcsnn.storage.network_store import StoredNetwork, write_network
+from hpcsnn.runs.scripted.saving import write_network
+from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.testing.racing_threads import RacingThreads
 from support.messages import as_pattern
 from support.unpacked import unpack

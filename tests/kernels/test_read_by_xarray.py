@@ -13,7 +13,8 @@ from zarr.storage import ZipStore
 from hpcsnn import Grid, Network, Simulation, StorageError, models
 from hpcsnn.analysis.displacement import displacement_map, write_displacement
 from hpcsnn.devices.host import HostDevice
-from hpcsnn.storage.network_store import StoredNetwork, write_network
+from hpcsnn.runs.scripted.saving import write_network
+from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.network_tree import network_tree, neurons_of
 from support.networks import everything, newer_models, topographic_map
 from support.unpacked import unpack

@@ -9,7 +9,8 @@ from hpcsnn import Simulation
 from hpcsnn.devices import HostDevice
 from hpcsnn.engine.digest import simulation_digest
 from hpcsnn.models import Uniform
-from hpcsnn.storage.network_store import StoredNetwork, write_network
+from hpcsnn.runs.scripted.saving import write_network
+from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.restore import restore
 from support.networks import busy
 from support.ranks import run_on_ranks
@@ -30,7 +31,8 @@ from hpcsnn.testing.racing_threads import RacingThreads
 from hpcsnn import Simulation
 from hpcsnn.engine.digest import simulation_digest
 from hpcsnn.models import Uniform
-from hpcsnn.storage.network_store import StoredNetwork, write_network
+from hpcsnn.runs.scripted.saving import write_network
+from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.restore import restore
 from support.networks import busy
 world = MPI.COMM_WORLD

@@ -40,7 +40,8 @@ from mpi4py import MPI
 from hpcsnn import Simulation
 from hpcsnn.codegen.constants import HaltReason
 from hpcsnn.engine.digest import simulation_digest
-from hpcsnn.storage.network_store import StoredNetwork, write_network
+from hpcsnn.runs.scripted.saving import write_network
+from hpcsnn.storage.network_store import StoredNetwork
 from support.networks import topographic_map
 world = MPI.COMM_WORLD
 record = {{"projections__ff__record_events": True, "projections__lat__record_events": True}}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hpcsnn import Simulation
 from hpcsnn.engine.digest import simulation_digest
-from hpcsnn.storage.network_store import StoredNetwork, write_network
+from hpcsnn.runs.scripted.saving import write_network
+from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.restore import restore
 from support.networks import newer_models
 from support.ranks import run_on_ranks

@@ -296,3 +296,21 @@ def test_analysis_is_loaded_only_when_asked_for():
     text = f"import sys, hpcsnn.cli.app, hpcsnn.runs.experiment; {loaded}"
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_network_without_places_or_synapses_has_a_report_of_what_there_is(tmp_path):
+    run = tmp_path / "run"
+    settings = ["--set", "duration_ms=200", "--checkpoint-every", "100ms"]
+    said = succeeds("run", "homeostatic", *settings, *PLAIN, "--out", run).stdout
+    assert "last 10 s" not in said, "of a run of 0.2 s"
+    succeeds("analyze", run)
+    page = re.sub(r'"data:[^"]*"', "", (run / "report.html").read_text())
+    assert "excitatory (400), inhibitory (100)" in page
+    assert not re.search(r"\bnan\b", page)
+    assert "<td>–</td>" in page, "weights of no synapses"
+    assert "below half" not in page
+    figures = {path.stem for path in (run / "figures").iterdir()}
+    assert figures >= {"evolution_growth_e_to_e", "evolution_rewiring_i_to_e"}
+    grown = results(run, "e_to_e")
+    assert grown.axon_set_point.values.tolist() == [0.05] * 3
+    assert float(grown.axon_elements[-1]) > float(grown.axon_elements[0]) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import yaml
 
@@ -22,6 +23,9 @@ TAU, PEAK, BASE = (
 
 
 NOISE = {"noise_current": {"std": 9, "every_ms": 0.7, "from_ms": 20, "neurons": {"every": 3}}}
+
+
+LESION = {"populations.target": {"rectangle": [0, 0, 8, 8]}, "populations.source": "0..31"}
 
 
 def described(folder, changes, duration_ms=400, stimulate=()):
@@ -59,13 +63,21 @@ def test_a_change_is_a_run_that_goes_on_with_other_parameters(tmp_path):
 @pytest.mark.parametrize("ranks", [2, 3])
 def test_changes_come_at_the_same_step_on_any_ranks_and_over_restarts(tmp_path, ranks):
     later = {"projections.ff.synapse.a_plus": 0.05, "populations.target.stimulate.0.std": 3}
-    path = described(tmp_path, [{"at_ms": 100, "set": {PEAK: 20}}, {"at_ms": 230.3, "set": later}], stimulate=[NOISE])
+    changes = [{"at_ms": 100, "set": {PEAK: 20}}, {"at_ms": 230.3, "set": later}]
+    path = described(tmp_path, [*changes, {"at_ms": 50.3, "remove": LESION}], stimulate=[NOISE])
     straight, pieces = tmp_path / "straight", tmp_path / "pieces"
     succeeds("run", path, *RECORD, *PLAIN, "--out", straight)
     succeeds("run", path, "--set", "duration_ms=100", *RECORD, *PLAIN, "--out", pieces, ranks=ranks)
     for until in ("150ms", "230.3ms", "400ms"):
         succeeds("resume", pieces, "--until", until, *PLAIN, ranks=ranks)
     assert_same_run(straight, pieces)
+    corner = np.arange(256).reshape(16, 16)[:8, :8].ravel()
+    for population, removed in (("target", corner), ("source", np.arange(32))):
+        steps, ids = records_of(pieces).spikes(population).T
+        of_removed = np.isin(ids, removed)
+        assert (steps[of_removed] < 503).all()
+        assert of_removed.sum() > 10
+        assert (steps[~of_removed] >= 503).sum() > 20
 
 
 def test_a_fork_is_the_run_that_changes_there(tmp_path):
@@ -88,11 +100,14 @@ def test_a_fork_is_the_run_that_changes_there(tmp_path):
     assert summary["resumed_from_step"] == 2000
     assert (summary["changes"], summary["forked_from"]) == (written["changes"], written["forked_from"])
     second = tmp_path / "second"
-    longer = ["--set", "duration_ms=450", "--set", f"{TAU}=30"]
+    lesion = ["--set", "populations.target.remove={rectangle: [0, 0, 8, 8]}"]
+    longer = ["--set", "duration_ms=450", "--set", f"{TAU}=30", *lesion]
     succeeds("run", "--from", fork, *longer, *PLAIN, "--out", second)
     succeeds("run", second / "config.yaml", *PLAIN, "--out", again, "--overwrite")
     assert_same_run(second, again)
-    assert [one["step"] for one in yaml.safe_load((second / "config.yaml").read_text())["forked_from"]] == [2000, 4000]
+    written = yaml.safe_load((second / "config.yaml").read_text())
+    assert [one["step"] for one in written["forked_from"]] == [2000, 4000]
+    assert written["changes"][-1]["remove"] == {"populations.target": {"rectangle": [0, 0, 8, 8]}}
 
 
 @pytest.fixture(scope="module")

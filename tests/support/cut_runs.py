@@ -9,8 +9,9 @@ from typing import Any
 from hpcsnn import Network, Simulation
 from hpcsnn.analysis.statistics import population_statistics, projection_statistics
 from hpcsnn.engine.digest import simulation_digest
+from hpcsnn.runs.scripted.saving import write_network
 from hpcsnn.runs.summary import displacement_maps
-from hpcsnn.storage.network_store import StoredNetwork, write_network
+from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.restore import restore
 
 # How to call something on so many ranks, as `support.thread_ranks.on_ranks`; how to make a simulation on them.

@@ -173,6 +173,7 @@ _OF_PYTHON: dict[str, dict[str, Any]] = {
         "record_spikes": True,
         "record": {},
         "stimulate": [],
+        "remove": None,
     },
     "Network.add_projection": {
         "name": "drive",
@@ -198,7 +199,13 @@ _OF_PYTHON: dict[str, dict[str, Any]] = {
         "exchange_block": None,
         "log_entries": 1024,
     },
-    "Simulation.run": {"duration_ms": 2.0, "observe": None, "observe_every_s": 0.25, "progress": True},
+    "Simulation.run": {
+        "duration_ms": 2.0,
+        "observe": None,
+        "observe_every_s": 0.25,
+        "progress": True,
+        "observe_every_ms": None,
+    },
     "Network.steps": {"duration_ms": 2.0},
     "Simulation.neurons": {"population": "cells"},
     "Simulation.synapses": {"projection": "drive"},
@@ -206,6 +213,7 @@ _OF_PYTHON: dict[str, dict[str, Any]] = {
     "Simulation.events": {"projection": "drive"},
     "Simulation.rates_hz": {"population": "cells"},
     "Simulation.rewire": {"projections": "drive"},
+    "Simulation.reset": {"keep_weights": True},
     "Normal": {"mean": -60.0, "std": 1.0, "low": -70.0, "high": -50.0},
     "Uniform": {"low": -60.0, "high": -50.0},
 }
@@ -216,7 +224,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "Normal": models.Normal,
     "Uniform": models.Uniform,
     **{f"Network.{name}": getattr(Network, name) for name in ("add_population", "add_projection", "steps")},
-    **{f"Simulation.{name}": getattr(Simulation, name) for name in ("run", "rewire", *_READERS)},
+    **{f"Simulation.{name}": getattr(Simulation, name) for name in ("run", "rewire", "reset", *_READERS)},
 }
 _MODELS = {name: (kind, model) for kind in KINDS for name, model in registered(kind).items()}
 
@@ -335,6 +343,8 @@ def _carry_out(function: str, changes: dict[str, Any]) -> tuple[str, str]:
     simulation.run(**given("Simulation.run"))
     if function == "Simulation.rewire":
         simulation.rewire(*given(function).values())
+    if function == "Simulation.reset":
+        simulation.reset(**given(function))
     name = next(iter(network.projections))
     for reader in _READERS:
         if reader == "spikes" and not network.populations[target].record_spikes:

@@ -84,6 +84,45 @@ def test_what_is_no_change_is_refused(at_ms, values, said):
         with_changes((at_ms, values))
 
 
+def with_removals(*changes):
+    raw = load_configuration("topomap").model_dump(mode="json")
+    return parse_configuration({**raw, "changes": list(changes)})
+
+
+def test_neurons_are_removed_from_their_step_on_and_stay_removed():
+    changes = [{"at_ms": 2, "remove": {"populations.target": [3, 1]}}, {"at_ms": 1, "set": {PEAK: 0}}]
+    changes.append({"at_ms": 4, "remove": {"populations.target": "3..4", "populations.source": "all"}})
+    configuration = with_removals(*changes)
+    removed = {
+        step: {name: one.removed for name, one in configuration.at(step).network().populations.items()}
+        for step in (0, 10, 20, 40)
+    }
+    assert removed[0] == removed[10] == {"source": None, "target": None}
+    assert removed[20]["target"].tolist() == [1, 3]
+    assert removed[40]["target"].tolist() == [1, 3, 4]
+    assert removed[40]["source"].tolist() == list(range(256))
+    assert configuration.resolved()["changes"] == changes, "and nothing that was not given"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, "changes[0]: changes nothing; give set, remove or both"),
+        ({"remove": {"target": [1]}}, "changes[0].remove: unknown name 'target'"),
+        ({"remove": {"populations.targets": [1]}}, "Did you mean 'populations.target'"),
+        (
+            {"remove": {"populations.target": {"rectangle": [0, 0, 8, 17]}}},
+            "changes[0].remove.populations.target.rectangle: [0, 0, 8, 17] is not allowed; must be [x0, y0, x1, y1]",
+        ),
+        ({"remove": {"populations.target": []}}, "changes[0].remove.populations.target: [] is not allowed; it is no"),
+        ({"remove": {"populations.target": 256}}, "changes[0].remove.populations.target: 256 is not allowed"),
+    ],
+)
+def test_what_is_no_removal_is_refused(change, said):
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        with_removals({"at_ms": 1, **change})
+
+
 def test_input_in_flight_keeps_its_unit():
     change = (1.0, {"projections.ff.synapse.w_max": 5000.0})
     with_changes(change)

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from hpcsnn.analysis.drawing.evolution_figures import (
     degrees_and_weights_figure,
     evolution_figure,
+    growth_figure,
     rewiring_figure,
     shown,
 )
 from hpcsnn.analysis.drawing.style import STYLE
+from hpcsnn.analysis.growth import Side, growth_dataset
 
 N_TARGETS = 10
 
@@ -64,7 +66,7 @@ def plain_style():
 
 
 def served(dataset):
-    kinds = ("quality", "map", "displacement", "degrees_and_weights", "rewiring")
+    kinds = ("quality", "map", "displacement", "growth", "degrees_and_weights", "rewiring")
     return {kind for kind in kinds if evolution_figure(kind, "ff", dataset, N_TARGETS) is not None}
 
 
@@ -96,6 +98,42 @@ def test_rates_of_rewiring_are_events_a_neuron_and_second():
         expected = np.ma.masked_equal(np.array(counts, float), 0) / (N_TARGETS * 5)
         np.testing.assert_allclose(np.ma.filled(shown_rates, np.nan), np.ma.filled(expected, np.nan))
     assert (formed.get_title(), eliminated.get_title()) == ("formed", "eliminated")
+    figure.canvas.draw()
+    (bar,) = figure.axes[4:]
+    labels = [label.get_text() for label in (*bar.get_yticklabels(), *bar.get_yticklabels(minor=True))]
+    assert any(labels)
+    assert not any("$" in label for label in labels), "formulas are not read"
+
+
+def test_neurons_without_places_have_no_distances():
+    placeless = results()
+    placeless["events"] = placeless.events.isel(distance=[0])
+    placeless.events.attrs |= {"bin_s": 5.0, "has_places": False}
+    (over_time,) = rewiring_figure(placeless, N_TARGETS).axes
+    assert (over_time.get_xlabel(), over_time.get_ylabel()) == ("model time (s)", "events per target neuron and s")
+    np.testing.assert_allclose(steps_of(over_time)["formed"], np.array([6, 2]) / (N_TARGETS * 5))
+
+
+def test_growth_is_calcium_beside_its_set_point_and_elements_with_those_that_are_vacant():
+    at = [{"axon": Side(k, 0.5, 3.0 + k, 1.0), "dendrite": Side(2 * k, 0.1, 2.0, -1.0 * k)} for k in range(3)]
+    grown = results(events=False).merge(growth_dataset(at))
+    assert "growth" in served(grown)
+    figure = growth_figure("e_to_i", grown)
+    calcium, elements = figure.axes
+    assert figure.get_suptitle() == "e_to_i"
+    assert [axes.get_xlabel() for axes in figure.axes] == ["model time (s)"] * 2
+    lines = {line.get_label(): line.get_ydata().tolist() for axes in (calcium, elements) for line in axes.lines}
+    assert lines == {
+        "axonal side": [0, 1, 2],
+        "its set-point, 0.5": [0.5] * 3,
+        "dendritic side": [0, 2, 4],
+        "its set-point, 0.1": [0.1] * 3,
+        "axonal": [3, 4, 5],
+        "axonal, vacant": [1, 1, 1],
+        "dendritic": [2, 2, 2],
+        "dendritic, vacant": [0, -1, -2],
+    }
+    assert elements.get_ylim()[0] < -2, "all of it is seen"
 
 
 def test_a_run_in_which_nothing_came_or_went_is_drawn_too():

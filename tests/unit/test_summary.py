@@ -79,7 +79,7 @@ def test_a_summary_says_what_ran_and_what_came_of_it():
     assert (a["size"], a["spikes"], a["rate_hz"], a["rate_last_10s_hz"]) == (12, 240, 240 / 12 / 2, 3.0)
     assert [summary["populations"][name]["interval_cv"] for name in "abc"] == [0.5, None, None]
     assert [summary["populations"][name]["interval_cv_neurons"] for name in "abc"] == [4, None, None]
-    assert summary["populations"]["b"]["rate_last_10s_hz"] == 0.0, "no full bin yet"
+    assert summary["populations"]["b"]["rate_last_10s_hz"] == 12 / 12 / 2, "no full bin yet: over the whole run"
     assert (ab["synapses"], ab["formed"], ab["eliminated"]) == (4, 5, 2)
     assert (ab["weight_mean"], ab["in_degree_mean"]) == (pytest.approx(0.5625), pytest.approx(4 / 12))
     assert ab["weight_below_half"] == 0.25

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import matplotlib
 import numpy as np
 import pytest
+from rich.console import Console
 
 from hpcsnn.analysis.drawing.style import STYLE
-from hpcsnn.jobs.sweep_results import averaged, collect, sweep_figure
+from hpcsnn.cli.job_tables import report_sweep
+from hpcsnn.jobs.sweep_results import averaged, collect, said, sweep_figure
 from hpcsnn.jobs.sweeps import Sweep
 
 VARY = {"seed": [1, 2, 3], "scale": [1, 2], "synapse": ["static", "plastic"]}
@@ -99,13 +102,15 @@ def test_the_figure_has_a_panel_for_each_measure_and_a_line_for_each_combination
     figure = sweep_figure(collect(one))
     shown = [axes for axes in figure.axes if axes.get_ylabel()]
     assert [(axes.get_xlabel(), axes.get_ylabel()) for axes in shown] == [
-        ("scale", "out.rate_hz"), ("scale", "p.synapses")
+        ("scale", "out: firing rate (Hz)"), ("scale", "p: synapses")
     ]  # fmt: skip
     rate = shown[0]
     lines = {container.get_label(): container for container in rate.containers}
     assert set(lines) == {"synapse static", "synapse plastic"}
     (line, _, _) = lines["synapse plastic"].lines
     assert line.get_xdata().tolist() == [1, 2, 4], "to scale"
+    assert line.get_linestyle() == "-"
+    assert len({one.lines[0].get_marker() for one in lines.values()}) == 2, "which tell them apart in grey"
     np.testing.assert_allclose(line.get_ydata(), [12.0, 22.0, 42.0])
     assert lines["synapse plastic"].has_yerr
     assert rate.get_legend() is not None
@@ -118,3 +123,42 @@ def test_what_is_no_number_stands_side_by_side(tmp_path):
     assert [text.get_text() for text in axes.get_xticklabels()] == ["static", "plastic"]
     (line, *_) = axes.containers[0].lines
     assert line.get_xdata().tolist() == [0, 1]
+    assert line.get_linestyle() == "None"
+
+
+def test_two_cases_are_not_joined(tmp_path):
+    one = Sweep(tmp_path, "topomap", [], {"scale": [1, 2]})
+    finished(one)
+    (line, *_) = sweep_figure(collect(one)).axes[0].containers[0].lines
+    assert (line.get_xdata().tolist(), line.get_linestyle()) == ([1, 2], "None")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("target.rate_hz", "target: firing rate (Hz)"),
+        ("ff.sigma_aff_weighted", "ff: σ_aff, weighted (grid units)"),
+        ("wall_per_model_s", "wall time per model time (s / s)"),
+        ("populations.source.model.peak_hz", "source: peak (Hz)"),
+        ("populations.E.stimulate.0.rate_hz", "E.0: rate (Hz)"),
+        ("projections.ff.synapse.additive_stdp.a_plus", "ff.additive_stdp: a_plus"),
+        ("populations.cells.initial.V_mV", "cells.initial: V (mV)"),
+        ("dt_ms", "dt (ms)"),
+        ("scale", "scale"),
+    ],
+)
+def test_figures_name_keys_and_numbers_with_their_units(name, words):
+    assert said(name) == words
+
+
+def test_the_table_has_the_spread_over_seeds_and_a_dash_for_what_is_missing(tmp_path):
+    vary = {"seed": [1, 2], "scale": [1, 2]}
+    one = Sweep(tmp_path, "topomap", [], vary)
+    finished(one, skip=lambda seed, scale: scale == 2)
+    (tmp_path / "sweep.json").write_text(json.dumps({"config": "topomap", "overrides": [], "vary": vary}))
+    console = Console(width=120, file=io.StringIO())
+    report_sweep(tmp_path, console)
+    lines = [line.split() for line in console.file.getvalue().splitlines()]
+    assert " ".join(lines[0]).endswith("means over 2 seeds ± standard deviations")
+    assert ["1", "11.5", "±", "0.71", "100", "±", "0"] in lines
+    assert ["2", "-", "-"] in lines

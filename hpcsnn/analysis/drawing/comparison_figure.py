@@ -44,7 +44,7 @@ def comparison_figure(quantities: Sequence[Quantity], names: tuple[str, str]) ->
         for (time, values), name, colour in zip((quantity.one, quantity.other), names, COLOURS, strict=False):
             if quantity.bin_ms is not None:
                 time, values = running_mean(time, values, quantity.bin_ms)
-            marker = "o" if quantity.bin_ms is None else None
+            marker = "o" if quantity.bin_ms is None or len(values) == 1 else None
             axes.plot(time, values, color=colour, marker=marker, markersize=2.5, label=name)
         axes.set(xlabel=quantity.over)
         axes.set_title(quantity.label, loc="left")

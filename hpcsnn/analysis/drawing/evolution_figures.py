@@ -13,6 +13,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from hpcsnn.analysis.displacement import DisplacementMap
@@ -22,7 +23,11 @@ from hpcsnn.analysis.drawing.style import COLOUR_MAP, COLOURS, STYLE, TWO_COLUMN
 # So many checkpoints are drawn side by side or over each other.
 _MOST_SHOWN = 5
 _SECONDS = "model time (s)"
+_DISTANCE = "distance (grid units)"
+_EVENTS = "events per target neuron and s"
 _FORMED = "formed"
+# Tell lines apart where there is no colour.
+_DASHES = ("-", "--", ":", "-.")
 
 
 def draw_evolution(
@@ -54,6 +59,8 @@ def evolution_figure(what: str, name: str, results: xr.Dataset, n_targets: int) 
         case "displacement" if "displacement_count" in results:
             maps = {f"{float(results.time[k]):g} s": _displacement(results, k) for k in shown(results.sizes["time"])}
             return displacement_figure(name, maps, n_targets)
+        case "growth":
+            return growth_figure(name, results) if "axon_calcium" in results else None
         case "degrees_and_weights":
             return degrees_and_weights_figure(results)
         case "rewiring":
@@ -94,6 +101,31 @@ def quality_figure(results: xr.Dataset) -> Figure:
     return figure
 
 
+def growth_figure(name: str, results: xr.Dataset) -> Figure:
+    """Calcium over time beside its set-point (dashed), and elements with those of them that are vacant (dotted)."""
+    figure = Figure(figsize=(TWO_COLUMNS, 2.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    time = results.time.values
+    for side, words, colour, marker in (
+        ("axon", "axonal", COLOURS[0], "o"),
+        ("dendrite", "dendritic", COLOURS[1], "^"),
+    ):
+        # Both sides of one population may coincide.
+        width, size, alpha = (2.4, 4.5, 0.45) if side == "axon" else (1.0, 2.5, 1.0)
+        at: dict[str, Any] = {"color": colour, "marker": marker, "markersize": size, "alpha": alpha}
+        left.plot(time, results[f"{side}_calcium"].values, label=f"{words} side", linewidth=width, **at)
+        set_point = results[f"{side}_set_point"].values
+        left.plot(time, set_point, "--", color=colour, linewidth=0.9, label=f"its set-point, {set_point[-1]:g}")
+        right.plot(time, results[f"{side}_elements"].values, label=words, linewidth=width, **at)
+        right.plot(time, results[f"{side}_vacant"].values, ":", label=f"{words}, vacant", linewidth=width, **at)
+    left.set(xlabel=_SECONDS, ylabel="mean calcium")
+    right.set(xlabel=_SECONDS, ylabel="mean elements per neuron")
+    for axes in (left, right):  # beside no line, wherever these are
+        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
+    figure.suptitle(name, fontsize=STYLE["axes.titlesize"])
+    return figure
+
+
 def degrees_and_weights_figure(results: xr.Dataset) -> Figure:
     """In-degrees, out-degrees and weights at up to five checkpoints, as shares of all neurons or synapses."""
     figure = Figure(figsize=(TWO_COLUMNS, 2.2), layout="constrained")
@@ -115,7 +147,9 @@ def degrees_and_weights_figure(results: xr.Dataset) -> Figure:
                 label=f"{float(results.time[time]):g} s",
             )
         axes.set(xlabel=label, ylabel=what)
-        axes.margins(x=0)
+        axes.margins(x=0.02)
+        if axes is not panels[2]:
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     panels[2].legend(loc="best")
     return figure
 
@@ -126,29 +160,21 @@ def _edges(centres: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def rewiring_figure(results: xr.Dataset, n_targets: int) -> Figure:
-    """Formations and eliminations: rates over time, rates by distance, and both over time and distance."""
+    """Formations and eliminations: rates over time and, where neurons have places, by distance, and over both."""
     events, bin_s = results.events, float(results.events.attrs["bin_s"])
     time = _edges(results.event_time.values + bin_s / 2)
+    if not events.attrs.get("has_places", True):
+        figure = Figure(figsize=(TWO_COLUMNS * 0.6, 2.3), layout="constrained")
+        over_time = figure.add_subplot()
+        _draw_rewiring(over_time, events.sum("distance") / (n_targets * bin_s), time, _SECONDS)
+        over_time.legend()
+        return figure
     total_s = bin_s * events.sizes["event_time"]
+    distance = _edges(results.distance.values)
     figure = Figure(figsize=(TWO_COLUMNS, 4.3), layout="constrained")
     (over_time, by_distance), maps = figure.subplots(2, 2)
-    for name, colour in zip(results.event.values, [COLOURS[k % len(COLOURS)] for k in range(len(events))], strict=True):
-        counts = events.sel(event=name)
-        label = str(name) if name == _FORMED else f"eliminated: {name}"
-        rate = counts.sum("distance").values / (n_targets * bin_s)
-        over_time.stairs(rate, time, color=colour, linewidth=1.0, label=label)
-        by_distance.stairs(
-            counts.sum("event_time").values / (n_targets * total_s),
-            _edges(results.distance.values),
-            color=colour,
-            linewidth=1.0,
-            label=label,
-        )
-    over_time.set(xlabel=_SECONDS, ylabel="events per neuron and s")
-    by_distance.set(xlabel="distance (grid units)", ylabel="events per neuron and s")
-    for axes in (over_time, by_distance):
-        axes.set_ylim(bottom=0)
-        axes.margins(x=0)
+    _draw_rewiring(over_time, events.sum("distance") / (n_targets * bin_s), time, _SECONDS)
+    _draw_rewiring(by_distance, events.sum("event_time") / (n_targets * total_s), distance, _DISTANCE)
     over_time.legend()
     formed = events.sel(event=_FORMED).values.T
     rates = {
@@ -160,10 +186,25 @@ def rewiring_figure(results: xr.Dataset, n_targets: int) -> Figure:
     norm = LogNorm(positive.min(), positive.max()) if len(positive) and positive.min() < positive.max() else None
     image: Any = None
     for axes, (name, rate) in zip(maps, rates.items(), strict=True):
-        image = _heat_map(axes, time, _edges(results.distance.values), np.where(rate > 0, rate, np.nan), norm)
-        axes.set(xlabel=_SECONDS, ylabel="distance (grid units)", title=name)
-    figure.colorbar(image, ax=list(maps), label="events per neuron and s").outline.set_linewidth(0.6)  # type: ignore[operator]
+        image = _heat_map(axes, time, distance, np.where(rate > 0, rate, np.nan), norm)
+        axes.set(xlabel=_SECONDS, ylabel=_DISTANCE, title=name)
+    ticks = None if norm is None else LogLocator(subs=(1, 2, 5))
+    bar: Any = figure.colorbar(image, ax=list(maps), label=_EVENTS, format="%g", ticks=ticks)
+    bar.ax.yaxis.set_minor_formatter(NullFormatter())  # its own labels are formulas, which figures do not read
+    bar.outline.set_linewidth(0.6)
     return figure
+
+
+def _draw_rewiring(axes: Axes, rates: xr.DataArray, edges: NDArray[np.float64], along: str) -> None:
+    """A stair for each kind of event, in bins with these edges."""
+    for number, name in enumerate(rates.event.values):
+        label = str(name) if name == _FORMED else f"eliminated: {name}"
+        colour, dashes = COLOURS[number % len(COLOURS)], _DASHES[number % len(_DASHES)]
+        values = rates.sel(event=name).values
+        axes.stairs(values, edges, linewidth=1.0, label=label, color=colour, linestyle=dashes)
+    axes.set(xlabel=along, ylabel=_EVENTS)
+    axes.set_ylim(bottom=0)
+    axes.margins(x=0)
 
 
 def _heat_map(

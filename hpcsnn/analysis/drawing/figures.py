@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import EngFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from hpcsnn.analysis.displacement import DisplacementMap, has_places, read_displacement
@@ -25,6 +25,7 @@ _DPI = 200
 # The least: more takes as long as drawing does, for files a twelfth smaller.
 _PACKED: dict[str, Any] = {"pil_kwargs": {"compress_level": 1}}
 _WEIGHT_BINS = 20
+_MEAN_OVER_MS = 1000.0
 # A warped grid of more lines than this is a grey square.
 _MOST_LINES = 32
 
@@ -107,17 +108,26 @@ _FIGURES: dict[str, Callable[[StoredNetwork, Path, str], Figure | None]] = {
 
 
 def rates_figure(rates: dict[str, tuple[NDArray[np.float64], float]]) -> Figure:
-    """Rates (Hz) in bins of the given length (ms), faint, under their running mean over a second."""
-    figure = Figure(figsize=(ONE_COLUMN, 2.2), layout="constrained")
-    axes = figure.add_subplot()
-    for (name, (values, bin_ms)), colour in zip(rates.items(), _colours(len(rates)), strict=True):
-        time_s = (np.arange(len(values)) + 0.5) * bin_ms * 1e-3
-        axes.plot(time_s, values, color=colour, alpha=0.3, linewidth=0.5)
-        axes.plot(*running_mean(time_s, values, bin_ms), color=colour, label=name)
-    axes.set(xlabel="model time (s)", ylabel="firing rate (Hz)")
-    axes.set_ylim(bottom=0)
-    axes.margins(x=0)
-    axes.legend()
+    """Rates (Hz) in bins of the given length (ms), a panel a population, each to a scale of its own, with room below 0.
+
+    Of two seconds or more there is a running mean over one, and the bins are faint.
+    """
+    figure = Figure(figsize=(ONE_COLUMN, 0.95 * len(rates) + 0.55), layout="constrained")
+    panels: Any = figure.subplots(len(rates), 1, squeeze=False, sharex=True)[:, 0]
+    for axes, (name, (values, bin_ms)), colour in zip(panels, rates.items(), _colours(len(rates)), strict=True):
+        edges_s = np.arange(len(values) + 1) * bin_ms * 1e-3
+        long = len(values) * bin_ms >= 2 * _MEAN_OVER_MS
+        look: dict[str, Any] = {"alpha": 0.4, "linewidth": 0.5} if long else {"linewidth": 1.2}
+        axes.stairs(values, edges_s, baseline=None, color=colour, **look)
+        if long:
+            axes.plot(*running_mean((edges_s[1:] + edges_s[:-1]) / 2, values, bin_ms), color=colour)
+        top = float(values.max(initial=0.0)) or 1.0
+        axes.set(xlim=(0, edges_s[-1]), ylim=(-0.05 * top, 1.1 * top))
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+        axes.ticklabel_format(useOffset=False)
+        axes.set_title(name, loc="left")
+    figure.supylabel("firing rate (Hz)", fontsize=STYLE["axes.labelsize"])
+    panels[-1].set_xlabel("model time (s)")
     return figure
 
 
@@ -125,7 +135,7 @@ def running_mean(
     times: NDArray[np.floating[Any]], values: NDArray[np.floating[Any]], bin_ms: float
 ) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
     """Means over a second of values in bins, or over all where there is less, and the times of their middles."""
-    n = min(max(1, round(1000 / bin_ms)), max(1, len(values)))
+    n = min(max(1, round(_MEAN_OVER_MS / bin_ms)), max(1, len(values)))
     smooth = np.convolve(values, np.full(n, 1 / n), mode="valid") if len(values) else values
     return times[(n - 1) // 2 :][: len(smooth)], smooth
 
@@ -186,23 +196,47 @@ def displacement_figure(name: str, maps: Mapping[str, DisplacementMap], n_target
 
 def degrees_figure(wired: dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]]) -> Figure:
     """Histograms of in-degrees (one entry per target) and weights (one entry per synapse) of each projection."""
-    figure = Figure(figsize=(TWO_COLUMNS * 0.75, 1.7 * len(wired) + 0.2), layout="constrained")
-    panels = figure.subplots(len(wired), 2, squeeze=False)
-    for (name, (in_degree, weight)), (left, right), colour in zip(
-        wired.items(), panels, _colours(len(wired)), strict=True
-    ):
+    heights = [1.7 if len(weight) else 0.3 for _, weight in wired.values()]
+    figure = Figure(figsize=(TWO_COLUMNS * 0.75, sum(heights) + 0.2), layout="constrained")
+    panels = figure.subplots(len(wired), 2, squeeze=False, height_ratios=heights)
+    for (name, (in_degree, weight)), row, colour in zip(wired.items(), panels, _colours(len(wired)), strict=True):
+        if not len(weight):
+            _say_none(row, name)
+            continue
+        left, right = row
         highest = int(in_degree.max(initial=0))
         step = highest // 60 + 1  # so that bars stay visible
         left.hist(in_degree, bins=np.arange(0, highest + 2 * step, step) - 0.5, color=colour)
-        left.set(xlabel="in-degree", ylabel="target neurons")
-        low, high = min(float(weight.min(initial=0.0)), 0.0), max(float(weight.max(initial=0.0)), 0.0)
+        left.set(xlabel="in-degree (synapses)", ylabel="target neurons")
+        left.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        low, high = min(float(weight.min()), 0.0), max(float(weight.max()), 0.0)
         high = high if high > low else low + 1.0
         right.hist(weight, bins=np.linspace(low, high, _WEIGHT_BINS + 1), color=colour)
         right.set(xlabel="weight", ylabel="synapses")
-        for axes, mean in ((left, in_degree.mean()), (right, weight.mean() if len(weight) else None)):
-            if mean is not None:
-                axes.set_title(f"{name}: mean {mean:.3g}", loc="left")
+        left.set_title(f"{name}: {_in_short(in_degree)}", loc="left")
+        right.set_title(_in_short(weight), loc="left")
+        for axes in row:
+            axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+            axes.yaxis.set_major_formatter(EngFormatter(sep=""))
     return figure
+
+
+def _say_none(row: Sequence[Axes], name: str) -> None:
+    """In place of histograms of nothing."""
+    for axes in row:
+        axes.set_axis_off()
+    row[0].set_axis_on()
+    row[0].spines[:].set_visible(False)
+    row[0].set(xticks=[], yticks=[])
+    row[0].set_title(f"{name}: no synapses", loc="left")
+
+
+def _in_short(values: NDArray[Any]) -> str:
+    """The value that all have, or their mean and standard deviation."""
+    if values.min() == values.max():
+        return f"all {values[0]:,.6g}"
+    mean, std = values.mean(dtype=np.float64), values.std(dtype=np.float64)
+    return f"mean {mean:,.4g}, SD {std:,.3g}"
 
 
 def map_figure(name: str, centres: NDArray[np.float64]) -> Figure:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import matplotlib.ticker
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from hpcsnn.analysis.drawing.raster_figure import raster_figure
@@ -65,7 +65,10 @@ def intervals_figure(name: str, found: Intervals, dt_ms: float) -> Figure:
     bins = np.geomspace(interval_ms.min(), interval_ms.max() * 1.001, 41)
     left.hist(interval_ms, bins=bins if bins[0] < bins[-1] else 1, color=COLOURS[0])
     left.set(xscale="log", xlabel="interspike interval (ms)", ylabel="intervals")
-    left.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
+    # Labels of matplotlib's own are formulas, which figures do not read: a varied value may hold dollars.
+    left.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    left.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+    left.xaxis.set_minor_formatter(NullFormatter())
     left.set_title(f"{name}: mean {interval_ms.mean():.3g} ms", loc="left")
     right.hist(found.cv, bins=np.linspace(0.0, max(1.0, float(found.cv.max())) * 1.001, 41), color=COLOURS[0])
     right.set(xlabel="coefficient of variation", ylabel="neurons")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpcsnn.configuration.changes import is_changeable
+from hpcsnn.configuration.changes import is_changeable, is_removal
 from hpcsnn.configuration.files import override_of, parse_configuration
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.configuration.trust import check_named
@@ -42,7 +42,8 @@ def prepare_fork(run: Path, time_ms: float | None, overrides: Sequence[str], tru
 
     Args:
         time_ms: of the checkpoint; None: the newest.
-        overrides: ``key=value``: parameters of models, which change there, and what a resumed run may change.
+        overrides: ``key=value``: parameters of models, which change there, ``populations.NAME.remove``, neurons that
+            are removed there, and what a resumed run may change.
 
     Raises:
         StorageError: no run, or no whole checkpoint of this time.
@@ -64,22 +65,24 @@ def prepare_fork(run: Path, time_ms: float | None, overrides: Sequence[str], tru
     checkpoint.verify()
     manifest = checkpoint.manifest()
     raw, plain = dict(manifest["configuration"]), []
-    changed: dict[str, Any] = {}
+    changed: dict[str, dict[str, Any]] = {}
     for override in overrides:
         key, value = override_of(override)
         if is_changeable(key):
-            changed[key] = value
+            changed.setdefault("set", {})[key] = value
+        elif is_removal(key):
+            changed.setdefault("remove", {})[key.removesuffix(".remove")] = value
         elif key in MAY_CHANGE:
             plain.append(override)
         else:
             raise ConfigurationError(
-                f"--set {key}: is not allowed with --from a run; a fork changes parameters of models, and "
-                f"{', '.join(MAY_CHANGE)}"
+                f"--set {key}: is not allowed with --from a run; a fork changes parameters of models, "
+                f"populations.NAME.remove, and {', '.join(MAY_CHANGE)}"
             )
     here_ms = checkpoint.step * dt_ms
     if changed and checkpoint.step == 0:
         raise ConfigurationError("--from: nothing has happened at 0 s yet; begin a run of its own")
-    raw["changes"] = [*raw.get("changes", ()), *([{"at_ms": here_ms, "set": changed}] if changed else [])]
+    raw["changes"] = [*raw.get("changes", ()), *([{"at_ms": here_ms, **changed}] if changed else [])]
     raw["forked_from"] = [*raw.get("forked_from", ()), {"run": str(run.resolve()), "step": checkpoint.step}]
     configuration = parse_configuration(raw, run, plain)
     if configuration.network().steps(configuration.duration_ms) <= checkpoint.step:
