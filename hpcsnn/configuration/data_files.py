@@ -1,4 +1,4 @@
-"""Lists of a model that a configuration has in a file: spikes, rates, synapses; as NumPy, CSV or Parquet."""
+"""Lists of a model that a configuration has in a file: spikes, rates, synapses; as NumPy, CSV, Parquet or SONATA."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.configuration.sonata_spikes import columns_of_sonata
 from hpcsnn.errors import ConfigurationError, shown
 from hpcsnn.models.base import Model
 from hpcsnn.models.parameters import Data
@@ -82,31 +83,38 @@ def _lists(where: str, data: Mapping[str, Data], found: _Columns) -> dict[str, A
 
 
 def _read(where: str, path: Path) -> _Columns:
-    readers = {".npy": _of_numpy, ".csv": _of_csv, ".parquet": _of_parquet}
+    readers = {".npy": _of_numpy, ".csv": _of_csv, ".parquet": _of_parquet, ".h5": columns_of_sonata}
+    path, part = _part_of(path)
     if path.suffix not in readers:
         raise ConfigurationError(f"{where}: is not allowed; must be a file that ends in {', '.join(readers)}")
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("it is no file")
-        return _read_once(path, status.st_mtime_ns, status.st_size, readers[path.suffix])
+        return _read_once(path, part, status.st_mtime_ns, status.st_size, readers[path.suffix])
     except FileNotFoundError:
         raise ConfigurationError(f"{where}: no such file") from None
     except ModuleNotFoundError as error:
         raise ConfigurationError(f"{where}: needs the package {error.name}: pip install {error.name}") from None
-    except (OSError, ValueError, EOFError, ImportError, MemoryError, OverflowError) as error:
+    except (OSError, ValueError, EOFError, ImportError, MemoryError, OverflowError, RuntimeError, KeyError) as error:
         said = (str(error) or type(error).__name__).splitlines()[0]
         raise ConfigurationError(f"{where}: cannot be read: {said}") from None
 
 
+def _part_of(path: Path) -> tuple[Path, str]:
+    """A file and the population in it, of ``spikes.h5:POPULATION``; all others have none."""
+    file, _, part = path.name.rpartition(":")
+    return (path.with_name(file), part) if file.endswith(".h5") else (path, "")
+
+
 @lru_cache(maxsize=8)  # a configuration is made a network of several times
-def _read_once(path: Path, _mtime_ns: int, _size: int, reader: Any) -> _Columns:
+def _read_once(path: Path, part: str, _mtime_ns: int, _size: int, reader: Any) -> _Columns:
     contents = path.read_bytes()
-    names, columns = reader(contents)
+    names, columns = reader(contents, part)
     return _Columns(tuple(names), tuple(columns), hashlib.sha256(contents).hexdigest())
 
 
-def _of_numpy(contents: bytes) -> tuple[list[str], list[NDArray[Any]]]:
+def _of_numpy(contents: bytes, _part: str) -> tuple[list[str], list[NDArray[Any]]]:
     array = np.lib.format.read_array(io.BytesIO(contents), allow_pickle=False)
     if array.dtype.names:
         return list(array.dtype.names), [array[name] for name in array.dtype.names]
@@ -115,7 +123,7 @@ def _of_numpy(contents: bytes) -> tuple[list[str], list[NDArray[Any]]]:
     return [], list(array.T)
 
 
-def _of_csv(contents: bytes) -> tuple[list[str], list[NDArray[Any]]]:
+def _of_csv(contents: bytes, _part: str) -> tuple[list[str], list[NDArray[Any]]]:
     import pandas as pd  # as pyarrow, only where such a file is read
 
     table = pd.read_csv(io.BytesIO(contents), skipinitialspace=True)
@@ -127,7 +135,7 @@ def _of_csv(contents: bytes) -> tuple[list[str], list[NDArray[Any]]]:
     return [], [plain[number].to_numpy() for number in plain.columns]
 
 
-def _of_parquet(contents: bytes) -> tuple[list[str], list[NDArray[Any]]]:
+def _of_parquet(contents: bytes, _part: str) -> tuple[list[str], list[NDArray[Any]]]:
     import pyarrow.parquet
 
     table = pyarrow.parquet.read_table(io.BytesIO(contents))

@@ -19,8 +19,8 @@ from hpcsnn.testing.conformance import RuleConformance
 from support.pages import DOCS, ROOT, blocks, commands, of_reader, says_what_is_shown
 from support.processes import completed
 
-# The page on clusters is about machines that a test has not: tests/project/test_cluster_page.py.
-PAGES = sorted(page.stem for page in DOCS.glob("*.md") if page.stem != "cluster")
+# Pages on clusters are about machines that a test has not: test_cluster_page.py and test_first_day_page.py.
+PAGES = sorted(page.stem for page in DOCS.glob("*.md") if page.stem not in ("cluster", "first_day"))
 _NAME = re.compile(r"# ([\w.]+\.(?:py|yaml))\n")
 
 

@@ -12,11 +12,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from matplotlib.image import imread
 
+from hpcsnn import open_run
 from support.processes import completed
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+EXAMPLES = sorted([*(ROOT / "examples").glob("*.py"), *(ROOT / "examples" / "studies").glob("*.py")])
 
 
 def commands(example):
@@ -25,10 +27,16 @@ def commands(example):
 
 
 @pytest.fixture(scope="module")
-def printed(tmp_path_factory):
-    """What a command prints, in a folder that has a copy of the examples; each command runs once."""
+def folder(tmp_path_factory):
+    """A folder that has a copy of the examples."""
     folder = tmp_path_factory.mktemp("checkout")
     shutil.copytree(ROOT / "examples", folder / "examples")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def printed(folder):
+    """What a command prints in the folder; each command runs once."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
@@ -55,7 +63,7 @@ def test_each_runs_as_it_says(example, printed):
     typed = commands(example)
     assert typed
     for command in typed:
-        assert f"examples/{example.name}" in command
+        assert str(example.relative_to(ROOT)) in command
         assert printed(command)
 
 
@@ -99,3 +107,14 @@ def test_a_resumed_run_is_the_one_that_never_stopped(printed):
     straight, resumed, forked = (re.split(r" {2,}| from step | to ", line)[-1] for line in lines)
     assert straight == resumed != forked
     assert [numbers(line)[:2] for line in lines] == [[0, 20_000], [10_000, 20_000], [5000, 15_000]]
+
+
+def test_a_closed_eye_loses_its_map_and_the_shorter_the_less(printed, folder):
+    """A twentieth of the study's time: too little for synapses to go, enough for fields to widen."""
+    lines = printed(*commands(ROOT / "examples" / "studies" / "critical_period.py")).splitlines()
+    closed_s, spread, *_ = zip(*map(numbers, lines), strict=True)
+    assert closed_s == (0, 0.5, 1)
+    assert spread[0] < spread[1] < spread[2]
+    fork = open_run(folder / "runs" / "opened_at_1500ms")
+    assert [change["at_ms"] for change in fork.configuration["changes"]] == [1000, 2000, 1500]
+    assert imread(folder / "critical_period.png").std() > 0.05, "nothing is drawn"

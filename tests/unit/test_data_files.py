@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 
+import h5py
 import numpy as np
 import pytest
 
@@ -70,6 +71,68 @@ def test_parquet_is_read_where_pyarrow_is(tmp_path, monkeypatch):
     assert given(read(tmp_path, {"from_file": "spikes.parquet"}))["neurons"].tolist() == [3, 0, 3]
 
 
+def sonata(path, units=b"ms", **populations):
+    """A file with the spikes of `SPIKES`, and whatever else is said, below /spikes."""
+    with h5py.File(path, "w") as file:
+        for name, change in populations.items():
+            group = file.create_group(f"spikes/{name}")
+            group["node_ids"], group["timestamps"] = SPIKES["neuron"].astype(np.uint64), SPIKES["time_ms"]
+            group["timestamps"].attrs["units"] = units
+            if change:
+                change(group)
+
+
+def test_spikes_of_sonata_are_read_by_population(tmp_path):
+    sonata(tmp_path / "one.h5", retina=None)
+    sonata(tmp_path / "two.h5", retina=lambda group: group["node_ids"].write_direct(np.zeros(3, "u8")), lgn=None)
+    for name in ("one.h5", "one.h5:retina", "two.h5:lgn"):
+        configuration = read(tmp_path, {"from_file": name})
+        assert given(configuration)["neurons"].tolist() == [3, 0, 3]
+        assert given(configuration)["times_ms"].tolist() == [10.5, 2.0, 40.0]
+        assert parse_configuration(configuration.resolved()).resolved() == configuration.resolved()
+    assert given(read(tmp_path, {"from_file": "two.h5:retina"}))["neurons"].tolist() == [0, 0, 0]
+
+
+def elsewhere(group):
+    del group["node_ids"]
+    group["node_ids"] = h5py.ExternalLink("other.h5", "/spikes/retina/node_ids")
+
+
+def as_text(group):
+    del group["timestamps"]
+    group["timestamps"] = [b"a", b"b"]
+
+
+@pytest.mark.parametrize(
+    ("name", "populations", "said"),
+    [
+        (
+            "a.h5",
+            {"retina": None, "lgn": None},
+            r"has spikes of 'lgn', 'retina'; name one behind a colon, as in spikes",
+        ),
+        ("a.h5:v1", {"retina": None}, "has no group 'v1' in '/spikes' of its own"),
+        ("a.h5", {}, "has no group 'spikes' in '/' of its own"),
+        ("a.h5", {"retina": None, "units": "s"}, "has timestamps in 's'; must be in ms"),
+        ("a.h5", {"retina": elsewhere}, "has no dataset 'node_ids' in '/spikes/retina' of its own"),
+        ("a.h5", {"retina": as_text}, "has '/spikes/retina/timestamps', which is no list of numbers in this file"),
+    ],
+)
+def test_a_file_of_sonata_that_cannot_be_read_says_why(tmp_path, name, populations, said):
+    sonata(tmp_path / "a.h5", **populations)
+    with pytest.raises(ConfigurationError, match=rf"a\.h5\S*: cannot be read: {said}"):
+        read(tmp_path, {"from_file": name})
+
+
+def test_what_is_no_hdf5_is_refused_and_h5py_is_asked_for(tmp_path, monkeypatch):
+    (tmp_path / "a.h5").write_text("neuron,time_ms\n")
+    with pytest.raises(ConfigurationError, match=r"a\.h5: cannot be read: "):
+        read(tmp_path, {"from_file": "a.h5"})
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(ConfigurationError, match=r"a\.h5: needs the package h5py: pip install h5py"):
+        read(tmp_path, {"from_file": "a.h5"})
+
+
 def test_rates_are_of_all_neurons_or_of_each(tmp_path):
     path = tmp_path / "rates.csv"
     path.write_text("time_ms,rate_hz\n0,100\n50,7\n")
@@ -95,7 +158,10 @@ def test_a_run_keeps_to_the_file_that_it_began_with(tmp_path):
     [
         ({"from_file": 3}, "from_file: 3 is not allowed; must be the name of a file"),
         ({"from_file": "none.npy"}, "none.npy: no such file"),
-        ({"from_file": "spikes.txt"}, "spikes.txt: is not allowed; must be a file that ends in .npy, .csv, .parquet"),
+        (
+            {"from_file": "spikes.txt"},
+            "spikes.txt: is not allowed; must be a file that ends in .npy, .csv, .parquet, .h5",
+        ),
         ({"from_file": "spikes.npy", "neurons": [1]}, "spike_array.neurons: not allowed beside from_file; give one"),
         ({"from_file": "other.npy"}, "other.npy: lacks a column 'neurons' or 'neuron'; there are 'id', 'time_ms'"),
         ({"from_file": "narrow.npy"}, "narrow.npy: lacks a column 'times_ms' or 'time_ms'; it has 1"),

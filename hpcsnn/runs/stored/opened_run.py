@@ -6,35 +6,30 @@ what the newest checkpoint's manifest lists: that is the run, whatever else lies
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
 from hpcsnn.atomic_files import refuse_link
-from hpcsnn.checked_numbers import Limits, real_number, shown_time, whole_numbers
+from hpcsnn.checked_numbers import shown_time
 from hpcsnn.configuration.files import plain_configuration
-from hpcsnn.errors import ConfigurationError, DamageError, StorageError, check_known, shown
-from hpcsnn.network.recording.asked import configured_spikes
+from hpcsnn.errors import ConfigurationError, StorageError, check_known, shown
 from hpcsnn.runs.stored.kinds import is_training
-from hpcsnn.runs.stored.manifest_contents import is_whole, reasons_of
-from hpcsnn.runs.stored.times import TIME, steps_between
-from hpcsnn.storage.checkpoints import Checkpoint, committed
-from hpcsnn.storage.network_store import StoredNetwork
-from hpcsnn.storage.records import Records
+from hpcsnn.runs.stored.manifest_contents import reasons_of
+from hpcsnn.runs.stored.run_reader import RunReader
+from hpcsnn.runs.stored.times import steps_between
 from hpcsnn.storage.run_directory import RunDirectory
 
 if TYPE_CHECKING:
+    import neo
     import pandas as pd
     import xarray as xr
     from matplotlib.figure import Figure
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
 _Read = TypeVar("_Read")
 _FORMATS = ("pandas", "scipy")
-# How often a run that goes on may remove what is just being read.
-_TRIES = 5
 
 
 def open_run(path: str | Path) -> OpenedRun:
@@ -53,7 +48,7 @@ def open_run(path: str | Path) -> OpenedRun:
     return OpenedRun(Path(path))
 
 
-class OpenedRun:
+class OpenedRun(RunReader):
     """A run directory; see `open_run`, which makes it. All times are model time in ms.
 
     Each call reads what is there then: of a run that goes on, the newest checkpoint is another one a moment later.
@@ -300,95 +295,44 @@ class OpenedRun:
         except Exception as error:  # whatever Zarr makes of metadata that are none
             raise StorageError(f"{path}: cannot be read: {error}") from error
 
-    # -- where it is ---------------------------------------------------------------------------------------------------
+    # -- for others ----------------------------------------------------------------------------------------------------
 
-    def _own(self, path: Path) -> Path:
-        """A path below the run's, once no part of it is a link."""
-        at = self.path
-        for name in path.relative_to(self.path).parts:
-            at /= name
-            refuse_link(at, to="reads")
-        return path
+    def to_neo(self, from_ms: float = 0.0, to_ms: float | None = None) -> neo.Block:
+        """What was recorded, for Neo and Elephant: one segment, and a group for each population.
 
-    def _committed(self) -> list[Checkpoint]:
-        self._own(self._directory.checkpoints)
-        return committed(self.path)
+        A ``SpikeTrain`` (ms) for each neuron of a population with ``record_spikes``, silent ones too, annotated with
+        ``population`` and ``neuron``; an ``AnalogSignal`` for each variable of ``record``, a channel a neuron, whose
+        ids are the array annotation ``neuron``.
 
-    def _newest(self) -> Checkpoint:
-        there = self._committed()
-        if not there:
-            raise StorageError(
-                f"{self.path}: no checkpoint yet, and so nothing to read; one is written at the end, and before that "
-                "with --checkpoint-every"
-            )
-        return there[-1]
+        Args:
+            from_ms: of what is at this time and later.
+            to_ms: of spikes before this time, of variables up to it; None: up to the newest checkpoint.
 
-    def _manifest(self) -> dict[str, Any]:
-        """Of the newest checkpoint, with a configuration in it."""
-        for _ in range(_TRIES):
-            newest = self._newest()
-            try:
-                manifest = newest.manifest() if self._own(newest.manifest_path) else {}
-            except DamageError:
-                if newest.manifest_path.exists():
-                    raise
-                continue  # the run has gone on since
-            if not is_whole(manifest):
-                raise DamageError(f"{newest.manifest_path}: damaged manifest (no configuration, or no segments)")
-            return manifest
-        raise StorageError(f"{self.path}: its checkpoints are replaced faster than they can be read: try again")
+        Raises:
+            ConfigurationError: no times, or neo is not installed.
+            StorageError: records are missing or damaged.
+        """
+        from hpcsnn.runs.stored.exchange.neo_blocks import neo_block
 
-    def _network(self, at_ms: float | None) -> StoredNetwork:
-        if at_ms is not None:
-            return self._opened(self._at(at_ms))
-        for _ in range(_TRIES - 1):
-            newest = self._newest()
-            try:
-                return self._opened(newest)
-            except StorageError:
-                if newest.manifest_path.exists():
-                    raise
-        return self._opened(self._newest())
+        return neo_block(self, from_ms, to_ms)
 
-    def _opened(self, checkpoint: Checkpoint) -> StoredNetwork:
-        path = self._own(checkpoint.network_path)
-        refuse_link(path, below=True, to="reads")
-        return checkpoint.network()
+    def to_sonata(self, folder: str | Path, at_ms: float | None = None) -> list[Path]:
+        """Write ``nodes.h5``, ``edges.h5``, ``spikes.h5``, tables of types and ``circuit_config.json`` of SONATA.
 
-    def _at(self, at_ms: float) -> Checkpoint:
-        wanted_ms = real_number("at_ms", at_ms, TIME)
-        dt_ms = self._manifest()["configuration"]["dt_ms"]
-        there = {checkpoint.step: checkpoint for checkpoint in self._committed()}
-        step = round(wanted_ms / dt_ms)
-        if step not in there or abs(step * dt_ms - wanted_ms) > 1e-3 * dt_ms:
-            times = ", ".join(shown_time(step * dt_ms) for step in there)
-            raise ConfigurationError(
-                f"at_ms: {shown(at_ms)} is not allowed; must be the time of a stored checkpoint, one of {times}"
-            )
-        return there[step]
+        Nodes of a grid have ``x, y``; edges ``syn_weight``, ``delay`` (ms, from the spike to the soma) and the other
+        variables of the synapse model; spikes are all of those that were recorded, at the beginning of their steps.
 
-    def _spikes(
-        self, population: str, from_ms: float, to_ms: float | None, neurons: ArrayLike | None
-    ) -> tuple[NDArray[np.int32], float]:
-        """Rows of step and neuron, and the length of a step."""
-        records, dt_ms, said = self._records("populations", population, "record_spikes", "spikes")
-        first, last = steps_between(from_ms, to_ms, dt_ms)
-        if neurons is not None:
-            grid = self._network(None).grid(population)
-            neurons = whole_numbers("neurons", neurons, Limits(minimum=0, maximum=grid.size - 1))
-            recorded = configured_spikes(population, said, grid)
-            if recorded is not None and len(others := np.setdiff1d(neurons, recorded)):
-                raise StorageError(f"{self.path}: spikes of neuron {others[0]} of {population} were not recorded")
-        return records.spikes(population, first, last, neurons), dt_ms
+        Args:
+            folder: where; it is made if it is not there.
+            at_ms: of nodes and edges, one of `times_ms`; None: the newest.
 
-    def _records(self, kind: str, name: str, key: str, what: str) -> tuple[Records, float, Mapping[str, Any]]:
-        """The records that count, the length of a step, and what the configuration says of whose they are."""
-        manifest = self._manifest()
-        configured = manifest["configuration"].get(kind, {})
-        said = configured[check_known(kind.removesuffix("s"), name, configured)]
-        if not said.get(key) and not (what == "spikes" and said.get("record", {}).get("spikes")):
-            raise StorageError(
-                f"{self.path}: {what} of {name} were not recorded; set {kind}.{name}.{key}, and run it again"
-            )
-        records = Records(self._own(self._directory.records), manifest["segments"])
-        return records, manifest["configuration"]["dt_ms"], said
+        Returns:
+            What was written.
+
+        Raises:
+            ConfigurationError: no path, no checkpoint of this time, or h5py is not installed.
+            StorageError: a file is there already or cannot be written, or what is read is missing or damaged.
+        """
+        from hpcsnn.runs.stored.exchange.sonata_files import write_sonata
+
+        return write_sonata(self, folder, at_ms)

@@ -16,12 +16,20 @@ def steps_between(from_ms: float, to_ms: float | None, dt_ms: float) -> tuple[in
     Raises:
         ConfigurationError: no times, or an end before the beginning.
     """
+    start_ms, end_ms = checked_span(from_ms, to_ms, np.inf)
+    return _first_step(start_ms, dt_ms), LAST_STEP if to_ms is None else _first_step(end_ms, dt_ms) - 1
+
+
+def checked_span(from_ms: float, to_ms: float | None, end_ms: float) -> tuple[float, float]:
+    """Beginning and end of what is read, in ms; `end_ms` (at least the beginning) where no `to_ms` is given.
+
+    Raises:
+        ConfigurationError: no times, or an end before the beginning.
+    """
     start_ms = real_number("from_ms", from_ms, TIME)
-    first = _first_step(start_ms, dt_ms)
     if to_ms is None:
-        return first, LAST_STEP
-    end_ms = real_number("to_ms", to_ms, Limits("ms", minimum=start_ms, in_kernels=False))
-    return first, _first_step(end_ms, dt_ms) - 1
+        return start_ms, max(start_ms, end_ms)
+    return start_ms, real_number("to_ms", to_ms, Limits("ms", minimum=start_ms, in_kernels=False))
 
 
 def _first_step(time_ms: float, dt_ms: float) -> int:
