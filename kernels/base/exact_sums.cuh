@@ -19,11 +19,11 @@ struct ExactSum {
     DEVICE_MEMBER void add(const int n) { add((int64)n, 149); }
 };
 
-DEVICE int order_of(const float x) {
+DEVICE int comparable(const float x) {
     const int bits = bits_of(x);
     return bits < 0 ? bits ^ 0x7fffffff : bits;
 }
-DEVICE int order_of(const int n) { return n; }
+DEVICE int comparable(const int n) { return n; }
 
 DEVICE void keep_least(int* at, const int value) {
     for (int now = atomic_add(at, 0); value < now;) {

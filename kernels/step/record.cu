@@ -23,7 +23,7 @@ KERNEL record_{{ recorder.number }}(Network* net) {
     int least = 0x7fffffff, most = -0x7fffffff - 1;
     for (int k = thread_first(); k < n_neurons; k += thread_stride()) {
         const auto value = {{ value }};
-        const int order = order_of(value);
+        const int order = comparable(value);
         sum.add(value);
         least = order < least ? order : least;
         most = order > most ? order : most;

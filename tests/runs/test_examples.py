@@ -40,6 +40,7 @@ def printed(folder):
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "",  # a line of one rank is not cut by another's
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     outputs = {}

@@ -43,6 +43,6 @@ def test_a_network_beyond_the_processs_limit_is_refused(tmp_path):
     command = shlex.join(hpcsnn_command("run", "large.yaml", "--device", "cpu", "--out", "run"))
     done = completed(["sh", "-c", f"ulimit -v 3000000; exec {command}"], cwd=tmp_path)
     assert done.returncode == 1
-    said = r"error: memory: rank 0 would need about 268 TB, and its limit \(ulimit -v\) has [12]\.\d+ GB left; use more"
+    said = r"error: memory: rank 0 would need about 336 TB, and its limit \(ulimit -v\) has [12]\.\d+ GB left; use more"
     assert re.match(said, done.stderr), done.stderr
     assert not (tmp_path / "run").exists()

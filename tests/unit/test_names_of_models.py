@@ -254,7 +254,18 @@ def test_what_learns_is_known_by_model_and_slot():
 # Functions that C++ tells apart by what they are given.
 TAKING_SEVERAL_TYPES = {
     *("add_input", "known_index", "atomic_add", "atomic_exchange", "atomic_swap_if", "thread_first", "thread_stride"),
-    *("bits_of", "float_of", "double_of", "float_of_sum", "not_finite", "square_root", "together", "put_together"),
+    *(
+        "comparable",
+        "is_logged",
+        "bits_of",
+        "float_of",
+        "double_of",
+        "float_of_sum",
+        "not_finite",
+        "square_root",
+        "together",
+        "put_together",
+    ),
 }
 
 

@@ -171,19 +171,14 @@ def test_a_run_is_followed_until_its_job_is_over(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("status", "code"),
+    ("state", "exit_code", "code"),
     [
-        (Status(State.FAILED, exit_code=1), 1),
-        (Status(State.FAILED, exit_code=2), 2),
-        (Status(State.FAILED, exit_code=137), 3),
-        (Status(State.FAILED), 1),
-        (Status(State.CANCELLED), 1),
-        (Status(State.STOPPED), 1),
+        *((State.FAILED, 1, 1), (State.FAILED, 2, 2), (State.FAILED, 137, 3)),
+        *((State.FAILED, None, 1), (State.CANCELLED, None, 1), (State.STOPPED, None, 1)),
     ],
-    ids=str,
 )
-def test_who_waits_for_a_job_ends_as_it_did(status, code, tmp_path):
-    assert wait_for(a_run(tmp_path / "run", status)) == (status.state, code)
+def test_who_waits_for_a_job_ends_as_it_did(state, exit_code, code, tmp_path):
+    assert wait_for(a_run(tmp_path / "run", Status(state, exit_code=exit_code))) == (state, code)
 
 
 def test_who_waits_for_a_job_that_nobody_knows_any_more_may_try_again(tmp_path):
