@@ -266,7 +266,7 @@ class SynapseStore:
         assert wrong.size == 0, f"slot {slot[wrong[0]]} is not where its source's list should have it"
         for column in self._projection.listed_columns:
             of_slots, of_lists = (
-                self._device.download(self.array(f"{where}_{column.name}")) for where in ("synapse", "outgoing")
+                self._device.download(self.array(f"{where}_{column.name}")) for where in ("synapse", "listed")
             )
             wrong = np.flatnonzero(of_lists[place] != of_slots[slot])
             assert wrong.size == 0, f"slot {slot[wrong[0]]} has another {column.name} than its source's list"

@@ -217,7 +217,7 @@ def synapse_fields(projection: Projection) -> tuple[Field, ...]:
         slots("entry", "int"),
         *(slots(f"synapse_{one.name}", one.ctype, f"synapse/{one.name}", one) for one in columns),
         Field("outgoing", "int", lists, growth=Growth.LISTS),
-        *(Field(f"outgoing_{one.name}", one.ctype, lists, growth=Growth.LISTS) for one in projection.listed_columns),
+        *(Field(f"listed_{one.name}", one.ctype, lists, growth=Growth.LISTS) for one in projection.listed_columns),
         Field("outgoing_count", "int", lambda room: room.n_known_sources),
         *(Field(counter, "uint64", _one) for counter in COUNTERS),
         # Where a copy of the rows goes while one is taken.

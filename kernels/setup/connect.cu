@@ -116,7 +116,7 @@ KERNEL list_outgoing_{{ projection.name }}(Network* net) {
             projection.outgoing[place] = at;
             projection.entry[at] = entry;
 //% for column in projection.listed
-            projection.outgoing_{{ column.name }}[place] = projection.synapse_{{ column.name }}[at];
+            projection.listed_{{ column.name }}[place] = projection.synapse_{{ column.name }}[at];
 //% endfor
         }
 }

@@ -3,7 +3,7 @@
 {%- set variables = synapse.variables %}  {#- the rule's own are none of a spike's business #}
 {%- set functions = synapse.functions %}
 {%- set listed = projection.listed %}  {#- synapses that nothing changes, which lists hold themselves #}
-{%- set held, of_synapse = ("outgoing", "place") if listed else ("synapse", "at") %}
+{%- set held, of_synapse = ("listed", "place") if listed else ("synapse", "at") %}
 
 {{ functions.deliver.head }} {
 {{ value(synapse, "deliver") }}

@@ -170,7 +170,7 @@ def test_on_grids_of_any_shape_degrees_and_rooms_are_those_of_a_run(connector, g
         known_here = certain or of_targets
         assert abs(size.synapses["ab"] - n_synapses) <= (0 if known_here else 5 * math.sqrt(n_synapses + 1) + 1)
         rows = sum(arrays[f"ab.{name}"] for name in ("source", "entry", "synapse_weight"))
-        lists, steps = arrays["ab.outgoing"] + arrays["ab.outgoing_weight"], [1] if certain else [0.5, 1, 2]
+        lists, steps = arrays["ab.outgoing"] + arrays["ab.listed_weight"], [1] if certain else [0.5, 1, 2]
         of_rows = [1] if of_targets else steps
         coins = {n_bytes + (row - 1) * rows + (more - 1) * lists for row in of_rows for more in steps}
         assert size.n_bytes in coins

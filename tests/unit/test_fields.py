@@ -245,15 +245,15 @@ def test_a_variable_of_a_synapse_is_everywhere():
     more = everything(a_network(synapse=with_one_more(models.Static(), "variables", EXTRA))) - everything(a_network())
     assert more == {
         ("field", "ab", "synapse_extra", "int"),
-        ("field", "ab", "outgoing_extra", "int"),
+        ("field", "ab", "listed_extra", "int"),
         ("field", "ab", "packed_extra", "int"),
         ("member", "ab", "initial_extra"),
         ("member", "ab", "synapse_extra"),
-        ("member", "ab", "outgoing_extra"),
+        ("member", "ab", "listed_extra"),
         ("member", "ab", "packed_extra"),
         ("row", "ab", "synapse/extra"),
         ("array", "ab.synapse_extra"),
-        ("array", "ab.outgoing_extra"),
+        ("array", "ab.listed_extra"),
     }
 
 

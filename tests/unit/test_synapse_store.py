@@ -71,7 +71,7 @@ class PlainKernels:
             entry = self._array("outgoing_count")[source]
             place = (source << self._part.outgoing_shift) + entry
             self._array("outgoing")[place] = slot
-            self._array("outgoing_weight")[place] = self._array("synapse_weight")[slot]
+            self._array("listed_weight")[place] = self._array("synapse_weight")[slot]
             self._array("entry")[slot] = entry
             self._array("outgoing_count")[source] += 1
 
@@ -245,12 +245,12 @@ def test_more_slots_than_a_number_holds_are_refused():
         store.grow_rows()
 
 
-@pytest.mark.parametrize("field", ["entry", "outgoing", "outgoing_weight", "source", "outgoing_count"])
+@pytest.mark.parametrize("field", ["entry", "outgoing", "listed_weight", "source", "outgoing_count"])
 def test_the_check_finds_any_wrong_pointer(field):
     state, store, _ = wired([{0: 0.5, 3: 0.25}, {0: 1.0}, {8: 1.0}, {1: 0.125}, {}, {2: 0.5, 1: 0.75, 0: 1.0}])
     store.check()
     array = state.arrays[f"ab.{field}"]
-    array[0] = {"entry": 1, "outgoing": 2, "outgoing_weight": 2.0, "source": 3, "outgoing_count": 2}[field]
+    array[0] = {"entry": 1, "outgoing": 2, "listed_weight": 2.0, "source": 3, "outgoing_count": 2}[field]
     with pytest.raises(AssertionError):
         store.check()
 
