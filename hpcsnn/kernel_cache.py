@@ -13,7 +13,7 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from hpcsnn.atomic_files import bring_to_disk, read_own
@@ -47,7 +47,7 @@ def cached(
     suffix: str,
     make: Callable[[Path, Path], object],
     how: Sequence[str] = (),
-    doing_what: str = "compiling kernels, once for this network and machine",
+    doing_what: str | None = "compiling kernels, once for this network and machine",
 ) -> Path:
     """The file that `make` makes, made once for each `key` and `how`, and again where it is not what it was.
 
@@ -58,7 +58,7 @@ def cached(
         suffix: of its name, such as ``.so``.
         make: given a path for the source, which is kept, and the path to write to.
         how: all else that the file depends on: what made it, and for which machine.
-        doing_what: what is said while it is made.
+        doing_what: what is said while it is made; None: nothing, of what takes no time.
 
     Raises:
         DeviceError: a folder that cannot be used or is not this user's alone, and whatever `make` raises.
@@ -72,7 +72,7 @@ def cached(
         with (folder / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not _whole(made):
-                with doing(doing_what):
+                with doing(doing_what) if doing_what else nullcontext():
                     _put(made, lambda partial: make(folder / f"{name}.cpp", partial))
     return made
 

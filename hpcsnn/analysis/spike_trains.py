@@ -60,12 +60,14 @@ def records_of(run: Path) -> tuple[Records, float]:
 
 
 def recorded_spikes_of(run: Path, stored: StoredNetwork, population: str) -> NDArray[np.int32] | None:
-    """Ids of the neurons whose spikes are recorded; None: all, or none.
+    """Ids of the neurons whose spikes are recorded; None: all, or none, as where there is no checkpoint.
 
     Raises:
-        StorageError: there is no checkpoint, or its manifest cannot be read.
+        StorageError: the newest checkpoint's manifest cannot be read.
     """
-    configuration = committed(run)[-1].manifest()["configuration"]["populations"][population]
+    if not (checkpoints := committed(run)):
+        return None
+    configuration = checkpoints[-1].manifest()["configuration"]["populations"][population]
     return configured_spikes(population, configuration, stored.grid(population))
 
 

@@ -131,7 +131,7 @@ class _KeptTemplates(jinja2.BytecodeCache):
                 self._key(bucket),
                 _COMPILED,
                 lambda _, partial: partial.write_bytes(bucket.bytecode_to_string()),
-                doing_what="reading the kernels' templates",
+                doing_what=None,
             )
 
     @staticmethod

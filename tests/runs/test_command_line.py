@@ -174,7 +174,7 @@ def test_the_terminal_says_what_happened(finished):
     assert f"digest {json.loads((out / 'summary.json').read_text())['digest'][:16]}" in lines[1]
     assert any(line.startswith("sigma_aff") for line in lines)
     cv = json.loads((out / "summary.json").read_text())["populations"]["target"]["interval_cv"]
-    shown = [line.split(maxsplit=5)[-1].strip() for line in lines if line.split()[0] in ("source", "target")]
+    shown = [line.split(maxsplit=4)[-1].strip() for line in lines if line.split()[0] in ("source", "target")]
     assert shown == ["-", f"{cv:.2f} of 100"]
     assert done.stderr == ""
 

@@ -72,6 +72,7 @@ populations:
     size: 24
     model: {adex: {C_pF: 200, offset_current: 800}}
     initial: {V_mV: {normal: {mean: -60, std: 2}}}
+  lasting: {size: 24, model: adex_afterpotential}
   quadratic:
     size: 24
     model: {izhikevich: {a: {uniform: {low: 0.02, high: 0.1}}, d: 2}}
@@ -125,7 +126,7 @@ projections:
     synapse: {inhibitory_stdp: {w_max: -2}}
   following:
     source: noise
-    target: exponential
+    target: lasting
     weight: 20
     connector: {fixed_probability: {p: 0.2}}
     receptor: delta_current
@@ -144,6 +145,20 @@ projections:
     receptor: delta_current
     synapse: {dopamine_stdp: {w_max: 2}}
     modulator: dopamine
+  scaled:
+    source: noise
+    target: adapting
+    weight: 1
+    connector: {fixed_probability: {p: 0.2}}
+    receptor: delta_current
+    rewiring: {synaptic_scaling: {every_ms: 2, tau_activity_ms: 20, beta: 0.01, w_max: 5}}
+  normalised:
+    source: adapting
+    target: driven
+    weight: 1
+    connector: {fixed_probability: {p: 0.2}}
+    receptor: delta_current
+    rewiring: {weight_normalisation: {every_ms: 3, total: 4, w_max: 5}}
   own:
     source: adapting
     target: driven
