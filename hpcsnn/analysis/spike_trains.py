@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,10 +53,9 @@ def records_of(run: Path) -> tuple[Records, float]:
     Raises:
         StorageError: its manifest cannot be read.
     """
-    there = committed(run)
-    if not there:
+    manifest = _newest_manifest(run)
+    if manifest is None:
         return Records(run / "records", []), 1.0
-    manifest = there[-1].manifest()
     return Records(run / "records", manifest["segments"]), float(manifest["configuration"]["dt_ms"])
 
 
@@ -65,10 +65,16 @@ def recorded_spikes_of(run: Path, stored: StoredNetwork, population: str) -> NDA
     Raises:
         StorageError: the newest checkpoint's manifest cannot be read.
     """
-    if not (checkpoints := committed(run)):
+    manifest = _newest_manifest(run)
+    if manifest is None:
         return None
-    configuration = checkpoints[-1].manifest()["configuration"]["populations"][population]
+    configuration = manifest["configuration"]["populations"][population]
     return configured_spikes(population, configuration, stored.grid(population))
+
+
+def _newest_manifest(run: Path) -> dict[str, Any] | None:
+    there = committed(run)
+    return there[-1].manifest() if there else None
 
 
 def recent_intervals(run: Path, stored: StoredNetwork, population: str) -> Intervals:

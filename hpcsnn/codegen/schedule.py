@@ -73,18 +73,12 @@ def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
         stages.append(Stage(f"deliver_{name}", "delivery", known, team=True, level="synapses", of=name))
         if projection.synapse.model.own_pre_traces:
             stages.append(Stage(f"trace_{name}", "delivery", known, level="synapses", of=name))
-    for name, projection in network.projections.items():
-        if projection.synapse.model.on_post_spike:
-            items = f"population_{projection.target.name}.n_own"
-            stages.append(Stage(f"postsynaptic_{name}", "plasticity", items, team=True, level="synapses", of=name))
-    for name, projection in network.projections.items():
-        if projection.synapse.model.on_step.strip():
-            items = f"population_{projection.target.name}.n_own"
-            stages.append(Stage(f"change_synapses_{name}", "plasticity", items, team=True, level="synapses", of=name))
-    for name, projection in network.projections.items():
-        if projection.late_post_traces:
-            items = f"population_{projection.target.name}.n_own"
-            stages.append(Stage(f"backpropagate_{name}", "plasticity", items, level="synapses", of=name))
+    projections = network.projections.values()
+    stages += [_of_targets("postsynaptic", one, team=True) for one in projections if one.synapse.model.on_post_spike]
+    stages += [
+        _of_targets("change_synapses", one, team=True) for one in projections if one.synapse.model.on_step.strip()
+    ]
+    stages += [_of_targets("backpropagate", one) for one in projections if one.late_post_traces]
     stages += [
         Stage(f"update_{name}", "neurons", f"population_{name}.n_simulated", level="neurons", of=name)
         for name in neurons
@@ -92,13 +86,12 @@ def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
     stages += [
         Stage(f"spikes_{name}", "neurons", f"population_{name}.n_own", level="neurons", of=name) for name in sources
     ]
-    for name, projection in network.projections.items():
-        if projection.synapse.model.update_target.strip():
-            items = f"population_{projection.target.name}.n_own"
-            stages.append(Stage(f"follow_{name}", "plasticity", items, level="followed", of=name))
+    stages += [
+        _of_targets("follow", one, level="followed") for one in projections if one.synapse.model.update_target.strip()
+    ]
     if n_ranks > 1:
         stages.append(Stage(EXCHANGE, "exchange", trigger=Trigger("exchange", "exchange.interval", False)))
-    for projection in network.projections.values():
+    for projection in projections:
         rule = projection.rule
         if rule is not None and rule.trigger != "call":
             stages += rewiring_stages(projection, rule)
@@ -108,6 +101,12 @@ def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
         stages.append(Stage(f"record_{number}", "recording", items, trigger=trigger, level="recording", of=number))
     stages.append(Stage("end_step", stages[-1].phase))
     return tuple(stages)
+
+
+def _of_targets(kernel: str, projection: Projection, team: bool = False, level: str = "synapses") -> Stage:
+    """What the synapses of a projection do, target by target."""
+    name, items = projection.name, f"population_{projection.target.name}.n_own"
+    return Stage(f"{kernel}_{name}", "plasticity", items, team=team, level=level, of=name)
 
 
 def rewiring_stages(projection: Projection, rule: RewiringRule) -> list[Stage]:

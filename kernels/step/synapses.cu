@@ -5,6 +5,29 @@
 {%- set listed = projection.listed %}  {#- synapses that nothing changes, which lists hold themselves #}
 {%- set held, of_synapse = ("listed", "place") if listed else ("synapse", "at") %}
 
+//% macro rows_at_hand()
+    const int row_shift = projection.row_shift;
+    const int* source_of = projection.source;
+//% for variable in variables
+    {{ variable.ctype }}* all_{{ variable.name }} = projection.synapse_{{ variable.name }};
+//% endfor
+//% for trace in synapse.pre_traces
+    const Trace* traces_{{ trace.name }} = projection.pre_{{ trace.name }};
+    const DecayTable decay_{{ trace.name }} = projection.decay_{{ trace.name }};
+//% endfor
+{{ bound_constants("projection", synapse, "of_synapse_") }}
+//% endmacro
+
+//% macro refuse_a_row_that_is_not_finite()
+        int wrong = 0;
+        for (int k = lane(); k < in_degree; k += LANES)
+            wrong |= {{ any_not_finite("projection.synapse_", variables, "row + k") }};
+        if (wrong) {
+            halt(net->control, NOT_FINITE, 0, 0, 0);
+            return;
+        }
+//% endmacro
+
 {{ functions.deliver.head }} {
 {{ value(synapse, "deliver") }}
 }
@@ -222,16 +245,7 @@ KERNEL postsynaptic_{{ projection.name }}(Network* net) {
     const int slot = seen & target_population.ring_mask;
 //% endif
     const int n_spikes = target_population.own_count[slot];
-    const int row_shift = projection.row_shift;
-    const int* source_of = projection.source;
-//% for variable in variables
-    {{ variable.ctype }}* all_{{ variable.name }} = projection.synapse_{{ variable.name }};
-//% endfor
-//% for trace in synapse.pre_traces
-    const Trace* traces_{{ trace.name }} = projection.pre_{{ trace.name }};
-    const DecayTable decay_{{ trace.name }} = projection.decay_{{ trace.name }};
-//% endfor
-{{ bound_constants("projection", synapse, "of_synapse_") }}
+{{ rows_at_hand() }}
     for (int spike = team_first(); spike < n_spikes; spike += team_stride()) {
         const int* spiking_here = target_population.ring + (int64)slot * target_population.slot_size;
         if (spike + 4 < n_spikes) {
@@ -276,13 +290,7 @@ KERNEL postsynaptic_{{ projection.name }}(Network* net) {
             all_{{ variable.name }}[row + k] = now_{{ variable.name }};
 //% endfor
         }
-        int wrong = 0;
-        for (int k = lane(); k < in_degree; k += LANES)
-            wrong |= {{ any_not_finite("projection.synapse_", variables, "row + k") }};
-        if (wrong) {
-            halt(net->control, NOT_FINITE, 0, 0, 0);
-            return;
-        }
+{{ refuse_a_row_that_is_not_finite() }}
     }
 }
 //% endif
@@ -293,16 +301,7 @@ KERNEL change_synapses_{{ projection.name }}(Network* net) {
     if (net->control->halt || net->control->step == 0) return;
     auto& projection = net->projection_{{ projection.name }};
     const int seen = net->control->step - 1, n_targets = net->population_{{ projection.target }}.n_own;
-    const int row_shift = projection.row_shift;
-    const int* source_of = projection.source;
-//% for variable in variables
-    {{ variable.ctype }}* all_{{ variable.name }} = projection.synapse_{{ variable.name }};
-//% endfor
-//% for trace in synapse.pre_traces
-    const Trace* traces_{{ trace.name }} = projection.pre_{{ trace.name }};
-    const DecayTable decay_{{ trace.name }} = projection.decay_{{ trace.name }};
-//% endfor
-{{ bound_constants("projection", synapse, "of_synapse_") }}
+{{ rows_at_hand() }}
     (void)source_of;
     for (int target = team_first(); target < n_targets; target += team_stride()) {
 //% if synapse.on_step_if.strip()
@@ -326,13 +325,7 @@ KERNEL change_synapses_{{ projection.name }}(Network* net) {
             all_{{ variable.name }}[row + k] = now_{{ variable.name }};
 //% endfor
         }
-        int wrong = 0;
-        for (int k = lane(); k < in_degree; k += LANES)
-            wrong |= {{ any_not_finite("projection.synapse_", variables, "row + k") }};
-        if (wrong) {
-            halt(net->control, NOT_FINITE, 0, 0, 0);
-            return;
-        }
+{{ refuse_a_row_that_is_not_finite() }}
     }
 }
 //% endif

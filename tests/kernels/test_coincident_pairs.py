@@ -8,17 +8,10 @@ import numpy as np
 import pytest
 
 from hpcsnn import ConfigurationError, Network, Simulation, models
+from support.models import Relay, Unheard
 
 DT = 1.0
 PAIRS = {"tau_plus_ms": 20.0, "tau_minus_ms": 30.0, "a_plus": 0.01, "a_minus": 0.012, "w_max": 1.0}
-Relay = models.NeuronModel(
-    "relay",
-    "Spikes in the step in which a spike arrives.",
-    state=(models.Variable("heard"),),
-    update="heard = input_current;",
-    threshold="heard > 0.5f",
-)
-Unheard = models.ReceptorModel("unheard", "Weights that change without any effect on the target.")
 
 
 def synapse_after(synapse, pre_ms, post_ms, weight=0.5):

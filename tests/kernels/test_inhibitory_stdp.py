@@ -9,19 +9,12 @@ import pytest
 
 from hpcsnn import ConfigurationError, Network, Simulation, models
 from hpcsnn.devices import HostDevice
+from support.models import Relay, Unheard
 from support.spike_traces import Trace
 
 F = np.float32
 DT = 1.0
 QUICK = HostDevice(("-O1",))
-Relay = models.NeuronModel(
-    "relay",
-    "Spikes in the step in which a spike arrives.",
-    state=(models.Variable("heard"),),
-    update="heard = input_current;",
-    threshold="heard > 0.5f",
-)
-Unheard = models.ReceptorModel("unheard", "Weights that change without any effect on the target.")
 
 
 def weights_after(pre, post, rule, weight):

@@ -8,18 +8,11 @@ import numpy as np
 import pytest
 
 from hpcsnn import ConfigurationError, Network, Simulation, models
+from support.models import Relay, Unheard
 from support.spike_traces import Trace
 
 F = np.float32
 DT = 1.0
-Relay = models.NeuronModel(
-    "relay",
-    "Spikes in the step in which a spike arrives; what arrived last can be read.",
-    state=(models.Variable("heard"),),
-    update="heard = input_current;",
-    threshold="heard > 0.5f",
-)
-Unheard = models.ReceptorModel("unheard", "Weights that change without any effect on the target.")
 
 
 def paired(pre, post, soft, triplet, weight=0.5):

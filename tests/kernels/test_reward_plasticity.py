@@ -11,17 +11,10 @@ from hpcsnn.runs.scripted.saving import write_network
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.restore import restore
 from hpcsnn.testing.racing_threads import RacingThreads
+from support.models import Relay, Unheard
 
 DT = 0.5
 QUICK = HostDevice(("-O1",))
-Relay = models.NeuronModel(
-    "relay",
-    "Spikes in the step in which a spike arrives.",
-    state=(models.Variable("heard"),),
-    update="heard = input_current;",
-    threshold="heard > 0.5f",
-)
-Unheard = models.ReceptorModel("unheard", "Weights that change without any effect on the target.")
 RULE = {"a_plus": 0.4, "a_minus": 0.3, "tau_eligibility_ms": 120.0, "tau_dopamine_ms": 30.0, "w_max": 100.0}
 
 

@@ -9,10 +9,10 @@ import pytest
 from hpcsnn import ConfigurationError, Network, Simulation, models
 from hpcsnn.devices import HostDevice
 from hpcsnn.testing.racing_threads import RacingThreads
+from support.models import Unheard
 
 DT = 0.1
 QUICK = HostDevice(("-O1",))
-Unheard = models.ReceptorModel("unheard", "Weights that change without any effect on the target.")
 
 
 def simulated(pre_ms, post_ms, rule, weight, until_ms, device=QUICK):

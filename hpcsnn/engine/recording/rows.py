@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,10 +67,7 @@ class Average:
     @classmethod
     def joined(cls, parts: list[Average]) -> Average:
         """One after the other; there is at least one."""
-        steps, mean, least, most = (
-            np.concatenate([getattr(part, name) for part in parts]) for name in ("steps", "mean", "min", "max")
-        )
-        return cls(steps, mean, least, most, parts[0].unit)
+        return _joined(parts)
 
     def as_xarray(self, name: str, dt_ms: float) -> xr.DataArray:
         """The same over ``time`` (ms) and ``statistic``, which is mean, min or max."""
@@ -101,9 +99,7 @@ class SynapseValues:
     @classmethod
     def joined(cls, parts: list[SynapseValues]) -> SynapseValues:
         """All entries of several, one after the other; there is at least one."""
-        names = ("steps", "pre", "post", "values")
-        steps, pre, post, values = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
-        return cls(steps, pre, post, values, parts[0].unit)
+        return _joined(parts)
 
     def in_order(self) -> SynapseValues:
         """The same by step, post, pre."""
@@ -116,3 +112,13 @@ class SynapseValues:
         import pandas as pd
 
         return pd.DataFrame({"time_ms": self.steps * dt_ms, "pre": self.pre, "post": self.post, name: self.values})
+
+
+_Entries = TypeVar("_Entries", Average, SynapseValues)
+
+
+def _joined(parts: Sequence[_Entries]) -> _Entries:
+    """Several of one kind and unit, each of their arrays one after the other."""
+    names = [one.name for one in fields(parts[0]) if one.name != "unit"]
+    arrays: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return replace(parts[0], **arrays)
