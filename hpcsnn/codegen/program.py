@@ -104,7 +104,7 @@ def generate(network: Network, n_ranks: int) -> Program:
         setup += batch_kernels(network)
     triggers = list(dict.fromkeys(stage.trigger for stage in stages if stage.trigger))
     kernels = [stage.kernel for stage in stages if stage.kernel != EXCHANGE] + ["accept_received"]
-    host = _render(
+    schedule_on_host = _render(
         "step/advance_host.cpp",
         book,
         stages=stage_views(stages),
@@ -112,6 +112,7 @@ def generate(network: Network, n_ranks: int) -> Program:
         setup_kernels=setup,
         stage_kernels=kernels,
     )
+    host = "\n".join([_text("step/guard_host.cpp"), _text("step/exchange_host.cpp"), schedule_on_host])
     owners = kernel_owners(network, [*setup, *kernels])
     return Program(numbered("\n".join(parts)), host, stages, tuple(setup), on_call, tuple(book.snippets), owners)
 

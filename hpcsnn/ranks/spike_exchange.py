@@ -50,7 +50,7 @@ def bind_allgather(struct: Any, comm: Any) -> None:
 class StagedAllgather:
     """The same exchange from host memory, for a device whose memory MPI is not given.
 
-    The protocol is that of ``exchange_spikes`` in kernels/step/advance_host.cpp: every rank sends [how many are left,
+    The protocol is that of ``exchange_spikes`` in kernels/step/exchange_host.cpp: every rank sends [how many are left,
     spikes ...] in blocks of one size, and as many more rounds follow as the fullest rank needs.
     """
 
