@@ -166,6 +166,8 @@ def population_fields(population: Population) -> tuple[Field, ...]:
     ]
     # Whether its spikes are logged, of each neuron, where not all neurons' are.
     logged = Field("logged", "int", lambda room: room.n_own, constant=True, made=True)
+    # Whether a neuron never spikes, and no rule forms a synapse from or onto it.
+    removed = Field("removed", "int", lambda room: room.n_known, constant=True, made=True)
     return (
         Field("global_id", "int", lambda room: room.n_own, constant=True, made=True),
         Field("known_id", "int", lambda room: room.n_known, constant=True, made=True),
@@ -183,8 +185,7 @@ def population_fields(population: Population) -> tuple[Field, ...]:
         *(own(f"model_{name}", ctype, constant=True) for name, ctype in population.model.array_types()),
         *_tables("model_", population.model),
         *(field for number, one in enumerate(population.stimulations) for field in _stimulation_fields(number, one)),
-        # Whether a neuron never spikes.
-        *([Field("removed", "int", _n_own, constant=True, made=True)] if population.removed is not None else []),
+        *([removed] if population.removed is not None else []),
     )
 
 
