@@ -190,10 +190,15 @@ def population_fields(population: Population) -> tuple[Field, ...]:
 
 
 def _stimulation_fields(number: int, stimulation: Stimulation) -> list[Field]:
-    """The arrays of a current onto a population: whether it is for a neuron, unless it is for all; its tables."""
+    """The arrays of a current onto a population: whether it is for a neuron, unless it is for all; what differs between
+    neurons; its tables."""
+    prefix, current = current_prefix(number), stimulation.current
     chosen = Field(f"chosen_{number}", "int", lambda room: room.n_own, constant=True, made=True)
-    tables = _tables(current_prefix(number), stimulation.current)
-    return tables if stimulation.ids is None else [chosen, *tables]
+    each = [
+        Field(f"{prefix}{name}", ctype, lambda room: room.n_own, neurons=Neurons.OWN, constant=True)
+        for name, ctype in current.array_types()
+    ]
+    return [*([] if stimulation.ids is None else [chosen]), *each, *_tables(prefix, current)]
 
 
 def projection_fields(projection: Projection) -> tuple[Field, ...]:

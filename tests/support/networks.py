@@ -55,7 +55,7 @@ def newer_models() -> Network:
     network.add_population("changing", grid, changing, record_spikes=True)
     spread = {"V_mV": models.Normal(-62, 4)}
     currents = [
-        models.NoiseCurrent(std=2.0, from_ms=20, neurons={"every": 3}),
+        models.NoiseCurrent(std=models.Uniform(1, 3), from_ms=20, neurons={"every": 3}),
         models.RampCurrent(to_amplitude=1, to_ms=99),
     ]
     network.add_population("alif", grid, models.ALIF(offset_current=19), spread, record_spikes=True, stimulate=currents)
