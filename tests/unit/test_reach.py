@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import Grid
-from hpcsnn.ranks.partition import Tiling
-from hpcsnn.ranks.reach import tiles_within_reach
+from hpcsnn.ranks.tiles.reach import tiles_within_reach
+from hpcsnn.ranks.tiles.tiling import Tiling
 
 grids = st.builds(Grid, st.integers(1, 30), st.integers(1, 30), st.sampled_from(["periodic", "open"]))
 lines = st.builds(Grid, st.integers(1, 200), st.just(1), st.sampled_from(["periodic", "open"]))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from hpcsnn.ranks.partition import Tiling
+from hpcsnn.ranks.tiles.tiling import Tiling
 
 # Pairs of a run of own tiles and a row of sources that are looked at in one step: what that takes beside the answer is
 # small.
