@@ -24,9 +24,9 @@ network.add_population("source", grid, models.Poisson(rate_hz=50), record_spikes
 network.add_population("target", grid, models.LIF(tau_m_ms=10.0), record_spikes=True)
 for name, pre in (("ff", "source"), ("lat", "target")):
     network.add_projection(
-        name, pre, "target", models.Gaussian(p_max=0.3, sigma=0.5), models.ExponentialCurrent(), 30.0,
+        name, pre, "target", models.Gaussian(p_max=0.4, sigma=1.2), models.ExponentialCurrent(), 20.0,
         models.AdditiveSTDP(w_max=60.0), delay_ms=delay_ms,
-        rewiring=models.Bamford(p_max=0.5, sigma=0.5, block_side=4, attempts=9), record_events=True,
+        rewiring=models.Bamford(p_max=0.5, sigma=1.0, block_side=4, attempts=9), record_events=True,
     )
 
 def state(simulation):
