@@ -117,12 +117,11 @@ def test_weights_have_the_unit_that_their_model_says(tmp_path):
 duration_ms: 20
 populations:
   a: {grid: [8, 8], model: {poisson: {rate_hz: 30}}}
+  b: {grid: [8, 8], model: lif}
 projections:
   said: {source: a, target: b, synapse: "mine.py:InSiemens", weight: 0.5, connector: CONNECTOR, receptor: delta_current}
   none: {source: a, target: b, weight: 0.5, connector: CONNECTOR, receptor: delta_current}
-""".replace("CONNECTOR", "{gaussian: {p_max: 0.8, sigma: 2}}").replace(
-        "\nproj", "\n  b: {grid: [8, 8], model: lif}\nproj"
-    )
+""".replace("CONNECTOR", "{gaussian: {p_max: 0.8, sigma: 2}}")
     run = tmp_path / "run"
     run_experiment(parse_configuration(yaml.safe_load(text), tmp_path), run, Setting(device="cpu", figures=False))
     draw_figures(run / "network.zarr", run / "figures", file_format="svg")
