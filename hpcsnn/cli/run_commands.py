@@ -82,6 +82,13 @@ def run(
     samples: Annotated[int, typer.Option(min=1, help="With --from a training: how many test samples are played.")] = 10,
     data: DataChoice = None,
     figures: FigureChoice = True,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure",
+            help="Leave summary.json alone, with machine, versions and times of messages: no checkpoint, no figures.",
+        ),
+    ] = False,
     trust: TrustChoice = False,
     as_json: SummaryChoice = False,
 ) -> None:
@@ -112,11 +119,15 @@ def run(
             raise ConfigurationError("run: give a CONFIG, or --from RUN")
         if go_on and (overwrite or origin is not None):
             raise ConfigurationError("--continue: is not allowed with --overwrite or --from")
+        if measure and (go_on or origin is not None):
+            raise ConfigurationError(
+                "--measure: is not allowed with --continue or --from: what it leaves is a whole run's"
+            )
         source, time_ms = (None, None) if origin is None else _origin(origin)
         training = source is not None and is_training(source)
         if data is not None and not training:
             raise ConfigurationError("--data: is not allowed without --from a training; a run has no data")
-        setting = Setting(ranks, device, console_of(ranks, as_json), figures)
+        setting = Setting(ranks, device, console_of(ranks, as_json), figures and not measure, measure)
         if source is not None and not training:
             fork = on_first_rank(ranks, lambda: prepare_fork(source, time_ms, overrides, trust))
             folder = out or Path("runs") / fork.name()

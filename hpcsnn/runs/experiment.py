@@ -25,6 +25,7 @@ from hpcsnn.planning.available_memory import check_memory
 from hpcsnn.ranks.communicator import Alone, Communicator
 from hpcsnn.ranks.world import on_first_rank
 from hpcsnn.runs.checkpointing import Checkpointer
+from hpcsnn.runs.measuring import check_measurable, measured_here
 from hpcsnn.runs.progress import Progress, end_written, name_phases, phases_written
 from hpcsnn.runs.resuming import prepare_resume
 from hpcsnn.runs.stopping import StopSignals
@@ -44,12 +45,16 @@ _MOST_RECORDED = 1 << 28
 
 @dataclass(frozen=True)
 class Setting:
-    """What a run is carried out with, apart from its configuration."""
+    """What a run is carried out with, apart from its configuration.
+
+    A run that is ``measured`` keeps nothing but what it took: no checkpoint, no map of displacements, no figures.
+    """
 
     ranks: Communicator = field(default_factory=Alone)
     device: str = "auto"
     console: Console = field(default_factory=lambda: Console(quiet=True))
     figures: bool = True
+    measured: bool = False
 
     def say(self, words: str) -> None:
         """Print a line, once for all ranks."""
@@ -75,6 +80,8 @@ def run_experiment(
         HpcsnnError: configuration, device, storage or simulation errors.
     """
     directory = RunDirectory(out)
+    if setting.measured:
+        check_measurable(configuration)
     with ExitStack() as stack:
         stack.enter_context(name_phases(setting.console))
         on_first_rank(setting.ranks, lambda: directory.check_free(overwrite))
@@ -85,7 +92,7 @@ def run_experiment(
         on_first_rank(setting.ranks, lambda: directory.clear(overwrite))
         stack.enter_context(phases_written(directory, quiet=setting.ranks.rank != 0))
         _announce(simulation, directory, setting, "")
-        start_maps = displacement_maps(simulation)
+        start_maps = {} if setting.measured else displacement_maps(simulation)
         on_first_rank(setting.ranks, lambda: _begin(directory, configuration, start_maps))
         checkpointer = Checkpointer(simulation, directory, configuration.resolved(), configuration.checkpoint_keep)
         return _carry_out(stack, drawing, simulation, directory, configuration, checkpointer, setting)
@@ -219,12 +226,17 @@ def _carry_out(
         progress.update(simulation, last=True)
     # As whoever waits for it counts: with what the steps waited for checkpoints on the way.
     wall_s, stall_s = time.perf_counter() - started, checkpointer.stall_s
-    with doing("writing the last checkpoint"):
-        checkpointer.begin()
-        checkpointer.poll(wait=True)
-        on_first_rank(setting.ranks, checkpointer.finish)
-    maps = displacement_maps(simulation)
-    regularity = on_first_rank(setting.ranks, lambda: regularities(simulation.network, directory))
+    maps, regularity, measured = {}, {}, {}
+    if setting.measured:
+        with doing("measuring messages between ranks"):
+            measured = measured_here(setting.ranks)
+    else:
+        with doing("writing the last checkpoint"):
+            checkpointer.begin()
+            checkpointer.poll(wait=True)
+            on_first_rank(setting.ranks, checkpointer.finish)
+        maps = displacement_maps(simulation)
+        regularity = on_first_rank(setting.ranks, lambda: regularities(simulation.network, directory))
     summary = {
         **summarised(simulation, regularity),
         "completed": stopped_by is None,
@@ -233,6 +245,7 @@ def _carry_out(
         **configuration.model_dump(mode="json", include={"changes", "forked_from"}),
         "wall_s": wall_s,
         "checkpoints": checkpointer.report() | {"stall_s": stall_s},
+        **measured,
     }
     seconds = (simulation.step - first_step) * simulation.network.dt_ms * 1e-3
     summary["wall_per_model_s"] = wall_s / seconds if seconds > 0 else None
