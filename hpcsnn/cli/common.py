@@ -147,8 +147,11 @@ class Asked:
     device: Annotated[str, _job_option(metavar=_DEVICES, help="As for hpcsnn run.")] = "auto"
 
 
-def launches(command: Callable[..., None], **defaults: Any) -> Callable[..., None]:
-    """Give a command the options of `Asked` in place of its argument ``asked``; `defaults` take precedence."""
+def launches(command: Callable[..., None], without: Sequence[str] = (), **defaults: Any) -> Callable[..., None]:
+    """Give a command the options of `Asked`, but those `without`, in place of its argument ``asked``.
+
+    `defaults` take precedence over those of `Asked`.
+    """
     keyword = inspect.Parameter.KEYWORD_ONLY
     own = [p.replace(kind=keyword) for p in inspect.signature(command).parameters.values() if p.name != "asked"]
     options = [
@@ -156,6 +159,7 @@ def launches(command: Callable[..., None], **defaults: Any) -> Callable[..., Non
             option.name, keyword, default=defaults.get(option.name, option.default), annotation=option.type
         )
         for option in fields(Asked)
+        if option.name not in without
     ]
 
     def with_options(**given: Any) -> None:

@@ -121,7 +121,7 @@ def sweep(
     """Submit a run for each combination of values, as one job array, but for those finished or under way."""
     with reported():
         if report is not None:
-            from hpcsnn.cli.job_tables import report_sweep
+            from hpcsnn.cli.tables.of_jobs import report_sweep
 
             report_sweep(report, terminal())
             return
@@ -149,7 +149,7 @@ def jobs(
         if as_json:
             say_json([_as_plain(entry) for entry in entries])
         elif entries:
-            from hpcsnn.cli.job_tables import jobs_table
+            from hpcsnn.cli.tables.of_jobs import jobs_table
 
             terminal().print(jobs_table(entries, root))
         else:
@@ -160,7 +160,7 @@ def jobs(
 def watch(run: RunPath) -> None:
     """Follow a run, from anywhere that sees its files, until its job is over."""
     with reported():
-        from hpcsnn.cli.job_tables import watch_run
+        from hpcsnn.cli.tables.of_jobs import watch_run
         from hpcsnn.jobs.job_files import State
 
         _check_run(run)

@@ -105,7 +105,7 @@ def run(
     outlive_output()
     ranks = world()
     with reported(ranks):
-        from hpcsnn.cli.run_tables import print_summary
+        from hpcsnn.cli.tables.of_runs import print_summary
         from hpcsnn.configuration.files import load_configuration
         from hpcsnn.ranks.world import on_first_rank
         from hpcsnn.runs.experiment import Setting, resume_experiment, run_experiment
@@ -202,8 +202,8 @@ def resume(
     outlive_output()
     ranks = world()
     with reported(ranks):
-        from hpcsnn.cli.run_tables import print_summary
-        from hpcsnn.cli.train_tables import print_training
+        from hpcsnn.cli.tables.of_runs import print_summary
+        from hpcsnn.cli.tables.of_trainings import print_training
         from hpcsnn.configuration.files import trains
         from hpcsnn.runs.experiment import Setting, resume_experiment
         from hpcsnn.runs.training_run import resume_training
@@ -235,21 +235,41 @@ def _check_resume_options(
         raise ConfigurationError(f"{wrong[0]}: is not allowed; {run} is {kind if training else other}")
 
 
-@commands.command()
+@commands.command(
+    epilog="Examples: `hpcsnn check my.yaml --ranks 64` · `hpcsnn check topomap --set scale=64 --suggest-ranks "
+    "--study runs/study`"
+)
 def check(
     config: AnyConfigPath,
     overrides: Overrides = [],  # noqa: B006
     ranks: Annotated[int, typer.Option(min=1, help="Number of ranks to plan for.")] = 1,
+    suggest_ranks: Annotated[
+        bool, typer.Option("--suggest-ranks", help="Say how many ranks pay, and why not more, by a --study.")
+    ] = False,
+    study: Annotated[
+        Path | None, typer.Option(metavar="STUDY", help="A study of hpcsnn scale, on the machine that is meant.")
+    ] = None,
+    least_efficiency: Annotated[
+        float, typer.Option("--least-efficiency", metavar="PART", help="Of ranks that pay, beside one rank.")
+    ] = 0.5,
     trust: TrustChoice = False,
     as_json: JsonChoice = False,
 ) -> None:
-    """Validate a configuration of a run or a training, print sizes and memory per rank, run nothing."""
+    """Validate a configuration of a run or a training, print sizes and memory per rank, run nothing.
+
+    With --suggest-ranks say how many ranks pay instead: the most, in powers of two, whose predicted efficiency is at
+    least --least-efficiency, by a model that is fitted to a study (hpcsnn scale), with its error.
+    """
     with reported():
         from hpcsnn.configuration.files import load_configuration, trains
 
+        if study is not None and not suggest_ranks:
+            raise ConfigurationError("--study: is not allowed without --suggest-ranks")
         if trains(config):
+            if suggest_ranks:
+                raise ConfigurationError(f"--suggest-ranks: is not allowed; {config} is a training")
             from hpcsnn.cli.facts.training_sizes import training_sizes_of
-            from hpcsnn.cli.train_tables import print_training_sizes
+            from hpcsnn.cli.tables.of_trainings import print_training_sizes
             from hpcsnn.training.configuration import load_training
 
             training = load_training(config, overrides, trust=trust)
@@ -258,9 +278,16 @@ def check(
             (say_json if as_json else print_training_sizes)(sizes)
             return
         from hpcsnn.cli.facts.sizes import sizes_of
-        from hpcsnn.cli.run_tables import print_sizes
+        from hpcsnn.cli.tables.of_runs import print_sizes
 
         configuration = load_configuration(config, overrides, trust=trust)
+        if suggest_ranks:
+            from hpcsnn.cli.facts.suggestion import suggestion_of
+            from hpcsnn.cli.tables.of_studies import print_suggestion
+
+            suggestion = suggestion_of(configuration, study, least_efficiency)
+            (say_json if as_json else print_suggestion)(suggestion)
+            return
         with configuration.places.told():
             sizes = sizes_of(configuration, ranks)
         (say_json if as_json else print_sizes)(sizes)

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from hpcsnn.cli.job_tables import jobs_table, run_view
+from hpcsnn.cli.tables.of_jobs import jobs_table, run_view
 from hpcsnn.jobs.run_index import read_run
 from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.storage.run_reports import progress_of, summary_of
@@ -71,7 +71,7 @@ def run(tmp_path_factory):
 def test_whatever_they_say_runs_are_shown(field, value, run):
     """As `hpcsnn jobs`, `watch` and `info` show them."""
     from hpcsnn.cli.facts.stored import holdings_of
-    from hpcsnn.cli.run_tables import print_checkpoints
+    from hpcsnn.cli.tables.of_runs import print_checkpoints
 
     for name, whole in (("summary", SUMMARY), ("progress", PROGRESS)):
         (run / f"{name}.json").write_text(json.dumps(whole | ({field: value} if field in whole else {})))

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from hpcsnn.analysis.drawing.style import STYLE
-from hpcsnn.cli.job_tables import report_sweep
+from hpcsnn.cli.tables.of_jobs import report_sweep
 from hpcsnn.jobs.sweep_results import averaged, collect, said, sweep_figure
 from hpcsnn.jobs.sweeps import Sweep
 
