@@ -219,7 +219,7 @@ def _message_s(costs: dict[str, float], work: NetworkWork, n_ranks: int) -> floa
         return 0.0
     neighbours = work.neighbours(n_ranks)
     latencies = math.log2(n_ranks) if work.exchange == "allgather" else neighbours
-    n_bytes = neighbours * work.sent_bytes(work.mean_share(n_ranks))
+    n_bytes = neighbours * work.block_bytes(n_ranks)
     return (costs["latency"] * latencies + costs["byte"] * n_bytes) / work.exchange_steps
 
 

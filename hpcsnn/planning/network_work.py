@@ -10,8 +10,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from hpcsnn.network import Network, Projection
-from hpcsnn.ranks.partition import Tiling
-from hpcsnn.ranks.spike_exchange import block_size
+from hpcsnn.ranks.exchange.neighbours import has_neighbours
+from hpcsnn.ranks.exchange.plan import block_size
+from hpcsnn.ranks.tiles.tiling import Tiling
 
 # Of a spike, or of how many there are, in a block that ranks exchange.
 _BYTES_A_WORD = 4
@@ -46,7 +47,7 @@ class NetworkWork(BaseModel):
     tiles: int = Field(ge=1)
     reach: float | None = Field(ge=0)
     exchange_steps: int = Field(ge=1)
-    exchange: Exchange = "allgather"
+    exchange: Exchange
 
     def grown(self, factor: float) -> NetworkWork:
         """A network of so many times the neurons, of the same density and rates."""
@@ -71,19 +72,27 @@ class NetworkWork(BaseModel):
         side = math.sqrt(self.largest / n_ranks)
         return min(n_ranks - 1.0, (2.0 * math.ceil(self.reach / side) + 1.0) ** 2 - 1.0)
 
+    def around(self, share: float) -> float:
+        """Neurons of others that a rank with this part of the network can be wired to, as a part of all: those of whole
+        tiles around a square of its own, or all of them."""
+        others = 1.0 - share
+        if self.reach is None:
+            return others
+        own, tile = self.largest * share, math.sqrt(self.largest / self.tiles)
+        margin = math.ceil(self.reach / tile) * tile
+        return min(others, ((math.sqrt(own) + 2.0 * margin) ** 2 - own) / self.largest)
+
     def foreign_spikes(self, n_ranks: int, share: float) -> float:
         """Spikes of others that a rank looks at in a step: all of them, or those of neurons within reach."""
-        others = self.spikes * (1.0 - share)
-        if self.exchange == "allgather" or self.reach is None:
-            return others if n_ranks > 1 else 0.0
-        own = self.largest * share
-        around = (math.sqrt(own) + 2.0 * self.reach) ** 2 - own
-        return min(others, self.spikes * around / self.largest) if n_ranks > 1 else 0.0
+        if n_ranks == 1:
+            return 0.0
+        return self.spikes * (1.0 - share if self.exchange == "allgather" else self.around(share))
 
-    def sent_bytes(self, share: float) -> float:
-        """Bytes of the block that a rank with this part of the network sends to each that it exchanges with."""
-        own = round(self.neurons * share)
-        return _BYTES_A_WORD * (1.0 + block_size(own * self.exchange_steps, self.exchange_steps, None))
+    def block_bytes(self, n_ranks: int) -> float:
+        """Bytes of the block that a rank sends to each that it exchanges with: by its neurons, or those known there."""
+        share = self.mean_share(n_ranks)
+        known = share if self.exchange == "allgather" else self.around(share) / max(self.neighbours(n_ranks), 1.0)
+        return _BYTES_A_WORD * (1.0 + block_size(round(self.neurons * known), self.exchange_steps, None))
 
 
 @dataclass(frozen=True)
@@ -141,10 +150,11 @@ class NetworkShape(BaseModel):
     tiles: int = Field(ge=1)
     reach: float | None = Field(ge=0)
     exchange_steps: int = Field(ge=1)
+    exchange: Exchange
 
     @classmethod
-    def of(cls, network: Network, tile: int) -> NetworkShape:
-        """The shape of a network that is cut into tiles of this side."""
+    def of(cls, network: Network, tile: int, way: str = "auto") -> NetworkShape:
+        """The shape of a network that is cut into tiles of this side, and whose ranks exchange spikes this way."""
         populations, projections = network.populations, network.projections
         tiling = Tiling.of(max(populations.values(), key=lambda one: one.size).grid, tile)
         reaches = [one.reach_squared for one in projections.values()]
@@ -166,20 +176,15 @@ class NetworkShape(BaseModel):
             tiles=tiling.tiles_x * tiling.tiles_y,
             reach=None if len(bounded) < len(reaches) else max(bounded, default=0.0),
             exchange_steps=network.exchange_steps(),
+            exchange="neighbours" if way != "allgather" and has_neighbours(network) else "allgather",
         )
 
-    def work(
-        self,
-        rates_hz: Mapping[str, float],
-        synapses: Mapping[str, float] | None = None,
-        exchange: Exchange = "allgather",
-    ) -> NetworkWork:
+    def work(self, rates_hz: Mapping[str, float], synapses: Mapping[str, float] | None = None) -> NetworkWork:
         """The work where populations spike at these rates.
 
         Args:
             rates_hz: by population, all of them.
             synapses: by projection, as a run counted them; None: as many as connectors make.
-            exchange: whom ranks exchange spikes with.
         """
         step_s = self.dt_ms * 1e-3
         ways = [
@@ -197,7 +202,7 @@ class NetworkShape(BaseModel):
             tiles=self.tiles,
             reach=self.reach,
             exchange_steps=self.exchange_steps,
-            exchange=exchange,
+            exchange=self.exchange,
         )
 
 

@@ -13,7 +13,7 @@ from hpcsnn.jobs.studies.results import StudyRun
 from hpcsnn.jobs.studies.study import Study, StudyFile
 from hpcsnn.planning.cost_model import TERMS, largest_of
 from hpcsnn.planning.measured import PHASES
-from hpcsnn.planning.network_work import NetworkShape, NetworkWork, Pathway, rank_work
+from hpcsnn.planning.network_work import Exchange, NetworkShape, NetworkWork, Pathway, rank_work
 
 # What everything costs in these studies, in s; the rest costs nothing.
 COSTS: dict[str, dict[str, float]] = {
@@ -30,7 +30,7 @@ PING_BYTES = (64, 1024, 16384, 262144)
 RATES_HZ = {"source": 20.0, "target": 10.0}
 
 
-def a_shape(side: int = 256, reach: float | None = 16.0) -> NetworkShape:
+def a_shape(side: int = 256, reach: float | None = 16.0, exchange: Exchange = "allgather") -> NetworkShape:
     """A map of side x side neurons a layer, with a synapse model that learns."""
     return NetworkShape(
         dt_ms=0.1,
@@ -44,6 +44,7 @@ def a_shape(side: int = 256, reach: float | None = 16.0) -> NetworkShape:
         tiles=side * side // 64,
         reach=reach,
         exchange_steps=1,
+        exchange=exchange,
     )
 
 
@@ -96,8 +97,9 @@ def a_run(
         own = {"neurons": work.neurons // ranks, "synapses": round(work.synapses / ranks)}
         per_rank.append(a_rank(rank, phases_s=phases, propagation_s=sum(phases.values()), **own))
     pings = [
-        {"kind": "allgather", "ranks": ranks, "bytes": n_bytes, "seconds": _gathered_s(ranks, n_bytes)}
+        {"kind": kind, "ranks": ranks, "bytes": n_bytes, "seconds": _ping_s(kind, ranks, n_bytes)}
         for n_bytes in (PING_BYTES if ranks > 1 else ())
+        for kind in ("allgather", "shift")
     ]
     run = {
         "run": f"ranks={ranks},seed={seed}",
@@ -124,13 +126,17 @@ def a_run(
 
 
 def message_s(work: NetworkWork, ranks: int) -> float:
-    """An all-gather of the blocks that ranks send in a step, by the latency and the bytes."""
+    """An all-gather of the blocks that ranks send in a step, or messages to neighbours, by latency and bytes."""
     if ranks == 1:
         return 0.0
-    return _gathered_s(ranks, work.sent_bytes(1 / ranks))
+    partners = work.neighbours(ranks)
+    latencies = float(np.log2(ranks)) if work.exchange == "allgather" else partners
+    return LATENCY_S * latencies + BYTE_S * partners * work.block_bytes(ranks)
 
 
-def _gathered_s(ranks: int, n_bytes: float) -> float:
+def _ping_s(kind: str, ranks: int, n_bytes: int) -> float:
+    if kind == "shift":
+        return LATENCY_S + BYTE_S * n_bytes
     return LATENCY_S * float(np.log2(ranks)) + BYTE_S * (ranks - 1) * n_bytes
 
 

@@ -32,6 +32,18 @@ def test_known_costs_come_back():
     assert model.costs["exchange_wait"]["chance"] == pytest.approx(CHANCE_S, rel=1e-6)
 
 
+def test_messages_to_neighbours_cost_by_neighbour():
+    shapes = [a_shape(side, exchange="neighbours") for side in (64, 128, 256)]
+    runs = [a_run(n, shape) for shape in shapes for n in (1, 2, 4, 8)]
+    model = fitted(runs)
+    assert model.costs["message"] == pytest.approx({"latency": LATENCY_S, "byte": BYTE_S})
+    large = shapes[2].work(RATES_HZ)
+    per_step = {n: model.predict(large, n).phases_s["exchange_transfer"] for n in (64, 256)}
+    assert large.neighbours(64) == large.neighbours(256) == 8
+    assert per_step[64] == pytest.approx(8 * (LATENCY_S + BYTE_S * large.block_bytes(64)))
+    assert per_step[256] <= per_step[64], "as many neighbours, and no more bytes to each"
+
+
 def test_costs_come_back_through_noise():
     model = fitted(study(noise=0.05))
     assert model.costs["neurons"]["neuron"] == pytest.approx(COSTS["neurons"]["neuron"], rel=0.03)

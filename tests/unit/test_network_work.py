@@ -41,7 +41,8 @@ def test_a_static_map_has_no_plasticity_and_no_attempts():
 def test_a_network_without_places_reaches_everywhere():
     shape = NetworkShape.of(load_configuration("brunel").network(), 8)
     assert shape.reach is None
-    work = shape.work({"E": 40.0, "I": 40.0}, exchange="neighbours")
+    assert shape.exchange == "allgather"
+    work = shape.work({"E": 40.0, "I": 40.0})
     assert work.neighbours(16) == 15
     assert work.foreign_spikes(16, 1 / 16) == pytest.approx(work.spikes * 15 / 16)
 
@@ -66,7 +67,7 @@ def test_ranks_have_whole_tiles():
 
 
 def test_neighbours_are_those_within_reach():
-    work = a_shape(256, reach=16.0).work(RATES_HZ, exchange="neighbours")
+    work = a_shape(256, reach=16.0, exchange="neighbours").work(RATES_HZ)
     assert work.neighbours(4) == 3, "no more than there are"
     assert work.neighbours(64) == 8, "ranks of 32 x 32 neurons reach 16 into the next"
     assert work.neighbours(1024) == 24, "ranks of 8 x 8 reach two further"
@@ -75,6 +76,23 @@ def test_neighbours_are_those_within_reach():
     around = (32 + 2 * 16) ** 2 - 32**2
     assert work.foreign_spikes(64, 1 / 64) == pytest.approx(work.spikes * around / 256**2)
     assert work.foreign_spikes(64, 1 / 64) < far.foreign_spikes(64, 1 / 64)
+    uneven = work.model_copy(update={"reach": 12.0})
+    assert uneven.around(1 / 64) == work.around(1 / 64), "tiles of 8 x 8 are known whole"
+
+
+def test_blocks_hold_what_the_receiver_knows():
+    """A hundredth of the neurons, and fifteen spikes at least: hpcsnn.ranks.exchange.plan."""
+    near, far = (a_shape(256, exchange=way).work(RATES_HZ) for way in ("neighbours", "allgather"))
+    assert far.block_bytes(64) == 4 * (1 + 2 * 32**2 // 100)
+    assert near.block_bytes(64) == 4 * (1 + max(15, round(2 * (64**2 - 32**2) / 8) // 100))
+    assert far.block_bytes(2) == 4 * (1 + 2 * 256 * 128 // 100)
+
+
+def test_the_way_of_exchange_is_the_configurations():
+    network = load_configuration("topomap", ["scale=4"]).network()
+    assert [NetworkShape.of(network, 8, way).exchange for way in ("auto", "neighbours", "allgather")] == [
+        *("neighbours", "neighbours", "allgather")
+    ]
 
 
 def test_a_grown_network_has_as_many_times_the_work_and_the_reach_it_had():

@@ -34,12 +34,10 @@ def suggestion_of(configuration: Configuration, study: Path | None, least_effici
     if not runs:
         raise ConfigurationError(f"--study: {study} has no finished run; {_HOW}")
     network = configuration.network()
-    shape = NetworkShape.of(network, configuration.tile)
+    shape = NetworkShape.of(network, configuration.tile, configuration.exchange)
     rates_hz = _rates_hz(runs, list(network.populations), study)
     model = fitted(runs)
-    most = max(run.ranks for run in runs)
-    work = shape.work(rates_hz, exchange=next(run.work.exchange for run in runs if run.ranks == most))
-    found = suggested(model, work, least_efficiency)
+    found = suggested(model, shape.work(rates_hz), least_efficiency)
     return {
         "suggested_ranks": found.ranks,
         "why": found.why,

@@ -163,7 +163,7 @@ def _row(study: Study, member: Member) -> StudyRun | None:
                 "machine": summary.get("machine", {}),
                 "launch": plan.launch if plan and member.ranks > 1 else "",
                 "restarts": entry.status.restarts if entry.status else 0,
-                "work": shape.work(rates_hz, synapses, summary.get("exchange", "allgather")),
+                "work": shape.work(rates_hz, synapses),
                 "per_rank": per_rank,
                 "ping": summary.get("ping", []),
             }

@@ -164,7 +164,7 @@ def planned(
     of_ranks = dict.fromkeys(ranks, first) if not grown else {one.ranks: one.applied(first) for one in grown}
     seeds = [first.seed + number for number in range(n_seeds)]
     configurations = {(n, seed): one.model_copy(update={"seed": seed}) for n, one in of_ranks.items() for seed in seeds}
-    shapes = {n: NetworkShape.of(one.network(), one.tile) for n, one in of_ranks.items()}
+    shapes = {n: NetworkShape.of(one.network(), one.tile, one.exchange) for n, one in of_ranks.items()}
     plain = json.dumps({**first.resolved(), "seed": None}, sort_keys=True)
     file = StudyFile(
         kind=kind,
