@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.planning.measured import PingTime, RankMeasured
+from hpcsnn.planning.measured import Cycles, PingTime, RankMeasured
 from hpcsnn.planning.network_work import NetworkWork, RankWork, rank_work
 
 # What each phase of a rank's own work is a sum of.
@@ -130,18 +130,19 @@ def fitted(runs: Sequence[MeasuredRun]) -> CostModel:
     """
     if not runs:
         raise ConfigurationError("cost model: there is no run that it could be fitted to")
-    model, most = _fitted(runs), max(run.ranks for run in runs)
+    pings = [(run.work, one) for run in runs for one in run.ping]
+    model, most = _fitted(runs, pings), max(run.ranks for run in runs)
     fewer, at_most = [run for run in runs if run.ranks < most], [run for run in runs if run.ranks == most]
     if not fewer:
         return model
-    without = _fitted(fewer)
+    without = _fitted(fewer, pings)  # messages by themselves are no run, and take seconds on any number of ranks
     predicted = median(without.predict(run.work, most).step_s for run in at_most)
     measured = median(run.step_s for run in at_most)
     left_out = LeftOut(ranks=most, fitted_to=without.ranks, predicted_s=predicted, measured_s=measured)
     return model.model_copy(update={"left_out": left_out})
 
 
-def _fitted(runs: Sequence[MeasuredRun]) -> CostModel:
+def _fitted(runs: Sequence[MeasuredRun], pings: Sequence[tuple[NetworkWork, PingTime]]) -> CostModel:
     rows = [(run, one, _measured_work(run, one)) for run in runs for one in run.per_rank]
     costs: dict[str, dict[str, float]] = {}
     for phase, terms in TERMS.items():
@@ -149,7 +150,6 @@ def _fitted(runs: Sequence[MeasuredRun]) -> CostModel:
         seconds = [float(getattr(one.phases_s, phase)) / run.steps for run, one, _ in rows]
         costs[phase] = _costs(terms, amounts, seconds, [run.step_s for run, _, _ in rows])
     together = [run for run in runs if run.ranks > 1]
-    pings = [(run.work, one) for run in runs for one in run.ping]
     costs["message"] = _message_costs(pings)
     expected = [_message_s(costs["message"], run.work, run.ranks) for run in together]
     taken = [run.phase_s("exchange_transfer") for run in together]
@@ -157,7 +157,7 @@ def _fitted(runs: Sequence[MeasuredRun]) -> CostModel:
         costs["transfer"] = _costs(("message",), [[one] for one in expected], taken, [run.step_s for run in together])
     else:
         costs["transfer"] = {"message": 1.0}  # of messages there is the ping alone, or nothing
-    costs["exchange_wait"] = _waiting_costs(together)
+    costs["exchange_wait"] = _waiting_costs(together) if together else _waiting_of(runs)
     return CostModel(ranks=sorted({run.ranks for run in runs}), costs=costs)
 
 
@@ -254,9 +254,26 @@ def _waiting_costs(runs: Sequence[MeasuredRun]) -> dict[str, float]:
     for run in runs:
         work_s = [one.phases_s.work / run.steps for one in run.per_rank]
         amounts.append(list(_waiting(run.ranks, fmean(work_s), max(work_s)).values()))
-    found = _costs(WAITING, amounts, [run.phase_s("exchange_wait") for run in runs], [run.step_s for run in runs])
-    # The others do wait for the rank with most work, whether or not that could be seen.
-    return found if runs else {**found, "largest": 1.0}
+    return _costs(WAITING, amounts, [run.phase_s("exchange_wait") for run in runs], [run.step_s for run in runs])
+
+
+def _waiting_of(runs: Sequence[MeasuredRun]) -> dict[str, float]:
+    """Where no rank waited for another: for all of the work of the one with most, and by what steps of one differ."""
+    spread_s = median(_spread_s(one.cycle_us) for run in runs for one in run.per_rank)
+    return {"largest": 1.0, "chance": spread_s, "part": 0.0}
+
+
+def _spread_s(steps: Cycles) -> float:
+    """What would be the standard deviation if steps were normal: half of what two thirds in the middle differ by.
+
+    Steps that seldom come and take long on all ranks alike, such as those with an update, have no part in it.
+    """
+    counts = np.array(steps.counts, dtype=np.float64)
+    if counts.sum() == 0:
+        return 0.0
+    below = np.concatenate([[0.0], np.cumsum(counts)]) / counts.sum()
+    early, late = np.interp([0.158655, 0.841345], below, steps.edges)
+    return float(late - early) / 2 * 1e-6
 
 
 def _dot(costs: dict[str, float], amounts: dict[str, float]) -> float:

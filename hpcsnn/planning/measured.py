@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hpcsnn.errors import StorageError, shown
 
@@ -57,10 +57,20 @@ class Phases(_Read):
 
 
 class Cycles(_Read):
-    """A histogram of how long the steps between two exchanges took, in microseconds; one edge more than counts."""
+    """A histogram of how long steps took, in microseconds; one edge more than counts."""
 
     edges: list[float]
     counts: list[int]
+
+    @model_validator(mode="after")
+    def _fit(self) -> Cycles:
+        if (
+            len(self.edges) != len(self.counts) + 1
+            or self.edges != sorted(self.edges)
+            or min(self.counts, default=0) < 0
+        ):
+            raise ValueError("must be rising edges, and a count from 0 on between two of them")
+        return self
 
 
 class Sent(_Read):

@@ -34,8 +34,9 @@ def test_a_summary_of_an_earlier_version_is_told_as_such():
         ({"phases_s": {"neurons": 1.0}}, "per_rank[0].phases_s.delivery: "),
         ({"host": None}, "per_rank[0].host: None: "),
         ({"construction_s": [1, 2]}, "per_rank[0].construction_s: [1, 2]: "),
+        ({"cycle_us": {"edges": [0.0, 1.0], "counts": [1, 2]}}, "per_rank[0].cycle_us: "),
     ],
-    ids=["below zero", "not a number", "missing", "null", "a list"],
+    ids=["below zero", "not a number", "missing", "null", "a list", "edges"],
 )
 def test_what_no_version_says_is_told_with_its_place(changes, where):
     with pytest.raises(StorageError, match=re.escape(f"run: its summary cannot be read: {where}")):
