@@ -22,10 +22,10 @@ from hpcsnn.engine.simulation import Simulation
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.phases import doing
 from hpcsnn.planning.available_memory import check_memory
+from hpcsnn.planning.measuring import check_measurable, measured_here
 from hpcsnn.ranks.communicator import Alone, Communicator
 from hpcsnn.ranks.world import on_first_rank
 from hpcsnn.runs.checkpointing import Checkpointer
-from hpcsnn.runs.measuring import check_measurable, measured_here
 from hpcsnn.runs.progress import Progress, end_written, name_phases, phases_written
 from hpcsnn.runs.resuming import prepare_resume
 from hpcsnn.runs.stopping import StopSignals

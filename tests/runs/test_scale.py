@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -97,7 +98,7 @@ def begun(folder, *more):
 def test_an_interrupted_study_goes_on(tmp_path):
     folder = tmp_path / "study"
     words, process, second = begun(folder)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C at a terminal
     _, complained = outcome(process)
     assert process.returncode == 130
     assert "interrupted" in complained

@@ -15,9 +15,9 @@ from hpcsnn.atomic_files import write_json
 from hpcsnn.configuration.files import load_configuration
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import ConfigurationError, StorageError
+from hpcsnn.planning.measuring import check_measurable, measurable
 from hpcsnn.planning.network_work import NetworkShape
 from hpcsnn.planning.weak_growth import Grown, grown_networks
-from hpcsnn.runs.measuring import check_measurable, measurable
 
 _STUDY = "study.json"
 Kind = Literal["strong", "weak"]
