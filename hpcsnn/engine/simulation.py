@@ -196,9 +196,8 @@ class Simulation(Brief):
             round_number = _round_number(min(look_s * (until - step) / (now - looked), 4 * chunk))
             next_chunk = max(round_number, self.executable.steps_a_sequence)
             # All ranks look at the same steps and do the same there: the first one says what, but for interrupts.
-            looks = self.communicator.gather((interrupts.came, due, next_chunk))
-            _, due, self._steps_a_look = looks[0]
-            if any(came for came, *_ in looks):
+            due, self._steps_a_look = self.communicator.broadcast((due, next_chunk))
+            if self.communicator.most(int(interrupts.came)):
                 raise KeyboardInterrupt
             if observe is not None and due:
                 visited = now

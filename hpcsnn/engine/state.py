@@ -236,5 +236,5 @@ class RankState(RankArrays):
         for name, values in plan.tables().items():
             self.bind(part, "exchange", name, self.device.upload(values))
         if ranks.mpi is not None:
-            arrays = {name: self.arrays[f"exchange.{name}"] for name in ("incoming", "outgoing", "requests")}
+            arrays = {name: self.arrays[f"exchange.{name}"] for name in ("boxes", "requests")}
             self._mpi_calls = MpiCalls(part, ranks.mpi, plan, arrays)

@@ -148,9 +148,12 @@ class Mpi:
 
     def most(self, value: int) -> int:
         """MPI_Allreduce."""
+        import numpy as np
         from mpi4py import MPI
 
-        return int(self.mpi.allreduce(value, MPI.MAX))
+        largest = np.array([value], dtype=np.int64)
+        self.mpi.Allreduce(MPI.IN_PLACE, largest, MPI.MAX)
+        return int(largest[0])
 
     def total(self, values: NDArray[Any]) -> NDArray[Any]:
         """MPI_Allreduce."""

@@ -60,45 +60,62 @@ static bool exchange_with_all(Network* net, const int first_step) {
     return true;
 }
 
+// Where neighbours are not there, and this rank is looked at by itself: what they would have sent in these steps. More
+// is made up by routes of own spikes into the boxes of neighbours.
+static void make_up(Exchange& e, const int first_step) {
+    for (int offset = 0; offset < e.interval; ++offset) {
+        const int step = first_step + offset - e.made_up_first;
+        if (step < 0 || step >= e.made_up_steps) continue;
+        for (int64 n = e.made_up_start[step]; n < e.made_up_start[step + 1]; ++n) {
+            uint32* const box = e.boxes + e.box_start[e.made_up_from[n]];
+            box[++box[0]] = (uint32)offset << e.number_bits | e.made_up_number[n];
+        }
+    }
+}
+
 // Each neighbour gets the spikes that it knows, under the numbers that it knows them by: behind [how many] in a block
 // of fixed size, by requests that were made once. What does not fit goes to it alone, in one message more.
 static bool exchange_with_neighbours(Network* net, const int first_step) {
     Exchange& e = net->exchange;
-    char* const requests = (char*)e.requests;  // those that receive, then those that send
-    char* const rests = requests + (size_t)(e.n_in + e.n_out) * e.handle_bytes;
-    if (e.n_in > 0 && ((StartAll)e.start_all)(e.n_in, requests) != 0) return false;
-    for (int k = 0; k < e.n_out; ++k) e.outgoing[e.out_start[k]] = 0;
+    const bool are_there = e.start_all != 0;
+    char* const receives = (char*)e.requests;
+    char* const sends = receives + (size_t)e.n_in * e.handle_bytes;
+    char* const rests = sends + (size_t)e.n_out * e.handle_bytes;
+    if (are_there && e.n_in > 0 && ((StartAll)e.start_all)(e.n_in, receives) != 0) return false;
+    for (int k = 0; k < (are_there ? e.n_out : e.n_out + e.n_in); ++k) e.boxes[e.box_start[k]] = 0;
     const uint32 own = ((uint32)1 << e.number_bits) - 1;
     for (int n = 0; n < *e.send_count; ++n) {
         const uint32 message = e.send[n], neuron = message & own;
         for (int route = e.route_start[neuron]; route < e.route_start[neuron + 1]; ++route) {
-            uint32* const box = e.outgoing + e.out_start[e.route_to[route]];
+            uint32* const box = e.boxes + e.box_start[e.route_to[route]];
             box[++box[0]] = (message & ~own) | e.route_number[route];
         }
     }
-    if (e.n_out > 0 && ((StartAll)e.start_all)(e.n_out, requests + (size_t)e.n_in * e.handle_bytes) != 0) return false;
+    if (!are_there) make_up(e, first_step);
+    if (are_there && e.n_out > 0 && ((StartAll)e.start_all)(e.n_out, sends) != 0) return false;
     int n_rests = 0;
-    for (int k = 0; k < e.n_out; ++k) {
-        const uint32* const box = e.outgoing + e.out_start[k];
-        const int left = (int)box[0] - e.out_block[k];
+    for (int k = 0; are_there && k < e.n_out; ++k) {
+        const uint32* const box = e.boxes + e.box_start[k];
+        const int left = (int)box[0] - e.box_block[k];
         if (left <= 0) continue;
         void* const request = rests + (size_t)n_rests++ * e.handle_bytes;
-        if (start_send(e, box + 1 + e.out_block[k], left, e.out_rank[k], request) != 0) return false;
+        if (start_send(e, box + 1 + e.box_block[k], left, e.box_rank[k], request) != 0) return false;
     }
-    if (e.n_in > 0 && ((WaitAll)e.wait_all)(e.n_in, requests, e.statuses) != 0) return false;
+    if (are_there && e.n_in > 0 && ((WaitAll)e.wait_all)(e.n_in, receives, e.statuses) != 0) return false;
     bool further = false;
     for (int k = 0; k < e.n_in; ++k) {
-        const uint32* const box = e.incoming + e.in_start[k];
-        const int there = (int)box[0], block = e.in_block[k], left = there - block;
+        const uint32* const box = e.boxes + e.box_start[e.n_out + k];
+        const int there = (int)box[0], block = e.box_block[e.n_out + k], left = there - block;
         for (int n = 0; n < (left < 0 ? there : block); ++n) accept(net, k, box[1 + n], first_step);
         if (left <= 0) continue;
         further = true;
-        if (receive(e, e.rest, left, e.in_rank[k]) != 0) return false;
+        if (receive(e, e.rest, left, e.box_rank[e.n_out + k]) != 0) return false;
         for (int n = 0; n < left; ++n) accept(net, k, e.rest[n], first_step);
     }
     *e.rounds += 1 + further;
-    return (e.n_out == 0 || ((WaitAll)e.wait_all)(e.n_out, requests + (size_t)e.n_in * e.handle_bytes, e.statuses) == 0)
-           && (n_rests == 0 || ((WaitAll)e.wait_all)(n_rests, rests, e.statuses) == 0);
+    return !are_there
+           || ((e.n_out == 0 || ((WaitAll)e.wait_all)(e.n_out, sends, e.statuses) == 0)
+               && (n_rests == 0 || ((WaitAll)e.wait_all)(n_rests, rests, e.statuses) == 0));
 }
 
 static void exchange_spikes(Network* net) {

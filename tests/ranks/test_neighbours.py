@@ -1,4 +1,4 @@
-"""Spikes swapped with neighbours or with all: one answer, for all networks that can do both, and no rank waits forever."""
+"""Spikes swapped with neighbours or with all: one answer where both are possible, and no rank waits for ever."""
 
 from __future__ import annotations
 

@@ -144,15 +144,17 @@ def test_blocks_are_as_large_as_the_border_with_each_neighbour_asks_for():
     placements = place_network(network, 4, 1, 4)
     plan = plan_exchange(network, placements, 1, 4, int)
     around = plan.neighbours
-    assert plan.out_block.tolist() == [max(15, n * 20 // 100) for n in around.n_border.tolist()]
-    assert plan.in_block.tolist() == [max(15, n * 20 // 100) for n in around.n_known.sum(axis=1).tolist()]
+    n_border, n_foreign = around.n_border.tolist(), around.n_known.sum(axis=1).tolist()
+    assert plan.box_rank.tolist() == [*around.out_ranks, *around.in_ranks]
+    assert plan.box_block.tolist() == [max(15, n * 20 // 100) for n in n_border + n_foreign]
     asked = plan_exchange(network, placements, 1, 4, int, 3)
-    assert asked.out_block.tolist() == [3] * len(around.out_ranks)
+    assert asked.box_block.tolist() == [3] * len(n_border + n_foreign)
     # Room for all spikes that a neighbour may know, and for what it may send behind its block.
     lengths = {one.name: one.length(asked.room) for one in exchange_fields() if one.length is not None}
-    assert lengths["outgoing"] == sum(1 + 20 * n for n in around.n_border.tolist())
-    assert lengths["incoming"] == 4 * len(around.in_ranks)
-    assert lengths["rest"] == 20 * int(around.n_known.sum(axis=1).max()) - 3
+    words = [1 + 20 * n for n in n_border] + [4] * len(n_foreign)
+    assert asked.box_start.tolist() == [sum(words[:at]) for at in range(len(words))]
+    assert lengths["boxes"] == sum(words)
+    assert lengths["rest"] == 20 * max(n_foreign) - 3
     assert lengths["receive_block"] == lengths["send_block"] == 0
 
 

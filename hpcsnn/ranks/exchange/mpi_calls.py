@@ -68,19 +68,12 @@ class MpiCalls:
     def _make_requests(self, plan: ExchangePlan, arrays: dict[str, NDArray[np.uint32]]) -> None:
         from mpi4py import MPI
 
-        around = plan.neighbours
-        assert around is not None
-        kind, comm = MPI.UINT32_T, self._comm
-        for rank, block, start in zip(
-            around.in_ranks.tolist(), plan.in_block.tolist(), plan.in_start.tolist(), strict=True
-        ):
-            part = arrays["incoming"][start : start + block + 1]
-            self._requests.append(comm.Recv_init([part, block + 1, kind], rank, 0))
-        for rank, block, start in zip(
-            around.out_ranks.tolist(), plan.out_block.tolist(), plan.out_start.tolist(), strict=True
-        ):
-            part = arrays["outgoing"][start : start + block + 1]
-            self._requests.append(comm.Send_init([part, block + 1, kind], rank, 0))
+        kind, n_out = MPI.UINT32_T, plan.room.n_out
+        boxes = list(zip(plan.box_rank.tolist(), plan.box_block.tolist(), plan.box_start.tolist(), strict=True))
+        for make, some in ((self._comm.Recv_init, boxes[n_out:]), (self._comm.Send_init, boxes[:n_out])):
+            for rank, block, start in some:
+                box = arrays["boxes"][start : start + block + 1]
+                self._requests.append(make([box, block + 1, kind], rank, 0))
         handles = np.array([MPI._handleof(one) for one in self._requests], dtype=np.uint64)
         words = handles.astype(np.uint32 if MPI._sizeof(MPI.Request) == _WORD else np.uint64).view(np.uint32)
         arrays["requests"][: len(words)] = words

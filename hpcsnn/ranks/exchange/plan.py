@@ -53,18 +53,17 @@ class ExchangePlan:
 
     Attributes:
         neighbours: whom it swaps with; None: with all.
-        out_block, in_block: spikes in the block to and from each neighbour, shapes (n_out,), (n_in,).
-        out_start, in_start: where these begin among the words to and from all, likewise.
+        box_rank, box_block, box_start: of each block, those to neighbours and then those from neighbours: whose it is,
+            how many spikes fit into it, and where it begins among the words of all, shape (n_out + n_in,).
     """
 
     interval: int
     number_bits: int
     room: ExchangeRoom
     neighbours: Neighbourhood | None
-    out_block: NDArray[np.int64]
-    in_block: NDArray[np.int64]
-    out_start: NDArray[np.int64]
-    in_start: NDArray[np.int64]
+    box_rank: NDArray[np.int64]
+    box_block: NDArray[np.int64]
+    box_start: NDArray[np.int64]
 
     def tables(self) -> dict[str, NDArray[Any]]:
         """The arrays of `exchange_fields` that tell kernels of neighbours; none where all send to all."""
@@ -80,12 +79,9 @@ class ExchangePlan:
             "route_number": around.route_number.astype(np.uint32),
             "first_of_sender": first.ravel().astype(np.int32),
             "known_of_sender": known.ravel().astype(np.uint32),
-            "out_rank": around.out_ranks.astype(np.int32),
-            "in_rank": around.in_ranks.astype(np.int32),
-            "out_block": self.out_block.astype(np.int32),
-            "in_block": self.in_block.astype(np.int32),
-            "out_start": self.out_start,
-            "in_start": self.in_start,
+            "box_rank": self.box_rank.astype(np.int32),
+            "box_block": self.box_block.astype(np.int32),
+            "box_start": self.box_start,
         }
 
 
@@ -111,28 +107,25 @@ def plan_exchange(
     if not with_neighbours:
         bits = _bits(sum(population.size for population in network.populations.values()))
         interval = _interval(network, bits)
-        block = most(block_size(n_own, interval, asked_block))
-        room = ExchangeRoom(n_own * interval, block, n_ranks)
-        return ExchangePlan(interval, bits, room, None, none, none, none, none)
+        room = ExchangeRoom(n_own * interval, most(block_size(n_own, interval, asked_block)), n_ranks)
+        return ExchangePlan(interval, bits, room, None, none, none, none)
     around = neighbourhood(network, placements, rank)
     bits = _bits(most(sum(placement.n_known for placement in placements.values())))
     interval = _interval(network, bits)
-    n_border, n_foreign = around.n_border, around.n_known.sum(axis=1)
-    out_block, in_block = (
-        np.array([block_size(n, interval, asked_block) for n in numbers.tolist()], dtype=np.int64)
-        for numbers in (n_border, n_foreign)
-    )
-    out_words, in_words = 1 + np.maximum(out_block, n_border * interval), 1 + in_block
+    known = np.concatenate([around.n_border, around.n_known.sum(axis=1)])
+    block = np.array([block_size(n, interval, asked_block) for n in known.tolist()], dtype=np.int64)
+    # What does not fit into a block is sent from behind it, and received elsewhere.
+    n_out = len(around.out_ranks)
+    words = 1 + np.concatenate([np.maximum(block, known * interval)[:n_out], block[n_out:]])
     room = ExchangeRoom(
         n_own * interval,
-        n_in=len(in_block),
-        n_out=len(out_block),
-        incoming=int(in_words.sum()),
-        outgoing=int(out_words.sum()),
-        rest=int(max((n_foreign * interval - in_block).max(initial=0), 0)),
+        n_in=len(around.in_ranks),
+        n_out=n_out,
+        boxes=int(words.sum()),
+        rest=int(max((known * interval - block)[n_out:].max(initial=0), 0)),
     )
-    starts = np.cumsum(out_words) - out_words, np.cumsum(in_words) - in_words
-    return ExchangePlan(interval, bits, room, around, out_block, in_block, *starts)
+    ranks = np.concatenate([around.out_ranks, around.in_ranks])
+    return ExchangePlan(interval, bits, room, around, ranks, block, np.cumsum(words) - words)
 
 
 def _bits(n: int) -> int:
