@@ -36,7 +36,7 @@ class OneOfMany:
         """The value of each."""
         return [value] * self.size
 
-    def swap(self, messages: Sequence[Value]) -> list[Value]:
+    def swap(self, messages: Sequence[Value]) -> list[Value]:  # noqa: ARG002
         """Raise: it needs the others."""
         raise SimulationError("a rank by itself cannot swap values with ranks that are not there")
 

@@ -36,7 +36,7 @@ def drawn(number):
         low = float(random.choice([0.1, 0.3, 1.2]))
         delay_ms = models.Uniform(low, low + 1.0) if random.random() < 0.4 else low
         network.add_projection(
-            name, pre, "target", models.Gaussian(p_max=0.3, sigma=float(random.choice([0.3, 0.6]))),
+            name, pre, "target", models.Gaussian(p_max=0.3, sigma=float(random.choice([0.6, 1.0]))),
             models.ExponentialCurrent(), 30.0, models.AdditiveSTDP(w_max=60.0),
             rewiring=rules[int(random.integers(len(rules)))], delay_ms=delay_ms,
         )

@@ -75,7 +75,11 @@ def mirrored_routes(
 
 
 def sent_spikes(
-    network: Network, placements: Mapping[str, Placement], plan: ExchangePlan, spikes: Mapping[str, Spikes], n_steps: int
+    network: Network,
+    placements: Mapping[str, Placement],
+    plan: ExchangePlan,
+    spikes: Mapping[str, Spikes],
+    n_steps: int,
 ) -> dict[str, NDArray[Any]]:
     """Given spikes, of those of them that neighbours own, in the steps from 0 up to `n_steps`: fields ``made_up_*``."""
     steps, boxes, numbers = ([np.empty(0, np.int64)] for _ in range(3))
