@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -26,38 +26,27 @@ from hpcsnn.planning.site_profiles import load_profile
 from hpcsnn.runs.progress import clock
 from hpcsnn.terminal import terminal
 
+if TYPE_CHECKING:
+    from hpcsnn.cli.scale_commands import StudyAsked
+
 # How often a run is looked at, in s: seldom, since it is being measured.
 _LOOK_EVERY_S = 0.5
 _ASK_EVERY = 60
 
 
-@dataclass(frozen=True)
-class StudyAsked:
-    """A study as the flags say it."""
-
-    kind: Kind
-    config: str
-    overrides: list[str]
-    ranks: str
-    seeds: int
-    duration: str
-    out: Path | None
-    ranks_per_node: int | None
-    per_rank: int | None = None
-
-
-def make_study(wanted: StudyAsked, asked: Asked, trust: bool, as_json: bool) -> None:
-    """Carry out what is missing of a study, or submit it, and report what there is."""
-    folder = wanted.out or Path("runs") / f"{Path(wanted.config).stem}-{wanted.kind}"
+def make_study(wanted: StudyAsked, per_rank: int | None, asked: Asked, trust: bool, as_json: bool) -> None:
+    """Carry out what is missing of a study, or submit it, and report; one of weak scaling has neurons `per_rank`."""
+    kind: Kind = "strong" if per_rank is None else "weak"
+    folder = wanted.out or Path("runs") / f"{Path(wanted.config).stem}-{kind}"
     plan = planned(
         folder,
-        wanted.kind,
+        kind,
         wanted.config,
         wanted.overrides,
         ranks=parse_numbers("--ranks", wanted.ranks),
         n_seeds=wanted.seeds,
         duration_ms=parse_time_ms("--duration", wanted.duration),
-        per_rank=wanted.per_rank,
+        per_rank=per_rank,
         device=asked.device,
         trust=trust,
     )

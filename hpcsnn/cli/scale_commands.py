@@ -1,12 +1,13 @@
 """The commands that measure scaling: hpcsnn scale strong, weak and report."""
 
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hpcsnn.cli.common import Asked, JsonChoice, TrustChoice, launches, reported
+from hpcsnn.cli.common import Asked, JsonChoice, TrustChoice, launches, reported, takes
 from hpcsnn.shipped_files import shipped_configurations
 
 commands = typer.Typer(
@@ -14,31 +15,43 @@ commands = typer.Typer(
     help="Measure strong and weak scaling, each run in fresh processes; tables, a figure, tested predictions.",
 )
 
-Config = Annotated[
-    str, typer.Argument(metavar="CONFIG", help="As for hpcsnn run.", autocompletion=shipped_configurations)
-]
-Overrides = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="As for hpcsnn run. Repeat.")]
-Ranks = Annotated[str, typer.Option(metavar="P,P,..", help="Numbers of ranks, such as 1,2,4,8.")]
-Seeds = Annotated[int, typer.Option(help="Runs on each number of ranks: the configured seed and those behind it.")]
-Duration = Annotated[
-    str,
-    typer.Option(
-        metavar="TIME",
-        help="Model time of each run. All of it counts: let it be much longer than rates take to settle.",
-    ),
-]
-Out = Annotated[
-    Path | None, typer.Option(help="Folder of the study. Default: runs/CONFIG-strong, or runs/CONFIG-weak.")
-]
-RanksPerNode = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help="Of ranks that share a node. Default: the profile's; else all are on one.",
-        rich_help_panel="The job",
-    ),
-]
+
+@dataclass(frozen=True)
+class StudyAsked:
+    """A study as the flags say it; each field is an argument or option of the commands that make one."""
+
+    config: Annotated[
+        str, typer.Argument(metavar="CONFIG", help="As for hpcsnn run.", autocompletion=shipped_configurations)
+    ]
+    ranks: Annotated[str, typer.Option(metavar="P,P,..", help="Numbers of ranks, such as 1,2,4,8.")]
+    overrides: Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="As for hpcsnn run. Repeat.")] = (
+        field(default_factory=list)
+    )
+    seeds: Annotated[
+        int, typer.Option(help="Runs on each number of ranks: the configured seed and those behind it.")
+    ] = 3
+    duration: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME",
+            help="Model time of each run. All of it counts: let it be much longer than rates take to settle.",
+        ),
+    ] = "1s"
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the study. Default: runs/CONFIG-strong, or runs/CONFIG-weak.")
+    ] = None
+    ranks_per_node: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Of ranks that share a node. Default: the profile's; else all are on one.",
+            rich_help_panel="The job",
+        ),
+    ] = None
+
+
 _launches = partial(launches, without=("nodes", "ranks"), cluster=None, max_restarts=1)
+_studies = partial(takes, argument="wanted", kind=StudyAsked)
 
 
 @commands.command(
@@ -46,18 +59,8 @@ _launches = partial(launches, without=("nodes", "ranks"), cluster=None, max_rest
     "`hpcsnn scale strong topomap --set scale=64 --ranks 16,64,256 --ranks-per-node 64 --cluster slurm --time 30min`"
 )
 @_launches
-def strong(
-    asked: Asked,
-    config: Config,
-    ranks: Ranks,
-    overrides: Overrides = [],  # noqa: B006 (typer wants a list)
-    seeds: Seeds = 3,
-    duration: Duration = "1s",
-    out: Out = None,
-    ranks_per_node: RanksPerNode = None,
-    trust: TrustChoice = False,
-    as_json: JsonChoice = False,
-) -> None:
+@_studies
+def strong(wanted: StudyAsked, asked: Asked, trust: TrustChoice = False, as_json: JsonChoice = False) -> None:
     """Run one network on several numbers of ranks, and report; all answers must be the same, bit for bit.
 
     Without --cluster runs follow each other on this machine, never two at a time; on Slurm each number of ranks is a
@@ -67,10 +70,9 @@ def strong(
     run), table.md, table.csv and figures/scaling.png; see hpcsnn scale report.
     """
     with reported():
-        from hpcsnn.cli.scale_actions import StudyAsked, make_study
+        from hpcsnn.cli.scale_actions import make_study
 
-        wanted = StudyAsked("strong", config, overrides, ranks, seeds, duration, out, ranks_per_node)
-        make_study(wanted, asked, trust, as_json)
+        make_study(wanted, None, asked, trust, as_json)
 
 
 @commands.command(
@@ -78,18 +80,13 @@ def strong(
     "`hpcsnn scale weak topomap --per-rank 16384 --ranks 1,4,16,64 --ranks-per-node 16 --cluster slurm`"
 )
 @_launches
+@_studies
 def weak(
+    wanted: StudyAsked,
     asked: Asked,
-    config: Config,
-    ranks: Ranks,
     per_rank: Annotated[
         int, typer.Option(min=1, help="Neurons of the largest population for each rank; the others grow with it.")
     ],
-    overrides: Overrides = [],  # noqa: B006
-    seeds: Seeds = 3,
-    duration: Duration = "1s",
-    out: Out = None,
-    ranks_per_node: RanksPerNode = None,
     trust: TrustChoice = False,
     as_json: JsonChoice = False,
 ) -> None:
@@ -101,10 +98,9 @@ def weak(
     scale strong.
     """
     with reported():
-        from hpcsnn.cli.scale_actions import StudyAsked, make_study
+        from hpcsnn.cli.scale_actions import make_study
 
-        wanted = StudyAsked("weak", config, overrides, ranks, seeds, duration, out, ranks_per_node, per_rank)
-        make_study(wanted, asked, trust, as_json)
+        make_study(wanted, per_rank, asked, trust, as_json)
 
 
 @commands.command(
