@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.status import Status
 
 from hpcsnn.cli.common import Asked, say_json
 from hpcsnn.cli.job_actions import launch_setting
@@ -143,8 +145,10 @@ def _carried_out(study: Study, plan: Plan, launch: _Launch, console: Console) ->
     console.print(f"{study.folder}: {len(wanted)} runs, {len(wanted) - len(missing)} finished")
     started = time.monotonic()
     for number, member in enumerate(missing):
-        with console.status(f"{member.path.name}: {number + 1} of {len(missing)}"):
-            entry = _ended(member, plan, launch, study.folder / "job" / "logs")
+        which = f"{member.path.name}, {number + 1} of {len(missing)}"
+        with console.status(which) as status:
+            show = partial(_show, status, which)
+            entry = _ended(member, plan, launch, study.folder / "job" / "logs", show)
         if not entry.summary.get("completed"):
             reason = entry.status.reason if entry.status else ""
             raise SimulationError(f"{member.path}: {entry.state}: {reason or 'it has not ended'}")
@@ -158,27 +162,35 @@ def _line(run: StudyRun) -> str:
     return f"{run.run}: {run.real_time_factor:.3g} s a model second, {step_us:.3g} µs a step, digest {run.digest[:16]}…"
 
 
-def _ended(member: Member, plan: Plan, launch: _Launch, logs: Path) -> RunEntry:
+def _show(status: Status, which: str, entry: RunEntry) -> None:
+    """Let a terminal show how a run goes."""
+    now = entry.progress
+    where = f"{now['model_s']:.2f} of {now['end_s']:g} s, {now['speed']:.3g} x real time" if now else entry.state
+    status.update(f"{which}: {where}")
+
+
+def _ended(member: Member, plan: Plan, launch: _Launch, logs: Path, show: Callable[[RunEntry], None]) -> RunEntry:
     """Have a run carried out by a job, unless one is at it; how it then stands. An interrupt ends it first."""
     if look_up(member.path).to_submit:
         configuration = plan.configurations[member.ranks, member.seed]
         cluster, profile, request = launch.prepared(member, configuration, logs.resolve())
         submit(cluster, [member.path], request, profile, logs.resolve(), name=member.path.name)
     try:
-        return _awaited(member)
+        return _awaited(member, show)
     except KeyboardInterrupt:
         JobFiles(member.path).request_cancel()
-        _awaited(member)
+        _awaited(member, show)
         raise
 
 
-def _awaited(member: Member) -> RunEntry:
+def _awaited(member: Member, show: Callable[[RunEntry], None]) -> RunEntry:
     looks = 0
     while True:
         entry = look_up(member.path) if looks % _ASK_EVERY == 0 else read_run(member.path)
         over = entry.status is None or entry.status.state.over or entry.state == "lost"
         if over:
             return entry
+        show(entry)
         looks += 1
         time.sleep(_LOOK_EVERY_S)
 

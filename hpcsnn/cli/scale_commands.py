@@ -107,9 +107,7 @@ def weak(
     epilog="Examples: `hpcsnn scale report runs/study` · `hpcsnn scale report runs/study --predict 64,1024,16384`"
 )
 def report(
-    study: Annotated[
-        Path, typer.Argument(metavar="STUDY", help="The folder of a study, or one with its results.jsonl.")
-    ],
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="The folder of a study.")],
     predict: Annotated[
         str | None,
         typer.Option(metavar="P,P,..", help="Numbers of ranks to predict, from a model fitted to the study."),

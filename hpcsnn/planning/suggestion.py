@@ -85,10 +85,10 @@ def _why(predictions: Sequence[Prediction], candidates: Sequence[Candidate], cho
     alone = predictions[0].phases_s
     lost = {name: seconds - alone.get(name, 0.0) / after.ranks for name, seconds in after.phases_s.items()}
     most = sorted(lost, key=lambda name: -lost[name])[:2]
-    parts = " and ".join(f"{lost[name] * 1e6:.3g} µs for {_WORDS[name]}" for name in most if lost[name] > 0)
+    parts = " and ".join(f"{lost[name] * 1e6:,.1f} µs for {_WORDS[name]}" for name in most if lost[name] > 0)
     exchange_s = sum(after.phases_s[name] for name in EXCHANGE)
     return (
         f"{beyond.ranks} ranks would have an efficiency of {beyond.efficiency:.2f}, below {least:g}: of their "
-        f"{beyond.step_s * 1e6:.3g} µs a step {exchange_s * 1e6:.3g} go to the exchange of spikes; beyond their share "
-        f"of one rank's time it is {parts or 'nothing'}"
+        f"{beyond.step_s * 1e6:,.1f} µs a step {exchange_s * 1e6:,.1f} go to the exchange of spikes; what comes on top "
+        f"of their share of one rank's time is {parts or 'nothing'}"
     )

@@ -30,7 +30,7 @@ def suggestion_of(configuration: Configuration, study: Path | None, least_effici
             "--suggest-ranks: needs a --study: what a neuron, a spike and a message take differs from machine to "
             f"machine, and none of it is guessed; {_HOW}"
         )
-    runs = gathered(read_study(study))
+    runs = gathered(read_study(study), keep=False)
     if not runs:
         raise ConfigurationError(f"--study: {study} has no finished run; {_HOW}")
     network = configuration.network()

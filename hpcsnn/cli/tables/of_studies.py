@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hpcsnn.jobs.studies.report import Report
-from hpcsnn.jobs.studies.tables import narrow
+from hpcsnn.jobs.studies.tables import narrow, short
 from hpcsnn.terminal import terminal
 
 
@@ -41,7 +41,7 @@ def print_suggestion(found: dict[str, Any]) -> None:
     for one in found["candidates"]:
         chosen = "<- suggested" if one["ranks"] == found["suggested_ranks"] else ""
         measured = "" if one["ranks"] in found["measured_ranks"] else "(predicted)"
-        cells = (f"{one['real_time_factor']:.3g}", f"{one['step_s'] * 1e6:.3g}", f"{one['efficiency']:.2f}")
+        cells = (short(one["real_time_factor"]), short(one["step_s"] * 1e6), f"{one['efficiency']:.2f}")
         table.add_row(f"{one['ranks']:,}", *cells, " ".join(filter(None, (measured, chosen))))
     console.print(table)
     ranks = found["suggested_ranks"]

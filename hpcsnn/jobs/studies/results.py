@@ -65,9 +65,12 @@ class StudyRun(MeasuredRun):
         return some / whole if whole > 0 else 0.0
 
 
-def gathered(study: Study) -> list[StudyRun]:
+def gathered(study: Study, keep: bool = True) -> list[StudyRun]:
     """Every finished run of a study, in the order of ranks and seeds; those whose directories have gone as the file has
     them, which then has them all.
+
+    Args:
+        keep: write those that are new into the file.
 
     Raises:
         StorageError: a summary or line that cannot be read, or that says nothing of ranks.
@@ -81,7 +84,7 @@ def gathered(study: Study) -> list[StudyRun]:
         if found is not None:
             runs[found.run] = found
     ordered = sorted(runs.values(), key=lambda one: (one.ranks, one.seed))
-    if runs != before:
+    if keep and runs != before:
         refuse_link(study.folder)
         replace_file(path, "".join(one.model_dump_json() + "\n" for one in ordered))
     check_digests(ordered)

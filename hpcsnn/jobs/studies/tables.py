@@ -41,8 +41,8 @@ def cells(point: Point, model: CostModel | None) -> list[str]:
         f"{point.synapses:,.0f}",
         spread(point.construction_s),
         spread(point.propagation_s),
-        f"{point.real_time_factor.median:.3g}" if point.predicted else spread(point.real_time_factor),
-        f"{point.step_s * 1e6:.3g}",
+        short(point.real_time_factor.median) if point.predicted else spread(point.real_time_factor),
+        short(point.step_s * 1e6),
         f"{point.efficiency:.2f}",
         f"{100 * point.groups['waiting'] / whole:.0f}" if whole > 0 else "-",
         "-" if point.imbalance is None else f"{point.imbalance.median:.2f}",
@@ -59,9 +59,9 @@ def narrow(points: Sequence[Point], model: CostModel | None) -> tuple[list[str],
     rows = []
     for point in points:
         row = dict(zip(COLUMNS, cells(point, model), strict=True))
-        short = {name: row[name].partition(" (")[0] for name in _NARROW}
-        construction = "-" if point.construction_s is None else f"{point.construction_s.median:.3g}"
-        rows.append([*short.values(), construction, row["runs"].replace(" (", "\n(")])
+        without_ranges = [row[name].partition(" (")[0] for name in _NARROW]
+        construction = "-" if point.construction_s is None else short(point.construction_s.median)
+        rows.append([*without_ranges, construction, row["runs"].replace(" (", "\n(")])
     return [*_NARROW, "built (s)", "runs"], rows
 
 
@@ -70,8 +70,13 @@ def spread(value: Spread | None) -> str:
     if value is None:
         return "-"
     if value.low == value.high:
-        return f"{value.median:.3g}"
-    return f"{value.median:.3g} ({value.low:.3g} - {value.high:.3g})"
+        return short(value.median)
+    return f"{short(value.median)} ({short(value.low)} - {short(value.high)})"
+
+
+def short(value: float) -> str:
+    """A number with three digits, or all of a large one."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _error(model: CostModel | None) -> str:
@@ -87,8 +92,8 @@ def tested(model: CostModel) -> str:
         return f"not tested: all runs are on {model.ranks[0]} rank{'s' if model.ranks[0] > 1 else ''}"
     others = f"{', '.join(map(str, one.fitted_to))} rank{'s' if one.fitted_to != [1] else ''}"
     return (
-        f"fitted to {others} it predicts {one.predicted_s * 1e6:.3g} µs a step on {one.ranks}, where "
-        f"{one.measured_s * 1e6:.3g} were measured: {100 * one.error:+.1f} %"
+        f"fitted to {others} it predicts {short(one.predicted_s * 1e6)} µs a step on {one.ranks}, where "
+        f"{short(one.measured_s * 1e6)} were measured: {100 * one.error:+.1f} %"
     )
 
 
