@@ -3,9 +3,10 @@
 Each phase of a step is a sum of amounts of work, each times what one of it costs: seconds for a step, a neuron, a
 synapse that a spike arrives at, and so on, none below zero (non-negative least squares, Lawson & Hanson 1974). A phase
 has costs of its own, fitted to what ranks took for it, so that what grows together in a study cannot be taken for each
-other. Messages take what they took by themselves in the same job (`hpcsnn.ranks.ping`), times a factor. What is left
-is waiting for the slowest rank: the one with most work, and chance, by which the slowest of P equal ones is later than
-their mean by so many standard deviations of a rank's steps: the expected largest of P standard normal numbers.
+other; where all ranks had as much work, all of a phase is put down to it. Messages take what they took by themselves in
+the same job (`hpcsnn.ranks.ping`), times a factor. What is left is waiting for the slowest rank: for all of what the
+one with most work has more, and for chance, by which the slowest of P equal ones is later than their mean by so many
+standard deviations of a rank's steps: the expected largest of P standard normal numbers.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ TERMS: dict[str, tuple[str, ...]] = {
     "host": ("step",),
     "exchange_accept": ("exchange", "foreign"),
 }
-MESSAGE, WAITING = ("latency", "byte"), ("largest", "chance", "part")
+# From how many times more work on it can be told from what every step takes.
+_TOLD_APART = 1.25
+MESSAGE, CHANCE = ("latency", "byte"), ("chance", "part")
 
 
 class MeasuredRun(BaseModel):
@@ -147,6 +150,8 @@ def _fitted(runs: Sequence[MeasuredRun], pings: Sequence[tuple[NetworkWork, Ping
     costs: dict[str, dict[str, float]] = {}
     for phase, terms in TERMS.items():
         amounts = [list(_amounts(phase, work).values()) for _, _, work in rows]
+        if len(terms) == 2 and _alike([work for constant, work in amounts if constant]):
+            amounts = [[0.0, work] for _, work in amounts]  # then all of it is put down to the work
         seconds = [float(getattr(one.phases_s, phase)) / run.steps for run, one, _ in rows]
         costs[phase] = _costs(terms, amounts, seconds, [run.step_s for run, _, _ in rows])
     together = [run for run in runs if run.ranks > 1]
@@ -159,6 +164,11 @@ def _fitted(runs: Sequence[MeasuredRun], pings: Sequence[tuple[NetworkWork, Ping
         costs["transfer"] = {"message": 1.0}  # of messages there is the ping alone, or nothing
     costs["exchange_wait"] = _waiting_costs(together) if together else _waiting_of(runs)
     return CostModel(ranks=sorted({run.ranks for run in runs}), costs=costs)
+
+
+def _alike(amounts: Sequence[float]) -> bool:
+    """Whether amounts of work differ too little to tell what depends on them from what does not; there is some."""
+    return min(amounts, default=0.0) > 0.0 and max(amounts) < _TOLD_APART * min(amounts)
 
 
 def _measured_work(run: MeasuredRun, one: RankMeasured) -> RankWork:
@@ -250,11 +260,15 @@ def _waiting(n_ranks: int, mean_s: float, longest_s: float) -> dict[str, float]:
 
 
 def _waiting_costs(runs: Sequence[MeasuredRun]) -> dict[str, float]:
-    amounts = []
+    amounts, by_chance = [], []
     for run in runs:
         work_s = [one.phases_s.work / run.steps for one in run.per_rank]
-        amounts.append(list(_waiting(run.ranks, fmean(work_s), max(work_s)).values()))
-    return _costs(WAITING, amounts, [run.phase_s("exchange_wait") for run in runs], [run.step_s for run in runs])
+        largest, chance, part = _waiting(run.ranks, fmean(work_s), max(work_s)).values()
+        amounts.append([chance, part])
+        by_chance.append(max(run.phase_s("exchange_wait") - largest, 0.0))
+    if _alike([part / chance for chance, part in amounts]):
+        amounts = [[chance, 0.0] for chance, _ in amounts]
+    return {"largest": 1.0} | _costs(CHANCE, amounts, by_chance, [run.step_s for run in runs])
 
 
 def _waiting_of(runs: Sequence[MeasuredRun]) -> dict[str, float]:

@@ -54,6 +54,15 @@ def test_costs_come_back_through_noise():
             assert model.predict(shape.work(RATES_HZ), ranks).step_s == pytest.approx(true, rel=0.1)
 
 
+def test_where_all_had_as_much_to_do_time_goes_by_the_work():
+    """Runs of one network on one rank cannot tell what a step takes anyhow from what its neurons take."""
+    runs = [a_run(1, SHAPES[1], seed=seed, noise=0.1) for seed in (1, 2, 3)]
+    model = fitted(runs)
+    assert model.costs["neurons"]["step"] == 0.0
+    halves = model.predict(runs[0].work, 2).phases_s["neurons"]
+    assert halves == pytest.approx(np.mean([run.phase_s("neurons") for run in runs]) / 2, rel=0.03)
+
+
 def test_nothing_costs_less_than_nothing():
     """Where noise is larger than what there is, a plain fit would have costs below zero."""
     noisy = [fitted(study(noise=0.8, seeds=(seed,), ranks=(1, 2))) for seed in range(20)]

@@ -35,17 +35,16 @@ def print_suggestion(found: dict[str, Any]) -> None:
     """How many ranks pay, by how much more and fewer would, and why; see `suggestion_of`."""
     console = terminal(highlight=False)
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("ranks", "real-time factor", "step (µs)", "efficiency"):
+    for name in ("ranks", "real-time factor", "step (µs)", "efficiency"):  # all of them predicted
         table.add_column(name, justify="right")
     table.add_column("")
     for one in found["candidates"]:
         chosen = "<- suggested" if one["ranks"] == found["suggested_ranks"] else ""
-        measured = "" if one["ranks"] in found["measured_ranks"] else "(predicted)"
         cells = (short(one["real_time_factor"]), short(one["step_s"] * 1e6), f"{one['efficiency']:.2f}")
-        table.add_row(f"{one['ranks']:,}", *cells, " ".join(filter(None, (measured, chosen))))
+        table.add_row(f"{one['ranks']:,}", *cells, chosen)
     console.print(table)
     ranks = found["suggested_ranks"]
     console.print(
         f"{ranks:,} rank{'s' if ranks > 1 else ''} pay{'s' if ranks == 1 else ''}: {found['why']}", soft_wrap=True
     )
-    console.print(f"from {found['study']}: {found['tested']}", soft_wrap=True)
+    console.print(f"predicted from {found['study']}: {found['tested']}", soft_wrap=True)
