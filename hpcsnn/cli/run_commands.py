@@ -244,10 +244,13 @@ def check(
     overrides: Overrides = [],  # noqa: B006
     ranks: Annotated[int, typer.Option(min=1, help="Number of ranks to plan for.")] = 1,
     suggest_ranks: Annotated[
-        bool, typer.Option("--suggest-ranks", help="Say how many ranks pay, and why not more, by a --study.")
+        bool, typer.Option("--suggest-ranks", help="Say how many ranks pay, and why not more, by a study.")
     ] = False,
     study: Annotated[
-        Path | None, typer.Option(metavar="STUDY", help="A study of hpcsnn scale, on the machine that is meant.")
+        Path | None,
+        typer.Option(
+            metavar="STUDY", help="Of hpcsnn scale, on the machine that is meant. Default: runs/CONFIG-strong or -weak."
+        ),
     ] = None,
     least_efficiency: Annotated[
         float, typer.Option("--least-efficiency", metavar="PART", help="Of ranks that pay, beside one rank.")
@@ -285,7 +288,7 @@ def check(
             from hpcsnn.cli.facts.suggestion import suggestion_of
             from hpcsnn.cli.tables.of_studies import print_suggestion
 
-            suggestion = suggestion_of(configuration, study, least_efficiency)
+            suggestion = suggestion_of(config, configuration, study, least_efficiency)
             (say_json if as_json else print_suggestion)(suggestion)
             return
         with configuration.places.told():

@@ -23,7 +23,7 @@ from hpcsnn.jobs.job_files import JobFiles
 from hpcsnn.jobs.run_index import RunEntry, look_up, read_run
 from hpcsnn.jobs.studies.report import Report, facts_of, written
 from hpcsnn.jobs.studies.results import StudyRun, gathered
-from hpcsnn.jobs.studies.study import Kind, Member, Plan, Study, parse_numbers, planned, read_study
+from hpcsnn.jobs.studies.study import Kind, Member, Plan, Study, parse_numbers, planned, read_study, usual_folder
 from hpcsnn.planning.site_profiles import load_profile
 from hpcsnn.runs.progress import clock
 from hpcsnn.terminal import terminal
@@ -39,7 +39,7 @@ _ASK_EVERY = 60
 def make_study(wanted: StudyAsked, per_rank: int | None, asked: Asked, trust: bool, as_json: bool) -> None:
     """Carry out what is missing of a study, or submit it, and report; one of weak scaling has neurons `per_rank`."""
     kind: Kind = "strong" if per_rank is None else "weak"
-    folder = wanted.out or Path("runs") / f"{Path(wanted.config).stem}-{kind}"
+    folder = wanted.out or usual_folder(wanted.config, kind)
     plan = planned(
         folder,
         kind,

@@ -71,8 +71,13 @@ def test_a_report_for_programs_has_predictions_with_their_error(copy):
     told = json.loads(succeeds("scale", "report", copy, "--predict", "4", "--json").stdout)
     assert [(point["ranks"], point["predicted"]) for point in told["points"]] == [(1, False), (2, False), (4, True)]
     assert told["model"]["left_out"]["fitted_to"] == [1]
-    said = succeeds("check", "topomap", "--suggest-ranks", "--study", copy, "--json").stdout
+    (copy.parent / "runs").mkdir()
+    copy.rename(copy.parent / "runs" / "topomap-strong")
+    said = succeeds("check", "topomap", "--suggest-ranks", "--json", cwd=copy.parent).stdout
     assert json.loads(said)["suggested_ranks"] in (1, 2, 4)
+    refused = hpcsnn("check", "topomap_static", "--suggest-ranks", cwd=copy.parent)
+    assert refused.returncode == 2
+    assert "--suggest-ranks: needs a --study: what a neuron, a spike and a message take differs" in refused.stderr
 
 
 def test_answers_that_differ_fail_with_the_runs_names(copy):

@@ -9,22 +9,25 @@ from typing import Any
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.jobs.studies.results import StudyRun, gathered
-from hpcsnn.jobs.studies.study import read_study
+from hpcsnn.jobs.studies.study import read_study, usual_study
 from hpcsnn.jobs.studies.tables import tested
 from hpcsnn.planning.cost_model import fitted
 from hpcsnn.planning.network_work import NetworkShape
 from hpcsnn.planning.suggestion import suggested
 
-_HOW = "make one where the network is to run: hpcsnn scale strong CONFIG --ranks 1,2,4 --out runs/study"
+_HOW = "make one where the network is to run: hpcsnn scale strong CONFIG --ranks 1,2,4"
 
 
-def suggestion_of(configuration: Configuration, study: Path | None, least_efficiency: float) -> dict[str, Any]:
-    """The suggestion, what it is from, and how far it may be trusted.
+def suggestion_of(
+    config: str, configuration: Configuration, study: Path | None, least_efficiency: float
+) -> dict[str, Any]:
+    """The suggestion, what it is from, and how far it may be trusted; by default from the usual study of `config`.
 
     Raises:
         ConfigurationError: no study, none with a finished run, or none that says how often the network's neurons spike.
         StorageError: a study that cannot be read.
     """
+    study = study or usual_study(config)
     if study is None:
         raise ConfigurationError(
             "--suggest-ranks: needs a --study: what a neuron, a spike and a message take differs from machine to "

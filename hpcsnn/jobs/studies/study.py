@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -126,6 +126,17 @@ def read_study(folder: Path) -> Study:
         raise StorageError(f"{there}: cannot be read: {where}: {problem['msg']}") from None
     except OSError as error:
         raise StorageError(f"{there}: cannot be read: {error}") from None
+
+
+def usual_folder(config: str, kind: Kind) -> Path:
+    """Where the study of a configuration is that nobody wants elsewhere."""
+    return Path("runs") / f"{Path(config).stem}-{kind}"
+
+
+def usual_study(config: str) -> Path | None:
+    """The study of a configuration in its usual folder, of strong scaling first; None: there is none."""
+    folders = [usual_folder(config, kind) for kind in get_args(Kind)]
+    return next((folder for folder in folders if (folder / _STUDY).is_file()), None)
 
 
 @dataclass(frozen=True)
