@@ -186,7 +186,7 @@ class RankState(RankArrays):
         for number, stimulation in enumerate(population.stimulations):
             bind_stimulation(self, part, name, number, stimulation, placement)
         if population.removed is not None:
-            removed = np.isin(placement.global_id, population.removed).astype(np.int32)
+            removed = np.isin(placement.known_id, population.removed).astype(np.int32)
             self.bind(part, name, "removed", self.device.upload(removed))
 
     def _bind_projection(self, projection: Projection) -> None:
