@@ -91,7 +91,7 @@ def test_answers_that_differ_fail_with_the_runs_names(copy):
 
 def begun(folder, *more):
     """A study under way, once its second run is."""
-    words = [*STRONG[:-4], "--duration", "20s", "--device", "cpu", "--set", "scale=2", *more, "--out", str(folder)]
+    words = [*STRONG[:-4], "--duration", "12s", "--device", "cpu", "--set", "scale=2", *more, "--out", str(folder)]
     process = subprocess.Popen(
         hpcsnn_command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -114,7 +114,7 @@ def test_an_interrupted_study_goes_on(tmp_path):
     assert (folder / "ranks=1,seed=1" / "summary.json").read_text() == first
     one, two = read_results(folder / "results.jsonl")
     assert one.digest == two.digest
-    assert two.steps == 200_000
+    assert two.steps == 120_000
 
 
 @pytest.mark.slow
