@@ -32,7 +32,7 @@ _SCALARS: dict[str, Any] = {
     "DecayTable": DecayTable,
 }
 # What compiled code calls by address; see `hpcsnn.ranks.exchange.mpi_calls`.
-MPI_FUNCTIONS = ("allgather", "start_all", "wait_all", "start_send", "receive")
+MPI_FUNCTIONS = ("barrier", "allgather", "start_all", "wait_all", "start_send", "receive")
 _WHOLE = (ctypes.c_int32, ctypes.c_uint32, ctypes.c_int64, ctypes.c_uint64)
 
 

@@ -35,7 +35,7 @@ def stage_views(stages: tuple[Stage, ...]) -> list[SimpleNamespace]:
         views.append(
             SimpleNamespace(
                 trigger=stage.trigger.name if stage.trigger else None,
-                call=f"{EXCHANGE}(net)" if stage.kernel == EXCHANGE else f"LAUNCH({stage.kernel})",
+                call="timed_exchange(net, times)" if stage.kernel == EXCHANGE else f"LAUNCH({stage.kernel})",
                 ends_phase=last,
                 phase_index=PHASES.index(stage.phase),
             )
