@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import pytest
 
 from hpcsnn.jobs.job_files import JobFiles, State
@@ -16,7 +14,6 @@ from support.ranks import hpcsnn_command
 
 pytestmark = [
     pytest.mark.skipif(slurm_lab.missing() is not None, reason=f"Slurm: {slurm_lab.missing()}"),
-    pytest.mark.skipif(find_spec("hpcsnn.engine.timing") is None, reason="ranks do not measure themselves"),
     pytest.mark.slow,
 ]
 

@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import subprocess
-from importlib.util import find_spec
 
 import pytest
 
@@ -17,8 +16,6 @@ from hpcsnn.jobs.studies.results import read_results
 from support.processes import outcome, until
 from support.ranks import hpcsnn, hpcsnn_command
 from support.runs import PLAIN, digest_of_run, succeeds
-
-pytestmark = pytest.mark.skipif(find_spec("hpcsnn.engine.timing") is None, reason="ranks do not measure themselves")
 
 STRONG = ["scale", "strong", "topomap", "--ranks", "1,2", "--seeds", "1", "--duration", "60ms", "--device", "cpu"]
 

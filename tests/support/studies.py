@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -172,11 +171,3 @@ def _grown(ranks: int) -> NetworkShape:
             "tiles": one.tiles * ranks,
         }
     )
-
-
-def with_ranks(summary: Path) -> None:
-    """Let a summary say something of each rank, as if it did not yet."""
-    read = json.loads(summary.read_text())
-    if "per_rank" not in read:
-        read["per_rank"] = [a_rank(rank) for rank in range(read["ranks"])]
-        summary.write_text(json.dumps(read))

@@ -110,7 +110,7 @@ def test_whatever_they_say_runs_are_shown(field, value, run):
 
 def test_info_says_how_balanced_ranks_were(run, capsys):
     from hpcsnn.cli.facts.stored import holdings_of
-    from hpcsnn.cli.run_tables import print_checkpoints
+    from hpcsnn.cli.tables.of_runs import print_checkpoints
 
     (run / "summary.json").write_text(json.dumps(SUMMARY))
     held = holdings_of(run)
