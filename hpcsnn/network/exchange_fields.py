@@ -55,6 +55,8 @@ def exchange_fields() -> tuple[Field, ...]:
         Field("box_address", "int64", constant=True, made=True),
         Field("box_twin", "int64", constant=True, made=True),
         Field("boxes", "uint32", lambda room: room.boxes),
+        # Where all are on one node: the first word of each one's box for all, this rank's first.
+        Field("together", "int64", constant=True, made=True),
         Field("rest", "uint32", lambda room: room.rest),
         # Handles of MPI: requests to receive, to send, and to send what does not fit into blocks.
         Field("requests", "uint32", lambda room: (room.n_in + 2 * room.n_out) * room.handle_words),
@@ -72,6 +74,7 @@ def exchange_fields() -> tuple[Field, ...]:
         Field("send_count", "int", _one),
         Field("rounds", "int64", _one),
         Field("exchanges", "uint32", _one),
+        Field("meetings", "uint32", _one),
         # By `hpcsnn.codegen.constants.Sent`.
         Field("sent", "int64", lambda _: 3),
         *with_all,

@@ -18,13 +18,6 @@ typedef int (*ReceivePointer)(void*, int, void*, int, int, void*, void*);
 // Messages behind the block that each interval begins with have a tag of their own.
 constexpr int REST = 1;
 
-// Until all ranks are here; whoever stands in for MPI may have none.
-static bool all_here(const Exchange& e) {
-    if (!e.barrier) return true;
-    if (e.handle_bytes == 4) return ((BarrierInt)e.barrier)((int)e.communicator) == 0;
-    return ((BarrierPointer)e.barrier)((void*)e.communicator) == 0;
-}
-
 // Of one message to each of so many ranks.
 static void count_sent(const Exchange& e, const int ranks, const int words, const int spikes) {
     e.sent[MESSAGES] += ranks;
@@ -58,21 +51,39 @@ static uint32* box_of(const Exchange& e, const int k) {
     return (uint32*)e.box_address[k] + (*e.exchanges & 1 ? e.box_twin[k] : 0);
 }
 
-// In front of such a box stands the number of the exchange whose spikes are in it.
-constexpr int HEADER = 16;
+// In front of such a box stand the number of the exchange whose spikes are in it and, in front of a rank's box for all,
+// how often the rank has met with the others.
+constexpr int HEADER = 16, MEETINGS = 15;
 
-static void publish(const Exchange& e, const int k) {
-    __atomic_store_n(box_of(e, k) - HEADER, *e.exchanges + 1, __ATOMIC_RELEASE);
+static void write_number(uint32* const number, const uint32 value) {
+    __atomic_store_n(number, value, __ATOMIC_RELEASE);
 }
 
-static void wait_for(const Exchange& e, const int k) {
-    const uint32* const number = box_of(e, k) - HEADER;
-    for (int n = 0; __atomic_load_n(number, __ATOMIC_ACQUIRE) != *e.exchanges + 1; ++n) {
+// Until the number is this one, or a later one: then all is there that its writer wrote before.
+static void wait_for(const Exchange& e, const uint32* const number, const uint32 value) {
+    for (int n = 0; (int)(__atomic_load_n(number, __ATOMIC_ACQUIRE) - value) < 0; ++n) {
         if (n >= e.patience) sched_yield();
 #if defined(__x86_64__)
         __builtin_ia32_pause();
 #endif
     }
+}
+
+static void publish(const Exchange& e, const int k) { write_number(box_of(e, k) - HEADER, *e.exchanges + 1); }
+
+static void wait_for_box(const Exchange& e, const int k) { wait_for(e, box_of(e, k) - HEADER, *e.exchanges + 1); }
+
+// Until all ranks are here; whoever stands in for MPI may have none.
+static bool all_here(const Exchange& e) {
+    if (e.n_together > 0) {
+        *e.meetings += 1;
+        write_number((uint32*)e.together[0] - MEETINGS, *e.meetings);
+        for (int rank = 1; rank < e.n_together; ++rank) wait_for(e, (uint32*)e.together[rank] - MEETINGS, *e.meetings);
+        return true;
+    }
+    if (!e.barrier) return true;
+    if (e.handle_bytes == 4) return ((BarrierInt)e.barrier)((int)e.communicator) == 0;
+    return ((BarrierPointer)e.barrier)((void*)e.communicator) == 0;
 }
 
 // All ranks swap the spikes of the interval that ends with this step: a block of fixed size each, [how many are left,
@@ -112,7 +123,7 @@ static void exchange_within_node(Network* net, const int first_step, Laps& laps)
     publish(e, 0);
     count_sent(e, e.n_in, 1 + (int)own[0], (int)own[0]);
     for (int k = 1; k <= e.n_in; ++k) {
-        wait_for(e, k);
+        wait_for_box(e, k);
         laps.end(TRANSFER);
         const uint32* const box = box_of(e, k);
         for (uint32 n = 0; n < box[0]; ++n) accept(net, e.box_rank[k], box[1 + n], first_step);
@@ -177,7 +188,7 @@ static bool exchange_with_neighbours(Network* net, const int first_step, Laps& l
     for (int k = e.n_out; k < e.n_out + e.n_in; ++k) {
         const bool is_shared = e.box_twin[k] != 0;
         if (is_shared) {
-            wait_for(e, k);
+            wait_for_box(e, k);
             laps.end(TRANSFER);
         }
         const uint32* const box = box_of(e, k);

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hpcsnn.errors import SimulationError
 from hpcsnn.ranks.exchange.derived import of_its_own
-from hpcsnn.ranks.exchange.node_memory import NodeMemory
+from hpcsnn.ranks.exchange.node_memory import FOR_ALL, NodeMemory
 from hpcsnn.ranks.exchange.plan import ExchangePlan
 
 # Members of the struct, and what they are to point at.
@@ -28,7 +28,6 @@ _WITH_NEIGHBOURS = {
     "receive": "MPI_Recv",
 }
 _WORD = 4
-_FOR_ALL = -1
 # Looks at a box before a rank lets others have its processor: some tens of microseconds; few where ranks share one.
 _PATIENCE, _PATIENCE_IN_A_CROWD = 1000, 20
 
@@ -66,16 +65,25 @@ class MpiCalls:
         for member, symbol in (_ANYHOW | (_WITH_ALL if plan.neighbours is None else _WITH_NEIGHBOURS)).items():
             setattr(struct, member, self._address(symbol))
         self._requests: list[Any] = []
-        if plan.neighbours is None:
-            self._memory = NodeMemory(comm, {_FOR_ALL: 1 + plan.room.most_spikes}, _FOR_ALL)
-            self.boxes = self._boxes_of_all(struct, comm)
-        else:
-            words = np.diff(plan.box_start, append=plan.room.boxes)[: plan.room.n_out].tolist()
-            own_words = dict(zip(plan.neighbours.ranks.tolist(), words, strict=True))
-            self._memory = NodeMemory(comm, own_words)
-            self.boxes = self._boxes_of_neighbours(plan, arrays)
+        around = plan.neighbours
+        words = {FOR_ALL: 1 + plan.room.most_spikes} if around is None else {FOR_ALL: 0}
+        if around is not None:
+            lengths = np.diff(plan.box_start, append=plan.room.boxes)[: plan.room.n_out].tolist()
+            words |= dict(zip(around.ranks.tolist(), lengths, strict=True))
+        self._memory = memory = NodeMemory(comm, words)
+        struct.patience = _PATIENCE_IN_A_CROWD if memory.crowded else _PATIENCE
+        of_all = [memory.own.get(FOR_ALL, (0, 0)), *(memory.for_all[rank] for rank in sorted(memory.ranks))]
+        self.boxes: dict[str, NDArray[Any]] = {}
+        one_node = comm.allreduce(len(of_all) == comm.Get_size(), MPI.LAND)
+        if one_node:
+            struct.n_together = len(of_all)
+            self.boxes["together"] = _placed(of_all)["box_address"]
+        if around is not None:
+            self.boxes |= self._boxes_of_neighbours(plan, arrays)
             self._make_requests(struct, plan, arrays)
-        struct.patience = _PATIENCE_IN_A_CROWD if self._memory.crowded else _PATIENCE
+        elif one_node:
+            struct.n_out, struct.n_in = 1, len(memory.ranks)
+            self.boxes |= {"box_rank": np.array([struct.rank, *sorted(memory.ranks)], np.int32), **_placed(of_all)}
 
     def _address(self, symbol: str) -> int | None:
         try:
@@ -83,18 +91,6 @@ class MpiCalls:
         except (OSError, AttributeError) as error:
             raise SimulationError(f"{symbol} is not to be found through {self._library}: {error}") from error
         return ctypes.cast(function, ctypes.c_void_p).value
-
-    def _boxes_of_all(self, struct: Any, comm: Any) -> dict[str, NDArray[Any]]:
-        """This rank's for all and those of all others, if all are on one node; else none."""
-        from mpi4py import MPI
-
-        memory = self._memory
-        if not comm.allreduce(len(memory.ranks) == comm.Get_size() - 1, MPI.LAND):
-            return {}
-        struct.n_out, struct.n_in = 1, len(memory.ranks)
-        ranks = sorted(memory.ranks)
-        places = [memory.own[_FOR_ALL], *(memory.others[rank] for rank in ranks)]
-        return {"box_rank": np.array([struct.rank, *ranks], dtype=np.int32), **_placed(places)}
 
     def _boxes_of_neighbours(self, plan: ExchangePlan, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Those on this node in memory that is shared, the others where MPI takes and brings their words."""

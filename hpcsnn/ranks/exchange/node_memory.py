@@ -19,79 +19,69 @@ from hpcsnn.ranks.exchange.derived import of_node
 HEADER_WORDS = 16
 # Larger ones than these are better sent: writer and readers would push each other out of the cache.
 MOST_BYTES = 2**26
+# Under which a rank keeps the box that all others of its node read.
+FOR_ALL = -1
 _WORD_BYTES = 4
 _VARIABLE = "HPCSNN_NODE_MEMORY"
 
 
+# For a rank: where in its memory each of its boxes begins, and how far behind it the twin, by whom the box is for.
+_Places = dict[int, tuple[int, int]]
+
+
 class NodeMemory:
-    """Boxes that this rank writes and those that others of its node wrote for it. Keep it as long as they are used.
+    """Boxes that this rank writes and those that others of its node write. Keep it as long as they are used.
+
+    A place is the address of a box's first word, behind its header, and the words from there to its twin, which the
+    next exchange uses.
 
     Attributes:
-        ranks: that share it.
-        own: of each box that it writes, by the rank that it is for: address of the first word behind its header, and
-            words from there to its twin, which the next exchange uses.
-        others: the same of the boxes for this rank, by the rank that writes them.
+        ranks: the others that share it.
+        own: the place of each box that this rank writes, by the rank that it is for; `FOR_ALL`: for all of them.
+        others: of those that others write for this rank alone, by the rank that writes it.
+        for_all: of those that others write for all.
         crowded: whether the node has more ranks than this process may use processors.
     """
 
-    def __init__(self, comm: Any, words: Mapping[int, int], key: int | None = None) -> None:
+    def __init__(self, comm: Any, words: Mapping[int, int]) -> None:
         """Make the memory; a collective call of all ranks of the communicator.
 
         Args:
             comm: an mpi4py communicator.
-            words: of the boxes for other ranks, by their number there; those on other nodes are left out.
-            key: for whom boxes are that all others read; None: each is for the rank that it is kept under.
+            words: of the boxes for other ranks, by their number there, and for all; those for ranks on other nodes are
+                left out.
         """
-        node = of_node(comm)
-        here: list[int] = node.allgather(comm.Get_rank())
-        self.ranks = frozenset(here) - {comm.Get_rank()}
+        node, me = of_node(comm), comm.Get_rank()
+        here: list[int] = node.allgather(me)
+        self.ranks = frozenset(here) - {me}
         self.crowded = len(here) > len(os.sched_getaffinity(0))
-        self.own: dict[int, tuple[int, int]] = {}
-        self.others: dict[int, tuple[int, int]] = {}
+        self.own: _Places = {}
+        self.others: _Places = {}
+        self.for_all: _Places = {}
         self._kept: list[Any] = []
-        places, n_words = {}, 0
-        for rank, n in words.items():
-            if rank in self.ranks or rank == key:
-                whole = -(-(n + HEADER_WORDS) // HEADER_WORDS) * HEADER_WORDS
-                places[rank] = (n_words + HEADER_WORDS, whole)
-                n_words += 2 * whole
+        places, n_words = _places({rank: n for rank, n in words.items() if rank in self.ranks or rank == FOR_ALL})
         wanted = os.environ.get(_VARIABLE, "").lower() != "off" and n_words * _WORD_BYTES <= MOST_BYTES
         descriptor, own = _made(n_words * _WORD_BYTES) if wanted and self.ranks else (-1, None)
         try:
-            offered = node.allgather((comm.Get_rank(), os.getpid(), descriptor, places))
-            mapped = {} if own is None else self._opened(offered, comm.Get_rank(), key)
-            whole = own is not None and mapped is not None
-            if node.allreduce(int(whole)) != len(here):
+            offered = node.allgather((me, os.getpid(), descriptor, places))
+            opened = None if own is None else _opened({one[0]: one[1:3] for one in offered if one[0] != me})
+            if node.allreduce(int(opened is not None)) != len(here):  # nobody has it, or all have it from all
                 self.ranks = frozenset()
                 return
         finally:
             if descriptor >= 0:
                 os.close(descriptor)
-        assert own is not None and mapped is not None
+        assert own is not None and opened is not None
         base = self._address(own)
-        for rank, (start, stride) in places.items():
-            self.own[rank] = base + start * _WORD_BYTES, stride
-        for rank, (memory, start, stride) in mapped.items():
-            self.others[rank] = self._address(memory) + start * _WORD_BYTES, stride
-
-    def _opened(
-        self, offered: list[tuple[int, int, int, dict[int, tuple[int, int]]]], me: int, key: int | None
-    ) -> dict[int, tuple[mmap.mmap, int, int]] | None:
-        """The memory of each rank that has a box for this one, and the box's place; None if one cannot be had."""
-        found = {}
-        for rank, process, descriptor, places in offered:
-            mine = places.get(me if key is None else key)
-            if rank == me or mine is None:
+        self.own = {rank: (base + start * _WORD_BYTES, twin) for rank, (start, twin) in places.items()}
+        for rank, _, _, theirs in offered:
+            if rank == me:
                 continue
-            try:
-                opened = os.open(f"/proc/{process}/fd/{descriptor}", os.O_RDWR)
-                try:
-                    found[rank] = (mmap.mmap(opened, 0), *mine)
-                finally:
-                    os.close(opened)
-            except (OSError, ValueError):
-                return None
-        return found
+            base = self._address(opened[rank])
+            for whose, found in ((me, self.others), (FOR_ALL, self.for_all)):
+                if whose in theirs:
+                    start, twin = theirs[whose]
+                    found[rank] = base + start * _WORD_BYTES, twin
 
     def _address(self, memory: mmap.mmap) -> int:
         array = np.frombuffer(memory, dtype=np.uint32)
@@ -110,3 +100,28 @@ def _made(n_bytes: int) -> tuple[int, mmap.mmap | None]:
         if descriptor >= 0:
             os.close(descriptor)
         return -1, None
+
+
+def _places(words: Mapping[int, int]) -> tuple[_Places, int]:
+    """Where boxes of so many words are, each with its header and its twin, and the words of all."""
+    places, n_words = {}, 0
+    for whose, n in words.items():
+        whole = -(-(n + HEADER_WORDS) // HEADER_WORDS) * HEADER_WORDS
+        places[whose] = (n_words + HEADER_WORDS, whole)
+        n_words += 2 * whole
+    return places, n_words
+
+
+def _opened(offered: Mapping[int, tuple[int, int]]) -> dict[int, mmap.mmap] | None:
+    """What processes offer by their descriptors, by rank; None if one cannot be had."""
+    found = {}
+    for rank, (process, descriptor) in offered.items():
+        try:
+            opened = os.open(f"/proc/{process}/fd/{descriptor}", os.O_RDWR)
+            try:
+                found[rank] = mmap.mmap(opened, 0)
+            finally:
+                os.close(opened)
+        except (OSError, ValueError):
+            return None
+    return found
