@@ -30,6 +30,8 @@ _SCALARS: dict[str, Any] = {
     "float": ctypes.c_float,
     "DecayTable": DecayTable,
 }
+# Of each axis of the lattice that two unequal grids are on.
+LATTICE_NUMBERS = ("stride", "offset", "period")
 _WHOLE = (ctypes.c_int32, ctypes.c_uint32, ctypes.c_int64, ctypes.c_uint64)
 
 
@@ -135,6 +137,9 @@ def projection_struct(projection: Projection) -> Struct:
         members += each_member("int", "n_delay_threshold")
     if projection.dendritic_steps:
         members += each_member("int", "dendritic_steps")
+    if projection.lattice is not None:
+        along = (f"lattice_{name}_{axis}" for name in LATTICE_NUMBERS for axis in "xy")
+        members += each_member("int", "fineness", *along)
     if projection.rewiring is not None:
         members += _rewiring_numbers(projection.rewiring.model)
     return Struct(f"Projection_{projection.name}", members)

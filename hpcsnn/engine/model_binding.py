@@ -18,6 +18,7 @@ from hpcsnn.models.connectors.shares import Words
 from hpcsnn.models.tables import PlacementContext
 from hpcsnn.network import Network, Projection
 from hpcsnn.network.fields import FINE_POWERS, NUMPY, decay_fields
+from hpcsnn.network.lattice import Lattice
 from hpcsnn.network.population import Stimulation, current_prefix
 from hpcsnn.ranks.partition import Placement
 
@@ -66,6 +67,7 @@ def made_tables(
     context = PlacementContext(
         *(values, dt_ms, here.global_id, x, y, grid.nx, grid.ny, source_grid.nx, source_grid.ny, words),
         periods=source_grid.periods,
+        lattice=None if source_grid == grid else Lattice(source_grid, grid).axes,
     )
     return {
         name: _as_declared(f"{configured.name}.{name}", table.make(context), NUMPY[table.ctype])

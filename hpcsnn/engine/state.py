@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.codegen.constants import Control, HaltReason
+from hpcsnn.codegen.structs import LATTICE_NUMBERS
 from hpcsnn.devices.base import Device, Executable
 from hpcsnn.engine.arrays import RankArrays
 from hpcsnn.engine.initial_values import draw_initial, draw_parameters
@@ -202,6 +203,11 @@ class RankState(RankArrays):
             part.input_mask = projection.input_ring.slots - 1
         if projection.dendritic_steps:
             part.dendritic_steps = projection.dendritic_steps
+        if projection.lattice is not None:
+            part.fineness = projection.lattice.fineness
+            for axis, along in zip("xy", projection.lattice.axes, strict=True):
+                for number in LATTICE_NUMBERS:
+                    setattr(part, f"lattice_{number}_{axis}", getattr(along, number))
         room = ProjectionRoom(target.n_own, source.n_own, source.n_known, replicas=self.network.replicas)
         made = bind_rewiring(self, projection, room)
         self.allocate(part, name, projection_fields(projection), made)

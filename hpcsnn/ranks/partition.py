@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hpcsnn.checked_numbers import whole_number
 from hpcsnn.errors import ConfigurationError, shown
 from hpcsnn.network import Grid, Network, Population, Projection
+from hpcsnn.ranks.reach import tiles_within_reach
 
 DEFAULT_TILE = 8
 TILE_SIDES = (1, 2, 4, 8, 16, 32, 64)
@@ -261,33 +262,8 @@ def _sources_of(
             return known
     if reach_squared is None:
         return np.ones_like(known)
-    reach = int(np.sqrt(max(reach_squared, 0)))
-    own_map = np.zeros_like(known)
-    own_map.ravel()[own] = True  # equal grids: the same tiling
-    around = not tiling.grid.is_open
-    in_x = _dilated(own_map, reach, 1 << tiling.shift_x, 1, around)
-    return known | _dilated(in_x, reach, 1 << tiling.shift_y, 0, around)
-
-
-def _dilated(tiles: NDArray[np.bool_], reach: int, side: int, axis: int, around: bool) -> NDArray[np.bool_]:
-    """Tiles with a neuron within `reach` along one axis of a marked tile, `around` the ends if the grid goes on there.
-
-    A tile cut short at the edge brings its neighbours nearer by up to a tile: one more tile covers it.
-    """
-    n = tiles.shape[axis]
-    furthest = reach // side + 2
-    if around and 2 * furthest + 1 >= n:
-        return np.broadcast_to(tiles.any(axis=axis, keepdims=True), tiles.shape)
-    wide = tiles.copy()
-    if around:
-        for distance in range(1, furthest + 1):
-            wide |= np.roll(tiles, distance, axis) | np.roll(tiles, -distance, axis)
-        return wide
-    lines, marked = np.moveaxis(wide, axis, 0), np.moveaxis(tiles, axis, 0)
-    for distance in range(1, min(furthest, n - 1) + 1):
-        lines[distance:] |= marked[:-distance]
-        lines[:-distance] |= marked[distance:]
-    return wide
+    known.ravel()[tiles_within_reach(tiling, target_tiling, own, reach_squared)] = True
+    return known
 
 
 def _place(tiling: Tiling, own: NDArray[np.int64], known: NDArray[np.bool_]) -> Placement:

@@ -41,14 +41,17 @@ DEVICE int find_{{ projection.name }}(Network* net, const int row, const int n, 
     return found;
 }
 
+{%- set rule = projection.rewiring %}
+{% import "rewiring/names.cu" as names with context %}
 //% if projection.rewiring.proposes
 // Whether the rule may form a synapse at this distance: within its reach every rank knows every source, beyond it not.
 DEVICE bool reaches_{{ projection.name }}(Network* net, const int source, const int target) {
 //% if projection.rewiring.reach_squared
-    const auto& targets = net->population_{{ projection.target }};
-    const int pre_id = net->population_{{ projection.source }}.known_id[source], post_id = targets.global_id[target];
-    const int furthest = net->projection_{{ projection.name }}.rewiring_forms_within;
-    return squared_distance(pre_id, post_id, targets.nx, targets.period_x, targets.period_y) <= furthest;
+    const auto& projection = net->projection_{{ projection.name }};
+    const auto& source_population = net->population_{{ projection.source }};
+    const auto& target_population = net->population_{{ projection.target }};
+    const int pre_id = source_population.known_id[source], post_id = target_population.global_id[target];
+    return {{ names.distance_of_pair() }} <= projection.rewiring_forms_within;
 //% else
     (void)net; (void)source; (void)target;
     return true;
@@ -143,8 +146,6 @@ DEVICE int weakest_{{ projection.name }}(Network* net, const int target) {
     return chosen;
 }
 
-{%- set rule = projection.rewiring %}
-{% import "rewiring/names.cu" as names with context %}
 {{ names.neuron_struct("Post", projection.target_state + rule.target_variables) }}
 //% if rule.shares
 {{ names.neuron_struct("Pre", projection.shared) }}

@@ -38,6 +38,34 @@ struct Connect_{{ projection.name }} {
         const int source = known_index(net->population_{{ projection.source }}, x, y);
         add(source, net->projection_{{ projection.name }}.initial_weight);
     }
+    // Each source within reach by its chance, row after row, with a random number for each.
+    DEVICE_MEMBER void by_distance(Sequence<EntityBlocks>& random, const Probability* p, const int n_p) {
+        if (n_p <= 0) return;
+        const auto& sources = net->population_{{ projection.source }};
+        const auto& targets = net->population_{{ projection.target }};
+        const int id = targets.global_id[target], y = id / targets.nx, x = id - y * targets.nx;
+//% if projection.lattice
+        const auto& lattice = net->projection_{{ projection.name }};
+        const LatticeAxis columns = {lattice.fineness * x - lattice.lattice_offset_x, lattice.lattice_stride_x,
+                                     lattice.lattice_period_x, sources.nx, sources.period_x != sources.nx};
+        const LatticeAxis rows = {lattice.fineness * y - lattice.lattice_offset_y, lattice.lattice_stride_y,
+                                  lattice.lattice_period_y, sources.ny, sources.period_y != sources.ny};
+//% else
+        const LatticeAxis columns = {x, 1, sources.period_x, sources.nx, sources.period_x != sources.nx};
+        const LatticeAxis rows = {y, 1, sources.period_y, sources.ny, sources.period_y != sources.ny};
+//% endif
+        const int reach = whole_root(n_p - 1);
+        const int n_rows = rows.count_within(reach), n_columns = columns.count_within(reach);
+        for (int row = 0; row < n_rows; ++row) {
+            const int source_y = rows.source(rows.first_within(reach) + row), dy = rows.distance(source_y);
+            for (int column = 0; column < n_columns; ++column) {
+                const int source_x = columns.source(columns.first_within(reach) + column);
+                const int dx = columns.distance(source_x);
+                const int64 squared = (int64)dx * dx + (int64)dy * dy;
+                if (squared < n_p && chance(random.next(), p[squared])) at(source_x, source_y);
+            }
+        }
+    }
     DEVICE_MEMBER void add(const int source, const float weight) {
         auto& projection = net->projection_{{ projection.name }};
         if (writes) {

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import Grid
+from hpcsnn.network.lattice import Lattice
 from hpcsnn.ranks.partition import Tiling
 from hpcsnn.ranks.reach import tiles_within_reach
 
@@ -28,6 +29,14 @@ def squared_distances(grid):
     return squared
 
 
+def squared_between(source, target):
+    """Of all pairs of neurons of two grids over each other, in points of their lattice, shape (targets, sources)."""
+    lattice = Lattice(source, target)
+    post, pre = (ids.ravel() for ids in np.indices((target.size, source.size)))
+    dx, dy = lattice.displacements(pre, post)
+    return (dx**2 + dy**2).reshape(target.size, source.size)
+
+
 @settings(max_examples=300)
 @given(st.one_of(grids, lines), st.sampled_from([1, 2, 4, 8]), st.data())
 def test_the_tiles_are_those_that_have_a_neuron_within_reach(grid, side, data):
@@ -40,6 +49,26 @@ def test_the_tiles_are_those_that_have_a_neuron_within_reach(grid, side, data):
     answer = tiles_within_reach(tiling, tiling, np.array(own, dtype=np.int64), reach_squared)
     assert answer.dtype == np.int64
     assert answer.tolist() == np.unique(tile[near]).tolist()
+
+
+@settings(max_examples=300)
+@given(
+    st.tuples(*[st.integers(1, 20)] * 4), st.sampled_from(["periodic", "open"]), st.sampled_from([1, 2, 4]), st.data()
+)
+def test_of_unequal_grids_no_tile_is_left_out_and_few_are_too_many(sides, borders, side, data):
+    """None is further than the boxes around both tiles: the reach and a target's and a source's cell."""
+    source, target = Grid(*sides[:2], borders), Grid(*sides[2:], borders)
+    of, to, lattice = Tiling.of(source, side), Tiling.of(target, side), Lattice(source, target)
+    own = data.draw(st.lists(st.integers(0, to.tiles_x * to.tiles_y - 1), max_size=6))
+    reach_squared = data.draw(st.one_of(st.integers(-1, 40), st.integers(0, 3000)))
+    tile, squared = of.tiles_of(np.arange(source.size)), squared_between(source, target)
+    from_own = squared[np.isin(to.tiles_of(np.arange(target.size)), own)]
+    answer = tiles_within_reach(of, to, np.array(own, dtype=np.int64), reach_squared)
+    assert set(tile[(from_own <= reach_squared).any(axis=0)].tolist()) <= set(answer.tolist())
+    assert (np.diff(answer) > 0).all()
+    cell = max(lattice.fineness, *(axis.stride for axis in lattice.axes))
+    furthest = (np.sqrt(max(reach_squared, 0)) + 2**0.5 * cell) ** 2
+    assert set(answer.tolist()) <= set(tile[(from_own <= furthest).any(axis=0)].tolist())
 
 
 def test_a_neighbourhood_is_round_and_has_no_ring_too_many():

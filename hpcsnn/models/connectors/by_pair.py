@@ -17,7 +17,9 @@ from hpcsnn.models.tables import PlacementContext, Table
 
 
 def _offsets_within_reach(context: PlacementContext) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
-    return displacements_within(gaussian_reach(context.values), context.period_x, context.period_y)
+    """Of equal grids, where they are the same for all targets."""
+    reach_squared = gaussian_reach(context.values) if context.lattice is None else -1
+    return displacements_within(reach_squared, context.period_x, context.period_y)
 
 
 def _offset_x(context: PlacementContext) -> NDArray[np.int32]:
@@ -39,6 +41,11 @@ def _offset_thresholds(context: PlacementContext) -> NDArray[np.uint64]:
     return thresholds(_profile(context.values))[_offsets_within_reach(context)[2]]
 
 
+def _distance_thresholds(context: PlacementContext) -> NDArray[np.uint64]:
+    """Of unequal grids: by squared distance."""
+    return np.empty(0, np.uint64) if context.lattice is None else thresholds(_profile(context.values))
+
+
 Gaussian = Connector(
     "gaussian",
     "Every pair independently with p_max exp(-d^2 / (2 sigma^2)), d the distance on the grid; zero where below 2^-32.",
@@ -51,8 +58,8 @@ Gaussian = Connector(
         "offset_x": Table("int", _offset_x),
         "offset_y": Table("int", _offset_y),
         "p_offset": Table("Probability", _offset_thresholds),
+        "p_distance": Table("Probability", _distance_thresholds),
     },
-    needs_equal_grids=True,
     reach_squared=gaussian_reach,
     profile=_profile,
     connect="""
@@ -63,6 +70,7 @@ for (int k = 0; k < n_p_offset; ++k) {
     source_y += source_y < 0 ? period_y : source_y >= ny ? -period_y : 0;
     if ((uint32)source_x < (uint32)nx && (uint32)source_y < (uint32)ny) connect.at(source_x, source_y);
 }
+connect.by_distance(random, p_distance, n_p_distance);
 """,
     source="Bamford, Murray & Willshaw 2010",
 )

@@ -1,0 +1,91 @@
+"""Whether the grids of a projection fit what is asked of them: places, distances, and how many of these there are."""
+
+from __future__ import annotations
+
+from hpcsnn.errors import ConfigurationError, shown
+from hpcsnn.models.base import GRID_UNITS
+from hpcsnn.models.distance_profiles import MOST_SQUARED
+from hpcsnn.network.lattice import Lattice
+from hpcsnn.network.projection import Projection
+
+
+def check_grids(where: str, projection: Projection) -> None:
+    """Refuse grids between which a connector or rule knows no distances, or more of them than kernels count.
+
+    Raises:
+        ConfigurationError: the message names the field, the value and what is allowed.
+    """
+    connector = projection.connector.model
+    if projection.lattice is not None:
+        _check_lattice(where, projection, projection.lattice)
+    _check_reach(where, projection)
+    if connector.check_sizes is not None:
+        name = f"{where}.connector.{connector.name}"
+        connector.check_sizes(name, projection.connector.values, projection.source.size, projection.target.size)
+
+
+def _check_lattice(where: str, projection: Projection, lattice: Lattice) -> None:
+    """Refuse unequal grids that are not over each other, and models that know nothing of unequal grids."""
+    source, target = lattice.source, lattice.target
+    connector, rule = projection.connector, projection.rewiring
+    of_source, of_target = f"source grid {source.nx} x {source.ny}", f"target grid {target.nx} x {target.ny}"
+    numbered = [one.name for one in (projection.source, projection.target) if not one.grid.has_places]
+    if numbered:
+        raise ConfigurationError(
+            f"{where}: {of_source} does not fit {of_target}: the neurons of {' and '.join(numbered)} have numbers and "
+            "no places; distances need two grids"
+        )
+    if source.borders != target.borders:
+        raise ConfigurationError(
+            f"{where}: source grid with {source.borders} borders does not fit target grid with {target.borders} ones; "
+            "distances need equal borders"
+        )
+    for part, configured, blind in (
+        ("connector", connector, connector.model.needs_equal_grids),
+        ("rewiring", rule, rule is not None and rule.model.attempts and not rule.model.select.unequal_grids),
+    ):
+        if configured is None:
+            continue
+        name = f"{where}.{part}.{configured.name}"
+        if blind:
+            raise ConfigurationError(
+                f"{name}: is not allowed between unequal grids; {of_source} does not fit {of_target}, and it finds "
+                "sources by their displacement on one grid"
+            )
+        if configured.model.measures and not configured.model.lengths:
+            raise ConfigurationError(
+                f"{name}: is not allowed between unequal grids; it has distances but no parameter in {GRID_UNITS}, so "
+                f"that nothing says how long they are; {of_source} does not fit {of_target}"
+            )
+    furthest = max(axis.period for axis in lattice.axes)
+    if furthest > 2**30:
+        raise ConfigurationError(
+            f"{where}: {of_source} does not fit {of_target}: the lattice that both are on has {lattice.fineness} "
+            f"points to a grid unit and {furthest} along a side, with the way back where borders are open; at most "
+            "2^30 are allowed: sides with a larger common divisor have fewer"
+        )
+
+
+def _check_reach(where: str, projection: Projection) -> None:
+    """Refuse a connector or rule whose squared distances are more than kernels count."""
+    lattice = projection.lattice
+    unit = "" if lattice is None else f" in points of which {lattice.fineness} are a grid unit"
+    for part, reach in (
+        ("connector", projection.connector_reach_squared),
+        ("rewiring", projection.rewiring_reach_squared),
+    ):
+        if reach is not None and reach > MOST_SQUARED:
+            name = f"{where}.{part}.{projection.parts[part].name}"
+            of = ", ".join(f"{key} {shown(value)}" for key, value in projection.parts[part].values.items())
+            raise ConfigurationError(
+                f"{name}: squared distances up to {reach:g}{unit} are not allowed ({of}); at most 2^25, as there is a "
+                "chance for each"
+            )
+    rule, target = projection.rewiring, projection.target.grid
+    if rule is not None and rule.model.uses_places:
+        furthest = (lattice or Lattice(projection.source.grid, target)).furthest_squared
+        if furthest >= 2**31:
+            raise ConfigurationError(
+                f"{where}.rewiring.{rule.name}: the grid {target.nx} x {target.ny} is too wide for a rule that looks "
+                f"at distances; the largest squared distance is {furthest}{unit}, at most 2^31 - 1 is allowed"
+            )

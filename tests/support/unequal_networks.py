@@ -1,0 +1,59 @@
+"""Networks whose populations lie over each other on grids of different sides."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcsnn import Grid, Network, models
+from hpcsnn.models import rewiring
+
+# Sides that divide each other, that do not, more sources and fewer, and one row.
+GRIDS = {
+    "twice as fine": (Grid(8, 8), Grid(16, 16)),
+    "coarser": (Grid(24, 16, "open"), Grid(16, 12, "open")),
+    "side by side": (Grid(15, 4), Grid(16, 8)),
+    "one row": (Grid(50, 1, "open"), Grid(20, 1, "open")),
+}
+
+
+def squared_distances(source: Grid, target: Grid) -> NDArray[np.float64]:
+    """Of all pairs in the target's grid unit, neurons being in the middle of their cells; shape (targets, sources)."""
+    squared = np.zeros((target.size, source.size))
+    sides = ((target.nx, source.nx), (target.ny, source.ny))
+    for axis, (n_targets, n_sources) in enumerate(sides):
+        of, to = (np.divmod(np.arange(grid.size), grid.nx)[1 - axis] for grid in (source, target))
+        scale = Fraction(n_targets, n_sources)
+        places = np.array([float((int(one) + Fraction(1, 2)) * scale - Fraction(1, 2)) for one in of])
+        apart = np.abs(to[:, None] - places)
+        squared += (apart if target.borders == "open" else np.minimum(apart, n_targets - apart)) ** 2
+    return squared
+
+
+def over(source: Grid, target: Grid, connector: Any = None, seed: int = 1, **options: Any) -> Network:
+    """Poisson sources over neurons, plastic synapses between them."""
+    network = Network(seed=seed)
+    network.add_population("a", source, models.Poisson(rate_hz=80), record_spikes=True)
+    network.add_population("b", target, models.LIF(), {"V_mV": models.Normal(-60, 4)}, record_spikes=True)
+    connector = connector or models.Gaussian(p_max=0.5, sigma=1.3)
+    network.add_projection(
+        "ab", "a", "b", connector, models.ExponentialConductance(), 0.15, models.AdditiveSTDP(), **options
+    )
+    return network
+
+
+def rewired(grids: str) -> list[Network]:
+    """Each rule that knows distances, on two grids of `GRIDS`."""
+    source, target = GRIDS[grids]
+    blocks = {"attempts": 30, "block_side": 1 if target.ny == 1 else 4}
+    near, few = {"p_max": 0.6, "sigma": 1.1}, {"max_in_degree": 12}
+    rules = (
+        models.Bamford(**near, **blocks),
+        rewiring.Bamford2010(**near, **blocks, **few),
+        rewiring.LastToFire(**near, **blocks, **few, recent_ms=2.0),
+        rewiring.LocalProposals(sigma=1.2, **blocks, **few),
+    )
+    return [over(source, target, rewiring=rule, delay_ms=models.Uniform(1.0, 2.5)) for rule in rules]
