@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from hpcsnn.analysis.connectivity import Subject, Tally, create_arrays, joined, judge, measure
-from hpcsnn.analysis.displacement import has_places
+from hpcsnn.analysis.displacement import distances_of
 from hpcsnn.analysis.growth import grows, growth_dataset, sides
 from hpcsnn.analysis.rewiring_events import EventCount, count_events, time_bins
 from hpcsnn.analysis.tasks import compute
@@ -144,7 +144,7 @@ def _events_task(projection: Projection, network: Network, n_steps: int, records
     """Counts of a projection's events (kind, time, distance)."""
     count = EventCount(
         projection.name,
-        projection.target.grid if has_places(projection.source.grid, projection.target.grid) else None,
+        distances_of(projection),
         network.dt_ms,
         time_bins(n_steps, network.dt_ms),
         1 + len(reasons_of(projection)),
@@ -243,7 +243,7 @@ def _events_dataset(projection: Projection, network: Network, n_steps: int, coun
                 {
                     "long_name": "events",
                     "bin_s": float(edges_s[1] - edges_s[0]),
-                    "has_places": has_places(projection.source.grid, projection.target.grid),
+                    "has_places": distances_of(projection) is not None,
                 },
             )
         },

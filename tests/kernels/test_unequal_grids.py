@@ -7,6 +7,9 @@ import pytest
 from scipy import stats
 
 from hpcsnn import Grid, Simulation, models
+from hpcsnn.analysis.displacement import distances_of, has_places
+from hpcsnn.analysis.rewiring_events import EventCount
+from hpcsnn.analysis.statistics import projection_statistics
 from hpcsnn.devices import HostDevice
 from hpcsnn.engine.digest import simulation_digest
 from hpcsnn.models import Connector, Parameter, RewiringRule, Table, rewiring
@@ -154,3 +157,24 @@ def test_all_that_a_rule_forms_is_within_its_reach_and_no_tile_changes_a_bit(gri
         fineness = projection.lattice.fineness
         furthest = squared[synapses["post"], synapses["pre"]].max()
         assert 0 < furthest * fineness**2 <= projection.reach_squared + 1e-6
+
+
+@each_grids
+def test_summaries_and_counts_of_events_have_distances_in_grid_units(grids):
+    source, target = GRIDS[grids]
+    squared = squared_distances(source, target)
+    network = over(source, target, rewiring=models.Bamford(
+        p_max=0.6, sigma=1.1, attempts=30, block_side=1 if target.ny == 1 else 4), record_events=True)  # fmt: skip
+    simulation = Simulation(network, device=QUICK)
+    simulation.run(30.0)
+    found, synapses = projection_statistics(simulation, "ab"), simulation.synapses("ab")
+    apart, size = squared[synapses["post"], synapses["pre"]], np.abs(synapses["weight"].astype(np.float64))
+    axes = 1 if target.ny == 1 else 2
+    assert found["sigma_aff"] == pytest.approx(np.sqrt(apart.mean() / axes))
+    assert found["sigma_aff_weighted"] == pytest.approx(np.sqrt((apart * size).sum() / size.sum() / axes))
+    assert found["distance_mean"] == pytest.approx(np.sqrt(apart).mean())
+    events = simulation.events("ab")
+    counted = EventCount("ab", distances_of(network.projections["ab"]), 0.1, np.array([0.0, 30.0]), 3).of(events)
+    expected = np.bincount(np.rint(np.sqrt(squared[events[:, 2], events[:, 1]])).astype(int))
+    assert np.trim_zeros(counted.sum(axis=(0, 1)), "b").tolist() == expected.tolist()
+    assert not has_places(source, target), "maps are of equal grids"

@@ -57,3 +57,16 @@ def rewired(grids: str) -> list[Network]:
         rewiring.LocalProposals(sigma=1.2, **blocks, **few),
     )
     return [over(source, target, rewiring=rule, delay_ms=models.Uniform(1.0, 2.5)) for rule in rules]
+
+
+def unequal_grids() -> Network:
+    """All of them in one network."""
+    source, target = GRIDS["twice as fine"]
+    network = over(source, target)
+    for number, one in enumerate(rewired("twice as fine")):
+        rule = one.projections["ab"].rewiring
+        network.add_projection(
+            f"rewired_{number}", "a", "b", models.Gaussian(p_max=0.3, sigma=1.0), models.ExponentialConductance(), 0.1,
+            models.AdditiveSTDP(), 1.0, rule,
+        )  # fmt: skip
+    return network
