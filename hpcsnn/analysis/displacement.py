@@ -16,6 +16,7 @@ from hpcsnn.engine.simulation import Simulation
 from hpcsnn.errors import StorageError
 from hpcsnn.network import Grid, Projection
 from hpcsnn.network.lattice import Lattice
+from hpcsnn.network.positions import FreeLattice
 
 # Maps show at most this far in each direction.
 _WINDOW = 16
@@ -52,9 +53,9 @@ def has_places(source: Grid, target: Grid) -> bool:
     return source == target and source.has_places and target.has_places
 
 
-def distances_of(projection: Projection) -> Lattice | None:
-    """What tells the distances of a projection's synapses: between equal grids, and unequal ones between which its
-    connector or rule knows distances. None: there are none."""
+def distances_of(projection: Projection) -> Lattice | FreeLattice | None:
+    """What tells the distances of a projection's synapses: between equal grids, and between unequal ones or positions
+    if its connector or rule knows distances. None: there are none."""
     source, target = projection.source.grid, projection.target.grid
     return Lattice(source, target) if has_places(source, target) else projection.lattice
 

@@ -27,6 +27,7 @@ from hpcsnn.configuration.schema import Configuration
 from hpcsnn.configuration.trust import check_named
 from hpcsnn.errors import StorageError
 from hpcsnn.network import Network, Projection
+from hpcsnn.network.lattice import Lattice
 from hpcsnn.storage.checkpoints import Checkpoint, committed
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.records import Records
@@ -144,12 +145,18 @@ def _events_task(projection: Projection, network: Network, n_steps: int, records
     """Counts of a projection's events (kind, time, distance)."""
     count = EventCount(
         projection.name,
-        distances_of(projection),
+        _lattice_of(projection),
         network.dt_ms,
         time_bins(n_steps, network.dt_ms),
         1 + len(reasons_of(projection)),
     )
     return delayed(sum)([delayed(count_events)(part.resolve(), count) for part in records.parts()])
+
+
+def _lattice_of(projection: Projection) -> Lattice | None:
+    """By which events are counted by whole distances: those between positions may be any number."""
+    lattice = distances_of(projection)
+    return lattice if isinstance(lattice, Lattice) else None
 
 
 def reasons_of(projection: Projection) -> tuple[str, ...]:
@@ -243,7 +250,7 @@ def _events_dataset(projection: Projection, network: Network, n_steps: int, coun
                 {
                     "long_name": "events",
                     "bin_s": float(edges_s[1] - edges_s[0]),
-                    "has_places": distances_of(projection) is not None,
+                    "has_places": _lattice_of(projection) is not None,
                 },
             )
         },

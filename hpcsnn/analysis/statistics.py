@@ -12,9 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.analysis.displacement import distances_of
-from hpcsnn.analysis.topography import axes_of
 from hpcsnn.engine.simulation import Simulation
-from hpcsnn.network import Grid
 from hpcsnn.network.fields import COUNTERS
 
 _RECENT_MS = 10_000.0
@@ -66,10 +64,9 @@ def projection_statistics(simulation: Simulation, name: str) -> dict[str, Any]:
         "below": float((np.abs(weight) < 0.5 * projection.weight_bound).sum()),
         **{counter: float(store.counter(counter)) for counter in COUNTERS},
     }
-    grid, lattice = projection.target.grid, distances_of(projection)
+    lattice = distances_of(projection)
     if lattice is not None:
-        dx, dy = lattice.displacements(synapses["pre"], synapses["post"])
-        squared = (dx**2 + dy**2) / float(lattice.fineness**2)
+        squared = lattice.squared_distances(synapses["pre"], synapses["post"]) / float(lattice.fineness**2)
         sums |= {
             "squared": squared.sum(),
             "weight_size": np.abs(weight).sum(),
@@ -90,12 +87,14 @@ def projection_statistics(simulation: Simulation, name: str) -> dict[str, Any]:
         "out_degree_std": float(np.sqrt(max(total["out_squared"] / projection.source.size - mean_out**2, 0.0))),
         "weight_mean": per("weight", n),
         "weight_below_half": per("below", n),
-        "sigma_aff": _spread(per("squared", n), grid) if lattice else None,
-        "sigma_aff_weighted": _spread(per("weighted_squared", total["weight_size"]), grid) if lattice else None,
+        "sigma_aff": _spread(per("squared", n), lattice.dimensions) if lattice else None,
+        "sigma_aff_weighted": _spread(per("weighted_squared", total["weight_size"]), lattice.dimensions)
+        if lattice
+        else None,
         "distance_mean": per("distance", n) if lattice else None,
         **{counter: int(total[counter]) for counter in COUNTERS},
     }
 
 
-def _spread(mean_square: float | None, grid: Grid) -> float | None:
-    return None if mean_square is None else float(np.sqrt(mean_square / axes_of(grid)))
+def _spread(mean_square: float | None, dimensions: int) -> float | None:
+    return None if mean_square is None else float(np.sqrt(mean_square / dimensions))

@@ -137,7 +137,11 @@ def projection_struct(projection: Projection) -> Struct:
         members += each_member("int", "n_delay_threshold")
     if projection.dendritic_steps:
         members += each_member("int", "dendritic_steps")
-    if projection.lattice is not None:
+    if projection.free_lattice is not None:
+        members += each_member(
+            "int", "cell_side", *(f"cell_{of}_{axis}" for of in ("origin", "count") for axis in "xyz")
+        )
+    if projection.grid_lattice is not None:
         along = (f"lattice_{name}_{axis}" for name in LATTICE_NUMBERS for axis in "xy")
         members += each_member("int", "fineness", *along)
     if projection.rewiring is not None:

@@ -224,11 +224,11 @@ class Configured(BriefConfigured, Generic[SomeModel]):
         """The model's name."""
         return self.model.name
 
-    def finer(self, fineness: int) -> Self:
+    def finer(self, fineness: float) -> Self:
         """The same with lengths in points of a lattice, of which there are so many to a grid unit."""
-        return replace(
-            self, values={**self.values, **{name: fineness * self.values[name] for name in self.model.lengths}}
-        )
+        points = {name: fineness * self.values[name] for name in self.model.lengths}
+        whole = {name: round(each) for name, each in points.items() if self.model.parameters[name].ctype == "int"}
+        return replace(self, values={**self.values, **points, **whole})
 
     @property
     def of_neurons(self) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from hpcsnn.checked_numbers import LARGEST_WHOLE, Limits, truth_value, whole_number
 from hpcsnn.errors import ConfigurationError, check_known
+from hpcsnn.network.positions import Positions
 
 BORDERS = ("periodic", "open")
 
@@ -15,7 +16,8 @@ class Grid:
     """A grid of nx x ny neurons; neuron id = y * nx + x; distances in grid units.
 
     With ``borders`` ``periodic`` it goes on behind each side at the other one; with ``open`` it ends there, in both
-    directions. ``has_places`` is False for neurons that are numbered only: between them there are no distances.
+    directions. ``has_places`` is False for neurons that are numbered only: between them there are no distances, unless
+    they have free ``positions``.
 
     Raises:
         ConfigurationError: a side that is no whole number from 1 on, 2^31 neurons and more, an open side of more than
@@ -26,6 +28,7 @@ class Grid:
     ny: int
     borders: str = "periodic"
     has_places: bool = field(default=True, compare=False, repr=False)
+    positions: Positions | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("nx", "ny"):
@@ -36,6 +39,11 @@ class Grid:
             raise ConfigurationError(f"grid: {self.nx} x {self.ny} neurons are too many; at most 2^31 - 1 a population")
         if max(self.periods) > LARGEST_WHOLE:
             raise ConfigurationError(f"grid: {self.nx} x {self.ny} is too long with open borders; at most 2^30 a side")
+
+    @classmethod
+    def of_positions(cls, positions: Positions) -> Grid:
+        """One row of numbers for neurons that are somewhere else."""
+        return cls(len(positions.points), 1, has_places=False, positions=positions)
 
     @property
     def size(self) -> int:

@@ -52,6 +52,16 @@ class Lattice:
         )
         return self.axes[0].displacements(pre_x, post_x), self.axes[1].displacements(pre_y, post_y)
 
+    @property
+    def dimensions(self) -> int:
+        """Along how many axes neurons have places: 1 if they are in one row or column."""
+        return max(1, (self.target.nx > 1) + (self.target.ny > 1))
+
+    def squared_distances(self, pre: NDArray[Any], post: NDArray[Any]) -> NDArray[np.int64]:
+        """In points, of sources and targets by their ids, which are broadcast."""
+        dx, dy = self.displacements(pre, post)
+        return dx**2 + dy**2
+
     def expected_within(self, profile: NDArray[np.float64]) -> float:
         """The sum of a profile (by squared distance 0, 1, .. of points) over all sources, the mean over targets."""
         along, across = (axis.pairs_by_distance(math.isqrt(max(len(profile) - 1, 0))) for axis in self.axes)

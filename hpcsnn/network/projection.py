@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +22,7 @@ from hpcsnn.network.delays import DELAY_STEPS, DrawnDelays, GivenDelays, InputRi
 from hpcsnn.network.input_scale import InputFormat, input_format, weight_bound
 from hpcsnn.network.lattice import Lattice
 from hpcsnn.network.population import Population
+from hpcsnn.network.positions import Cells, FreeLattice
 from hpcsnn.network.recording.asked import Recording
 
 _OWED = Variable("owed", 0, "synapses", "int", "synapses that are still to be replaced")
@@ -90,12 +92,42 @@ class Projection(Brief):
     def _in_points(self, configured: Configured[SomeModel]) -> Configured[SomeModel]:
         return configured if self.lattice is None else configured.finer(self.lattice.fineness)
 
+    @property
+    def measures(self) -> bool:
+        """Whether distances or places play a part."""
+        return self.connector.model.measures or (self.rule is not None and self.rule.uses_places)
+
     @cached_property
-    def lattice(self) -> Lattice | None:
-        """What both grids are on, where they are unequal and distances between them play a part."""
-        measures = self.connector.model.measures or (self.rule is not None and self.rule.uses_places)
-        unequal = self.source.grid != self.target.grid
-        return Lattice(self.source.grid, self.target.grid) if measures and unequal else None
+    def lattice(self) -> Lattice | FreeLattice | None:
+        """What both populations are on, where they are not on one grid and distances between them play a part."""
+        if not self.measures:
+            return None
+        source, target = self.source.grid, self.target.grid
+        if source.positions is not None and target.positions is not None:
+            return FreeLattice(source.positions, target.positions)
+        return Lattice(source, target) if source != target else None
+
+    @property
+    def grid_lattice(self) -> Lattice | None:
+        """The lattice of two unequal grids, where it is one."""
+        return self.lattice if isinstance(self.lattice, Lattice) else None
+
+    @property
+    def free_lattice(self) -> FreeLattice | None:
+        """The lattice of two populations with positions, where it is one."""
+        return self.lattice if isinstance(self.lattice, FreeLattice) else None
+
+    @cached_property
+    def cells(self) -> Cells | None:
+        """The sources by place, as far as the connector reaches, where they have positions."""
+        if self.free_lattice is None:
+            return None
+        return self.free_lattice.cells(math.isqrt(max(self.connector_reach_squared or 0, 0)))
+
+    @property
+    def position_arrays(self) -> tuple[str, ...]:
+        """What kernels have of positions, by name: of all sources by id, of the rank's targets, of sources by cell."""
+        return () if self.cells is None else ("source_place", "target_place", "cell_first", "cell_member")
 
     @property
     def connector_profile(self) -> NDArray[np.float64] | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hpcsnn.codegen.constants import Control
 from hpcsnn.engine.learning.arrays import learning_room
-from hpcsnn.engine.model_binding import made_tables, trace_taus_ms, words_of
+from hpcsnn.engine.model_binding import made_places, made_tables, trace_taus_ms, words_of
 from hpcsnn.engine.recording.recorder_arrays import recorder_room
 from hpcsnn.engine.rewiring.arrays import blocks_of, most_events, thinned_displacements
 from hpcsnn.engine.state import LOG_ENTRIES, population_room
@@ -137,6 +137,7 @@ def _projection_bytes(network: Network, projection: Projection, placements: Plac
         for model in projection.models.values()
         for table in made_tables(model, network.dt_ms, target, source, words_of(network, projection)).values()
     ]
+    tables += made_places(projection, target).values()
     declared = sum(one.n_bytes(room) for one in fields)
     return declared + sum(table.nbytes for table in tables), sum(one.n_bytes(grown) for one in fields) - declared
 
@@ -241,11 +242,10 @@ def _share_here(projection: Projection, source: Placement, target: Placement) ->
     whole = projection.expected_in_degree
     if whole == 0.0:
         return 0.0
-    lattice = Lattice(projection.source.grid, projection.target.grid)
+    lattice = projection.lattice or Lattice(projection.source.grid, projection.target.grid)
     largest = 0.0
     for one in source.known_id[:: max(1, source.n_known // _SOURCES_LOOKED_AT)]:
-        dx, dy = lattice.displacements(one, target.global_id)
-        squared = dx**2 + dy**2
+        squared = lattice.squared_distances(one, target.global_id)
         largest = max(largest, float(profile[squared[squared < len(profile)]].sum()))
     return min(largest / whole, 1.0)
 
@@ -268,8 +268,8 @@ def _likely_largest(projection: Projection, n_partners: int, mean: float, n: int
     else:
         from scipy.special import bdtr  # takes longer to load than most commands take
 
-        if profile is not None and projection.lattice is not None and grid.is_open:
-            in_the_middle = projection.lattice.chances_in_the_middle(profile).sum()
+        if profile is not None and projection.grid_lattice is not None and grid.is_open:
+            in_the_middle = projection.grid_lattice.chances_in_the_middle(profile).sum()
             mean *= max(1.0, in_the_middle / max(projection.expected_in_degree, 1e-300))
             mean = min(mean, float(n_partners))
         degrees = np.arange(min(n_partners, math.ceil(mean + 20 * math.sqrt(mean + 1))) + 1, dtype=np.float64)

@@ -27,13 +27,18 @@ def tiles_within_reach(source: Tiling, target: Tiling, own: NDArray[np.int64], r
     for each row of source tiles that is near enough to a run, the columns left to it are a stretch of neurons, which
     is a stretch of tile numbers.
 
+    Where populations have positions on no grid, a tile is taken for the box around its neurons: what is within reach of
+    it depends on how they are numbered. Time and memory go with all tiles then.
+
     Args:
         own: row-major numbers of target tiles, in any order, shape (n_own,).
-        reach_squared: largest squared distance in points of the `Lattice` of both grids, which are grid units where
-            they are equal; below 2^52. Nothing is within a negative one.
+        reach_squared: largest squared distance in points of the `Projection.lattice`, or in grid units where there is
+            none, as both grids are equal; below 2^52. Nothing is within a negative one.
     """
     if len(own) == 0 or reach_squared < 0:
         return np.empty(0, dtype=np.int64)
+    if source.grid.positions is not None and target.grid.positions is not None:
+        return _boxes_within_reach(source, target, np.unique(own), reach_squared)
     first, last = _runs(np.unique(own), target.tiles_x)
     grid, reach = target.grid, int(np.sqrt(reach_squared))
     along_x, along_y = Lattice(source.grid, target.grid).axes
@@ -59,6 +64,26 @@ def tiles_within_reach(source: Tiling, target: Tiling, own: NDArray[np.int64], r
         ends = np.concatenate([ends, column + n_columns - behind, (row + behind)[behind > 0]])
         starts, ends = _merged(starts, ends)
     return np.repeat(starts, ends - starts) + _counted(ends - starts)
+
+
+def _boxes_within_reach(
+    source: Tiling, target: Tiling, own: NDArray[np.int64], reach_squared: int
+) -> NDArray[np.int64]:
+    """Source tiles whose box is within reach of the box of a target tile."""
+    of, to = _boxes(source), _boxes(target)
+    near = np.zeros(of.shape[1], dtype=bool)
+    for low, high in zip(to[0, own], to[1, own], strict=True):
+        apart = np.maximum(np.maximum(of[0] - high, low - of[1]), 0)
+        near |= (apart**2).sum(axis=1) <= reach_squared
+    return np.flatnonzero(near)
+
+
+def _boxes(tiling: Tiling) -> NDArray[np.int64]:
+    """Least and largest coordinates of each tile's neurons, which are a run of ids: shape (2, tiles, dimensions)."""
+    assert tiling.grid.positions is not None
+    points = tiling.grid.positions.points.astype(np.int64)
+    starts = np.arange(tiling.tiles_x) << tiling.shift_x
+    return np.stack([end.reduceat(points, starts, axis=0) for end in (np.minimum, np.maximum)])
 
 
 def _runs(tiles: NDArray[np.int64], tiles_x: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -9,11 +9,19 @@ struct SquaredTo_{{ projection.name }} {
     Network* net;
     int x, y;
     DEVICE_MEMBER int operator()(const int source_x, const int source_y) const {
-//% if projection.lattice
+//% if projection.dimensions
+        // A block is one target, which this rank owns.
+        const auto& targets = net->population_{{ projection.target }};
+        const int target = known_index(targets, x, y);
+        if (source_x < 0 || target < 0 || target >= targets.n_own) return 0x7fffffff;
+        return (int)free_distance_squared(net->projection_{{ projection.name }}, {{ projection.dimensions }},
+                                          source_y * net->population_{{ projection.source }}.nx + source_x, target);
+//% elif projection.lattice
         return lattice_distance_squared(net->projection_{{ projection.name }}, source_x, source_y, x, y);
 //% else
         const auto& sources = net->population_{{ projection.source }};
-        const int dx = torus_distance(x, source_x, sources.period_x), dy = torus_distance(y, source_y, sources.period_y);
+        const int dx = torus_distance(x, source_x, sources.period_x);
+        const int dy = torus_distance(y, source_y, sources.period_y);
         return dx * dx + dy * dy;
 //% endif
     }

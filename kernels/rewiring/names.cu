@@ -74,7 +74,9 @@ struct {{ name }}_{{ projection.name }} {
 
 {#- The squared distance between the ends of a pair. #}
 {%- macro distance_of_pair() %}
-{%- if projection.lattice -%}
+{%- if projection.dimensions -%}
+(int)free_distance_squared(projection, {{ projection.dimensions }}, pre_id, target)
+{%- elif projection.lattice -%}
 lattice_distance_of_ids(projection, pre_id, post_id, source_population.nx, target_population.nx)
 {%- else -%}
 squared_distance(pre_id, post_id, target_population.nx, target_population.period_x, target_population.period_y)

@@ -1,4 +1,4 @@
-"""Networks whose populations lie over each other on grids of different sides."""
+"""Networks whose populations lie over each other on grids of different sides, or are on no grid."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn import Grid, Network, models
+from hpcsnn import Grid, Network, Positions, models
 from hpcsnn.models import rewiring
 
 # Sides that divide each other, that do not, more sources and fewer, and one row.
@@ -33,7 +33,9 @@ def squared_distances(source: Grid, target: Grid) -> NDArray[np.float64]:
     return squared
 
 
-def over(source: Grid, target: Grid, connector: Any = None, seed: int = 1, **options: Any) -> Network:
+def over(
+    source: Grid | Positions, target: Grid | Positions, connector: Any = None, seed: int = 1, **options: Any
+) -> Network:
     """Poisson sources over neurons, plastic synapses between them."""
     network = Network(seed=seed)
     network.add_population("a", source, models.Poisson(rate_hz=80), record_spikes=True)
@@ -70,3 +72,33 @@ def unequal_grids() -> Network:
             models.AdditiveSTDP(), 1.0, rule,
         )  # fmt: skip
     return network
+
+
+def somewhere(n: int, dimensions: int, seed: int, side: float = 7.0, resolution: float = 0.01) -> Positions:
+    """Neurons anywhere in a square or cube, sorted along one axis, so that near numbers are near."""
+    values = np.random.default_rng(seed).random((n, dimensions)) * side
+    return Positions(values[np.argsort(values[:, 0])] - side / 3, resolution)
+
+
+def between_positions(dimensions: int) -> list[Network]:
+    """Each rule that knows distances between any places, and none; sources in clusters and far from some targets."""
+    blocks, near, few = {"attempts": 8, "block_side": 1}, {"p_max": 0.6, "sigma": 0.4}, {"max_in_degree": 12}
+    rules = (
+        None,
+        models.Bamford(**near, **blocks),
+        rewiring.Bamford2010(**near, **blocks, **few),
+        rewiring.LastToFire(**near, **blocks, **few, recent_ms=2.0),
+    )
+    source, target = somewhere(150, dimensions, 1, 5.0), somewhere(130, dimensions, 2)
+    connector = models.Gaussian(p_max=0.5, sigma=1.0, cut_off=1.5)
+    networks = [over(source, target, connector, rewiring=rule, delay_ms=models.Uniform(1.0, 2.5)) for rule in rules]
+    for network in networks:
+        own = models.Gaussian(p_max=0.3, sigma=0.5, self_connections=False)
+        network.add_projection("bb", "b", "b", own, models.ExponentialConductance(), 0.05, delay_ms=1.0)
+    return networks
+
+
+def everywhere() -> list[Network]:
+    """Of all of them."""
+    on_grids = [network for grids in GRIDS for network in rewired(grids)]
+    return on_grids + [network for dimensions in (2, 3) for network in between_positions(dimensions)]

@@ -18,7 +18,7 @@ from hpcsnn.models.tables import PlacementContext, Table
 
 def _offsets_within_reach(context: PlacementContext) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
     """Of equal grids, where they are the same for all targets."""
-    reach_squared = gaussian_reach(context.values) if context.lattice is None else -1
+    reach_squared = gaussian_reach(context.values) if context.equal_grids else -1
     return displacements_within(reach_squared, context.period_x, context.period_y)
 
 
@@ -42,8 +42,8 @@ def _offset_thresholds(context: PlacementContext) -> NDArray[np.uint64]:
 
 
 def _distance_thresholds(context: PlacementContext) -> NDArray[np.uint64]:
-    """Of unequal grids: by squared distance."""
-    return np.empty(0, np.uint64) if context.lattice is None else thresholds(_profile(context.values))
+    """Of unequal grids and of positions, two of which may be one: by squared distance."""
+    return np.empty(0, np.uint64) if context.equal_grids else thresholds(gaussian_profile(context.values))
 
 
 Gaussian = Connector(
@@ -52,6 +52,7 @@ Gaussian = Connector(
     parameters={
         "p_max": probability(None, "chance at distance 0"),
         "sigma": Parameter(None, "grid units", "width", above=0.0),
+        "cut_off": Parameter(0.0, "grid units", "no synapse is longer; 0: as far as there is a chance", minimum=0.0),
         "self_connections": SELF_CONNECTIONS,
     },
     tables={
@@ -70,7 +71,7 @@ for (int k = 0; k < n_p_offset; ++k) {
     source_y += source_y < 0 ? period_y : source_y >= ny ? -period_y : 0;
     if ((uint32)source_x < (uint32)nx && (uint32)source_y < (uint32)ny) connect.at(source_x, source_y);
 }
-connect.by_distance(random, p_distance, n_p_distance);
+connect.by_distance(random, p_distance, n_p_distance, self_connections);
 """,
     source="Bamford, Murray & Willshaw 2010",
 )

@@ -26,7 +26,8 @@ class Connector(Model):
     """Names the sources of one target.
 
     The snippet ``connect`` calls ``connect(source_id)``, ``connect(source_id, weight)`` or ``connect.at(x, y)`` for
-    each source, or ``connect.by_distance(random, p, n_p)`` for all by a table of chances at squared distances 0, 1, ..
+    each source, or ``connect.by_distance(random, p, n_p, self_connections)`` for all by a table of chances at squared
+    distances 0, 1, .. (the last argument is whether the target itself may be one, true if it is left out).
     It sees ``id``, ``x``, ``y`` and ``target`` (the index of this rank's neuron), ``n_sources``, ``nx``, ``ny`` (the
     sources' grid), ``period_x``, ``period_y`` (after which it goes on from the front) and ``random.next()``.
     ``reach_squared`` bounds the squared grid distance of what it connects (None: unbounded), ``profile`` is its chance

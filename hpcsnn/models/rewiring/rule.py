@@ -38,7 +38,8 @@ class Selection:
     ``draw`` gives ``every_pair_alike`` the same chance, and no ``pick`` asks otherwise, only the attempts within reach
     are drawn, and their number: the same in distribution, and much less work in a large network.
     With ``unequal_grids``, ``draw`` may have another grid of sources than of targets: ``nx`` and ``ny`` are the
-    sources', whatever ``x`` and ``y``; without, such grids are refused.
+    sources', whatever ``x`` and ``y``; without, such grids are refused. So are neurons on no grid without
+    ``free_positions``: ``nx`` is their number then, ``source_x`` an id, and ``squared_to`` knows where they are.
     ``looks_back_ms`` names the parameter that says how long ago a spike may be to count: ``draw`` then sees the sources
     of such spikes as ``recent(0)`` to ``recent(n_recent - 1)``, in no order.
     """
@@ -53,6 +54,7 @@ class Selection:
     every_synapse: bool = False
     every_pair_alike: bool = False
     unequal_grids: bool = False
+    free_positions: bool = False
     looks_back_ms: str | None = None
 
     def trying(self, other: Selection) -> Selection:
@@ -67,6 +69,7 @@ class Selection:
             other.pick,
             other.every_synapse,
             unequal_grids=self.unequal_grids,
+            free_positions=self.free_positions,
             looks_back_ms=self.looks_back_ms,
         )
 

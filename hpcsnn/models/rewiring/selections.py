@@ -29,6 +29,7 @@ UNIFORM = Selection(
     "Every pair of the projection with the same chance.",
     every_pair_alike=True,
     unequal_grids=True,
+    free_positions=True,
     parameters=ATTEMPTS,
     draw="""
 uint32 rest;
@@ -155,6 +156,7 @@ for (int n = 0; n < n_recent; ++n) {
 }
 """,
     unequal_grids=True,
+    free_positions=True,
     looks_back_ms="recent_ms",
 )
 

@@ -19,7 +19,7 @@ class PlacementContext:
     ``global_id``, ``x``, ``y`` (int32, one per neuron of this rank) own the table's rows, on a grid of ``nx``, ``ny``;
     of a connector, ``source_nx``, ``source_ny`` is the sources' grid, ``words`` draws (n,) uint64 by entity and step.
     The sources' grid goes on after ``period_x``, ``period_y`` places: its sides, unless it is open (then 2 n - 1).
-    Where it is not the grid of ``nx``, ``ny``, both are on a ``lattice``, by its axes, and lengths in its points.
+    Without ``equal_grids`` lengths are in points, of a ``lattice``, by its axes, or of positions on no grid.
     """
 
     values: Mapping[str, Any]
@@ -34,6 +34,7 @@ class PlacementContext:
     words: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.uint64]] | None = None
     periods: tuple[int, int] | None = None
     lattice: tuple[LatticeAxis, LatticeAxis] | None = None
+    equal_grids: bool = True
 
     @property
     def period_x(self) -> int:

@@ -6,6 +6,7 @@ from hpcsnn.errors import ConfigurationError, shown
 from hpcsnn.models.base import GRID_UNITS
 from hpcsnn.models.distance_profiles import MOST_SQUARED
 from hpcsnn.network.lattice import Lattice
+from hpcsnn.network.population import Population
 from hpcsnn.network.projection import Projection
 
 
@@ -16,12 +17,66 @@ def check_grids(where: str, projection: Projection) -> None:
         ConfigurationError: the message names the field, the value and what is allowed.
     """
     connector = projection.connector.model
-    if projection.lattice is not None:
-        _check_lattice(where, projection, projection.lattice)
+    on_none = [one for one in (projection.source, projection.target) if one.grid.positions is not None]
+    if on_none and projection.measures:
+        _check_positions(where, projection, on_none)
+    elif projection.grid_lattice is not None:
+        _check_lattice(where, projection, projection.grid_lattice)
     _check_reach(where, projection)
     if connector.check_sizes is not None:
         name = f"{where}.connector.{connector.name}"
         connector.check_sizes(name, projection.connector.values, projection.source.size, projection.target.size)
+
+
+def _check_positions(where: str, projection: Projection, on_none: list[Population]) -> None:
+    """Refuse positions that have no distances between them, and models that know nothing of positions."""
+    first, *others = on_none
+    assert first.grid.positions is not None
+    resolution = first.grid.positions.resolution
+    if not others:
+        other = projection.target if first is projection.source else projection.source
+        raise ConfigurationError(
+            f"{where}: {first.name} has positions and {other.name} has none; distances need two grids or two "
+            "populations with positions"
+        )
+    for what in ("dimensions", "resolution"):
+        source, target = (getattr(one.grid.positions, what) for one in on_none)
+        if source != target:
+            raise ConfigurationError(
+                f"{where}: positions of {projection.source.name} with {what} {source:g} do not fit positions of "
+                f"{projection.target.name} with {what} {target:g}; distances need equal {what}"
+                + ("s" if what == "resolution" else "")
+            )
+    connector, rule = projection.connector, projection.rewiring
+    for part, configured, blind in (
+        ("connector", connector, connector.model.needs_equal_grids),
+        ("rewiring", rule, rule is not None and rule.model.attempts and not rule.model.select.free_positions),
+    ):
+        if configured is None:
+            continue
+        name = f"{where}.{part}.{configured.name}"
+        if blind:
+            raise ConfigurationError(
+                f"{name}: is not allowed between populations with positions, as it finds sources by their displacement "
+                "on a grid"
+            )
+        if configured.model.measures and not configured.model.lengths:
+            raise ConfigurationError(
+                f"{name}: is not allowed between populations with positions; it has distances but no parameter in "
+                f"{GRID_UNITS}, so that nothing says how long they are"
+            )
+        if configured is rule and rule.model.attempts and rule.values["block_side"] != 1:
+            raise ConfigurationError(
+                f"{name}.block_side: {rule.values['block_side']} is not allowed between populations with positions; "
+                "must be 1, as each target is a block"
+            )
+        for length in configured.model.lengths:
+            points = configured.values[length] / resolution
+            if configured.model.parameters[length].ctype == "int" and abs(points - round(points)) > 1e-9 * points:
+                raise ConfigurationError(
+                    f"{name}.{length}: {configured.values[length]} is not allowed with positions to "
+                    f"{resolution:g}; a whole number of grid units must be a multiple of it"
+                )
 
 
 def _check_lattice(where: str, projection: Projection, lattice: Lattice) -> None:
@@ -69,7 +124,7 @@ def _check_lattice(where: str, projection: Projection, lattice: Lattice) -> None
 def _check_reach(where: str, projection: Projection) -> None:
     """Refuse a connector or rule whose squared distances are more than kernels count."""
     lattice = projection.lattice
-    unit = "" if lattice is None else f" in points of which {lattice.fineness} are a grid unit"
+    unit = "" if lattice is None else f" in points of which {lattice.fineness:g} are a grid unit"
     for part, reach in (
         ("connector", projection.connector_reach_squared),
         ("rewiring", projection.rewiring_reach_squared),
@@ -84,6 +139,12 @@ def _check_reach(where: str, projection: Projection) -> None:
     rule, target = projection.rewiring, projection.target.grid
     if rule is not None and rule.model.uses_places:
         furthest = (lattice or Lattice(projection.source.grid, target)).furthest_squared
+        if furthest >= 2**31 and projection.free_lattice is not None:
+            raise ConfigurationError(
+                f"{where}.rewiring.{rule.name}: positions are too far from each other for a rule that looks at "
+                f"distances; the largest squared distance is {furthest}{unit}, at most 2^31 - 1 is allowed: a coarser "
+                "resolution has fewer points"
+            )
         if furthest >= 2**31:
             raise ConfigurationError(
                 f"{where}.rewiring.{rule.name}: the grid {target.nx} x {target.ny} is too wide for a rule that looks "
