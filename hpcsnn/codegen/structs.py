@@ -17,7 +17,8 @@ from hpcsnn.errors import SimulationError
 from hpcsnn.models.base import Configured, Model
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Network, Population, Projection
-from hpcsnn.network.fields import Field, exchange_fields, population_fields, projection_fields
+from hpcsnn.network.exchange_fields import exchange_fields
+from hpcsnn.network.fields import Field, population_fields, projection_fields
 from hpcsnn.network.population import current_prefix
 from hpcsnn.network.recording.recorders import Recorder, recorders
 
@@ -32,6 +33,8 @@ _SCALARS: dict[str, Any] = {
 }
 # Of each axis of the lattice that two unequal grids are on.
 LATTICE_NUMBERS = ("stride", "offset", "period")
+# What compiled code calls by address; see `hpcsnn.ranks.exchange.mpi_calls`.
+MPI_FUNCTIONS = ("allgather", "start_all", "wait_all", "start_send", "receive")
 _WHOLE = (ctypes.c_int32, ctypes.c_uint32, ctypes.c_int64, ctypes.c_uint64)
 
 
@@ -101,11 +104,12 @@ def model_numbers(prefix: str, configured: Configured[Model]) -> Members:
 
 def population_struct(population: Population) -> Struct:
     """A population on a rank: where its neurons are, its spikes, its state."""
-    places = ("n_own", "n_known", "n_simulated", "slot_size", "nx", "ny", "tile_shift_x", "tile_shift_y", "tiles_x")
+    places = ("n_own", "n_known", "n_simulated", "slot_size", "nx", "ny", "tile_shift_x", "tile_shift_y")
     periods = ("period_x", "period_y")
+    tiles = ("tiles_x", "tiles_y", "window_x", "window_y", "window_width", "window_height")
     members = [
-        *each_member("int", *places, *periods, "ring_mask", "log_size"),
-        *each_member("uint32", "first_id"),
+        *each_member("int", *places, *periods, *tiles, "ring_mask", "log_size"),
+        *each_member("uint32", "first_id", "first_own"),
         *pointers(population_fields(population)),
         *model_numbers("model_", population.model),
         *(
@@ -174,10 +178,11 @@ def network_struct(network: Network, more: Iterable[Struct] = ()) -> Struct:
     exchange = Struct(
         "Exchange",
         [
-            *each_member("int", "interval", "n_ranks", "rank", "block", "handle_bytes"),
-            *each_member("uint32", "n_ids"),
+            *each_member("int", "interval", "number_bits", "by_neighbours"),
+            *each_member("int", "n_ranks", "rank", "block", "n_in", "n_out", "handle_bytes"),
+            *each_member("int", "made_up_first", "made_up_steps"),
             *pointers(exchange_fields()),
-            *each_member("int64", "allgather", "communicator", "datatype"),
+            *each_member("int64", "communicator", "datatype", *MPI_FUNCTIONS),
         ],
     )
     words = Struct(

@@ -56,8 +56,10 @@ def removed_neurons(choices: Iterable[tuple[str, Any]], grid: Grid) -> NDArray[n
         ConfigurationError: neurons that there are not.
     """
     chosen = [chosen_neurons(where, neurons, grid) for where, neurons in choices]
+    if not chosen:  # as most have none, and all neurons are many
+        return None
     everyone = np.arange(grid.size, dtype=np.int32)
-    return np.unique(np.concatenate([everyone if ids is None else ids for ids in chosen])) if chosen else None
+    return np.unique(np.concatenate([everyone if ids is None else ids for ids in chosen]))
 
 
 def check_keys(where: str, keys: list[object]) -> None:

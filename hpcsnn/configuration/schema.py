@@ -24,6 +24,7 @@ from hpcsnn.models.registry import KINDS
 from hpcsnn.models.user_files import UserFile, is_reference, user_model
 from hpcsnn.network import Grid, Network
 from hpcsnn.network.recording.recorders import recorders
+from hpcsnn.ranks.exchange.plan import check_way
 from hpcsnn.ranks.partition import DEFAULT_TILE, check_tile_side
 
 # The initial value of a variable: a number, a list or {distribution: {parameter: value}}. Checked where used.
@@ -271,14 +272,16 @@ class NetworkConfiguration(Brief, _Strict):
 class Configuration(NetworkConfiguration):
     """A whole experiment.
 
-    Times in ms. ``tile`` is the side of the tiles that ranks own and ``exchange_block`` the spikes a rank sends in the
-    first round of an exchange (both change speed, never the answer). ``checkpoint_every`` is model time (``10s``) or
-    wall time (``10min-wall``), ``checkpoint_keep`` how many stay. ``changes`` set parameters of models and remove
+    Times in ms. ``tile`` is the side of the tiles that ranks own, ``exchange`` whether they swap spikes with neighbours
+    or with all, and ``exchange_block`` how many they send in the first round (all three change speed, never the
+    answer). ``checkpoint_every`` is model time (``10s``) or wall time (``10min-wall``), ``checkpoint_keep`` how many
+    stay. ``changes`` set parameters of models and remove
     neurons at exact steps; ``forked_from`` says from which runs it comes, and changes nothing.
     """
 
     duration_ms: Duration = 60_000.0
     tile: Whole = DEFAULT_TILE
+    exchange: str = "auto"
     exchange_block: Positive | None = None
     checkpoint_every: str | None = None
     checkpoint_keep: Positive = 3
@@ -328,10 +331,12 @@ class Configuration(NetworkConfiguration):
         """See that all of it fits together.
 
         Raises:
-            ConfigurationError: as `network`, or a tile side that is not allowed.
+            ConfigurationError: as `network`, or a tile side or a way to exchange spikes that is not allowed.
         """
         check_tile_side(self.tile)
         super().check()
+        if self.exchange != "auto":
+            check_way(self.network(), self.exchange)
         if not self.changes:
             return
         before = self.network()

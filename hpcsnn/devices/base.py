@@ -11,15 +11,20 @@ if TYPE_CHECKING:
     from hpcsnn.codegen.program import Program
     from hpcsnn.codegen.schedule import Phase
     from hpcsnn.ranks.communicator import Communicator
+    from hpcsnn.ranks.exchange.plan import ExchangePlan
 
 
 class KernelState(Protocol):
-    """What kernels work on: the network struct of one rank, and by name the device arrays behind its pointers."""
+    """What kernels work on: the network struct of one rank, and by name the device arrays behind its pointers.
+
+    ``exchange`` is how the rank swaps spikes with others, if there are any.
+    """
 
     struct: Any
     arrays: dict[str, Any]
     device: Device
     communicator: Communicator
+    exchange: ExchangePlan | None
 
     def control(self, name: str) -> int:
         """One field of the control block."""

@@ -20,7 +20,7 @@ from hpcsnn.codegen.constants import HaltReason
 from hpcsnn.codegen.program import Program
 from hpcsnn.codegen.schedule import EXCHANGE, PHASES, Phase, Stage
 from hpcsnn.devices.base import KernelState
-from hpcsnn.ranks.spike_exchange import StagedAllgather
+from hpcsnn.ranks.exchange.staged import Staged, staged
 
 # Where nothing is exchanged, the host asks this often (in sequences) whether a kernel has halted.
 _LOOKED_AT_EVERY = 8
@@ -62,9 +62,11 @@ class Launching(ABC):
             if stage.trigger
         }
         self._items: dict[str, Callable[[], int]] = {stage.kernel: self._counter(stage) for stage in program.stages}
-        self._allgather = StagedAllgather(state.communicator, state.struct.exchange.block) if self._exchanges else None
-        if self._allgather is not None:
-            self._received = state.device.zeros(self._allgather.capacity, np.uint32)
+        self._staged: Staged | None = None
+        if self._exchanges:
+            assert state.exchange is not None
+            self._staged = staged(state.communicator, state.exchange)
+            self._received = state.device.zeros(self._staged.capacity, np.uint32)
             self._received_count = state.device.zeros(1, np.int32)
             state.struct.exchange.received = state.device.address(self._received)
             state.struct.exchange.received_count = state.device.address(self._received_count)
@@ -128,7 +130,7 @@ class Launching(ABC):
                 if stage.meets:
                     return Sequence(tuple(stages), step, index + 1, False, meets=True)
             step, first_stage = step + 1, 0
-            if step == until or (self._allgather is None and step % self.steps_a_sequence == 0):
+            if step == until or (self._staged is None and step % self.steps_a_sequence == 0):
                 return Sequence(tuple(stages), step, 0, False)
 
     def run(self, kernel: str, items: int) -> None:
@@ -171,12 +173,12 @@ class Launching(ABC):
         return self._state.control("halt")
 
     def _exchange(self) -> None:
-        assert self._allgather is not None
+        assert self._staged is not None
         start = time.perf_counter()
         state = self._state
         count = int(state.read("exchange.send_count")[0])
         messages = state.device.download(state.arrays["exchange.send"][:count])
-        for received in self._allgather.rounds(messages):
+        for received in self._staged.rounds(messages):
             self._received[: len(received)] = state.device.upload(received)
             self._received_count[...] = len(received)
             self.launch("accept_received", len(received), team=False)

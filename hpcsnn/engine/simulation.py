@@ -26,6 +26,7 @@ from hpcsnn.engine.state import LOG_ENTRIES, RankState
 from hpcsnn.errors import ConfigurationError, SimulationError, check_known, shown
 from hpcsnn.network import Network
 from hpcsnn.network.neuron_arrays import column_of, neuron_arrays
+from hpcsnn.ranks.exchange.plan import check_way
 from hpcsnn.ranks.interrupts import Interrupts
 from hpcsnn.ranks.partition import DEFAULT_TILE, check_tile_side, place_network
 from hpcsnn.ranks.world import on_every_rank, ranks_of
@@ -49,6 +50,7 @@ class Simulation(Brief):
         tile: int = DEFAULT_TILE,
         exchange_block: int | None = None,
         log_entries: int = LOG_ENTRIES,
+        exchange: str = "auto",
     ) -> None:
         start = time.perf_counter()
         if not isinstance(network, Network):
@@ -59,6 +61,7 @@ class Simulation(Brief):
         if exchange_block is not None:
             exchange_block = whole_number("exchange_block", exchange_block, Limits(minimum=1))
         log_entries = whole_number("log_entries", log_entries, Limits(minimum=0, maximum=2**28))
+        exchange = check_way(network, exchange)
         self.network, self.communicator = network, ranks_of(comm)
         self.rank, self.n_ranks = self.communicator.rank, self.communicator.size
         self.tile = tile
@@ -68,7 +71,7 @@ class Simulation(Brief):
             self.communicator, lambda: place_network(network, tile, self.rank, self.n_ranks)
         )
         self.device = choose_device(device, self.communicator)
-        self._room = exchange_block, log_entries
+        self._room = exchange_block, log_entries, exchange
         self._phases_before: defaultdict[str, float] = defaultdict(float)
         self._begin()
         self._phases_before["start_up"] = self.startup_s = time.perf_counter() - start
@@ -193,9 +196,8 @@ class Simulation(Brief):
             round_number = _round_number(min(look_s * (until - step) / (now - looked), 4 * chunk))
             next_chunk = max(round_number, self.executable.steps_a_sequence)
             # All ranks look at the same steps and do the same there: the first one says what, but for interrupts.
-            looks = self.communicator.gather((interrupts.came, due, next_chunk))
-            _, due, self._steps_a_look = looks[0]
-            if any(came for came, *_ in looks):
+            due, self._steps_a_look = self.communicator.broadcast((due, next_chunk))
+            if self.communicator.most(int(interrupts.came)):
                 raise KeyboardInterrupt
             if observe is not None and due:
                 visited = now

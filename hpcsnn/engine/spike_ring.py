@@ -26,10 +26,8 @@ def put_in_flight(state: RankArrays, population: str, spikes: NDArray[np.int32])
     placement = state.placements[population]
     own_count, remote_count = np.zeros((2, len(state.arrays[f"{population}.own_count"])), dtype=np.int32)
     ring = state.read(f"{population}.ring").reshape(len(own_count), placement.n_known)
-    local = np.full(placement.tiling.grid.size, -1, dtype=np.int32)
-    local[placement.known_id] = np.arange(placement.n_known)
-    for step, neuron in spikes.tolist():
-        index, slot = local[neuron], step & (len(ring) - 1)
+    for step, index in zip(spikes[:, 0].tolist(), placement.local(spikes[:, 1]).tolist(), strict=True):
+        slot = step & (len(ring) - 1)
         if 0 <= index < placement.n_own:
             ring[slot, own_count[slot]] = index
             own_count[slot] += 1

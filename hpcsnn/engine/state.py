@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,18 +19,14 @@ from hpcsnn.engine.rewiring.arrays import bind_rewiring, fit_event_log
 from hpcsnn.engine.synapse_store import SynapseStore
 from hpcsnn.errors import SimulationError
 from hpcsnn.network import Network, Population, Projection
-from hpcsnn.network.fields import (
-    ExchangeRoom,
-    PopulationRoom,
-    ProjectionRoom,
-    exchange_fields,
-    population_fields,
-    projection_fields,
-)
+from hpcsnn.network.exchange_fields import exchange_fields
+from hpcsnn.network.fields import PopulationRoom, ProjectionRoom, population_fields, projection_fields
 from hpcsnn.phases import doing
 from hpcsnn.ranks.communicator import Communicator
+from hpcsnn.ranks.exchange.mpi_calls import MpiCalls, words_of_mpi
+from hpcsnn.ranks.exchange.neighbours import has_neighbours
+from hpcsnn.ranks.exchange.plan import ExchangePlan, plan_exchange
 from hpcsnn.ranks.partition import Placement
-from hpcsnn.ranks.spike_exchange import bind_allgather, block_size
 
 # Rate histograms have bins of this length.
 BIN_MS = 100.0
@@ -54,6 +51,7 @@ class RankState(RankArrays):
         communicator: the ranks.
         exchange_block: spikes per rank and round of the exchange; None: chosen from the number of neurons.
         log_entries: spikes, or rewiring events, that a log has room for before the host takes them.
+        exchange: how ranks swap spikes; see `hpcsnn.ranks.exchange.plan`.
     """
 
     def __init__(
@@ -64,20 +62,23 @@ class RankState(RankArrays):
         communicator: Communicator,
         exchange_block: int | None = None,
         log_entries: int = LOG_ENTRIES,
+        exchange: str = "auto",
     ) -> None:
         super().__init__(network, placements, device, communicator)
         self.stores: dict[str, SynapseStore] = {}
         self.log_entries = log_entries
         self.bin_steps = max(1, round(BIN_MS / network.dt_ms))
         self._bind_control()
-        first_id = 0
+        first_id = first_own = 0
         for population in network.populations.values():
-            self._bind_population(population, first_id)
+            self._bind_population(population, first_id, first_own)
             first_id += population.size
+            first_own += placements[population.name].n_own
         for projection in network.projections.values():
             self._bind_projection(projection)
         bind_recorders(self, log_entries)
-        self._bind_exchange(first_id, exchange_block)
+        self.exchange: ExchangePlan | None = None
+        self._bind_exchange(exchange_block, exchange)
         if network.learning is not None:
             bind_learning(self)
 
@@ -161,13 +162,17 @@ class RankState(RankArrays):
         self.bind(self.struct, "", "control", self.device.upload(words))
         self.struct.dt_ms = self.network.dt_ms
 
-    def _bind_population(self, population: Population, first_id: int) -> None:
+    def _bind_population(self, population: Population, first_id: int, first_own: int) -> None:
         part, name = self.population_part(population.name), population.name
         placement, tiling = self.placements[name], self.placements[name].tiling
         room = population_room(self.network, population, placement, self.log_entries)
-        part.n_own, part.n_known, part.first_id = placement.n_own, placement.n_known, first_id
+        part.n_own, part.n_known = placement.n_own, placement.n_known
+        part.first_id, part.first_own = first_id, first_own
         part.n_simulated, part.slot_size = (n * room.replicas for n in (placement.n_own, placement.n_known))
-        part.nx, part.ny, part.tiles_x = population.grid.nx, population.grid.ny, tiling.tiles_x
+        part.nx, part.ny = population.grid.nx, population.grid.ny
+        part.tiles_x, part.tiles_y = tiling.tiles_x, tiling.tiles_y
+        part.window_x, part.window_y = placement.window.x, placement.window.y
+        part.window_width, part.window_height = placement.window.width, placement.window.height
         part.period_x, part.period_y = population.grid.periods
         part.tile_shift_x, part.tile_shift_y = tiling.shift_x, tiling.shift_y
         part.ring_mask, part.log_size = room.ring_slots - 1, room.log_entries
@@ -211,15 +216,26 @@ class RankState(RankArrays):
             bind_model(self, part, name, prefix, configured, target, source, words_of(self.network, projection))
         self.stores[name] = SynapseStore(self, projection)
 
-    def _bind_exchange(self, n_ids: int, asked_block: int | None) -> None:
+    def _bind_exchange(self, asked_block: int | None, way: str) -> None:
         part, ranks = self.struct.exchange, self.communicator
-        part.n_ids = max(n_ids, 1)
         if ranks.size == 1:
             return
-        n_own = sum(placement.n_own for placement in self.placements.values())
-        interval = self.network.exchange_steps()
-        block = max(ranks.gather(block_size(n_own, interval, asked_block)))
-        part.interval, part.n_ranks, part.rank, part.block = interval, ranks.size, ranks.rank, block
-        self.allocate(part, "exchange", exchange_fields(), ExchangeRoom(n_own * interval, block, ranks.size))
+        # Who stands in for ranks in one process swaps blocks of all, unless it is asked.
+        with_neighbours = way == "neighbours" or (
+            way == "auto" and ranks.mpi is not None and has_neighbours(self.network)
+        )
+        plan = plan_exchange(
+            self.network, self.placements, ranks.rank, ranks.size, ranks.most, asked_block, with_neighbours
+        )
+        self.exchange = plan
+        part.interval, part.number_bits = plan.interval, plan.number_bits
+        part.n_ranks, part.rank, part.block = ranks.size, ranks.rank, plan.room.block
+        room = plan.room if ranks.mpi is None else replace(plan.room, **words_of_mpi())
+        self.allocate(part, "exchange", exchange_fields(), room)
+        if plan.neighbours is not None:
+            part.by_neighbours, part.n_in, part.n_out = 1, plan.room.n_in, plan.room.n_out
+        for name, values in plan.tables().items():
+            self.bind(part, "exchange", name, self.device.upload(values))
         if ranks.mpi is not None:
-            bind_allgather(part, ranks.mpi)
+            arrays = {name: self.arrays[f"exchange.{name}"] for name in ("boxes", "requests")}
+            self._mpi_calls = MpiCalls(part, ranks.mpi, plan, arrays)

@@ -98,15 +98,6 @@ class ProjectionRoom:
     replicas: int = 1
 
 
-@dataclass(frozen=True)
-class ExchangeRoom:
-    """How much a rank sends and receives: spikes of an interval at most, spikes per rank and round, ranks."""
-
-    most_spikes: int
-    block: int
-    n_ranks: int
-
-
 Length = Callable[[Any], int]
 
 
@@ -351,20 +342,6 @@ def _listed_fields(rule: RewiringRule) -> tuple[Field, ...]:
     candidates = ("candidate_source", "candidate_next") if rule.replaces_anywhere else ()
     proposals = ("proposed_start", "proposed_done", "proposed") if rule.lists else ()
     return tuple(Field(name, "int", made=True) for name in (*candidates, *proposals))
-
-
-def exchange_fields() -> tuple[Field, ...]:
-    """The arrays through which ranks swap spikes, where there are several."""
-    return (
-        Field("send", "uint32", lambda room: room.most_spikes),
-        Field("send_block", "uint32", lambda room: room.block + 1),
-        Field("receive_block", "uint32", lambda room: room.n_ranks * (room.block + 1)),
-        Field("send_count", "int", _one),
-        Field("rounds", "int64", _one),
-        # Where spikes arrive on a device that MPI is not given.
-        Field("received", "uint32", made=True),
-        Field("received_count", "int", made=True),
-    )
 
 
 def decay_fields(dt_ms: float, tau_ms: float) -> tuple[Field, ...]:

@@ -19,13 +19,12 @@ from hpcsnn.engine.synapse_store import shift_for
 from hpcsnn.models.connectors.synapse_lists import SynapseList
 from hpcsnn.models.distance_profiles import displacements_within
 from hpcsnn.network import Network, Population, Projection
+from hpcsnn.network.exchange_fields import exchange_fields
 from hpcsnn.network.fields import (
-    ExchangeRoom,
     Field,
     Growth,
     ProjectionRoom,
     decay_fields,
-    exchange_fields,
     population_fields,
     projection_fields,
 )
@@ -34,8 +33,9 @@ from hpcsnn.network.learning import trained_projections
 from hpcsnn.network.learning_fields import learning_bytes
 from hpcsnn.network.neuron_arrays import neuron_arrays
 from hpcsnn.network.recording.recorders import recorders
+from hpcsnn.ranks.exchange.neighbours import has_neighbours
+from hpcsnn.ranks.exchange.plan import plan_exchange
 from hpcsnn.ranks.partition import Placement, place_network
-from hpcsnn.ranks.spike_exchange import block_size
 
 Placements = dict[str, Placement]
 # A copy of rows keeps some room for the next one; see `HostDevice.room`.
@@ -102,16 +102,19 @@ def estimate(network: Network, tile: int, rank: int, n_ranks: int) -> RankSize:
         rows = recorder_room(recorder, placements[recorder.neurons.name], LOG_ENTRIES, capacity)
         n_bytes += sum(one.n_bytes(rows) for one in recorder.fields)
     if n_ranks > 1:
-        n_own = sum(placement.n_own for placement in placements.values())
-        interval = network.exchange_steps()
-        room = ExchangeRoom(n_own * interval, block_size(n_own, interval, None), n_ranks)
-        n_bytes += sum(one.n_bytes(room) for one in exchange_fields())
+        n_bytes += _exchange_bytes(network, placements, rank, n_ranks)
     learning = 0
     if network.learning is not None:
         learning = _learning_bytes(network, placements, 1)
         growing += _learning_bytes(network, placements, 2) - learning
     n_bytes += wiring + learning
     return replace(size, n_bytes=n_bytes, growing=growing, checkpoint=checkpoint, wiring=wiring, learning=learning)
+
+
+def _exchange_bytes(network: Network, placements: Placements, rank: int, n_ranks: int) -> int:
+    plan = plan_exchange(network, placements, rank, n_ranks, int, with_neighbours=has_neighbours(network))
+    tables = sum(table.nbytes for table in plan.tables().values())
+    return tables + sum(one.n_bytes(plan.room) for one in exchange_fields())
 
 
 def _population_bytes(network: Network, population: Population, placement: Placement) -> int:

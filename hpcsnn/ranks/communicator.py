@@ -5,7 +5,7 @@ All methods are collective calls: every rank makes the same calls in the same or
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from hpcsnn.errors import ConfigurationError
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Value = TypeVar("Value")
+# Of messages from rank to rank, whose order MPI keeps.
+_PASSED_ON = 1
 
 
 class Communicator(Protocol):
@@ -39,6 +41,15 @@ class Communicator(Protocol):
 
     def swap(self, messages: Sequence[Value]) -> list[Value]:
         """Give ``messages[r]`` to each rank r; what each rank had for this one, in the order of ranks."""
+
+    def pass_on(self, messages: Mapping[int, Value], sources: Sequence[int]) -> list[Value]:
+        """Give each rank its message; what each of `sources`, which have one for this rank, had, in their order.
+
+        Every rank calls it, but only those wait for each other of which one has a message for the other.
+        """
+
+    def most(self, value: int) -> int:
+        """The largest value of all ranks, on every rank."""
 
     def total(self, values: NDArray[Any]) -> NDArray[Any]:
         """Sum over ranks, entry by entry, on every rank."""
@@ -75,6 +86,14 @@ class Alone:
     def swap(self, messages: Sequence[Value]) -> list[Value]:
         """The message to itself."""
         return list(messages)
+
+    def pass_on(self, messages: Mapping[int, Value], sources: Sequence[int]) -> list[Value]:
+        """The message to itself, if there is one."""
+        return [messages[rank] for rank in sources]
+
+    def most(self, value: int) -> int:
+        """The one value."""
+        return value
 
     def total(self, values: NDArray[Any]) -> NDArray[Any]:
         """The values."""
@@ -118,6 +137,23 @@ class Mpi:
     def swap(self, messages: Sequence[Value]) -> list[Value]:
         """As pickles."""
         return list(self.mpi.alltoall(list(messages)))
+
+    def pass_on(self, messages: Mapping[int, Value], sources: Sequence[int]) -> list[Value]:
+        """As pickles, from rank to rank."""
+        started = [self.mpi.isend(message, rank, _PASSED_ON) for rank, message in messages.items()]
+        received = [self.mpi.recv(source=rank, tag=_PASSED_ON) for rank in sources]
+        for request in started:
+            request.wait()
+        return received
+
+    def most(self, value: int) -> int:
+        """MPI_Allreduce."""
+        import numpy as np
+        from mpi4py import MPI
+
+        largest = np.array([value], dtype=np.int64)
+        self.mpi.Allreduce(MPI.IN_PLACE, largest, MPI.MAX)
+        return int(largest[0])
 
     def total(self, values: NDArray[Any]) -> NDArray[Any]:
         """MPI_Allreduce."""

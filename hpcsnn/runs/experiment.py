@@ -168,7 +168,14 @@ def _made(configuration: Configuration, setting: Setting) -> Simulation:
     device = choose_device(setting.device, setting.ranks)
     if isinstance(device, HostDevice):  # a GPU's memory is its own
         check_memory(network, configuration.tile, setting.ranks)
-    return Simulation(network, setting.ranks, device, configuration.tile, configuration.exchange_block)
+    return Simulation(
+        network,
+        setting.ranks,
+        device,
+        configuration.tile,
+        configuration.exchange_block,
+        exchange=configuration.exchange,
+    )
 
 
 def lock_for_all(stack: ExitStack, directory: RunDirectory, setting: Setting) -> None:

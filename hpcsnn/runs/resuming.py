@@ -14,7 +14,7 @@ from hpcsnn.storage.checkpoints import Checkpoint, committed, end_replacements
 from hpcsnn.storage.run_directory import RunDirectory
 
 # What a resumed run may have otherwise than the run that wrote the checkpoint: where it ends, how it is carried out.
-MAY_CHANGE = ("description", "duration_ms", "tile", "exchange_block", "checkpoint_every", "checkpoint_keep")
+MAY_CHANGE = ("description", "duration_ms", "tile", "exchange", "exchange_block", "checkpoint_every", "checkpoint_keep")
 
 # Random numbers are told apart by the place of a population or projection in the order of declaration.
 _NUMBERED = ("populations", "projections")

@@ -55,5 +55,5 @@ class StopSignals:
 
     def agreed(self) -> str | None:
         """Name of a signal that any rank has received so far, or None; a collective call, equal on all ranks."""
-        number = max(self._ranks.gather(self._received))
+        number = self._ranks.most(self._received)
         return signal.Signals(number).name if number else None

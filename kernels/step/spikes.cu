@@ -9,7 +9,11 @@
 // Where a rank keeps the neuron at (x, y): below n_own it owns it, above it knows it as a source, -1 it does not.
 template <class Population> DEVICE int known_index(const Population& population, const int x, const int y) {
     const int tile_x = x >> population.tile_shift_x, tile_y = y >> population.tile_shift_y;
-    const int base = population.tile_base[tile_y * population.tiles_x + tile_x];
+    int column = tile_x - population.window_x, row = tile_y - population.window_y;
+    column += column < 0 ? population.tiles_x : 0;
+    row += row < 0 ? population.tiles_y : 0;
+    if (column >= population.window_width || row >= population.window_height) return -1;
+    const int base = population.tile_base[row * population.window_width + column];
     const int left = population.nx - (tile_x << population.tile_shift_x);
     const int width = left < (1 << population.tile_shift_x) ? left : (1 << population.tile_shift_x);
     const int inside_x = x & ((1 << population.tile_shift_x) - 1), inside_y = y & ((1 << population.tile_shift_y) - 1);
@@ -55,26 +59,48 @@ template <class Population> DEVICE void emit(Network* net, Population& populatio
         population.log[2 * (int64)entry] = control.step;
         population.log[2 * (int64)entry + 1] = id;
     }
-    if (net->exchange.interval > 0) {
-        const int offset = control.step % net->exchange.interval;
-        const int entry = atomic_add(net->exchange.send_count, 1);
-        net->exchange.send[entry] = (uint32)offset * net->exchange.n_ids + population.first_id + id;
+    const Exchange& exchange = net->exchange;
+    if (exchange.interval == 0) return;
+    uint32 number = population.first_id + id;
+    if (exchange.by_neighbours) {
+        number = population.first_own + neuron;
+        if (exchange.route_start[number] == exchange.route_start[number + 1]) return;  // no other rank knows it
     }
+    const uint32 offset = control.step % exchange.interval;
+    exchange.send[atomic_add(exchange.send_count, 1)] = offset << exchange.number_bits | number;
 }
 
-// A spike that another rank sent; `first_step` is the first step of the interval that it was sent for.
-DEVICE void accept(Network* net, const uint32 message, const int first_step) {
-    const uint32 offset = message / net->exchange.n_ids;
-    const uint32 id = message - offset * net->exchange.n_ids;
+// Neuron `index`, known here, spiked on another rank in a step.
+template <class Population> DEVICE void arrive(Population& population, const int index, const int step) {
+    const int slot = step & population.ring_mask;
+    const int place = atomic_add(&population.remote_count[slot], 1);
+    population.ring[((int64)slot + 1) * population.slot_size - 1 - place] = index;
+}
+
+// A spike that another rank sent: how many steps behind `first_step`, and the number of the neuron. Where all ranks
+// send to all, that is a number in the network. Where neighbours send to each other, it is one among the neurons that
+// are known here of `sender`, population by population.
+DEVICE void accept(Network* net, const int sender, const uint32 message, const int first_step) {
+    const Exchange& exchange = net->exchange;
+    const int step = first_step + (int)(message >> exchange.number_bits);
+    uint32 number = message & (((uint32)1 << exchange.number_bits) - 1);
+    if (exchange.by_neighbours) {
+//% for population in populations
+        {
+            const int at = sender * {{ populations | length }} + {{ loop.index0 }};
+            const uint32 n = exchange.known_of_sender[at];
+            if (number < n) return arrive(net->population_{{ population.name }}, exchange.first_of_sender[at] + (int)number, step);
+            number -= n;
+        }
+//% endfor
+        return;
+    }
 //% for population in populations
     {
         auto& population = net->population_{{ population.name }};
-        if (id >= population.first_id && id < population.first_id + (uint32)(population.nx * population.ny)) {
-            const int index = known_index(population, (int)(id - population.first_id));
-            if (index < 0) return;
-            const int slot = (first_step + (int)offset) & population.ring_mask;
-            const int place = atomic_add(&population.remote_count[slot], 1);
-            population.ring[((int64)slot + 1) * population.slot_size - 1 - place] = index;
+        if (number >= population.first_id && number < population.first_id + (uint32)(population.nx * population.ny)) {
+            const int index = known_index(population, (int)(number - population.first_id));
+            if (index >= 0) arrive(population, index, step);
             return;
         }
     }
@@ -152,10 +178,11 @@ KERNEL end_step(Network* net) {
     net->control->step += 1;
 }
 
-// Spikes of other ranks behind `received`, where the exchange is not in the compiled schedule (GPUs).
+// Spikes of other ranks behind `received`, where the exchange is not in the compiled schedule (GPUs): those of
+// neighbours by their numbers among all that are known here, which is as if one rank had sent them all.
 KERNEL accept_received(Network* net) {
     if (net->control->halt) return;
     const int first_step = net->control->step + 1 - net->exchange.interval;
     for (int n = thread_first(); n < *net->exchange.received_count; n += thread_stride())
-        accept(net, net->exchange.received[n], first_step);
+        accept(net, net->exchange.n_in, net->exchange.received[n], first_step);
 }

@@ -199,6 +199,7 @@ _OF_PYTHON: dict[str, dict[str, Any]] = {
         "tile": 4,
         "exchange_block": None,
         "log_entries": 1024,
+        "exchange": "auto",
     },
     "Simulation.run": {
         "duration_ms": 2.0,

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import ctypes
 import pickle
+import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -47,6 +48,9 @@ class _Meeting:
         self._barrier = threading.Barrier(size)
         self._left: list[tuple[str, Any]] = [("", None)] * size
         self._lock = threading.Lock()
+        self.posted: dict[tuple[int, int], queue.Queue[bytes]] = {
+            (giver, taker): queue.Queue() for giver in range(size) for taker in range(size)
+        }
         self.error: BaseException | None = None
         self._parts: list[_Meeting] = []
 
@@ -118,6 +122,34 @@ class ThreadRank:
             raise ValueError(f"swap: {len(messages)} messages for {self.size} ranks")
         sent = self._meeting.together(self.rank, "swap", [pickle.dumps(message) for message in messages])
         return [pickle.loads(of_rank[self.rank]) for of_rank in sent]
+
+    def pass_on(self, messages: Mapping[int, Value], sources: Sequence[int]) -> list[Value]:
+        """Each message to its rank; those that nobody expects, or that are expected and not sent, are an error."""
+        sent = {to: pickle.dumps(message) for to, message in messages.items()}
+        everyone = self._meeting.together(self.rank, "pass_on", sent)
+        mine = {source: of_rank[self.rank] for source, of_rank in enumerate(everyone) if self.rank in of_rank}
+        if sorted(mine) != sorted(sources):
+            raise ValueError(f"pass_on: rank {self.rank} expects {sorted(sources)} and is sent by {sorted(mine)}")
+        return [pickle.loads(mine[source]) for source in sources]
+
+    def send(self, message: Any, rank: int) -> None:
+        """Leave a message for a rank, which takes those of each other one in the order in which they were left."""
+        self._meeting.posted[self.rank, rank].put(pickle.dumps(message))
+
+    def receive(self, source: int) -> Any:
+        """The next message of a rank.
+
+        Raises:
+            OtherRankError: none has come for a minute.
+        """
+        try:
+            return pickle.loads(self._meeting.posted[source, self.rank].get(timeout=60))
+        except queue.Empty:
+            raise OtherRankError from None
+
+    def most(self, value: int) -> int:
+        """The largest."""
+        return max(self._swapped("most", value))
 
     def total(self, values: NDArray[Any]) -> NDArray[Any]:
         """The sum, of arrays of one shape and type."""

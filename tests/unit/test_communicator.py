@@ -14,6 +14,13 @@ from support.thread_ranks import AbortedError, on_ranks
 SIZES = (1, 2, 3, 5)
 
 
+class Sent:
+    """A message on its way."""
+
+    def wait(self):
+        pass
+
+
 class Mpi4pyOfThreads:
     """The part of an mpi4py communicator that `Mpi` uses, on ranks that are threads.
 
@@ -31,12 +38,24 @@ class Mpi4pyOfThreads:
     def Get_size(self):
         return self._ranks.size
 
+    def isend(self, message, rank, tag):
+        self._ranks.send((tag, message), rank)
+        return Sent()
+
+    def recv(self, source, tag):
+        tag_there, message = self._ranks.receive(source)
+        assert tag_there == tag
+        return message
+
     def Split(self, colour, key):
         assert key == self._ranks.rank
         return Mpi4pyOfThreads(self._ranks.split(colour))
 
-    def Allreduce(self, given, into):
+    def Allreduce(self, given, into, operation=MPI.SUM):
         given = into if given is MPI.IN_PLACE else given
+        if operation is MPI.MAX:
+            into[...] = [self._ranks.most(int(one)) for one in given]
+            return
         assert given.flags.c_contiguous
         assert into.flags.c_contiguous
         assert given.nbytes == into.nbytes
@@ -89,6 +108,32 @@ def test_a_swap_takes_messages_of_any_length(way, n):
 
     for rank, received in enumerate(way(n, work)):
         assert [one.tolist() for one in received] == [[giver] * (giver * rank) for giver in range(n)]
+
+
+@ways
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_messages_are_passed_on_in_order_to_those_they_are_for(way, n, rounds):
+    """Each rank has one for those whose number it divides, itself too; nobody else hears of it."""
+
+    def work(ranks):
+        to = [rank for rank in range(n) if rank % (ranks.rank + 1) == 0]
+        sources = [rank for rank in reversed(range(n)) if ranks.rank % (rank + 1) == 0]
+        passed = [
+            ranks.pass_on({rank: np.arange(rank + 1) + 10 * ranks.rank + 100 * number for rank in to}, sources)
+            for number in range(rounds)
+        ]
+        return sources, passed
+
+    for here, (sources, passed) in enumerate(way(n, work)):
+        for number, received in enumerate(passed):
+            assert [one.tolist() for one in received] == [
+                [at + 10 * source + 100 * number for at in range(here + 1)] for source in sources
+            ]
+
+
+@ways
+def test_the_most_of_all_ranks_is_known_to_each(way, n):
+    assert way(n, lambda ranks: ranks.most(7 - (ranks.rank - 1) ** 2)) == [7 if n > 1 else 6] * n
 
 
 @ways

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError, Grid, Network, models
 from hpcsnn.models.distance_profiles import gaussian_reach_squared
-from hpcsnn.ranks.partition import Tiling, hilbert_order, place_network, split_evenly
+from hpcsnn.ranks.partition import place_network
+from hpcsnn.ranks.tiles.ownership import split_evenly
+from hpcsnn.ranks.tiles.tiling import Tiling
 from support.networks import topographic_map
 
 sides = st.integers(1, 40)
@@ -22,18 +24,6 @@ def two_layers(grid, p_max=0.2, sigma=1.0):
     connector = models.Gaussian(p_max=p_max, sigma=sigma)
     network.add_projection("ab", "a", "b", connector, models.ExponentialCurrent(), 1.0)
     return network
-
-
-@given(sides, sides)
-def test_the_curve_meets_every_cell_once(width, height):
-    assert sorted(hilbert_order(width, height).tolist()) == list(range(width * height))
-
-
-@pytest.mark.parametrize("side", [2, 4, 16])
-def test_the_curve_goes_from_neighbour_to_neighbour(side):
-    order = hilbert_order(side, side)
-    x, y = order % side, order // side
-    assert (np.abs(np.diff(x)) + np.abs(np.diff(y)) == 1).all()
 
 
 @given(st.lists(st.floats(0.1, 10), min_size=1, max_size=60), st.data())
@@ -70,7 +60,9 @@ def test_every_neuron_has_one_owner_and_every_reachable_source_is_known(nx, ny, 
                 tile_y, tile_x = y >> tiling.shift_y, x >> tiling.shift_x
                 width = min(nx - (tile_x << tiling.shift_x), 1 << tiling.shift_x)
                 inside = (y - (tile_y << tiling.shift_y)) * width + x - (tile_x << tiling.shift_x)
-                assert placement.tile_base[tile_y * tiling.tiles_x + tile_x] + inside == index
+                window = placement.window
+                row, column = (tile_y - window.y) % tiling.tiles_y, (tile_x - window.x) % tiling.tiles_x
+                assert placement.tile_base[row * window.width + column] + inside == index
         known = np.zeros(grid.size, dtype=bool)
         known[source.known_id] = True
         tx, ty = target.coordinates()

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hpcsnn import ConfigurationError, Grid, Network, Positions, models
 from hpcsnn.configuration.files import load_configuration
 from hpcsnn.network.positions import FreeLattice
-from hpcsnn.ranks.partition import Tiling
-from hpcsnn.ranks.reach import tiles_within_reach
+from hpcsnn.ranks.tiles.reach import tiles_within_reach
+from hpcsnn.ranks.tiles.tiling import Tiling
 
 coordinates = st.integers(-300, 300)
 positions = st.sampled_from([2, 3]).flatmap(

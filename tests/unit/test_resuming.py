@@ -217,8 +217,8 @@ def test_a_run_without_checkpoints_has_nothing_to_resume_from(run):
 
 
 CHANGED = {
-    "description": "longer", "duration_ms": 70, "tile": 4, "exchange_block": 7, "checkpoint_every": "1min-wall",
-    "checkpoint_keep": 9,
+    "description": "longer", "duration_ms": 70, "tile": 4, "exchange": "allgather", "exchange_block": 7,
+    "checkpoint_every": "1min-wall", "checkpoint_keep": 9,
 }  # fmt: skip
 
 

@@ -14,7 +14,8 @@ from hpcsnn.devices import HostDevice
 from hpcsnn.engine.rewiring.arrays import blocks_of, fit_event_log, most_events, thinned_displacements
 from hpcsnn.engine.state import RankState
 from hpcsnn.ranks.communicator import Alone
-from hpcsnn.ranks.partition import Tiling, place_network
+from hpcsnn.ranks.partition import place_network
+from hpcsnn.ranks.tiles.tiling import Tiling
 
 TILE = 2
 
@@ -42,7 +43,7 @@ def test_all_ranks_together_make_every_attempt_of_every_block(blocks_x, blocks_y
     """A block on the border of two ranks is drawn by both; each then looks after its own targets."""
     grid = Grid(blocks_x * side, blocks_y * side)
     network = declared(bamford(block_side=side, attempts=attempts), grid)
-    n_ranks = min(n_ranks, len(Tiling.of(grid, TILE).sizes()))
+    n_ranks = min(n_ranks, Tiling.of(grid, TILE).n_tiles)
     numbers = {}
     for rank in range(n_ranks):
         state = rank_state(network, rank, n_ranks)

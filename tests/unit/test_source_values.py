@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import Grid, Network, models
+from hpcsnn.ranks.exchange.source_values import SourceValues
 from hpcsnn.ranks.partition import place_network
-from hpcsnn.ranks.source_values import SourceValues
 from support.thread_ranks import on_ranks
 
 
@@ -93,7 +93,7 @@ def test_neurons_are_found_by_their_global_ids(layout, data):
     network, side, n = layout
     size = network.populations["a"].size
     asked = np.array(data.draw(st.lists(st.integers(-2, size + 2), max_size=30)), dtype=np.int64)
-    found = on_placements(network, side, n, lambda values, placement, _: values.local(asked))
+    found = on_placements(network, side, n, lambda _, placement, __: placement.local(asked))
     for placement, local in found:
         known = placement.known_id.tolist()
         assert local.tolist() == [known.index(neuron) if neuron in known else -1 for neuron in asked.tolist()]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcsnn.ranks.spike_exchange import LARGEST_BLOCK, SMALLEST_BLOCK, StagedAllgather, block_size
+from hpcsnn.ranks.exchange.plan import LARGEST_BLOCK, SMALLEST_BLOCK, block_size
+from hpcsnn.ranks.exchange.staged import StagedAllgather
 from support.thread_ranks import on_ranks
 
 # How many spikes each rank has, in each of several exchanges.

@@ -45,8 +45,8 @@ def test_members_hold_what_they_can():
     for value in (0, 2**31 - 1, -(2**31)):
         part.population_source.log_size = value
         assert part.population_source.log_size == value
-    part.exchange.n_ids = 2**32 - 1
-    assert part.exchange.n_ids == 2**32 - 1
+    part.population_source.first_id = 2**32 - 1
+    assert part.population_source.first_id == 2**32 - 1
 
 
 def test_all_neurons_have_a_number():

@@ -14,7 +14,7 @@ from hpcsnn.engine.state import RankState
 from hpcsnn.models.parameters import Normal
 from hpcsnn.network.learning import feedback_projection, hidden_populations
 from hpcsnn.network.learning_fields import SIDE_BY_SIDE, feedback_arrays
-from hpcsnn.ranks.source_values import SourceValues
+from hpcsnn.ranks.exchange.source_values import SourceValues
 
 
 def draw_feedback(state: RankArrays, executable: Executable) -> None:

@@ -16,7 +16,9 @@ from hpcsnn.errors import ConfigurationError
 from hpcsnn.network import Network
 from hpcsnn.network.learning import hidden_populations
 from hpcsnn.ranks.communicator import Alone, Communicator
-from hpcsnn.ranks.partition import DEFAULT_TILE, TILE_SIDES, Tiling
+from hpcsnn.ranks.partition import DEFAULT_TILE, TILE_SIDES
+from hpcsnn.ranks.tiles.curve import TileCurve
+from hpcsnn.ranks.tiles.tiling import Tiling
 
 # Tiles of each hidden population for each rank, where it has neurons enough: parts differ by a tile or two.
 _TILES_A_RANK = 16
@@ -114,7 +116,7 @@ def tile_side(network: Network, ranks_per_network: int) -> int:
 
 def output_ids(tiling: Tiling) -> NDArray[np.int32]:
     """Ids of the outputs in the order in which the readout's rank has them; every rank may ask."""
-    return tiling.ids(tiling.order())
+    return tiling.ids(TileCurve(tiling).order())
 
 
 def of_all(ranks: Communicator, columns: Mapping[str, NDArray[Any]], *keys: str) -> dict[str, NDArray[Any]]:

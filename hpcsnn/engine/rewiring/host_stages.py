@@ -21,7 +21,7 @@ from hpcsnn.engine.rewiring.retraction import of_least_key
 from hpcsnn.engine.state import RankState
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.network import Projection
-from hpcsnn.ranks.source_values import SourceValues
+from hpcsnn.ranks.exchange.source_values import SourceValues
 
 # Rounds of placing what is to be replaced anywhere; a round that finds every place taken leaves the rest to the next.
 _MOST_ROUNDS = 64
@@ -207,7 +207,7 @@ class HostStages:
         placement = self._state.placements[projection.target.name]
         own = np.full(projection.target.size, -1, dtype=np.int64)
         own[placement.global_id] = np.arange(placement.n_own)
-        local = np.column_stack([own[target_id], self._of_sources(projection).local(source_id)])
+        local = np.column_stack([own[target_id], self._state.placements[projection.source.name].local(source_id)])
         self._put_lists(projection, local[local[:, 0] >= 0])
         self._form("form_proposed", projection)
 
@@ -240,7 +240,7 @@ class HostStages:
             ]
         )
         pairs = paired(self._ranks, offers.astype(np.int64), demands.astype(np.int64))
-        pairs[:, 1] = self._of_sources(projection).local(pairs[:, 1])
+        pairs[:, 1] = self._state.placements[projection.source.name].local(pairs[:, 1])
         self._put_lists(projection, pairs)
         self._form("form_proposed", projection)
         self._count_out_degree(projection)
@@ -285,7 +285,7 @@ class HostStages:
         # Of what this rank has, no more than might go; then of what all ranks have.
         going = of_least_key(self._gathered(of_least_key(found, surplus)), surplus)
         mine = going[going[:, 3] == self._ranks.rank]
-        local = self._of_sources(projection).local(mine[:, 0])
+        local = self._state.placements[projection.source.name].local(mine[:, 0])
         self._put_lists(projection, np.column_stack([mine[:, 4], local]))
         self._run("retract", projection)
 

@@ -29,8 +29,11 @@ class Simulation(engine.Simulation):
         comm: an mpi4py communicator, or one of `hpcsnn.ranks.communicator`; None for one process.
         device: ``"auto"`` (a GPU a local rank if there is one, else the CPU), ``"cpu"``, ``"gpu"``, or a `Device`.
         tile: side of the square tiles of neurons that ranks own (a power of two); changes speed, never the answer.
-        exchange_block: spikes a rank sends in the first round of an exchange; default: from the number of neurons.
+        exchange_block: spikes a rank sends in the first round of an exchange, to each neighbour or to all; default:
+            from the number of neurons.
         log_entries: spikes, or rewiring events, that are kept on the device before the host takes them; speed only.
+        exchange: how ranks swap spikes, speed only: ``"neighbours"`` (each with those that can be wired to its neurons,
+            where distance bounds all wiring), ``"allgather"`` (all with all), or ``"auto"`` (neighbours where it can).
 
     Attributes:
         network: what is simulated, as it was declared when the simulation was made.

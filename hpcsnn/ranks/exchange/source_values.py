@@ -21,28 +21,13 @@ class SourceValues:
 
     def __init__(self, communicator: Communicator, placement: Placement) -> None:
         self._ranks, self._placement = communicator, placement
-        by_id = np.argsort(placement.known_id, kind="stable")
-        self._by_id, self._sorted_id = by_id, placement.known_id[by_id]
         # For each rank: places of its neurons among those known here; and of neurons here that it knows.
-        owner = self._owners(placement)
+        tiles = placement.known_tiles[len(placement.own_tiles) :]
+        owner = np.repeat(placement.owners, placement.tiling.sizes(tiles))
         halo = np.arange(placement.n_own, placement.n_known)
-        self._from_owner = [halo[owner[halo] == rank] for rank in range(communicator.size)]
+        self._from_owner = [halo[owner == rank] for rank in range(communicator.size)]
         asked = communicator.swap([placement.known_id[places] for places in self._from_owner])
-        self._to_others = [self.local(ids) for ids in asked]
-
-    def _owners(self, placement: Placement) -> NDArray[np.int64]:
-        """The rank that owns each neuron known here."""
-        of_tile = np.zeros(placement.tiling.tiles_x * placement.tiling.tiles_y, dtype=np.int64)
-        for rank, tiles in enumerate(self._ranks.gather(placement.own_tiles)):
-            of_tile[tiles] = rank
-        return of_tile[placement.tiling.tiles_of(placement.known_id.astype(np.int64))]
-
-    def local(self, ids: NDArray[Any]) -> NDArray[np.intp]:
-        """Where neurons are kept on this rank, by their global ids; -1 for those that it does not know."""
-        if len(self._sorted_id) == 0:
-            return np.full(len(ids), -1, dtype=np.intp)
-        at = np.minimum(np.searchsorted(self._sorted_id, ids), len(self._sorted_id) - 1)
-        return np.where(self._sorted_id[at] == ids, self._by_id[at], -1)
+        self._to_others = [placement.local(ids) for ids in asked]
 
     def shared(self, own: NDArray[Any]) -> NDArray[Any]:
         """Owners' values, shape (n_own,), as all neurons known here have them, shape (n_known,)."""
@@ -64,5 +49,5 @@ class SourceValues:
             there = places[known[places].any(axis=tuple(range(1, known.ndim)))]
             messages.append((self._placement.known_id[there], known[there]))
         for ids, values in self._ranks.swap(messages):
-            total[self.local(ids)] += values
+            total[self._placement.local(ids)] += values
         return total

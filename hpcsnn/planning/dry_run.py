@@ -1,0 +1,172 @@
+"""What one rank of any number does, found by doing it: its own part as ever, the spikes of its neighbours made up."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpcsnn.codegen.schedule import schedule
+from hpcsnn.configuration.schema import Configuration
+from hpcsnn.devices.base import Device
+from hpcsnn.devices.host import HostDevice
+from hpcsnn.engine.simulation import Simulation
+from hpcsnn.errors import ConfigurationError
+from hpcsnn.network import Network
+from hpcsnn.ranks.exchange.made_up import Spikes, mirrored_routes, roomy_boxes, sent_spikes
+from hpcsnn.ranks.exchange.neighbours import has_neighbours
+from hpcsnn.ranks.one_of_many import OneOfMany
+from hpcsnn.ranks.partition import place_network
+
+# Ranks that are placed to find the one with the most to do.
+_LOOKED_AT = 64
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a rank did, or would have sent.
+
+    Attributes:
+        rank, ranks: which one, of how many.
+        steps: that were measured, behind a warm-up.
+        cpu_us_per_step: processor time of a step: all but to wait for others and to bring words to them.
+        phases_us_per_step: wall time of a step by phase, as in ``summary.json``.
+        setup_s: wall seconds until the first step could begin, beside those for kernels (``compile_s``).
+        memory_bytes: largest resident memory of the process.
+        neighbours: ranks that it swaps spikes with.
+        messages_sent_per_step, bytes_sent_per_step, spikes_sent_per_step: to neighbours; a spike counts for each.
+        neurons, known_sources, synapses: that it keeps; sources that others own.
+        digest_of_inputs: of all that decides what the rank does.
+    """
+
+    rank: int
+    ranks: int
+    steps: int
+    cpu_us_per_step: float
+    phases_us_per_step: dict[str, float]
+    setup_s: float
+    compile_s: float
+    memory_bytes: int
+    neighbours: int
+    messages_sent_per_step: float
+    bytes_sent_per_step: float
+    spikes_sent_per_step: float
+    neurons: int
+    known_sources: int
+    synapses: int
+    digest_of_inputs: str
+
+
+def busiest_rank(network: Network, tile: int, n_ranks: int) -> int:
+    """The rank that keeps the most neurons and, among those that are looked at, knows the most of others.
+
+    Of many ranks, those are looked at that are spread evenly along the curve.
+    """
+    ranks = np.unique(np.linspace(0, n_ranks - 1, min(n_ranks, _LOOKED_AT)).astype(int)).tolist()
+    sizes = {}
+    for rank in ranks:
+        placements = place_network(network, tile, rank, n_ranks).values()
+        sizes[rank] = (sum(one.n_own for one in placements), sum(one.n_known for one in placements))
+    return max(ranks, key=lambda rank: sizes[rank])
+
+
+def check_dry_run(network: Network, n_ranks: int) -> None:
+    """Refuse what a rank cannot do without the others.
+
+    Raises:
+        ConfigurationError: wiring without a bound, rules for which ranks meet, a network that learns.
+    """
+    if network.learning is not None:
+        raise ConfigurationError("dry-run: not allowed for a network that learns; it is for runs")
+    if not has_neighbours(network):
+        unbounded = [name for name, one in network.projections.items() if one.reach_squared is None]
+        raise ConfigurationError(
+            f"dry-run: not allowed for a network in which no distance bounds what projections {', '.join(unbounded)} "
+            "can wire: what all ranks send to all cannot be made up by one"
+        )
+    meets = sorted({stage.kernel for stage in schedule(network, n_ranks) if stage.meets})
+    if meets:
+        raise ConfigurationError(
+            f"dry-run: not allowed for rules of rewiring for which ranks meet ({', '.join(meets)})"
+        )
+
+
+def made_up_simulation(
+    network: Network,
+    rank: int,
+    n_ranks: int,
+    tile: int,
+    device: Device,
+    exchange_block: int | None = None,
+    replayed: Mapping[str, Spikes] | None = None,
+    n_steps: int = 0,
+) -> Simulation:
+    """A rank of many, ready to run without the others.
+
+    Neighbours' neurons spike when own ones at like places do, or, of populations in ``replayed``, when these say (steps
+    from 0, shape (n,), and global ids, shape (n,)), in the first `n_steps`: with the spikes of a real run, the rank's
+    state is what it was there, to the bit.
+
+    Raises:
+        ConfigurationError: as `check_dry_run`, and as `Simulation`.
+    """
+    check_dry_run(network, n_ranks)
+    simulation = Simulation(network, OneOfMany(rank, n_ranks), device, tile, exchange_block, exchange="neighbours")
+    state, plan = simulation.state, simulation.state.exchange
+    if plan is None:  # one rank of one
+        return simulation
+    replayed = replayed or {}
+    tables = roomy_boxes(plan) | mirrored_routes(state.placements, plan, set(network.populations) - set(replayed))
+    tables |= sent_spikes(network, state.placements, plan, replayed, n_steps)
+    for name, values in tables.items():
+        state.bind(state.struct.exchange, "exchange", name, state.device.upload(values))
+    state.struct.exchange.made_up_steps = n_steps
+    return simulation
+
+
+def dry_run(configuration: Configuration, rank: int, n_ranks: int, warm_up_ms: float, duration_ms: float) -> DryRun:
+    """Run one rank of `n_ranks` on this processor, and say what it took.
+
+    Raises:
+        ConfigurationError: as `made_up_simulation`, or a time that is no whole number of steps.
+    """
+    network = configuration.network()
+    start = time.perf_counter()
+    simulation = made_up_simulation(
+        network, rank, n_ranks, configuration.tile, HostDevice(), configuration.exchange_block
+    )
+    setup_s = time.perf_counter() - start
+    simulation.run(warm_up_ms, progress=False)
+    before, cpu = simulation.measured(), time.process_time()
+    simulation.run(duration_ms, progress=False)
+    cpu, after = time.process_time() - cpu, simulation.measured()
+    steps = network.steps(duration_ms)
+
+    def each_step(part: str, name: str) -> float:
+        return float(after[part][name] - before[part][name]) / steps
+
+    plan = simulation.state.exchange
+    around = None if plan is None else plan.neighbours
+    inputs = {"configuration": configuration.resolved(), "ranks": n_ranks, "rank": rank, "warm_up_ms": warm_up_ms}
+    return DryRun(
+        rank=rank,
+        ranks=n_ranks,
+        steps=steps,
+        cpu_us_per_step=cpu / steps * 1e6,
+        phases_us_per_step={phase: 1e6 * each_step("phases_s", phase) for phase in after["phases_s"]},
+        setup_s=setup_s - after["construction_s"]["compile"],
+        compile_s=after["construction_s"]["compile"],
+        memory_bytes=after["memory_bytes"],
+        neighbours=0 if around is None else len(np.union1d(around.in_ranks, around.out_ranks)),
+        messages_sent_per_step=each_step("sent", "messages"),
+        bytes_sent_per_step=each_step("sent", "bytes"),
+        spikes_sent_per_step=each_step("sent", "spikes"),
+        neurons=after["neurons"],
+        known_sources=after["known_sources"],
+        synapses=after["synapses"],
+        digest_of_inputs=hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest(),
+    )

@@ -1,0 +1,1 @@
+"""What ranks send each other while a network runs: spikes, and values of neurons."""

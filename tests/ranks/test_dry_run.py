@@ -1,0 +1,86 @@
+"""A rank by itself, with the spikes of its neighbours from a real run, comes to the state that it had in that run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from support.ranks import run_on_ranks
+
+SCRIPT = """
+import hashlib, json, sys
+import numpy as np
+from mpi4py import MPI
+from hpcsnn import Grid, Network, Simulation, models
+from hpcsnn.devices import HostDevice
+from hpcsnn.planning.dry_run import made_up_simulation
+
+comm = MPI.COMM_WORLD
+delay_ms, tile, block, leave_out = json.loads(sys.argv[1])
+network = Network(seed=5)
+grid = Grid(32, 16)
+network.add_population("source", grid, models.Poisson(rate_hz=50), record_spikes=True)
+network.add_population("target", grid, models.LIF(tau_m_ms=10.0), record_spikes=True)
+for name, pre in (("ff", "source"), ("lat", "target")):
+    network.add_projection(
+        name, pre, "target", models.Gaussian(p_max=0.4, sigma=1.2), models.ExponentialCurrent(), 20.0,
+        models.AdditiveSTDP(w_max=60.0), delay_ms=delay_ms,
+        rewiring=models.Bamford(p_max=0.5, sigma=1.0, block_side=4, attempts=9), record_events=True,
+    )
+
+def state(simulation):
+    digest = hashlib.sha256()
+    for name in network.populations:
+        for column, values in simulation.neurons(name).items():
+            digest.update(column.encode() + values.tobytes())
+    for name in network.projections:
+        for column, values in simulation.synapses(name).items():
+            digest.update(column.encode() + values.tobytes())
+    return digest.hexdigest()
+
+real = Simulation(network, comm, "cpu", tile)
+real.run(100.0, progress=False)
+spikes = {}
+for name in network.populations:
+    everyone = comm.allgather(real.spikes(name))
+    steps, ids = (np.concatenate([one[part] for one in everyone]) for part in (0, 1))
+    spikes[name] = (steps, ids)
+if leave_out:
+    kept = spikes["source"][0] % 10 > 0
+    spikes["source"] = tuple(one[kept] for one in spikes["source"])
+alone = made_up_simulation(
+    network, comm.rank, comm.size, tile, HostDevice(), block, spikes, network.steps(100.0)
+)
+alone.run(100.0, progress=False)
+everyone = comm.gather((state(real), state(alone), real.state.total_spikes("target"), len(real.events("ff"))))
+if comm.rank == 0:
+    print(json.dumps(everyone))
+"""
+
+
+def states(n_ranks, tmp_path, *asked):
+    script = tmp_path / "replayed.py"
+    script.write_text(SCRIPT)
+    done = run_on_ranks(n_ranks, [str(script), json.dumps(asked)], limit_s=300)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("n_ranks", "delay_ms", "tile", "block"),
+    [(4, 0.1, 4, None), pytest.param(3, 1.3, 2, 1, marks=pytest.mark.slow), (2, 1.3, 4, 1)],
+)
+def test_with_the_spikes_of_a_real_run_a_rank_by_itself_has_its_state(n_ranks, delay_ms, tile, block, tmp_path):
+    found = states(n_ranks, tmp_path, delay_ms, tile, block, False)
+    assert len({real for real, *_ in found}) == n_ranks, "ranks have states of their own"
+    for real, alone, spikes, events in found:
+        assert alone == real
+        assert spikes > 20
+        assert events > 5
+
+
+def test_spikes_that_are_left_out_are_missed(tmp_path):
+    """So the comparison above can fail."""
+    found = states(2, tmp_path, 0.1, 4, None, True)
+    assert any(real != alone for real, alone, *_ in found)
