@@ -144,19 +144,18 @@ def test_local_proposals_come_from_near_sources_by_their_distance(grids):
 @each_grids
 def test_all_that_a_rule_forms_is_within_its_reach_and_no_tile_changes_a_bit(grids):
     source, target = GRIDS[grids]
-    squared = squared_distances(source, target)
-    for network in rewired(grids):
-        digests = set()
-        for tile in (1, 4, 64):
-            simulation = Simulation(network, device=QUICK, tile=tile)
-            simulation.run(40.0)
-            simulation.state.stores["ab"].check()
-            digests.add(simulation_digest(simulation))
-        assert len(digests) == 1
-        synapses, projection = simulation.synapses("ab"), network.projections["ab"]
-        fineness = projection.lattice.fineness
+    squared, network, digests = squared_distances(source, target), rewired(grids), set()
+    for tile in (1, 4, 64):
+        simulation = Simulation(network, device=QUICK, tile=tile)
+        simulation.run(40.0)
+        digests.add(simulation_digest(simulation))
+    assert len(digests) == 1
+    for name, projection in network.projections.items():
+        simulation.state.stores[name].check()
+        synapses, fineness = simulation.synapses(name), projection.lattice.fineness
         furthest = squared[synapses["post"], synapses["pre"]].max()
         assert 0 < furthest * fineness**2 <= projection.reach_squared + 1e-6
+        assert name == "ab" or (simulation.events(name)[:, 3] == 0).any()
 
 
 @each_grids

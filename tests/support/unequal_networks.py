@@ -47,8 +47,8 @@ def over(
     return network
 
 
-def rewired(grids: str) -> list[Network]:
-    """Each rule that knows distances, on two grids of `GRIDS`."""
+def rewired(grids: str) -> Network:
+    """Between two grids of `GRIDS` each rule that knows distances, and none."""
     source, target = GRIDS[grids]
     blocks = {"attempts": 30, "block_side": 1 if target.ny == 1 else 4}
     near, few = {"p_max": 0.6, "sigma": 1.1}, {"max_in_degree": 12}
@@ -58,20 +58,22 @@ def rewired(grids: str) -> list[Network]:
         rewiring.LastToFire(**near, **blocks, **few, recent_ms=2.0),
         rewiring.LocalProposals(sigma=1.2, **blocks, **few),
     )
-    return [over(source, target, rewiring=rule, delay_ms=models.Uniform(1.0, 2.5)) for rule in rules]
+    return _with_rules(over(source, target, delay_ms=1.0), rules, models.Gaussian(p_max=0.3, sigma=1.0))
+
+
+def _with_rules(network: Network, rules: Any, connector: Any) -> Network:
+    """With a projection more for each rule, which has the rule's name."""
+    for rule in rules:
+        network.add_projection(
+            rule.name, "a", "b", connector, models.ExponentialConductance(), 0.1, models.AdditiveSTDP(),
+            models.Uniform(1.0, 2.5), rule, record_events=True,
+        )  # fmt: skip
+    return network
 
 
 def unequal_grids() -> Network:
-    """All of them in one network."""
-    source, target = GRIDS["twice as fine"]
-    network = over(source, target)
-    for number, one in enumerate(rewired("twice as fine")):
-        rule = one.projections["ab"].rewiring
-        network.add_projection(
-            f"rewired_{number}", "a", "b", models.Gaussian(p_max=0.3, sigma=1.0), models.ExponentialConductance(), 0.1,
-            models.AdditiveSTDP(), 1.0, rule,
-        )  # fmt: skip
-    return network
+    """One of them, for the lists of networks that have everything."""
+    return rewired("twice as fine")
 
 
 def somewhere(n: int, dimensions: int, seed: int, side: float = 7.0, resolution: float = 0.01) -> Positions:
@@ -80,25 +82,27 @@ def somewhere(n: int, dimensions: int, seed: int, side: float = 7.0, resolution:
     return Positions(values[np.argsort(values[:, 0])] - side / 3, resolution)
 
 
-def between_positions(dimensions: int) -> list[Network]:
+def between_positions(dimensions: int) -> Network:
     """Each rule that knows distances between any places, and none; sources in clusters and far from some targets."""
     blocks, near, few = {"attempts": 8, "block_side": 1}, {"p_max": 0.6, "sigma": 0.4}, {"max_in_degree": 12}
     rules = (
-        None,
         models.Bamford(**near, **blocks),
         rewiring.Bamford2010(**near, **blocks, **few),
         rewiring.LastToFire(**near, **blocks, **few, recent_ms=2.0),
     )
     source, target = somewhere(150, dimensions, 1, 5.0), somewhere(130, dimensions, 2)
     connector = models.Gaussian(p_max=0.5, sigma=1.0, cut_off=1.5)
-    networks = [over(source, target, connector, rewiring=rule, delay_ms=models.Uniform(1.0, 2.5)) for rule in rules]
-    for network in networks:
-        own = models.Gaussian(p_max=0.3, sigma=0.5, self_connections=False)
-        network.add_projection("bb", "b", "b", own, models.ExponentialConductance(), 0.05, delay_ms=1.0)
-    return networks
+    network = _with_rules(over(source, target, connector, delay_ms=1.0), rules, connector)
+    own = models.Gaussian(p_max=0.3, sigma=0.5, self_connections=False)
+    network.add_projection("bb", "b", "b", own, models.ExponentialConductance(), 0.05, delay_ms=1.0)
+    return network
+
+
+def in_space() -> Network:
+    """One of them, for the lists of networks that have everything."""
+    return between_positions(3)
 
 
 def everywhere() -> list[Network]:
     """Of all of them."""
-    on_grids = [network for grids in GRIDS for network in rewired(grids)]
-    return on_grids + [network for dimensions in (2, 3) for network in between_positions(dimensions)]
+    return [*map(rewired, GRIDS), *map(between_positions, (2, 3))]
