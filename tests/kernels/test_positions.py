@@ -11,6 +11,7 @@ from hpcsnn.analysis.statistics import projection_statistics
 from hpcsnn.devices import HostDevice
 from hpcsnn.engine.digest import simulation_digest
 from hpcsnn.models import rewiring
+from support.comparisons import checked_run
 from support.unequal_networks import between_positions, over, somewhere
 
 QUICK = HostDevice(("-O1",))
@@ -73,14 +74,10 @@ def test_neurons_at_one_place_are_wired_and_none_with_itself():
 
 @in_any_space
 def test_what_rules_form_is_within_reach_and_no_tile_changes_a_bit(dimensions):
-    network, digests = between_positions(dimensions), set()
-    for tile in (1, 4, 64):
-        simulation = Simulation(network, device=QUICK, tile=tile)
-        simulation.run(40.0)
-        digests.add(simulation_digest(simulation))
-    assert len(digests) == 1
+    network = between_positions(dimensions)
+    simulation, *others = (checked_run(network, QUICK, 40.0, tile) for tile in (1, 4, 64))
+    assert {simulation_digest(one) for one in others} == {simulation_digest(simulation)}
     for name, projection in network.projections.items():
-        simulation.state.stores[name].check()
         synapses = simulation.synapses(name)
         apart = distances(projection.source.grid.positions, projection.target.grid.positions)
         apart = apart[synapses["post"], synapses["pre"]]

@@ -15,6 +15,7 @@ from hpcsnn.engine.digest import simulation_digest
 from hpcsnn.models import Connector, Parameter, RewiringRule, Table, rewiring
 from hpcsnn.models.chance_tables import thresholds
 from hpcsnn.models.distance_profiles import gaussian_profile, gaussian_reach
+from support.comparisons import checked_run
 from support.unequal_networks import GRIDS, over, rewired, squared_distances
 
 QUICK = HostDevice(("-O1",))
@@ -144,14 +145,10 @@ def test_local_proposals_come_from_near_sources_by_their_distance(grids):
 @each_grids
 def test_all_that_a_rule_forms_is_within_its_reach_and_no_tile_changes_a_bit(grids):
     source, target = GRIDS[grids]
-    squared, network, digests = squared_distances(source, target), rewired(grids), set()
-    for tile in (1, 4, 64):
-        simulation = Simulation(network, device=QUICK, tile=tile)
-        simulation.run(40.0)
-        digests.add(simulation_digest(simulation))
-    assert len(digests) == 1
+    squared, network = squared_distances(source, target), rewired(grids)
+    simulation, *others = (checked_run(network, QUICK, 40.0, tile) for tile in (1, 4, 64))
+    assert {simulation_digest(one) for one in others} == {simulation_digest(simulation)}
     for name, projection in network.projections.items():
-        simulation.state.stores[name].check()
         synapses, fineness = simulation.synapses(name), projection.lattice.fineness
         furthest = squared[synapses["post"], synapses["pre"]].max()
         assert 0 < furthest * fineness**2 <= projection.reach_squared + 1e-6

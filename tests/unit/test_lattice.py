@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcsnn import Grid
+from hpcsnn import ConfigurationError, Grid, Network, models
+from hpcsnn.models import Connector, Parameter, RewiringRule, rewiring
 from hpcsnn.network.lattice import Lattice
 
 SIDES = st.integers(1, 9)
@@ -85,3 +86,45 @@ def test_expected_degrees_of_long_lines_take_no_time():
     """Each source is half a unit from two targets: five on each side are up to 9 points of half a unit away."""
     lattice = Lattice(Grid(3, 1), Grid(3 * 2**27, 1))
     assert lattice.expected_within(np.ones(101)) * 2**27 == pytest.approx(10)
+
+
+BLIND = Connector("blind", "", parameters={"r": Parameter(1, "grid units", "")}, needs_equal_grids=True)
+NO_LENGTH = Connector("no_length", "", reach_squared=lambda values: 4)
+IN_ROW = RewiringRule(
+    "in_row", "", select=rewiring.Selection("", "", parameters=models.UNIFORM.parameters, draw="source_x = x;")
+)
+ANY = models.FixedProbability(p=0.1)
+NEAR = {"p_max": 0.5, "sigma": 1.0, "block_side": 1}
+UNFIT = "source grid 8 x 8 does not fit target grid 12 x 12"
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "connector", "rule", "said"),
+    [
+        (8, Grid(12, 1), models.Gaussian(p_max=1, sigma=1), None,
+         r"source grid 8 x 1 does not fit target grid 12 x 1: the neurons of a have numbers and no places; distances"),
+        (Grid(8, 8, "open"), Grid(12, 12), ANY, models.Bamford(**NEAR),
+         "source grid with open borders does not fit target grid with periodic ones; distances need equal borders"),
+        (Grid(8, 8), Grid(12, 12), BLIND(), None,
+         rf"connector\.blind: is not allowed between unequal grids, as it finds sources by .*; {UNFIT}"),
+        (Grid(8, 8), Grid(12, 12), NO_LENGTH(), None,
+         rf"connector\.no_length: is not allowed between unequal grids; it has distances but no parameter .*; {UNFIT}"),
+        (Grid(8, 8), Grid(12, 12), ANY, IN_ROW(block_side=4),
+         r"rewiring\.in_row: is not allowed between unequal grids, as it finds"),
+        (Grid(8, 8), Grid(12, 12), ANY, RewiringRule("far", "", update="weight *= distance_squared;")(),
+         r"rewiring\.far: is not allowed between unequal grids; it has distances but no parameter in grid units"),
+        (Grid(1021, 1), Grid(2**22, 1), models.Gaussian(p_max=1, sigma=1), None,
+         "the lattice that both are on has 2042 points to a grid unit and 8564768768 along a side, .* at most 2"),
+        (Grid(1021, 8), Grid(1024, 8), models.Gaussian(p_max=1, sigma=5), None,
+         r"connector\.gaussian: squared distances up to 4.6\d*e\+09 in points of which 2042 are a grid unit"),
+        (Grid(1021, 1), Grid(1024, 1), ANY, models.Bamford(p_max=1, sigma=0.1, block_side=1),
+         r"rewiring\.bamford: the grid 1024 x 1 is too wide for a rule .* 1093\d* in points of which 2042"),
+    ],
+)  # fmt: skip
+def test_what_does_not_lie_over_each_other_is_refused(source, target, connector, rule, said):
+    network = Network()
+    network.add_population("a", source, models.Poisson())
+    network.add_population("b", target, models.LIF())
+    with pytest.raises(ConfigurationError, match=rf"^projections\.ab[.:].*{said}"):
+        network.add_projection("ab", "a", "b", connector, models.DeltaCurrent(), 0.1, rewiring=rule)
+    network.add_projection("ab", "a", "b", ANY, models.DeltaCurrent(), 0.1)

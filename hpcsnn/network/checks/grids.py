@@ -47,42 +47,49 @@ def _check_positions(where: str, projection: Projection, on_none: list[Populatio
                 f"{projection.target.name} with {what} {target:g}; distances need equal {what}"
                 + ("s" if what == "resolution" else "")
             )
-    connector, rule = projection.connector, projection.rewiring
-    for part, configured, blind in (
-        ("connector", connector, connector.model.needs_equal_grids),
-        ("rewiring", rule, rule is not None and rule.model.attempts and not rule.model.select.free_positions),
-    ):
-        if configured is None:
-            continue
-        name = f"{where}.{part}.{configured.name}"
-        if blind:
-            raise ConfigurationError(
-                f"{name}: is not allowed between populations with positions, as it finds sources by their displacement "
-                "on a grid"
-            )
-        if configured.model.measures and not configured.model.lengths:
-            raise ConfigurationError(
-                f"{name}: is not allowed between populations with positions; it has distances but no parameter in "
-                f"{GRID_UNITS}, so that nothing says how long they are"
-            )
-        if configured is rule and rule.model.attempts and rule.values["block_side"] != 1:
-            raise ConfigurationError(
-                f"{name}.block_side: {rule.values['block_side']} is not allowed between populations with positions; "
-                "must be 1, as each target is a block"
-            )
-        for length in configured.model.lengths:
+    _check_models(where, projection, "populations with positions", "")
+    rule = projection.rewiring
+    if rule is not None and rule.model.attempts and rule.values["block_side"] != 1:
+        raise ConfigurationError(
+            f"{where}.rewiring.{rule.name}.block_side: {rule.values['block_side']} is not allowed between populations "
+            "with positions; must be 1, as each target is a block"
+        )
+    for part, configured in projection.parts.items():
+        for length in configured.model.lengths if part in ("connector", "rewiring") else ():
             points = configured.values[length] / resolution
             if configured.model.parameters[length].ctype == "int" and abs(points - round(points)) > 1e-9 * points:
                 raise ConfigurationError(
-                    f"{name}.{length}: {configured.values[length]} is not allowed with positions to "
-                    f"{resolution:g}; a whole number of grid units must be a multiple of it"
+                    f"{where}.{part}.{configured.name}.{length}: {configured.values[length]} is not allowed with "
+                    f"positions to {resolution:g}; a whole number of grid units must be a multiple of it"
                 )
+
+
+def _check_models(where: str, projection: Projection, between: str, grids: str) -> None:
+    """Refuse a connector or rule that knows nothing of neurons but on one grid; `grids` says which ones they are on."""
+    connector, rule = projection.connector, projection.rewiring
+    blind, measures = {"connector": connector.model.needs_equal_grids}, {"connector": connector.model.measures}
+    if rule is not None:
+        select = rule.model.select
+        sees = select.unequal_grids if projection.free_lattice is None else select.free_positions
+        blind["rewiring"], measures["rewiring"] = rule.model.attempts and not sees, rule.model.measures
+    for part in blind:
+        configured = projection.parts[part]
+        name = f"{where}.{part}.{configured.name}"
+        if blind[part]:
+            raise ConfigurationError(
+                f"{name}: is not allowed between {between}, as it finds sources by their displacement on one grid"
+                + grids
+            )
+        if measures[part] and not configured.model.lengths:
+            raise ConfigurationError(
+                f"{name}: is not allowed between {between}; it has distances but no parameter in {GRID_UNITS}, so that "
+                f"nothing says how long they are{grids}"
+            )
 
 
 def _check_lattice(where: str, projection: Projection, lattice: Lattice) -> None:
     """Refuse unequal grids that are not over each other, and models that know nothing of unequal grids."""
     source, target = lattice.source, lattice.target
-    connector, rule = projection.connector, projection.rewiring
     of_source, of_target = f"source grid {source.nx} x {source.ny}", f"target grid {target.nx} x {target.ny}"
     numbered = [one.name for one in (projection.source, projection.target) if not one.grid.has_places]
     if numbered:
@@ -95,23 +102,7 @@ def _check_lattice(where: str, projection: Projection, lattice: Lattice) -> None
             f"{where}: source grid with {source.borders} borders does not fit target grid with {target.borders} ones; "
             "distances need equal borders"
         )
-    for part, configured, blind in (
-        ("connector", connector, connector.model.needs_equal_grids),
-        ("rewiring", rule, rule is not None and rule.model.attempts and not rule.model.select.unequal_grids),
-    ):
-        if configured is None:
-            continue
-        name = f"{where}.{part}.{configured.name}"
-        if blind:
-            raise ConfigurationError(
-                f"{name}: is not allowed between unequal grids; {of_source} does not fit {of_target}, and it finds "
-                "sources by their displacement on one grid"
-            )
-        if configured.model.measures and not configured.model.lengths:
-            raise ConfigurationError(
-                f"{name}: is not allowed between unequal grids; it has distances but no parameter in {GRID_UNITS}, so "
-                f"that nothing says how long they are; {of_source} does not fit {of_target}"
-            )
+    _check_models(where, projection, "unequal grids", f"; {of_source} does not fit {of_target}")
     furthest = max(axis.period for axis in lattice.axes)
     if furthest > 2**30:
         raise ConfigurationError(
