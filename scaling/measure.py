@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 
 from hpcsnn import Simulation
@@ -26,7 +25,7 @@ def measure(scale: int, duration_ms: float, device: str) -> None:
     simulation.run(duration_ms)
     seconds = {**simulation.phase_seconds, "all": simulation.advance_s}
     per_model_s = {name: (value - settled[name]) / (duration_ms * 1e-3) for name, value in seconds.items()}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = simulation.measured()["memory_bytes"]
     n = (16 * scale) ** 2
     target_spikes = sum(ranks.gather(simulation.state.total_spikes("target") - spikes))
     result = {

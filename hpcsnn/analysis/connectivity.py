@@ -55,6 +55,7 @@ class Subject:
     ``index`` is its place in the order of declaration and ``seed`` the run's: with the step and the task's number the
     key of the nulls' random numbers. ``profile`` is the chance to form by squared distance, None if unknown.
     ``weight_edges`` bound the bins of weight histograms; weights beyond them count in the outermost bins.
+    ``weight_unit`` is the weights', as the synapse model says it (empty: it says none).
     """
 
     name: str
@@ -64,6 +65,7 @@ class Subject:
     target_grid: Grid
     profile: NDArray[np.float64] | None
     weight_edges: NDArray[np.float64]
+    weight_unit: str = ""
 
     @classmethod
     def of(cls, projection: Projection, index: int, seed: int) -> Subject:
@@ -74,7 +76,8 @@ class Subject:
         elif connector.model.profile is not None:
             profile = connector.model.profile(connector.values)
         edges = np.linspace(*_weight_range(projection), _WEIGHT_BINS + 1)
-        return cls(projection.name, index, seed, projection.source.grid, projection.target.grid, profile, edges)
+        unit = next((one.unit for one in projection.synapse_variables if one.name == "weight"), "")
+        return cls(projection.name, index, seed, projection.source.grid, projection.target.grid, profile, edges, unit)
 
     @property
     def has_places(self) -> bool:

@@ -15,8 +15,8 @@ from hpcsnn.analysis.topography import grid_displacement
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.errors import StorageError
 from hpcsnn.network import Grid, Projection
-from hpcsnn.network.lattice import Lattice
-from hpcsnn.network.positions import FreeLattice
+from hpcsnn.network.places.lattice import Lattice
+from hpcsnn.network.places.positions import FreeLattice
 
 # Maps show at most this far in each direction.
 _WINDOW = 16

@@ -27,7 +27,7 @@ from hpcsnn.configuration.schema import Configuration
 from hpcsnn.configuration.trust import check_named
 from hpcsnn.errors import StorageError
 from hpcsnn.network import Network, Projection
-from hpcsnn.network.lattice import Lattice
+from hpcsnn.network.places.lattice import Lattice
 from hpcsnn.storage.checkpoints import Checkpoint, committed
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.records import Records
@@ -169,11 +169,11 @@ def _joined(subject: Subject, times: xr.Dataset, of_checkpoints: list[tuple[Tall
     said = [judgement for _, judgement in of_checkpoints]
     n = np.array([tally.n for tally in tallies], dtype=np.float64)
     some = np.where(n > 0, n, np.nan)
-    edges = subject.weight_edges
+    edges, unit = subject.weight_edges, {"units": subject.weight_unit} if subject.weight_unit else {}
     in_degrees, out_degrees = (_stacked([getattr(t, name) for t in tallies]) for name in ("in_degrees", "out_degrees"))
     variables: dict[str, Any] = {
         "synapses": ("time", n.astype(np.int64), {"units": "synapses", "long_name": "number of synapses"}),
-        "weight_mean": ("time", np.array([t.weight_sum for t in tallies]) / some, {"long_name": "mean weight"}),
+        "weight_mean": ("time", np.array([t.weight_sum for t in tallies]) / some, {**unit, "long_name": "mean weight"}),
         "weight_below_half": (
             "time",
             np.array([t.n_below_half for t in tallies]) / some,
@@ -202,7 +202,7 @@ def _joined(subject: Subject, times: xr.Dataset, of_checkpoints: list[tuple[Tall
         **{str(name): times[name] for name in times.coords},
         "degree_in": _degrees("in", in_degrees),
         "degree_out": _degrees("out", out_degrees),
-        "weight_bin": ("weight_bin", (edges[1:] + edges[:-1]) / 2, {"long_name": "weight, middle of the bin"}),
+        "weight_bin": ("weight_bin", (edges[1:] + edges[:-1]) / 2, {**unit, "long_name": "weight, middle of the bin"}),
     }
     maps = [tally.displacement for tally in tallies if tally.displacement is not None]
     if maps:

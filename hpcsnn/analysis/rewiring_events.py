@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.errors import StorageError
-from hpcsnn.network.lattice import Lattice
+from hpcsnn.network.places.lattice import Lattice
 from hpcsnn.storage.packed.opening import open_group
 
 _EVENTS_AT_A_TIME = 1 << 20

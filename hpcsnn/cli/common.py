@@ -22,6 +22,7 @@ import typer
 from hpcsnn.devices import CHOICES
 from hpcsnn.errors import ConfigurationError, DeviceError, HpcsnnError, RunBusyError, StorageError
 from hpcsnn.ranks.communicator import Alone, Communicator
+from hpcsnn.ranks.exit_codes import tell_exit_code
 from hpcsnn.ranks.world import find_world
 from hpcsnn.shipped_files import shipped_configurations
 from hpcsnn.terminal import log_to_terminal, printable, terminal
@@ -216,6 +217,7 @@ def world() -> Communicator:
         ranks = find_world()
     except DeviceError as error:
         _complain(str(error))
+        tell_exit_code(FAILED)
         raise typer.Exit(FAILED) from None
 
     def end_at_once(*_: object) -> None:
@@ -237,6 +239,7 @@ def reported(ranks: Communicator | None = None) -> Iterator[None]:
     except ConfigurationError as error:  # every rank reads the same configuration and finds the same
         if ranks.rank == 0:
             _complain(str(error))
+            tell_exit_code(REFUSED)
         raise typer.Exit(REFUSED) from None
     except StorageError as error:
         _complain(str(error))
@@ -261,6 +264,7 @@ def reported(ranks: Communicator | None = None) -> Iterator[None]:
 
 
 def _stop(ranks: Communicator, code: int) -> None:
+    tell_exit_code(code)
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.flush()
     if ranks.size > 1:

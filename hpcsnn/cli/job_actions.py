@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from hpcsnn.cli.common import FAILED, FAULT, REFUSED, Asked, say
+from hpcsnn.cli.facts.jobs import written_by
 from hpcsnn.configuration.schema import NetworkConfiguration
 from hpcsnn.configuration.times import parse_limit_min, parse_time_ms
 from hpcsnn.errors import ConfigurationError, StorageError
@@ -121,8 +123,13 @@ def submit_sweep(
     asked: Asked,
     trust: bool = False,
     figures: bool = False,
-) -> None:
-    """Submit every member that is neither finished nor under way."""
+    tell: Callable[[str], None] = say,
+) -> dict[str, Any]:
+    """Submit every member that is neither finished nor under way, and `tell` of it line by line.
+
+    Returns:
+        ``folder``, and ``runs``: of each its directory and the ``job_id`` that it was submitted as, None: it was not.
+    """
     sweep = Sweep(folder, config, overrides, dict(parse_vary(text) for text in vary))
     configurations = {run: sweep.configuration(settings, trust) for run, settings in sweep.members()}
     entries = without_forgotten([read_run(run) for run in configurations])
@@ -130,26 +137,27 @@ def submit_sweep(
     cluster, profile, request = _launch_setting(_largest(list(configurations.values())), asked)
     check_reachable(cluster)
     sweep.write()
-    say(f"{folder}: {len(configurations)} runs, {len(configurations) - len(missing)} finished or under way")
-    if not missing:
-        return
+    tell(f"{folder}: {len(configurations)} runs, {len(configurations) - len(missing)} finished or under way")
+    job_of: dict[Path, str] = {}
     logs = folder.resolve() / "job" / "logs"
 
     def prepared(run: Path) -> Path:
         prepare(run, configurations[run], _plan(asked, cluster, profile, request, logs, figures))
         return run
 
-    if cluster == "slurm":
+    if cluster == "slurm" and missing:
         for run in missing:
             prepared(run)
         ids = submit(cluster, missing, request, profile, logs, name=folder.name, max_parallel=max_parallel)
-        say(f"{ids[0].partition('_')[0]}  {len(missing)} runs as one array; hpcsnn jobs {folder}")
-        return
-    for started, run in enumerate(missing):
+        tell(f"{ids[0].partition('_')[0]}  {len(missing)} runs as one array; hpcsnn jobs {folder}")
+        job_of = dict(zip(missing, ids, strict=True))
+    for started, run in enumerate(missing if cluster != "slurm" else ()):
         while started - sum(_over(one) for one in missing[:started]) >= (max_parallel or 1):
             time.sleep(_LOOK_EVERY_S)
-        (job,) = submit(cluster, [prepared(run)], request, profile, logs)
-        say(f"{job}  {run}")
+        (job_of[run],) = submit(cluster, [prepared(run)], request, profile, logs)
+        tell(f"{job_of[run]}  {run}")
+    runs = [{"run": str(run), "job_id": job_of.get(run)} for run in configurations]
+    return {"folder": str(folder), "runs": runs}
 
 
 def _missing(entry: RunEntry) -> bool:
@@ -191,11 +199,29 @@ def _plan(asked: Asked, cluster: Cluster, profile: SiteProfile, request: Request
     return make_plan(cluster, request, profile, logs, device=asked.device, **of_ranks)
 
 
+def log_of(run: Path, errors: bool) -> tuple[str, Path]:
+    """A run's job, and the file of its standard output or error, which may not be there yet."""
+    plan = JobFiles(run).plan()
+    return plan.job_id, Path(plan.logs) / f"{plan.job_id}_0_log.{'err' if errors else 'out'}"
+
+
+def written(run: Path, errors: bool, follow: bool) -> dict[str, Any]:
+    """Standard output or error of all starts of a run's job, oldest first; to `follow`, once the job is over.
+
+    Raises:
+        StorageError: nothing is written.
+    """
+    while follow and not _over(run):
+        time.sleep(_LOOK_EVERY_S)
+    job, path = log_of(run, errors)
+    if not path.is_file():
+        raise StorageError(f"{path}: nothing written yet")
+    return written_by(run, job, path)
+
+
 def print_logs(run: Path, errors: bool, follow: bool) -> None:
     """Standard output or error of all starts of a run's job, oldest first."""
-    plan = JobFiles(run).plan()
-    kind = "err" if errors else "out"
-    path = Path(plan.logs) / f"{plan.job_id}_0_log.{kind}"
+    _, path = log_of(run, errors)
     if not path.is_file() and not follow:
         raise StorageError(f"{path}: nothing written yet")
     place = 0

@@ -1,7 +1,7 @@
 """The commands that launch runs and look after them: submit, sweep, jobs, watch, logs, cancel."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -25,9 +25,6 @@ from hpcsnn.cli.common import (
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.shipped_files import shipped_of_any_kind
 from hpcsnn.terminal import terminal
-
-if TYPE_CHECKING:
-    from hpcsnn.jobs.run_index import RunEntry
 
 commands = typer.Typer()
 
@@ -117,13 +114,19 @@ def sweep(
     keep: KeepChoice = None,
     figures: Annotated[bool, typer.Option(help="Draw figures of each run too; the report has its own.")] = False,
     trust: TrustChoice = False,
+    as_json: JsonChoice = False,
 ) -> None:
     """Submit a run for each combination of values, as one job array, but for those finished or under way."""
     with reported():
         if report is not None:
-            from hpcsnn.cli.job_tables import report_sweep
+            from hpcsnn.cli.facts.sweeps import results_of
+            from hpcsnn.cli.job_tables import print_sweep
 
-            report_sweep(report, terminal())
+            results = results_of(report)
+            if as_json:
+                say_json(results)
+            else:
+                print_sweep(results, terminal())
             return
         if config is None or not vary:
             raise ConfigurationError("sweep: give a CONFIG and what to --vary, or --report FOLDER")
@@ -133,7 +136,10 @@ def sweep(
         from hpcsnn.cli.job_actions import submit_sweep
 
         folder = out or Path("runs") / f"{Path(config).stem}-sweep"
-        submit_sweep(config, overrides, vary, folder, max_parallel, asked, trust, figures)
+        tell = _unsaid if as_json else say
+        told = submit_sweep(config, overrides, vary, folder, max_parallel, asked, trust, figures, tell)
+        if as_json:
+            say_json(told)
 
 
 @commands.command()
@@ -147,7 +153,9 @@ def jobs(
 
         entries = find_runs(root)
         if as_json:
-            say_json([_as_plain(entry) for entry in entries])
+            from hpcsnn.cli.facts.jobs import standing_of
+
+            say_json([standing_of(entry) for entry in entries])
         elif entries:
             from hpcsnn.cli.job_tables import jobs_table
 
@@ -157,14 +165,20 @@ def jobs(
 
 
 @commands.command()
-def watch(run: RunPath) -> None:
-    """Follow a run, from anywhere that sees its files, until its job is over."""
+def watch(
+    run: RunPath,
+    as_json: JsonChoice = False,
+) -> None:
+    """Follow a run, from anywhere that sees its files, until its job is over; with --json, say then how it stands."""
     with reported():
+        from hpcsnn.cli.facts.jobs import standing_of
         from hpcsnn.cli.job_tables import watch_run
         from hpcsnn.jobs.job_files import State
 
         _check_run(run)
-        entry = watch_run(run, terminal())
+        entry = watch_run(run, terminal(quiet=as_json))
+        if as_json:
+            say_json(standing_of(entry))
         if entry.state not in (State.COMPLETED, State.STOPPED):
             raise typer.Exit(FAILED)
 
@@ -174,12 +188,16 @@ def logs(
     run: RunPath,
     errors: Annotated[bool, typer.Option("--errors", help="Standard error in place of standard output.")] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job is over.")] = False,
+    as_json: JsonChoice = False,
 ) -> None:
     """Print what a run's job has written so far."""
     with reported():
-        from hpcsnn.cli.job_actions import print_logs
+        from hpcsnn.cli.job_actions import print_logs, written
 
-        print_logs(run, errors, follow)
+        if as_json:
+            say_json(written(run, errors, follow))
+        else:
+            print_logs(run, errors, follow)
 
 
 @commands.command()
@@ -199,16 +217,5 @@ def _check_run(run: Path) -> None:
         RunDirectory(run).check_run()
 
 
-def _as_plain(entry: "RunEntry") -> dict[str, Any]:
-    """What ``hpcsnn jobs --json`` prints of a run."""
-    return {
-        "run": str(entry.path),
-        "state": entry.state,
-        "reason": entry.status.reason if entry.status else "",
-        "job_id": entry.plan.job_id if entry.plan else None,
-        "restarts": entry.status.restarts if entry.status else 0,
-        "requeues": entry.status.requeues if entry.status else 0,
-        "checkpoint_step": entry.checkpoint_step,
-        "progress": entry.progress,
-        "digest": entry.summary.get("digest"),
-    }
+def _unsaid(line: str) -> None:
+    """Say nothing: it stands in a document."""

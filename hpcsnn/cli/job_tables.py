@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -13,14 +14,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from hpcsnn.atomic_files import refuse_link
 from hpcsnn.jobs.job_files import State
-from hpcsnn.jobs.run_index import RunEntry, followed, read_run, without_forgotten
+from hpcsnn.jobs.run_index import RunEntry, followed
 from hpcsnn.runs.progress import clock
 from hpcsnn.runs.training_progress import training_line
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 _COLOURS = {
     State.RUNNING: "green",
@@ -137,37 +134,14 @@ def watch_run(path: Path, console: Console) -> RunEntry:
     return entry
 
 
-def report_sweep(folder: Path, console: Console) -> None:
-    """Print the results over the varied keys, and leave them as ``results.zarr`` and a figure.
-
-    Raises:
-        StorageError: no sweep there.
-    """
-    import matplotlib  # which no other view of a run needs, nor xarray
-
-    from hpcsnn.analysis.drawing.figures import save
-    from hpcsnn.analysis.drawing.style import STYLE
-    from hpcsnn.jobs.sweep_results import averaged, collect, sweep_figure
-    from hpcsnn.jobs.sweeps import read_sweep
-
-    sweep = read_sweep(folder)
-    results = collect(sweep)
-    states = [entry.state for entry in without_forgotten([read_run(run) for run, _ in sweep.members()])]
-    counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
-    over_seeds = "seed" in results.dims and len(results.dims) > 1
-    seeds = f"; means over {results.sizes['seed']} seeds ± standard deviations" if over_seeds else ""
-    console.print(f"{folder}: {counts}{seeds}", highlight=False, soft_wrap=True)
-    mean, spread = averaged(results)
-    console.print(_results_table(mean, spread, [str(key) for key in sweep.vary if key in mean.dims]))
-    if not results.data_vars:
-        return
-    refuse_link(folder / "results.zarr")
-    results.to_zarr(folder / "results.zarr", mode="w", consolidated=False)
-    with matplotlib.rc_context(STYLE):
-        figure = sweep_figure(results)
-        written = [save(figure, folder / "figures", "results")] if figure is not None else []
-    for path in (folder / "results.zarr", *written):
-        console.print(str(path), highlight=False, soft_wrap=True)
+def print_sweep(told: Mapping[str, Any], console: Console) -> None:
+    """Print the results of a sweep, as `hpcsnn.cli.facts.sweeps.results_of` has them."""
+    counts = ", ".join(f"{n} {state}" for state, n in told["states"].items())
+    seeds = f"; means over {told['seeds']} seeds ± standard deviations" if told["seeds"] else ""
+    console.print(f"{told['folder']}: {counts}{seeds}", highlight=False, soft_wrap=True)
+    console.print(_results_table(told["results"]))
+    for path in told["files"]:
+        console.print(path, highlight=False, soft_wrap=True)
 
 
 def _short(value: float, spread: float = math.nan) -> str:
@@ -178,23 +152,19 @@ def _short(value: float, spread: float = math.nan) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def _results_table(mean: xr.Dataset, spread: xr.Dataset | None, keys: list[str]) -> Table:
+def _results_table(results: Sequence[Mapping[str, Any]]) -> Table:
     """One row for each combination of the varied keys, with the spread over seeds where there are several."""
+    keys, numbers = (list(results[0][part]) if results else [] for part in ("settings", "mean"))
     shown = [
-        str(name)
-        for name in mean
-        if str(name).endswith(
-            (".rate_hz", ".synapses", ".sigma_aff_weighted", "_accuracy", "_error", "seconds_per_sample")
-        )
+        name
+        for name in numbers
+        if name.endswith((".rate_hz", ".synapses", ".sigma_aff_weighted", "_accuracy", "_error", "seconds_per_sample"))
     ]
     table = Table(*keys, box=None, pad_edge=False, header_style="dim")
     for name in shown:
         table.add_column(name.replace(".", "\n"), overflow="fold", justify="right")
-    rows, spreads = (
-        of[shown].to_dataframe().reset_index().to_dict("records") if shown and of is not None else []
-        for of in (mean, spread)
-    )
-    for number, row in enumerate(rows):
-        cells = [_short(row[name], spreads[number][name] if spreads else math.nan) for name in shown]
-        table.add_row(*(str(row[key]) for key in keys), *cells)
+    for one in results if shown else ():
+        spread = one["standard_deviation"] or {}
+        cells = [_short(one["mean"][name], spread.get(name, math.nan)) for name in shown]
+        table.add_row(*(str(value) for value in one["settings"].values()), *cells)
     return table

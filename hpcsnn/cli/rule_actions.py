@@ -63,14 +63,17 @@ def print_models(name: str) -> None:
         _show(console, model)
 
 
-def all_pass(name: str, settings: list[str]) -> bool:
-    """Test rules, and print each test's outcome; whether every rule passes all tests.
+def tested_rules(name: str, settings: list[str], console: Console) -> list[dict[str, Any]]:
+    """Test rules, and print each test's outcome as it comes.
+
+    Returns:
+        of each rule ``rule`` (its test class), ``passed``, ``tests`` (``test``, ``passed``, ``complaint``, ``seconds``)
+        and ``notes``
 
     Raises:
         ConfigurationError: no rule of that name, or settings that it does not take.
     """
-    failed = [tested for tested in _test_classes(name, settings) if not _passes(tested)]
-    return not failed
+    return [_tested(tested, console) for tested in _test_classes(name, settings)]
 
 
 def found_models(name: str) -> list[Model]:
@@ -144,16 +147,16 @@ def _test_classes(name: str, settings: list[str]) -> list[Any]:
     return [type(model.name, (RuleConformance,), {"rule": model.configure(model.name, values)}) for model in found]
 
 
-def _passes(tested: Any) -> bool:
-    """Run the tests of one class; whether all pass."""
+def _tested(tested: Any, console: Console) -> dict[str, Any]:
+    """Run the tests of one class."""
     from hpcsnn.testing.conformance import RuleConformance
 
-    console, tests = terminal(highlight=False, markup=True), tested()
+    tests = tested()
     console.print(f"[bold]{tested.__name__}[/bold]")
     names = [name for name in dir(tested) if name.startswith("test_")]
     if tested.check_end is RuleConformance.check_end:
         names.remove("test_what_the_author_knows")
-    passed = 0
+    outcomes: list[dict[str, Any]] = []
     for name in names:
         start, complaint = time.perf_counter(), ""
         with console.status(name.removeprefix("test_").replace("_", " ")):
@@ -161,13 +164,15 @@ def _passes(tested: Any) -> bool:
                 getattr(tests, name)()
             except (AssertionError, SimulationError) as error:
                 complaint = str(error) or "the assertion fails"
-        passed += not complaint
         mark = "[red]fails[/red]" if complaint else "[green]ok[/green]"
-        seconds = time.perf_counter() - start
-        console.print(f"  {mark}  {name.removeprefix('test_').replace('_', ' ')}  [dim]{seconds:.1f} s[/dim]")
+        seconds, words = time.perf_counter() - start, name.removeprefix("test_").replace("_", " ")
+        outcomes.append({"test": words, "passed": not complaint, "complaint": complaint.strip(), "seconds": seconds})
+        console.print(f"  {mark}  {words}  [dim]{seconds:.1f} s[/dim]")
         if complaint:
             console.print("        " + escape(complaint).strip().replace("\n", "\n        "), soft_wrap=True)
-    for note in tests.notes():
+    notes = list(tests.notes())
+    for note in notes:
         console.print(f"  [yellow]note[/yellow]  {escape(note)}", soft_wrap=True)
+    passed = sum(outcome["passed"] for outcome in outcomes)
     console.print(f"{passed} of {len(names)} tests pass")
-    return passed == len(names)
+    return {"rule": tested.__name__, "passed": passed == len(names), "tests": outcomes, "notes": notes}

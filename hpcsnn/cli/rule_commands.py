@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from hpcsnn.cli.common import FAILED, JsonChoice, reported, say_json
+from hpcsnn.terminal import terminal
 
 commands = typer.Typer(
     help="Built-in neurons, stimuli, currents, connectors, receptors, synapses, rules of rewiring; tests of your own.",
@@ -49,14 +50,17 @@ def test(
     settings: Annotated[
         list[str], typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the rule: p_form=0.1. Repeat.")
     ] = [],  # noqa: B006
+    as_json: JsonChoice = False,
 ) -> None:
     """Run the conformance tests on rules: one answer on ranks, tiles, compilers and after a restart, and more.
 
     A file may hold a test class of its own (see hpcsnn.testing), which says what network the rule needs.
     """
     with reported():
-        from hpcsnn.cli.rule_actions import all_pass
+        from hpcsnn.cli.rule_actions import tested_rules
 
-        passed = all_pass(name, settings)
-    if not passed:
+        tested = tested_rules(name, settings, terminal(highlight=False, markup=True, quiet=as_json))
+        if as_json:
+            say_json(tested)
+    if not all(rule["passed"] for rule in tested):
         raise typer.Exit(FAILED)

@@ -13,6 +13,8 @@ from hpcsnn.terminal import terminal
 
 # How tables look, and which statistics of a projection the terminal shows.
 _PLAIN: dict[str, Any] = {"box": None, "pad_edge": False}
+# Parts of the time of an exchange of spikes.
+_EXCHANGE = {"wait": "waiting for other ranks", "transfer": "transfer of spikes", "accept": "accepting them"}
 _RECENT_S = 10.0  # of shorter runs the rate of the last 10 s is that of the run
 _SHOWN = (
     "synapses",
@@ -115,6 +117,9 @@ def print_checkpoints(held: dict[str, Any]) -> None:
         done = "completed" if held["state"] == "completed" else f"stopped by {held['stopped_by']}"
         state = f"{done} at {held['model_s']:g} s, {held['ranks']} ranks, digest {held['digest'][:16]}…"
     console.print(f"{held['run']}: {state}", highlight=False)
+    if (shares := held.get("exchange_shares")) and held["imbalance"] is not None:
+        parts = ", ".join(f"{100 * shares[part]:.3g} % {name}" for part, name in _EXCHANGE.items())
+        console.print(f"busiest rank {held['imbalance']:.2f} x the mean; of the time {parts}", highlight=False)
     table = Table("checkpoint", "at (s)", "files", "size", "record segments", "configuration", **_PLAIN)
     for of in held["checkpoints"]:
         if "damage" in of:

@@ -120,6 +120,7 @@ def plot(
     run: RunPath,
     file_format: Annotated[str, typer.Option("--format", metavar="|".join(FORMATS), help="Of the files.")] = "png",
     trust: TrustChoice = False,
+    as_json: JsonChoice = False,
 ) -> None:
     """Draw the figures of a stored run or training again; of a training, the data are loaded for it."""
     with reported():
@@ -127,8 +128,11 @@ def plot(
         from hpcsnn.runs.stored.kinds import stored_run
 
         chosen = checked_choice("--format", file_format, FORMATS)
-        with name_phases(terminal()), doing("drawing figures"):
+        with name_phases(terminal(stderr=as_json)), doing("drawing figures"):
             drawn = stored_run(run).draw(chosen, trust)
+        if as_json:
+            say_json({"run": str(run), "figures": [str(path) for path in drawn]})
+            return
         for path in drawn:
             say(str(path))
 
@@ -149,6 +153,7 @@ def analyze(
         str, typer.Option("--format", metavar="|".join(FORMATS), help="Of files of figures, beside the page's own SVG.")
     ] = "svg",
     trust: TrustChoice = False,
+    as_json: JsonChoice = False,
 ) -> None:
     """Analyse every checkpoint and rewiring event of a run; leaves report.html, analysis.zarr and figures.
 
@@ -157,6 +162,11 @@ def analyze(
     """
     with reported():
         from hpcsnn.runs.stored.kinds import stored_run
+        from hpcsnn.storage.run_directory import RunDirectory
 
         chosen = checked_choice("--format", file_format, FORMATS)
-        say(str(stored_run(run).analyse(terminal(), scheduler, chosen, trust)))
+        page = stored_run(run).analyse(terminal(stderr=as_json), scheduler, chosen, trust)
+        if as_json:
+            say_json({"run": str(run), "report": str(page), "analysis": str(RunDirectory(run).analysis)})
+        else:
+            say(str(page))

@@ -15,7 +15,7 @@ from typing import Any
 import jinja2
 from jinja2.bccache import Bucket
 
-from hpcsnn.codegen.constants import constants_text, structs_text
+from hpcsnn.codegen.constants import constants_text, host_text, structs_text
 from hpcsnn.codegen.kernel_owners import kernel_owners
 from hpcsnn.codegen.learning.schedule import batch_kernels, with_learning
 from hpcsnn.codegen.learning.structs import whole_struct
@@ -112,7 +112,8 @@ def generate(network: Network, n_ranks: int) -> Program:
         setup_kernels=setup,
         stage_kernels=kernels,
     )
-    host = "\n".join([_text("step/guard_host.cpp"), _text("step/exchange_host.cpp"), schedule_on_host])
+    on_host = [_text(f"step/{name}_host.cpp") for name in ("guard", "timing", "exchange")]
+    host = "\n".join([host_text(), *on_host, schedule_on_host])
     owners = kernel_owners(network, [*setup, *kernels])
     return Program(numbered("\n".join(parts)), host, stages, tuple(setup), on_call, tuple(book.snippets), owners)
 

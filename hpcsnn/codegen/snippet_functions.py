@@ -289,6 +289,13 @@ def _fixed(slot: str, projection: Projection, rule: RewiringRule) -> dict[str, A
         *_same(f"const {'TargetState' if own_neuron else 'Post'}_{name}&", "post"),
         *_same("const float", "dt_ms"),
         Argument("const int", "step", "now"),
+        *(
+            Argument("const bool", f"{neuron}_removed", f"{end}_population.removed[{end}] != 0" if removes else "false")
+            for neuron, end, removes in (
+                ("pre", "source", projection.source.removed is not None),
+                ("post", "target", projection.target.removed is not None),
+            )
+        ),
     ]
     if rule.mentions("distance_squared"):
         arguments += _same("const int", "distance_squared")

@@ -34,7 +34,7 @@ _SCALARS: dict[str, Any] = {
 # Of each axis of the lattice that two unequal grids are on.
 LATTICE_NUMBERS = ("stride", "offset", "period")
 # What compiled code calls by address; see `hpcsnn.ranks.exchange.mpi_calls`.
-MPI_FUNCTIONS = ("allgather", "start_all", "wait_all", "start_send", "receive")
+MPI_FUNCTIONS = ("barrier", "allgather", "start_all", "wait_all", "start_send", "receive")
 _WHOLE = (ctypes.c_int32, ctypes.c_uint32, ctypes.c_int64, ctypes.c_uint64)
 
 

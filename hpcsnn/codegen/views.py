@@ -35,7 +35,7 @@ def stage_views(stages: tuple[Stage, ...]) -> list[SimpleNamespace]:
         views.append(
             SimpleNamespace(
                 trigger=stage.trigger.name if stage.trigger else None,
-                call=f"{EXCHANGE}(net)" if stage.kernel == EXCHANGE else f"LAUNCH({stage.kernel})",
+                call="timed_exchange(net, times)" if stage.kernel == EXCHANGE else f"LAUNCH({stage.kernel})",
                 ends_phase=last,
                 phase_index=PHASES.index(stage.phase),
             )
@@ -98,6 +98,8 @@ def _projection_view(network: Network, projection: Projection, stage_of: dict[st
         index=index,
         source=projection.source.name,
         target=projection.target.name,
+        source_removes=projection.source.removed is not None,
+        target_removes=projection.target.removed is not None,
         input_type=projection.input_format.ctype,
         float_of_input="float_of_sum" if projection.input_format.vectorised else "float_of_wide_sum",
         sum_of_whole=_sum_of_whole(projection.input_format),

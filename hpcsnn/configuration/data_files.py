@@ -20,7 +20,7 @@ from hpcsnn.models.base import Model
 from hpcsnn.models.parameters import Data
 from hpcsnn.models.user_files import FROM_FILE
 from hpcsnn.network import Positions
-from hpcsnn.network.positions import DEFAULT_RESOLUTION
+from hpcsnn.network.places.positions import DEFAULT_RESOLUTION
 
 # Beside FROM_FILE: what its contents were when a run began.
 DIGEST = "sha256"

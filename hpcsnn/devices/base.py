@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
     from hpcsnn.codegen.program import Program
-    from hpcsnn.codegen.schedule import Phase
+    from hpcsnn.devices.measures import Measures
     from hpcsnn.ranks.communicator import Communicator
     from hpcsnn.ranks.exchange.plan import ExchangePlan
 
@@ -47,8 +47,8 @@ class Executable(Protocol):
     steps_a_sequence: int
 
     @property
-    def phase_seconds(self) -> Mapping[Phase, float]:
-        """Wall seconds spent in each phase of the steps."""
+    def measures(self) -> Measures:
+        """Wall seconds spent in each phase of the steps, and how long steps took."""
 
     def run(self, kernel: str, items: int) -> None:
         """Run one set-up kernel over `items` items and wait for it."""

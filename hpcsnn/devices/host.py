@@ -20,12 +20,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from hpcsnn.codegen.constants import StepTimes
 from hpcsnn.codegen.diagnostics import explained
 from hpcsnn.codegen.kernel_owners import trapped
 from hpcsnn.codegen.program import Program
-from hpcsnn.codegen.schedule import PHASES, Phase
 from hpcsnn.codegen.snippets import Snippet
 from hpcsnn.devices.base import KernelState
+from hpcsnn.devices.measures import Measures
 from hpcsnn.devices.processors import description, library_from_elsewhere, needed, processor, write_needs
 from hpcsnn.errors import DeviceError, SimulationError
 from hpcsnn.kernel_cache import cached, found
@@ -49,8 +50,6 @@ DEFAULT_OPTIMISATION: tuple[str, ...] = ("-O3", "-march=native")
 if platform.machine() in ("x86_64", "AMD64"):
     DEFAULT_OPTIMISATION += ("-mprefer-vector-width=512",)
 _ALIGNMENT = 64
-# One step in so many is timed; a prime, so that it meets the steps of every trigger in turn.
-_SAMPLED_EVERY = 17
 
 
 def find_compiler() -> str:
@@ -211,16 +210,14 @@ class HostExecutable:
         self._library = load_library(library)
         self._advance = self._library.advance
         self._advance.restype = ctypes.c_int
-        self._advance.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_int]
-        self._sampled = np.zeros(len(PHASES))
+        self._advance.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p]
+        self._times = StepTimes()
         self._advancing_s = 0.0
 
     @property
-    def phase_seconds(self) -> dict[Phase, float]:
-        """Seconds in each phase: the time in `advance`, shared out as in the steps that were timed."""
-        total = self._sampled.sum()
-        share = self._sampled / total if total > 0 else self._sampled
-        return {phase: float(share[i] * self._advancing_s) for i, phase in enumerate(PHASES)}
+    def measures(self) -> Measures:
+        """Where the time in `advance` went; how long each step took of those that were timed."""
+        return Measures.of(self._times, self._advancing_s)
 
     def run(self, kernel: str, items: int) -> None:
         """Run one set-up kernel; the whole loop runs here, whatever `items` is."""
@@ -239,9 +236,7 @@ class HostExecutable:
     def advance(self, until_step: int) -> int:
         """Run the schedule; see `hpcsnn.devices.base.Executable`."""
         start = time.perf_counter()
-        reason: int = self._advance(
-            ctypes.addressof(self._struct), until_step, self._sampled.ctypes.data, _SAMPLED_EVERY
-        )
+        reason: int = self._advance(ctypes.addressof(self._struct), until_step, ctypes.addressof(self._times))
         self._advancing_s += time.perf_counter() - start
         return reason
 

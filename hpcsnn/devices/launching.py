@@ -16,20 +16,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcsnn.codegen.constants import HaltReason
+from hpcsnn.codegen.constants import TIMED_EVERY, HaltReason, StepTimes
 from hpcsnn.codegen.program import Program
 from hpcsnn.codegen.schedule import EXCHANGE, PHASES, Phase, Stage
 from hpcsnn.devices.base import KernelState
+from hpcsnn.devices.measures import Measures, count_cycle, count_parts, is_parted
 from hpcsnn.ranks.exchange.staged import Staged, staged
 
 # Where nothing is exchanged, the host asks this often (in sequences) whether a kernel has halted.
 _LOOKED_AT_EVERY = 8
-# One sequence in so many is launched kernel by kernel, with a mark between phases.
-_SAMPLED_EVERY = 17
+# Of as many sequences as steps are timed in on the host, one is launched kernel by kernel, with a mark between phases;
+# how long steps take is seen by another one.
+_CYCLE_OF = TIMED_EVERY // 2
 
 
 # A phase that ends, and when: a function to call after the device is done. None begins a sequence.
 Mark = tuple[Phase | None, Callable[[], float]]
+# When a sequence begins, when it ends, and its steps.
+Cycle = tuple[Callable[[], float], Callable[[], float], int]
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,11 @@ class Sequence:
     next_stage: int
     exchange: bool
     meets: bool = False
+
+    @property
+    def n_steps(self) -> int:
+        """How many steps end in it."""
+        return sum(stage.kernel == "end_step" for stage in self.stages)
 
 
 class Launching(ABC):
@@ -70,8 +79,8 @@ class Launching(ABC):
             self._received_count = state.device.zeros(1, np.int32)
             state.struct.exchange.received = state.device.address(self._received)
             state.struct.exchange.received_count = state.device.address(self._received_count)
-        self._sampled = dict.fromkeys(PHASES, 0.0)
-        self._exchange_s = self._advance_s = 0.0
+        self._times = StepTimes()
+        self._advance_s = 0.0
         self._n_sequences = 0
 
     # -- what a device adds --------------------------------------------------------------------------------------------
@@ -151,6 +160,7 @@ class Launching(ABC):
         """
         start = time.perf_counter()
         marks: list[Mark] = []
+        cycles: list[Cycle] = []
         self.send_struct()
         step, stage = self._state.control("step"), self._state.control("stage")
         self._state.set_control("stage", 0)
@@ -159,32 +169,49 @@ class Launching(ABC):
             sequence = self.sequence(step, stage, until_step)
             step, stage = sequence.next_step, sequence.next_stage
             self._n_sequences += 1
-            if self._n_sequences % _SAMPLED_EVERY == 0:
+            begins = self.mark() if self._n_sequences % TIMED_EVERY == _CYCLE_OF else None
+            if self._n_sequences % TIMED_EVERY == 0:
                 marks += self._launched_one_by_one(sequence.stages)
             elif sequence.stages:
                 self.replay(sequence.stages)
-            if sequence.exchange or sequence.meets or self._n_sequences % _LOOKED_AT_EVERY == 0:
+            if sequence.exchange or sequence.meets or begins or self._n_sequences % _LOOKED_AT_EVERY == 0:
                 halted = self._state.control("halt")
             if sequence.exchange and halted == HaltReason.RUNNING:
-                self._exchange()
+                self._exchange(is_parted(step))
+            if begins and sequence.n_steps and halted in (HaltReason.RUNNING, HaltReason.MEETING):
+                cycles.append((begins, self.mark(), sequence.n_steps))
         self.wait()
         self._take(marks)
+        for before, after, n_steps in cycles:
+            count_cycle(self._times, (after() - before()) / n_steps)
+        if self._staged is not None:
+            for name, counts in (("rounds", self._staged.n_rounds), ("sent", self._staged.sent)):
+                self._state.arrays[f"exchange.{name}"][...] = self._state.device.upload(counts)
         self._advance_s += time.perf_counter() - start
         return self._state.control("halt")
 
-    def _exchange(self) -> None:
+    def _exchange(self, parted: bool) -> None:
         assert self._staged is not None
+        state, times = self._state, self._times
         start = time.perf_counter()
-        state = self._state
+        if parted:
+            state.communicator.barrier()
+        together, accepting_s = time.perf_counter(), 0.0
         count = int(state.read("exchange.send_count")[0])
         messages = state.device.download(state.arrays["exchange.send"][:count])
         for received in self._staged.rounds(messages):
+            arrived = time.perf_counter()
             self._received[: len(received)] = state.device.upload(received)
             self._received_count[...] = len(received)
             self.launch("accept_received", len(received), team=False)
             self.wait()
+            accepting_s += time.perf_counter() - arrived
         state.arrays["exchange.send_count"][...] = 0
-        self._exchange_s += time.perf_counter() - start
+        end = time.perf_counter()
+        times.exchange += end - start
+        times.exchanges += 1
+        if parted:
+            count_parts(times, end - together - accepting_s, accepting_s)
 
     # -- time ----------------------------------------------------------------------------------------------------------
 
@@ -199,11 +226,10 @@ class Launching(ABC):
     def _take(self, marks: list[Mark]) -> None:
         for (_, before), (phase, after) in itertools.pairwise(marks):
             if phase is not None:
-                self._sampled[phase] += after() - before()
+                self._times.phases[PHASES.index(phase)] += after() - before()
 
     @property
-    def phase_seconds(self) -> dict[Phase, float]:
-        """Seconds in each phase: the exchanges' own, and the rest shared out as in the sequences that were timed."""
-        total = sum(self._sampled.values())
-        scale = (self._advance_s - self._exchange_s) / total if total > 0 else 0.0
-        return {phase: seconds * scale for phase, seconds in self._sampled.items()} | {"exchange": self._exchange_s}
+    def measures(self) -> Measures:
+        """Where the time in `advance` went, as in the sequences that were launched kernel by kernel; how long a step of
+        others took, on average over those of a sequence, which are one step to count."""
+        return Measures.of(self._times, self._advance_s)

@@ -13,26 +13,41 @@ from hpcsnn.codegen.random_streams import Purpose, stream
 from hpcsnn.devices.base import Executable
 from hpcsnn.engine.arrays import RankArrays
 from hpcsnn.errors import ConfigurationError
+from hpcsnn.models.base import Configured
 from hpcsnn.models.parameters import Normal, Uniform
 from hpcsnn.network import Population
+from hpcsnn.network.population import current_prefix
 from hpcsnn.ranks.communicator import Communicator
+
+# Of a population's model, and of each current: no model has as many variables and parameters.
+_DRAWS_OF_ONE = 1 << 16
 
 
 def draw_parameters(state: RankArrays, executable: Executable, index: int, population: Population) -> None:
-    """Fill the constants that have one value per neuron, of population number `index`; a collective call.
+    """Fill the constants that have one value per neuron, of population number `index` and of the currents onto it; a
+    collective call.
 
-    Draws are numbered on from the state variables'.
+    The model's draws are numbered on from the state variables', those of current k from (k + 1) 2^16.
     """
-    model, ids = population.model, state.placements[population.name].global_id
-    if not model.of_neurons:
-        return
-    drawn = {}
-    for draw, name in enumerate(model.model.parameters, len(population.state)):
-        if name in model.of_neurons:
-            drawn[name] = _of_neurons(state, executable, index, population, draw, model.values[name])
-    constants = constants_on_ranks(state.communicator, population, state.network.dt_ms, ids, drawn)
-    for name, values in constants.items():
-        state.write_replicas(f"{population.name}.model_{name}", values)
+    name, ids = population.name, state.placements[population.name].global_id
+    models: list[tuple[str, Configured[Any], str, int]] = [
+        (f"model.{population.model.name}", population.model, "model_", len(population.state))
+    ]
+    for number, current in enumerate(one.current for one in population.stimulations):
+        place = f"stimulate[{number}].{current.name}"
+        models.append((place, current, current_prefix(number), (number + 1) * _DRAWS_OF_ONE))
+    for where, model, prefix, first in models:
+        if not model.of_neurons:
+            continue
+        drawn = {
+            parameter: _of_neurons(state, executable, index, population, draw, model.values[parameter])
+            for draw, parameter in enumerate(model.model.parameters, first)
+            if parameter in model.of_neurons
+        }
+        of = (f"populations.{name}.{where}", model, population.size)
+        constants = constants_on_ranks(state.communicator, *of, state.network.dt_ms, ids, drawn)
+        for constant, values in constants.items():
+            state.write_replicas(f"{name}.{prefix}{constant}", values)
 
 
 def draw_initial(state: RankArrays, executable: Executable, index: int, population: Population) -> None:
@@ -59,23 +74,24 @@ def _of_neurons(
 
 def constants_on_ranks(
     communicator: Communicator,
-    population: Population,
+    where: str,
+    model: Configured[Any],
+    n_neurons: int,
     dt_ms: float,
     ids: NDArray[np.int32],
     drawn: Mapping[str, NDArray[np.float64]],
 ) -> dict[str, NDArray[Any]]:
-    """`Configured.constants_of_neurons` for this rank's neurons; a collective call.
+    """`Configured.constants_of_neurons` for this rank's neurons, of `n_neurons` in all; a collective call.
 
     Raises:
         ConfigurationError: on all ranks, with the message of the first rank that has a value that is not allowed.
     """
-    model, where = population.model, f"populations.{population.name}.model.{population.model.name}"
     constants: dict[str, NDArray[Any]] = {}
     message = None
     by_id = np.argsort(ids)
     try:
         in_order = {name: values[by_id] for name, values in drawn.items()}
-        constants = model.constants_of_neurons(where, dt_ms, ids[by_id], in_order, population.size)
+        constants = model.constants_of_neurons(where, dt_ms, ids[by_id], in_order, n_neurons)
     except ConfigurationError as error:
         message = str(error)
     everyone = communicator.gather(message)

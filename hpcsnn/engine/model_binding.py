@@ -19,7 +19,7 @@ from hpcsnn.models.connectors.shares import Words
 from hpcsnn.models.tables import PlacementContext
 from hpcsnn.network import Network, Projection
 from hpcsnn.network.fields import FINE_POWERS, NUMPY, decay_fields
-from hpcsnn.network.lattice import Lattice
+from hpcsnn.network.places.lattice import Lattice
 from hpcsnn.network.population import Stimulation, current_prefix
 from hpcsnn.ranks.partition import Placement
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import operator
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from hpcsnn.engine.recording.recorded import Recorded, Taken
 from hpcsnn.engine.recording.rows import Average, Rows, SynapseValues
 from hpcsnn.engine.rewiring.host_stages import HostStages
 from hpcsnn.engine.state import LOG_ENTRIES, RankState
+from hpcsnn.engine.timing import Timing
 from hpcsnn.errors import ConfigurationError, SimulationError, check_known, shown
 from hpcsnn.network import Network
 from hpcsnn.network.neuron_arrays import column_of, neuron_arrays
@@ -62,31 +63,35 @@ class Simulation(Brief):
             exchange_block = whole_number("exchange_block", exchange_block, Limits(minimum=1))
         log_entries = whole_number("log_entries", log_entries, Limits(minimum=0, maximum=2**28))
         exchange = check_way(network, exchange)
-        self.network, self.communicator = network, ranks_of(comm)
-        self.rank, self.n_ranks = self.communicator.rank, self.communicator.size
+        ranks = ranks_of(comm)
+        self.network, self.communicator = network, ranks
+        self.rank, self.n_ranks = ranks.rank, ranks.size
         self.tile = tile
         if not network.populations:
             raise ConfigurationError("populations: the network has none")
-        self.placements = on_every_rank(
-            self.communicator, lambda: place_network(network, tile, self.rank, self.n_ranks)
-        )
-        self.device = choose_device(device, self.communicator)
+        self._timing, self.advance_s = Timing(), 0.0
+        with self._timing.making("place"):
+            self.placements = on_every_rank(ranks, lambda: place_network(network, tile, ranks.rank, ranks.size))
+        with self._timing.making("compile"):
+            self.device = choose_device(device, ranks)
         self._room = exchange_block, log_entries, exchange
-        self._phases_before: defaultdict[str, float] = defaultdict(float)
         self._begin()
-        self._phases_before["start_up"] = self.startup_s = time.perf_counter() - start
-        self.advance_s = 0.0
+        self.startup_s = time.perf_counter() - start
+        self._timing.started(self.startup_s)
 
     def _begin(self) -> None:
         """Make the state that the network begins with; a collective call."""
-        network = self.network
+        network, making = self.network, self._timing.making
         try:
             self.state = RankState(network, self.placements, self.device, self.communicator, *self._room)
-            self.program = generate(network, self.n_ranks)
-            self.executable = self.device.load(self.program, self.state)
-            self.executable.run("check_values", 1)
-            self.mend()
+            with making("compile"):
+                self.program = generate(network, self.n_ranks)
+                self.executable = self.device.load(self.program, self.state)
+                self.executable.run("check_values", 1)
+                self.mend()
             self.state.start(self.executable)
+            with making("connect"):
+                self.state.connect(self.executable)
         except MemoryError as error:
             raise SimulationError(f"rank {self.rank}: the network does not fit into memory: {error}") from None
         self._host_stages = HostStages(self.state, self.executable)
@@ -187,6 +192,8 @@ class Simulation(Brief):
         look_s = _LOOKED_EVERY_S if observe is None else min(_LOOKED_EVERY_S, observe_every_s)
         visited = -math.inf
         while (step := self.step) < end:
+            with self._timing.waiting():  # for whoever takes longer to observe
+                self.communicator.barrier()
             looked, chunk = time.perf_counter(), self._steps_a_look
             until = min(end, *((step // one + 1) * one for one in (chunk, every) if one is not None))
             self._advance_to(until)
@@ -196,8 +203,10 @@ class Simulation(Brief):
             round_number = _round_number(min(look_s * (until - step) / (now - looked), 4 * chunk))
             next_chunk = max(round_number, self.executable.steps_a_sequence)
             # All ranks look at the same steps and do the same there: the first one says what, but for interrupts.
-            due, self._steps_a_look = self.communicator.broadcast((due, next_chunk))
-            if self.communicator.most(int(interrupts.came)):
+            with self._timing.waiting():
+                due, self._steps_a_look = self.communicator.broadcast((due, next_chunk))
+                interrupted = self.communicator.most(int(interrupts.came))
+            if interrupted:
                 raise KeyboardInterrupt
             if observe is not None and due:
                 visited = now
@@ -371,18 +380,18 @@ class Simulation(Brief):
     @property
     def phase_seconds(self) -> dict[str, float]:
         """Wall seconds of this rank in each phase of the steps, and ``start_up``."""
-        phases = {str(phase): seconds for phase, seconds in self.executable.phase_seconds.items()}
-        return {name: seconds + self._phases_before[name] for name, seconds in {**phases, "start_up": 0.0}.items()}
+        return self._timing.phase_seconds(self)
+
+    def measured(self) -> dict[str, Any]:
+        """What this rank has measured of itself, an entry of ``per_rank`` in ``summary.json``; no collective call."""
+        return self._timing.measured(self)
 
     def count_on_from(self, before: Simulation) -> None:
-        """Let the wall seconds and halts of a simulation whose place this one takes count as its own."""
-        self._count_phases(before.phase_seconds)
+        """Let what a simulation has measured and counted that is over, and whose place this one takes, be its own."""
+        self._timing.add(before._timing)
+        self._timing.keep(before)
         self.advance_s += before.advance_s
         self.halts.update(before.halts)
-
-    def _count_phases(self, seconds: Mapping[Any, float]) -> None:
-        for phase, of_phase in seconds.items():
-            self._phases_before[str(phase)] += of_phase
 
 
 def _round_number(at_most: float) -> int:

@@ -83,10 +83,13 @@ class RankState(RankArrays):
             bind_learning(self)
 
     def start(self, executable: Executable) -> None:
-        """Draw parameters and the initial state, and make the first wiring; a collective call."""
+        """Draw parameters and the initial state."""
         for index, population in enumerate(self.network.populations.values()):
             draw_parameters(self, executable, index, population)
             draw_initial(self, executable, index, population)
+
+    def connect(self, executable: Executable) -> None:
+        """Make the first wiring."""
         for name, store in self.stores.items():
             with doing(f"wiring {name}"):
                 store.connect(executable)
@@ -186,7 +189,7 @@ class RankState(RankArrays):
         for number, stimulation in enumerate(population.stimulations):
             bind_stimulation(self, part, name, number, stimulation, placement)
         if population.removed is not None:
-            removed = np.isin(placement.global_id, population.removed).astype(np.int32)
+            removed = np.isin(placement.known_id, population.removed).astype(np.int32)
             self.bind(part, name, "removed", self.device.upload(removed))
 
     def _bind_projection(self, projection: Projection) -> None:

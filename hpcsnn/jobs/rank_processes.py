@@ -14,9 +14,12 @@ from pathlib import Path
 from hpcsnn.errors import ConfigurationError, DeviceError
 from hpcsnn.jobs.job_files import JobPlan
 from hpcsnn.planning.site_profiles import MpiLaunch
+from hpcsnn.ranks.exit_codes import SUPERVISED, told_exit_code
 from hpcsnn.ranks.promised_ranks import EXPECTED_RANKS
 
 _LAST_LINES = 40
+# Exit codes of ranks that a launcher or a batch system ended.
+KILLED = (128 + signal.SIGTERM, 128 + signal.SIGKILL)
 # Until a run handles them, stop signals are ignored: a time limit may come while ranks start up.
 _RANK = (
     "import signal; [signal.signal(number, signal.SIG_IGN) for number in (signal.SIGUSR1, signal.SIGUSR2)]; "
@@ -80,7 +83,7 @@ def command_line(plan: JobPlan, arguments: list[str]) -> list[str]:
 
 def environment(plan: JobPlan) -> dict[str, str]:
     """What the ranks' environment has beside this process's."""
-    ours = {EXPECTED_RANKS: str(plan.ranks)}
+    ours = {EXPECTED_RANKS: str(plan.ranks), SUPERVISED: "1"}
     if plan.launch == "mpiexec":
         if plan.nodes == 1:
             ours["HYDRA_BOOTSTRAP"] = "fork"  # it would ask Slurm for a step that the supervisor already fills
@@ -114,6 +117,7 @@ class RankProcesses:
             preexec_fn=_ignore_stop_signals,
         )
         self._said: deque[str] = deque(maxlen=_LAST_LINES)
+        self._told: int | None = None
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -122,15 +126,23 @@ class RankProcesses:
         for line in self._process.stderr:
             sys.stderr.write(line)
             sys.stderr.flush()
-            self._said.append(line.rstrip())
+            told = told_exit_code(line.rstrip())
+            if told is None:
+                self._said.append(line.rstrip())
+            else:
+                self._told = told
 
     def ended(self) -> int | None:
-        """The exit code, as a shell gives it (128 + n for signal n); None while the ranks run."""
+        """The exit code, as a shell gives it (128 + n for signal n); None while the ranks run.
+
+        Of ranks that the launcher killed, since one of them had failed, the code that this one told.
+        """
         code = self._process.poll()
         if code is None:
             return None
         self._reader.join(timeout=2.0)
-        return 128 - code if code < 0 else code
+        code = 128 - code if code < 0 else code
+        return self._told if code in KILLED and self._told is not None else code
 
     def ask_to_stop(self) -> None:
         """Let the ranks agree on a step, write a checkpoint there, and end.

@@ -20,7 +20,7 @@ from submitit.helpers import DelayedSubmission
 from hpcsnn.configuration.files import trains
 from hpcsnn.errors import ConfigurationError, HpcsnnError, StorageError
 from hpcsnn.jobs.job_files import HEARTBEAT_S, JobFiles, JobPlan, State, Status
-from hpcsnn.jobs.rank_processes import RankProcesses
+from hpcsnn.jobs.rank_processes import KILLED, RankProcesses
 from hpcsnn.jobs.slurm_answers import said_by
 from hpcsnn.storage.checkpoints import beyond, committed
 from hpcsnn.storage.run_directory import RunDirectory
@@ -32,7 +32,6 @@ _LONGEST_PAUSE_S = 60.0
 # Exit codes of `hpcsnn run` and `resume` that another try would only repeat: an error that is told in words. Once one
 # rank ends so, the launcher kills those that have not told it yet, and its own code may be that of a killed rank.
 _DETERMINISTIC = (1, 2)
-_KILLED = (128 + signal.SIGTERM, 128 + signal.SIGKILL)
 _FAULT = 3
 # Slurm ends a job whose node was lost as it ends one that was cancelled, and then starts it again.
 _FROM_OUTSIDE = "ended from outside; if a node was lost, it starts again by itself"
@@ -174,7 +173,7 @@ class Supervisor:
         if stopped_by is not None:
             self._write(State.STOPPED, f"by {stopped_by}")
             return True
-        if code in (*_DETERMINISTIC, *_KILLED) and self._ranks is not None and self._ranks.error:
+        if code in (*_DETERMINISTIC, *KILLED) and self._ranks is not None and self._ranks.error:
             self._fail(self._ranks.error)
         return False
 

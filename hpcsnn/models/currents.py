@@ -31,13 +31,14 @@ class CurrentModel(Model):
     steps of the interval that the user gives, ``from_step`` up to the one before ``to_step`` (2^31 - 1: no end), and
     for the chosen neurons. It sees ``step``, these two, ``dt_ms``, ``id``, ``neuron`` (index of this rank's neuron, for
     tables that have a row per neuron), and ``random4(entity, step, draw)``: four 32-bit random numbers that depend on
-    nothing else (``draw`` below 2^16). It has no state.
+    nothing else (``draw`` below 2^16). It has no state. Parameters may differ between neurons, as a neuron model's.
 
     ``check_population(where, values, n_neurons, dt_ms)`` may refuse what does not fit the population or the step;
     ``must_end`` says that the user has to say when the current ends.
     """
 
     KIND: ClassVar[str] = "current"
+    OF_NEURONS: ClassVar[bool] = True
     SEES: ClassVar[tuple[str, ...]] = ("step", "from_step", "to_step", "dt_ms", "id", "neuron", "random4")
     KEPT: ClassVar[Mapping[tuple[str, str], str]] = {
         ("parameter", name): "every current has it: when it flows, and onto which neurons" for name in _GIVEN

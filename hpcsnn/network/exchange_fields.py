@@ -70,6 +70,8 @@ def exchange_fields() -> tuple[Field, ...]:
         Field("send", "uint32", lambda room: room.most_spikes),
         Field("send_count", "int", _one),
         Field("rounds", "int64", _one),
+        # By `hpcsnn.codegen.constants.Sent`.
+        Field("sent", "int64", lambda _: 3),
         *with_all,
         *with_neighbours,
         *made_up,

@@ -157,6 +157,8 @@ def population_fields(population: Population) -> tuple[Field, ...]:
     ]
     # Whether its spikes are logged, of each neuron, where not all neurons' are.
     logged = Field("logged", "int", lambda room: room.n_own, constant=True, made=True)
+    # Whether a neuron never spikes, and no rule forms a synapse from or onto it.
+    removed = Field("removed", "int", lambda room: room.n_known, constant=True, made=True)
     return (
         Field("global_id", "int", lambda room: room.n_own, constant=True, made=True),
         Field("known_id", "int", lambda room: room.n_known, constant=True, made=True),
@@ -174,16 +176,20 @@ def population_fields(population: Population) -> tuple[Field, ...]:
         *(own(f"model_{name}", ctype, constant=True) for name, ctype in population.model.array_types()),
         *_tables("model_", population.model),
         *(field for number, one in enumerate(population.stimulations) for field in _stimulation_fields(number, one)),
-        # Whether a neuron never spikes.
-        *([Field("removed", "int", _n_own, constant=True, made=True)] if population.removed is not None else []),
+        *([removed] if population.removed is not None else []),
     )
 
 
 def _stimulation_fields(number: int, stimulation: Stimulation) -> list[Field]:
-    """The arrays of a current onto a population: whether it is for a neuron, unless it is for all; its tables."""
+    """The arrays of a current onto a population: whether it is for a neuron, unless it is for all; what differs between
+    neurons; its tables."""
+    prefix, current = current_prefix(number), stimulation.current
     chosen = Field(f"chosen_{number}", "int", lambda room: room.n_own, constant=True, made=True)
-    tables = _tables(current_prefix(number), stimulation.current)
-    return tables if stimulation.ids is None else [chosen, *tables]
+    each = [
+        Field(f"{prefix}{name}", ctype, lambda room: room.n_own, neurons=Neurons.OWN, constant=True)
+        for name, ctype in current.array_types()
+    ]
+    return [*([] if stimulation.ids is None else [chosen]), *each, *_tables(prefix, current)]
 
 
 def projection_fields(projection: Projection) -> tuple[Field, ...]:

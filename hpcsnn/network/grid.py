@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from hpcsnn.checked_numbers import LARGEST_WHOLE, Limits, truth_value, whole_number
 from hpcsnn.errors import ConfigurationError, check_known, shown
-from hpcsnn.network.positions import Positions
+from hpcsnn.network.places.positions import Positions
 
 BORDERS = ("periodic", "open")
 

@@ -24,8 +24,8 @@ from hpcsnn.network.checks import check_given, check_name, check_projection, che
 from hpcsnn.network.delays import input_ring, parsed_delay
 from hpcsnn.network.grid import Grid
 from hpcsnn.network.learning import Learning
+from hpcsnn.network.places.positions import Positions
 from hpcsnn.network.population import Population, Stimulation, checked_stimulation
-from hpcsnn.network.positions import Positions
 from hpcsnn.network.projection import Projection
 from hpcsnn.network.recording.asked import asked_by_variable, asked_spikes, chosen_neurons, parsed_recording
 
@@ -121,8 +121,6 @@ class Network(Brief):
             begins[variable] = checked_initial(f"{where}.initial.{variable}", states[variable], value, grid.size)
         record_spikes = truth_value(f"{where}.record_spikes", record_spikes)
         check_given(f"{where}.model.{model.name}", model, grid.size, self.dt_ms)
-        if model.model.check_population is not None and not model.of_neurons:
-            model.model.check_population(f"{where}.model.{model.name}", model.values, grid.size, self.dt_ms)
         by_variable, recordings = asked_by_variable(f"{where}.record", record), {}
         if "spikes" in by_variable and "spikes" in states:
             raise ConfigurationError(
@@ -153,7 +151,10 @@ class Network(Brief):
                 f"{where}: not allowed with the model {model.name}, whose neurons spike by themselves and take no "
                 "current; must be a neuron model"
             )
-        return tuple(checked_stimulation(f"{where}[{n}]", one, grid, self.dt_ms) for n, one in enumerate(given))
+        stimulations = tuple(checked_stimulation(f"{where}[{n}]", one, grid, self.dt_ms) for n, one in enumerate(given))
+        for number, current in enumerate(one.current for one in stimulations):
+            check_given(f"{where}[{number}].{current.name}", current, grid.size, self.dt_ms)
+        return stimulations
 
     def add_projection(
         self,

@@ -37,19 +37,14 @@ class Stimulation:
 
 
 def checked_stimulation(where: str, given: object, grid: Grid, dt_ms: float) -> Stimulation:
-    """A current that the user gives, onto a population of a grid.
+    """A current that the user gives, onto a population of a grid; whether its values fit, `check_given` says.
 
     Raises:
-        ConfigurationError: no current, a time between two steps, neurons that there are not, or what the model refuses;
-            names `where`.
+        ConfigurationError: no current, a time between two steps, or neurons that there are not; names `where`.
     """
     if not isinstance(given, Configured) or not isinstance(given.model, CurrentModel):
         raise ConfigurationError(f"{where}: {shown(given)} is not a CurrentModel with its parameters")
     where = f"{where}.{given.name}"
-    given.check_steps(where, dt_ms)
-    if given.model.check_population is not None:
-        given.model.check_population(where, given.values, grid.size, dt_ms)
-    given.constants(dt_ms, where)
     from_step = whole_steps(f"{where}.{FROM}", given.values[FROM], dt_ms)
     to_ms = given.values[TO]
     to_step = LAST_STEP if to_ms is None else whole_steps(f"{where}.{TO}", to_ms, dt_ms, least=1)

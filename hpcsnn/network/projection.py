@@ -20,9 +20,9 @@ from hpcsnn.models.rewiring.rule import RewiringRule
 from hpcsnn.models.synapses import ReceptorModel, SpikeTrace, SynapseModel, Trained
 from hpcsnn.network.delays import DELAY_STEPS, DrawnDelays, GivenDelays, InputRing
 from hpcsnn.network.input_scale import InputFormat, input_format, weight_bound
-from hpcsnn.network.lattice import Lattice
+from hpcsnn.network.places.lattice import Lattice
+from hpcsnn.network.places.positions import Cells, FreeLattice
 from hpcsnn.network.population import Population
-from hpcsnn.network.positions import Cells, FreeLattice
 from hpcsnn.network.recording.asked import Recording
 
 _OWED = Variable("owed", 0, "synapses", "int", "synapses that are still to be replaced")

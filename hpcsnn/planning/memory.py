@@ -28,10 +28,10 @@ from hpcsnn.network.fields import (
     population_fields,
     projection_fields,
 )
-from hpcsnn.network.lattice import Lattice
 from hpcsnn.network.learning import trained_projections
 from hpcsnn.network.learning_fields import learning_bytes
 from hpcsnn.network.neuron_arrays import neuron_arrays
+from hpcsnn.network.places.lattice import Lattice
 from hpcsnn.network.recording.recorders import recorders
 from hpcsnn.ranks.exchange.neighbours import has_neighbours
 from hpcsnn.ranks.exchange.plan import plan_exchange

@@ -233,12 +233,11 @@ def _carry_out(
     maps = displacement_maps(simulation)
     regularity = on_first_rank(setting.ranks, lambda: regularities(simulation.network, directory))
     summary = {
-        **summarised(simulation, regularity),
+        **summarised(simulation, regularity, wall_s),
         "completed": stopped_by is None,
         "stopped_by": stopped_by,
         "resumed_from_step": first_step,
         **configuration.model_dump(mode="json", include={"changes", "forked_from"}),
-        "wall_s": wall_s,
         "checkpoints": checkpointer.report() | {"stall_s": stall_s},
     }
     seconds = (simulation.step - first_step) * simulation.network.dt_ms * 1e-3

@@ -14,6 +14,7 @@ from hpcsnn.analysis.spike_trains import recent_intervals
 from hpcsnn.analysis.statistics import population_statistics, projection_statistics
 from hpcsnn.engine.digest import simulation_digest
 from hpcsnn.engine.simulation import Simulation
+from hpcsnn.engine.timing import propagated
 from hpcsnn.network import Network
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.run_directory import RunDirectory
@@ -44,8 +45,19 @@ def regularities(network: Network, directory: RunDirectory) -> dict[str, float]:
     return {name: float(cv.mean()) for name, cv in found.items() if len(cv)}
 
 
-def summarised(simulation: Simulation, regularity: Mapping[str, float] | None = None) -> dict[str, Any]:
-    """What ``summary.json`` says of the network and its speed; a collective call. Phases are means over ranks, in s.
+def imbalance(per_rank: list[dict[str, Any]]) -> float | None:
+    """The largest over the mean of the ranks' busy seconds, in which they wait for no other; None: nobody has any."""
+    busy_s = [one["propagation_s"] - one["phases_s"]["exchange_wait"] for one in per_rank]
+    return max(busy_s) * len(busy_s) / sum(busy_s) if sum(busy_s) > 0 else None
+
+
+def summarised(
+    simulation: Simulation, regularity: Mapping[str, float] | None = None, wall_s: float | None = None
+) -> dict[str, Any]:
+    """What ``summary.json`` says of the network and its speed; a collective call.
+
+    ``phases`` are means over ranks, in s; ``per_rank`` is what `Simulation.measured` gives on each, of a run that took
+    this rank `wall_s`, by default the time in `Simulation.run`, where what is in no phase is the host's.
 
     ``interval_cv`` of a population is its `regularity`, the same on all ranks, and None where there is none;
     ``interval_cv_neurons`` of how many neurons spikes are recorded, likewise.
@@ -54,6 +66,9 @@ def summarised(simulation: Simulation, regularity: Mapping[str, float] | None = 
     network = simulation.network
     phases = simulation.phase_seconds
     mean = simulation.sum_over_ranks(np.array(list(phases.values()))) / simulation.n_ranks
+    wall_s = simulation.advance_s if wall_s is None else wall_s
+    measured = simulation.measured()
+    per_rank = simulation.communicator.gather(measured | propagated(measured["phases_s"], wall_s))
     return {
         "hpcsnn": __version__,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -62,9 +77,11 @@ def summarised(simulation: Simulation, regularity: Mapping[str, float] | None = 
         "device": simulation.device.name,
         "steps": simulation.step,
         "model_s": simulation.time_ms * 1e-3,
-        "wall_s": simulation.advance_s,
+        "wall_s": wall_s,
         "wall_per_model_s": None,
         "phases": dict(zip(phases, mean.tolist(), strict=True)),
+        "per_rank": per_rank,
+        "imbalance": imbalance(per_rank),
         "digest": simulation_digest(simulation),
         "populations": {
             name: population_statistics(simulation, name)

@@ -109,6 +109,8 @@ def run_training(
         stack.enter_context(name_phases(setting.console))
         on_first_rank(setting.ranks, lambda: directory.check_free(overwrite))
         data, trainer = _prepared(configuration, setting, make_trainer)
+        if configuration.records:
+            setting.say(f"nothing is recorded while it trains; of the trained network: hpcsnn run --from {out}")
         # Only now, so that what cannot run leaves no folder.
         lock_for_all(stack, directory, setting)
         on_first_rank(setting.ranks, lambda: directory.clear(overwrite))

@@ -335,6 +335,12 @@ class StoredNetwork:
         """``source`` and the variables of a projection's synapses."""
         return self.names(f"projections/{projection}/synapse")
 
+    def unit_of_weights(self, projection: str) -> str:
+        """Of a projection's weights, as its synapse model says it; empty: it says none, or there are no weights."""
+        if "weight" not in self.variables(projection):
+            return ""
+        return str(self.opened(f"projections/{projection}/synapse/weight").attrs.get("units", ""))
+
     def synapses(self, projection: str) -> dict[str, NDArray[Any]]:
         """As `Simulation.synapses` of one rank that has the whole network."""
         rows = self.rows(projection, np.arange(self.grid(self.ends(projection)[1]).size))

@@ -24,6 +24,8 @@ _SUMMARY = {
     "wall_per_model_s": "a number?",
     "populations": "a mapping of mappings",
     "projections": "a mapping of mappings",
+    "imbalance": "a number?",
+    "per_rank": "a list of what ranks measured",
 }
 _PROGRESS = {
     "updated": "a number",
@@ -57,8 +59,30 @@ def _is_of_kind(value: object, kind: str) -> bool:
             return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
         case "a mapping of mappings":
             return isinstance(value, dict) and all(isinstance(one, dict) for one in value.values())
+        case "a list of what ranks measured":
+            return isinstance(value, list) and all(isinstance(one, dict) and _measured(one) for one in value)
         case _:
             return isinstance(value, dict) and all(_is_of_kind(one, "a number") for one in value.values())
+
+
+def _measured(of_rank: Mapping[str, Any]) -> bool:
+    propagation_s, phases_s = of_rank.get("propagation_s"), of_rank.get("phases_s")
+    return _is_of_kind(propagation_s, "a number") and _is_of_kind(phases_s, "a mapping of numbers")
+
+
+def exchange_shares(summary: Mapping[str, Any]) -> dict[str, float]:
+    """Of the time of all ranks what the exchange of spikes took, by ``wait``, ``transfer`` and ``accept``.
+
+    Nothing of one rank, and of summaries of versions before, which do not say it.
+    """
+    per_rank = summary.get("per_rank", [])
+    total_s = sum(one["propagation_s"] for one in per_rank)
+    if len(per_rank) < 2 or not total_s > 0:
+        return {}
+    return {
+        part: sum(one["phases_s"].get(f"exchange_{part}", 0.0) for one in per_rank) / total_s
+        for part in ("wait", "transfer", "accept")
+    }
 
 
 def summary_of(text: str) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def run_of_training(
     folder: Path = Path(),
 ) -> Configuration:
     """The trained network as it runs: its source plays samples one after the other, and every population's spikes are
-    recorded.
+    recorded, or those that its ``record`` names, and what else that names.
 
     Nothing is set back between two samples, and no projection is rewired. Synapses and biases are listed one by one, so
     the configuration needs neither the training nor its data.
@@ -50,7 +50,7 @@ def run_of_training(
     raw["description"] = f"Trained: {training.description}".rstrip(": ")
     raw |= {"populations": plain["populations"], "projections": plain["projections"]}
     for population in raw["populations"].values():
-        population["record_spikes"] = True
+        population["record_spikes"] = "spikes" not in population["record"]
     of_model = {variable.name for variable in network.populations[training.readout].state}
     learnt_values = {name: values.tolist() for name, values in learnt.readout.items() if name in of_model}
     raw["populations"][training.readout]["initial"] |= learnt_values

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,6 +29,7 @@ from hpcsnn.models.connectors import FixedProbability
 from hpcsnn.models.registry import OF_TRAININGS
 from hpcsnn.network import Network
 from hpcsnn.network.learning import Learning, learning_network
+from hpcsnn.network.recording.recorders import recorders, without_recorders
 from hpcsnn.phases import doing
 from hpcsnn.training.data.data_set import SAMPLE_COUNTS, DataSet, LoadedData, checked_settings
 from hpcsnn.training.data.registry import find_data_set
@@ -84,7 +87,8 @@ class TrainingConfiguration(NetworkConfiguration):
         return {FixedProbability.name: {**(given if isinstance(given, dict) else {}), "p": self.connectivity}}
 
     def network(self) -> Network:
-        """The network to be trained, as it is at first.
+        """The network to be trained, as it is at first. What its populations and projections ask to ``record`` is
+        recorded of the trained network, as it runs: here it is checked and left out.
 
         Raises:
             ConfigurationError: anything that does not fit, naming the field, the value and what is allowed.
@@ -98,7 +102,17 @@ class TrainingConfiguration(NetworkConfiguration):
         network = super().network()
         if self.readout not in network.populations:
             raise ConfigurationError(unknown_name("readout", self.readout, network.populations))
-        return network
+        if self.records:  # which must be there once it is trained, when nothing is rewired any more
+            trained = copy(network)
+            trained.projections = {name: replace(one, rewiring=None) for name, one in network.projections.items()}
+            recorders(trained)
+        return without_recorders(network)
+
+    @property
+    def records(self) -> bool:
+        """Whether it says what the trained network records as it runs."""
+        asked = [one.record for one in self.populations.values()] + [one.record for one in self.projections.values()]
+        return any(asked)
 
     def learning_network(self, n_steps: int) -> Network:
         """The network as it is simulated while it learns from samples of so many steps.

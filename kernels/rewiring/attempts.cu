@@ -197,7 +197,10 @@ KERNEL rewire_{{ projection.name }}(Network* net) {
             forming &= attempt.source >= 0 && attempt.distance_squared <= projection.rewiring_forms_within;
 //% else
             const int tried = found;
-            const bool forming = found < 0 && attempt.distance_squared <= projection.rewiring_forms_within;
+            bool forming = found < 0 && attempt.distance_squared <= projection.rewiring_forms_within;
+//% endif
+//% if projection.source_removes or projection.target_removes
+            forming = forming && !is_removed_{{ projection.name }}(net, attempt.source, target);
 //% endif
             bool goes = false;
             int why = 0;

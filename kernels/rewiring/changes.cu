@@ -41,11 +41,30 @@ DEVICE int find_{{ projection.name }}(Network* net, const int row, const int n, 
     return found;
 }
 
+//% if projection.source_removes or projection.target_removes
+// Whether one of the two neurons is removed: then no rule forms a synapse between them.
+DEVICE bool is_removed_{{ projection.name }}(Network* net, const int source, const int target) {
+    int removed = 0;
+//% if projection.source_removes
+    removed |= net->population_{{ projection.source }}.removed[source];
+//% endif
+//% if projection.target_removes
+    removed |= net->population_{{ projection.target }}.removed[target];
+//% endif
+    (void)source; (void)target;
+    return removed != 0;
+}
+//% endif
+
 {%- set rule = projection.rewiring %}
 {% import "rewiring/names.cu" as names with context %}
 //% if projection.rewiring.proposes
-// Whether the rule may form a synapse at this distance: within its reach every rank knows every source, beyond it not.
-DEVICE bool reaches_{{ projection.name }}(Network* net, const int source, const int target) {
+// Whether the rule may form a synapse: neither neuron is removed, and they are within its reach, where every rank knows
+// every source, beyond it not.
+DEVICE bool may_join_{{ projection.name }}(Network* net, const int source, const int target) {
+//% if projection.source_removes or projection.target_removes
+    if (is_removed_{{ projection.name }}(net, source, target)) return false;
+//% endif
 //% if projection.rewiring.reach_squared
     const auto& projection = net->projection_{{ projection.name }};
     const auto& source_population = net->population_{{ projection.source }};

@@ -30,7 +30,7 @@ struct Places_{{ projection.name }} {
         if (id < 0 || id >= sources.nx * sources.ny) return false;
         if (projection().n_proposed[target] == {{ rule.proposals }}) return false;
         const int source = known_index(sources, id);
-        if (source < 0 || find(id) >= 0 || !reaches_{{ projection.name }}(net, source, target)) return false;
+        if (source < 0 || find(id) >= 0 || !may_join_{{ projection.name }}(net, source, target)) return false;
         int* proposed = projection().hook_proposed + (int64)target * {{ rule.proposals }};
         for (int n = 0; n < projection().n_proposed[target]; ++n)
             if (proposed[n] == source) return false;
@@ -111,6 +111,9 @@ KERNEL clear_tries_{{ projection.name }}(Network* net) {
 KERNEL replace_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
     for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {
+//% if projection.target_removes
+        if (target_population.removed[target]) continue;  // what it lost is owed still
+//% endif
         const uint32 id = target_population.global_id[target];
         const uint32 stream = {{ projection.stream_attempts }}u | CANDIDATE_NUMBERS;
         int* tried = &projection.replace_tried[target];
@@ -123,7 +126,7 @@ KERNEL replace_{{ projection.name }}(Network* net) {
             const uint32 number = philox(id, now, stream, *tried, key_of(control)).x;
             const int source = known_index(source_population, (int)(((uint64)number * (uint32)n_sources) >> 32));
             const int in_degree = projection.in_degree[target];
-            if (source < 0 || !reaches_{{ projection.name }}(net, source, target)) continue;
+            if (source < 0 || !may_join_{{ projection.name }}(net, source, target)) continue;
             if (find_{{ projection.name }}(net, target << projection.row_shift, in_degree, source) >= 0) continue;
             if (!new_synapse_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.replace }})) return;
             projection.target_owed[target] -= projection.in_degree[target] - in_degree;
@@ -177,7 +180,7 @@ KERNEL form_candidates_{{ projection.name }}(Network* net) {
         sort_candidates_{{ projection.name }}(net, target);
         for (int& n = projection.candidate_first[target]; n >= 0; n = projection.candidate_next[n]) {
             const int source = projection.candidate_source[n];
-            if (!reaches_{{ projection.name }}(net, source, target)) continue;
+            if (!may_join_{{ projection.name }}(net, source, target)) continue;
             if (find_{{ projection.name }}(net, row, projection.in_degree[target], source) >= 0) continue;
             if (!new_synapse_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.form_candidates }}))
                 return;
@@ -193,7 +196,7 @@ KERNEL form_proposed_{{ projection.name }}(Network* net) {
         const int row = target << projection.row_shift;
         for (int& n = projection.proposed_done[target]; n < projection.proposed_start[target + 1]; ++n) {
             const int source = projection.proposed[n], in_degree = projection.in_degree[target];
-            if (source < 0 || !reaches_{{ projection.name }}(net, source, target)) continue;
+            if (source < 0 || !may_join_{{ projection.name }}(net, source, target)) continue;
             if (find_{{ projection.name }}(net, row, in_degree, source) >= 0) continue;
             const bool went_on =
                 new_synapse_{{ projection.name }}(net, source, target, now, {{ projection.stage_of.form_proposed }});

@@ -1,5 +1,4 @@
 // The schedule on the host: one call runs the steps up to `until`, or until something halts it. Compiled with kernels.
-#include <time.h>
 
 #if defined(HPCSNN_EMULATED_THREADS)
 template <class Kernel> static void launch(Kernel kernel, Network* net) {
@@ -14,26 +13,20 @@ template <class Kernel> static void launch(Kernel kernel, Network* net) {
 #define LAUNCH(kernel) kernel(net)
 #endif
 
-static double seconds() {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+// An exchange, and how long it took; now and then, in the same steps on all ranks, where the time went.
+static void timed_exchange(Network* net, StepTimes* times) {
+    if (net->control->halt) return;
+    const bool parted = (net->control->step + 1) % PARTED_EVERY == 0;
+    double parts[N_PARTS] = {};
+    const int64 before = ticks();
+    exchange_spikes(net, Laps(parted ? parts : nullptr));
+    times->exchange_ticks += ticks() - before;
+    times->exchanges += 1;
+    if (parted) count_parts(*times, parts);
 }
 
-// What reading the clock costs: about a tenth of a small network's step.
-static double clock_seconds() {
-    double least = 1.0;
-    for (int k = 0; k < 50; ++k) {
-        const double start = seconds(), spent = seconds() - start;
-        least = spent < least ? spent : least;
-    }
-    return least;
-}
-
-// One step in `sampled_every` is timed, phase by phase; clocks would cost more than a small network's step.
 // `running` is the stage that runs, for whoever is thrown out of it.
-static __attribute__((noinline)) int steps(Network* net, const int until, double* phase_seconds,
-                                           const int sampled_every, volatile int* running) {
+static __attribute__((noinline)) int steps(Network* net, const int until, StepTimes* times, volatile int* running) {
     Control& control = *net->control;
     int first_stage = control.stage;
     control.stage = 0;
@@ -46,15 +39,12 @@ static __attribute__((noinline)) int steps(Network* net, const int until, double
     int until_{{ trigger.name }} = left_{{ trigger.name }};
 //% endif
 //% endfor
-    static const double clock_cost = clock_seconds();
-    int until_sample = sampled_every - control.step % sampled_every;  // however a run is cut
+    int until_timed = TIMED_EVERY - control.step % TIMED_EVERY;
     while (control.step < until) {
-        const bool timed = --until_sample == 0;
-        double before = 0.0;
-        if (timed) {
-            until_sample = sampled_every;
-            before = seconds();
-        }
+        const bool timed = --until_timed == 0;
+        if (timed) until_timed = TIMED_EVERY;
+        Laps laps(timed ? times->phases : nullptr);
+        const double began = laps.before;
 //% for trigger in triggers
         const bool due_{{ trigger.name }} = --until_{{ trigger.name }} == 0;
         if (due_{{ trigger.name }}) until_{{ trigger.name }} = every_{{ trigger.name }};
@@ -65,25 +55,31 @@ static __attribute__((noinline)) int steps(Network* net, const int until, double
             {{ stage.call }};
         }
 //% if stage.ends_phase
-        if (timed) {
-            const double now = seconds(), spent = now - before - clock_cost;
-            phase_seconds[{{ stage.phase_index }}] += spent > 0.0 ? spent : 0.0;
-            before = now;
-        }
+        laps.end({{ stage.phase_index }});
 //% endif
 //% endfor
+        if (timed) times->cut_short += laps.before - began;
         if (control.halt) return control.halt;
+        if (timed) {
+            count_cycle(*times, times->cut_short);
+            times->cut_short = 0.0;
+        }
         first_stage = 0;
     }
     return RUNNING;
 }
 
-extern "C" int advance(Network* net, const int until, double* phase_seconds, const int sampled_every) {
+extern "C" int advance(Network* net, const int until, StepTimes* times) {
     check_values(net);  // whoever loads a library into the process may have set the processor's modes
     if (net->control->halt) return net->control->halt;
     volatile int running = 0;
     volatile int reason = RUNNING;
-    const int signal_number = guarded([&] { reason = steps(net, until, phase_seconds, sampled_every, &running); });
+    const double began = seconds();
+    const int64 before = ticks();
+    const int signal_number = guarded([&] { reason = steps(net, until, times, &running); });
+    const int64 passed = ticks() - before;
+    if (passed > 0) times->exchange += (seconds() - began) * (double)times->exchange_ticks / (double)passed;
+    times->exchange_ticks = 0;
     if (signal_number == 0) return reason;
     Control& control = *net->control;
     control.halt = TRAPPED;

@@ -89,7 +89,10 @@ DEVICE void accept(Network* net, const int sender, const uint32 message, const i
         {
             const int at = sender * {{ populations | length }} + {{ loop.index0 }};
             const uint32 n = exchange.known_of_sender[at];
-            if (number < n) return arrive(net->population_{{ population.name }}, exchange.first_of_sender[at] + (int)number, step);
+            if (number < n) {
+                arrive(net->population_{{ population.name }}, exchange.first_of_sender[at] + (int)number, step);
+                return;
+            }
             number -= n;
         }
 //% endfor

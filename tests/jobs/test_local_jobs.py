@@ -129,11 +129,20 @@ def test_a_local_sweep_runs_what_is_missing(tmp_path):
         ends(folder / f"seed={seed}")
     assert succeeds("sweep", "topomap", *words).stdout == f"{folder}: 2 runs, 2 finished or under way\n"
     more = ["--vary", "seed=1..3", *words[2:]]
-    assert len(succeeds("sweep", "topomap", *more).stdout.splitlines()) == 2
+    told = json.loads(succeeds("sweep", "topomap", *more, "--json").stdout)
+    assert told["folder"] == str(folder)
+    *there, new = told["runs"]
+    assert there == [{"run": f"{folder}/seed={seed}", "job_id": None} for seed in (1, 2)]
+    assert new == {"run": f"{folder}/seed=3", "job_id": JobFiles(folder / "seed=3").plan().job_id}
     ends(folder / "seed=3")
     report = succeeds("sweep", "--report", folder).stdout
     assert "3 completed" in report
     assert len(re.findall(r"^[123] ", report, flags=re.MULTILINE)) == 3
+    told = json.loads(succeeds("sweep", "--report", folder, "--json").stdout)
+    assert told["states"] == {"completed": 3}
+    assert [one["settings"] for one in told["results"]] == [{"seed": seed} for seed in (1, 2, 3)]
+    summary = json.loads((folder / "seed=2" / "summary.json").read_text())
+    assert told["results"][1]["mean"]["target.rate_hz"] == summary["populations"]["target"]["rate_hz"]
     assert not list(folder.glob("seed=*/figures/*")), "a sweep draws the report's figures, and those alone"
     other = hpcsnn("sweep", "topomap_static", *words)
     assert f"{folder}: holds a sweep of topomap" in other.stderr
@@ -194,6 +203,10 @@ def test_nothing_of_a_run_is_unpickled(tmp_path):
     (logs / "17_0_log.out").write_text("said\n")
     assert "completed" in succeeds("jobs", tmp_path).stdout
     assert succeeds("logs", run).stdout == "said\n"
+    told = json.loads(succeeds("logs", run, "--json").stdout)
+    assert told == {"run": str(run), "job_id": "17", "file": str(logs / "17_0_log.out"), "text": "said\n"}
+    assert json.loads(succeeds("logs", run, "--json", "--follow").stdout) == told
+    assert "17_0_log.err: nothing written yet" in hpcsnn("logs", run, "--json", "--errors").stderr
     succeeds("watch", run)
     assert json.loads(succeeds("jobs", tmp_path, "--json").stdout)[0]["progress"]["synapses"] == 12345
     assert hpcsnn("resume", run, "--cluster", "local").returncode == 2

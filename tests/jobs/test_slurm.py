@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -14,6 +15,7 @@ from hpcsnn.jobs.run_index import read_run
 from hpcsnn.storage.checkpoints import committed
 from support import slurm_lab
 from support.jobs import LONG, SHORT, ends, has_checkpoint, lengths, rank_processes, waits_for
+from support.networks import EXPLODING
 from support.processes import completed
 from support.ranks import hpcsnn_command
 from support.runs import PLAIN, digest_of_run, succeeds
@@ -62,6 +64,51 @@ def test_four_ranks_give_the_digest_of_the_plain_run(where, launch, lab, straigh
     said = command(lab, "logs", run)
     assert "4 ranks, each on cpu" in said
     assert f"digest {straight['short'][:16]}" in said
+
+
+@pytest.mark.parametrize("where", [("--ranks", "2"), ("--nodes", "2", "--ranks", "2")], ids=["one node", "two nodes"])
+def test_who_waits_ends_with_the_job_and_has_its_exit_code(where, lab, straight, tmp_path):
+    run, wild = tmp_path / "run", tmp_path / "wild"
+    how = ["--device", "cpu", "--no-figures", "--time", "10min", *where, "--wait", "--json", "--out"]
+    done = completed(hpcsnn_command("submit", "topomap", *SHORT, *how, run), env=lab.environment)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["state"], told["exit_code"]) == ("completed", 0)
+    assert (told["run"], told["job_id"]) == (str(run), read_run(run).plan.job_id)
+    assert read_run(run).summary["digest"] == straight["short"]
+    assert lab.state(told["job_id"]) in ("COMPLETING", "COMPLETED")
+    (tmp_path / "wild.yaml").write_text(EXPLODING)
+    done = completed(hpcsnn_command("submit", tmp_path / "wild.yaml", *how, wild), env=lab.environment)
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["state"], told["exit_code"]) == (1, "failed", 1)
+    assert "not finite" in read_run(wild).status.reason
+    waits_for(lambda: lab.state(told["job_id"]) == "FAILED", wild)
+
+
+@pytest.mark.slow
+def test_who_waits_for_a_job_that_is_cancelled_is_told(lab, tmp_path):
+    """By hpcsnn while it runs, and by Slurm while it is in the queue, of which no file of the run says anything."""
+    run, queued = tmp_path / "run", tmp_path / "queued"
+    far = [*LONG[:2], "--set", "duration_ms=4e6", *LONG[-2:]]  # longer than anybody waits
+    words = ["submit", "topomap", *far, "--device", "cpu", "--no-figures", "--time", "10min", "--wait", "--json"]
+
+    def waiting(path, *where):
+        said = hpcsnn_command(*words, *where, "--out", path)
+        return subprocess.Popen(said, env=lab.environment, stdout=subprocess.PIPE, text=True)
+
+    with waiting(run, "--ranks", "2") as first:
+        has_checkpoint(run)
+        with waiting(queued, "--ranks", "8", "--nodes", "2") as second:  # all that there is
+            waits_for(lambda: JobFiles(queued).plan_file.is_file() and JobFiles(queued).plan().job_id, queued)
+            assert (read_run(queued).status.state, second.poll()) == (State.QUEUED, None)
+            lab.run("scancel", JobFiles(queued).plan().job_id)
+            told = json.loads(second.communicate()[0])
+            assert (second.returncode, told["state"], told["exit_code"]) == (3, "lost", 3)
+        assert first.poll() is None
+        command(lab, "cancel", run)
+        told = json.loads(first.communicate()[0])
+        assert (first.returncode, told["state"], told["exit_code"]) == (1, "cancelled", 1)
+    assert read_run(run).summary["steps"] == committed(run)[-1].step < 40_000_000
 
 
 def test_a_time_limit_requeues_until_the_run_is_done(lab, tmp_path):

@@ -9,7 +9,20 @@ from typing import Any
 import pytest
 
 from hpcsnn import models
-from hpcsnn.codegen.constants import GPU_LANES, ChangedValues, Control, DecayTable, HaltReason, MeetingPlace, Trace
+from hpcsnn.codegen.constants import (
+    CYCLE_EDGES_US,
+    GPU_LANES,
+    ChangedValues,
+    Control,
+    DecayTable,
+    ExchangePart,
+    HaltReason,
+    MeetingPlace,
+    Sent,
+    StepTimes,
+    Trace,
+    host_text,
+)
 from hpcsnn.codegen.learning.structs import whole_struct
 from hpcsnn.codegen.program import generate
 from hpcsnn.codegen.random_streams import Tag
@@ -89,6 +102,18 @@ def test_the_hosts_compiler_agrees_with_ctypes(agreed):
     library.agreed.restype = ctypes.c_uint64
     assert {name: library.agreed(n) for n, name in enumerate(facts)} == facts
     assert len(facts) > 100
+
+
+def test_the_hosts_schedule_agrees_with_ctypes():
+    facts = layout("StepTimes", StepTimes)
+    facts |= {member.name: member.value for kind in (ExchangePart, Sent) for member in kind}
+    facts |= {"N_CYCLES": len(StepTimes().cycles), "N_PARTS": len(ExchangePart)}
+    facts |= {f"1e4 * CYCLE_EDGES_US[{n}] + 0.5": round(1e4 * edge) for n, edge in enumerate(CYCLE_EDGES_US)}
+    numbers = ", ".join(f"(int64)({name})" for name in facts)
+    asked = f'extern "C" int64 agreed(const int n) {{ const int64 numbers[] = {{{numbers}}}; return numbers[n]; }}\n'
+    library = ctypes.CDLL(str(compile_library(f"typedef long long int64;\n{host_text()}{asked}", ("-O0",))))
+    library.agreed.restype = ctypes.c_int64
+    assert {name: library.agreed(n) for n, name in enumerate(facts)} == facts
 
 
 def test_nvrtc_agrees_with_ctypes(agreed):

@@ -6,17 +6,19 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import ndtri
 from scipy.stats import kstest, poisson
 
-from hpcsnn import Grid, Network, Simulation, models
+from hpcsnn import ConfigurationError, Grid, Network, Simulation, models
 from hpcsnn.codegen.program import generate
 from hpcsnn.engine.digest import simulation_digest
 from hpcsnn.runs.scripted.saving import write_network
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.restore import restore
 from support.devices import on_launched
-from support.draws import SPIKES, F, philox
+from support.draws import INITIAL, SPIKES, F, philox
 from support.formulas import logarithm, sine_of_turns
+from support.thread_ranks import on_ranks
 
 SEED, DT, STEPS, GRID = 11, 0.1, 700, Grid(8, 4)
 CURRENT = 17 << 24
@@ -154,6 +156,64 @@ def test_what_has_no_currents_has_the_kernels_that_it_had():
 
 
 Meter = models.NeuronModel("meter", "Shows its input.", state=(models.Variable("I"),), update="I = input_current;")
+
+
+DIFFERENT = [
+    models.StepCurrent(amplitude=models.Normal(5, 2, low=0), from_ms=1, to_ms=4, neurons={"every": 3}),
+    models.StepCurrent(amplitude=np.linspace(-1, 1, 32), from_ms=2),
+    models.SineCurrent(amplitude=models.Uniform(1, 3), frequency_hz=list(range(5, 37)), phase_deg=30.0),
+    models.NoiseCurrent(mean=models.Uniform(2, 7), std=0.0),
+]
+
+
+def metered(currents, comm=None, **how):
+    """What flows onto 32 neurons: shape (steps, neurons of this rank), and whose it is."""
+    network = Network(seed=SEED, dt_ms=DT)
+    network.add_population("cells", GRID, Meter(), record={"I": DT}, stimulate=currents)
+    simulation = Simulation(network, comm=comm, **how)
+    if comm is not None:
+        comm.exchange(simulation)
+    simulation.run(6)
+    recorded = simulation.recorded("cells", "I")
+    return recorded.values, recorded.ids
+
+
+def drawn(current, place):
+    """A random number between 0 and 1 of each neuron, of the parameter in this place of a current."""
+    draw = (current + 1) * 2**16 + place
+    return (np.array([philox(neuron, 0, INITIAL, draw, SEED)[0] for neuron in range(32)]) + 0.5) / 2**32
+
+
+def test_what_differs_between_neurons_is_drawn_or_given_for_each():
+    step, neuron = np.arange(60)[:, None], np.arange(32)
+    normal = np.maximum(5 + 2 * ndtri(drawn(0, 0)), 0)
+    expected = np.where((step >= 10) & (step < 40) & (neuron % 3 == 0), normal, 0)
+    expected = expected + np.where(step >= 20, np.linspace(-1, 1, 32), 0)
+    turns = (5 + neuron) * step * DT * 1e-3 + 30 / 360
+    expected = expected + (1 + 2 * drawn(2, 0)) * np.sin(2 * np.pi * turns) + 2 + 5 * drawn(3, 0)
+    values, ids = metered(DIFFERENT, device="cpu", tile=2)
+    assert ids.tolist() == neuron.tolist()
+    np.testing.assert_allclose(values, expected, atol=5e-6)
+    # Another current before it changes nothing of what is drawn.
+    np.testing.assert_array_equal(
+        metered([DIFFERENT[0], models.StepCurrent(amplitude=0.0)], device="cpu")[0], metered(DIFFERENT[:1])[0]
+    )
+
+
+@pytest.mark.parametrize("n_ranks", [2, 3])
+def test_what_differs_between_neurons_is_the_same_on_any_ranks(n_ranks):
+    whole, _ = metered(DIFFERENT, device="cpu")
+    parts = on_ranks(n_ranks, lambda comm: metered(DIFFERENT, comm, device="cpu", tile=2))
+    for values, ids in parts:
+        np.testing.assert_array_equal(values, whole[:, ids])
+    assert sorted(np.concatenate([ids for _, ids in parts])) == list(range(32))
+
+
+def test_a_table_is_for_all_neurons():
+    current = models.PoissonCurrent(rate_hz=models.Uniform(1, 2), weight=1.0)
+    with pytest.raises(ConfigurationError, match=r"poisson_current.rate_hz: one value per neuron is not allowed; a t"):
+        metered([current], device="cpu")
+    metered([models.PoissonCurrent(rate_hz=10, weight=models.Uniform(1, 2))], device="cpu")
 
 
 def test_noise_is_gaussian_and_each_neurons_and_each_currents_own():

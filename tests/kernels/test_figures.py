@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import yaml
+from rich.console import Console
 
 from hpcsnn import Grid, Network, Simulation, models
 from hpcsnn.analysis.displacement import displacement_map, read_displacement
 from hpcsnn.analysis.drawing import recorded_figures
+from hpcsnn.analysis.drawing.evolution_figures import evolution_figure
 from hpcsnn.analysis.drawing.figures import connection_probability, displacement_figure, map_figure, mean_weight
 from hpcsnn.analysis.drawing.of_run import draw_figures
+from hpcsnn.analysis.evolution import analyse
 from hpcsnn.configuration.files import load_configuration, parse_configuration
 from hpcsnn.devices import HostDevice
 from hpcsnn.network.grid import BORDERS
@@ -103,6 +106,37 @@ projections:
         assert np.nanmax(figure.axes[0].lines[0].get_ydata()) == pytest.approx(end.count.max() / 40)
     curve = map_figure("ab", np.stack([np.full((1, 9), 0.5), np.zeros((1, 9))], axis=-1)).axes[0].lines[1]
     np.testing.assert_allclose(curve.get_ydata(), np.arange(9) + 0.5)
+
+
+def test_weights_have_the_unit_that_their_model_says(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from hpcsnn.models import SynapseModel, Variable\n"
+        "InSiemens = SynapseModel('in_siemens', '', variables=(Variable('weight', unit='nS'),))\n"
+    )
+    text = """
+duration_ms: 20
+populations:
+  a: {grid: [8, 8], model: {poisson: {rate_hz: 30}}}
+  b: {grid: [8, 8], model: lif}
+projections:
+  said: {source: a, target: b, synapse: "mine.py:InSiemens", weight: 0.5, connector: CONNECTOR, receptor: delta_current}
+  none: {source: a, target: b, weight: 0.5, connector: CONNECTOR, receptor: delta_current}
+""".replace("CONNECTOR", "{gaussian: {p_max: 0.8, sigma: 2}}")
+    run = tmp_path / "run"
+    run_experiment(parse_configuration(yaml.safe_load(text), tmp_path), run, Setting(device="cpu", figures=False))
+    draw_figures(run / "network.zarr", run / "figures", file_format="svg")
+    analysed = analyse(run, Console(quiet=True), trust=True)
+    for name, label in (("said", "mean weight (nS)"), ("none", "mean weight")):
+        drawn = [run / "figures" / f"displacement_{name}.svg"]
+        drawn.append(tmp_path / f"{name}.svg")
+        evolution_figure("displacement", name, analysed.projections[name], 64).savefig(drawn[-1])
+        assert all(f"<!-- {label} -->" in path.read_text() for path in drawn)
+        axes = evolution_figure("degrees_and_weights", name, analysed.projections[name], 64).axes[2]
+        assert axes.get_xlabel() == label.removeprefix("mean ")
+        assert analysed.projections[name].weight_mean.attrs.get("units", "") == ("nS" if name == "said" else "")
+    of_all = (run / "figures" / "degrees_and_weights.svg").read_text()
+    assert "<!-- weight (nS) -->" in of_all
+    assert "<!-- weight -->" in of_all
 
 
 def odd_networks():

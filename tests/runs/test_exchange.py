@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -182,6 +183,39 @@ def test_libsonata_reads_it(run, written):
     spikes = libsonata.SpikeReader(str(written / "spikes.h5"))["cells"]
     assert spikes.sorting == "by_time"
     assert spikes.get() == list(zip(run.spikes("cells")["neuron"], run.spikes("cells")["time_ms"], strict=True))
+
+
+def test_libsonata_reads_what_was_recorded_as_soma_reports(run, written):
+    libsonata = pytest.importorskip("libsonata", reason="needs libsonata")
+    assert sorted(path.name for path in written.glob("report_*")) == ["report_V_mV.h5", "report_drive.g.h5"]
+    for variable, unit, ids, every_ms in (
+        ("V_mV", "mV", [3, 7, 8, 9], 0.5),
+        ("drive.g", "conductance", list(range(24)), 2.0),
+    ):
+        reader = libsonata.SomaReportReader(str(written / f"report_{variable}.h5"))
+        assert reader.get_population_names() == ["cells"]
+        cells, recorded = reader["cells"], run.recorded("cells")[variable]
+        assert (cells.data_units, cells.time_units, cells.sorted) == (unit, "ms", True)
+        assert cells.times == pytest.approx((every_ms, 60 + every_ms, every_ms))
+        assert cells.get_node_ids() == ids
+        values = cells.get()
+        assert values.ids.tolist() == ids
+        np.testing.assert_allclose(values.times, recorded["time"].values)
+        np.testing.assert_array_equal(values.data, recorded.values)
+        assert len(values.times) == 60 / every_ms
+    some = cells.get(node_ids=libsonata.Selection([4]), tstart=10.0, tstop=20.0)
+    np.testing.assert_array_equal(some.data[:, 0], recorded.sel(neuron=4, time=slice(9.9, 20.1)))
+
+
+def test_what_no_variable_is_called_is_no_file(run, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(run.path, copy, symlinks=True)
+    text = (copy / "config.yaml").read_text()
+    assert text.count("V_mV:") == 1
+    (copy / "config.yaml").write_text(text.replace("V_mV:", "../../evil:"))
+    with pytest.raises(StorageError, match=r"run: config.yaml has a record of '../../evil', which is no variable$"):
+        open_run(copy).to_sonata(tmp_path / "written")
+    assert not (tmp_path / "written").exists()
 
 
 def test_spikes_of_a_file_are_those_of_a_new_run(run, written, tmp_path):

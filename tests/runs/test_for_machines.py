@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -21,6 +22,7 @@ COMMANDS = [
     ("rules",),
     ("rules", "show", "bamford"),
     ("jobs", RUN),
+    ("watch", RUN),
     ("info", RUN),
     ("digest", RUN),
     ("verify", RUN),
@@ -60,6 +62,9 @@ def test_facts_are_one_document_with_what_is_shown(arguments, theirs):
         assert {*told["run"], *told["train"]} <= set(shown.split())
     elif arguments[0] == "jobs":
         assert [entry["state"] for entry in told] == ["completed"]
+        assert told == [facts("watch", RUN, run=theirs)]
+    elif arguments[0] == "watch":
+        assert told["state"] in shown
     elif arguments[0] == "info":
         assert [checkpoint["step"] for checkpoint in told["checkpoints"]] == [200, 400, 500]
         assert told["digest"] == facts("digest", RUN, run=theirs)[0]["digest"]
@@ -70,6 +75,18 @@ def test_facts_are_one_document_with_what_is_shown(arguments, theirs):
         assert (told["whole"], told["said"]) == (True, shown.splitlines())
     else:
         assert (told["equal"], told["differences"], f"equal {told['state']}\n") == (True, [], shown)
+
+
+def test_files_that_are_drawn_or_analysed_are_named(copy):
+    told = facts("plot", RUN, "--format", "svg", run=copy)
+    assert told["run"] == str(copy)
+    assert len(told["figures"]) > 2
+    assert {Path(path).suffix for path in told["figures"]} == {".svg"}
+    assert all(Path(path).is_file() for path in told["figures"])
+    told = json.loads(called("analyze", RUN, "--json", run=copy).stdout)  # what it does is on standard error
+    assert told == {"run": str(copy), "report": f"{copy}/report.html", "analysis": f"{copy}/analysis.zarr"}
+    assert Path(told["report"]).is_file()
+    assert Path(told["analysis"]).is_dir()
 
 
 def test_what_is_not_well_is_in_the_document_and_in_the_exit_code(theirs, copy):

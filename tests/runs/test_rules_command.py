@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from support.ranks import hpcsnn
@@ -66,3 +67,10 @@ def test_rules_are_tested(tmp_path):
     assert bad.returncode == 1
     assert "fails  something comes or goes" in bad.stdout
     assert "give the rule more to do" in bad.stdout
+    told = hpcsnn("rules", "test", "bad.py", "--json", cwd=tmp_path)
+    assert told.returncode == 1
+    (rule,) = json.loads(told.stdout)
+    assert (rule["rule"], rule["passed"]) == ("TestMine", False)
+    (failed,) = (test for test in rule["tests"] if not test["passed"])
+    assert failed["test"] == "something comes or goes"
+    assert "give the rule more to do" in failed["complaint"]

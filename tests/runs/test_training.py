@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from hpcsnn import Simulation
+from hpcsnn import Simulation, open_run
+from hpcsnn.configuration.files import load_configuration
 from hpcsnn.errors import ConfigurationError, StorageError
 from hpcsnn.network.learning_fields import played_bytes
 from hpcsnn.planning.memory import estimate, shown_bytes
@@ -257,6 +258,45 @@ def test_a_trained_network_runs_on_any_ranks_and_needs_its_training_no_more(stra
     shutil.rmtree(of_training)
     said = succeeds("resume", tmp_path / "run2", "--until", "200ms", "--device", "cpu", "--no-figures").stdout
     assert "from 0.099 s" in said
+
+
+def test_what_is_to_be_recorded_is_recorded_of_the_trained_network(tmp_path):
+    record = {
+        "populations.hidden.record": "{V: {every_ms: 1, neurons: 3..5}, spikes: {neurons: 0..9}}",
+        "projections.hidden_to_output.record": "{weight: {every_ms: 10, targets: [2]}}",
+    }
+    asked = [word for key, value in record.items() for word in ("--set", f"{key}={value}")]
+    small = [*SHORT, "--set", "epochs=1", "--set", "data.digits.train_samples=64"]
+    said = succeeds("train", "digits", *small, *asked, "--out", tmp_path / "recorded").stdout
+    line = f"nothing is recorded while it trains; of the trained network: hpcsnn run --from {tmp_path}/recorded\n"
+    assert line in said
+    plain = succeeds("train", "digits", *small, "--out", tmp_path / "plain").stdout
+    assert "nothing is recorded" not in plain
+    assert digest_of_run(tmp_path / "recorded") == digest_of_run(tmp_path / "plain")
+    options = ["--samples", 1, "--device", "cpu", "--no-figures", "--set", "populations.output.record.V={every_ms: 1}"]
+    succeeds("run", "--from", tmp_path / "recorded", *options, "--out", tmp_path / "run")
+    run = open_run(tmp_path / "run")
+    assert set(run.spikes("hidden")["neuron"]) <= set(range(10))
+    network = load_configuration(tmp_path / "run" / "config.yaml", of_run=True).network()
+    simulation = Simulation(network, device="cpu")
+    potential = {"hidden": [], "output": []}
+    for _ in range(run.recorded("output")["V"].shape[0]):
+        simulation.run(1)
+        for name, rows in potential.items():
+            rows.append(simulation.neurons(name)["V"])
+    hidden, output = (run.recorded(name)["V"].values for name in potential)
+    assert np.array_equal(hidden, np.array(potential["hidden"])[:, 3:6])
+    assert np.array_equal(output, potential["output"])
+    assert set(run.recorded_synapses("hidden_to_output")["weight"]["post"]) == {2}
+
+
+def test_variables_that_a_trained_network_has_not_are_refused_before_it_trains():
+    for key, said in (
+        ("populations.hidden.record={v: 1}", r"populations.hidden.record: unknown name 'v'; allowed: V,"),
+        ("projections.input_to_hidden.record={sign: 1}", r"projections.input_to_hidden.record: unknown name 'sign'"),
+    ):
+        with pytest.raises(ConfigurationError, match=said):
+            load_training("digits", [key]).network()
 
 
 def test_a_trained_network_runs_with_a_stimulus_of_its_own(straight, tmp_path):

@@ -55,7 +55,7 @@ def newer_models() -> Network:
     network.add_population("changing", grid, changing, record_spikes=True)
     spread = {"V_mV": models.Normal(-62, 4)}
     currents = [
-        models.NoiseCurrent(std=2.0, from_ms=20, neurons={"every": 3}),
+        models.NoiseCurrent(std=models.Uniform(1, 3), from_ms=20, neurons={"every": 3}),
         models.RampCurrent(to_amplitude=1, to_ms=99),
     ]
     network.add_population("alif", grid, models.ALIF(offset_current=19), spread, record_spikes=True, stimulate=currents)
@@ -127,10 +127,13 @@ def everything() -> Network:
 
 
 def every_rule() -> Network:
-    """A projection for each shipped rule and for those of `rules`, which use what no shipped one does."""
+    """A projection for each shipped rule and for those of `rules`, which use what no shipped one does.
+
+    Some neurons are removed.
+    """
     network, grid = Network(seed=3), Grid(16, 16)
-    network.add_population("input", grid, models.MovingGaussianPoisson(dwell_ms=5.0))
-    network.add_population("cells", grid, models.LIF(), {"V_mV": models.Normal(-60, 5)})
+    network.add_population("input", grid, models.MovingGaussianPoisson(dwell_ms=5.0), remove="40..45")
+    network.add_population("cells", grid, models.LIF(), {"V_mV": models.Normal(-60, 5)}, remove=[7, 90, 133])
     places = {"attempts": 30, "p_eliminate": 0.1, "max_in_degree": 9, "every_ms": 0.5}
     growth = {"every_ms": 1.0, "updates_a_pairing": 5, "tau_calcium_ms": 100.0, "beta_calcium": 0.02}
     grown = {f"{side}_growth_per_s": 100.0 for side in ("axon", "dendrite")}

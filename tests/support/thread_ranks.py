@@ -17,8 +17,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-# MPI_Allgather, as a library whose handles are pointers has it.
+# MPI_Allgather and MPI_Barrier, as a library whose handles are pointers has them.
 _ALLGATHER = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p] * 2, ctypes.c_void_p)
+_BARRIER = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
 
 Value = TypeVar("Value")
 Result = TypeVar("Result")
@@ -189,9 +190,17 @@ class ThreadRank:
                 return 1
             return 0
 
+        def barrier(_: int) -> int:
+            try:
+                self.barrier()
+            except (CallsDifferError, OtherRankError):
+                return 1
+            return 0
+
         part = simulation.state.struct.exchange
-        self._allgather = _ALLGATHER(allgather)  # for as long as this rank
-        part.allgather, part.handle_bytes = ctypes.cast(self._allgather, ctypes.c_void_p).value, 8
+        self._called = _ALLGATHER(allgather), _BARRIER(barrier)  # for as long as this rank
+        part.allgather, part.barrier = (ctypes.cast(function, ctypes.c_void_p).value for function in self._called)
+        part.handle_bytes = 8
 
     def abort(self, code: int) -> None:
         """End all ranks: `on_ranks` raises `AbortedError`.

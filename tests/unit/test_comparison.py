@@ -45,6 +45,23 @@ def test_numbers_stand_beside_each_other_with_their_difference(two):
     }
 
 
+def test_what_ranks_measured_is_beside_each_other_in_short(two):
+    """The balance and the exchange's shares, not a table of ranks."""
+    phases_s = {"neurons": 1.0, "exchange_wait": 0.5, "exchange_transfer": 0.25}
+    summary = json.loads((two[1] / "summary.json").read_text())
+    summary |= {"imbalance": 1.5, "per_rank": [{"propagation_s": 2.0, "phases_s": phases_s}] * 2}
+    (two[1] / "summary.json").write_text(json.dumps(summary))
+    numbers = as_plain(compare(*two))["numbers"]
+    assert {name: of["B"] for name, of in numbers.items() if "populations" not in name} == {
+        "steps": 1000,
+        "imbalance": 1.5,
+        "exchange_shares.wait": 0.25,
+        "exchange_shares.transfer": 0.125,
+        "exchange_shares.accept": 0.0,
+    }
+    assert numbers["imbalance"]["A"] is None, "an earlier version's"
+
+
 def test_the_table_fits_80_columns_and_says_what_is_equal(two, capsys):
     print_comparison(as_plain(compare(*two)))
     said = capsys.readouterr().out

@@ -10,10 +10,14 @@ from hpcsnn.codegen.constants import (
     ChangedValues,
     Control,
     DecayTable,
+    ExchangePart,
     HaltReason,
     MeetingPlace,
+    Sent,
+    StepTimes,
     Trace,
     constants_text,
+    host_text,
     structs_text,
 )
 from hpcsnn.codegen.program import generate
@@ -23,9 +27,10 @@ from hpcsnn.shipped_files import kernel_folder
 
 TEXTS = {str(path.relative_to(kernel_folder())): path.read_text() for path in sorted(kernel_folder().rglob("*.c*"))}
 KERNELS = "\n".join(TEXTS.values())
-ENUMERATIONS = (HaltReason, ChangedValues, MeetingPlace)
-STRUCTS = (Control, Trace, DecayTable)
-NUMBERS = ("GPU_LANES", "SIDE_BY_SIDE", "GRADIENT_SCALE")
+ENUMERATIONS = (HaltReason, ChangedValues, MeetingPlace, ExchangePart, Sent)
+STRUCTS = (Control, Trace, DecayTable, StepTimes)
+OF_HOSTS = ("TIMED_EVERY", "PARTED_EVERY", "N_PARTS", "N_CYCLES", r"CYCLE_EDGES_US\[\]")
+NUMBERS = ("GPU_LANES", "SIDE_BY_SIDE", "GRADIENT_SCALE", *OF_HOSTS)
 MEMBERS = [member.name for enumeration in ENUMERATIONS for member in enumeration]
 
 # What declares one of them again, whatever its value.
@@ -51,11 +56,14 @@ def test_no_kernel_declares_again_what_python_declares(name):
 
 def test_the_generated_text_declares_each_once():
     """What the test above looks for is found where it is allowed, and once in a whole program."""
-    assert len(declarations(constants_text())) >= len(ENUMERATIONS) + len(Tag) + len(NUMBERS)
-    assert len(declarations(structs_text())) == len(STRUCTS)
-    kernels = generate(load_configuration("homeostatic").network(), n_ranks=2).kernels
+    of_kernels, of_hosts = constants_text() + structs_text(), host_text()
+    assert len(declarations(of_kernels + of_hosts)) >= len(ENUMERATIONS) + len(Tag) + len(NUMBERS) + len(STRUCTS)
+    program = generate(load_configuration("homeostatic").network(), n_ranks=2)
+    kernels = program.kernels
     assert kernels.count(constants_text()) == kernels.count(structs_text()) == 1
-    assert sorted(declarations(kernels)) == sorted(declarations(constants_text() + structs_text()))
+    assert sorted(declarations(kernels)) == sorted(declarations(of_kernels))
+    assert program.host_schedule.count(of_hosts) == 1
+    assert sorted(declarations(program.host_schedule)) == sorted(declarations(of_hosts))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +96,7 @@ def test_no_two_members_have_one_value(enumeration):
 
 
 def test_the_values_in_the_text_are_pythons():
-    text = constants_text()
+    text = constants_text() + host_text()
     for enumeration in ENUMERATIONS:
         (body,) = re.findall(rf"enum {enumeration.__name__} {{(.*?)}};", text)
         found = {name: int(value) for name, value in re.findall(r"(\w+) = (\d+)", body)}

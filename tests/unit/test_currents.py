@@ -38,7 +38,9 @@ CURRENTS = [
     (lambda: models.StepCurrent(amplitude=1, from_ms=-1), "step_current.from_ms: -1 is not allowed; must be"),
     (lambda: models.StepCurrent(amplitude=1, to_ms=0), "step_current.to_ms: 0.0 is not allowed; must be above from_ms"),
     (lambda: models.StepCurrent(amplitude=1, to_ms="end"), "step_current.to_ms: 'end' is not allowed; must be"),
-    (lambda: models.StepCurrent(amplitude=[1, 2]), "step_current.amplitude: [1, 2] is not allowed; a parameter of"),
+    (lambda: models.StepCurrent(amplitude=[1, "b"]), "step_current.amplitude: 'b' of neuron 1 is not allowed"),
+    (lambda: models.StepCurrent(amplitude={"normal": {"mean": 1}}), "step_current.amplitude.normal: {'mean': 1} is"),
+    (lambda: models.NoiseCurrent(std=[1, -1]), "noise_current.std: -1 of neuron 1 is not allowed; must be a number"),
     (lambda: models.RampCurrent(to_amplitude=1), "ramp_current.to_ms: missing; give a number in ms > from_ms"),
     (lambda: models.NoiseCurrent(std=-1), "noise_current.std: -1 is not allowed"),
     (
@@ -48,6 +50,15 @@ CURRENTS = [
     ),
 ]
 ON_CELLS = [
+    (
+        models.StepCurrent(amplitude=[1, 2], neurons="0..1"),
+        "[0].step_current.amplitude: has 2 values; must be one number or 20 values, one per neuron",
+    ),
+    (
+        models.SineCurrent(amplitude=1, frequency_hz=[*[10] * 19, 5000]),
+        "[0].sine_current.frequency_hz: 5000.0 is not allowed; with dt_ms 0.1 it must be < 5000 Hz, so that a period "
+        "has more than two steps; so it is for neuron 19",
+    ),
     (models.StepCurrent(amplitude=1, to_ms=0.25), "[0].step_current.to_ms: 0.25 is not allowed; must be a whole"),
     (models.StepCurrent(amplitude=1, from_ms=0.01), "[0].step_current.from_ms: 0.01 is not allowed; must be a whole"),
     (models.StepCurrent(amplitude=1, to_ms=1e12), "[0].step_current.to_ms: 1000000000000.0 is 10000000000000 steps"),
@@ -130,6 +141,24 @@ def test_a_configuration_has_them_and_writes_them_out_as_they_are_read():
         with pytest.raises(ConfigurationError, match=re.escape("populations.cells.stimulate[1]") + ".*") as error:
             configuration([STEP, spec])
         assert said in str(error.value)
+
+
+def test_a_configuration_may_give_each_neuron_its_own():
+    given = [
+        {"step_current": {"amplitude": {"normal": {"mean": 5, "std": 1}}}},
+        {"noise_current": {"std": 1, "mean": list(range(16))}},
+    ]
+    read = configuration(given, changes=[{"at_ms": 10, "set": {"populations.cells.stimulate.1.mean": 3}}])
+    step, noise = (one.current for one in read.network().populations["cells"].stimulations)
+    assert step.values["amplitude"] == models.Normal(5, 1)
+    assert noise.values["mean"] == tuple(float(n) for n in range(16))
+    assert parse_configuration(read.resolved()).resolved() == read.resolved()
+    assert read.at(100).network().populations["cells"].stimulations[1].current.values["mean"] == 3.0
+    with pytest.raises(ConfigurationError, match=r"stimulate\[0\].noise_current.mean: has 15 values; must be one"):
+        configuration([{"noise_current": {"std": 1, "mean": list(range(15))}}])
+    assert (
+        estimate(read.network(), 4, 0, 1).n_bytes >= estimate(configuration([]).network(), 4, 0, 1).n_bytes + 2 * 4 * 16
+    )
 
 
 def test_changes_set_what_currents_are_given():

@@ -61,11 +61,12 @@ def test_degrees_and_weights_say_what_all_have_or_how_they_differ():
         "none": (np.zeros(7, np.int64), np.empty(0, np.float32)),
         "drawn": (np.array([1, 3]), np.array([0.25, 0.5, 0.75, 0.5], np.float32)),
     }
-    figure = degrees_figure(wired)
+    figure = degrees_figure(wired, {"inhibition": "nS", "drawn": ""})
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles == ["inhibition: all 250", "all -0.5", "none: no synapses", "", "drawn: mean 2, SD 1",
                       "mean 0.5, SD 0.177"]  # fmt: skip
     degrees, weights, *of_none = figure.axes[:4]
+    assert [axes.get_xlabel() for axes in (weights, figure.axes[-1])] == ["weight (nS)", "weight"]
     assert (degrees.get_xlabel(), degrees.get_ylabel()) == ("in-degree (synapses)", "target neurons")
     assert sum(bar.get_height() for bar in weights.patches) == 25_000
     assert weights.get_xlim()[0] < -0.5 < 0 < weights.get_xlim()[1]

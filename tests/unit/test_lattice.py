@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError, Grid, Network, models
 from hpcsnn.models import Connector, Parameter, RewiringRule, rewiring
-from hpcsnn.network.lattice import Lattice
+from hpcsnn.network.places.lattice import Lattice
 
 SIDES = st.integers(1, 9)
 BORDERS = st.sampled_from(["periodic", "open"])

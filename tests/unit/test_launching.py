@@ -141,19 +141,33 @@ def test_sequences_end_where_they_come_back_again():
     assert len(device.sequence(42, 1, 1000).stages) == len(device.stages) * 58 - 1
 
 
-def test_seconds_are_shared_out_by_phase_as_in_the_sequences_that_were_timed():
-    """A step here has three kernels of neurons and two that deliver; each takes a unit of the marks' time."""
+def of_five_kernels():
+    """Of which a step has three of neurons and two that deliver."""
     network = Network()
     network.add_population("b", 4, models.LIF())
     for name in ("one", "two"):
         network.add_projection(name, "b", "b", models.OneToOne(), models.DeltaCurrent(), 0.1)
-    device = Notes(network, {})
-    assert set(device.phase_seconds.values()) == {0.0}, "nothing has been timed yet"
+    return Notes(network, {})
+
+
+def test_seconds_are_shared_out_by_phase_as_in_the_sequences_that_were_timed():
+    """Each kernel takes a unit of the marks' time."""
+    device = of_five_kernels()
+    assert set(device.measures.phases_s.values()) == {0.0}, "nothing has been timed yet"
     carried_on(device, 100 * 40)
-    seconds = device.phase_seconds
+    seconds = device.measures.phases_s
     assert seconds["delivery"] > 0
     assert seconds["neurons"] / seconds["delivery"] == pytest.approx(3 / 2)
     assert seconds["plasticity"] == seconds["rewiring"] == seconds["exchange"] == 0.0
+
+
+def test_how_long_steps_take_is_seen_by_one_sequence_of_seventeen():
+    """The clock of `Notes` is a second a kernel, and a step has five: all steps that are counted take as long."""
+    device = of_five_kernels()
+    assert len(device.stages) == 5
+    carried_on(device, 100 * 17 * 4)
+    cycles = device.measures.cycles
+    assert (cycles.sum(), cycles[-1]) == (4, 4), "beyond a second they count with the last"
 
 
 def test_a_set_up_kernel_runs_at_once_with_the_struct_as_it_is():

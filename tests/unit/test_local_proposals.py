@@ -9,7 +9,7 @@ from hpcsnn import ConfigurationError, Grid
 from hpcsnn.models.distance_profiles import gaussian_reach_squared
 from hpcsnn.models.rewiring.local_proposals import LocalProposals
 from hpcsnn.models.rewiring.selections import LOCAL, PLACE, local_profile, unequal_local_tables
-from hpcsnn.network.lattice import Lattice
+from hpcsnn.network.places.lattice import Lattice
 from support.unequal_networks import squared_distances
 
 

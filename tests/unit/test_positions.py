@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError, Grid, Network, Positions, models
 from hpcsnn.configuration.files import load_configuration
-from hpcsnn.network.positions import FreeLattice
+from hpcsnn.network.places.positions import FreeLattice
 from hpcsnn.ranks.tiles.reach import tiles_within_reach
 from hpcsnn.ranks.tiles.tiling import Tiling
 

@@ -10,6 +10,7 @@ import pytest
 from hpcsnn import ConfigurationError, DeviceError
 from hpcsnn.jobs.job_files import JobPlan
 from hpcsnn.jobs.rank_processes import choose_launch, command_line, environment, find_mpiexec
+from hpcsnn.ranks.exit_codes import SUPERVISED, tell_exit_code, told_exit_code
 from hpcsnn.ranks.promised_ranks import EXPECTED_RANKS
 
 ARGUMENTS = ["resume", "/a run/with 'quotes'", "--device", "cpu"]
@@ -50,6 +51,7 @@ def test_ranks_know_how_many_they_should_be_and_nothing_of_the_supervisors_step(
     monkeypatch.setenv("PMI", "someone's own")
     got = environment(plan())
     assert got[EXPECTED_RANKS] == "8"
+    assert SUPERVISED in got
     assert (got["SLURM_JOB_ID"], got["PMI"]) == ("17", "someone's own")
     assert "the supervisor's" not in got.values()
     assert "HYDRA_BOOTSTRAP" not in got
@@ -106,3 +108,15 @@ def test_a_profile_may_say_which_mpiexec(tmp_path):
     assert find_mpiexec(str(own)) == str(own)
     with pytest.raises(DeviceError, match=r"^mpiexec: 'aprun' of the profile is no program here; load the module"):
         command_line(plan(launch="mpiexec", nodes=1, mpiexec="aprun"), ARGUMENTS)
+
+
+def test_ranks_tell_a_supervisor_their_exit_code_and_nobody_else(monkeypatch, capsys):
+    monkeypatch.delenv(SUPERVISED, raising=False)
+    tell_exit_code(2)
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setenv(SUPERVISED, "1")
+    tell_exit_code(2)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told_exit_code(line) == 2
+    for other in ("error: exit code 2", "exit code 2.", "exit code two", "exit code 1234", ""):
+        assert told_exit_code(other) is None

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import Grid
-from hpcsnn.network.lattice import Lattice
+from hpcsnn.network.places.lattice import Lattice
 from hpcsnn.ranks.tiles.reach import targets_within_reach, tiles_within_reach
 from hpcsnn.ranks.tiles.tiling import Tiling
 

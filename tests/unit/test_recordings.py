@@ -202,6 +202,7 @@ def test_nothing_is_recorded_of_a_network_that_learns():
         (of_synapses, "projections.ff.record"),
     ):
         declared.learning = object()
-        said = f"{where}: not allowed in a network that learns; run it once it is trained"
+        said = f"{where}: not allowed in a network that learns, of which samples are played in any order by many ranks;"
+        said += " record the trained one: hpcsnn run --from RUN, or Simulation(trainer.network())"
         with pytest.raises(ConfigurationError, match=f"^{re.escape(said)}$"):
             recorders(declared)

@@ -13,11 +13,12 @@ from rich.console import Console
 from hpcsnn.cli.job_tables import jobs_table, run_view
 from hpcsnn.jobs.run_index import read_run
 from hpcsnn.storage.run_directory import RunDirectory
-from hpcsnn.storage.run_reports import progress_of, summary_of
+from hpcsnn.storage.run_reports import exchange_shares, progress_of, summary_of
 
 SUMMARY = {
     "completed": True, "stopped_by": None, "digest": "ab", "steps": 100, "ranks": 2, "model_s": 0.01, "wall_s": 0.5,
     "wall_per_model_s": 50.0, "populations": {"a": {"size": 4, "rate_hz": 1.5}}, "projections": {"ab": {"synapses": 3}},
+    "imbalance": 1.25, "per_rank": [{"propagation_s": 0.5, "phases_s": {"neurons": 0.25, "exchange_wait": 0.125}}] * 2,
 }  # fmt: skip
 PROGRESS = {
     "updated": 1.7e9, "step": 5, "model_s": 0.5, "end_s": 1.0, "speed": 2.0, "left_s": 0.25, "synapses": 7,
@@ -45,6 +46,29 @@ def test_a_value_of_another_kind_is_told_with_its_field(read, whole, field, valu
     with pytest.raises(ValueError, match=r"10{400}|1000000|^" + field) as error:
         read(json.dumps(whole | {field: value}))
     assert len(str(error.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "of_rank",
+    [
+        3,
+        {},
+        {"propagation_s": 1.0},
+        {"propagation_s": "x", "phases_s": {}},
+        {"propagation_s": 1, "phases_s": {"a": []}},
+    ],
+)
+def test_what_a_rank_measured_has_its_seconds(of_rank):
+    good = SUMMARY["per_rank"]
+    with pytest.raises(ValueError, match=r"^per_rank: .* is not allowed; must be a list of what ranks measured$"):
+        summary_of(json.dumps(SUMMARY | {"per_rank": [*good, of_rank]}))
+
+
+def test_shares_of_the_exchange_are_of_the_time_of_all_ranks():
+    first, second = {"exchange_wait": 0.0, "exchange_transfer": 1.0, "neurons": 2.0}, {"exchange_wait": 0.5}
+    per_rank = [{"propagation_s": 3.0, "phases_s": first}, {"propagation_s": 1.0, "phases_s": second}]
+    assert exchange_shares({"per_rank": per_rank}) == {"wait": 0.125, "transfer": 0.25, "accept": 0.0}
+    assert exchange_shares({"per_rank": per_rank[:1]}) == exchange_shares({}) == {}, "one rank; an earlier version"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "3", "{}", "[" * 100_000, '{"digest": "\\ud800"'])
@@ -82,3 +106,18 @@ def test_whatever_they_say_runs_are_shown(field, value, run):
     assert str(run) in shown.file.getvalue().replace("\n", "")
     print_checkpoints(holdings_of(run))
     assert RunDirectory(run).check_run() is None
+
+
+def test_info_says_how_balanced_ranks_were(run, capsys):
+    from hpcsnn.cli.facts.stored import holdings_of
+    from hpcsnn.cli.run_tables import print_checkpoints
+
+    (run / "summary.json").write_text(json.dumps(SUMMARY))
+    held = holdings_of(run)
+    assert (held["imbalance"], held["per_rank"]) == (1.25, SUMMARY["per_rank"])
+    print_checkpoints(held)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "busiest rank 1.25 x the mean; of the time 25 % waiting for other ranks, 0 % transfer" in said
+    (run / "summary.json").write_text(json.dumps({**SUMMARY, "imbalance": None, "per_rank": []}))
+    print_checkpoints(holdings_of(run))
+    assert "busiest" not in capsys.readouterr().out

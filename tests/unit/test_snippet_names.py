@@ -26,22 +26,23 @@ POST = {"post.V_mV", "post.frozen_steps", "post.of_target"}
 PRE = {"pre.n_past", "pre.of_source"}
 SYNAPSE = {"weight", "of_synapse"}
 PAIR = {*POST, *PRE, *TARGET_TRACES, *SOURCE_TRACES, "pre_id", "post_id", "distance_squared", "pair_random", "random"}
+THERE = PAIR | SYNAPSE | {"in_degree", "pre_removed", "post_removed"}
 SEES = {
-    "update": PAIR | SYNAPSE | {"in_degree"},
-    "eliminate": PAIR | SYNAPSE | {"in_degree"},
-    "reason": PAIR | SYNAPSE | {"in_degree"},
-    "update_if": (PAIR | SYNAPSE | {"in_degree"}) - {"random"},
+    "update": THERE,
+    "eliminate": THERE,
+    "reason": THERE,
+    "update_if": THERE - {"random"},
     "gradient": (PAIR | SYNAPSE) - {"random"},
     "form": PAIR | {"in_degree"},
     "initial": PAIR,
-    "draw": {"source_x", "source_y", "x", "y", "nx", "ny", "period_x", "period_y", "random"},
+    "draw": {"source_x", "source_y", "x", "y", "nx", "ny", "period_x", "period_y", "squared_to", "random"},
     "pick": {"tried", "forming", "found", "any_synapse", "weakest", "random", "in_degree", "post_id"}
     | (POST | TARGET_TRACES),
     "update_source": {"id", "out_degree", "of_source", "pre.n_past", "random"} | SOURCE_TRACES,
     "update_target": {"id", "in_degree", "of_target", "post.V_mV", "post.frozen_steps", "random"} | TARGET_TRACES,
     "per_target": {f"row.{name}" for name in (*SYNAPSE, *SOURCE_TRACES)}
     | {f"row.{name}" for name in ("size", "find", "source_id", "remove", "propose")}
-    | {"post_id", "own_of_target", "random", *POST, *TARGET_TRACES},
+    | {"post_id", "post_removed", "own_of_target", "random", *POST, *TARGET_TRACES},
     "sums": {"in_degree", "post_id", *POST, *TARGET_TRACES},
     "pairing.offers": {"id", "out_degree", "of_source"},
     "pairing.demands": {"id", "in_degree", "of_target"},

@@ -32,10 +32,13 @@ def test_every_round_brings_the_next_block_of_every_other_rank(counts, block):
         for exchange, of_ranks in enumerate(counts):
             rounds = staged.rounds(messages(ranks.rank, exchange, of_ranks[ranks.rank]))
             received.append(list(islice(rounds, 30)))  # an end to rounds without end
-        return received, staged.capacity
+        return received, staged.capacity, staged.n_rounds.tolist(), staged.sent.tolist()
 
     n = len(counts[0])
-    for here, (received, capacity) in enumerate(on_ranks(n, work)):
+    for here, (received, capacity, n_rounds, sent) in enumerate(on_ranks(n, work)):
+        assert n_rounds == [sum(map(len, received))]
+        n_bytes, n_spikes = n_rounds[0] * 4 * (block + 1), sum(one[here] for one in counts)
+        assert sent == [(n - 1) * of_each for of_each in (*n_rounds, n_bytes, n_spikes)]
         for exchange, (rounds, of_ranks) in enumerate(zip(received, counts, strict=True)):
             assert len(rounds) == max(1, -(-max(of_ranks) // block))
             for number, got in enumerate(rounds):

@@ -13,7 +13,7 @@ from hpcsnn.analysis.displacement import DisplacementMap
 from hpcsnn.devices import HostDevice
 from hpcsnn.engine.digest import digest_of, neuron_fingerprint, synapse_fingerprint
 from hpcsnn.ranks.communicator import Alone
-from hpcsnn.runs.summary import displacement_maps, summarised
+from hpcsnn.runs.summary import displacement_maps, imbalance, summarised
 
 GRID = Grid(4, 3)
 SYNAPSES = {
@@ -26,6 +26,10 @@ SYNAPSES = {
 class Store:
     def counter(self, name):
         return {"formed": 5, "eliminated": 2, "refused": 0}[name]
+
+
+# What a rank has measured: 1.25 s of steps, of which 0.25 s are in no phase.
+MEASURED = {"rank": 0, "propagation_s": 1.25, "phases_s": {"neurons": 0.75, "exchange_wait": 0.25, "host": 0.25}}
 
 
 class StandIn:
@@ -47,6 +51,9 @@ class StandIn:
 
     def sum_over_ranks(self, values):
         return values
+
+    def measured(self):
+        return MEASURED
 
     def neurons(self, population):
         return {"id": np.arange(12, dtype=np.int32), "V_mV": np.linspace(0, 1, 12, dtype=np.float32)}
@@ -74,6 +81,7 @@ def test_a_summary_says_what_ran_and_what_came_of_it():
     assert summary["device"] == HostDevice().name
     assert datetime.datetime.fromisoformat(summary["date"]).tzinfo is not None
     assert summary["phases"] == {"neurons": 0.75, "start_up": 0.25}
+    assert (summary["per_rank"], summary["imbalance"]) == ([MEASURED], 1.0)
     assert json.loads(json.dumps(summary)) == summary, "plain numbers, as JSON has them"
     a, ab = summary["populations"]["a"], summary["projections"]["ab"]
     assert (a["size"], a["spikes"], a["rate_hz"], a["rate_last_10s_hz"]) == (12, 240, 240 / 12 / 2, 3.0)
@@ -113,8 +121,23 @@ def test_phases_are_means_over_ranks():
         def swap(self, messages):
             return [messages[0], messages[0]]
 
+        def gather(self, value):
+            if value is None:
+                return [None, None]
+            return [value, {**value, "rank": 1, "phases_s": {**value["phases_s"], "exchange_wait": 0.75}}]
+
     simulation.communicator = Two()
-    assert summarised(simulation)["phases"] == {"neurons": 1.0, "start_up": 0.5}
+    summary = summarised(simulation, wall_s=1.75)
+    assert summary["phases"] == {"neurons": 1.0, "start_up": 0.5}
+    one, other = summary["per_rank"]
+    assert (one["rank"], other["rank"]) == (0, 1)
+    assert one["propagation_s"] == summary["wall_s"] == 1.75
+    assert one["phases_s"] == {"neurons": 0.75, "exchange_wait": 0.25, "host": 0.75}, "the host's is what is left"
+    assert summary["imbalance"] == 1.5 / ((1.5 + 1.0) / 2), "of busy seconds, the largest over the mean"
+
+
+def test_ranks_that_did_nothing_are_not_out_of_balance():
+    assert imbalance([{"propagation_s": 0.0, "phases_s": {"exchange_wait": 0.0}}] * 2) is None
 
 
 def test_maps_are_of_projections_whose_populations_have_common_places():

@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from hpcsnn.analysis.drawing.style import STYLE
-from hpcsnn.cli.job_tables import report_sweep
+from hpcsnn.cli.facts.sweeps import results_of
+from hpcsnn.cli.job_tables import print_sweep
 from hpcsnn.jobs.sweep_results import averaged, collect, said, sweep_figure
 from hpcsnn.jobs.sweeps import Sweep
 
@@ -157,8 +158,16 @@ def test_the_table_has_the_spread_over_seeds_and_a_dash_for_what_is_missing(tmp_
     finished(one, skip=lambda seed, scale: scale == 2)
     (tmp_path / "sweep.json").write_text(json.dumps({"config": "topomap", "overrides": [], "vary": vary}))
     console = Console(width=120, file=io.StringIO())
-    report_sweep(tmp_path, console)
+    told = results_of(tmp_path)
+    print_sweep(told, console)
     lines = [line.split() for line in console.file.getvalue().splitlines()]
     assert " ".join(lines[0]).endswith("means over 2 seeds ± standard deviations")
     assert ["1", "11.5", "±", "0.71", "100", "±", "0"] in lines
     assert ["2", "-", "-"] in lines
+    assert (told["states"], told["seeds"]) == ({"completed": 2, "stopped": 2}, 2)
+    first, missing = told["results"]
+    assert (first["settings"], missing["settings"]) == ({"scale": 1}, {"scale": 2})
+    assert first["mean"]["out.rate_hz"] == 11.5
+    assert first["standard_deviation"]["out.rate_hz"] == pytest.approx(0.5**0.5)
+    assert np.isnan(missing["mean"]["wall_s"])
+    assert told["files"] == [str(tmp_path / "results.zarr"), str(tmp_path / "figures" / "results.png")]

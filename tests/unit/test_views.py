@@ -33,7 +33,7 @@ def test_stages_are_seen_with_their_calls_and_the_ends_of_phases(network, n_rank
     views = stage_views(stages)
     assert len(views) == len(stages)
     for index, (stage, view) in enumerate(zip(stages, views, strict=True)):
-        assert view.call == ("exchange_spikes(net)" if stage.kernel == EXCHANGE else f"LAUNCH({stage.kernel})")
+        assert view.call == ("timed_exchange(net, times)" if stage.kernel == EXCHANGE else f"LAUNCH({stage.kernel})")
         assert PHASES[view.phase_index] == stage.phase
         assert view.trigger == (stage.trigger and stage.trigger.name)
         following = [other.phase for other in stages[index + 1 : index + 2]]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hpcsnn.analysis.displacement import DisplacementMap
 from hpcsnn.analysis.drawing.figures import displacement_figure, map_figure, rates_figure, save
-from hpcsnn.analysis.drawing.style import COLOUR_MAP, COLOURS, STYLE, TWO_COLUMNS
+from hpcsnn.analysis.drawing.style import COLOUR_MAP, COLOURS, STYLE, TWO_COLUMNS, with_unit
 
 # So many checkpoints are drawn side by side or over each other.
 _MOST_SHOWN = 5
@@ -58,7 +58,7 @@ def evolution_figure(what: str, name: str, results: xr.Dataset, n_targets: int) 
             return map_figure(name, np.stack([centres.centre_x.values, centres.centre_y.values], axis=-1))
         case "displacement" if "displacement_count" in results:
             maps = {f"{float(results.time[k]):g} s": _displacement(results, k) for k in shown(results.sizes["time"])}
-            return displacement_figure(name, maps, n_targets)
+            return displacement_figure(name, maps, n_targets, results.weight_bin.attrs.get("units", ""))
         case "growth":
             return growth_figure(name, results) if "axon_calcium" in results else None
         case "degrees_and_weights":
@@ -130,12 +130,12 @@ def degrees_and_weights_figure(results: xr.Dataset) -> Figure:
     """In-degrees, out-degrees and weights at up to five checkpoints, as shares of all neurons or synapses."""
     figure = Figure(figsize=(TWO_COLUMNS, 2.2), layout="constrained")
     panels = figure.subplots(1, 3)
-    chosen = shown(results.sizes["time"])
+    chosen, weight = shown(results.sizes["time"]), with_unit("weight", results.weight_bin.attrs.get("units", ""))
     colours = colormaps[COLOUR_MAP](np.linspace(0.0, 0.85, len(chosen)))
     for axes, variable, axis, label, what in (
         (panels[0], "in_degree_neurons", "degree_in", "in-degree", "share of target neurons"),
         (panels[1], "out_degree_neurons", "degree_out", "out-degree", "share of source neurons"),
-        (panels[2], "weight_synapses", "weight_bin", "weight", "share of synapses"),
+        (panels[2], "weight_synapses", "weight_bin", weight, "share of synapses"),
     ):
         for time, colour in zip(chosen, colours, strict=True):
             counts = results[variable].isel(time=time).values.astype(float)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hpcsnn.analysis.displacement import DisplacementMap, has_places, read_displacement
 from hpcsnn.analysis.drawing.recorded_figures import intervals, raster, recorded
 from hpcsnn.analysis.drawing.row_figures import row_displacement_figure, row_map_figure
-from hpcsnn.analysis.drawing.style import COLOUR_MAP, COLOURS, ONE_COLUMN, STYLE, TWO_COLUMNS
+from hpcsnn.analysis.drawing.style import COLOUR_MAP, COLOURS, ONE_COLUMN, STYLE, TWO_COLUMNS, with_unit
 from hpcsnn.analysis.topography import grid_displacement, receptive_fields
 from hpcsnn.atomic_files import refuse_link, replaced
 from hpcsnn.storage.network_store import StoredNetwork
@@ -70,7 +70,8 @@ def _displacement(stored: StoredNetwork, run: Path, projection: str) -> Figure |
     start, end = (read_displacement(run / "displacement.zarr", projection, when) for when in ("start", "end"))
     if start is None or end is None:
         return None
-    return displacement_figure(projection, {"start": start, "end": end}, stored.grid(stored.ends(projection)[1]).size)
+    n_targets, unit = stored.grid(stored.ends(projection)[1]).size, stored.unit_of_weights(projection)
+    return displacement_figure(projection, {"start": start, "end": end}, n_targets, unit)
 
 
 def _map(stored: StoredNetwork, run: Path, projection: str) -> Figure | None:
@@ -93,7 +94,7 @@ def _degrees_and_weights(stored: StoredNetwork, run: Path, owner: str) -> Figure
         synapses = stored.synapses(name)
         in_degree = np.bincount(synapses["post"], minlength=stored.grid(stored.ends(name)[1]).size)
         wired[name] = in_degree, synapses["weight"]
-    return degrees_figure(wired) if wired else None
+    return degrees_figure(wired, {name: stored.unit_of_weights(name) for name in wired}) if wired else None
 
 
 _FIGURES: dict[str, Callable[[StoredNetwork, Path, str], Figure | None]] = {
@@ -155,16 +156,16 @@ def mean_weight(displacement: DisplacementMap) -> NDArray[np.float64]:
     )
 
 
-def displacement_figure(name: str, maps: Mapping[str, DisplacementMap], n_targets: int) -> Figure:
+def displacement_figure(name: str, maps: Mapping[str, DisplacementMap], n_targets: int, unit: str = "") -> Figure:
     """Connection probability and mean weight by displacement (post - pre), a column a map, named by its key; where
-    neurons are in one row, a curve a map."""
-    n = len(maps)
+    neurons are in one row, a curve a map. `unit` is the weights'."""
+    n, weight = len(maps), with_unit("mean weight", unit)
     first = next(iter(maps.values()))
     if 1 in first.count.shape:
         probabilities = {when: connection_probability(one, n_targets).ravel() for when, one in maps.items()}
         curves = {
             "connection probability": probabilities,
-            "mean weight": {when: mean_weight(one).ravel() for when, one in maps.items()},
+            weight: {when: mean_weight(one).ravel() for when, one in maps.items()},
         }
         axis, at = ("x", first.dx) if len(first.dy) == 1 else ("y", first.dy)
         return row_displacement_figure(name, axis, at, curves)
@@ -172,7 +173,7 @@ def displacement_figure(name: str, maps: Mapping[str, DisplacementMap], n_target
     panels = figure.subplots(2, n, sharex=True, sharey=True, squeeze=False)
     rows = {
         "connection probability": [connection_probability(d, n_targets) for d in maps.values()],
-        "mean weight": [mean_weight(d) for d in maps.values()],
+        weight: [mean_weight(d) for d in maps.values()],
     }
     for row, (what, values) in zip(panels, rows.items(), strict=True):
         finite = np.concatenate([v[np.isfinite(v)] for v in values])
@@ -194,8 +195,11 @@ def displacement_figure(name: str, maps: Mapping[str, DisplacementMap], n_target
     return figure
 
 
-def degrees_figure(wired: dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]]) -> Figure:
-    """Histograms of in-degrees (one entry per target) and weights (one entry per synapse) of each projection."""
+def degrees_figure(
+    wired: dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]], units: Mapping[str, str] | None = None
+) -> Figure:
+    """Histograms of in-degrees (one entry per target) and weights (one entry per synapse) of each projection; `units`
+    are the weights', by projection."""
     heights = [1.7 if len(weight) else 0.3 for _, weight in wired.values()]
     figure = Figure(figsize=(TWO_COLUMNS * 0.75, sum(heights) + 0.2), layout="constrained")
     panels = figure.subplots(len(wired), 2, squeeze=False, height_ratios=heights)
@@ -212,7 +216,7 @@ def degrees_figure(wired: dict[str, tuple[NDArray[np.int64], NDArray[np.float32]
         low, high = min(float(weight.min()), 0.0), max(float(weight.max()), 0.0)
         high = high if high > low else low + 1.0
         right.hist(weight, bins=np.linspace(low, high, _WEIGHT_BINS + 1), color=colour)
-        right.set(xlabel="weight", ylabel="synapses")
+        right.set(xlabel=with_unit("weight", (units or {}).get(name, "")), ylabel="synapses")
         left.set_title(f"{name}: {_in_short(in_degree)}", loc="left")
         right.set_title(_in_short(weight), loc="left")
         for axes in row:

@@ -12,7 +12,7 @@ from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from hpcsnn.analysis.drawing.raster_figure import raster_figure
-from hpcsnn.analysis.drawing.style import COLOURS, ONE_COLUMN, TWO_COLUMNS
+from hpcsnn.analysis.drawing.style import COLOURS, ONE_COLUMN, TWO_COLUMNS, with_unit
 from hpcsnn.analysis.spike_trains import Intervals, recent_intervals, recorded_spikes_of, records_of
 from hpcsnn.engine.recording.rows import Average, Rows, SynapseValues
 from hpcsnn.storage.network_store import StoredNetwork
@@ -123,7 +123,7 @@ def _panels(variables: Mapping[str, Rows | Average | SynapseValues]) -> tuple[Fi
     figure = Figure(figsize=(TWO_COLUMNS, 1.4 * len(variables) + 0.4), layout="constrained")
     panels: Any = figure.subplots(len(variables), 1, squeeze=False, sharex=True)[:, 0]
     for axes, (variable, of) in zip(panels, variables.items(), strict=True):
-        axes.set_ylabel(f"{variable}{f' ({of.unit})' if of.unit else ''}")
+        axes.set_ylabel(with_unit(variable, of.unit))
     panels[-1].set_xlabel("model time (ms)")
     return figure, panels
 

@@ -35,3 +35,8 @@ STYLE: Any = {
     "pdf.fonttype": 42,
     "text.parse_math": False,  # a varied value may hold dollars
 }
+
+
+def with_unit(what: str, unit: str) -> str:
+    """What a label says of a quantity; an empty unit is none."""
+    return f"{what} ({unit})" if unit else what

@@ -8,14 +8,15 @@ from typing import Any
 from hpcsnn.errors import StorageError
 from hpcsnn.storage.checkpoints import Checkpoint, committed, manifests_aside
 from hpcsnn.storage.run_directory import RunDirectory
+from hpcsnn.storage.run_reports import exchange_shares
 from hpcsnn.storage.training_checkpoints import BEST, LAST, TrainingCheckpoints
 
 
 def holdings_of(run: Path) -> dict[str, Any]:
     """State of a run, its checkpoints, and manifests that were set aside.
 
-    ``state`` is completed, stopped or unfinished; of a run that has ended, ``stopped_by``, ``model_s``, ``ranks`` and
-    ``digest`` are its summary's.
+    ``state`` is completed, stopped or unfinished; of a run that has ended, ``stopped_by``, ``model_s``, ``ranks``,
+    ``digest``, ``imbalance`` and ``per_rank`` are its summary's.
 
     Raises:
         StorageError: no run there.
@@ -38,7 +39,9 @@ def _ended(directory: RunDirectory) -> dict[str, Any]:
     try:
         summary = directory.read_summary()
         values = {name: summary[name] for name in ("stopped_by", "model_s", "ranks", "digest")}
-        return {"state": "completed" if summary["completed"] else "stopped", **values}
+        measured = {name: summary.get(name) for name in ("imbalance", "per_rank")}  # versions before had none
+        shares = {"exchange_shares": exchange_shares(summary)}
+        return {"state": "completed" if summary["completed"] else "stopped", **values, **shares, **measured}
     except (StorageError, KeyError):  # a file that anybody may have changed
         return {"state": "unfinished", "unreadable": str(directory.summary)}
 

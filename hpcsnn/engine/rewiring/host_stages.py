@@ -20,7 +20,7 @@ from hpcsnn.engine.rewiring.pairing import elements, paired
 from hpcsnn.engine.rewiring.retraction import of_least_key
 from hpcsnn.engine.state import RankState
 from hpcsnn.models.rewiring import RewiringRule
-from hpcsnn.network import Projection
+from hpcsnn.network import Population, Projection
 from hpcsnn.ranks.exchange.source_values import SourceValues
 
 # Rounds of placing what is to be replaced anywhere; a round that finds every place taken leaves the rest to the next.
@@ -225,9 +225,9 @@ class HostStages:
         self._run("offers", projection)
         self._run("demands", projection)
         source, target = (state.placements[end.name] for end in (projection.source, projection.target))
-        offered, offer = elements(source.global_id, state.read(f"{name}.offers")[: source.n_own])
+        offered, offer = elements(source.global_id, self._vacant(f"{name}.offers", projection.source))
         demanded, demand = elements(
-            np.arange(target.n_own, dtype=np.int32), state.read(f"{name}.demands")[: target.n_own]
+            np.arange(target.n_own, dtype=np.int32), self._vacant(f"{name}.demands", projection.target)
         )
         demand_ids = target.global_id[demanded]
         offers = np.column_stack([self._words(projection, Tag.OFFER, offered, offer), offered])
@@ -247,6 +247,12 @@ class HostStages:
         self._run("offers", projection)
         self._run("demands", projection)
         self._run("settle", projection)
+
+    def _vacant(self, counts: str, population: Population) -> NDArray[np.int32]:
+        """What own neurons offer or demand to be paired: those that are removed, nothing."""
+        ids = self._state.placements[population.name].global_id
+        vacant = self._state.read(counts)[: len(ids)]
+        return vacant if population.removed is None else np.where(np.isin(ids, population.removed), 0, vacant)
 
     def _words(
         self, projection: Projection, tag: Tag, entities: NDArray[np.int32], draws: NDArray[np.int32]

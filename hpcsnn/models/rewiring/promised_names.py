@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 _PAIR = ("post", "pre", "distance_squared", "pre_id", "post_id", "random", "pair_random")
+# Where a network learns no neuron is removed.
+_REMOVED = ("pre_removed", "post_removed")
 _EVERYWHERE = ("dt_ms", "step", "n_sources", "n_targets")
 
 # Methods of ``row``.
@@ -15,16 +17,16 @@ SLOTS: dict[str, tuple[str, ...]] = {
     for slot, names in {
         "draw": ("source_x", "source_y", "x", "y", "nx", "ny", "period_x", "period_y", "squared_to", "random", *RECENT),
         "pick": ("tried", "forming", "found", "any_synapse", "weakest", "post", "in_degree", "post_id", "random"),
-        "eliminate": (*_PAIR, "in_degree"),
-        "reason": (*_PAIR, "in_degree"),
+        "eliminate": (*_PAIR, *_REMOVED, "in_degree"),
+        "reason": (*_PAIR, *_REMOVED, "in_degree"),
         "form": (*_PAIR, "in_degree"),
         "initial": _PAIR,
         "gradient": tuple(name for name in _PAIR if name != "random"),
-        "update": (*_PAIR, "in_degree"),
-        "update_if": (*(name for name in _PAIR if name != "random"), "in_degree"),
+        "update": (*_PAIR, *_REMOVED, "in_degree"),
+        "update_if": (*(name for name in _PAIR if name != "random"), *_REMOVED, "in_degree"),
         "update_source": ("pre", "id", "out_degree", "random"),
         "update_target": ("post", "id", "in_degree", "random"),
-        "per_target": ("row", "post", "post_id", "random"),
+        "per_target": ("row", "post", "post_id", "post_removed", "random"),
         "sums": ("post", "in_degree", "post_id"),
         "pairing.offers": ("id", "out_degree"),
         "pairing.after_source": ("id", "out_degree", "vacant"),

@@ -22,7 +22,6 @@ from hpcsnn.errors import ConfigurationError, shown, unknown_name
 from hpcsnn.models.base import Configured, Variable
 from hpcsnn.models.connectors.synapse_files import SynapseFile
 from hpcsnn.models.connectors.synapse_lists import SynapseList
-from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.parameters import (
     Distribution,
     GivenValues,
@@ -123,8 +122,9 @@ def parsed_weight(
     return real_number(where, weight), None
 
 
-def check_given(where: str, model: Configured[NeuronModel | SourceModel], n_neurons: int, dt_ms: float) -> None:
-    """Check times against steps, constants, and values that are given per neuron.
+def check_given(where: str, model: Configured[Any], n_neurons: int, dt_ms: float) -> None:
+    """Check what a model of a population's neurons, their stimulus or a current onto them was given: times against
+    steps, constants, values that are given per neuron.
 
     What is drawn is checked when it is, by the ranks that have the neurons.
 
@@ -132,6 +132,8 @@ def check_given(where: str, model: Configured[NeuronModel | SourceModel], n_neur
         ConfigurationError: a time between two steps, not one value per neuron, or values that do not go together.
     """
     model.check_steps(where, dt_ms)
+    if model.model.check_population is not None and not model.of_neurons:
+        model.model.check_population(where, model.values, n_neurons, dt_ms)
     model.constants(dt_ms, where)  # those that are one number
     given = {name: model.values[name] for name in model.of_neurons if isinstance(model.values[name], tuple)}
     for name, values in given.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hpcsnn.errors import ConfigurationError, shown
 from hpcsnn.models.base import GRID_UNITS
 from hpcsnn.models.distance_profiles import MOST_SQUARED
-from hpcsnn.network.lattice import Lattice
+from hpcsnn.network.places.lattice import Lattice
 from hpcsnn.network.population import Population
 from hpcsnn.network.projection import Projection
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +19,10 @@ from hpcsnn.network.recording.exact_sums import WINDOWS
 
 Kind = Literal["variables", "averages", "synapses"]
 _SIDES = {"pre": "source", "post": "target"}
-_LEARNS = "not allowed in a network that learns; run it once it is trained"
+_LEARNS = (
+    "not allowed in a network that learns, of which samples are played in any order by many ranks; record the trained "
+    "one: hpcsnn run --from RUN, or Simulation(trainer.network())"
+)
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,19 @@ def recorders(network: Network) -> list[Recorder]:
         arrays = _of_synapses(owner) if isinstance(owner, Projection) else dict(_of_neurons(network, owner))
         found += _asked(where, owner, arrays, len(found))
     return found
+
+
+def without_recorders(network: Network) -> Network:
+    """The same network, of which nothing is recorded; it itself, if nothing is."""
+    if not network.recorded and all(one.spikes_of is None for one in network.populations.values()):
+        return network
+    other = type(network)(network.seed, network.dt_ms)
+    for name, population in network.populations.items():
+        other.populations[name] = replace(population, record={}, spikes_of=None)
+    for name, projection in network.projections.items():
+        source, target = (other.populations[end.name] for end in (projection.source, projection.target))
+        other.projections[name] = replace(projection, source=source, target=target, record={})
+    return other
 
 
 def _asked(

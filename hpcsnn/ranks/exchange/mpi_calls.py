@@ -17,6 +17,7 @@ from hpcsnn.errors import SimulationError
 from hpcsnn.ranks.exchange.plan import ExchangePlan
 
 # Members of the struct, and what they are to point at.
+_ANYHOW = {"barrier": "MPI_Barrier"}
 _WITH_ALL = {"allgather": "MPI_Allgather"}
 _WITH_NEIGHBOURS = {
     "start_all": "MPI_Startall",
@@ -52,7 +53,7 @@ class MpiCalls:
         struct.communicator = ctypes.c_int64(MPI._handleof(self._comm)).value
         struct.datatype = ctypes.c_int64(MPI._handleof(MPI.UINT32_T)).value
         struct.handle_bytes = MPI._sizeof(MPI.Comm)
-        for member, symbol in (_WITH_ALL if plan.neighbours is None else _WITH_NEIGHBOURS).items():
+        for member, symbol in (_ANYHOW | (_WITH_ALL if plan.neighbours is None else _WITH_NEIGHBOURS)).items():
             setattr(struct, member, self._address(symbol))
         self._requests: list[Any] = []
         if plan.neighbours is not None:

@@ -19,7 +19,15 @@ Messages = NDArray[np.uint32]
 
 
 class Staged(Protocol):
-    """One way to swap spikes. ``capacity`` is how many messages come at most in a round."""
+    """One way to swap spikes. ``capacity`` is how many messages come at most in a round.
+
+    Attributes:
+        n_rounds: so far; int64, shape (1,).
+        sent: what this rank has sent so far, by `hpcsnn.codegen.constants.Sent`; int64, shape (3,).
+    """
+
+    n_rounds: NDArray[np.int64]
+    sent: NDArray[np.int64]
 
     @property
     def capacity(self) -> int:
@@ -44,6 +52,7 @@ class StagedAllgather:
         self._ranks, self._block = communicator, block
         self._send_block = np.zeros(block + 1, dtype=np.uint32)
         self._receive_block = np.zeros((communicator.size, block + 1), dtype=np.uint32)
+        self.n_rounds, self.sent = np.zeros(1, dtype=np.int64), np.zeros(3, dtype=np.int64)
 
     @property
     def capacity(self) -> int:
@@ -59,6 +68,9 @@ class StagedAllgather:
             self._send_block[1 : 1 + len(part)] = part
             self._ranks.gather_blocks(self._send_block, self._receive_block)
             sent += len(part)
+            self.n_rounds += 1
+            others = self._ranks.size - 1
+            self.sent += (others, others * self._send_block.nbytes, others * len(part))
             left = self._receive_block[:, 0].astype(np.int64)
             more = bool((left > self._block).any())
             left[self._ranks.rank] = 0
@@ -77,6 +89,7 @@ class StagedNeighbours:
         before_sender = self._ends - around.n_known
         before_here = np.cumsum(around.all_known) - around.all_known
         self._shift = before_here + around.first_known - before_sender
+        self.n_rounds, self.sent = np.zeros(1, dtype=np.int64), np.zeros(3, dtype=np.int64)
 
     @property
     def capacity(self) -> int:
@@ -95,6 +108,8 @@ class StagedNeighbours:
         received = self._ranks.pass_on(
             {rank: sent[to == slot] for slot, rank in enumerate(around.out_ranks.tolist())}, around.in_ranks.tolist()
         )
+        self.n_rounds += 1
+        self.sent += (len(around.out_ranks), sent.nbytes, len(sent))
         yield np.concatenate([np.empty(0, np.uint32), *(self._as_here(*one) for one in enumerate(received))])
 
     def _as_here(self, sender: int, messages: Messages) -> Messages:

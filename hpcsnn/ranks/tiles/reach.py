@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.network.lattice import Lattice
+from hpcsnn.network.places.lattice import Lattice
 from hpcsnn.ranks.tiles.tiling import Tiling
 
 # Pairs of a run of own tiles and a row of sources that are looked at in one step: what that takes beside the answer is

@@ -105,7 +105,7 @@ class Simulation(engine.Simulation):
             ids = np.arange(len(self.placements[projection.target.name].global_id))
             rows = self.state.stores[name].packed(self.executable, ids)
             kept[name] = rows.with_local_sources(self.placements[projection.source.name].known_id)
-        self._count_phases(self.executable.phase_seconds)
+        self._timing.keep(self)
         del self._host_stages, self._recorded, self.executable, self.program, self.state  # their memory is needed
         self._begin()
         self._rewired_at.clear()

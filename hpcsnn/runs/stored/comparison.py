@@ -21,6 +21,7 @@ from hpcsnn.runs.stored.opened_run import open_run
 from hpcsnn.runs.training_metrics import read_metrics
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.run_directory import RunDirectory
+from hpcsnn.storage.run_reports import exchange_shares
 
 # What a summary says of how it was written, and not of what came of the run.
 _NO_RESULTS = ("phases", "checkpoints", "changes", "forked_from")
@@ -126,7 +127,8 @@ def compare(one: Path, other: Path) -> Comparison:
     """
     check_alike(one, other)
     first, second = (RunDirectory(path) for path in (one, other))
-    ours, theirs = (dict(_numbers(directory.read_summary())) for directory in (first, second))
+    summaries = [directory.read_summary() for directory in (first, second)]
+    ours, theirs = (dict(_numbers({**one, "exchange_shares": exchange_shares(one)})) for one in summaries)
     names = [*ours, *(name for name in theirs if name not in ours)]
     ours_set, theirs_set = (plain_configuration(directory.configuration) for directory in (first, second))
     numbers = [Number(name, ours.get(name), theirs.get(name)) for name in names]

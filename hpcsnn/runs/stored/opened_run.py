@@ -317,10 +317,12 @@ class OpenedRun(RunReader):
         return neo_block(self, from_ms, to_ms)
 
     def to_sonata(self, folder: str | Path, at_ms: float | None = None) -> list[Path]:
-        """Write ``nodes.h5``, ``edges.h5``, ``spikes.h5``, tables of types and ``circuit_config.json`` of SONATA.
+        """Write ``nodes.h5``, ``edges.h5``, ``spikes.h5``, reports, types and ``circuit_config.json`` of SONATA.
 
         Nodes of a grid have ``x, y``; edges ``syn_weight``, ``delay`` (ms, from the spike to the soma) and the other
         variables of the synapse model; spikes are all of those that were recorded, at the beginning of their steps.
+        ``report_VARIABLE.h5`` has a variable that is recorded of neurons, of all populations that record it, as a soma
+        report: float32, at the times of `recorded`. Averages are in none.
 
         Args:
             folder: where; it is made if it is not there.

@@ -1,4 +1,4 @@
-"""A run as files of SONATA: nodes, edges, spikes, and the configuration that names them.
+"""A run as files of SONATA: nodes, edges, spikes, reports, and the configuration that names nodes and edges.
 
 The layout is that of the SONATA developer's guide (github.com/AllenInstitute/sonata, version 0.1; Dai et al. 2020, PLoS
 Comput. Biol. 16:e1007696), as libsonata, BMTK and NEST read it.
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hpcsnn.errors import ConfigurationError, StorageError, shown
 from hpcsnn.runs.stored.exchange.places import places_of
+from hpcsnn.runs.stored.exchange.sonata_reports import reported, write_report
 
 if TYPE_CHECKING:
     from hpcsnn.runs.stored.opened_run import OpenedRun
@@ -42,7 +43,8 @@ def write_sonata(run: OpenedRun, folder: str | Path, at_ms: float | None) -> lis
     folder, configuration = Path(folder), run.configuration
     paths = {name: folder / name for name in (NODES, EDGES, SPIKES, *_TYPES.values(), CONFIGURATION)}
     populations, projections = configuration["populations"], configuration["projections"]
-    if there := [path for path in paths.values() if path.exists()]:
+    reports = reported(run, folder)
+    if there := [path for path in (*paths.values(), *reports.values()) if path.exists()]:
         raise StorageError(f"{there[0]}: is there already; give another folder, or remove it")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -58,6 +60,9 @@ def write_sonata(run: OpenedRun, folder: str | Path, at_ms: float | None) -> lis
             file.create_group("spikes")
             for name in (name for name, said in populations.items() if _has_spikes(said)):
                 _write_spikes(h5py, file.create_group(f"spikes/{name}"), run, name)
+        for variable, path in reports.items():
+            with _file(h5py, path) as file:
+                write_report(file.create_group("report"), run, variable)
         _write_types(paths[_TYPES[NODES]], "node", populations, "model")
         _write_types(paths[_TYPES[EDGES]], "edge", projections, "receptor")
         paths[CONFIGURATION].write_text(json.dumps(_circuit(populations, projections), indent=2) + "\n")
@@ -65,7 +70,7 @@ def write_sonata(run: OpenedRun, folder: str | Path, at_ms: float | None) -> lis
         if isinstance(error, StorageError):
             raise
         raise StorageError(f"{folder}: cannot be written: {error}") from error
-    return list(paths.values())
+    return [*paths.values(), *reports.values()]
 
 
 def _has_spikes(population: Mapping[str, Any]) -> bool:
