@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from hpcsnn import Grid, Network, Positions, models
 from hpcsnn.models import rewiring
 
-# Sides that divide each other, that do not, more sources and fewer, and one row.
+# Sides that divide each other, that do not, more sources and fewer, far longer than any reach, and one row.
 GRIDS = {
     "twice as fine": (Grid(8, 8), Grid(16, 16)),
     "coarser": (Grid(24, 16, "open"), Grid(16, 12, "open")),
     "side by side": (Grid(15, 4), Grid(16, 8)),
+    "long": (Grid(64, 4), Grid(96, 8)),
     "one row": (Grid(50, 1, "open"), Grid(20, 1, "open")),
 }
 
