@@ -16,7 +16,7 @@ from hpcsnn.models import Connector, Parameter, RewiringRule, Table, rewiring
 from hpcsnn.models.chance_tables import thresholds
 from hpcsnn.models.distance_profiles import gaussian_profile, gaussian_reach
 from support.comparisons import checked_run
-from support.unequal_networks import GRIDS, over, rewired, squared_distances
+from support.unequal_networks import GRIDS, over, rewired, somewhere, squared_distances
 
 QUICK = HostDevice(("-O1",))
 each_grids = pytest.mark.parametrize("grids", list(GRIDS))
@@ -174,3 +174,36 @@ def test_summaries_and_counts_of_events_have_distances_in_grid_units(grids):
     expected = np.bincount(np.rint(np.sqrt(squared[events[:, 2], events[:, 1]])).astype(int))
     assert np.trim_zeros(counted.sum(axis=(0, 1)), "b").tolist() == expected.tolist()
     assert not has_places(source, target), "maps are of equal grids"
+
+
+Keeper = RewiringRule(
+    "keeper",
+    "What is too long goes, and each target asks for a source, which comes if it is within reach.",
+    parameters={
+        "longest": Parameter(1.0, "grid units", "length of a synapse that stays", above=0.0),
+        "farthest": Parameter(2, "grid units", "of new ones", ctype="int", minimum=0),
+    },
+    select=models.ALL_SYNAPSES,
+    eliminate="distance_squared > longest * longest",
+    per_target="row.propose((int)(((uint64)random() * (uint32)n_sources) >> 32));",
+    initial={"weight": "distance_squared > 0 ? 0.1f : 0.2f"},
+    reach_squared=lambda values: values["farthest"] ** 2,
+)
+
+
+@pytest.mark.parametrize("where", [*GRIDS, "in space"])
+def test_rules_that_look_at_all_synapses_or_propose_know_distances_too(where):
+    source, target = GRIDS.get(where) or (somewhere(60, 3, 1, 3.0), somewhere(50, 3, 2, 3.0))
+    network = over(
+        source, target, models.FixedProbability(p=0.3), rewiring=Keeper(longest=1.2, farthest=2), record_events=True
+    )
+    simulation = checked_run(network, QUICK, 30.0)
+    lattice, synapses = network.projections["ab"].lattice, simulation.synapses("ab")
+    _, pre, post, what = simulation.events("ab").T
+    formed = np.sqrt(lattice.squared_distances(pre, post)[what == 0]) / lattice.fineness
+    assert 1.2 < formed.max() <= 2
+    # Of the last update: what has just formed may still be too long.
+    apart = np.sqrt(lattice.squared_distances(synapses["pre"], synapses["post"])) / lattice.fineness
+    assert len(apart) > 50
+    assert (apart <= 2).all()
+    assert (apart <= 1.2).mean() > 0.6
