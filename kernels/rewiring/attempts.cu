@@ -7,7 +7,7 @@
 // The squared distance of the target that has been drawn from a place among the sources.
 struct SquaredTo_{{ projection.name }} {
     Network* net;
-    int x, y;
+    int x, y, period_x, period_y;
     DEVICE_MEMBER int operator()(const int source_x, const int source_y) const {
 //% if projection.dimensions
         // A block is one target, which this rank owns.
@@ -19,9 +19,7 @@ struct SquaredTo_{{ projection.name }} {
 //% elif projection.lattice
         return lattice_distance_squared(net->projection_{{ projection.name }}, source_x, source_y, x, y);
 //% else
-        const auto& sources = net->population_{{ projection.source }};
-        const int dx = torus_distance(x, source_x, sources.period_x);
-        const int dy = torus_distance(y, source_y, sources.period_y);
+        const int dx = torus_distance(x, source_x, period_x), dy = torus_distance(y, source_y, period_y);
         return dx * dx + dy * dy;
 //% endif
     }
@@ -116,7 +114,7 @@ KERNEL draw_attempts_{{ projection.name }}(Network* net) {
         const int x = x0_of[n] + (int)choose(random.x, side_x, &left);
         const int y = y0_of[n] + (int)choose(left, side_y, &left);
         int source_x = -1, source_y = 0;
-        const SquaredTo_{{ projection.name }} squared_to = {net, x, y};
+        const SquaredTo_{{ projection.name }} squared_to = {net, x, y, period_x, period_y};
 //% if rule.select.looks_back_ms
         const int own = known_index(target_population, x, y);
         if (own >= 0 && own < target_population.n_own) {
