@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from hpcsnn._version import __version__
-from hpcsnn.cli import job_commands, rule_commands, run_commands, store_commands, train_commands
+from hpcsnn.cli import dry_run_commands, job_commands, rule_commands, run_commands, store_commands, train_commands
 from hpcsnn.cli.common import EXIT_CODES, set_verbosity
 
 
@@ -76,6 +76,7 @@ for _module, _name in (
     (run_commands, None),
     (train_commands, None),
     (store_commands, None),
+    (dry_run_commands, None),
     (job_commands, None),
     (rule_commands, "rules"),
 ):

@@ -34,7 +34,8 @@ class DryRun:
         rank, ranks: which one, of how many.
         steps: that were measured, behind a warm-up.
         cpu_us_per_step: processor time of a step: all but to wait for others and to bring words to them.
-        phases_us_per_step: wall time of a step by phase, as in ``summary.json``.
+        phases_us_per_step: wall time of a step by phase, as in ``summary.json``; nobody is waited for, and what the
+            exchange does beside accepting is transfer.
         setup_s: wall seconds until the first step could begin, beside those for kernels (``compile_s``).
         memory_bytes: largest resident memory of the process.
         neighbours: ranks that it swaps spikes with.
@@ -72,6 +73,17 @@ def busiest_rank(network: Network, tile: int, n_ranks: int) -> int:
         placements = place_network(network, tile, rank, n_ranks).values()
         sizes[rank] = (sum(one.n_own for one in placements), sum(one.n_known for one in placements))
     return max(ranks, key=lambda rank: sizes[rank])
+
+
+def checked_rank(text: str, n_ranks: int) -> int:
+    """A rank's number from what a user wrote.
+
+    Raises:
+        ConfigurationError: no number of one of so many ranks.
+    """
+    if not text.isascii() or not text.isdigit() or int(text) >= n_ranks:
+        raise ConfigurationError(f"--rank: {text!r} is not allowed; must be worst or a number from 0 to {n_ranks - 1}")
+    return int(text)
 
 
 def check_dry_run(network: Network, n_ranks: int) -> None:
@@ -149,6 +161,8 @@ def dry_run(configuration: Configuration, rank: int, n_ranks: int, warm_up_ms: f
     def each_step(part: str, name: str) -> float:
         return float(after[part][name] - before[part][name]) / steps
 
+    phases_s = {phase: each_step("phases_s", phase) for phase in after["phases_s"]}
+    phases_s["exchange_transfer"] += phases_s.pop("exchange_wait")  # nobody is waited for
     plan = simulation.state.exchange
     around = None if plan is None else plan.neighbours
     inputs = {"configuration": configuration.resolved(), "ranks": n_ranks, "rank": rank, "warm_up_ms": warm_up_ms}
@@ -157,7 +171,7 @@ def dry_run(configuration: Configuration, rank: int, n_ranks: int, warm_up_ms: f
         ranks=n_ranks,
         steps=steps,
         cpu_us_per_step=cpu / steps * 1e6,
-        phases_us_per_step={phase: 1e6 * each_step("phases_s", phase) for phase in after["phases_s"]},
+        phases_us_per_step={phase: 1e6 * seconds for phase, seconds in phases_s.items()},
         setup_s=setup_s - after["construction_s"]["compile"],
         compile_s=after["construction_s"]["compile"],
         memory_bytes=after["memory_bytes"],

@@ -1,0 +1,60 @@
+"""hpcsnn dry-run as users type it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from hpcsnn.ranks.partition import place_network
+from support.networks import topographic_map
+from support.ranks import hpcsnn
+
+SHORT = ("--duration", "50ms", "--warm-up", "10ms")
+
+
+def test_a_rank_of_very_many_says_what_it_takes(tmp_path):
+    asked = ("dry-run", "topomap", "--set", "scale=256", "--ranks", "4096", "--rank", "17", *SHORT)
+    done = hpcsnn(*asked, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    placements = place_network(topographic_map(scale=256), 8, 17, 4096)
+    assert (found["rank"], found["ranks"], found["steps"]) == (17, 4096, 500)
+    assert found["neurons"] == sum(one.n_own for one in placements.values()) == 8192
+    assert found["known_sources"] == sum(one.n_known - one.n_own for one in placements.values())
+    assert found["synapses"] > 10_000
+    owners = {int(rank) for one in placements.values() for rank in one.owners}
+    assert found["neighbours"] == found["messages_sent_per_step"] == len(owners)
+    assert found["bytes_sent_per_step"] >= 64 * len(owners)
+    assert found["spikes_sent_per_step"] > 0.1
+    assert found["cpu_us_per_step"] > 0
+    assert found["setup_s"] > 0
+    assert found["memory_bytes"] > 2**25
+    again = json.loads(hpcsnn(*asked, "--json", cwd=tmp_path).stdout)
+    other = json.loads(hpcsnn(*asked, "--set", "seed=2", "--json", cwd=tmp_path).stdout)
+    assert again["digest_of_inputs"] == found["digest_of_inputs"] != other["digest_of_inputs"]
+    assert again["spikes_sent_per_step"] == found["spikes_sent_per_step"] != other["spikes_sent_per_step"]
+    assert list(tmp_path.iterdir()) == [], "nothing is written"
+
+
+def test_the_worst_rank_is_taken_and_a_table_shown(tmp_path):
+    done = hpcsnn("dry-run", "topomap", "--set", "scale=4", "--ranks", "3", *SHORT, cwd=tmp_path, columns=80)
+    assert done.returncode == 0, done.stderr
+    for said in ("of 3, 500 steps", "processor time of a step", "neighbours", "exchange, accept", "Without the time"):
+        assert said in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("brunel", "--ranks", "2"), "dry-run: not allowed for a network in which no distance bounds"),
+        (("topomap", "--ranks", "2", "--rank", "2"), "--rank: '2' is not allowed; must be worst or a number from 0"),
+        (("topomap", "--ranks", "2", "--duration", "1"), "--duration: '1' is not allowed; must be a time with its"),
+        (("digits", "--ranks", "2"), "describes a training"),
+    ],
+)
+def test_what_is_not_possible_is_refused(asked, said):
+    done = hpcsnn("dry-run", *asked)
+    assert done.returncode == 2
+    assert said in " ".join(done.stderr.split())

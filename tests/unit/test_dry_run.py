@@ -1,0 +1,147 @@
+"""What a rank by itself can be asked, and what stands in for others; its state is tested on real ranks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hpcsnn import ConfigurationError, Grid, Network, models
+from hpcsnn.errors import SimulationError
+from hpcsnn.models import rewiring
+from hpcsnn.planning.dry_run import busiest_rank, check_dry_run, checked_rank
+from hpcsnn.ranks.exchange.made_up import mirrored_routes, roomy_boxes, sent_spikes
+from hpcsnn.ranks.exchange.plan import plan_exchange
+from hpcsnn.ranks.one_of_many import OneOfMany
+from hpcsnn.ranks.partition import place_network
+from support.learning import learner
+from support.messages import as_pattern
+
+
+def wired(grid, sigma=0.5, connector=None, rule=None, delay_ms=0.1):
+    network = Network(seed=1)
+    network.add_population("a", grid, models.Poisson(rate_hz=1))
+    network.add_population("b", grid, models.LIF())
+    connector = connector or models.Gaussian(p_max=0.2, sigma=sigma)
+    for name, pre in (("ab", "a"), ("bb", "b")):
+        network.add_projection(
+            name, pre, "b", connector, models.ExponentialCurrent(), 1.0, rewiring=rule, delay_ms=delay_ms
+        )
+    return network
+
+
+@st.composite
+def ranks(draw):
+    """A network on a grid with tiles that are cut short or not, and one rank of several."""
+    grid = Grid(draw(st.integers(6, 30)), draw(st.integers(6, 30)))
+    network = wired(grid, draw(st.sampled_from([0.3, 0.8])), delay_ms=draw(st.sampled_from([0.1, 0.7])))
+    n = draw(st.sampled_from([2, 3, 4]))
+    rank = draw(st.integers(0, n - 1))
+    placements = place_network(network, 4, rank, n)
+    return network, placements, plan_exchange(network, placements, rank, n, int)
+
+
+@settings(max_examples=40)
+@given(ranks())
+def test_each_neuron_of_another_rank_has_one_own_neuron_at_most_that_it_follows(case):
+    """In the box of its owner, under its number there; real routes stay as they are."""
+    network, placements, plan = case
+    around, n_out = plan.neighbours, plan.room.n_out
+    tables = mirrored_routes(placements, plan, set(network.populations))
+    start, to, number = (tables[name] for name in ("route_start", "route_to", "route_number"))
+    real, made_up = [], []
+    for neuron in range(len(start) - 1):
+        for route in range(start[neuron], start[neuron + 1]):
+            (real if to[route] < n_out else made_up).append((neuron, int(to[route]), int(number[route])))
+    own = np.repeat(np.arange(len(start) - 1), np.diff(around.route_start))
+    assert sorted(real) == sorted(
+        zip(own.tolist(), around.route_to.tolist(), around.route_number.tolist(), strict=True)
+    )
+    numbers = [(box - n_out, one) for _, box, one in made_up]
+    assert len(set(numbers)) == len(numbers)
+    all_numbers = {(slot, one) for slot, n in enumerate(around.n_known.sum(axis=1).tolist()) for one in range(n)}
+    assert set(numbers) <= all_numbers
+    tiling = placements["a"].tiling
+    if tiling.grid.nx % 4 == tiling.grid.ny % 4 == 0:
+        assert set(numbers) == all_numbers, "where all tiles are alike, nobody is left out"
+    none = mirrored_routes(placements, plan, ())
+    assert none["route_to"].tolist() == around.route_to.tolist()
+
+
+@settings(max_examples=40)
+@given(ranks(), st.integers(0, 2**32 - 1))
+def test_given_spikes_come_in_their_steps_from_those_who_own_their_neurons(case, seed):
+    network, placements, plan = case
+    random, n_steps = np.random.default_rng(seed), 30
+    spikes = {
+        name: (random.integers(0, n_steps + 5, 80), random.integers(0, one.size, 80))
+        for name, one in network.populations.items()
+    }
+    tables = sent_spikes(network, placements, plan, spikes, n_steps)
+    found = {name: [] for name in spikes}
+    around = plan.neighbours
+    for step in range(n_steps):
+        for at in range(tables["made_up_start"][step], tables["made_up_start"][step + 1]):
+            sender, number = int(tables["made_up_from"][at]) - plan.room.n_out, int(tables["made_up_number"][at])
+            population = int(np.searchsorted(np.cumsum(around.n_known[sender]), number, side="right"))
+            inside = number - int(around.n_known[sender, :population].sum())
+            name = list(spikes)[population]
+            index = int(around.first_known[sender, population]) + inside
+            found[name].append((step, int(placements[name].known_id[index])))
+    for name, (steps, ids) in spikes.items():
+        foreign = set(placements[name].known_id[placements[name].n_own :].tolist())
+        expected = [(s, i) for s, i in zip(steps.tolist(), ids.tolist(), strict=True) if s < n_steps and i in foreign]
+        assert sorted(found[name]) == sorted(expected)
+
+
+@settings(max_examples=20)
+@given(ranks())
+def test_boxes_hold_all_that_can_come(case):
+    _, _, plan = case
+    tables, n_out = roomy_boxes(plan), plan.room.n_out
+    assert tables["box_block"][:n_out].tolist() == plan.box_block[:n_out].tolist()
+    assert tables["box_block"][n_out:].tolist() == (plan.neighbours.n_known.sum(axis=1) * plan.interval).tolist()
+    ends = [*tables["box_start"].tolist()[1:], len(tables["boxes"])]
+    rooms = np.array(ends) - tables["box_start"] - 1
+    assert (rooms >= tables["box_block"]).all()
+    assert (rooms[:n_out] >= plan.neighbours.n_border * plan.interval).all()
+
+
+def test_the_busiest_rank_has_the_most_neurons_to_look_after():
+    network = wired(Grid(36, 20))  # tiles at two edges are half as large
+    placed = [place_network(network, 8, rank, 4) for rank in range(4)]
+    sizes = [
+        (sum(one.n_own for one in of_rank.values()), sum(one.n_known for one in of_rank.values())) for of_rank in placed
+    ]
+    assert len(set(sizes)) > 1
+    assert sizes[busiest_rank(network, 8, 4)] == max(sizes)
+
+
+@pytest.mark.parametrize("text", ["4", "-1", "1.0", "first", "", "٣"])
+def test_a_rank_that_is_not_there_is_refused(text):
+    said = f"--rank: {text!r} is not allowed; must be worst or a number from 0 to 3"
+    with pytest.raises(ConfigurationError, match=as_pattern(said)):
+        checked_rank(text, 4)
+    assert checked_rank("3", 4) == 3
+
+
+def test_what_needs_the_others_is_refused():
+    grid = Grid(8, 8)
+    check_dry_run(wired(grid), 4)
+    said = (
+        "dry-run: not allowed for a network in which no distance bounds what projections ab, bb can wire: what all "
+        "ranks send to all cannot be made up by one"
+    )
+    with pytest.raises(ConfigurationError, match=as_pattern(said)):
+        check_dry_run(wired(grid, connector=models.FixedProbability(p=0.1)), 4)
+    rule = rewiring.LocalProposals(sigma=0.5, p_form=0.1, block_side=4)
+    meeting = rewiring.DeepR()
+    check_dry_run(wired(grid, rule=rule), 4)
+    with pytest.raises(ConfigurationError, match=r"^dry-run: not allowed for a network"):
+        check_dry_run(wired(grid, rule=meeting), 4)
+    with pytest.raises(ConfigurationError, match=r"^dry-run: not allowed for a network that learns; it is for runs$"):
+        check_dry_run(learner(), 4)
+    for call in (lambda: OneOfMany(0, 2).swap([1, 2]), lambda: OneOfMany(0, 2).pass_on({1: 1}, [1])):
+        with pytest.raises(SimulationError, match=r"^a rank by itself cannot swap values"):
+            call()
