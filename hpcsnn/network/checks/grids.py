@@ -6,6 +6,7 @@ from hpcsnn.errors import ConfigurationError, shown
 from hpcsnn.models.base import GRID_UNITS
 from hpcsnn.models.distance_profiles import MOST_SQUARED
 from hpcsnn.network.places.lattice import Lattice
+from hpcsnn.network.places.positions import MOST_POINTS
 from hpcsnn.network.population import Population
 from hpcsnn.network.projection import Projection
 
@@ -104,7 +105,7 @@ def _check_lattice(where: str, projection: Projection, lattice: Lattice) -> None
         )
     _check_models(where, projection, "unequal grids", f"; {of_source} does not fit {of_target}")
     furthest = max(axis.period for axis in lattice.axes)
-    if furthest > 2**30:
+    if furthest > MOST_POINTS:
         raise ConfigurationError(
             f"{where}: {of_source} does not fit {of_target}: the lattice that both are on has {lattice.fineness} "
             f"points to a grid unit and {furthest} along a side, with the way back where borders are open; at most "

@@ -18,8 +18,8 @@ from hpcsnn.checked_numbers import Limits, real_number
 from hpcsnn.errors import ConfigurationError, shown
 
 DEFAULT_RESOLUTION = 0.01
-# No place is this many points from 0, so that two of them are less than 2^31 apart along an axis.
-_FURTHEST = 2**30
+# Points that a place is from 0 at most, and that there are along a side of a lattice: differences have 32 bits.
+MOST_POINTS = 2**30
 # Pairs whose chances are looked at to tell an expected in-degree.
 _MOST_PAIRS = 10**7
 
@@ -50,12 +50,12 @@ class Positions(Brief):
             )
         with np.errstate(over="ignore", invalid="ignore"):
             points = np.rint(array / self.resolution)
-            wrong = ~(np.abs(points) < _FURTHEST)
+            wrong = ~(np.abs(points) <= MOST_POINTS)
         for neuron in np.flatnonzero(wrong.any(axis=1))[:1].tolist():
             raise ConfigurationError(
                 f"positions[{neuron}]: {array[neuron].tolist()} is not allowed; with a resolution of "
                 f"{self.resolution:g} each must be a finite number of grid units between "
-                f"{-_FURTHEST * self.resolution:g} and {_FURTHEST * self.resolution:g}"
+                f"{-MOST_POINTS * self.resolution:g} and {MOST_POINTS * self.resolution:g}"
             )
         self.points = np.ascontiguousarray(points, dtype=np.int32)
         self.points.setflags(write=False)
