@@ -13,7 +13,15 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from hpcsnn._version import __version__
-from hpcsnn.cli import dry_run_commands, job_commands, rule_commands, run_commands, store_commands, train_commands
+from hpcsnn.cli import (
+    dry_run_commands,
+    job_commands,
+    rule_commands,
+    run_commands,
+    scale_commands,
+    store_commands,
+    train_commands,
+)
 from hpcsnn.cli.common import EXIT_CODES, set_verbosity
 
 
@@ -79,6 +87,7 @@ for _module, _name in (
     (dry_run_commands, None),
     (job_commands, None),
     (rule_commands, "rules"),
+    (scale_commands, "scale"),
 ):
     for _registered in _module.commands.registered_commands:
         _registered.cls = _Command

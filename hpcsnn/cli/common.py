@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar
@@ -148,25 +148,37 @@ class Asked:
     device: Annotated[str, _job_option(metavar=_DEVICES, help="As for hpcsnn run.")] = "auto"
 
 
-def launches(command: Callable[..., None], **defaults: Any) -> Callable[..., None]:
-    """Give a command the options of `Asked` in place of its argument ``asked``; `defaults` take precedence."""
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    own = [p.replace(kind=keyword) for p in inspect.signature(command).parameters.values() if p.name != "asked"]
-    options = [
-        inspect.Parameter(
-            option.name, keyword, default=defaults.get(option.name, option.default), annotation=option.type
-        )
-        for option in fields(Asked)
-    ]
+def takes(
+    command: Callable[..., None], argument: str, kind: type, without: Sequence[str] = (), **defaults: Any
+) -> Callable[..., None]:
+    """Give a command the options that are fields of a dataclass, in place of its argument of that kind.
+
+    Args:
+        command: what is called, with an object of the `kind` as `argument`.
+        without: fields that are no options here, and have their defaults.
+        defaults: they take precedence over those of the fields.
+    """
+    keyword, none = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.empty
+    own = [p.replace(kind=keyword) for p in inspect.signature(command).parameters.values() if p.name != argument]
+    options = []
+    for one in fields(kind):
+        default = one.default_factory() if one.default_factory is not MISSING else one.default
+        default = defaults.get(one.name, none if default is MISSING else default)
+        if one.name not in without:
+            options.append(inspect.Parameter(one.name, keyword, default=default, annotation=one.type))
 
     def with_options(**given: Any) -> None:
-        asked = Asked(**{option.name: given.pop(option.name) for option in options})
-        command(**given, asked=asked)
+        made = kind(**{option.name: given.pop(option.name) for option in options})
+        command(**given, **{argument: made})
 
     with_options.__name__, with_options.__doc__ = command.__name__, command.__doc__
     with_options.__signature__ = inspect.Signature([*own, *options])  # type: ignore[attr-defined]
     with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *options)}
     return with_options
+
+
+# Gives a command the options of `Asked` in place of its argument ``asked``.
+launches = partial(takes, argument="asked", kind=Asked)
 
 
 class _Expendable:

@@ -16,7 +16,7 @@ from hpcsnn.configuration.times import parse_limit_min, parse_time_ms
 from hpcsnn.errors import ConfigurationError, StorageError
 from hpcsnn.jobs.executors import Cluster, check_cluster, check_reachable, make_plan, prepare, sbatch_script, submit
 from hpcsnn.jobs.job_files import JobFiles, JobPlan, State
-from hpcsnn.jobs.run_index import RunEntry, followed, look_up, read_run, without_forgotten
+from hpcsnn.jobs.run_index import followed, look_up, read_run, without_forgotten
 from hpcsnn.jobs.sweeps import Sweep, parse_vary
 from hpcsnn.planning.request import Request, make_request
 from hpcsnn.planning.site_profiles import SiteProfile, load_profile, with_flags
@@ -38,7 +38,7 @@ def submit_run(
     figures: bool = True,
 ) -> dict[str, str]:
     """Submit one new run; its job and its directory, or what would be submitted."""
-    cluster, profile, request = _launch_setting(configuration, asked)
+    cluster, profile, request = launch_setting(configuration, asked)
     run = out or _free_folder((profile.scratch or Path("runs")) / name)
     logs = run.resolve() / "job" / "logs"
     if dry_run:
@@ -96,7 +96,7 @@ def resume_run(
     configuration = load_either(
         there, [] if until_ms is None else [f"duration_ms={until_ms!r}"], trust=trust, of_run=True
     )
-    cluster, profile, request = _launch_setting(configuration, asked)
+    cluster, profile, request = launch_setting(configuration, asked)
     check_reachable(cluster)
     replaces: list[list[int]] = []
     if configuration.TRAINS and (until_ms is not None or from_step is not None):
@@ -133,8 +133,8 @@ def submit_sweep(
     sweep = Sweep(folder, config, overrides, dict(parse_vary(text) for text in vary))
     configurations = {run: sweep.configuration(settings, trust) for run, settings in sweep.members()}
     entries = without_forgotten([read_run(run) for run in configurations])
-    missing = [entry.path for entry in entries if _missing(entry)]
-    cluster, profile, request = _launch_setting(_largest(list(configurations.values())), asked)
+    missing = [entry.path for entry in entries if entry.to_submit]
+    cluster, profile, request = launch_setting(_largest(list(configurations.values())), asked)
     check_reachable(cluster)
     sweep.write()
     tell(f"{folder}: {len(configurations)} runs, {len(configurations) - len(missing)} finished or under way")
@@ -160,13 +160,6 @@ def submit_sweep(
     return {"folder": str(folder), "runs": runs}
 
 
-def _missing(entry: RunEntry) -> bool:
-    """Whether a member has to be submitted: it is not finished, and no job is at it."""
-    if entry.summary.get("completed"):
-        return False
-    return entry.status is None or entry.status.state.over or entry.state == "lost"
-
-
 def _over(run: Path) -> bool:
     status = JobFiles(run).status()
     return status is not None and (status.state.over or status.lost)
@@ -177,7 +170,7 @@ def _largest(configurations: Sequence[NetworkConfiguration]) -> NetworkConfigura
     return max(configurations, key=lambda one: sum(p.size for p in one.network().populations.values()))
 
 
-def _launch_setting(configuration: NetworkConfiguration, asked: Asked) -> tuple[Cluster, SiteProfile, Request]:
+def launch_setting(configuration: NetworkConfiguration, asked: Asked) -> tuple[Cluster, SiteProfile, Request]:
     """Cluster, profile and request that flags and profile come to."""
     profile = load_profile(asked.profile)
     profile = with_flags(profile, partition=asked.partition, account=asked.account)

@@ -120,7 +120,7 @@ def sweep(
     with reported():
         if report is not None:
             from hpcsnn.cli.facts.sweeps import results_of
-            from hpcsnn.cli.job_tables import print_sweep
+            from hpcsnn.cli.tables.of_jobs import print_sweep
 
             results = results_of(report)
             if as_json:
@@ -157,7 +157,7 @@ def jobs(
 
             say_json([standing_of(entry) for entry in entries])
         elif entries:
-            from hpcsnn.cli.job_tables import jobs_table
+            from hpcsnn.cli.tables.of_jobs import jobs_table
 
             terminal().print(jobs_table(entries, root))
         else:
@@ -172,7 +172,7 @@ def watch(
     """Follow a run, from anywhere that sees its files, until its job is over; with --json, say then how it stands."""
     with reported():
         from hpcsnn.cli.facts.jobs import standing_of
-        from hpcsnn.cli.job_tables import watch_run
+        from hpcsnn.cli.tables.of_jobs import watch_run
         from hpcsnn.jobs.job_files import State
 
         _check_run(run)

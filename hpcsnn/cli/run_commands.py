@@ -82,6 +82,13 @@ def run(
     samples: Annotated[int, typer.Option(min=1, help="With --from a training: how many test samples are played.")] = 10,
     data: DataChoice = None,
     figures: FigureChoice = True,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure",
+            help="Leave summary.json alone, with machine, versions and times of messages: no checkpoint, no figures.",
+        ),
+    ] = False,
     trust: TrustChoice = False,
     as_json: SummaryChoice = False,
 ) -> None:
@@ -98,7 +105,7 @@ def run(
     outlive_output()
     ranks = world()
     with reported(ranks):
-        from hpcsnn.cli.run_tables import print_summary
+        from hpcsnn.cli.tables.of_runs import print_summary
         from hpcsnn.configuration.files import load_configuration
         from hpcsnn.ranks.world import on_first_rank
         from hpcsnn.runs.experiment import Setting, resume_experiment, run_experiment
@@ -112,11 +119,15 @@ def run(
             raise ConfigurationError("run: give a CONFIG, or --from RUN")
         if go_on and (overwrite or origin is not None):
             raise ConfigurationError("--continue: is not allowed with --overwrite or --from")
+        if measure and (go_on or origin is not None):
+            raise ConfigurationError(
+                "--measure: is not allowed with --continue or --from: what it leaves is a whole run's"
+            )
         source, time_ms = (None, None) if origin is None else _origin(origin)
         training = source is not None and is_training(source)
         if data is not None and not training:
             raise ConfigurationError("--data: is not allowed without --from a training; a run has no data")
-        setting = Setting(ranks, device, console_of(ranks, as_json), figures)
+        setting = Setting(ranks, device, console_of(ranks, as_json), figures and not measure, measure)
         if source is not None and not training:
             fork = on_first_rank(ranks, lambda: prepare_fork(source, time_ms, overrides, trust))
             folder = out or Path("runs") / fork.name()
@@ -191,8 +202,8 @@ def resume(
     outlive_output()
     ranks = world()
     with reported(ranks):
-        from hpcsnn.cli.run_tables import print_summary
-        from hpcsnn.cli.train_tables import print_training
+        from hpcsnn.cli.tables.of_runs import print_summary
+        from hpcsnn.cli.tables.of_trainings import print_training
         from hpcsnn.configuration.files import trains
         from hpcsnn.runs.experiment import Setting, resume_experiment
         from hpcsnn.runs.training_run import resume_training
@@ -224,21 +235,44 @@ def _check_resume_options(
         raise ConfigurationError(f"{wrong[0]}: is not allowed; {run} is {kind if training else other}")
 
 
-@commands.command()
+@commands.command(
+    epilog="Examples: `hpcsnn check my.yaml --ranks 64` · `hpcsnn check topomap --set scale=64 --suggest-ranks "
+    "--study runs/study`"
+)
 def check(
     config: AnyConfigPath,
     overrides: Overrides = [],  # noqa: B006
     ranks: Annotated[int, typer.Option(min=1, help="Number of ranks to plan for.")] = 1,
+    suggest_ranks: Annotated[
+        bool, typer.Option("--suggest-ranks", help="Say how many ranks pay, and why not more, by a study.")
+    ] = False,
+    study: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="STUDY", help="Of hpcsnn scale, on the machine that is meant. Default: runs/CONFIG-strong or -weak."
+        ),
+    ] = None,
+    least_efficiency: Annotated[
+        float, typer.Option("--least-efficiency", metavar="PART", help="Of ranks that pay, beside one rank.")
+    ] = 0.5,
     trust: TrustChoice = False,
     as_json: JsonChoice = False,
 ) -> None:
-    """Validate a configuration of a run or a training, print sizes and memory per rank, run nothing."""
+    """Validate a configuration of a run or a training, print sizes and memory per rank, run nothing.
+
+    With --suggest-ranks say how many ranks pay instead: the most, in powers of two, whose predicted efficiency is at
+    least --least-efficiency, by a model that is fitted to a study (hpcsnn scale), with its error.
+    """
     with reported():
         from hpcsnn.configuration.files import load_configuration, trains
 
+        if study is not None and not suggest_ranks:
+            raise ConfigurationError("--study: is not allowed without --suggest-ranks")
         if trains(config):
+            if suggest_ranks:
+                raise ConfigurationError(f"--suggest-ranks: is not allowed; {config} is a training")
             from hpcsnn.cli.facts.training_sizes import training_sizes_of
-            from hpcsnn.cli.train_tables import print_training_sizes
+            from hpcsnn.cli.tables.of_trainings import print_training_sizes
             from hpcsnn.training.configuration import load_training
 
             training = load_training(config, overrides, trust=trust)
@@ -247,9 +281,16 @@ def check(
             (say_json if as_json else print_training_sizes)(sizes)
             return
         from hpcsnn.cli.facts.sizes import sizes_of
-        from hpcsnn.cli.run_tables import print_sizes
+        from hpcsnn.cli.tables.of_runs import print_sizes
 
         configuration = load_configuration(config, overrides, trust=trust)
+        if suggest_ranks:
+            from hpcsnn.cli.facts.suggestion import suggestion_of
+            from hpcsnn.cli.tables.of_studies import print_suggestion
+
+            suggestion = suggestion_of(config, configuration, study, least_efficiency)
+            (say_json if as_json else print_suggestion)(suggestion)
+            return
         with configuration.places.told():
             sizes = sizes_of(configuration, ranks)
         (say_json if as_json else print_sizes)(sizes)

@@ -37,8 +37,8 @@ def info(run: RunPath, as_json: JsonChoice = False) -> None:
     """Say what a run directory holds: state of the run, checkpoints, records."""
     with reported():
         from hpcsnn.cli.facts.stored import holdings_of, training_holdings_of
-        from hpcsnn.cli.run_tables import print_checkpoints
-        from hpcsnn.cli.train_tables import print_trained
+        from hpcsnn.cli.tables.of_runs import print_checkpoints
+        from hpcsnn.cli.tables.of_trainings import print_trained
         from hpcsnn.runs.stored.kinds import is_training
 
         training = is_training(run)
@@ -101,7 +101,7 @@ def compare(
     """
     with reported():
         from hpcsnn.cli.facts.comparison import as_plain
-        from hpcsnn.cli.run_tables import print_comparison
+        from hpcsnn.cli.tables.of_runs import print_comparison
         from hpcsnn.runs.stored.comparison import compare as compared_with
 
         chosen = checked_choice("--format", file_format, FORMATS)

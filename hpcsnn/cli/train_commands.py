@@ -68,7 +68,7 @@ def train(
     outlive_output()
     ranks = world()
     with reported(ranks):
-        from hpcsnn.cli.train_tables import print_training
+        from hpcsnn.cli.tables.of_trainings import print_training
         from hpcsnn.runs.experiment import Setting
         from hpcsnn.runs.training_run import run_training
         from hpcsnn.training.configuration import load_training
@@ -102,7 +102,7 @@ def evaluate(
     outlive_output()
     ranks = world()
     with reported(ranks):
-        from hpcsnn.cli.train_tables import print_evaluation
+        from hpcsnn.cli.tables.of_trainings import print_evaluation
         from hpcsnn.runs.experiment import Setting
         from hpcsnn.runs.training_run import evaluate_training
 

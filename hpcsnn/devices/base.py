@@ -65,9 +65,14 @@ class Executable(Protocol):
 
 
 class Device(Protocol):
-    """Memory and a compiler. ``xp`` is the array module (NumPy, CuPy) that its arrays belong to."""
+    """Memory and a compiler.
+
+    ``xp`` is the array module (NumPy, CuPy) that its arrays belong to; ``calls_mpi`` says whether spikes are swapped
+    from compiled code, by addresses of MPI's functions, or else through `hpcsnn.ranks.exchange.staged`.
+    """
 
     name: str
+    calls_mpi: bool
     xp: Any
 
     @property

@@ -211,6 +211,7 @@ class CudaDevice:
         import cupy
 
         self.xp: Any = cupy
+        self.calls_mpi = False
         self._index = index
         cupy.cuda.Device(self._index).use()
         try:

@@ -250,6 +250,7 @@ class HostDevice:
     """
 
     xp: Any = np
+    calls_mpi = True
 
     def __init__(self, optimisation: tuple[str, ...] = DEFAULT_OPTIMISATION, no_gpu: str = "") -> None:
         self.name, self.no_gpu = f"cpu ({processor()})", no_gpu

@@ -239,6 +239,8 @@ class RankState(RankArrays):
             part.by_neighbours, part.n_in, part.n_out = 1, plan.room.n_in, plan.room.n_out
         for name, values in plan.tables().items():
             self.bind(part, "exchange", name, self.device.upload(values))
-        if ranks.mpi is not None:
+        if ranks.mpi is not None and self.device.calls_mpi:
             arrays = {name: self.arrays[f"exchange.{name}"] for name in ("boxes", "requests")}
             self._mpi_calls = MpiCalls(part, ranks.mpi, plan, arrays)
+            for name, values in self._mpi_calls.boxes.items():
+                self.bind(part, "exchange", name, self.device.upload(values))

@@ -59,7 +59,8 @@ class JobPlan:
     folder of standard output and errors, ``job_id`` the scheduler's (``123_4`` in an array, a process number locally).
     ``from_step`` is where the run goes on, as long as the checkpoints beyond it are those that are to be replaced
     (``replaces``: step and CRC32C of the manifest of each). ``figures`` are drawn at the run's end. ``mpiexec`` is what
-    starts ranks where ``launch`` is mpiexec; empty: the one that is found.
+    starts ranks where ``launch`` is mpiexec; empty: the one that is found. A run that is ``measured`` has no
+    checkpoints: each start begins it anew.
     """
 
     cluster: str
@@ -78,6 +79,7 @@ class JobPlan:
     replaces: list[list[int]] = field(default_factory=list)
     figures: bool = True
     mpiexec: str = ""
+    measured: bool = False
 
 
 @dataclass(frozen=True)

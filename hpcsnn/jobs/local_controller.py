@@ -35,7 +35,8 @@ class LocalExecutor(local.LocalExecutor):  # type: ignore[misc]
         if parameters.get("setup"):
             # The shell becomes the controller, so that its process number is the job's.
             words = ["/bin/bash", "-c", "\n".join([*parameters["setup"], 'exec "$@"']), "setup", *here]
-        process = subprocess.Popen(words, env=environment)
+        # Of a session of its own: Ctrl-C at whoever submitted it, or waits for it, is not for the job.
+        process = subprocess.Popen(words, env=environment, start_new_session=True)
         return local.LocalJob(folder=self.folder, job_id=str(process.pid), process=process, tasks=[0])
 
 

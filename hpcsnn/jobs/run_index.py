@@ -51,6 +51,13 @@ class RunEntry:
         return "unfinished"
 
     @property
+    def to_submit(self) -> bool:
+        """Whether it is neither finished nor has a job at it."""
+        if self.summary.get("completed"):
+            return False
+        return self.status is None or self.status.state.over or self.state == "lost"
+
+    @property
     def limit_left_s(self) -> float | None:
         """Seconds until the time limit of the running start."""
         if self.plan is None or self.status is None or self.status.state is not State.RUNNING:

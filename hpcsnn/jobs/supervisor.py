@@ -33,6 +33,8 @@ _LONGEST_PAUSE_S = 60.0
 # rank ends so, the launcher kills those that have not told it yet, and its own code may be that of a killed rank.
 _DETERMINISTIC = (1, 2)
 _FAULT = 3
+# How often a measured run, which has no checkpoints, is requeued.
+_MOST_BEGUN_ANEW = 2
 # Slurm ends a job whose node was lost as it ends one that was cancelled, and then starts it again.
 _FROM_OUTSIDE = "ended from outside; if a node was lost, it starts again by itself"
 
@@ -110,6 +112,11 @@ class Supervisor:
         code = self._code = self._stop_ranks()
         if self._files.cancel_file.exists() or code in _DETERMINISTIC or (code == 0 and self._completed()):
             raise SystemExit(0 if self._over(code) else 1)
+        if self._files.plan().measured and self._status.requeues >= _MOST_BEGUN_ANEW:
+            self._fail(
+                f"stopped {self._status.requeues + 1} times by a time limit or a preemption; a measured run begins "
+                "anew each time: give it a longer --time, or a shorter --duration"
+            )
         self._status = replace(self._status, requeues=self._status.requeues + 1)
         self._write(State.REQUEUED, "stopped for a time limit or a preemption")
         return DelayedSubmission(Supervisor(self.run))
@@ -131,6 +138,8 @@ class Supervisor:
     def _arguments(self, plan: JobPlan) -> list[str]:
         # Whoever submitted the job was asked then; here nobody can be, and a node may see another home.
         options = ["--device", plan.device, "--trust", *([] if plan.figures else ["--no-figures"])]
+        if plan.measured:
+            return ["run", str(self._files.configuration), "--out", str(self.run), "--overwrite", "--measure", *options]
         if self._trains():
             if TrainingCheckpoints(self.run).has():
                 return ["resume", str(self.run), *options]

@@ -49,10 +49,11 @@ def exchange_fields() -> tuple[Field, ...]:
         Field("first_of_sender", "int", constant=True, made=True),
         Field("known_of_sender", "uint32", constant=True, made=True),
         # For each neighbour, those that this rank sends to first, then those that send to it: its rank, how many spikes
-        # fit into the block, and where in `boxes` that begins.
+        # fit into the block, its address, and in memory that both share where its twin is, in words (else 0).
         Field("box_rank", "int", constant=True, made=True),
         Field("box_block", "int", constant=True, made=True),
-        Field("box_start", "int64", constant=True, made=True),
+        Field("box_address", "int64", constant=True, made=True),
+        Field("box_twin", "int64", constant=True, made=True),
         Field("boxes", "uint32", lambda room: room.boxes),
         Field("rest", "uint32", lambda room: room.rest),
         # Handles of MPI: requests to receive, to send, and to send what does not fit into blocks.
@@ -70,6 +71,7 @@ def exchange_fields() -> tuple[Field, ...]:
         Field("send", "uint32", lambda room: room.most_spikes),
         Field("send_count", "int", _one),
         Field("rounds", "int64", _one),
+        Field("exchanges", "uint32", _one),
         # By `hpcsnn.codegen.constants.Sent`.
         Field("sent", "int64", lambda _: 3),
         *with_all,

@@ -132,7 +132,12 @@ def made_up_simulation(
     if plan is None:  # one rank of one
         return simulation
     replayed = replayed or {}
-    tables = roomy_boxes(plan) | mirrored_routes(state.placements, plan, set(network.populations) - set(replayed))
+    boxes = roomy_boxes(plan)
+    words = state.device.upload(boxes.pop("boxes"))
+    state.bind(state.struct.exchange, "exchange", "boxes", words)
+    places = {"box_address": state.device.address(words) + words.itemsize * boxes.pop("start")}
+    tables = boxes | places | {"box_twin": np.zeros_like(places["box_address"])}
+    tables |= mirrored_routes(state.placements, plan, set(network.populations) - set(replayed))
     tables |= sent_spikes(network, state.placements, plan, replayed, n_steps)
     for name, values in tables.items():
         state.bind(state.struct.exchange, "exchange", name, state.device.upload(values))
@@ -175,7 +180,7 @@ def dry_run(configuration: Configuration, rank: int, n_ranks: int, warm_up_ms: f
         setup_s=setup_s - after["construction_s"]["compile"],
         compile_s=after["construction_s"]["compile"],
         memory_bytes=after["memory_bytes"],
-        neighbours=0 if around is None else len(np.union1d(around.in_ranks, around.out_ranks)),
+        neighbours=0 if around is None else len(around.ranks),
         messages_sent_per_step=each_step("sent", "messages"),
         bytes_sent_per_step=each_step("sent", "bytes"),
         spikes_sent_per_step=each_step("sent", "spikes"),

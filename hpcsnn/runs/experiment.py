@@ -22,6 +22,7 @@ from hpcsnn.engine.simulation import Simulation
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.phases import doing
 from hpcsnn.planning.available_memory import check_memory
+from hpcsnn.planning.measuring import check_measurable, measured_here
 from hpcsnn.ranks.communicator import Alone, Communicator
 from hpcsnn.ranks.world import on_first_rank
 from hpcsnn.runs.checkpointing import Checkpointer
@@ -44,12 +45,16 @@ _MOST_RECORDED = 1 << 28
 
 @dataclass(frozen=True)
 class Setting:
-    """What a run is carried out with, apart from its configuration."""
+    """What a run is carried out with, apart from its configuration.
+
+    A run that is ``measured`` keeps nothing but what it took: no checkpoint, no map of displacements, no figures.
+    """
 
     ranks: Communicator = field(default_factory=Alone)
     device: str = "auto"
     console: Console = field(default_factory=lambda: Console(quiet=True))
     figures: bool = True
+    measured: bool = False
 
     def say(self, words: str) -> None:
         """Print a line, once for all ranks."""
@@ -75,6 +80,8 @@ def run_experiment(
         HpcsnnError: configuration, device, storage or simulation errors.
     """
     directory = RunDirectory(out)
+    if setting.measured:
+        check_measurable(configuration)
     with ExitStack() as stack:
         stack.enter_context(name_phases(setting.console))
         on_first_rank(setting.ranks, lambda: directory.check_free(overwrite))
@@ -85,7 +92,7 @@ def run_experiment(
         on_first_rank(setting.ranks, lambda: directory.clear(overwrite))
         stack.enter_context(phases_written(directory, quiet=setting.ranks.rank != 0))
         _announce(simulation, directory, setting, "")
-        start_maps = displacement_maps(simulation)
+        start_maps = {} if setting.measured else displacement_maps(simulation)
         on_first_rank(setting.ranks, lambda: _begin(directory, configuration, start_maps))
         checkpointer = Checkpointer(simulation, directory, configuration.resolved(), configuration.checkpoint_keep)
         return _carry_out(stack, drawing, simulation, directory, configuration, checkpointer, setting)
@@ -226,12 +233,17 @@ def _carry_out(
         progress.update(simulation, last=True)
     # As whoever waits for it counts: with what the steps waited for checkpoints on the way.
     wall_s, stall_s = time.perf_counter() - started, checkpointer.stall_s
-    with doing("writing the last checkpoint"):
-        checkpointer.begin()
-        checkpointer.poll(wait=True)
-        on_first_rank(setting.ranks, checkpointer.finish)
-    maps = displacement_maps(simulation)
-    regularity = on_first_rank(setting.ranks, lambda: regularities(simulation.network, directory))
+    maps, regularity, measured = {}, {}, {}
+    if setting.measured:
+        with doing("measuring messages between ranks"):
+            measured = measured_here(setting.ranks)
+    else:
+        with doing("writing the last checkpoint"):
+            checkpointer.begin()
+            checkpointer.poll(wait=True)
+            on_first_rank(setting.ranks, checkpointer.finish)
+        maps = displacement_maps(simulation)
+        regularity = on_first_rank(setting.ranks, lambda: regularities(simulation.network, directory))
     summary = {
         **summarised(simulation, regularity, wall_s),
         "completed": stopped_by is None,
@@ -239,6 +251,7 @@ def _carry_out(
         "resumed_from_step": first_step,
         **configuration.model_dump(mode="json", include={"changes", "forked_from"}),
         "checkpoints": checkpointer.report() | {"stall_s": stall_s},
+        **measured,
     }
     seconds = (simulation.step - first_step) * simulation.network.dt_ms * 1e-3
     summary["wall_per_model_s"] = wall_s / seconds if seconds > 0 else None

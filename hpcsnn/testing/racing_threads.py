@@ -69,6 +69,8 @@ class RacingExecutable(Launching):
 class RacingThreads(HostDevice):
     """The host's memory with a GPU's way to run."""
 
+    calls_mpi = False
+
     def load(self, program: Program, state: KernelState) -> RacingExecutable:  # type: ignore[override]
         """Compile for racing threads."""
         return RacingExecutable(program, state)

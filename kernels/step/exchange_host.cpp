@@ -1,4 +1,5 @@
 // Spikes between ranks on the host: MPI is called by address, which costs less than through Python.
+#include <sched.h>
 #include <string.h>
 
 // An MPI handle is an int in MPICH and a pointer in Open MPI: the same call through either. Requests and statuses are
@@ -51,6 +52,29 @@ static int receive(const Exchange& e, uint32* words, const int count, const int 
     return ((ReceivePointer)e.receive)(words, count, (void*)e.datatype, rank, REST, (void*)e.communicator, e.statuses);
 }
 
+// Where the box of a neighbour is in this exchange: [how many, spikes ...]. In memory that ranks of a node share a box
+// has a twin: whoever writes one has read all that others wrote with the other.
+static uint32* box_of(const Exchange& e, const int k) {
+    return (uint32*)e.box_address[k] + (*e.exchanges & 1 ? e.box_twin[k] : 0);
+}
+
+// In front of such a box stands the number of the exchange whose spikes are in it.
+constexpr int HEADER = 16;
+
+static void publish(const Exchange& e, const int k) {
+    __atomic_store_n(box_of(e, k) - HEADER, *e.exchanges + 1, __ATOMIC_RELEASE);
+}
+
+static void wait_for(const Exchange& e, const int k) {
+    const uint32* const number = box_of(e, k) - HEADER;
+    for (int n = 0; __atomic_load_n(number, __ATOMIC_ACQUIRE) != *e.exchanges + 1; ++n) {
+        if (n >= e.patience) sched_yield();
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+    }
+}
+
 // All ranks swap the spikes of the interval that ends with this step: a block of fixed size each, [how many are left,
 // spikes ...], and as many more rounds as the fullest rank needs.
 static bool exchange_with_all(Network* net, const int first_step, Laps& laps) {
@@ -79,6 +103,24 @@ static bool exchange_with_all(Network* net, const int first_step, Laps& laps) {
     return true;
 }
 
+// The same where all ranks are on one node: each reads what the others have for all.
+static void exchange_within_node(Network* net, const int first_step, Laps& laps) {
+    Exchange& e = net->exchange;
+    uint32* const own = box_of(e, 0);
+    own[0] = (uint32)*e.send_count;
+    memcpy(own + 1, e.send, (size_t)own[0] * sizeof(uint32));
+    publish(e, 0);
+    count_sent(e, e.n_in, 1 + (int)own[0], (int)own[0]);
+    for (int k = 1; k <= e.n_in; ++k) {
+        wait_for(e, k);
+        laps.end(TRANSFER);
+        const uint32* const box = box_of(e, k);
+        for (uint32 n = 0; n < box[0]; ++n) accept(net, e.box_rank[k], box[1 + n], first_step);
+        laps.end(ACCEPT);
+    }
+    *e.rounds += 1;
+}
+
 // Where neighbours are not there, and this rank is looked at by itself: what they would have sent in these steps. More
 // is made up by routes of own spikes into the boxes of neighbours.
 static void make_up(Exchange& e, const int first_step) {
@@ -86,62 +128,72 @@ static void make_up(Exchange& e, const int first_step) {
         const int step = first_step + offset - e.made_up_first;
         if (step < 0 || step >= e.made_up_steps) continue;
         for (int64 n = e.made_up_start[step]; n < e.made_up_start[step + 1]; ++n) {
-            uint32* const box = e.boxes + e.box_start[e.made_up_from[n]];
+            uint32* const box = box_of(e, e.made_up_from[n]);
             box[++box[0]] = (uint32)offset << e.number_bits | e.made_up_number[n];
         }
     }
 }
 
 // Each neighbour gets the spikes that it knows, under the numbers that it knows them by: behind [how many] in a block
-// of fixed size, by requests that were made once. What does not fit goes to it alone, in one message more.
+// of fixed size, by requests that were made once. What does not fit goes to it alone, in one message more. Neighbours
+// on the same node read them where they are written.
 static bool exchange_with_neighbours(Network* net, const int first_step, Laps& laps) {
     Exchange& e = net->exchange;
     const bool are_there = e.start_all != 0;
     char* const receives = (char*)e.requests;
-    char* const sends = receives + (size_t)e.n_in * e.handle_bytes;
-    char* const rests = sends + (size_t)e.n_out * e.handle_bytes;
-    if (are_there && e.n_in > 0 && ((StartAll)e.start_all)(e.n_in, receives) != 0) return false;
-    for (int k = 0; k < (are_there ? e.n_out : e.n_out + e.n_in); ++k) e.boxes[e.box_start[k]] = 0;
+    char* const sends = receives + (size_t)e.n_receives * e.handle_bytes;
+    char* const rests = sends + (size_t)e.n_sends * e.handle_bytes;
+    if (e.n_receives > 0 && ((StartAll)e.start_all)(e.n_receives, receives) != 0) return false;
+    for (int k = 0; k < (are_there ? e.n_out : e.n_out + e.n_in); ++k) *box_of(e, k) = 0;
     const uint32 own = ((uint32)1 << e.number_bits) - 1;
     for (int n = 0; n < *e.send_count; ++n) {
         const uint32 message = e.send[n], neuron = message & own;
         for (int route = e.route_start[neuron]; route < e.route_start[neuron + 1]; ++route) {
-            uint32* const box = e.boxes + e.box_start[e.route_to[route]];
+            uint32* const box = box_of(e, e.route_to[route]);
             box[++box[0]] = (message & ~own) | e.route_number[route];
         }
     }
     if (!are_there) make_up(e, first_step);
-    if (are_there && e.n_out > 0 && ((StartAll)e.start_all)(e.n_out, sends) != 0) return false;
+    if (e.n_sends > 0 && ((StartAll)e.start_all)(e.n_sends, sends) != 0) return false;
     int n_rests = 0;
     for (int k = 0; k < e.n_out; ++k) {
-        const uint32* const box = e.boxes + e.box_start[k];
-        const int left = (int)box[0] - e.box_block[k];
-        count_sent(e, 1, 1 + e.box_block[k], (int)box[0]);
+        const uint32* const box = box_of(e, k);
+        const int n = (int)box[0], left = n - e.box_block[k];
+        if (e.box_twin[k]) {
+            publish(e, k);
+            count_sent(e, 1, 1 + n, n);
+            continue;
+        }
+        count_sent(e, 1, 1 + e.box_block[k], n);
         if (left <= 0) continue;
         count_sent(e, 1, left, 0);
         if (!are_there) continue;
         void* const request = rests + (size_t)n_rests++ * e.handle_bytes;
         if (start_send(e, box + 1 + e.box_block[k], left, e.box_rank[k], request) != 0) return false;
     }
-    if (are_there && e.n_in > 0 && ((WaitAll)e.wait_all)(e.n_in, receives, e.statuses) != 0) return false;
+    if (e.n_receives > 0 && ((WaitAll)e.wait_all)(e.n_receives, receives, e.statuses) != 0) return false;
     laps.end(TRANSFER);
     bool further = false;
-    for (int k = 0; k < e.n_in; ++k) {
-        const uint32* const box = e.boxes + e.box_start[e.n_out + k];
-        const int there = (int)box[0], block = e.box_block[e.n_out + k], left = there - block;
-        for (int n = 0; n < (left < 0 ? there : block); ++n) accept(net, k, box[1 + n], first_step);
+    for (int k = e.n_out; k < e.n_out + e.n_in; ++k) {
+        const bool is_shared = e.box_twin[k] != 0;
+        if (is_shared) {
+            wait_for(e, k);
+            laps.end(TRANSFER);
+        }
+        const uint32* const box = box_of(e, k);
+        const int there = (int)box[0], left = is_shared ? 0 : there - e.box_block[k];
+        for (int n = 0; n < (left > 0 ? e.box_block[k] : there); ++n) accept(net, k - e.n_out, box[1 + n], first_step);
+        laps.end(ACCEPT);
         if (left <= 0) continue;
         further = true;
-        laps.end(ACCEPT);
-        if (receive(e, e.rest, left, e.box_rank[e.n_out + k]) != 0) return false;
+        if (receive(e, e.rest, left, e.box_rank[k]) != 0) return false;
         laps.end(TRANSFER);
-        for (int n = 0; n < left; ++n) accept(net, k, e.rest[n], first_step);
+        for (int n = 0; n < left; ++n) accept(net, k - e.n_out, e.rest[n], first_step);
+        laps.end(ACCEPT);
     }
-    laps.end(ACCEPT);
     *e.rounds += 1 + further;
-    const bool gone = !are_there
-                      || ((e.n_out == 0 || ((WaitAll)e.wait_all)(e.n_out, sends, e.statuses) == 0)
-                          && (n_rests == 0 || ((WaitAll)e.wait_all)(n_rests, rests, e.statuses) == 0));
+    const bool gone = (e.n_sends == 0 || ((WaitAll)e.wait_all)(e.n_sends, sends, e.statuses) == 0)
+                      && (n_rests == 0 || ((WaitAll)e.wait_all)(n_rests, rests, e.statuses) == 0);
     laps.end(TRANSFER);
     return gone;
 }
@@ -154,7 +206,15 @@ static void exchange_spikes(Network* net, Laps laps) {
     const int first_step = net->control->step + 1 - e.interval;
     const bool here = !laps.sums || all_here(e);
     laps.end(WAIT);
-    if (here && (e.by_neighbours ? exchange_with_neighbours : exchange_with_all)(net, first_step, laps))
+    bool done = here;
+    if (here && e.by_neighbours)
+        done = exchange_with_neighbours(net, first_step, laps);
+    else if (here && e.n_in > 0)
+        exchange_within_node(net, first_step, laps);
+    else if (here)
+        done = exchange_with_all(net, first_step, laps);
+    *e.exchanges += 1;
+    if (done)
         *e.send_count = 0;
     else
         halt(net->control, EXCHANGE_FAILED, 0, 0, 0);

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from hpcsnn.cli.run_tables import print_summary
+from hpcsnn.cli.tables.of_runs import print_summary
 from hpcsnn.configuration.files import load_configuration
 from hpcsnn.runs import checkpointing
 from hpcsnn.runs.experiment import Setting, run_experiment

@@ -36,6 +36,7 @@ Told = RewiringRule("told", "Tells that its file was executed.", select=ALL_SYNA
 """
 THEIRS = "runs/theirs"
 NAMED = ["topomap", "--set", "projections.ff.rewiring=told.py:Told", "--set", "duration_ms=100"]
+STUDY = ["--ranks", "1", "--seeds", "1", "--duration", "50ms", "--cluster", "debug", "--out", "runs/study"]
 # How each command is put to work on a run of somebody else's, its configuration or its file.
 ARGUMENTS = {
     "run": [*NAMED, "--no-figures", "--out", "runs/again"],
@@ -43,6 +44,7 @@ ARGUMENTS = {
     "compile": [*NAMED, "--ranks", "1"],
     "submit": [*NAMED, "--cluster", "debug", "--dry-run"],
     "sweep": [*NAMED, "--vary", "seed=1", "--cluster", "debug", "--out", "runs/sweep"],
+    "scale": ["strong", *NAMED, *STUDY],
     "resume": [THEIRS, "--until", "150ms", "--no-figures"],
     "analyze": [THEIRS],
     "configs": [],
@@ -137,6 +139,7 @@ FROM_A_RUN = {
     "check": [f"{THEIRS}/config.yaml"],
     "submit": [f"{THEIRS}/config.yaml", "--cluster", "debug", "--dry-run"],
     "sweep": [f"{THEIRS}/config.yaml", "--vary", "seed=1", "--set", "duration_ms=50", "--cluster", "debug"],
+    "scale": ["strong", f"{THEIRS}/config.yaml", *STUDY],
     "resume": ARGUMENTS["resume"],
     "resume as a job": ["--cluster", "debug", *ARGUMENTS["resume"]],
     "analyze": ARGUMENTS["analyze"],

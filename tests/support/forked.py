@@ -23,7 +23,7 @@ from support.processes import patience
 TESTS = Path(__file__).parent.parent
 # What the processes share: nothing that starts a thread when it is loaded, or a child would miss it.
 LOADED = (
-    *("hpcsnn.cli.app", "hpcsnn.cli.run_tables", "hpcsnn.configuration.files", "hpcsnn.engine.simulation"),
+    *("hpcsnn.cli.app", "hpcsnn.cli.tables.of_runs", "hpcsnn.configuration.files", "hpcsnn.engine.simulation"),
     *("hpcsnn.models", "hpcsnn.runs.experiment", "rich.console", "scipy.special"),
 )
 ADDRESS_SPACE = 4 * 2**30

@@ -120,7 +120,7 @@ def _serve() -> None:
 def _imports() -> None:
     import hpcsnn.analysis.report
     import hpcsnn.cli.job_actions
-    import hpcsnn.cli.run_tables
+    import hpcsnn.cli.tables.of_runs
     import hpcsnn.runs.experiment
     from hpcsnn.codegen.program import generate
     from hpcsnn.configuration.files import load_configuration

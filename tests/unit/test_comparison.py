@@ -9,7 +9,7 @@ import pytest
 
 from hpcsnn.analysis.drawing.comparison_figure import comparison_figure
 from hpcsnn.cli.facts.comparison import as_plain
-from hpcsnn.cli.run_tables import print_comparison
+from hpcsnn.cli.tables.of_runs import print_comparison
 from hpcsnn.errors import ConfigurationError, StorageError
 from hpcsnn.runs.stored.comparison import Curves, compare
 

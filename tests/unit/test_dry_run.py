@@ -102,8 +102,8 @@ def test_boxes_hold_all_that_can_come(case):
     tables, n_out = roomy_boxes(plan), plan.room.n_out
     assert tables["box_block"][:n_out].tolist() == plan.box_block[:n_out].tolist()
     assert tables["box_block"][n_out:].tolist() == (plan.neighbours.n_known.sum(axis=1) * plan.interval).tolist()
-    ends = [*tables["box_start"].tolist()[1:], len(tables["boxes"])]
-    rooms = np.array(ends) - tables["box_start"] - 1
+    ends = [*tables["start"].tolist()[1:], len(tables["boxes"])]
+    rooms = np.array(ends) - tables["start"] - 1
     assert (rooms >= tables["box_block"]).all()
     assert (rooms[:n_out] >= plan.neighbours.n_border * plan.interval).all()
 

@@ -166,6 +166,7 @@ def test_the_exchange_has_room_for_what_every_rank_sends():
     n_own = placements["a"].n_own
     room = ExchangeRoom(5 * n_own, 7, 3)
     lengths = {"send": 5 * n_own, "send_block": 8, "receive_block": 24, "send_count": 1, "rounds": 1, "sent": 3}
+    lengths["exchanges"] = 1
     lengths |= dict.fromkeys(("boxes", "rest", "requests", "statuses"), 0)
     for field in exchange_fields():
         name = f"exchange.{field.name}"

@@ -7,7 +7,7 @@ import time
 
 from rich.console import Console
 
-from hpcsnn.cli.job_tables import jobs_table, run_view
+from hpcsnn.cli.tables.of_jobs import jobs_table, run_view
 from hpcsnn.jobs import job_files
 from hpcsnn.jobs.job_files import State, Status
 from hpcsnn.jobs.run_index import find_runs, read_run

@@ -15,16 +15,16 @@ class Started:
 
     pid = 4242
 
-    def __init__(self, words, env):
-        self.words, self.env = words, env
+    def __init__(self, words, env, start_new_session):
+        self.words, self.env, self.own_session = words, env, start_new_session
 
 
 @pytest.mark.parametrize("setup", [None, ["module load 'a b'", "export X=1"]])
 def test_a_job_is_the_controllers_process_after_the_setup_if_there_is_one(setup, tmp_path, monkeypatch):
     started = []
 
-    def popen(words, env):
-        started.append(Started(words, env))
+    def popen(words, **how):
+        started.append(Started(words, **how))
         return started[-1]
 
     monkeypatch.setattr(subprocess, "Popen", popen)
@@ -41,6 +41,7 @@ def test_a_job_is_the_controllers_process_after_the_setup_if_there_is_one(setup,
         assert process.words[:2] == ["/bin/bash", "-c"]
         assert process.words[2].splitlines() == [*setup, 'exec "$@"']
         assert str(folder) not in process.words[2]
+    assert process.own_session, "Ctrl-C at whoever waits for it is not for the job"
     assert process.env["SUBMITIT_LOCAL_TIMEOUT_S"] == "90"
     assert process.env["SUBMITIT_LOCAL_SIGNAL_DELAY_S"] == "20"
     assert process.env["SUBMITIT_LOCAL_NTASKS"] == "1", "the supervisor alone, which starts the ranks"

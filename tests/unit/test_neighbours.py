@@ -59,16 +59,17 @@ def test_each_neuron_goes_to_those_that_know_it_by_a_number_that_they_understand
         sent = {other: set() for other in range(n)}
         for neuron, who in enumerate(own):
             for route in range(around.route_start[neuron], around.route_start[neuron + 1]):
-                other = int(around.out_ranks[around.route_to[route]])
+                other = int(around.ranks[around.route_to[route]])
                 there, other_around = ranks[other]
-                sender = other_around.in_ranks.tolist().index(rank)
+                sender = other_around.ranks.tolist().index(rank)
                 assert neuron_here(there, other_around, sender, around.route_number[route]) == who
                 sent[other].add(who)
-        assert around.n_border.tolist() == [len(sent[other]) for other in around.out_ranks.tolist()]
+        assert around.n_border.tolist() == [len(sent[other]) for other in around.ranks.tolist()]
         for other, (there, other_around) in enumerate(ranks):
             known = {(name, int(one)) for name, placement in there.items() for one in placement.known_id}
             assert sent[other] == (known & set(own) if other != rank else set())
-            assert (rank in other_around.in_ranks) == bool(sent[other])
+            assert (rank in other_around.ranks) == (other in around.ranks)
+            assert not sent[other] or other in around.ranks
 
 
 @settings(max_examples=30)
@@ -145,7 +146,7 @@ def test_blocks_are_as_large_as_the_border_with_each_neighbour_asks_for():
     plan = plan_exchange(network, placements, 1, 4, int)
     around = plan.neighbours
     n_border, n_foreign = around.n_border.tolist(), around.n_known.sum(axis=1).tolist()
-    assert plan.box_rank.tolist() == [*around.out_ranks, *around.in_ranks]
+    assert plan.box_rank.tolist() == [*around.ranks, *around.ranks]
     assert plan.box_block.tolist() == [max(15, n * 20 // 100) for n in n_border + n_foreign]
     asked = plan_exchange(network, placements, 1, 4, int, 3)
     assert asked.box_block.tolist() == [3] * len(n_border + n_foreign)
@@ -162,7 +163,7 @@ def test_ranks_without_a_border_have_no_neighbours():
     network = Network(seed=1)
     network.add_population("a", Grid(8, 8), models.LIF())
     for _, around in on_all(network, 2, 4):
-        assert (len(around.in_ranks), len(around.out_ranks), len(around.route_to)) == (0, 0, 0)
+        assert (len(around.ranks), len(around.route_to)) == (0, 0)
 
 
 @pytest.mark.parametrize("connector", [models.AllToAll(), models.OneToOne(), models.FixedProbability(p=0.1)])

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from hpcsnn.cli.job_tables import jobs_table, run_view
+from hpcsnn.cli.tables.of_jobs import jobs_table, run_view
 from hpcsnn.jobs.run_index import read_run
 from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.storage.run_reports import exchange_shares, progress_of, summary_of
@@ -95,7 +95,7 @@ def run(tmp_path_factory):
 def test_whatever_they_say_runs_are_shown(field, value, run):
     """As `hpcsnn jobs`, `watch` and `info` show them."""
     from hpcsnn.cli.facts.stored import holdings_of
-    from hpcsnn.cli.run_tables import print_checkpoints
+    from hpcsnn.cli.tables.of_runs import print_checkpoints
 
     for name, whole in (("summary", SUMMARY), ("progress", PROGRESS)):
         (run / f"{name}.json").write_text(json.dumps(whole | ({field: value} if field in whole else {})))
@@ -110,7 +110,7 @@ def test_whatever_they_say_runs_are_shown(field, value, run):
 
 def test_info_says_how_balanced_ranks_were(run, capsys):
     from hpcsnn.cli.facts.stored import holdings_of
-    from hpcsnn.cli.run_tables import print_checkpoints
+    from hpcsnn.cli.tables.of_runs import print_checkpoints
 
     (run / "summary.json").write_text(json.dumps(SUMMARY))
     held = holdings_of(run)

@@ -117,6 +117,37 @@ def test_a_job_that_was_asked_for_no_figures_draws_none(run, monkeypatch):
     assert ranks.arguments[0][-3:] == ["gpu", "--trust", "--no-figures"]
 
 
+def test_a_measured_run_begins_anew_whatever_is_there(run, monkeypatch):
+    plan = dataclasses.replace(PLAN, measured=True, figures=False)
+    run.write_plan(plan)
+    checkpoints(run)()
+    job, ranks = carried_out(run, monkeypatch, (3, None, 137, ""), (5, completes(run), 0, ""), plan=plan)
+    assert job() == "completed"
+    (one, other) = ranks.arguments
+    assert one == other
+    assert one[:5] == ["run", str(run.configuration), "--out", str(run.run), "--overwrite"]
+    assert {"--measure", "--no-figures"} <= set(one)
+
+
+@pytest.mark.parametrize(("requeues", "fails"), [(0, False), (1, False), (2, True)])
+def test_a_measured_run_is_not_requeued_without_end(requeues, fails, run, monkeypatch):
+    """Since it begins anew each time, it would never end if it takes longer than its limit."""
+    plan = dataclasses.replace(PLAN, measured=True)
+    run.write_plan(plan)
+    run.write_status(Status(State.REQUEUED, requeues=requeues))
+    stopped = completes(run, completed=False, stopped_by="SIGUSR1")
+    job, ranks = carried_out(run, monkeypatch, (10**6, stopped, 0, ""), plan=plan)
+    if fails:
+        with pytest.raises(
+            JobFailedError, match=r"stopped 3 times by a time limit .* give it a longer --time, or a short"
+        ):
+            at_its_limit(job, ranks, monkeypatch)
+        assert run.status().state is State.FAILED
+    else:
+        assert at_its_limit(job, ranks, monkeypatch).function.run == run.run
+        assert (run.status().state, run.status().requeues) == (State.REQUEUED, requeues + 1)
+
+
 def test_what_cannot_be_listed_is_not_overwritten(run, monkeypatch):
     there, looks = supervisor.committed, []
 
@@ -219,9 +250,8 @@ def test_ranks_that_somebody_stopped_are_not_started_again(by, state, run, monke
     assert len(ranks.arguments) == 1
 
 
-def test_a_time_limit_stops_the_ranks_and_hands_back_the_job(run, monkeypatch):
-    stopped = completes(run, completed=False, stopped_by="SIGUSR1")
-    job, ranks = carried_out(run, monkeypatch, (10**6, stopped, 0, ""))
+def at_its_limit(job, ranks, monkeypatch):
+    """Carry a job out whose time limit comes while its ranks run; what it is submitted again with."""
     submissions = []
 
     def limit(_):
@@ -232,7 +262,13 @@ def test_a_time_limit_stops_the_ranks_and_hands_back_the_job(run, monkeypatch):
     monkeypatch.setattr(supervisor.time, "sleep", limit)
     with pytest.raises(InterruptedError):
         job()
-    (submission,) = submissions
+    return submissions[0]
+
+
+def test_a_time_limit_stops_the_ranks_and_hands_back_the_job(run, monkeypatch):
+    stopped = completes(run, completed=False, stopped_by="SIGUSR1")
+    job, ranks = carried_out(run, monkeypatch, (10**6, stopped, 0, ""))
+    submission = at_its_limit(job, ranks, monkeypatch)
     status = run.status()
     assert (status.state, status.requeues) == (State.REQUEUED, 1)
     assert submission.function.run == run.run

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from hpcsnn.analysis.drawing.style import STYLE
 from hpcsnn.cli.facts.sweeps import results_of
-from hpcsnn.cli.job_tables import print_sweep
+from hpcsnn.cli.tables.of_jobs import print_sweep
 from hpcsnn.jobs.sweep_results import averaged, collect, said, sweep_figure
 from hpcsnn.jobs.sweeps import Sweep
 

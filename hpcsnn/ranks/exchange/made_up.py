@@ -22,7 +22,8 @@ Spikes = tuple[NDArray[Any], NDArray[Any]]
 
 
 def roomy_boxes(plan: ExchangePlan) -> dict[str, NDArray[Any]]:
-    """Blocks that hold all that neighbours can send, as `ExchangePlan.tables` has them, and the words of all."""
+    """Boxes that hold all that neighbours can send: their words, how many spikes fit into each, and where each begins
+    among the words."""
     around, n_out = plan.neighbours, plan.room.n_out
     assert around is not None
     block = plan.box_block.copy()
@@ -30,7 +31,7 @@ def roomy_boxes(plan: ExchangePlan) -> dict[str, NDArray[Any]]:
     words = 1 + np.concatenate([np.maximum(block[:n_out], around.n_border * plan.interval), block[n_out:]])
     return {
         "box_block": block.astype(np.int32),
-        "box_start": np.cumsum(words) - words,
+        "start": np.cumsum(words) - words,
         "boxes": np.zeros(int(words.sum()), dtype=np.uint32),
     }
 

@@ -1,7 +1,7 @@
-"""MPI's functions for compiled code: their addresses, handles, and requests that are made once.
+"""MPI for compiled code: addresses of its functions, its handles, requests that are made once; and memory beside it.
 
-On the host spikes are swapped from compiled code: at one step's delay an exchange takes a few microseconds, less than a
-call through Python.
+On the host spikes are swapped from compiled code: at one step's delay an exchange takes less than a call through
+Python. What stays on a node takes no call at all.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.errors import SimulationError
+from hpcsnn.ranks.exchange.derived import of_its_own
+from hpcsnn.ranks.exchange.node_memory import NodeMemory
 from hpcsnn.ranks.exchange.plan import ExchangePlan
 
 # Members of the struct, and what they are to point at.
@@ -26,6 +28,9 @@ _WITH_NEIGHBOURS = {
     "receive": "MPI_Recv",
 }
 _WORD = 4
+_FOR_ALL = -1
+# Looks at a box before a rank lets others have its processor: some tens of microseconds; few where ranks share one.
+_PATIENCE, _PATIENCE_IN_A_CROWD = 1000, 20
 
 
 def words_of_mpi() -> dict[str, int]:
@@ -37,7 +42,12 @@ def words_of_mpi() -> dict[str, int]:
 
 
 class MpiCalls:
-    """The functions that a rank's exchange calls, bound to its struct. Keep it as long as the struct is used.
+    """What a rank's exchange calls and where its boxes are, bound to its struct. Keep it as long as the struct is used.
+
+    Making it is a collective call.
+
+    Attributes:
+        boxes: fields of `exchange_fields` that say of each box where it is.
 
     Raises:
         SimulationError: the MPI library behind mpi4py has no such symbol.
@@ -47,8 +57,8 @@ class MpiCalls:
         from mpi4py import MPI
 
         self._library = MPI.__file__
-        # Messages of one's own: with requests that stay, nobody else's are to meet them.
-        self._comm = comm if plan.neighbours is None else comm.Dup()
+        # With requests that stay, messages of one's own: nobody else's are to meet them.
+        self._comm = of_its_own(comm)
         # As bits: where handles are whole numbers, those of communicators that were split off may be below zero.
         struct.communicator = ctypes.c_int64(MPI._handleof(self._comm)).value
         struct.datatype = ctypes.c_int64(MPI._handleof(MPI.UINT32_T)).value
@@ -56,8 +66,16 @@ class MpiCalls:
         for member, symbol in (_ANYHOW | (_WITH_ALL if plan.neighbours is None else _WITH_NEIGHBOURS)).items():
             setattr(struct, member, self._address(symbol))
         self._requests: list[Any] = []
-        if plan.neighbours is not None:
-            self._make_requests(plan, arrays)
+        if plan.neighbours is None:
+            self._memory = NodeMemory(comm, {_FOR_ALL: 1 + plan.room.most_spikes}, _FOR_ALL)
+            self.boxes = self._boxes_of_all(struct, comm)
+        else:
+            words = np.diff(plan.box_start, append=plan.room.boxes)[: plan.room.n_out].tolist()
+            own_words = dict(zip(plan.neighbours.ranks.tolist(), words, strict=True))
+            self._memory = NodeMemory(comm, own_words)
+            self.boxes = self._boxes_of_neighbours(plan, arrays)
+            self._make_requests(struct, plan, arrays)
+        struct.patience = _PATIENCE_IN_A_CROWD if self._memory.crowded else _PATIENCE
 
     def _address(self, symbol: str) -> int | None:
         try:
@@ -66,15 +84,39 @@ class MpiCalls:
             raise SimulationError(f"{symbol} is not to be found through {self._library}: {error}") from error
         return ctypes.cast(function, ctypes.c_void_p).value
 
-    def _make_requests(self, plan: ExchangePlan, arrays: dict[str, NDArray[np.uint32]]) -> None:
+    def _boxes_of_all(self, struct: Any, comm: Any) -> dict[str, NDArray[Any]]:
+        """This rank's for all and those of all others, if all are on one node; else none."""
+        from mpi4py import MPI
+
+        memory = self._memory
+        if not comm.allreduce(len(memory.ranks) == comm.Get_size() - 1, MPI.LAND):
+            return {}
+        struct.n_out, struct.n_in = 1, len(memory.ranks)
+        ranks = sorted(memory.ranks)
+        places = [memory.own[_FOR_ALL], *(memory.others[rank] for rank in ranks)]
+        return {"box_rank": np.array([struct.rank, *ranks], dtype=np.int32), **_placed(places)}
+
+    def _boxes_of_neighbours(self, plan: ExchangePlan, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Those on this node in memory that is shared, the others where MPI takes and brings their words."""
+        places, n_out = list(own_boxes(plan, arrays["boxes"].ctypes.data)), plan.room.n_out
+        for at, rank in enumerate(plan.box_rank.tolist()):
+            if rank in self._memory.ranks:
+                places[at] = (self._memory.own if at < n_out else self._memory.others)[rank]
+        return _placed(places)
+
+    def _make_requests(self, struct: Any, plan: ExchangePlan, arrays: dict[str, NDArray[np.uint32]]) -> None:
         from mpi4py import MPI
 
         kind, n_out = MPI.UINT32_T, plan.room.n_out
         boxes = list(zip(plan.box_rank.tolist(), plan.box_block.tolist(), plan.box_start.tolist(), strict=True))
+        numbers = []
         for make, some in ((self._comm.Recv_init, boxes[n_out:]), (self._comm.Send_init, boxes[:n_out])):
-            for rank, block, start in some:
+            sent = [one for one in some if one[0] not in self._memory.ranks]
+            for rank, block, start in sent:
                 box = arrays["boxes"][start : start + block + 1]
                 self._requests.append(make([box, block + 1, kind], rank, 0))
+            numbers.append(len(sent))
+        struct.n_receives, struct.n_sends = numbers
         handles = np.array([MPI._handleof(one) for one in self._requests], dtype=np.uint64)
         words = handles.astype(np.uint32 if MPI._sizeof(MPI.Request) == _WORD else np.uint64).view(np.uint32)
         arrays["requests"][: len(words)] = words
@@ -86,3 +128,13 @@ class MpiCalls:
             if not MPI.Is_finalized():
                 for request in self._requests:
                     request.Free()
+
+
+def own_boxes(plan: ExchangePlan, address: int) -> list[tuple[int, int]]:
+    """Where boxes are that this rank has for itself, one behind the other: addresses, and no twins."""
+    return [(address + _WORD * start, 0) for start in plan.box_start.tolist()]
+
+
+def _placed(places: list[tuple[int, int]]) -> dict[str, NDArray[Any]]:
+    addresses, twins = np.array(places, dtype=np.int64).reshape(-1, 2).T
+    return {"box_address": addresses.copy(), "box_twin": twins.copy()}

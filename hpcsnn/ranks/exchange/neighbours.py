@@ -23,20 +23,20 @@ Whole = NDArray[np.int64]
 class Neighbourhood:
     """The neighbours of a rank.
 
-    A neighbour that sends (`in`) numbers its neurons that are known here population by population, tile by tile in the
-    order of the tiles' numbers. Here they have indices in the same order, without gaps in a population.
+    A neighbour numbers its neurons that are known here population by population, tile by tile in the order of the
+    tiles' numbers. Here they have indices in the same order, without gaps in a population.
 
     Attributes:
-        in_ranks, out_ranks: ranks that send to this one and that it sends to, rising, shapes (n_in,), (n_out,).
-        first_known, n_known: index of the first neuron, and how many there are, of each that sends and population,
-            shape (n_in, populations).
+        ranks: of which one knows neurons of the other, in rising order, shape (n,). Each sends to the other in each
+            exchange, if only that there is nothing: so neither is ever two exchanges ahead.
+        first_known, n_known: index of the first neuron, and how many there are, of each neighbour and population,
+            shape (n, populations).
         all_known: neurons known here of each population, own ones too, shape (populations,).
         route_start: for own neurons of all populations in local order, where each one's routes begin, shape (n + 1,).
-        route_to, route_number: which of ``out_ranks``, and the neuron's number there, shape (routes,).
+        route_to, route_number: which of ``ranks``, and the neuron's number there, shape (routes,).
     """
 
-    in_ranks: Whole
-    out_ranks: Whole
+    ranks: Whole
     first_known: Whole
     n_known: Whole
     all_known: Whole
@@ -46,8 +46,8 @@ class Neighbourhood:
 
     @property
     def n_border(self) -> Whole:
-        """Own neurons that each of ``out_ranks`` knows."""
-        return np.bincount(self.route_to, minlength=len(self.out_ranks))
+        """Own neurons that each neighbour knows, shape (n,)."""
+        return np.bincount(self.route_to, minlength=len(self.ranks))
 
 
 def has_neighbours(network: Network) -> bool:
@@ -57,17 +57,17 @@ def has_neighbours(network: Network) -> bool:
 
 def neighbourhood(network: Network, placements: Mapping[str, Placement], rank: int) -> Neighbourhood:
     """The neighbours of `rank` in a network that `has_neighbours`, from its own placements."""
-    in_ranks = np.unique(np.concatenate([placement.owners for placement in placements.values()]))
-    first_known, n_known = np.zeros((2, len(in_ranks), len(placements)), dtype=np.int64)
+    border = {name: _known_elsewhere(network, placements, name, rank) for name in placements}
+    knowing = np.array([other for of_ranks in border.values() for other in of_ranks], dtype=np.int64)
+    ranks = np.union1d(knowing, np.concatenate([placement.owners for placement in placements.values()]))
+    first_known, n_known = np.zeros((2, len(ranks), len(placements)), dtype=np.int64)
     for number, placement in enumerate(placements.values()):
         sizes = placement.tiling.sizes(placement.known_tiles[len(placement.own_tiles) :])
-        slots_in = np.searchsorted(in_ranks, placement.owners)
-        n_known[:, number] = np.bincount(slots_in, weights=sizes, minlength=len(in_ranks))
+        slots_in = np.searchsorted(ranks, placement.owners)
+        n_known[:, number] = np.bincount(slots_in, weights=sizes, minlength=len(ranks))
         first_known[:, number] = placement.n_own + np.cumsum(n_known[:, number]) - n_known[:, number]
-    border = {name: _known_elsewhere(network, placements, name, rank) for name in placements}
-    out_ranks = np.unique([other for of_ranks in border.values() for other in of_ranks]).astype(np.int64)
     neurons, slots, numbers = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for slot, other in enumerate(out_ranks.tolist()):
+    for slot, other in enumerate(ranks.tolist()):
         first_own = first_number = 0
         for name, placement in placements.items():
             tiles = border[name].get(other, np.empty(0, np.int64))
@@ -85,7 +85,7 @@ def neighbourhood(network: Network, placements: Mapping[str, Placement], rank: i
     start = np.concatenate([[0], np.cumsum(np.bincount(all_neurons, minlength=n_own))])
     routes = np.concatenate(slots)[order], np.concatenate(numbers)[order]
     all_known = np.array([placement.n_known for placement in placements.values()], dtype=np.int64)
-    return Neighbourhood(in_ranks, out_ranks, first_known, n_known, all_known, start, *routes)
+    return Neighbourhood(ranks, first_known, n_known, all_known, start, *routes)
 
 
 def _known_elsewhere(

@@ -81,7 +81,6 @@ class ExchangePlan:
             "known_of_sender": known.ravel().astype(np.uint32),
             "box_rank": self.box_rank.astype(np.int32),
             "box_block": self.box_block.astype(np.int32),
-            "box_start": self.box_start,
         }
 
 
@@ -115,16 +114,16 @@ def plan_exchange(
     known = np.concatenate([around.n_border, around.n_known.sum(axis=1)])
     block = np.array([block_size(n, interval, asked_block) for n in known.tolist()], dtype=np.int64)
     # What does not fit into a block is sent from behind it, and received elsewhere.
-    n_out = len(around.out_ranks)
+    n_out = len(around.ranks)
     words = 1 + np.concatenate([np.maximum(block, known * interval)[:n_out], block[n_out:]])
     room = ExchangeRoom(
         n_own * interval,
-        n_in=len(around.in_ranks),
+        n_in=n_out,
         n_out=n_out,
         boxes=int(words.sum()),
         rest=int(max((known * interval - block)[n_out:].max(initial=0), 0)),
     )
-    ranks = np.concatenate([around.out_ranks, around.in_ranks])
+    ranks = np.concatenate([around.ranks, around.ranks])
     return ExchangePlan(interval, bits, room, around, ranks, block, np.cumsum(words) - words)
 
 

@@ -106,10 +106,10 @@ class StagedNeighbours:
         sent = np.repeat(steps, n_routes) | around.route_number[route].astype(np.uint32)
         to = around.route_to[route]
         received = self._ranks.pass_on(
-            {rank: sent[to == slot] for slot, rank in enumerate(around.out_ranks.tolist())}, around.in_ranks.tolist()
+            {rank: sent[to == slot] for slot, rank in enumerate(around.ranks.tolist())}, around.ranks.tolist()
         )
         self.n_rounds += 1
-        self.sent += (len(around.out_ranks), sent.nbytes, len(sent))
+        self.sent += (len(around.ranks), sent.nbytes, len(sent))
         yield np.concatenate([np.empty(0, np.uint32), *(self._as_here(*one) for one in enumerate(received))])
 
     def _as_here(self, sender: int, messages: Messages) -> Messages:

@@ -1,0 +1,189 @@
+"""The cost model: known costs come back from runs that follow from them, none is below zero, the error is that of the
+most ranks left out; and what it suggests."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from hpcsnn import ConfigurationError
+from hpcsnn.planning.cost_model import TERMS, CostModel, fitted, largest_of
+from hpcsnn.planning.measured import PHASES, Cycles
+from hpcsnn.planning.suggestion import suggested
+from support.studies import BYTE_S, CHANCE_S, COSTS, LATENCY_S, RATES_HZ, a_run, a_shape
+
+SHAPES = [a_shape(side) for side in (64, 128, 256)]
+
+
+def study(noise=0.0, ranks=(1, 2, 4, 8), seeds=(1, 2, 3), **changes):
+    """Runs of three networks, in which nothing grows with everything else."""
+    return [a_run(n, shape, seed=seed, noise=noise, **changes) for shape in SHAPES for n in ranks for seed in seeds]
+
+
+def test_known_costs_come_back():
+    model = fitted(study())
+    for phase, costs in COSTS.items():
+        for term, cost in costs.items():
+            assert model.costs[phase][term] == pytest.approx(cost, rel=1e-6, abs=1e-13), (phase, term)
+    assert model.costs["message"] == pytest.approx({"latency": LATENCY_S, "byte": BYTE_S})
+    assert model.costs["transfer"]["message"] == pytest.approx(1.0)
+    assert model.costs["exchange_wait"]["chance"] == pytest.approx(CHANCE_S, rel=1e-6)
+
+
+def test_messages_to_neighbours_cost_by_neighbour():
+    shapes = [a_shape(side, exchange="neighbours") for side in (64, 128, 256)]
+    runs = [a_run(n, shape) for shape in shapes for n in (1, 2, 4, 8)]
+    model = fitted(runs)
+    assert model.costs["message"] == pytest.approx({"latency": LATENCY_S, "byte": BYTE_S})
+    large = shapes[2].work(RATES_HZ)
+    per_step = {n: model.predict(large, n).phases_s["exchange_transfer"] for n in (64, 256)}
+    assert large.neighbours(64) == large.neighbours(256) == 8
+    assert per_step[64] == pytest.approx(8 * (LATENCY_S + BYTE_S * large.block_bytes(64)))
+    assert per_step[256] <= per_step[64], "as many neighbours, and no more bytes to each"
+
+
+def test_costs_come_back_through_noise():
+    model = fitted(study(noise=0.05))
+    assert model.costs["neurons"]["neuron"] == pytest.approx(COSTS["neurons"]["neuron"], rel=0.03)
+    assert model.costs["rewiring"]["attempt"] == pytest.approx(COSTS["rewiring"]["attempt"], rel=0.05)
+    for shape in SHAPES:
+        for ranks in (16, 64):
+            true = fitted(study()).predict(shape.work(RATES_HZ), ranks).step_s
+            assert model.predict(shape.work(RATES_HZ), ranks).step_s == pytest.approx(true, rel=0.1)
+
+
+def test_where_all_had_as_much_to_do_time_goes_by_the_work():
+    """Runs of one network on one rank cannot tell what a step takes anyhow from what its neurons take."""
+    runs = [a_run(1, SHAPES[1], seed=seed, noise=0.1) for seed in (1, 2, 3)]
+    model = fitted(runs)
+    assert model.costs["neurons"]["step"] == 0.0
+    halves = model.predict(runs[0].work, 2).phases_s["neurons"]
+    assert halves == pytest.approx(np.mean([run.phase_s("neurons") for run in runs]) / 2, rel=0.03)
+
+
+def test_nothing_costs_less_than_nothing():
+    """Where noise is larger than what there is, a plain fit would have costs below zero."""
+    noisy = [fitted(study(noise=0.8, seeds=(seed,), ranks=(1, 2))) for seed in range(20)]
+    assert min(cost for model in noisy for costs in model.costs.values() for cost in costs.values()) >= 0.0
+
+
+def test_a_run_that_was_fitted_to_is_predicted_as_it_was():
+    runs = study()
+    model = fitted(runs)
+    for run in runs:
+        prediction = model.predict(run.work, run.ranks)
+        assert prediction.step_s == pytest.approx(run.step_s, rel=1e-6)
+        assert set(prediction.phases_s) == set(PHASES)
+        for phase, seconds in prediction.phases_s.items():
+            assert seconds == pytest.approx(run.phase_s(phase), rel=1e-6, abs=1e-12)
+
+
+def test_the_error_is_that_of_the_most_ranks_by_the_others():
+    runs = study(noise=0.02)
+    left_out = fitted(runs).left_out
+    assert (left_out.ranks, left_out.fitted_to) == (8, [1, 2, 4])
+    without = fitted([run for run in runs if run.ranks < 8])
+    expected = np.median([without.predict(run.work, 8).step_s for run in runs if run.ranks == 8])
+    assert left_out.predicted_s == pytest.approx(expected, rel=1e-6)
+    assert left_out.measured_s == np.median([run.step_s for run in runs if run.ranks == 8])
+    assert left_out.error == left_out.predicted_s / left_out.measured_s - 1
+    assert abs(left_out.error) < 0.05
+    slower = [run.model_copy(update={"steps": run.steps // 2}) if run.ranks == 8 else run for run in runs]
+    assert fitted(slower).left_out.error == pytest.approx(-0.5, abs=0.05), "the runs left out took twice as long"
+
+
+def test_runs_on_as_many_ranks_test_nothing():
+    assert fitted(study(ranks=(4,))).left_out is None
+    with pytest.raises(ConfigurationError, match="cost model: there is no run that it could be fitted to"):
+        fitted([])
+
+
+def test_messages_are_as_in_the_ping_where_no_run_tells():
+    """Runs of one rank, and what messages between 8 took by themselves."""
+    alone = study(ranks=(1,))
+    eight = a_run(8, SHAPES[0])
+    with_ping = [run.model_copy(update={"ping": eight.ping}) for run in alone]
+    predicted = fitted(with_ping).predict(eight.work, 8).phases_s["exchange_transfer"]
+    assert predicted == pytest.approx(eight.phase_s("exchange_transfer"))
+    assert fitted(alone).predict(eight.work, 8).phases_s["exchange_transfer"] == 0.0
+
+
+def test_runs_of_one_rank_tell_by_what_their_steps_differ():
+    """Of normal steps of 20 µs ± 3 the slowest of 8 is later by as many deviations as of normal numbers."""
+    edges = np.linspace(0, 40, 401)
+    counts = np.histogram(np.random.default_rng(1).normal(20, 3, 100_000), edges)[0].tolist()
+    alone = a_run(1, SHAPES[0])
+    ranks = [one.model_copy(update={"cycle_us": Cycles(edges=edges.tolist(), counts=counts)}) for one in alone.per_rank]
+    model = fitted([alone.model_copy(update={"per_rank": ranks})])
+    waited = model.predict(alone.work, 8).phases_s["exchange_wait"]
+    assert waited == pytest.approx(largest_of(8) * 3e-6, rel=0.02)
+
+
+def test_the_largest_of_normal_numbers_by_its_closed_forms():
+    """David & Nagaraja, Order Statistics: exact up to three, to six digits for ten and a hundred."""
+    exact = {1: 0.0, 2: 1 / math.sqrt(math.pi), 3: 1.5 / math.sqrt(math.pi), 10: 1.538753, 100: 2.507594}
+    for n, expected in exact.items():
+        assert largest_of(n) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_rank_with_more_work_is_waited_for():
+    shape = a_shape(64).model_copy(update={"tiles": 3})
+    model = fitted(study())
+    model = model.model_copy(
+        update={"costs": {**model.costs, "exchange_wait": {"largest": 1.0, "chance": 0, "part": 0}}}
+    )
+    work = shape.work(RATES_HZ)
+    one = model.predict(work, 2)  # a rank has two tiles of three
+    work_s = sum(seconds for phase, seconds in one.phases_s.items() if phase in TERMS)
+    longest = sum(
+        cost * {"step": 1, "exchange": 1, "neuron": work.neurons, "delivered": work.delivered, "post": work.posts,
+                "attempt": work.attempts, "foreign": 0}[term] * (1 if term in ("step", "exchange") else 2 / 3)
+        for phase in TERMS for term, cost in model.costs[phase].items()
+    ) + model.costs["exchange_accept"]["foreign"] * work.spikes / 3  # fmt: skip
+    assert one.phases_s["exchange_wait"] == pytest.approx(longest - work_s, rel=1e-6)
+
+
+def test_more_ranks_than_tiles_are_refused():
+    work = a_shape(64).work(RATES_HZ)
+    for ranks in (0, 65):
+        with pytest.raises(ConfigurationError, match=f"ranks: {ranks} is not allowed; must be .* and <= 64, the tiles"):
+            fitted(study()).predict(work, ranks)
+
+
+def test_the_model_is_plain_data():
+    model = fitted(study(noise=0.02))
+    assert CostModel.model_validate_json(model.model_dump_json()) == model
+
+
+def test_ranks_are_suggested_as_long_as_they_pay():
+    model, work = fitted(study()), SHAPES[1].work(RATES_HZ)
+    found = suggested(model, work)
+    efficiency = {one.ranks: one.efficiency for one in found.candidates}
+    alone_s = model.predict(work, 1).step_s
+    for ranks, value in efficiency.items():
+        assert value == pytest.approx(alone_s / (ranks * model.predict(work, ranks).step_s))
+    assert efficiency[found.ranks] >= 0.5 > efficiency[2 * found.ranks]
+    assert (
+        f"{2 * found.ranks} ranks would have an efficiency of {efficiency[2 * found.ranks]:.2f}, below 0.5" in found.why
+    )
+    assert "messages" in found.why
+    assert suggested(model, work, 0.9).ranks < found.ranks < suggested(model, work, 0.05).ranks
+    assert suggested(model, SHAPES[2].work(RATES_HZ)).ranks > found.ranks, "a larger network pays on more"
+
+
+def test_all_ranks_pay_where_nothing_is_exchanged():
+    free = {**COSTS, "exchange_accept": {"exchange": 0.0, "foreign": 0.0}, "neurons": {"step": 0.0, "neuron": 1e-6}}
+    alone = [run.model_copy(update={"ping": []}) for run in study(ranks=(1,), costs=free)]
+    found = suggested(fitted(alone), a_shape(64).work(RATES_HZ), 0.01)
+    assert found.ranks == 64
+    assert found.why == "more have nothing to do: 64 ranks have one tile or two of the network each"
+
+
+@pytest.mark.parametrize("least", [0.0, -1.0, 1.5, math.nan])
+def test_an_efficiency_that_is_none_is_refused(least):
+    with pytest.raises(
+        ConfigurationError, match=r"--least-efficiency: .* is not allowed; must be a number > 0 and <= 1"
+    ):
+        suggested(fitted(study()), SHAPES[0].work(RATES_HZ), least)
