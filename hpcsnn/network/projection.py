@@ -149,6 +149,12 @@ class Projection(Brief):
         return None if None in of_both else max(reach for reach in of_both if reach is not None)
 
     @property
+    def reach(self) -> float | None:
+        """The same as a distance in grid units, 0 where there are no synapses; None: unbounded."""
+        points = 1.0 if self.lattice is None else self.lattice.fineness
+        return None if self.reach_squared is None else math.sqrt(max(self.reach_squared, 0)) / points
+
+    @property
     def rewiring_reach_squared(self) -> int | None:
         """Largest squared distance at which rewiring forms synapses; -1: none, None: unbounded."""
         if self.rewiring is None or not self.rewiring.model.forms:

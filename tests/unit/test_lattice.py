@@ -128,3 +128,17 @@ def test_what_does_not_lie_over_each_other_is_refused(source, target, connector,
     with pytest.raises(ConfigurationError, match=rf"^projections\.ab[.:].*{said}"):
         network.add_projection("ab", "a", "b", connector, models.DeltaCurrent(), 0.1, rewiring=rule)
     network.add_projection("ab", "a", "b", ANY, models.DeltaCurrent(), 0.1)
+
+
+@pytest.mark.parametrize("source", [Grid(8, 8), Grid(12, 12), Grid(18, 18)], ids=lambda grid: str(grid.nx))
+def test_a_reach_is_the_same_distance_whatever_the_lattice(source):
+    network = Network()
+    network.add_population("a", source, models.Poisson())
+    network.add_population("b", Grid(12, 12), models.LIF())
+    near = models.Gaussian(p_max=0.5, sigma=1.0)
+    projection = network.add_projection("ab", "a", "b", near, models.DeltaCurrent(), 0.1)
+    assert projection.reach == pytest.approx(np.sqrt(2 * np.log(0.5 * 2.0**32)), rel=0.02)
+    cut_off = models.Gaussian(p_max=1, sigma=9, cut_off=2.5)
+    cut = network.add_projection("cut", "a", "b", cut_off, models.DeltaCurrent(), 1)
+    assert cut.reach == pytest.approx(2.5, abs=0.1)
+    assert network.add_projection("any", "a", "b", ANY, models.DeltaCurrent(), 1).reach is None
