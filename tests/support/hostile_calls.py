@@ -202,13 +202,8 @@ _OF_PYTHON: dict[str, dict[str, Any]] = {
         "log_entries": 1024,
         "exchange": "auto",
     },
-    "Simulation.run": {
-        "duration_ms": 2.0,
-        "observe": None,
-        "observe_every_s": 0.25,
-        "progress": True,
-        "observe_every_ms": None,
-    },
+    "Simulation.run": {"duration_ms": 2.0, "observe": None, "observe_every_s": 0.25}
+    | {"progress": True, "observe_every_ms": None},
     "Network.steps": {"duration_ms": 2.0},
     "Simulation.neurons": {"population": "cells"},
     "Simulation.synapses": {"projection": "drive"},
