@@ -11,7 +11,7 @@ from hpcsnn._version import __version__ as __version__
 if TYPE_CHECKING:
     from hpcsnn import models
     from hpcsnn.errors import ConfigurationError, DeviceError, HpcsnnError, SimulationError, StorageError
-    from hpcsnn.network import Grid, Network, Population, Projection
+    from hpcsnn.network import Grid, Network, Population, Positions, Projection
     from hpcsnn.runs.scripted.simulation import Simulation
     from hpcsnn.runs.stored.opened_run import open_run
 
@@ -25,6 +25,7 @@ __all__ = [
     "HpcsnnError",
     "Network",
     "Population",
+    "Positions",
     "Projection",
     "Simulation",
     "SimulationError",
@@ -35,7 +36,7 @@ __all__ = [
 
 # Where each name is. It is loaded when it is asked for: a command that needs no simulation waits for none.
 _HOME = {
-    **dict.fromkeys(("Grid", "Network", "Population", "Projection"), "hpcsnn.network"),
+    **dict.fromkeys(("Grid", "Network", "Population", "Positions", "Projection"), "hpcsnn.network"),
     **dict.fromkeys(
         ("ConfigurationError", "DeviceError", "HpcsnnError", "SimulationError", "StorageError"), "hpcsnn.errors"
     ),

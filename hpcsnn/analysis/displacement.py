@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from hpcsnn.analysis.topography import grid_displacement
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.errors import StorageError
-from hpcsnn.network import Grid
+from hpcsnn.network import Grid, Projection
+from hpcsnn.network.places.lattice import Lattice
+from hpcsnn.network.places.positions import FreeLattice
 
 # Maps show at most this far in each direction.
 _WINDOW = 16
@@ -47,8 +49,15 @@ class DisplacementMap:
 
 
 def has_places(source: Grid, target: Grid) -> bool:
-    """Whether distances between two populations mean something: one grid, on which neurons have places."""
+    """Whether two populations have one map: they are on one grid, on which neurons have places."""
     return source == target and source.has_places and target.has_places
+
+
+def distances_of(projection: Projection) -> Lattice | FreeLattice | None:
+    """What tells the distances of a projection's synapses: between equal grids, and between unequal ones or positions
+    if its connector or rule knows distances. None: there are none."""
+    source, target = projection.source.grid, projection.target.grid
+    return Lattice(source, target) if has_places(source, target) else projection.lattice
 
 
 def displacement_map(simulation: Simulation, name: str) -> DisplacementMap | None:

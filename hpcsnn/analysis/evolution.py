@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from hpcsnn.analysis.connectivity import Subject, Tally, create_arrays, joined, judge, measure
-from hpcsnn.analysis.displacement import has_places
+from hpcsnn.analysis.displacement import distances_of
 from hpcsnn.analysis.growth import grows, growth_dataset, sides
 from hpcsnn.analysis.rewiring_events import EventCount, count_events, time_bins
 from hpcsnn.analysis.tasks import compute
@@ -27,6 +27,7 @@ from hpcsnn.configuration.schema import Configuration
 from hpcsnn.configuration.trust import check_named
 from hpcsnn.errors import StorageError
 from hpcsnn.network import Network, Projection
+from hpcsnn.network.places.lattice import Lattice
 from hpcsnn.storage.checkpoints import Checkpoint, committed
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.records import Records
@@ -144,12 +145,18 @@ def _events_task(projection: Projection, network: Network, n_steps: int, records
     """Counts of a projection's events (kind, time, distance)."""
     count = EventCount(
         projection.name,
-        projection.target.grid if has_places(projection.source.grid, projection.target.grid) else None,
+        _lattice_of(projection),
         network.dt_ms,
         time_bins(n_steps, network.dt_ms),
         1 + len(reasons_of(projection)),
     )
     return delayed(sum)([delayed(count_events)(part.resolve(), count) for part in records.parts()])
+
+
+def _lattice_of(projection: Projection) -> Lattice | None:
+    """By which events are counted by whole distances: those between positions may be any number."""
+    lattice = distances_of(projection)
+    return lattice if isinstance(lattice, Lattice) else None
 
 
 def reasons_of(projection: Projection) -> tuple[str, ...]:
@@ -243,7 +250,7 @@ def _events_dataset(projection: Projection, network: Network, n_steps: int, coun
                 {
                     "long_name": "events",
                     "bin_s": float(edges_s[1] - edges_s[0]),
-                    "has_places": has_places(projection.source.grid, projection.target.grid),
+                    "has_places": _lattice_of(projection) is not None,
                 },
             )
         },

@@ -147,6 +147,12 @@ def _section(evolution: Evolution, name: str, pictures: dict[_Shown, str]) -> di
     notes = []
     if len(evolution.steps) == 1:
         notes.append("Only one checkpoint is kept: run with --checkpoint-every and --keep to see how the map forms.")
+    if projection.lattice is not None:
+        where = "positions" if projection.free_lattice is not None else "two grids of different sides"
+        notes.append(
+            f"Maps, receptive fields and nulls are of one grid, and left out between {where}; the summary has "
+            "distances."
+        )
     if projection.rewiring is not None and "events" not in results:
         notes.append(f"Rewiring events were not recorded: set projections.{name}.record_events to true.")
     return {

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.analysis.topography import grid_displacement
 from hpcsnn.errors import StorageError
-from hpcsnn.network import Grid
+from hpcsnn.network.places.lattice import Lattice
 from hpcsnn.storage.packed.opening import open_group
 
 _EVENTS_AT_A_TIME = 1 << 20
@@ -31,18 +30,20 @@ def time_bins(n_steps: int, dt_ms: float) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class EventCount:
-    """How events are counted: ``grid`` of both populations (None without places), ``edges_ms``, kinds of events."""
+    """How events are counted: by which ``lattice`` (None without places), ``edges_ms``, kinds of events."""
 
     projection: str
-    grid: Grid | None
+    lattice: Lattice | None
     dt_ms: float
     edges_ms: NDArray[np.float64]
     n_kinds: int
 
     @property
     def n_distances(self) -> int:
-        """Whole distances from 0 to the furthest on the grid; one where there are no distances."""
-        return 1 if self.grid is None else round(math.hypot(*(period // 2 for period in self.grid.periods))) + 1
+        """Whole distances from 0 to the furthest there is; one where there are no distances."""
+        if self.lattice is None:
+            return 1
+        return round(math.sqrt(self.lattice.furthest_squared) / self.lattice.fineness) + 1
 
     def of(self, events: NDArray[np.int32]) -> NDArray[np.int64]:
         """Counts of a table (step, pre, post, what), shape (kinds, times, distances); distances are rounded."""
@@ -51,8 +52,9 @@ class EventCount:
         width = self.edges_ms[1] - self.edges_ms[0]
         time = np.minimum((step * (self.dt_ms / width) + 1e-9).astype(np.int64), n_times - 1)
         distance = np.zeros(len(events), dtype=np.int64)
-        if self.grid is not None:
-            distance = np.rint(np.hypot(*grid_displacement(self.grid, pre, post))).astype(np.int64)
+        if self.lattice is not None:
+            points = np.hypot(*self.lattice.displacements(pre, post))
+            distance = np.rint(points / self.lattice.fineness).astype(np.int64)
         cell = (what.astype(np.int64) * n_times + time) * self.n_distances + distance
         shape = (self.n_kinds, n_times, self.n_distances)
         return np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape)

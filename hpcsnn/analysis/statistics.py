@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.analysis.topography import axes_of, grid_displacement
+from hpcsnn.analysis.displacement import distances_of
 from hpcsnn.engine.simulation import Simulation
-from hpcsnn.network import Grid
 from hpcsnn.network.fields import COUNTERS
 
 _RECENT_MS = 10_000.0
@@ -49,7 +48,8 @@ def out_degrees(simulation: Simulation, projection: str, pre: NDArray[Any]) -> N
 
 
 def projection_statistics(simulation: Simulation, name: str) -> dict[str, Any]:
-    """The statistics of ``summary.json``; distances are None where the two grids differ. A collective call."""
+    """The statistics of ``summary.json``; distances are None where there are none between the two populations. A
+    collective call."""
     projection = simulation.network.projections[name]
     synapses = simulation.synapses(name)
     weight = synapses["weight"].astype(np.float64)
@@ -64,11 +64,9 @@ def projection_statistics(simulation: Simulation, name: str) -> dict[str, Any]:
         "below": float((np.abs(weight) < 0.5 * projection.weight_bound).sum()),
         **{counter: float(store.counter(counter)) for counter in COUNTERS},
     }
-    grid = projection.target.grid
-    same_grid = projection.source.grid == grid and grid.has_places and projection.source.grid.has_places
-    if same_grid:
-        dx, dy = grid_displacement(grid, synapses["pre"], synapses["post"])
-        squared = (dx**2 + dy**2).astype(np.float64)
+    lattice = distances_of(projection)
+    if lattice is not None:
+        squared = lattice.squared_distances(synapses["pre"], synapses["post"]) / float(lattice.fineness**2)
         sums |= {
             "squared": squared.sum(),
             "weight_size": np.abs(weight).sum(),
@@ -89,12 +87,14 @@ def projection_statistics(simulation: Simulation, name: str) -> dict[str, Any]:
         "out_degree_std": float(np.sqrt(max(total["out_squared"] / projection.source.size - mean_out**2, 0.0))),
         "weight_mean": per("weight", n),
         "weight_below_half": per("below", n),
-        "sigma_aff": _spread(per("squared", n), grid) if same_grid else None,
-        "sigma_aff_weighted": _spread(per("weighted_squared", total["weight_size"]), grid) if same_grid else None,
-        "distance_mean": per("distance", n) if same_grid else None,
+        "sigma_aff": _spread(per("squared", n), lattice.dimensions) if lattice else None,
+        "sigma_aff_weighted": _spread(per("weighted_squared", total["weight_size"]), lattice.dimensions)
+        if lattice
+        else None,
+        "distance_mean": per("distance", n) if lattice else None,
         **{counter: int(total[counter]) for counter in COUNTERS},
     }
 
 
-def _spread(mean_square: float | None, grid: Grid) -> float | None:
-    return None if mean_square is None else float(np.sqrt(mean_square / axes_of(grid)))
+def _spread(mean_square: float | None, dimensions: int) -> float | None:
+    return None if mean_square is None else float(np.sqrt(mean_square / dimensions))

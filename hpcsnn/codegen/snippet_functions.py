@@ -285,6 +285,7 @@ def _fixed(slot: str, projection: Projection, rule: RewiringRule) -> dict[str, A
         *_same(f"hpcsnn_Row_{name}&", "row"),
         *_same(f"const AnySynapse_{name}&", "any_synapse"),
         *_same(f"const Weakest_{name}&", "weakest"),
+        *_same(f"const SquaredTo_{name}&", "squared_to"),
         *_same(f"const {'TargetState' if own_neuron else 'Post'}_{name}&", "post"),
         *_same("const float", "dt_ms"),
         Argument("const int", "step", "now"),

@@ -31,6 +31,8 @@ _SCALARS: dict[str, Any] = {
     "float": ctypes.c_float,
     "DecayTable": DecayTable,
 }
+# Of each axis of the lattice that two unequal grids are on.
+LATTICE_NUMBERS = ("stride", "offset", "period")
 # What compiled code calls by address; see `hpcsnn.ranks.exchange.mpi_calls`.
 MPI_FUNCTIONS = ("barrier", "allgather", "start_all", "wait_all", "start_send", "receive")
 _WHOLE = (ctypes.c_int32, ctypes.c_uint32, ctypes.c_int64, ctypes.c_uint64)
@@ -139,6 +141,13 @@ def projection_struct(projection: Projection) -> Struct:
         members += each_member("int", "n_delay_threshold")
     if projection.dendritic_steps:
         members += each_member("int", "dendritic_steps")
+    if projection.free_lattice is not None:
+        members += each_member(
+            "int", "cell_side", *(f"cell_{of}_{axis}" for of in ("origin", "count") for axis in "xyz")
+        )
+    if projection.grid_lattice is not None:
+        along = (f"lattice_{name}_{axis}" for name in LATTICE_NUMBERS for axis in "xy")
+        members += each_member("int", "fineness", *along)
     if projection.rewiring is not None:
         members += _rewiring_numbers(projection.rewiring.model)
     return Struct(f"Projection_{projection.name}", members)

@@ -115,6 +115,8 @@ def _projection_view(network: Network, projection: Projection, stage_of: dict[st
         delays=projection.delays is not None,
         input_ring=projection.input_ring is not None,
         dendritic=projection.dendritic_steps > 0,
+        lattice=projection.grid_lattice is not None,
+        dimensions=0 if projection.free_lattice is None else projection.free_lattice.dimensions,
         variable_types={variable.name: variable.ctype for variable in variables},
         pre_traces=projection.pre_traces,
         post_traces=projection.post_traces,

@@ -1,4 +1,4 @@
-"""Lists of a model that a configuration has in a file: spikes, rates, synapses; as NumPy, CSV, Parquet or SONATA."""
+"""Lists that a configuration has in a file: spikes, rates, synapses, positions; as NumPy, CSV, Parquet or SONATA."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.configuration.sonata_spikes import columns_of_sonata
-from hpcsnn.errors import ConfigurationError, shown
+from hpcsnn.errors import ConfigurationError, check_known, shown
 from hpcsnn.models.base import Model
 from hpcsnn.models.parameters import Data
 from hpcsnn.models.user_files import FROM_FILE
+from hpcsnn.network import Positions
+from hpcsnn.network.places.positions import DEFAULT_RESOLUTION
 
 # Beside FROM_FILE: what its contents were when a run began.
 DIGEST = "sha256"
+# Coordinates, as columns of files are called.
+_AXES = ("x", "y", "z")
 # Columns that a message names.
 _MOST_NAMED = 20
 
@@ -47,11 +51,61 @@ def lists_of_file(where: str, model: Model, values: Mapping[str, Any]) -> tuple[
     """
     given = dict(values)
     path, digest = given.pop(FROM_FILE), given.pop(DIGEST, None)
+    both = [name for name in model.data if name in given]
+    if both and isinstance(path, str):
+        raise ConfigurationError(f"{where}.{both[0]}: not allowed beside {FROM_FILE}; give one of them")
+    found, file = _known(where, path, digest)
+    return given | _lists(f"{where}.{FROM_FILE}: {path}", model.data, found), file
+
+
+def positions_of(where: str, spec: Any) -> Positions:
+    """What ``{from_file: places.npy, resolution: 0.01}`` says, or ``values`` in the place of the file, or these alone.
+
+    A file has two or three columns: those called x, y and z, or, without names, in this order.
+
+    Raises:
+        ConfigurationError: no such file or another than the run began with, or no positions; names `where`.
+    """
+    given = dict(spec) if isinstance(spec, dict) else {"values": spec}
+    for name in given:
+        check_known(where, name, (FROM_FILE, DIGEST, "values", "resolution"))
+    if (FROM_FILE in given) == ("values" in given):
+        raise ConfigurationError(f"{where}: give either {FROM_FILE} or values")
+    values: Any = given.get("values")
+    file: dict[str, str] = {}
+    if isinstance(values, str):
+        raise ConfigurationError(f"{where}: {shown(values)} is not allowed; a file is named by {FROM_FILE}")
+    if FROM_FILE in given:
+        found, file = _known(where, given[FROM_FILE], given.get(DIGEST))
+        columns = found.columns
+        if found.names:
+            by_name = dict(zip(found.names, columns, strict=True))
+            lacks = [name for name in _AXES[:2] if name not in by_name]
+            if lacks:
+                raise ConfigurationError(f"{where}.{FROM_FILE}: {file[FROM_FILE]}: lacks a column {lacks[0]!r}")
+            columns = tuple(by_name[name] for name in _AXES if name in by_name)
+        values = np.stack(columns, axis=1)
+    elif DIGEST in given:
+        raise ConfigurationError(f"{where}.{DIGEST}: {shown(given[DIGEST])} is not allowed without {FROM_FILE}")
+    try:
+        positions = Positions(values, given.get("resolution", DEFAULT_RESOLUTION))
+    except ConfigurationError as error:
+        raise ConfigurationError(where + str(error).removeprefix("positions")) from None
+    positions.file = file
+    return positions
+
+
+def described_positions(positions: Positions | None) -> dict[str, Any] | None:
+    """As a configuration file has them."""
+    if positions is None:
+        return None
+    given = positions.file or {"values": positions.values.tolist()}
+    return {**given, "resolution": positions.resolution}
+
+
+def _known(where: str, path: object, digest: object) -> tuple[_Columns, dict[str, str]]:
     if not isinstance(path, str):
         raise ConfigurationError(f"{where}.{FROM_FILE}: {shown(path)} is not allowed; must be the name of a file")
-    both = [name for name in model.data if name in given]
-    if both:
-        raise ConfigurationError(f"{where}.{both[0]}: not allowed beside {FROM_FILE}; give one of them")
     where = f"{where}.{FROM_FILE}: {path}"
     found = _read(where, Path(path))
     if digest is not None and digest != found.digest:
@@ -59,7 +113,7 @@ def lists_of_file(where: str, model: Model, values: Mapping[str, Any]) -> tuple[
             f"{where}: is another file than the one that the run began with (its SHA-256 is {found.digest}, and was "
             f"{str(digest)[:64]!a}): put that one back, or start a new run"
         )
-    return given | _lists(where, model.data, found), {FROM_FILE: path, DIGEST: found.digest}
+    return found, {FROM_FILE: path, DIGEST: found.digest}
 
 
 def _lists(where: str, data: Mapping[str, Data], found: _Columns) -> dict[str, Any]:

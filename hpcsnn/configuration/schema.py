@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from hpcsnn.brief import Brief, BriefRows
 from hpcsnn.checked_numbers import Limits, real_number, truth_value, whole_number, whole_steps
 from hpcsnn.configuration.changes import check_change, check_keys, check_removal, removed_neurons
+from hpcsnn.configuration.data_files import described_positions, positions_of
 from hpcsnn.configuration.model_specs import ModelSpec, configured
 from hpcsnn.configuration.overrides import put
 from hpcsnn.configuration.places import Places
@@ -67,8 +68,9 @@ class _Strict(BaseModel):
 
 
 class PopulationConfig(_Strict):
-    """A population: ``grid`` [nx, ny] before scaling, or ``size`` for neurons without places; ``borders`` of a grid are
-    ``periodic`` or ``open``.
+    """A population: ``grid`` [nx, ny] before scaling, ``size`` for neurons without places, or ``positions`` for those
+    on no grid: ``{from_file: places.npy, resolution: 0.01}``, or ``values`` in the place of the file. ``borders`` of a
+    grid are ``periodic`` or ``open``.
 
     ``record`` is by variable: ``V_mV: {every_ms: 1, neurons: [0, 5]}``, ``stimulate`` a list of currents:
     ``- step_current: {amplitude: 0.5, from_ms: 100, to_ms: 200}``; see `hpcsnn.Network.add_population`.
@@ -76,6 +78,7 @@ class PopulationConfig(_Strict):
 
     grid: tuple[Whole, Whole] | None = None
     size: Whole | None = None
+    positions: Any = None
     borders: str = "periodic"
     model: ModelSpec
     initial: dict[str, InitialSpec] = Field(default_factory=dict)
@@ -238,6 +241,7 @@ class NetworkConfiguration(Brief, _Strict):
         plain |= {key: plain.pop(key) for key in ("populations", "projections")}
         for name, population in network.populations.items():
             plain["populations"][name]["model"] = population.model.described()
+            plain["populations"][name]["positions"] = described_positions(population.grid.positions)
             plain["populations"][name]["stimulate"] = [one.current.described() for one in population.stimulations]
         for name, projection in network.projections.items():
             entry = plain["projections"][name]
@@ -354,14 +358,18 @@ def _described(value: float | Distribution | GivenValues | None) -> Any:
 
 
 def _grid(where: str, population: PopulationConfig, scale: int) -> Grid:
-    if (population.grid is None) == (population.size is None):
-        raise ConfigurationError(f"{where}: give either grid: [nx, ny] or size: n")
+    kinds = [name for name in ("grid", "size", "positions") if getattr(population, name) is not None]
+    if len(kinds) != 1:
+        raise ConfigurationError(f"{where}: give either grid: [nx, ny] or size: n, or positions")
+    if kinds != ["grid"] and population.borders != "periodic":
+        raise ConfigurationError(
+            f"{where}.borders: {population.borders!r} is not allowed with {kinds[0]}, whose neurons have no "
+            + ("places" if kinds == ["size"] else "grid")
+            + "; give grid: [nx, ny]"
+        )
+    if population.positions is not None:
+        return Grid.of_positions(positions_of(f"{where}.positions", population.positions))
     if population.size is not None:
-        if population.borders != "periodic":
-            raise ConfigurationError(
-                f"{where}.borders: {population.borders!r} is not allowed with size, whose neurons have no places; give "
-                "grid: [nx, ny]"
-            )
         sides = (population.size, 1)
     else:
         assert population.grid is not None

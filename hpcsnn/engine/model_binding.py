@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hpcsnn.codegen.random_streams import Purpose, Tag, stream
 from hpcsnn.codegen.random_streams import words as drawn_words
+from hpcsnn.codegen.structs import LATTICE_NUMBERS
 from hpcsnn.engine.arrays import RankArrays
 from hpcsnn.errors import ConfigurationError, shown
 from hpcsnn.models.base import Configured, Model
@@ -18,6 +19,7 @@ from hpcsnn.models.connectors.shares import Words
 from hpcsnn.models.tables import PlacementContext
 from hpcsnn.network import Network, Projection
 from hpcsnn.network.fields import FINE_POWERS, NUMPY, decay_fields
+from hpcsnn.network.places.lattice import Lattice
 from hpcsnn.network.population import Stimulation, current_prefix
 from hpcsnn.ranks.partition import Placement
 
@@ -66,6 +68,8 @@ def made_tables(
     context = PlacementContext(
         *(values, dt_ms, here.global_id, x, y, grid.nx, grid.ny, source_grid.nx, source_grid.ny, words),
         periods=source_grid.periods,
+        lattice=None if source_grid == grid else Lattice(source_grid, grid).axes,
+        equal_grids=source_grid == grid and grid.positions is None,
     )
     return {
         name: _as_declared(f"{configured.name}.{name}", table.make(context), NUMPY[table.ctype])
@@ -107,6 +111,33 @@ def bind_model(
     for name, table in made_tables(configured, state.network.dt_ms, here, source, words).items():
         state.bind(part, owner, prefix + name, state.device.upload(table))
         setattr(part, f"n_{prefix}{name}", table.size)
+
+
+def bind_places(state: RankArrays, projection: Projection, target: Placement) -> None:
+    """Put what tells distances between unequal grids, or between positions, into the struct of a projection."""
+    part, name = state.projection_part(projection.name), projection.name
+    grids, cells = projection.grid_lattice, projection.cells
+    if grids is not None:
+        part.fineness = grids.fineness
+        for axis, along in zip("xy", grids.axes, strict=True):
+            for number in LATTICE_NUMBERS:
+                setattr(part, f"lattice_{number}_{axis}", getattr(along, number))
+    if cells is not None:
+        part.cell_side = cells.side
+        for of, numbers in (("origin", cells.origin), ("count", cells.shape)):
+            for axis, value in zip("xyz", numbers, strict=True):
+                setattr(part, f"cell_{of}_{axis}", value)
+    for array, values in made_places(projection, target).items():
+        state.bind(part, name, array, state.device.upload(values))
+
+
+def made_places(projection: Projection, target: Placement) -> dict[str, NDArray[np.int32]]:
+    """The arrays of `Projection.position_arrays`, as a rank needs them; coordinates are in points."""
+    free, cells = projection.free_lattice, projection.cells
+    if free is None or cells is None:
+        return {}
+    places = (free.source.points.ravel(), free.target.points[target.global_id].ravel())
+    return dict(zip(projection.position_arrays, (*places, cells.first, cells.members), strict=True))
 
 
 def bind_stimulation(

@@ -13,7 +13,7 @@ from hpcsnn.devices.base import Device, Executable
 from hpcsnn.engine.arrays import RankArrays
 from hpcsnn.engine.initial_values import draw_initial, draw_parameters
 from hpcsnn.engine.learning.arrays import bind_learning
-from hpcsnn.engine.model_binding import bind_decays, bind_model, bind_stimulation, words_of
+from hpcsnn.engine.model_binding import bind_decays, bind_model, bind_places, bind_stimulation, words_of
 from hpcsnn.engine.recording.recorder_arrays import bind_recorders, fit_recorders
 from hpcsnn.engine.rewiring.arrays import bind_rewiring, fit_event_log
 from hpcsnn.engine.synapse_store import SynapseStore
@@ -210,6 +210,7 @@ class RankState(RankArrays):
             part.input_mask = projection.input_ring.slots - 1
         if projection.dendritic_steps:
             part.dendritic_steps = projection.dendritic_steps
+        bind_places(self, projection, target)
         room = ProjectionRoom(target.n_own, source.n_own, source.n_known, replicas=self.network.replicas)
         made = bind_rewiring(self, projection, room)
         self.allocate(part, name, projection_fields(projection), made)

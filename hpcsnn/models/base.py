@@ -16,7 +16,7 @@ import importlib
 import math
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from types import CodeType, ModuleType
 from typing import Any, ClassVar, Generic, Self, TypeVar
@@ -34,6 +34,8 @@ from hpcsnn.models.tables import Table
 
 # A module that is not imported by its name has under this one what loads it: a function without arguments that pickles.
 LOADED_BY = "_hpcsnn_loaded_by"
+# The unit of lengths, which are counted in points of a lattice where two grids lie over each other.
+GRID_UNITS = "grid units"
 _CHANCE = Limits(minimum=0.0, maximum=1.0, in_kernels=False)
 MATH: dict[str, Any] = {
     **{name: getattr(math, name) for name in ("exp", "expm1", "log", "sqrt", "cos", "floor", "ceil", "pi")},
@@ -179,6 +181,11 @@ class Model(BriefModel):
                 words = ", ".join(f"{name} has {length}" for name, length in lengths.items())
                 raise ConfigurationError(f"{where}: {words} entries; must be equally many, one per {each}")
 
+    @property
+    def lengths(self) -> list[str]:
+        """The parameters that are counted in grid units."""
+        return [name for name, parameter in self.parameters.items() if parameter.unit == GRID_UNITS]
+
     def constant_types(self) -> list[tuple[str, str]]:
         """(name, C++ type) of every constant the snippets see."""
         types = {"probability": "Probability", "bool": "int"}
@@ -216,6 +223,12 @@ class Configured(BriefConfigured, Generic[SomeModel]):
     def name(self) -> str:
         """The model's name."""
         return self.model.name
+
+    def finer(self, fineness: float) -> Self:
+        """The same with lengths in points of a lattice, of which there are so many to a grid unit."""
+        points = {name: fineness * self.values[name] for name in self.model.lengths}
+        whole = {name: round(each) for name, each in points.items() if self.model.parameters[name].ctype == "int"}
+        return replace(self, values={**self.values, **points, **whole})
 
     @property
     def of_neurons(self) -> list[str]:

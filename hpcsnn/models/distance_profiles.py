@@ -64,10 +64,15 @@ def gaussian_by_squared_distance(p_max: float, sigma: float) -> NDArray[np.float
 
 
 def gaussian_reach(values: Mapping[str, Any]) -> int:
-    """`gaussian_reach_squared` of a model with parameters ``p_max`` and ``sigma``."""
-    return gaussian_reach_squared(values["p_max"], values["sigma"])
+    """`gaussian_reach_squared` of a model with parameters ``p_max`` and ``sigma``, and maybe a ``cut_off``."""
+    reach_squared = gaussian_reach_squared(values["p_max"], values["sigma"])
+    cut_off = values.get("cut_off", 0.0)
+    # A distance that is the cut-off but for its last digit is one that is left.
+    return min(reach_squared, math.floor(cut_off**2 * (1 + 2**-40))) if cut_off > 0 else reach_squared
 
 
 def gaussian_profile(values: Mapping[str, Any]) -> NDArray[np.float64]:
-    """`gaussian_by_squared_distance` of a model with parameters ``p_max`` and ``sigma``."""
-    return gaussian_by_squared_distance(values["p_max"], values["sigma"])
+    """`gaussian_by_squared_distance` of such a model, up to its cut-off."""
+    squared = np.arange(gaussian_reach(values) + 1, dtype=np.float64)
+    profile: NDArray[np.float64] = values["p_max"] * np.exp(-squared / (2 * values["sigma"] ** 2))
+    return profile

@@ -195,7 +195,8 @@ def _stimulation_fields(number: int, stimulation: Stimulation) -> list[Field]:
 def projection_fields(projection: Projection) -> tuple[Field, ...]:
     """The arrays of a projection: of its synapses, of its neurons, of its rule, and the tables of its models."""
     tables = [field for prefix, model in projection.models.items() for field in _tables(prefix, model)]
-    return (*synapse_fields(projection), *_neuron_fields(projection), *rewiring_fields(projection), *tables)
+    places = (Field(name, "int", constant=True, made=True) for name in projection.position_arrays)
+    return (*synapse_fields(projection), *_neuron_fields(projection), *rewiring_fields(projection), *places, *tables)
 
 
 def synapse_fields(projection: Projection) -> tuple[Field, ...]:

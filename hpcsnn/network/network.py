@@ -24,6 +24,7 @@ from hpcsnn.network.checks import check_given, check_name, check_projection, che
 from hpcsnn.network.delays import input_ring, parsed_delay
 from hpcsnn.network.grid import Grid
 from hpcsnn.network.learning import Learning
+from hpcsnn.network.places.positions import Positions
 from hpcsnn.network.population import Population, Stimulation, checked_stimulation
 from hpcsnn.network.projection import Projection
 from hpcsnn.network.recording.asked import asked_by_variable, asked_spikes, chosen_neurons, parsed_recording
@@ -66,7 +67,7 @@ class Network(Brief):
     def add_population(
         self,
         name: str,
-        grid: Grid | int,
+        grid: Grid | Positions | int,
         model: Configured[NeuronModel | SourceModel],
         initial: Mapping[str, Any] | None = None,
         record_spikes: bool = False,
@@ -78,7 +79,7 @@ class Network(Brief):
 
         Args:
             name: letters, digits and _, beginning with a letter.
-            grid: its `Grid`, or a number of neurons without places.
+            grid: its `Grid`, or `Positions` of neurons that are on none, or a number of neurons without places.
             model: a neuron or source model with its parameters, such as ``LIF(tau_m_ms=20)``; a neuron model's may each
                 be a number, a distribution, or an array with one value per neuron (in id order).
             initial: per state variable a number, a distribution, or an array with one value per neuron (in id order).
@@ -101,6 +102,8 @@ class Network(Brief):
         """
         where = f"populations.{name}"
         check_name("populations", name, self._names)
+        if isinstance(grid, Positions):
+            grid = Grid.of_positions(grid)
         if not isinstance(grid, Grid):
             grid = Grid(grid, 1, has_places=False)
         n_neurons = grid.size + sum(population.size for population in self.populations.values())

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hpcsnn.brief import Brief, BriefRows
-from hpcsnn.models.base import Configured, Model, Variable
+from hpcsnn.models.base import Configured, Model, SomeModel, Variable
 from hpcsnn.models.connectors import Connector
 from hpcsnn.models.connectors.synapse_lists import SynapseList, Weights, weights_of
 from hpcsnn.models.distance_profiles import expected_within
@@ -18,6 +20,8 @@ from hpcsnn.models.rewiring.rule import RewiringRule
 from hpcsnn.models.synapses import ReceptorModel, SpikeTrace, SynapseModel, Trained
 from hpcsnn.network.delays import DELAY_STEPS, DrawnDelays, GivenDelays, InputRing
 from hpcsnn.network.input_scale import InputFormat, input_format, weight_bound
+from hpcsnn.network.places.lattice import Lattice
+from hpcsnn.network.places.positions import Cells, FreeLattice
 from hpcsnn.network.population import Population
 from hpcsnn.network.recording.asked import Recording
 
@@ -81,17 +85,74 @@ class Projection(Brief):
         """Its models, by what stands before the names of their constants and tables in kernels.
 
         No other member of the projection's struct begins so: a constant may be called like a variable of another model.
+        Where there is a lattice, lengths are in its points.
         """
-        return {_PREFIXES[part]: configured for part, configured in self.parts.items()}
+        return {_PREFIXES[part]: self._in_points(configured) for part, configured in self.parts.items()}
+
+    def _in_points(self, configured: Configured[SomeModel]) -> Configured[SomeModel]:
+        return configured if self.lattice is None else configured.finer(self.lattice.fineness)
+
+    @property
+    def measures(self) -> bool:
+        """Whether distances or places play a part."""
+        return self.connector.model.measures or (self.rule is not None and self.rule.uses_places)
+
+    @cached_property
+    def lattice(self) -> Lattice | FreeLattice | None:
+        """What both populations are on, where they are not on one grid and distances between them play a part."""
+        if not self.measures:
+            return None
+        source, target = self.source.grid, self.target.grid
+        if source.positions is not None and target.positions is not None:
+            return FreeLattice(source.positions, target.positions)
+        return Lattice(source, target) if source != target else None
+
+    @property
+    def grid_lattice(self) -> Lattice | None:
+        """The lattice of two unequal grids, where it is one."""
+        return self.lattice if isinstance(self.lattice, Lattice) else None
+
+    @property
+    def free_lattice(self) -> FreeLattice | None:
+        """The lattice of two populations with positions, where it is one."""
+        return self.lattice if isinstance(self.lattice, FreeLattice) else None
+
+    @cached_property
+    def cells(self) -> Cells | None:
+        """The sources by place, as far as the connector reaches, where they have positions."""
+        if self.free_lattice is None:
+            return None
+        return self.free_lattice.cells(math.isqrt(max(self.connector_reach_squared or 0, 0)))
+
+    @property
+    def position_arrays(self) -> tuple[str, ...]:
+        """What kernels have of positions, by name: of all sources by id, of the rank's targets, of sources by cell."""
+        return () if self.cells is None else ("source_place", "target_place", "cell_first", "cell_member")
+
+    @property
+    def connector_profile(self) -> NDArray[np.float64] | None:
+        """The connector's chance by squared distance, where that is all that it depends on."""
+        profile = self.connector.model.profile
+        return None if profile is None else profile(self._in_points(self.connector).values)
+
+    @property
+    def connector_reach_squared(self) -> int | None:
+        """Largest squared distance of a synapse of the first wiring; None: unbounded."""
+        reach_squared = self.connector.model.reach_squared
+        return None if reach_squared is None else reach_squared(self._in_points(self.connector).values)
 
     @property
     def reach_squared(self) -> int | None:
-        """Largest squared distance of any synapse that can ever be; None: unbounded."""
-        connector = self.connector.model
-        if connector.reach_squared is None or self.rewiring_reach_squared is None:
-            return None
-        reach = connector.reach_squared(self.connector.values)
-        return max(reach, self.rewiring_reach_squared)
+        """Largest squared distance of any synapse that can ever be; None: unbounded. In points of the lattice, where
+        there is one, else in grid units."""
+        of_both = (self.connector_reach_squared, self.rewiring_reach_squared)
+        return None if None in of_both else max(reach for reach in of_both if reach is not None)
+
+    @property
+    def reach(self) -> float | None:
+        """The same as a distance in grid units, 0 where there are no synapses; None: unbounded."""
+        points = 1.0 if self.lattice is None else self.lattice.fineness
+        return None if self.reach_squared is None else math.sqrt(max(self.reach_squared, 0)) / points
 
     @property
     def rewiring_reach_squared(self) -> int | None:
@@ -99,7 +160,7 @@ class Projection(Brief):
         if self.rewiring is None or not self.rewiring.model.forms:
             return -1
         reach_squared = self.rewiring.model.reach_squared
-        return None if reach_squared is None else reach_squared(self.rewiring.values)
+        return None if reach_squared is None else reach_squared(self._in_points(self.rewiring).values)
 
     @property
     def weight_bound(self) -> float:
@@ -122,9 +183,11 @@ class Projection(Brief):
     @cached_property
     def expected_in_degree(self) -> float:
         """Mean in-degree of the first wiring."""
-        connector, grid = self.connector.model, self.source.grid
-        if connector.profile is not None:
-            return expected_within(connector.profile(self.connector.values), grid.nx, grid.ny, grid.is_open)
+        connector, grid, profile = self.connector.model, self.source.grid, self.connector_profile
+        if profile is not None and self.lattice is not None:
+            return self.lattice.expected_within(profile)
+        if profile is not None:
+            return expected_within(profile, grid.nx, grid.ny, grid.is_open)
         return float(connector.expected_in_degree(self.connector.values, self.source.size, self.target.size))
 
     @property
@@ -133,6 +196,8 @@ class Projection(Brief):
         n_sources = self.source.size
         if self.reach_squared is None:
             return n_sources
+        if self.lattice is not None:
+            return max(1, self.lattice.most_within(self.reach_squared))
         radius = int(np.sqrt(max(self.reach_squared, 0)))
         return max(1, min(n_sources, (2 * radius + 1) ** 2))
 

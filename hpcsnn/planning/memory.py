@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hpcsnn.codegen.constants import Control
 from hpcsnn.engine.learning.arrays import learning_room
-from hpcsnn.engine.model_binding import made_tables, trace_taus_ms, words_of
+from hpcsnn.engine.model_binding import made_places, made_tables, trace_taus_ms, words_of
 from hpcsnn.engine.recording.recorder_arrays import recorder_room
 from hpcsnn.engine.rewiring.arrays import blocks_of, most_events, thinned_displacements
 from hpcsnn.engine.state import LOG_ENTRIES, population_room
@@ -31,6 +31,7 @@ from hpcsnn.network.fields import (
 from hpcsnn.network.learning import trained_projections
 from hpcsnn.network.learning_fields import learning_bytes
 from hpcsnn.network.neuron_arrays import neuron_arrays
+from hpcsnn.network.places.lattice import Lattice
 from hpcsnn.network.recording.recorders import recorders
 from hpcsnn.ranks.exchange.neighbours import has_neighbours
 from hpcsnn.ranks.exchange.plan import plan_exchange
@@ -139,6 +140,7 @@ def _projection_bytes(network: Network, projection: Projection, placements: Plac
         for model in projection.models.values()
         for table in made_tables(model, network.dt_ms, target, source, words_of(network, projection)).values()
     ]
+    tables += made_places(projection, target).values()
     declared = sum(one.n_bytes(room) for one in fields)
     return declared + sum(table.nbytes for table in tables), sum(one.n_bytes(grown) for one in fields) - declared
 
@@ -237,19 +239,16 @@ def _list_capacity(projection: Projection, source: Placement, target: Placement)
 def _share_here(projection: Projection, source: Placement, target: Placement) -> float:
     """Of a source's expected synapses the share onto this rank's targets, for the source with most of them."""
     share = target.n_own / max(projection.target.size, 1)
-    profile_of, grid = projection.connector.model.profile, projection.source.grid
-    if profile_of is None or share in (0.0, 1.0):
+    profile = projection.connector_profile
+    if profile is None or share in (0.0, 1.0):
         return share
-    profile = profile_of(projection.connector.values)
     whole = projection.expected_in_degree
     if whole == 0.0:
         return 0.0
-    x, y = (axis.astype(np.int64) for axis in target.coordinates())
+    lattice = projection.lattice or Lattice(projection.source.grid, projection.target.grid)
     largest = 0.0
-    for one in source.known_id[:: max(1, source.n_known // _SOURCES_LOOKED_AT)].tolist():
-        dx, dy = np.abs(x - one % grid.nx), np.abs(y - one // grid.nx)
-        period_x, period_y = grid.periods
-        squared = np.minimum(dx, period_x - dx) ** 2 + np.minimum(dy, period_y - dy) ** 2
+    for one in source.known_id[:: max(1, source.n_known // _SOURCES_LOOKED_AT)]:
+        squared = lattice.squared_distances(one, target.global_id)
         largest = max(largest, float(profile[squared[squared < len(profile)]].sum()))
     return min(largest / whole, 1.0)
 
@@ -258,18 +257,24 @@ def _likely_largest(projection: Projection, n_partners: int, mean: float, n: int
     """The median of the largest of n degrees, each of which has up to so many partners."""
     if n == 0 or n_partners == 0:
         return 0
-    connector = projection.connector.model
-    if connector.profile is not None and connector.reach_squared is not None:
-        grid, values = projection.source.grid, projection.connector.values
-        squared = displacements_within(connector.reach_squared(values), grid.nx, grid.ny)[2]
+    profile, reach_squared, grid = (
+        projection.connector_profile,
+        projection.connector_reach_squared,
+        projection.source.grid,
+    )
+    if profile is not None and reach_squared is not None and projection.lattice is None:
+        chances = profile[displacements_within(reach_squared, grid.nx, grid.ny)[2]]
         # Where all partners are here, these are their chances; else each is taken to be here with the same one.
-        chances = connector.profile(values)[squared]
         if grid.is_open:  # a place in the middle has all of these partners, and the mean is over all places
             mean *= max(1.0, chances.sum() / max(projection.expected_in_degree, 1e-300))
         at_most = np.cumsum(_number_of_successes(chances * min(mean / max(chances.sum(), 1e-300), 1.0), mean))
     else:
         from scipy.special import bdtr  # takes longer to load than most commands take
 
+        if profile is not None and projection.grid_lattice is not None and grid.is_open:
+            in_the_middle = projection.grid_lattice.chances_in_the_middle(profile).sum()
+            mean *= max(1.0, in_the_middle / max(projection.expected_in_degree, 1e-300))
+            mean = min(mean, float(n_partners))
         degrees = np.arange(min(n_partners, math.ceil(mean + 20 * math.sqrt(mean + 1))) + 1, dtype=np.float64)
         at_most = bdtr(degrees, n_partners, min(mean / n_partners, 1.0))
     with np.errstate(divide="ignore"):

@@ -157,8 +157,8 @@ class NetworkShape(BaseModel):
         """The shape of a network that is cut into tiles of this side, and whose ranks exchange spikes this way."""
         populations, projections = network.populations, network.projections
         tiling = Tiling.of(max(populations.values(), key=lambda one: one.size).grid, tile)
-        reaches = [one.reach_squared for one in projections.values()]
-        bounded = [math.sqrt(max(reach, 0)) for reach in reaches if reach is not None]
+        reaches = [one.reach for one in projections.values()]
+        bounded = [reach for reach in reaches if reach is not None]
         return cls(
             dt_ms=network.dt_ms,
             sizes={name: one.size for name, one in populations.items()},

@@ -40,7 +40,13 @@ def _check_fits(simulation: Simulation, stored: StoredNetwork) -> None:
     wanted = {name: population.grid for name, population in network.populations.items()}
     ends = {name: stored.ends(name) for name in stored.projections}
     asked = {name: (one.source.name, one.target.name) for name, one in network.projections.items()}
-    for kind, found, expected in (("populations", there, wanted), ("projections", ends, asked)):
+    of_networks = {name: grid.positions.digest for name, grid in wanted.items() if grid.positions is not None}
+    positions = stored.attributes.get("positions", {})
+    for kind, found, expected in (
+        ("populations", there, wanted),
+        ("positions, by their SHA-256,", positions, of_networks),
+        ("projections", ends, asked),
+    ):
         if found != expected:
             raise StorageError(f"{stored.path}: its {kind} are {found}, those of the configuration {expected}")
 

@@ -272,7 +272,9 @@ def _said_of(grids: dict[str, Grid]) -> dict[str, Any]:
     """What is to be said of grids beside their sides, if there is anything: as `NetworkStore` reads it."""
     is_open = {name: grid.borders for name, grid in grids.items() if grid.is_open}
     in_a_row = [name for name, grid in grids.items() if grid.ny == 1 and grid.has_places]
-    return ({"borders": is_open} if is_open else {}) | ({"rows_of_places": in_a_row} if in_a_row else {})
+    somewhere = {name: grid.positions.digest for name, grid in grids.items() if grid.positions is not None}
+    said = {"borders": is_open, "rows_of_places": in_a_row, "positions": somewhere}
+    return {name: of_grids for name, of_grids in said.items() if of_grids}
 
 
 def _small(simulation: Simulation) -> dict[str, NDArray[Any]]:

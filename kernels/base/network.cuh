@@ -75,6 +75,72 @@ DEVICE int squared_distance(const int a, const int b, const int nx, const int pe
     return dx * dx + dy * dy;
 }
 
+// Between the neurons of two unequal grids, by their coordinates: squared, in points of the lattice that both are on.
+template <class Projection> DEVICE int lattice_distance_squared(const Projection& projection, const int source_x,
+                                                                const int source_y, const int x, const int y) {
+    const int dx =
+        torus_distance(projection.fineness * x, projection.lattice_offset_x + projection.lattice_stride_x * source_x,
+                       projection.lattice_period_x);
+    const int dy =
+        torus_distance(projection.fineness * y, projection.lattice_offset_y + projection.lattice_stride_y * source_y,
+                       projection.lattice_period_y);
+    return dx * dx + dy * dy;
+}
+
+template <class Projection> DEVICE int lattice_distance_of_ids(const Projection& projection, const int pre_id,
+                                                               const int post_id, const int source_nx, const int nx) {
+    const int source_y = pre_id / source_nx, y = post_id / nx;
+    return lattice_distance_squared(projection, pre_id - source_y * source_nx, source_y, post_id - y * nx, y);
+}
+
+// Of a source, by its id, from one of the rank's targets, where neurons are on no grid.
+template <class Projection> DEVICE int64 free_distance_squared(const Projection& projection, const int dimensions,
+                                                               const int pre_id, const int target) {
+    int64 squared = 0;
+    for (int axis = 0; axis < dimensions; ++axis) {
+        const int64 apart = (int64)projection.source_place[(int64)dimensions * pre_id + axis]
+                            - projection.target_place[(int64)dimensions * target + axis];
+        squared += apart * apart;
+    }
+    return squared;
+}
+
+// Cells along an axis that places from `low` to `high` are in, of so many: the first one, and the last.
+DEVICE int first_cell(const int64 low, const int side) { return low <= 0 ? 0 : (int)(low / side); }
+DEVICE int last_cell(const int64 high, const int side, const int n) {
+    if (high < 0) return -1;
+    const int64 cell = high / side;
+    return cell < n ? (int)cell : n - 1;
+}
+
+// Sources along an axis of a lattice, as a target sees them: n of them, from one point to the next so many.
+struct LatticeAxis {
+    int place, stride, period, n;  // the target's place, from the first source's
+    bool is_open;
+
+    // The first source within reach, which may be before the front where the axis goes on there.
+    DEVICE_MEMBER int first_within(const int reach) const {
+        const int64 lowest = (int64)place - reach;
+        const int first = (int)(lowest > 0 ? (lowest + stride - 1) / stride : -(-lowest / stride));
+        return is_open && first < 0 ? 0 : first;
+    }
+    DEVICE_MEMBER int count_within(const int reach) const {
+        const int64 highest = (int64)place + reach;
+        const int64 last = highest >= 0 ? highest / stride : -((-highest + stride - 1) / stride);
+        const int64 count = (is_open && last >= n ? n - 1 : last) - first_within(reach) + 1;
+        return (int)(count < n ? count : n);
+    }
+    DEVICE_MEMBER int source(const int k) const { return k < 0 ? k % n + (k % n < 0 ? n : 0) : k % n; }
+    DEVICE_MEMBER int distance(const int source) const { return torus_distance(place, stride * source, period); }
+};
+
+// The root of a whole number, without what is behind the point.
+DEVICE int whole_root(const int square) {
+    int root = 0;
+    for (int bit = 1 << 15; bit; bit >>= 1) root += (int64)(root + bit) * (root + bit) <= square ? bit : 0;
+    return root;
+}
+
 // A number that the set of spikes fixes whatever their order: the sum of this hash over spikes (splitmix64).
 DEVICE uint64 spike_hash(const int step, const int id) {
     uint64 z = (((uint64)(uint32)step << 32) | (uint32)id) + 0x9E3779B97F4A7C15ull;

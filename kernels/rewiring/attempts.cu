@@ -4,6 +4,27 @@
 {%- set forming_number = "tried >= 0 ? random() : attempt.random" if rule.select.pick else "attempt.random" %}
 {% import "rewiring/names.cu" as names with context %}
 
+// The squared distance of the target that has been drawn from a place among the sources.
+struct SquaredTo_{{ projection.name }} {
+    Network* net;
+    int x, y, period_x, period_y;
+    DEVICE_MEMBER int operator()(const int source_x, const int source_y) const {
+//% if projection.dimensions
+        // A block is one target, which this rank owns.
+        const auto& targets = net->population_{{ projection.target }};
+        const int target = known_index(targets, x, y);
+        if (source_x < 0 || target < 0 || target >= targets.n_own) return 0x7fffffff;
+        return (int)free_distance_squared(net->projection_{{ projection.name }}, {{ projection.dimensions }},
+                                          source_y * net->population_{{ projection.source }}.nx + source_x, target);
+//% elif projection.lattice
+        return lattice_distance_squared(net->projection_{{ projection.name }}, source_x, source_y, x, y);
+//% else
+        const int dx = torus_distance(x, source_x, period_x), dy = torus_distance(y, source_y, period_y);
+        return dx * dx + dy * dy;
+//% endif
+    }
+};
+
 {{ rule.functions.draw.head }} {
 {{ paste(rule, "draw", rule.select.draw) }}
 }
@@ -35,8 +56,8 @@ struct Weakest_{{ projection.name }} {
 // Every attempt of every block alike, so that the host draws many at once: slot, distance, and a number to decide by.
 KERNEL draw_attempts_{{ projection.name }}(Network* net) {
     {{- names.update_begins() }}
-    const int nx = target_population.nx, ny = target_population.ny;
-    const int period_x = target_population.period_x, period_y = target_population.period_y;
+    const int nx = source_population.nx, ny = source_population.ny, target_nx = target_population.nx;
+    const int period_x = source_population.period_x, period_y = source_population.period_y;
     const uint32 side_x = projection.rewiring_block_x, side_y = projection.rewiring_block_y;
     const int furthest = projection.rewiring_reach_squared;  // of a synapse that may be there
     const RandomKey random_key = key_of(control);
@@ -75,7 +96,7 @@ KERNEL draw_attempts_{{ projection.name }}(Network* net) {
                 const int y = y0_of[n] + (int)choose(left, side_y, &left);
                 const int within = (int)choose(random.y, (uint32)projection.n_within, &left);
                 const int dx = projection.within_dx[within], dy = projection.within_dy[within];
-                target_of[n] = y * nx + x;
+                target_of[n] = y * target_nx + x;
                 const int source_x = torus_place(x + dx, period_x), source_y = torus_place(y + dy, period_y);
                 const bool on_grid = source_x < nx && source_y < ny;
                 source_of[n] = on_grid ? source_y * nx + source_x : -1;
@@ -93,6 +114,7 @@ KERNEL draw_attempts_{{ projection.name }}(Network* net) {
         const int x = x0_of[n] + (int)choose(random.x, side_x, &left);
         const int y = y0_of[n] + (int)choose(left, side_y, &left);
         int source_x = -1, source_y = 0;
+        const SquaredTo_{{ projection.name }} squared_to = {net, x, y, period_x, period_y};
 //% if rule.select.looks_back_ms
         const int own = known_index(target_population, x, y);
         if (own >= 0 && own < target_population.n_own) {
@@ -106,9 +128,8 @@ KERNEL draw_attempts_{{ projection.name }}(Network* net) {
 //% else
         {{ rule.functions.draw.call }};
 //% endif
-        const int dx = torus_distance(x, source_x, period_x), dy = torus_distance(y, source_y, period_y);
-        const int distance_squared = dx * dx + dy * dy;
-        target_of[n] = y * nx + x;
+        const int distance_squared = squared_to(source_x, source_y);
+        target_of[n] = y * target_nx + x;
         const bool on_grid = (uint32)source_x < (uint32)nx && (uint32)source_y < (uint32)ny;
         source_of[n] = on_grid && distance_squared <= furthest ? source_y * nx + source_x : -1;
         distance_of[n] = distance_squared;

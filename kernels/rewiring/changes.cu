@@ -56,6 +56,8 @@ DEVICE bool is_removed_{{ projection.name }}(Network* net, const int source, con
 }
 //% endif
 
+{%- set rule = projection.rewiring %}
+{% import "rewiring/names.cu" as names with context %}
 //% if projection.rewiring.proposes
 // Whether the rule may form a synapse: neither neuron is removed, and they are within its reach, where every rank knows
 // every source, beyond it not.
@@ -64,10 +66,11 @@ DEVICE bool may_join_{{ projection.name }}(Network* net, const int source, const
     if (is_removed_{{ projection.name }}(net, source, target)) return false;
 //% endif
 //% if projection.rewiring.reach_squared
-    const auto& targets = net->population_{{ projection.target }};
-    const int pre_id = net->population_{{ projection.source }}.known_id[source], post_id = targets.global_id[target];
-    const int furthest = net->projection_{{ projection.name }}.rewiring_forms_within;
-    return squared_distance(pre_id, post_id, targets.nx, targets.period_x, targets.period_y) <= furthest;
+    const auto& projection = net->projection_{{ projection.name }};
+    const auto& source_population = net->population_{{ projection.source }};
+    const auto& target_population = net->population_{{ projection.target }};
+    const int pre_id = source_population.known_id[source], post_id = target_population.global_id[target];
+    return {{ names.distance_of_pair() }} <= projection.rewiring_forms_within;
 //% else
     (void)net; (void)source; (void)target;
     return true;
@@ -162,8 +165,6 @@ DEVICE int weakest_{{ projection.name }}(Network* net, const int target) {
     return chosen;
 }
 
-{%- set rule = projection.rewiring %}
-{% import "rewiring/names.cu" as names with context %}
 {{ names.neuron_struct("Post", projection.target_state + rule.target_variables) }}
 //% if rule.shares
 {{ names.neuron_struct("Pre", projection.shared) }}

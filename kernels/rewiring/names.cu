@@ -72,11 +72,21 @@ struct {{ name }}_{{ projection.name }} {
             (void)pair_random;
 {%- endmacro %}
 
+{#- The squared distance between the ends of a pair. #}
+{%- macro distance_of_pair() %}
+{%- if projection.dimensions -%}
+(int)free_distance_squared(projection, {{ projection.dimensions }}, pre_id, target)
+{%- elif projection.lattice -%}
+lattice_distance_of_ids(projection, pre_id, post_id, source_population.nx, target_population.nx)
+{%- else -%}
+squared_distance(pre_id, post_id, target_population.nx, target_population.period_x, target_population.period_y)
+{%- endif %}
+{%- endmacro %}
+
 {#- The distance between the ends of a pair, where a snippet asks for it. #}
 {%- macro distance_name() %}
 //% if rule.uses_distance
-            const int distance_squared = squared_distance(
-                pre_id, post_id, target_population.nx, target_population.period_x, target_population.period_y);
+            const int distance_squared = {{ distance_of_pair() }};
 //% endif
 {%- endmacro %}
 

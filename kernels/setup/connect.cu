@@ -38,6 +38,60 @@ struct Connect_{{ projection.name }} {
         const int source = known_index(net->population_{{ projection.source }}, x, y);
         add(source, net->projection_{{ projection.name }}.initial_weight);
     }
+    // Each source within reach by its chance, row after row, or cell after cell, with a random number for each.
+    DEVICE_MEMBER void by_distance(Sequence<EntityBlocks>& random, const Probability* p, const int n_p,
+                                   const bool self_connections = true) {
+        if (n_p <= 0) return;
+        const auto& sources = net->population_{{ projection.source }};
+        const auto& targets = net->population_{{ projection.target }};
+        const int id = targets.global_id[target], reach = whole_root(n_p - 1);
+//% if projection.dimensions
+        (void)sources;
+        const auto& places = net->projection_{{ projection.name }};
+        const int* own = places.target_place + (int64){{ projection.dimensions }} * target;
+        const int side = places.cell_side;
+        const int64 from_x = (int64)own[0] - places.cell_origin_x, from_y = (int64)own[1] - places.cell_origin_y;
+        const int64 from_z = {{ "(int64)own[2] - places.cell_origin_z" if projection.dimensions == 3 else "0" }};
+        const int first_x = first_cell(from_x - reach, side);
+        const int last_x = last_cell(from_x + reach, side, places.cell_count_x);
+        const int last_y = last_cell(from_y + reach, side, places.cell_count_y);
+        const int last_z = last_cell(from_z + reach, side, places.cell_count_z);
+        if (first_x > last_x) return;
+        for (int z = first_cell(from_z - reach, side); z <= last_z; ++z)
+            for (int y = first_cell(from_y - reach, side); y <= last_y; ++y) {
+                const int row = (z * places.cell_count_y + y) * places.cell_count_x;
+                for (int k = places.cell_first[row + first_x]; k < places.cell_first[row + last_x + 1]; ++k) {
+                    const int source_id = places.cell_member[k];
+                    const int64 squared = free_distance_squared(places, {{ projection.dimensions }}, source_id, target);
+                    if (squared >= n_p || (!self_connections && source_id == id)) continue;
+                    if (chance(random.next(), p[squared])) (*this)(source_id);
+                }
+            }
+//% else
+        const int y = id / targets.nx, x = id - y * targets.nx;
+//% if projection.lattice
+        const auto& lattice = net->projection_{{ projection.name }};
+        const LatticeAxis columns = {lattice.fineness * x - lattice.lattice_offset_x, lattice.lattice_stride_x,
+                                     lattice.lattice_period_x, sources.nx, sources.period_x != sources.nx};
+        const LatticeAxis rows = {lattice.fineness * y - lattice.lattice_offset_y, lattice.lattice_stride_y,
+                                  lattice.lattice_period_y, sources.ny, sources.period_y != sources.ny};
+//% else
+        const LatticeAxis columns = {x, 1, sources.period_x, sources.nx, sources.period_x != sources.nx};
+        const LatticeAxis rows = {y, 1, sources.period_y, sources.ny, sources.period_y != sources.ny};
+//% endif
+        const int n_rows = rows.count_within(reach), n_columns = columns.count_within(reach);
+        for (int row = 0; row < n_rows; ++row) {
+            const int source_y = rows.source(rows.first_within(reach) + row), dy = rows.distance(source_y);
+            for (int column = 0; column < n_columns; ++column) {
+                const int source_x = columns.source(columns.first_within(reach) + column);
+                const int dx = columns.distance(source_x);
+                const int64 squared = (int64)dx * dx + (int64)dy * dy;
+                if (squared >= n_p || (!self_connections && source_y * sources.nx + source_x == id)) continue;
+                if (chance(random.next(), p[squared])) at(source_x, source_y);
+            }
+        }
+//% endif
+    }
     DEVICE_MEMBER void add(const int source, const float weight) {
         auto& projection = net->projection_{{ projection.name }};
         if (writes) {

@@ -12,11 +12,21 @@ from support.comparisons import digest_on
 from support.devices import GPU, on_launched
 from support.networks import every_rule, everything, newer_models, topographic_map
 from support.nvrtc import ptx_of
+from support.unequal_networks import in_space, unequal_grids
 
 
 @pytest.mark.parametrize("compute_capability", [80, 90])
 @pytest.mark.parametrize(
-    ("make", "n_ranks"), [(everything, 1), (everything, 2), (newer_models, 1), (every_rule, 1), (every_rule, 2)]
+    ("make", "n_ranks"),
+    [
+        (everything, 1),
+        (everything, 2),
+        (newer_models, 1),
+        (every_rule, 1),
+        (every_rule, 2),
+        (unequal_grids, 1),
+        (in_space, 1),
+    ],
 )
 def test_every_kernel_compiles_for_gpus(compute_capability, make, n_ranks):
     program = generate(make(), n_ranks)
@@ -30,7 +40,7 @@ def test_every_kernel_compiles_for_gpus(compute_capability, make, n_ranks):
 
 
 @on_launched
-@pytest.mark.parametrize("make", [topographic_map, everything, newer_models])
+@pytest.mark.parametrize("make", [topographic_map, everything, newer_models, unequal_grids, in_space])
 def test_launched_kernels_give_the_hosts_bits(make, device):
     assert digest_on(make(), device, 150.0) == digest_on(make(), "cpu", 150.0)
 
@@ -54,7 +64,7 @@ def test_sequences_hold_only_what_is_due():
 
 
 @pytest.mark.parametrize("device", [GPU])
-@pytest.mark.parametrize("make", [topographic_map, everything, newer_models, every_rule])
+@pytest.mark.parametrize("make", [topographic_map, everything, newer_models, every_rule, unequal_grids, in_space])
 def test_a_gpu_gives_the_hosts_bits(make, device):
     assert digest_on(make(), device, 2000.0) == digest_on(make(), "cpu", 2000.0)
 

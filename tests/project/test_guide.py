@@ -99,7 +99,7 @@ _SEES = {
     "per_target": f"post_id {_TARGET} random() random.uniform() row.size() row.find(0) own_of_target"
     " (row.size()?row.source_trace(0):0.0f)",
     "sums": f"post_id in_degree {_TARGET}",
-    "draw": "x y nx ny random.y random.w",
+    "draw": "x y nx ny squared_to(0,0) random.y random.w",
     "pick": f"found in_degree post_id any_synapse() weakest() random() {_TARGET}",
     "offers": "id out_degree of_source",
     "demands": "id in_degree of_target",

@@ -27,8 +27,13 @@ def assert_same(network: Network, simulation: Simulation, oracle: Oracle) -> Non
 
 def digest_on(network: Network, device: str | Device, duration_ms: float) -> str:
     """The digest after so long, with both directions of every projection's index checked."""
-    simulation = Simulation(network, device=device)
+    return simulation_digest(checked_run(network, device, duration_ms))
+
+
+def checked_run(network: Network, device: str | Device, duration_ms: float, tile: int = 8) -> Simulation:
+    """A simulation after so long, with both directions of every projection's index checked."""
+    simulation = Simulation(network, device=device, tile=tile)
     simulation.run(duration_ms)
     for store in simulation.state.stores.values():
         store.check()
-    return simulation_digest(simulation)
+    return simulation

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from hpcsnn import Grid, HpcsnnError, Network, Simulation, models
+from hpcsnn import Grid, HpcsnnError, Network, Positions, Simulation, models
 from hpcsnn.engine.digest import simulation_digest
 from hpcsnn.models.registry import KINDS, registered
 from hpcsnn.planning.memory import estimate
@@ -164,7 +164,8 @@ _OF_CURRENTS = {"from_ms": 0.2, "to_ms": 1.5, "neurons": [0, 3]}
 _READERS = ("neurons", "synapses", "spikes", "events", "rates_hz")
 _OF_PYTHON: dict[str, dict[str, Any]] = {
     "Network": {"seed": 3, "dt_ms": 0.1},
-    "Grid": {"nx": 4, "ny": 4, "borders": "periodic", "has_places": True},
+    "Grid": {"nx": 4, "ny": 4, "borders": "periodic", "has_places": True, "positions": None},
+    "Positions": {"values": [[x, y] for y in range(4) for x in range(4)], "resolution": 0.01},
     "Network.add_population": {
         "name": "cells",
         "grid": None,
@@ -201,13 +202,8 @@ _OF_PYTHON: dict[str, dict[str, Any]] = {
         "log_entries": 1024,
         "exchange": "auto",
     },
-    "Simulation.run": {
-        "duration_ms": 2.0,
-        "observe": None,
-        "observe_every_s": 0.25,
-        "progress": True,
-        "observe_every_ms": None,
-    },
+    "Simulation.run": {"duration_ms": 2.0, "observe": None, "observe_every_s": 0.25}
+    | {"progress": True, "observe_every_ms": None},
     "Network.steps": {"duration_ms": 2.0},
     "Simulation.neurons": {"population": "cells"},
     "Simulation.synapses": {"projection": "drive"},
@@ -222,6 +218,7 @@ _OF_PYTHON: dict[str, dict[str, Any]] = {
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "Network": Network,
     "Grid": Grid,
+    "Positions": Positions,
     "Simulation": Simulation,
     "Normal": models.Normal,
     "Uniform": models.Uniform,
@@ -330,6 +327,8 @@ def _carry_out(function: str, changes: dict[str, Any]) -> tuple[str, str]:
     drawn = {name: FUNCTIONS[name](**given(name)) for name in ("Normal", "Uniform")}
     of_cells = [variable.name for variable in parts["model"].model.state if variable.ctype == "float"]
     initial = {name: drawn.get(function, -65.0) for name in of_cells[:1]}  # the potential
+    if function == "Positions":
+        grid = Positions(**given("Positions"))
     cells = {"grid": grid, "model": parts["model"], "initial": initial, "record": dict.fromkeys(initial, 1.0)}
     cells["stimulate"] = [parts["stimulate"]] if "stimulate" in parts else []
     network.add_population(**given("Network.add_population", **cells))

@@ -40,7 +40,7 @@ def declared(source=Grid(8, 8), target=Grid(8, 8), **projection):  # noqa: B008 
 
 RULE = {"select": models.ALL_SYNAPSES, "eliminate": "false"}
 UNFIT = [
-    ({"connector": models.Gaussian(p_max=1, sigma=1), "source": Grid(8, 4)}, "source grid 8 x 4 does not fit target"),
+    ({"connector": models.Gaussian(p_max=1, sigma=1), "source": Grid(8, 8, "open")}, "source grid with open borders"),
     ({"synapse": models.AdditiveSTDP(w_max=0.05)}, r"weight: 0\.1 is not allowed; must be in \[0, 0\.05\], the range"),
     ({"rewiring": models.Bamford(p_max=1, sigma=1, block_side=5)}, r"rewiring\.bamford\.block_side: 5 does not fit"),
     (

@@ -93,8 +93,8 @@ OVERRIDES = [
         "populations.source.grid: 70000 x 70000 neurons are too many; at most 2^31 - 1",
     ),
     (
-        "populations.source.grid=[16, 32]",
-        f"{FF}: source grid 16 x 32 does not fit target grid 16 x 16; distances need two equal",
+        "populations.source.borders=open",
+        f"{FF}: source grid with open borders does not fit target grid with periodic ones; distances need equal borders",
     ),
     (f"{FF}.source=sauce", f"{FF}.source: unknown name 'sauce'; allowed: source, target. Did you mean 'source'?"),
     (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hpcsnn import ConfigurationError
+from hpcsnn import ConfigurationError, Positions
 from hpcsnn.network.grid import Grid
 
 
@@ -30,3 +30,15 @@ def test_sides_are_whole_numbers(axis, side):
 def test_more_neurons_than_ids_are_refused(sides):
     with pytest.raises(ConfigurationError, match=r"neurons are too many; at most 2\^31 - 1 a population"):
         Grid(*sides)
+
+
+def test_positions_are_those_of_one_row():
+    positions = Positions([[0, 0], [1, 2.5]])
+    assert Grid.of_positions(positions).size == 2
+    assert not Grid.of_positions(positions).has_places
+    with pytest.raises(
+        ConfigurationError, match=r"^grid\.positions: 2 positions are not allowed on a grid of 2 x 2; must"
+    ):
+        Grid(2, 2, positions=positions)
+    with pytest.raises(ConfigurationError, match=r"^grid\.positions: 3 is not allowed; must be Positions or None$"):
+        Grid(2, 1, positions=3)

@@ -162,6 +162,21 @@ def test_a_rule_of_rewiring_widens_what_a_narrow_wiring_knows():
         assert len(many) < grid.size
 
 
+@pytest.mark.parametrize("borders", ["periodic", "open"])
+def test_between_unequal_grids_sources_within_reach_are_known_and_not_many_more(borders):
+    source, target = Grid(60, 40, borders), Grid(90, 60, borders)
+    network = wired(models.Gaussian(p_max=0.5, sigma=0.8), source, target)
+    reach_squared, lattice = network.projections["ab"].reach_squared, network.projections["ab"].lattice
+    assert lattice.fineness == 4
+    placements, known = known_on(network, "a", 4, 6)
+    for placement, ids in zip(placements, known, strict=True):
+        post, pre = (each.ravel() for each in np.meshgrid(placement["b"].global_id, np.arange(source.size)))
+        dx, dy = lattice.displacements(pre, post)
+        near = set(pre[dx**2 + dy**2 <= reach_squared].tolist())
+        assert near <= ids
+        assert len(ids) < 0.75 * source.size
+
+
 def test_tiles_with_more_listed_synapses_weigh_more():
     """All synapses are onto a quarter of the grid, where the curve begins: whoever has it has fewer neurons."""
     grid = Grid(16, 16)

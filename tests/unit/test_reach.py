@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import Grid
-from hpcsnn.ranks.tiles.reach import tiles_within_reach
+from hpcsnn.network.places.lattice import Lattice
+from hpcsnn.ranks.tiles.reach import targets_within_reach, tiles_within_reach
 from hpcsnn.ranks.tiles.tiling import Tiling
 
 grids = st.builds(Grid, st.integers(1, 30), st.integers(1, 30), st.sampled_from(["periodic", "open"]))
@@ -28,6 +29,14 @@ def squared_distances(grid):
     return squared
 
 
+def squared_between(source, target):
+    """Of all pairs of neurons of two grids over each other, in points of their lattice, shape (targets, sources)."""
+    lattice = Lattice(source, target)
+    post, pre = (ids.ravel() for ids in np.indices((target.size, source.size)))
+    dx, dy = lattice.displacements(pre, post)
+    return (dx**2 + dy**2).reshape(target.size, source.size)
+
+
 @settings(max_examples=300)
 @given(st.one_of(grids, lines), st.sampled_from([1, 2, 4, 8]), st.data())
 def test_the_tiles_are_those_that_have_a_neuron_within_reach(grid, side, data):
@@ -40,6 +49,36 @@ def test_the_tiles_are_those_that_have_a_neuron_within_reach(grid, side, data):
     answer = tiles_within_reach(tiling, tiling, np.array(own, dtype=np.int64), reach_squared)
     assert answer.dtype == np.int64
     assert answer.tolist() == np.unique(tile[near]).tolist()
+
+
+@settings(max_examples=300)
+@given(
+    st.tuples(*[st.integers(1, 20)] * 4), st.sampled_from(["periodic", "open"]), st.sampled_from([1, 2, 4]), st.data()
+)
+def test_of_unequal_grids_tiles_are_those_whose_boxes_are_near_whoever_asks(sides, borders, side, data):
+    """A rank that owns sources finds the same pairs of tiles as one that owns targets, one by one or all at once."""
+    source, target = Grid(*sides[:2], borders), Grid(*sides[2:], borders)
+    of, to, lattice = Tiling.of(source, side), Tiling.of(target, side), Lattice(source, target)
+    reach_squared = data.draw(st.one_of(st.integers(-1, 40), st.integers(0, 3000)))
+    near = np.zeros((to.n_tiles, of.n_tiles), dtype=bool)
+    for tile in range(to.n_tiles):
+        near[tile, tiles_within_reach(of, to, np.array([tile]), reach_squared)] = True
+    for tile in range(of.n_tiles):
+        answer = targets_within_reach(of, to, np.array([tile]), reach_squared)
+        assert answer.tolist() == np.flatnonzero(near[:, tile]).tolist()
+    own = data.draw(st.lists(st.integers(0, to.n_tiles - 1), max_size=6))
+    answer = tiles_within_reach(of, to, np.array(own, dtype=np.int64), reach_squared)
+    assert answer.tolist() == np.flatnonzero(near[own].any(axis=0)).tolist()
+    squared, tile_of, tile_to = (
+        squared_between(source, target),
+        *(tiling.tiles_of(np.arange(tiling.grid.size)) for tiling in (of, to)),
+    )
+    cell = max(lattice.fineness, *(axis.stride for axis in lattice.axes))
+    furthest = (np.sqrt(max(reach_squared, 0)) + 2**0.5 * cell) ** 2
+    for within, holds in ((reach_squared, False), (furthest, True)):
+        pairs = np.zeros_like(near)
+        np.logical_or.at(pairs, np.ix_(tile_to, tile_of), squared <= within)
+        assert (near <= pairs).all() if holds else (pairs <= near).all()
 
 
 def test_a_neighbourhood_is_round_and_has_no_ring_too_many():

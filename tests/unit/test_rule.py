@@ -21,7 +21,7 @@ FACTS = (
     "only_pairs",
     "shares",
     "tallies",
-    "needs_equal_grids",
+    "uses_places",
 )
 
 
@@ -29,14 +29,14 @@ FACTS = (
     ("slots", "true"),
     [
         ({}, set()),
-        ({"select": UNIFORM}, {"attempts", "thins", "needs_equal_grids"}),
-        ({"select": UNIFORM.trying(PLACE)}, {"attempts", "needs_equal_grids"}),
-        ({"select": BY_SPIKE}, {"attempts", "needs_equal_grids"}),
+        ({"select": UNIFORM}, {"attempts", "thins", "uses_places"}),
+        ({"select": UNIFORM.trying(PLACE)}, {"attempts", "uses_places"}),
+        ({"select": BY_SPIKE}, {"attempts", "uses_places"}),
         ({"select": ALL_SYNAPSES}, {"visits_synapses"}),
         ({"update": "weight *= 0.5f;"}, {"visits_synapses"}),
         ({"update": "weight *= pre.x;"}, {"visits_synapses", "shares"}),
         ({"update": "weight = 1; // pre.x"}, {"visits_synapses"}),
-        ({"update": "weight *= distance_squared;"}, {"visits_synapses", "needs_equal_grids"}),
+        ({"update": "weight *= distance_squared;"}, {"visits_synapses", "uses_places"}),
         ({"update_source": "x += pre.x;"}, set()),
         ({"per_target": "row.propose(3);"}, {"proposes"}),
         ({"replace": "target"}, {"proposes"}),
@@ -48,7 +48,7 @@ FACTS = (
             {"pairing": PAIRING, "parameters": OFTEN, "update_source": "x = out_degree;"},
             {"proposes", "meets", "only_pairs", "tallies"},
         ),
-        ({"reach_squared": lambda values: 4}, {"needs_equal_grids"}),
+        ({"reach_squared": lambda values: 4}, {"uses_places"}),
     ],
     ids=lambda value: value[:60] if isinstance(value, str) else ", ".join(sorted(value)),
 )

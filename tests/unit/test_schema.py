@@ -132,7 +132,9 @@ def test_a_users_model_is_named_by_the_runs_copy_of_its_file(tmp_path):
     assert again.resolved() == resolved, "a copy's copy is the copy"
 
 
-@pytest.mark.parametrize("spec", [{}, {"grid": [2, 2], "size": 4}])
-def test_a_population_is_a_grid_or_a_size(spec):
-    with pytest.raises(ConfigurationError, match=r"^populations\.a: give either grid: \[nx, ny\] or size: n$"):
+@pytest.mark.parametrize("spec", [{}, {"grid": [2, 2], "size": 4}, {"size": 1, "positions": [[0, 0]]}])
+def test_a_population_is_a_grid_or_a_size_or_has_positions(spec):
+    with pytest.raises(
+        ConfigurationError, match=r"^populations\.a: give either grid: \[nx, ny\] or size: n, or positions$"
+    ):
         parse_configuration({"populations": {"a": {"model": "lif", **spec}}})

@@ -35,7 +35,7 @@ SEES = {
     "gradient": (PAIR | SYNAPSE) - {"random"},
     "form": PAIR | {"in_degree"},
     "initial": PAIR,
-    "draw": {"source_x", "source_y", "x", "y", "nx", "ny", "period_x", "period_y", "random"},
+    "draw": {"source_x", "source_y", "x", "y", "nx", "ny", "period_x", "period_y", "squared_to", "random"},
     "pick": {"tried", "forming", "found", "any_synapse", "weakest", "random", "in_degree", "post_id"}
     | (POST | TARGET_TRACES),
     "update_source": {"id", "out_degree", "of_source", "pre.n_past", "random"} | SOURCE_TRACES,

@@ -78,10 +78,11 @@ def blocks_of(projection: Projection, target: Placement) -> tuple[NDArray[np.int
 def thinned_displacements(projection: Projection) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Displacements of slots within reach, where only attempts on them are drawn.
 
-    Nothing where half of all slots or more are within reach, or the rule asks otherwise: then all attempts are drawn.
+    Nothing where half of all slots or more are within reach, the rule asks otherwise, or grids are unequal, whose
+    targets have other displacements each: then all attempts are drawn.
     """
     grid, reach_squared = projection.source.grid, projection.reach_squared
-    if projection.rule is None or not projection.rule.thins or reach_squared is None:
+    if projection.rule is None or not projection.rule.thins or reach_squared is None or projection.lattice is not None:
         return _NOTHING_TO_THIN
     dx, dy, squared = displacements_within(reach_squared, *grid.periods)
     return (dx, dy) if 2 * len(squared) < grid.size else _NOTHING_TO_THIN

@@ -17,7 +17,9 @@ from hpcsnn.models.tables import PlacementContext, Table
 
 
 def _offsets_within_reach(context: PlacementContext) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
-    return displacements_within(gaussian_reach(context.values), context.period_x, context.period_y)
+    """Of equal grids, where they are the same for all targets."""
+    reach_squared = gaussian_reach(context.values) if context.equal_grids else -1
+    return displacements_within(reach_squared, context.period_x, context.period_y)
 
 
 def _offset_x(context: PlacementContext) -> NDArray[np.int32]:
@@ -39,20 +41,26 @@ def _offset_thresholds(context: PlacementContext) -> NDArray[np.uint64]:
     return thresholds(_profile(context.values))[_offsets_within_reach(context)[2]]
 
 
+def _distance_thresholds(context: PlacementContext) -> NDArray[np.uint64]:
+    """Of unequal grids and of positions, two of which may be one: by squared distance."""
+    return np.empty(0, np.uint64) if context.equal_grids else thresholds(gaussian_profile(context.values))
+
+
 Gaussian = Connector(
     "gaussian",
     "Every pair independently with p_max exp(-d^2 / (2 sigma^2)), d the distance on the grid; zero where below 2^-32.",
     parameters={
         "p_max": probability(None, "chance at distance 0"),
         "sigma": Parameter(None, "grid units", "width", above=0.0),
+        "cut_off": Parameter(0.0, "grid units", "no synapse is longer; 0: as far as there is a chance", minimum=0.0),
         "self_connections": SELF_CONNECTIONS,
     },
     tables={
         "offset_x": Table("int", _offset_x),
         "offset_y": Table("int", _offset_y),
         "p_offset": Table("Probability", _offset_thresholds),
+        "p_distance": Table("Probability", _distance_thresholds),
     },
-    needs_equal_grids=True,
     reach_squared=gaussian_reach,
     profile=_profile,
     connect="""
@@ -63,6 +71,7 @@ for (int k = 0; k < n_p_offset; ++k) {
     source_y += source_y < 0 ? period_y : source_y >= ny ? -period_y : 0;
     if ((uint32)source_x < (uint32)nx && (uint32)source_y < (uint32)ny) connect.at(source_x, source_y);
 }
+connect.by_distance(random, p_distance, n_p_distance, self_connections);
 """,
     source="Bamford, Murray & Willshaw 2010",
 )

@@ -26,12 +26,15 @@ class Connector(Model):
     """Names the sources of one target.
 
     The snippet ``connect`` calls ``connect(source_id)``, ``connect(source_id, weight)`` or ``connect.at(x, y)`` for
-    each source. It sees ``id``, ``x``, ``y`` and ``target`` (the index of this rank's neuron), ``n_sources``, ``nx``,
-    ``ny`` (the sources' grid), ``period_x``, ``period_y`` (after which it goes on from the front) and
-    ``random.next()``. ``reach_squared`` bounds the squared grid distance of what it
-    connects (None: unbounded), ``profile`` is its chance by squared distance 0, 1, .. where that is all it depends on.
+    each source, or ``connect.by_distance(random, p, n_p, self_connections)`` for all by a table of chances at squared
+    distances 0, 1, .. (the last argument is whether the target itself may be one, true if it is left out).
+    It sees ``id``, ``x``, ``y`` and ``target`` (the index of this rank's neuron), ``n_sources``, ``nx``, ``ny`` (the
+    sources' grid), ``period_x``, ``period_y`` (after which it goes on from the front) and ``random.next()``.
+    ``reach_squared`` bounds the squared grid distance of what it connects (None: unbounded), ``profile`` is its chance
+    by squared distance 0, 1, .. where that is all it depends on. Between unequal grids, which ``needs_equal_grids``
+    refuses, all lengths and distances are in points of the lattice that both grids are on.
     ``expected_in_degree`` is the mean over targets, of (values, sources, targets), where it is not the sum of a profile
-    over the grid; where the mean says too little, ``most_sources``, of (values, sources), bounds every target's
+    over the grids; where the mean says too little, ``most_sources``, of (values, sources), bounds every target's
     in-degree, and ``most_targets``, of (values, targets), every source's out-degree.
 
     A connector that knows its synapses beforehand says so: ``explicit_sources`` gives the global ids it may name for
@@ -54,3 +57,8 @@ class Connector(Model):
     most_sources: Callable[[Mapping[str, Any], int], int] | None = None
     most_targets: Callable[[Mapping[str, Any], int], int] | None = None
     check_sizes: Callable[[str, Mapping[str, Any], int, int], None] | None = None
+
+    @property
+    def measures(self) -> bool:
+        """Whether distances play a part."""
+        return self.needs_equal_grids or self.reach_squared is not None or self.profile is not None

@@ -15,7 +15,7 @@ RECENT = ("reach", "recent", "n_recent")
 SLOTS: dict[str, tuple[str, ...]] = {
     slot: (*names, *_EVERYWHERE)
     for slot, names in {
-        "draw": ("source_x", "source_y", "x", "y", "nx", "ny", "period_x", "period_y", "random", *RECENT),
+        "draw": ("source_x", "source_y", "x", "y", "nx", "ny", "period_x", "period_y", "squared_to", "random", *RECENT),
         "pick": ("tried", "forming", "found", "any_synapse", "weakest", "post", "in_degree", "post_id", "random"),
         "eliminate": (*_PAIR, *_REMOVED, "in_degree"),
         "reason": (*_PAIR, *_REMOVED, "in_degree"),

@@ -37,6 +37,9 @@ class Selection:
     A selection without ``draw`` makes no attempts; with ``every_synapse``, each synapse is tried for elimination. Where
     ``draw`` gives ``every_pair_alike`` the same chance, and no ``pick`` asks otherwise, only the attempts within reach
     are drawn, and their number: the same in distribution, and much less work in a large network.
+    With ``unequal_grids``, ``draw`` may have another grid of sources than of targets: ``nx`` and ``ny`` are the
+    sources', whatever ``x`` and ``y``; without, such grids are refused. So are neurons on no grid without
+    ``free_positions``: ``nx`` is their number then, ``source_x`` an id, and ``squared_to`` knows where they are.
     ``looks_back_ms`` names the parameter that says how long ago a spike may be to count: ``draw`` then sees the sources
     of such spikes as ``recent(0)`` to ``recent(n_recent - 1)``, in no order.
     """
@@ -50,6 +53,8 @@ class Selection:
     pick: str = ""
     every_synapse: bool = False
     every_pair_alike: bool = False
+    unequal_grids: bool = False
+    free_positions: bool = False
     looks_back_ms: str | None = None
 
     def trying(self, other: Selection) -> Selection:
@@ -63,6 +68,8 @@ class Selection:
             self.draw,
             other.pick,
             other.every_synapse,
+            unequal_grids=self.unequal_grids,
+            free_positions=self.free_positions,
             looks_back_ms=self.looks_back_ms,
         )
 
@@ -318,6 +325,16 @@ class RewiringRule(Model):
         return self.pairing is not None and mentioned(r"\bout_degree\b", [self.update_source])
 
     @property
-    def needs_equal_grids(self) -> bool:
+    def lengths(self) -> list[str]:
+        """The parameters that are counted in grid units; but for blocks, which are of the targets' grid."""
+        return [name for name in super().lengths if name != "block_side"]
+
+    @property
+    def uses_places(self) -> bool:
         """Whether distances or places play a part."""
-        return self.attempts or self.reach_squared is not None or self.mentions("distance_squared")
+        return self.attempts or self.measures
+
+    @property
+    def measures(self) -> bool:
+        """Whether distances play a part, which are in points of a lattice between unequal grids."""
+        return self.reach_squared is not None or self.mentions("distance_squared")

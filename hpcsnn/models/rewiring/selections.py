@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.distance_profiles import displacements_within, gaussian_by_squared_distance, gaussian_reach_squared
 from hpcsnn.models.parameters import Parameter
 from hpcsnn.models.rewiring.rule import NOBODY, Selection
-from hpcsnn.models.tables import PlacementContext, Table
+from hpcsnn.models.tables import LatticeAxis, PlacementContext, Table
+
+# Displacements of a local selection between unequal grids: about two seconds and 64 MB.
+MOST_DISPLACEMENTS = 2**22
 
 ATTEMPTS = {
     "attempts": Parameter(10, "", "attempts per block and update", ctype="int", minimum=1),
@@ -22,6 +28,8 @@ UNIFORM = Selection(
     "uniform",
     "Every pair of the projection with the same chance.",
     every_pair_alike=True,
+    unequal_grids=True,
+    free_positions=True,
     parameters=ATTEMPTS,
     draw="""
 uint32 rest;
@@ -52,6 +60,41 @@ def alias_table(chances: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArra
     return other, np.minimum(np.rint(keep * 2.0**32), 2.0**32 - 1).astype(np.uint32)
 
 
+@lru_cache(maxsize=4)
+def unequal_local_tables(sigma: float, along_x: LatticeAxis, along_y: LatticeAxis) -> tuple[NDArray[Any], ...]:
+    """The local proposals' tables between unequal grids: sources dx, dy and alias tables, of one kind of target after
+    the other, where each begins, and after how many targets and sources kinds come again, in x and in y.
+
+    Targets are of one kind if the same displacements lead to sources; dx and dy are from the source with which the
+    repeat begins that the target is in.
+
+    Raises:
+        ConfigurationError: more displacements than tables are made of.
+    """
+    reach_squared = gaussian_reach_squared(1.0, sigma)
+    repeats = (along_x.repeats, along_y.repeats)
+    within = math.pi * reach_squared * math.prod(every for every, _ in repeats) / (along_x.stride * along_y.stride)
+    if within > MOST_DISPLACEMENTS:
+        grids = f"{along_x.sources} x {along_y.sources} and {along_x.targets} x {along_y.targets}"
+        raise ConfigurationError(
+            f"sigma: {sigma / along_x.fineness:g} grid units are not allowed between these grids, of {grids}: about "
+            f"{within:.2g} different displacements are within reach, at most {MOST_DISPLACEMENTS}; sides with a larger "
+            "common divisor have fewer"
+        )
+    profile, reach = gaussian_by_squared_distance(1.0, sigma), math.isqrt(reach_squared)
+    columns: list[list[NDArray[Any]]] = [[], [], [], []]
+    for y, x in np.ndindex(repeats[1][0], repeats[0][0]):
+        # What is beyond the sides of an open grid is drawn too, and comes to nothing.
+        (of_x, apart_x), (of_y, apart_y) = along_x.near(x, reach, beyond=True), along_y.near(y, reach, beyond=True)
+        squared = np.add.outer(apart_y**2, apart_x**2)
+        row, column = np.nonzero(squared <= reach_squared)
+        kind = (of_x[column].astype(np.int32), of_y[row].astype(np.int32))
+        for to, values in zip(columns, (*kind, *alias_table(profile[squared[row, column]])), strict=True):
+            to.append(values)
+    first = np.cumsum([0, *map(len, columns[0])]).astype(np.int32)
+    return (*map(np.concatenate, columns), first, np.array(repeats, dtype=np.int32).ravel())
+
+
 @dataclass(frozen=True)
 class _LocalColumn:
     """One of the local proposals' tables; no function in a function, which would not pickle."""
@@ -59,8 +102,12 @@ class _LocalColumn:
     part: int
 
     def __call__(self, context: PlacementContext) -> NDArray[Any]:
-        dx, dy, chances = local_profile(context.values["sigma"], context.period_x, context.period_y)
-        return (dx, dy, *alias_table(chances))[self.part]
+        sigma = context.values["sigma"]
+        if context.lattice is not None:
+            return unequal_local_tables(sigma, *context.lattice)[self.part]
+        dx, dy, chances = local_profile(sigma, context.period_x, context.period_y)
+        first, repeats = np.array([0, len(dx)], dtype=np.int32), np.ones(4, dtype=np.int32)
+        return (dx, dy, *alias_table(chances), first, repeats)[self.part]
 
 
 LOCAL = Selection(
@@ -72,15 +119,23 @@ LOCAL = Selection(
         "local_dy": Table("int", _LocalColumn(1)),
         "local_other": Table("int", _LocalColumn(2)),
         "local_keep": Table("uint32", _LocalColumn(3)),
+        "local_first": Table("int", _LocalColumn(4)),
+        "local_repeats": Table("int", _LocalColumn(5)),
     },
+    unequal_grids=True,
     draw="""
 uint32 rest;
-int k = (int)choose(random.y, (uint32)n_local_dx, &rest);
-k = rest < local_keep[k] ? k : local_other[k];
-source_x = x + local_dx[k];
-source_x += source_x < 0 ? period_x : source_x >= nx ? -period_x : 0;
-source_y = y + local_dy[k];
-source_y += source_y < 0 ? period_y : source_y >= ny ? -period_y : 0;
+const int repeat_x = x / local_repeats[0], repeat_y = y / local_repeats[2];
+const int kind = (y - repeat_y * local_repeats[2]) * local_repeats[0] + x - repeat_x * local_repeats[0];
+const int first = local_first[kind], n = local_first[kind + 1] - first;
+if (n > 0) {
+    int k = first + (int)choose(random.y, (uint32)n, &rest);
+    k = rest < local_keep[k] ? k : first + local_other[k];
+    source_x = repeat_x * local_repeats[1] + local_dx[k];
+    source_x += source_x < 0 ? period_x : source_x >= nx ? -period_x : 0;
+    source_y = repeat_y * local_repeats[3] + local_dy[k];
+    source_y += source_y < 0 ? period_y : source_y >= ny ? -period_y : 0;
+}
 """,
 )
 
@@ -94,13 +149,14 @@ for (int n = 0; n < n_recent; ++n) {
     const int id = recent(n);
     const uint64 key = spike_hash((int)random.y, id);
     const int other_x = id % nx, other_y = id / nx;
-    const int dx = torus_distance(x, other_x, period_x), dy = torus_distance(y, other_y, period_y);
-    if (dx * dx + dy * dy > reach || key >= least) continue;
+    if (squared_to(other_x, other_y) > reach || key >= least) continue;
     least = key;
     source_x = other_x;
     source_y = other_y;
 }
 """,
+    unequal_grids=True,
+    free_positions=True,
     looks_back_ms="recent_ms",
 )
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcsnn.models.tables.lattice_axis import LatticeAxis
+
 
 @dataclass(frozen=True)
 class PlacementContext:
@@ -17,6 +19,7 @@ class PlacementContext:
     ``global_id``, ``x``, ``y`` (int32, one per neuron of this rank) own the table's rows, on a grid of ``nx``, ``ny``;
     of a connector, ``source_nx``, ``source_ny`` is the sources' grid, ``words`` draws (n,) uint64 by entity and step.
     The sources' grid goes on after ``period_x``, ``period_y`` places: its sides, unless it is open (then 2 n - 1).
+    Without ``equal_grids`` lengths are in points, of a ``lattice``, by its axes, or of positions on no grid.
     """
 
     values: Mapping[str, Any]
@@ -30,6 +33,8 @@ class PlacementContext:
     source_ny: int = 0
     words: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.uint64]] | None = None
     periods: tuple[int, int] | None = None
+    lattice: tuple[LatticeAxis, LatticeAxis] | None = None
+    equal_grids: bool = True
 
     @property
     def period_x(self) -> int:

@@ -22,7 +22,6 @@ from hpcsnn.errors import ConfigurationError, shown, unknown_name
 from hpcsnn.models.base import Configured, Variable
 from hpcsnn.models.connectors.synapse_files import SynapseFile
 from hpcsnn.models.connectors.synapse_lists import SynapseList
-from hpcsnn.models.distance_profiles import MOST_SQUARED
 from hpcsnn.models.parameters import (
     Distribution,
     GivenValues,
@@ -36,6 +35,7 @@ from hpcsnn.models.parameters import (
 from hpcsnn.models.rewiring.promised_names import ANY_SLOT, ROW
 from hpcsnn.models.stimuli import SourceModel
 from hpcsnn.network.checks.followed import check_followed
+from hpcsnn.network.checks.grids import check_grids
 from hpcsnn.network.delays import DELAY_STEPS, GivenDelays
 from hpcsnn.network.projection import Projection
 
@@ -158,9 +158,8 @@ def check_projection(where: str, projection: Projection, dt_ms: float) -> None:
     _check_delays(where, projection)
     check_followed(where, projection)
     _check_weights(where, projection)
-    _check_grids(where, projection)
+    check_grids(where, projection)
     _check_self_connections(where, projection)
-    _check_reach(where, projection)
     if projection.rewiring is not None:
         name, rule = f"{where}.rewiring.{projection.rewiring.name}", projection.rewiring.model
         _check_rule(name, projection)
@@ -226,25 +225,6 @@ def _check_drawn_weights(where: str, projection: Projection, weights: Distributi
         )
 
 
-def _check_grids(where: str, projection: Projection) -> None:
-    source, target = projection.source.grid, projection.target.grid
-    connector, rule = projection.connector.model, projection.rule
-    on_grids = connector.needs_equal_grids or (rule is not None and rule.needs_equal_grids)
-    if on_grids and (source.nx, source.ny) == (target.nx, target.ny) and source != target:
-        raise ConfigurationError(
-            f"{where}: source grid with {source.borders} borders does not fit target grid with {target.borders} ones; "
-            "distances need two equal grids"
-        )
-    if on_grids and source != target:
-        raise ConfigurationError(
-            f"{where}: source grid {source.nx} x {source.ny} does not fit target grid {target.nx} x {target.ny}; "
-            "distances need two equal grids"
-        )
-    if connector.check_sizes is not None:
-        name = f"{where}.connector.{connector.name}"
-        connector.check_sizes(name, projection.connector.values, projection.source.size, projection.target.size)
-
-
 def _check_self_connections(where: str, projection: Projection) -> None:
     """Refuse to leave out synapses that there cannot be."""
     connector = projection.connector
@@ -254,20 +234,6 @@ def _check_self_connections(where: str, projection: Projection) -> None:
             f"{projection.source.name} to {projection.target.name}; only a population that is connected to itself has "
             "such synapses"
         )
-
-
-def _check_reach(where: str, projection: Projection) -> None:
-    """Refuse a connector or rule whose squared distances are more than kernels count."""
-    reach_squared = projection.connector.model.reach_squared
-    connected = None if reach_squared is None else reach_squared(projection.connector.values)
-    for part, reach in (("connector", connected), ("rewiring", projection.rewiring_reach_squared)):
-        if reach is not None and reach > MOST_SQUARED:
-            name = f"{where}.{part}.{projection.parts[part].name}"
-            of = ", ".join(f"{key} {shown(value)}" for key, value in projection.parts[part].values.items())
-            raise ConfigurationError(
-                f"{name}: squared distances up to {reach:g} are not allowed ({of}); at most 2^25, as there is a chance "
-                "for each"
-            )
 
 
 def _check_rule(where: str, projection: Projection) -> None:
@@ -292,12 +258,6 @@ def _check_rule(where: str, projection: Projection) -> None:
                 f"{where}.attempts: {attempts} is not allowed; on {n_blocks} blocks these are {n_blocks * attempts} "
                 "attempts an update, at most 2^31 - 1"
             )
-    furthest = sum((period // 2) ** 2 for period in target.periods)
-    if rule.needs_equal_grids and furthest >= 2**31:
-        raise ConfigurationError(
-            f"{where}: the grid {target.nx} x {target.ny} is too wide for a rule that looks at distances; the largest "
-            f"squared distance is {furthest}, at most 2^31 - 1 is allowed"
-        )
     variables = [variable.name for variable in projection.synapse_variables]
     traces = [trace.name for trace in (*projection.pre_traces, *projection.post_traces)]
     for name in rule.needs:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hpcsnn.network import Network
 from hpcsnn.ranks.partition import Placement, has_bounded_reach
-from hpcsnn.ranks.tiles.reach import tiles_within_reach
+from hpcsnn.ranks.tiles.reach import targets_within_reach, tiles_within_reach
 
 Whole = NDArray[np.int64]
 
@@ -97,7 +97,7 @@ def _known_elsewhere(
     for projection in network.outgoing(network.populations[name]):
         there = placements[projection.target.name]
         assert projection.reach_squared is not None
-        targets = tiles_within_reach(there.tiling, here.tiling, here.own_tiles, projection.reach_squared)
+        targets = targets_within_reach(here.tiling, there.tiling, here.own_tiles, projection.reach_squared)
         owners = there.ownership.owners(targets)
         for other in np.unique(owners[owners != rank]).tolist():
             theirs = targets[owners == other]
