@@ -45,10 +45,10 @@ if simulation.rank == 0:
 """
 
 
-def told(n_ranks, text, tmp_path, *arguments):
+def told(n_ranks, text, tmp_path, *arguments, **environment):
     script = tmp_path / "script.py"
     script.write_text(text)
-    done = run_on_ranks(n_ranks, ["-m", "mpi4py", str(script), *arguments])
+    done = run_on_ranks(n_ranks, ["-m", "mpi4py", str(script), *arguments], **environment)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -86,21 +86,37 @@ def sent_to_neighbours(rank, extras):
     return n_rounds, counts.size + (rests > 0).sum(), counts.size * (BLOCK + 1) + rests.sum(), counts.sum()
 
 
+def read_by_all(rank, extras):
+    """Once for each other rank of the node, which reads all spikes behind their number."""
+    counts, n_others = by_interval(rank, extras), len(extras) - 1
+    return len(counts), n_others * len(counts), n_others * (len(counts) + counts.sum()), n_others * counts.sum()
+
+
+def read_by_neighbours(rank, extras):
+    """The same of the spikes that each knows."""
+    counts = np.array([by_interval(rank, extras, one) for one in range(len(extras)) if one != rank])
+    return counts.shape[1], counts.size, counts.size + counts.sum(), counts.sum()
+
+
 SENT = {
-    ("cpu", "allgather"): sent_to_all,
-    ("cpu", "neighbours"): sent_to_neighbours,
-    ("racing", "neighbours"): staged_to_neighbours,
+    ("cpu", "allgather", "off"): sent_to_all,
+    ("cpu", "neighbours", "off"): sent_to_neighbours,
+    ("racing", "neighbours", "off"): staged_to_neighbours,
+    ("cpu", "allgather", "on"): read_by_all,
+    ("cpu", "neighbours", "on"): read_by_neighbours,
 }
 
 
-@pytest.mark.parametrize(("n_ranks", "device", "way"), [(n, *by) for n, by in zip((2, 3, 2), SENT, strict=True)])
-def test_what_ranks_measure_adds_up(n_ranks, device, way, tmp_path):
-    everyone = told(n_ranks, MEASURED, tmp_path, device, way)
+@pytest.mark.parametrize(
+    ("n_ranks", "device", "way", "node_memory"), [(n, *by) for n, by in zip((2, 3, 2, 3, 2), SENT, strict=True)]
+)
+def test_what_ranks_measure_adds_up(n_ranks, device, way, node_memory, tmp_path):
+    everyone = told(n_ranks, MEASURED, tmp_path, device, way, HPCSNN_NODE_MEMORY=node_memory)
     straight = Simulation(topographic_map(**SETTINGS), device="cpu")
     straight.run(DURATION_MS)
     extras = [extra for _, extra in everyone]
     assert {extra["digest"] for extra in extras} == {simulation_digest(straight)}
-    sent = SENT[device, way]
+    sent = SENT[device, way, node_memory]
     assert sum(extra["halts"] for extra in extras) > 0, "logs are full, in some step or other"
     for rank, (measured, extra) in enumerate(everyone):
         assert measured["rank"] == rank
