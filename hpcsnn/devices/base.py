@@ -57,6 +57,9 @@ class Executable(Protocol):
         """Run one set-up kernel with the network struct as it is now: at the call of what this returns, from whatever
         thread, or already here where memory is the device's own."""
 
+    def exchange_seconds(self, n: int) -> float:
+        """Wall seconds of an exchange of no spikes between ranks, over `n` of them; a collective call."""
+
     def advance(self, until_step: int) -> int:
         """Run the schedule up to `until_step`; a `HaltReason`: RUNNING, or why it stopped before.
 

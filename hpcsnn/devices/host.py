@@ -211,6 +211,9 @@ class HostExecutable:
         self._advance = self._library.advance
         self._advance.restype = ctypes.c_int
         self._advance.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p]
+        self._time_exchanges = self._library.time_exchanges
+        self._time_exchanges.restype = ctypes.c_double
+        self._time_exchanges.argtypes = [ctypes.c_void_p, ctypes.c_int]
         self._times = StepTimes()
         self._advancing_s = 0.0
 
@@ -232,6 +235,10 @@ class HostExecutable:
         signal_number = getattr(self._library, f"run_{kernel}")(ctypes.byref(struct))
         if signal_number:
             raise SimulationError(trapped(self._owners, kernel, signal_number))
+
+    def exchange_seconds(self, n: int) -> float:
+        """Of an exchange of nothing; see `hpcsnn.devices.base.Executable`."""
+        return float(self._time_exchanges(ctypes.addressof(self._struct), n))
 
     def advance(self, until_step: int) -> int:
         """Run the schedule; see `hpcsnn.devices.base.Executable`."""

@@ -190,6 +190,17 @@ class Launching(ABC):
         self._advance_s += time.perf_counter() - start
         return self._state.control("halt")
 
+    def exchange_seconds(self, n: int) -> float:
+        """Of an exchange of nothing; see `hpcsnn.devices.base.Executable`."""
+        assert self._staged is not None
+        nothing, start = np.empty(0, np.uint32), time.perf_counter()
+        counted = self._staged.n_rounds.copy(), self._staged.sent.copy()
+        for _ in range(n):
+            list(self._staged.rounds(nothing))
+        spent_s = time.perf_counter() - start
+        self._staged.n_rounds[...], self._staged.sent[...] = counted
+        return spent_s / n
+
     def _exchange(self, parted: bool) -> None:
         assert self._staged is not None
         state, times = self._state, self._times

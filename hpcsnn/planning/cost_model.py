@@ -220,17 +220,25 @@ def _message_costs(pings: Sequence[tuple[NetworkWork, PingTime]]) -> dict[str, f
         partners = one.ranks - 1 if one.kind == "allgather" else 1
         amounts.append([math.log2(one.ranks) if one.kind == "allgather" else 1.0, float(partners * one.bytes)])
     seconds = [one.seconds for one in fitting]
-    return _costs(MESSAGE, amounts, seconds, seconds)
+    costs = _costs(MESSAGE, amounts, seconds, seconds)
+    empty = [(_latencies(work, one.ranks), one.seconds) for work, one in pings if one.kind == "exchange"]
+    if empty:  # as the runs themselves exchange, in whatever memory: what a call of MPI takes says nothing of it
+        whole_s = [one for _, one in empty]
+        costs["latency"] = _costs(("latency",), [[one] for one, _ in empty], whole_s, whole_s)["latency"]
+    return costs
 
 
 def _message_s(costs: dict[str, float], work: NetworkWork, n_ranks: int) -> float:
     """Seconds of messages in a step: latency by log2 P or by neighbour, and all bytes that arrive."""
     if n_ranks == 1:
         return 0.0
-    neighbours = work.neighbours(n_ranks)
-    latencies = math.log2(n_ranks) if work.exchange == "allgather" else neighbours
-    n_bytes = neighbours * work.block_bytes(n_ranks)
-    return (costs["latency"] * latencies + costs["byte"] * n_bytes) / work.exchange_steps
+    n_bytes = work.neighbours(n_ranks) * work.block_bytes(n_ranks)
+    return (costs["latency"] * _latencies(work, n_ranks) + costs["byte"] * n_bytes) / work.exchange_steps
+
+
+def _latencies(work: NetworkWork, n_ranks: int) -> float:
+    """Of an exchange: one for each neighbour, or by log2 P."""
+    return math.log2(n_ranks) if work.exchange == "allgather" else float(work.neighbours(n_ranks))
 
 
 # -- waiting for the slowest -------------------------------------------------------------------------------------------

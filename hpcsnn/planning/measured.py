@@ -100,11 +100,14 @@ class RankMeasured(_Read):
 
 
 class PingTime(_Read):
-    """Median seconds of one exchange of blocks of ``bytes``; see `hpcsnn.ranks.ping`."""
+    """Median seconds of one exchange of blocks of ``bytes``; see `hpcsnn.ranks.ping`.
 
-    kind: Literal["allgather", "shift"]
+    Of kind ``exchange``: of one of no spikes, as the run itself makes them, through MPI or memory of the node.
+    """
+
+    kind: Literal["allgather", "shift", "exchange"]
     ranks: int = Field(ge=2)
-    bytes: int = Field(ge=1)
+    bytes: int = Field(ge=0)
     seconds: _Seconds = Field(gt=0)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from statistics import median
 from typing import Any
 
 from hpcsnn._version import __version__
@@ -15,6 +17,8 @@ from hpcsnn.ranks.communicator import Communicator
 from hpcsnn.ranks.ping import ping
 from hpcsnn.ranks.promised_ranks import promised_ranks
 
+# Exchanges of no spikes that are timed: at first, at most, for how long, how often.
+_FIRST, _MOST_EXCHANGES, _BATCH_S, _BATCHES = 5, 20_000, 0.05, 7
 _PACKAGES = ("numpy", "mpi4py", "cupy-cuda13x", "cupy-cuda12x")
 
 
@@ -60,8 +64,11 @@ def check_measurable(configuration: Configuration) -> None:
         )
 
 
-def measured_here(ranks: Communicator) -> dict[str, Any]:
-    """``machine`` (hosts, versions, launcher, binding) and ``ping`` of a measured run's summary; a collective call."""
+def measured_here(ranks: Communicator, exchange_seconds: Callable[[int], float]) -> dict[str, Any]:
+    """``machine`` (hosts, versions, launcher, binding) and ``ping`` of a measured run's summary; a collective call.
+
+    ``exchange_seconds`` tells how long exchanges of the run take; see `hpcsnn.devices.base.Executable`.
+    """
     nodes = dict(ranks.gather((platform.node(), _node())))
     cores = ranks.gather((platform.node(), sorted(os.sched_getaffinity(0))))
     promise = promised_ranks(os.environ)
@@ -72,8 +79,17 @@ def measured_here(ranks: Communicator) -> dict[str, Any]:
             "launcher": "none" if promise is None else str(promise),
             "binding": _binding(cores),
         },
-        "ping": ping(ranks),
+        "ping": [*_exchanges(ranks, exchange_seconds), *ping(ranks)],
     }
+
+
+def _exchanges(ranks: Communicator, exchange_seconds: Callable[[int], float]) -> list[dict[str, Any]]:
+    """How long an exchange of no spikes takes, median of batches that take a tenth of a second or less."""
+    if ranks.size == 1:
+        return []
+    n = ranks.broadcast(int(min(max(_BATCH_S / max(exchange_seconds(_FIRST), 1e-9), 1), _MOST_EXCHANGES)))
+    seconds = ranks.broadcast(median(exchange_seconds(n) for _ in range(_BATCHES)))
+    return [{"kind": "exchange", "ranks": ranks.size, "bytes": 0, "seconds": seconds}]
 
 
 def _node() -> dict[str, Any]:

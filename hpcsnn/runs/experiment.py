@@ -236,7 +236,7 @@ def _carry_out(
     maps, regularity, measured = {}, {}, {}
     if setting.measured:
         with doing("measuring messages between ranks"):
-            measured = measured_here(setting.ranks)
+            measured = measured_here(setting.ranks, simulation.executable.exchange_seconds)
     else:
         with doing("writing the last checkpoint"):
             checkpointer.begin()

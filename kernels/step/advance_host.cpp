@@ -99,3 +99,21 @@ extern "C" int run_{{ kernel }}(Network* net) {
 extern "C" void run_{{ kernel }}(Network* net) { LAUNCH({{ kernel }}); }
 //% endfor
 #endif
+
+// Seconds of an exchange of nothing, over `n` of them: all ranks make as many. What is counted, and what is not sent
+// yet, stays as it was.
+extern "C" double time_exchanges(Network* net, const int n) {
+    Exchange& e = net->exchange;
+    const int waiting = *e.send_count;
+    const int64 rounds = *e.rounds;
+    int64 sent[SPIKES + 1];
+    memcpy(sent, e.sent, sizeof sent);
+    *e.send_count = 0;
+    const double start = seconds();
+    for (int k = 0; k < n; ++k) exchange_spikes(net, Laps(nullptr));
+    const double spent = seconds() - start;
+    *e.send_count = waiting;
+    *e.rounds = rounds;
+    memcpy(e.sent, sent, sizeof sent);
+    return spent / n;
+}

@@ -29,7 +29,8 @@ def test_it_leaves_its_summary_and_where_it_ran(ranks, tmp_path):
         return
     assert machine["binding"]
     seconds = {(one["kind"], one["bytes"]): one["seconds"] for one in ping}
-    assert {kind for kind, _ in seconds} == {"shift", "allgather"}
+    assert {kind for kind, _ in seconds} == {"exchange", "shift", "allgather"}
+    assert seconds["exchange", 0] < seconds["allgather", 256 * 1024], "what stays on a node is no message"
     assert all(0 < value < 1 for value in seconds.values())
     assert {one["ranks"] for one in ping} == {2}
 

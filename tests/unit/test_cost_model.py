@@ -10,7 +10,7 @@ import pytest
 
 from hpcsnn import ConfigurationError
 from hpcsnn.planning.cost_model import TERMS, CostModel, fitted, largest_of
-from hpcsnn.planning.measured import PHASES, Cycles
+from hpcsnn.planning.measured import PHASES, Cycles, PingTime
 from hpcsnn.planning.suggestion import suggested
 from support.studies import BYTE_S, CHANCE_S, COSTS, LATENCY_S, RATES_HZ, a_run, a_shape
 
@@ -108,6 +108,18 @@ def test_messages_are_as_in_the_ping_where_no_run_tells():
     predicted = fitted(with_ping).predict(eight.work, 8).phases_s["exchange_transfer"]
     assert predicted == pytest.approx(eight.phase_s("exchange_transfer"))
     assert fitted(alone).predict(eight.work, 8).phases_s["exchange_transfer"] == 0.0
+
+
+def test_exchanges_as_runs_make_them_say_more_than_messages_of_mpi():
+    """On one node they cost a tenth: a latency for each neighbour, and the bytes as before."""
+    eight = a_run(8, SHAPES[0])
+    exchange_s = 0.3e-6
+    empty = PingTime(kind="exchange", ranks=8, bytes=0, seconds=exchange_s)
+    with_both = [run.model_copy(update={"ping": [empty, *eight.ping]}) for run in study(ranks=(1,))]
+    costs = fitted(with_both).costs["message"]
+    assert costs["latency"] == pytest.approx(exchange_s / eight.work.neighbours(8))
+    by_mpi = [run.model_copy(update={"ping": eight.ping}) for run in study(ranks=(1,))]
+    assert costs["byte"] == fitted(by_mpi).costs["message"]["byte"]
 
 
 def test_runs_of_one_rank_tell_by_what_their_steps_differ():
