@@ -81,7 +81,7 @@ def main() -> None:
         "neurons of each layer a rank (the busiest rank of one has as many),",
         f"medians of {ROUNDS} dry runs, in turn. Nobody is waited for, and no words are brought.",
         "",
-        "| ranks | neurons | sources of others | processor time of a step (us) | set-up (s) | memory (MB) | neighbours |",
+        "| ranks | neurons | others' sources | processor time of a step (us) | set-up (s) | memory (MB) | neighbours |",
         "|---|---|---|---|---|---|---|",
     ]
     lines += [

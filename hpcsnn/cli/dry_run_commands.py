@@ -1,6 +1,7 @@
 """The command that looks at one rank of many: hpcsnn dry-run."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -32,6 +33,14 @@ def dry_run(
     ] = _WORST,
     duration: Annotated[str, typer.Option(metavar="TIME", help="Model time that is measured.")] = "500ms",
     warm_up: Annotated[str, typer.Option("--warm-up", metavar="TIME", help="Model time before that.")] = "100ms",
+    rates: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="A run of this network at any scale: neighbours' neurons spike at the rates in its summary, each for "
+            "itself. Default: as this rank's own at like places.",
+        ),
+    ] = None,
     overrides: Overrides = [],  # noqa: B006
     trust: TrustChoice = False,
     as_json: JsonChoice = False,
@@ -39,14 +48,14 @@ def dry_run(
     """Run one rank of any number by itself, and say what it takes: time, memory, what it would send.
 
     On this processor, whatever the number of ranks: the rank keeps its own part of the network, as it would among the
-    others, and its neighbours' spikes are made up, from its own at like places. What it cannot tell is how long it
-    would wait for others. Nothing is written. For networks in which distance bounds all wiring.
+    others, and its neighbours' spikes are made up: from its own at like places, or at given rates. What it cannot tell
+    is how long it would wait for others. Nothing is written. For networks in which distance bounds all wiring.
     """
     with reported():
         from hpcsnn.cli.tables.of_dry_runs import print_dry_run
         from hpcsnn.configuration.files import load_configuration
         from hpcsnn.configuration.times import parse_time_ms
-        from hpcsnn.planning.dry_run import busiest_rank, checked_rank, dry_run
+        from hpcsnn.planning.dry_run import busiest_rank, checked_rank, dry_run, rates_of
         from hpcsnn.runs.progress import name_phases
         from hpcsnn.terminal import terminal
 
@@ -55,5 +64,6 @@ def dry_run(
             network = configuration.network()
             number = busiest_rank(network, configuration.tile, ranks) if rank == _WORST else checked_rank(rank, ranks)
             times = parse_time_ms("--warm-up", warm_up), parse_time_ms("--duration", duration)
-            found = asdict(dry_run(configuration, number, ranks, *times))
+            rates_hz = None if rates is None else rates_of(rates, network)
+            found = asdict(dry_run(configuration, number, ranks, *times, rates_hz))
         (say_json if as_json else print_dry_run)(found)

@@ -7,9 +7,11 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from hpcsnn.checked_numbers import Limits, real_number
 from hpcsnn.codegen.schedule import schedule
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.devices.base import Device
@@ -20,10 +22,12 @@ from hpcsnn.network import Network
 from hpcsnn.ranks.exchange.made_up import Spikes, mirrored_routes, roomy_boxes, sent_spikes
 from hpcsnn.ranks.exchange.neighbours import has_neighbours
 from hpcsnn.ranks.one_of_many import OneOfMany
-from hpcsnn.ranks.partition import place_network
+from hpcsnn.ranks.partition import Placement, has_bounded_reach, place_network
+from hpcsnn.storage.run_directory import RunDirectory
 
 # Ranks that are placed to find the one with the most to do.
 _LOOKED_AT = 64
+_RATE = Limits("Hz", minimum=0.0, in_kernels=False)
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ def check_dry_run(network: Network, n_ranks: int) -> None:
     if network.learning is not None:
         raise ConfigurationError("dry-run: not allowed for a network that learns; it is for runs")
     if not has_neighbours(network):
-        unbounded = [name for name, one in network.projections.items() if one.reach_squared is None]
+        unbounded = [name for name, one in network.projections.items() if not has_bounded_reach(one)]
         raise ConfigurationError(
             f"dry-run: not allowed for a network in which no distance bounds what projections {', '.join(unbounded)} "
             "can wire: what all ranks send to all cannot be made up by one"
@@ -145,16 +149,73 @@ def made_up_simulation(
     return simulation
 
 
-def dry_run(configuration: Configuration, rank: int, n_ranks: int, warm_up_ms: float, duration_ms: float) -> DryRun:
+def rates_of(run: Path, network: Network) -> dict[str, float]:
+    """Mean rates in Hz of the network's populations of neurons in a run, from its summary.
+
+    Raises:
+        ConfigurationError: no summary of such a run, or one that lacks a population.
+        StorageError: a damaged summary.
+    """
+    populations = RunDirectory(run).read_summary().get("populations", {})
+    wanted = [name for name, one in network.populations.items() if not one.is_source]
+    missing = [name for name in wanted if name not in populations]
+    if missing:
+        raise ConfigurationError(
+            f"--rates: {str(run)!r} is not allowed; its summary has no population {missing[0]!r}: must be a run of "
+            "this network, of any scale"
+        )
+    return {
+        name: real_number(f"{run}: populations.{name}.rate_hz", populations[name].get("rate_hz"), _RATE)
+        for name in wanted
+    }
+
+
+def poisson_spikes(
+    network: Network, placements: Mapping[str, Placement], rank: int, rates_hz: Mapping[str, float], n_steps: int
+) -> dict[str, Spikes]:
+    """Spikes at some rates of the neurons that a rank knows of others, as `made_up_simulation` takes them.
+
+    Each neuron spikes in each step with the same chance, whatever the others do; seed and rank decide.
+    """
+    random = np.random.default_rng([network.seed, rank])
+    spikes = {}
+    for name, rate_hz in rates_hz.items():
+        theirs = placements[name].known_id[placements[name].n_own :]
+        places = len(theirs) * n_steps
+        n = int(random.binomial(places, min(rate_hz * network.dt_ms * 1e-3, 1.0))) if places else 0
+        drawn = random.choice(places, n, replace=False, shuffle=False) if places else np.empty(0, np.int64)
+        spikes[name] = (drawn // max(len(theirs), 1), theirs[drawn % max(len(theirs), 1)])
+    return spikes
+
+
+def dry_run(
+    configuration: Configuration,
+    rank: int,
+    n_ranks: int,
+    warm_up_ms: float,
+    duration_ms: float,
+    rates_hz: Mapping[str, float] | None = None,
+) -> DryRun:
     """Run one rank of `n_ranks` on this processor, and say what it took.
+
+    Args:
+        configuration: of the run.
+        rank, n_ranks: which one, of how many.
+        warm_up_ms, duration_ms: model time in front of what is measured, and of that.
+        rates_hz: at which neighbours' neurons of a population spike, each for itself; those of other populations, and
+            of all if there is none, do as own ones at like places.
 
     Raises:
         ConfigurationError: as `made_up_simulation`, or a time that is no whole number of steps.
     """
-    network = configuration.network()
+    network, tile = configuration.network(), configuration.tile
+    n_steps = network.steps(warm_up_ms) + network.steps(duration_ms)
+    replayed = {}
+    if rates_hz:
+        replayed = poisson_spikes(network, place_network(network, tile, rank, n_ranks), rank, rates_hz, n_steps)
     start = time.perf_counter()
     simulation = made_up_simulation(
-        network, rank, n_ranks, configuration.tile, HostDevice(), configuration.exchange_block
+        network, rank, n_ranks, tile, HostDevice(), configuration.exchange_block, replayed, n_steps
     )
     setup_s = time.perf_counter() - start
     simulation.run(warm_up_ms, progress=False)
@@ -170,7 +231,8 @@ def dry_run(configuration: Configuration, rank: int, n_ranks: int, warm_up_ms: f
     phases_s["exchange_transfer"] += phases_s.pop("exchange_wait")  # nobody is waited for
     plan = simulation.state.exchange
     around = None if plan is None else plan.neighbours
-    inputs = {"configuration": configuration.resolved(), "ranks": n_ranks, "rank": rank, "warm_up_ms": warm_up_ms}
+    inputs = {"configuration": configuration.resolved(), "ranks": n_ranks, "rank": rank}
+    inputs |= {"warm_up_ms": warm_up_ms, "rates_hz": dict(rates_hz or {})}
     return DryRun(
         rank=rank,
         ranks=n_ranks,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from hpcsnn import ConfigurationError, Grid, Network, models
 from hpcsnn.errors import SimulationError
 from hpcsnn.models import rewiring
-from hpcsnn.planning.dry_run import busiest_rank, check_dry_run, checked_rank
+from hpcsnn.planning.dry_run import busiest_rank, check_dry_run, checked_rank, poisson_spikes, rates_of
 from hpcsnn.ranks.exchange.made_up import mirrored_routes, roomy_boxes, sent_spikes
 from hpcsnn.ranks.exchange.plan import plan_exchange
 from hpcsnn.ranks.one_of_many import OneOfMany
@@ -145,3 +147,35 @@ def test_what_needs_the_others_is_refused():
     for call in (lambda: OneOfMany(0, 2).swap([1, 2]), lambda: OneOfMany(0, 2).pass_on({1: 1}, [1])):
         with pytest.raises(SimulationError, match=r"^a rank by itself cannot swap values"):
             call()
+
+
+@settings(max_examples=20)
+@given(ranks(), st.sampled_from([0.0, 3.0, 400.0, 10_000.0]))
+def test_spikes_at_given_rates_are_of_the_neurons_of_others_each_once_a_step(case, rate_hz):
+    """As many as so many independent steps give, within five standard deviations; those of sources are not given."""
+    network, placements, _ = case
+    n_steps = 200
+    spikes = poisson_spikes(network, placements, 1, {"b": rate_hz}, n_steps)
+    assert list(spikes) == ["b"]
+    steps, ids = spikes["b"]
+    foreign = placements["b"].known_id[placements["b"].n_own :]
+    assert set(ids.tolist()) <= set(foreign.tolist())
+    assert len(set(zip(steps.tolist(), ids.tolist(), strict=True))) == len(steps)
+    chance, places = rate_hz * network.dt_ms * 1e-3, n_steps * len(foreign)
+    assert abs(len(steps) - places * chance) <= 5 * (places * chance * (1 - chance)) ** 0.5
+    assert ((steps >= 0) & (steps < n_steps)).all()
+    again = poisson_spikes(network, placements, 1, {"b": rate_hz}, n_steps)["b"]
+    assert (again[0].tolist(), again[1].tolist()) == (steps.tolist(), ids.tolist())
+
+
+def test_rates_are_those_of_a_run_of_the_same_populations(tmp_path):
+    network = wired(Grid(8, 8))
+    (tmp_path / "summary.json").write_text(json.dumps({"digest": "", "populations": {"b": {"rate_hz": 7.5}, "a": {}}}))
+    assert rates_of(tmp_path, network) == {"b": 7.5}
+    (tmp_path / "summary.json").write_text(json.dumps({"digest": "", "populations": {"other": {"rate_hz": 7.5}}}))
+    said = (
+        f"--rates: {str(tmp_path)!r} is not allowed; its summary has no population 'b': must be a run of this network, "
+        "of any scale"
+    )
+    with pytest.raises(ConfigurationError, match=as_pattern(said)):
+        rates_of(tmp_path, network)
