@@ -16,6 +16,7 @@ from hpcsnn.engine.simulation import Simulation
 from hpcsnn.models.registry import registered
 from hpcsnn.network.learning_fields import played_bytes
 from hpcsnn.planning.memory import estimate
+from hpcsnn.ranks.exchange.neighbours import has_neighbours
 from hpcsnn.shipped_files import shipped_configurations
 from hpcsnn.storage.snapshot import take_snapshot
 from hpcsnn.training.configuration import load_training
@@ -47,6 +48,11 @@ SIZES = {
 }
 CASES = [(name, overrides) for name in shipped_configurations() for overrides in SIZES.get(name, MAP)]
 each = pytest.mark.parametrize(("name", "overrides"), CASES, ids=[f"{n}-{','.join(o)}" for n, o in CASES])
+
+
+def way_of(network):
+    """How ranks of MPI swap the spikes of a network, for threads in their place."""
+    return "neighbours" if has_neighbours(network) else "allgather"
 
 
 def assert_within(estimated, real):
@@ -83,7 +89,7 @@ def test_the_estimate_of_each_of_several_ranks(name, overrides, n_ranks):
 
     def work(ranks):
         network = configuration.network()
-        simulation = Simulation(network, comm=ranks, device="cpu", tile=configuration.tile)
+        simulation = Simulation(network, comm=ranks, device="cpu", tile=configuration.tile, exchange=way_of(network))
         size = estimate(network, configuration.tile, ranks.rank, n_ranks)
         copied = take_snapshot(simulation).copies.n_bytes
         return size, simulation.state.n_bytes(), copied, {n: p.n_own for n, p in simulation.placements.items()}
@@ -155,7 +161,7 @@ def test_on_grids_of_any_shape_degrees_and_rooms_are_those_of_a_run(connector, g
     ab = network.add_projection("ab", "a", "b", connector, models.ExponentialCurrent(), 0.1)
 
     def work(ranks):
-        simulation = Simulation(network, comm=ranks, device=HostDevice(("-O1",)), tile=2)
+        simulation = Simulation(network, comm=ranks, device=HostDevice(("-O1",)), tile=2, exchange=way_of(network))
         arrays = {name: array.nbytes for name, array in simulation.state.arrays.items()}
         n_synapses = simulation.state.stores["ab"].n_synapses()
         return estimate(network, 2, ranks.rank, n_ranks), arrays, n_synapses, simulation.state.n_bytes()

@@ -196,7 +196,8 @@ def test_a_checkpoint_of_another_configuration(run):
 def test_info_shows_what_is_there_and_what_is_damaged(run):
     in_manifest(Checkpoint(run, NEW))
     done = succeeds("info", run)
-    first, header, old, new = done.stdout.splitlines()[:4]
+    first, busiest, header, old, new = done.stdout.splitlines()[:5]
+    assert busiest.startswith("busiest rank ")
     assert first.startswith(f"{run}: completed at 0.3 s, 2 ranks, digest ")
     assert header.split()[:3] == ["checkpoint", "at", "(s)"]
     assert old.split()[:2] == ["1000", "0.1"]

@@ -119,7 +119,14 @@ def test_what_may_change_on_resume_and_what_may_not(tmp_path):
     run = tmp_path / "run"
     succeeds("run", "topomap", "--set", "duration_ms=100", *PLAIN, "--out", run)
     configuration = yaml.safe_load((run / "config.yaml").read_text())
-    changed = {**configuration, "tile": 4, "exchange_block": 1, "duration_ms": 200.0, "description": "longer"}
+    changed = {
+        **configuration,
+        "tile": 4,
+        "exchange": "allgather",
+        "exchange_block": 1,
+        "duration_ms": 200.0,
+        "description": "longer",
+    }
     (run / "config.yaml").write_text(yaml.safe_dump(changed))
     succeeds("resume", run, *PLAIN, ranks=2)
     straight = tmp_path / "straight"
@@ -132,8 +139,8 @@ def test_what_may_change_on_resume_and_what_may_not(tmp_path):
         assert done.returncode == 2
         assert done.stderr.replace("\n", "") == (
             "error: projections.ff.synapse.additive_stdp.w_max: 0.2 in the checkpoint, 0.3 in "
-            f"{run / 'config.yaml'}; a resumed run may change only description, duration_ms, tile, exchange_block, "
-            "checkpoint_every, checkpoint_keep, ranks and device: change it back, or start a new run"
+            f"{run / 'config.yaml'}; a resumed run may change only description, duration_ms, tile, exchange, "
+            "exchange_block, checkpoint_every, checkpoint_keep, ranks and device: change it back, or start a new run"
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hpcsnn.analysis.statistics import grid_displacement
+from hpcsnn.analysis.topography import grid_displacement
 from hpcsnn.configuration.files import load_configuration
 from hpcsnn.engine.simulation import Simulation
 
