@@ -181,7 +181,7 @@ def network_struct(network: Network, more: Iterable[Struct] = ()) -> Struct:
             *each_member("int", "interval", "number_bits", "by_neighbours"),
             *each_member("int", "n_ranks", "rank", "block", "n_in", "n_out", "handle_bytes"),
             *each_member("int", "n_receives", "n_sends", "n_together", "patience"),
-            *each_member("int", "made_up_first", "made_up_steps"),
+            *each_member("int", "made_up_steps"),
             *pointers(exchange_fields()),
             *each_member("int64", "communicator", "datatype", *MPI_FUNCTIONS),
         ],

@@ -6,7 +6,6 @@ import os
 import platform
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
-from statistics import median
 from typing import Any
 
 from hpcsnn._version import __version__
@@ -14,11 +13,9 @@ from hpcsnn.configuration.schema import Configuration
 from hpcsnn.devices.processors import processor
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.ranks.communicator import Communicator
-from hpcsnn.ranks.ping import ping
+from hpcsnn.ranks.ping import median_s, ping
 from hpcsnn.ranks.promised_ranks import promised_ranks
 
-# Exchanges of no spikes that are timed: at first, at most, for how long, how often.
-_FIRST, _MOST_EXCHANGES, _BATCH_S, _BATCHES = 5, 20_000, 0.05, 7
 _PACKAGES = ("numpy", "mpi4py", "cupy-cuda13x", "cupy-cuda12x")
 
 
@@ -84,11 +81,10 @@ def measured_here(ranks: Communicator, exchange_seconds: Callable[[int], float])
 
 
 def _exchanges(ranks: Communicator, exchange_seconds: Callable[[int], float]) -> list[dict[str, Any]]:
-    """How long an exchange of no spikes takes, median of batches that take a tenth of a second or less."""
+    """How long an exchange of no spikes takes."""
     if ranks.size == 1:
         return []
-    n = ranks.broadcast(int(min(max(_BATCH_S / max(exchange_seconds(_FIRST), 1e-9), 1), _MOST_EXCHANGES)))
-    seconds = ranks.broadcast(median(exchange_seconds(n) for _ in range(_BATCHES)))
+    seconds = median_s(ranks, exchange_seconds)
     return [{"kind": "exchange", "ranks": ranks.size, "bytes": 0, "seconds": seconds}]
 
 

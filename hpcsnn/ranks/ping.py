@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def ping(ranks: Communicator) -> list[dict[str, Any]]:
     measured = []
     for n_bytes in SIZES:
         for kind, work in _works(ranks.mpi, n_bytes):
-            seconds = _median_s(ranks, work)
+            seconds = median_s(ranks, partial(_batch_s, ranks, work))
             net_s = ranks.broadcast(max(seconds - call_s[kind], 0.1 * seconds))
             measured.append({"kind": kind, "ranks": ranks.size, "bytes": n_bytes, "seconds": net_s})
     return measured
@@ -57,11 +58,12 @@ def _works(comm: Any, n_bytes: int) -> Iterator[tuple[str, Callable[[], None]]]:
         yield "allgather", lambda: comm.Allgather(block, gathered)
 
 
-def _median_s(ranks: Communicator, work: Callable[[], None]) -> float:
-    """Over batches, by the first rank's clock; all ranks repeat as often."""
-    took = _batch_s(ranks, work, 5)
+def median_s(ranks: Communicator, batch_s: Callable[[int], float]) -> float:
+    """Seconds of one of many, over batches of so many as `batch_s` is asked to take the time of one in; by the first
+    rank's clock, and all ranks repeat as often: a collective call."""
+    took = batch_s(5)
     repeats = ranks.broadcast(int(min(max(_EACH_S / _BATCHES / max(took, 1e-9), 1), _MOST_REPEATS)))
-    return ranks.broadcast(statistics.median(_batch_s(ranks, work, repeats) for _ in range(_BATCHES)))
+    return ranks.broadcast(statistics.median(batch_s(repeats) for _ in range(_BATCHES)))
 
 
 def _batch_s(ranks: Communicator, work: Callable[[], None], repeats: int) -> float:

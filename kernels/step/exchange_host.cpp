@@ -136,7 +136,7 @@ static void exchange_within_node(Network* net, const int first_step, Laps& laps)
 // is made up by routes of own spikes into the boxes of neighbours.
 static void make_up(Exchange& e, const int first_step) {
     for (int offset = 0; offset < e.interval; ++offset) {
-        const int step = first_step + offset - e.made_up_first;
+        const int step = first_step + offset;
         if (step < 0 || step >= e.made_up_steps) continue;
         for (int64 n = e.made_up_start[step]; n < e.made_up_start[step + 1]; ++n) {
             uint32* const box = box_of(e, e.made_up_from[n]);

@@ -204,11 +204,10 @@ class HostStages:
             last, turn = int(chosen[-1][-1]), turn + 1
         pairs = np.concatenate(chosen) if chosen else np.arange(n_pairs if p >= 1.0 else 0)
         target_id, source_id = np.divmod(pairs[pairs < n_pairs], n_sources)
-        placement = self._state.placements[projection.target.name]
-        own = np.full(projection.target.size, -1, dtype=np.int64)
-        own[placement.global_id] = np.arange(placement.n_own)
-        local = np.column_stack([own[target_id], self._state.placements[projection.source.name].local(source_id)])
-        self._put_lists(projection, local[local[:, 0] >= 0])
+        source, target = (self._state.placements[end.name] for end in (projection.source, projection.target))
+        row = target.local(target_id)
+        own = (row >= 0) & (row < target.n_own)
+        self._put_lists(projection, np.column_stack([row[own], source.local(source_id[own])]))
         self._form("form_proposed", projection)
 
     # -- pairing -------------------------------------------------------------------------------------------------------
