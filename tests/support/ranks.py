@@ -40,11 +40,13 @@ def hpcsnn_command(*arguments: object, ranks: int = 1) -> list[str]:
 
 
 def run_processes(pid: int) -> list[int]:
-    """The hpcsnn processes among `pid` and all that it started: the ranks of a job, MPI's own processes left out."""
+    """The hpcsnn processes that `pid` is or started: the ranks of a job. MPI's own processes are left out, and what a
+    rank starts, which has the rank's own name until it is another program."""
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         arguments = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
     except FileNotFoundError:  # it has just ended
         return []
-    own = [pid] if any(Path(part).name == "hpcsnn" for part in arguments[:2]) else []
-    return own + [rank for child in children for rank in run_processes(int(child))]
+    if any(Path(part).name == "hpcsnn" for part in arguments[:2]):
+        return [pid]
+    return [rank for child in children for rank in run_processes(int(child))]
