@@ -25,6 +25,7 @@ from hpcsnn.models.currents import (
 )
 from hpcsnn.models.learning import (
     DAMPENING,
+    ETLP,
     FEEDBACK,
     PULL,
     SGD,
@@ -111,6 +112,7 @@ __all__ = [
     "BCPNN",
     "BY_SPIKE",
     "DAMPENING",
+    "ETLP",
     "FEEDBACK",
     "LIF",
     "LOCAL",
