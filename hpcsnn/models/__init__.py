@@ -25,8 +25,10 @@ from hpcsnn.models.currents import (
 )
 from hpcsnn.models.learning import (
     DAMPENING,
+    DECOLLE,
     ETLP,
     FEEDBACK,
+    LOCAL_READOUT,
     PULL,
     SGD,
     Adam,
@@ -112,10 +114,12 @@ __all__ = [
     "BCPNN",
     "BY_SPIKE",
     "DAMPENING",
+    "DECOLLE",
     "ETLP",
     "FEEDBACK",
     "LIF",
     "LOCAL",
+    "LOCAL_READOUT",
     "PER_TARGET",
     "PLACE",
     "PULL",

@@ -87,6 +87,10 @@ def _each_output(room: LearningRoom) -> int:
     return room.blocks * room.n_outputs * SIDE_BY_SIDE
 
 
+def _each_output_now(room: LearningRoom) -> int:
+    return room.replicas * room.outputs_stride
+
+
 def _each_slot(room: LearningRoom) -> int:
     return room.n_slots
 
@@ -155,6 +159,9 @@ def learner_fields(network: Network, population: Population) -> tuple[Field, ...
     names = [recorded_name(name) for name in gradient_of(population).recorded]
     names += [rule_recorded(name) for name in network.learning.rule.model.recorded]
     recorded = [Field(name, "float", _each_step) for name in names]
+    if network.learning.rule.model.mentions("local_error"):
+        recorded += [Field("local_output", "float", _each_output_now), Field("local_score", "float", _each_output_now)]
+        recorded.append(Field("local_error", "float", lambda room: room.sample_steps * _each_output_now(room)))
     if windowed:
         spikes = (*spikes, Field("n_spikes_of_sample", "int", lambda room: room.replicas * room.n_sources))
     return (

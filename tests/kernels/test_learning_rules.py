@@ -94,6 +94,10 @@ def etlp(interval):
 
 
 RULES = {
+    "decolle": (
+        models.DECOLLE(feedback="symmetric", tau_local_ms=6.0),
+        Page(triangle, lambda seen, _: seen.local_error, local_kept=np.exp(-1 / 6)),
+    ),
     "e_prop": (models.EProp(), Page(triangle, lambda seen, _: seen.heard)),
     "everything": (Everything(), EVERYTHING),
     "superspike": (
@@ -119,9 +123,16 @@ def test_a_rules_gradients_are_those_of_its_formula(net, rule):
         np.testing.assert_allclose(found.gradients[name], gradient, rtol=0, atol=3e-6 * largest + 3e-5, err_msg=name)
 
 
-@pytest.mark.parametrize("rule", [Everything(feedback="random"), Everything()])
-def test_it_is_the_same_in_windows_with_replicas_and_on_racing_threads(rule):
+@pytest.mark.parametrize(
+    ("rule", "others"),
+    [
+        (Everything(feedback="random"), [{"window_steps": 7}, {"replicas": 3}, {"device": RacingThreads()}]),
+        (Everything(), [{"window_steps": 25}]),
+        (models.DECOLLE(), [{"replicas": 3}, {"device": RacingThreads(), "replicas": 2}]),
+    ],
+)
+def test_it_is_the_same_in_windows_with_replicas_and_on_racing_threads(rule, others):
     digest = trained(learning=rule).digest()
-    for other in ({"window_steps": 7}, {"replicas": 3}, {"device": RacingThreads(), "replicas": 2}):
+    for other in others:
         assert trained(learning=rule, **other).digest() == digest, other
     assert trained(classifier(seed=2), learning=rule).digest() != digest

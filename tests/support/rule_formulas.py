@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from support.eprop_backward import ahead, from_the_end
-from support.eprop_formulas import Activity, outcome, simulate
-from support.trained_nets import Batch, Net, Outcome, Regularisation
+from support.eprop_formulas import Activity, filtered, outcome, simulate
+from support.trained_nets import Batch, Net, Outcome, Regularisation, softmax
 
 Text = Callable[[SimpleNamespace, dict[str, np.ndarray]], np.ndarray]
 
@@ -21,8 +21,8 @@ Text = Callable[[SimpleNamespace, dict[str, np.ndarray]], np.ndarray]
 @dataclass(frozen=True)
 class Page:
     """A rule: `shape` of the surrogate gradient by the distance; `signal` and `backward` by what is seen of a step
-    (``heard``, ``error``, ``label_weight``, ``rate``, ``spiked``, ``surrogate``, ``step``, ``n_steps``; ``recorded``,
-    by the spikes of all steps) and by filters."""
+    (``heard``, ``error``, ``local_error``, ``label_weight``, ``rate``, ``spiked``, ``surrogate``, ``step``,
+    ``n_steps``; ``recorded``, by the spikes of all steps) and by filters."""
 
     shape: Callable[[np.ndarray], np.ndarray]
     signal: Text
@@ -30,6 +30,7 @@ class Page:
     filters: tuple[str, ...] = ()
     dampening: float = 0.3
     recorded: Callable[[np.ndarray], np.ndarray] | None = None
+    local_kept: float = 0.0
 
 
 def triangle(distance: np.ndarray) -> np.ndarray:
@@ -62,6 +63,10 @@ def _of_population(
     (back,) = net.to_readout(name).values()
     heard = ahead(of_readout, back.delay_steps) @ back.in_use.T
     error, label_weight = activity.error @ back.in_use.T, back.in_use.T[batch.labels]
+    local = softmax(np.stack(list(filtered(spikes @ back.in_use, page.local_kept)), 1))
+    local[np.arange(len(batch.labels)), :, batch.labels] -= 1
+    local[:, ~batch.scored] = 0
+    local_error = local @ back.in_use.T
     filters = {one: np.zeros_like(spikes[:, 0]) for one in page.filters}
     recorded = np.zeros_like(spikes) if page.recorded is None else page.recorded(spikes)
     result, p_v, p_a = np.zeros_like(spikes), np.zeros_like(spikes[:, 0]), np.zeros_like(spikes[:, 0])
@@ -69,7 +74,7 @@ def _of_population(
         seen = SimpleNamespace(
             heard=heard[:, step], error=error[:, step], label_weight=label_weight, rate=spikes.mean(1),
             spiked=spikes[:, step], surrogate=surrogate[:, step], step=step, n_steps=batch.n_steps,
-            recorded=recorded[:, step],
+            recorded=recorded[:, step], local_error=local_error[:, step],
         )  # fmt: skip
         seen.signal = page.signal(seen, filters)
         r_v, r_a = its.alpha * p_v, its.rho * p_a

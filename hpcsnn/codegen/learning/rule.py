@@ -25,6 +25,7 @@ LOCAL = "rule_"
 _OF_NEURON = {
     "heard": "heard_of[k]",
     "error": "error_of[k]",
+    "local_error": "local_error_of[k]",
     "label_weight": "of_label[k]",
     "rate": "rate_of_sample[k]",
     "spiked": "spiked_of[k]",
@@ -94,6 +95,7 @@ def rule_view(network: Network, index: int) -> SimpleNamespace:
         "backward": SnippetFunction(f"{name}_backward", "float", (*behind, *common)),
     }
     view.wants = SimpleNamespace(**wanted)
+    view.errors = [one for one in ("error", "local_error") if wanted[one]]
     view.sees_in = {slot: function.sees(rule.SEES) for slot, function in view.functions.items()}
     view.is_linear, view.local = rule.is_linear, LOCAL
     return view

@@ -76,6 +76,11 @@ def learning_texts(
             loss=_loss(learning.loss),
             brought=stage_of.get(f"bring_{learning.readout}"),
         ),
+        *(
+            render("learning/local_readout.cu", population=one, loss=_loss(learning.loss))
+            for one in populations
+            if one.rule is not None and one.rule.wants.local_error
+        ),
         *(render("learning/delivery.cu", projection=one) for one in trained),
         *(
             _online(network, populations, readout, trained, render)

@@ -3,13 +3,15 @@
 from hpcsnn.models.learning.gradients import Gradient, ReceptorGradient
 from hpcsnn.models.learning.losses import CrossEntropy, Loss, SquaredError, SummedCrossEntropy
 from hpcsnn.models.learning.optimisers import SGD, Adam, Optimiser
-from hpcsnn.models.learning.rule import DAMPENING, FEEDBACK, PULL, LearningRule
-from hpcsnn.models.learning.rules import ETLP, EProp, SuperSpike
+from hpcsnn.models.learning.rule import DAMPENING, FEEDBACK, LOCAL_READOUT, PULL, LearningRule
+from hpcsnn.models.learning.rules import DECOLLE, ETLP, EProp, SuperSpike
 
 __all__ = [
     "DAMPENING",
+    "DECOLLE",
     "ETLP",
     "FEEDBACK",
+    "LOCAL_READOUT",
     "PULL",
     "SGD",
     "Adam",

@@ -1,7 +1,8 @@
 """The learning rules that ship, each in a file of its own."""
 
+from hpcsnn.models.learning.rules.decolle import DECOLLE
 from hpcsnn.models.learning.rules.e_prop import EProp
 from hpcsnn.models.learning.rules.etlp import ETLP
 from hpcsnn.models.learning.rules.superspike import SuperSpike
 
-__all__ = ["ETLP", "EProp", "SuperSpike"]
+__all__ = ["DECOLLE", "ETLP", "EProp", "SuperSpike"]
