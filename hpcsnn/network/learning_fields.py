@@ -14,6 +14,7 @@ from hpcsnn.network.learning import (
     feedback_projection,
     filtering_projections,
     gradient_of,
+    hidden_populations,
     kept_variables,
     recorded_name,
     rule_recorded,
@@ -159,6 +160,8 @@ def learner_fields(network: Network, population: Population) -> tuple[Field, ...
     names = [recorded_name(name) for name in gradient_of(population).recorded]
     names += [rule_recorded(name) for name in network.learning.rule.model.recorded]
     recorded = [Field(name, "float", _each_step) for name in names]
+    if network.learning.rule.model.mentions("teacher_rate"):
+        recorded.append(Field("teacher", "float", constant=True, made=True))
     if network.learning.rule.model.mentions("local_error"):
         recorded += [Field("local_output", "float", _each_output_now), Field("local_score", "float", _each_output_now)]
         recorded.append(Field("local_error", "float", lambda room: room.sample_steps * _each_output_now(room)))
@@ -324,4 +327,7 @@ def played_bytes(network: Network, n_samples: int, n_spikes: int = 0) -> int:
     targets = (
         steps * network.populations[network.learning.readout].size if network.learning.loss.model.of_targets else 0
     )
-    return 4 * (steps + 1 + spikes + of_samples + targets)
+    taught = 0
+    if network.learning.rule.model.mentions("teacher_rate"):
+        taught = n_samples * sum(one.size for one in hidden_populations(network))
+    return 4 * (steps + 1 + spikes + of_samples + targets + taught)

@@ -125,6 +125,11 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
 //% if rule.wants.label_weight
         const float* of_label = feedback + learning.label[playing(*net).first_sample + replica] * SIDE_BY_SIDE;
 //% endif
+//% if rule.wants.teacher_rate
+        const float* teacher_of = learner.teacher + (int64)(playing(*net).first_sample + replica) * n_neurons + first;
+        float teacher_rate_of[TOGETHER] = {};
+        for (int k = 0; k < TOGETHER && first + k < n_neurons; ++k) teacher_rate_of[k] = teacher_of[k];
+//% endif
 //% if rule.wants.rate
         float rate_of_sample[TOGETHER] = {};
         for (int k = 0; k < TOGETHER && first + k < n_neurons; ++k)

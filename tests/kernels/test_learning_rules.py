@@ -1,9 +1,11 @@
 """Learning rules beside their formulas in NumPy, and whatever a rule's page may use."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from hpcsnn import models
+from hpcsnn import ConfigurationError, models
 from hpcsnn.models import Derived, LearningRule, Parameter, Variable
 from hpcsnn.testing.racing_threads import RacingThreads
 from hpcsnn.training.trainer import Trainer
@@ -136,3 +138,20 @@ def test_it_is_the_same_in_windows_with_replicas_and_on_racing_threads(rule, oth
     for other in others:
         assert trained(learning=rule, **other).digest() == digest, other
     assert trained(classifier(seed=2), learning=rule).digest() != digest
+
+
+def test_a_teachers_rates_are_those_of_each_sample_and_neuron():
+    net = NETS["lif"]
+    rates_hz = np.random.default_rng(3).integers(0, 200, (5, 20)).astype(float)
+    samples = dataclasses.replace(samples_of(BATCH, 3), ids=np.array([4, 0, 2]))
+    page = Page(triangle, lambda seen, _: seen.rate - rates_hz[[4, 0, 2]] / 1000)
+    trainer = Trainer(
+        network_of(net, 9), "output", BATCH.n_steps, learning=models.LocalTandem(), device="cpu",
+        teacher={"a": rates_hz},
+    )  # fmt: skip
+    found, expected = dense_gradients(net, trainer, samples), gradients_by(page, net, BATCH)
+    for name, gradient in expected.gradients.items():
+        np.testing.assert_allclose(found.gradients[name], gradient, rtol=0, atol=1e-4, err_msg=name)
+    assert abs(expected.gradients["a_a"]).max() > 0.1
+    with pytest.raises(ConfigurationError, match=r"^teacher\.a: has rates of 5 samples; must be of all, .* of id 7$"):
+        trainer.train_batch(dataclasses.replace(samples, ids=np.array([4, 7, 2])))

@@ -28,6 +28,7 @@ _OF_NEURON = {
     "local_error": "local_error_of[k]",
     "label_weight": "of_label[k]",
     "rate": "rate_of_sample[k]",
+    "teacher_rate": "teacher_rate_of[k]",
     "spiked": "spiked_of[k]",
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,8 @@ class Played:
         labels: shape (n_samples,), int32; 0 where there are targets.
         first_scored: the first step that counts, shape (n_samples,), int32.
         targets: shape (n_samples, n_steps, n_outputs), float32, or None.
+        teacher: by hidden population the rates that its neurons are taught, in spikes a step, by id, shape (n_samples,
+            n_neurons); empty: there is no teacher.
         lanes: of those that this rank plays the one that each sample goes on from, shape (n_samples,), or None.
     """
 
@@ -52,6 +54,7 @@ class Played:
     first_scored: NDArray[np.int32]
     targets: NDArray[np.float32] | None = None
     lanes: NDArray[np.int64] | None = None
+    teacher: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -150,6 +153,12 @@ class Learner:
         self._put("first_scored", samples.first_scored)
         if samples.targets is not None:
             self._put("target", samples.targets[:, :, self._output_ids])
+        for name, rates in samples.teacher.items():
+            part, own_rates = (
+                getattr(self._part, f"population_{name}"),
+                rates[:, self.simulation.placements[name].global_id],
+            )
+            state.bind(part, f"learning.{name}", "teacher", state.device.upload(own_rates))
         self._put("sample_loss", np.zeros(n, np.float32))
         self._put("prediction", np.zeros(n, np.int32))
         self._part.learns, self._part.n_samples = int(learns), n

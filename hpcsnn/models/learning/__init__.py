@@ -4,7 +4,7 @@ from hpcsnn.models.learning.gradients import Gradient, ReceptorGradient
 from hpcsnn.models.learning.losses import CrossEntropy, Loss, SquaredError, SummedCrossEntropy
 from hpcsnn.models.learning.optimisers import SGD, Adam, Optimiser
 from hpcsnn.models.learning.rule import DAMPENING, FEEDBACK, LOCAL_READOUT, PULL, LearningRule
-from hpcsnn.models.learning.rules import DECOLLE, ETLP, EProp, SuperSpike
+from hpcsnn.models.learning.rules import DECOLLE, ETLP, EProp, LocalTandem, SuperSpike
 
 __all__ = [
     "DAMPENING",
@@ -19,6 +19,7 @@ __all__ = [
     "EProp",
     "Gradient",
     "LearningRule",
+    "LocalTandem",
     "Loss",
     "Optimiser",
     "ReceptorGradient",

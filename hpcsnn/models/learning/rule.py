@@ -46,8 +46,9 @@ class LearningRule(Model):
             the weights of the feedback, the delay to the readout and the readout's memory), ``error`` (the errors of
             this very step by the weights of the feedback), ``local_error`` (the same of a readout of the population's
             own, which adds up the weights of the feedback of its neurons that spike), ``label_weight`` (that of the
-            label's output), ``rate`` (spikes a step in the whole sample), ``spiked`` (1 or 0), ``surrogate``, ``step``
-            (0, 1, ..) and ``n_steps`` of the sample, ``dt_ms``, what is ``recorded``, and ``filters``, to change.
+            label's output), ``rate`` (spikes a step in the whole sample), ``teacher_rate`` (that which a teacher has
+            for the neuron in this sample), ``spiked`` (1 or 0), ``surrogate``, ``step`` (0, 1, ..) and ``n_steps`` of the
+            sample, ``dt_ms``, what is ``recorded``, and ``filters``, to change.
         backward: returns what an arriving spike adds to its synapse's gradient, before a receptor's memory; it sees
             what ``signal`` sees, ``signal`` itself, and ``input_gradient``, the gradient of the input current by the
             neuron's declaration, which is taken if there is no ``backward``.
@@ -64,7 +65,7 @@ class LearningRule(Model):
     KIND: ClassVar[str] = "learning rule"
     SEES: ClassVar[tuple[str, ...]] = (
         *("distance", "away", "surrogate", "input_current", "dt_ms", "heard", "error", "local_error"),
-        *("label_weight", "rate", "spiked", "step", "n_steps", "signal", "input_gradient"),
+        *("label_weight", "rate", "teacher_rate", "spiked", "step", "n_steps", "signal", "input_gradient"),
     )
 
     shape: str = "away < 1.0f ? 1.0f - away : 0.0f"
