@@ -114,6 +114,7 @@ def sample_fields() -> tuple[Field, ...]:
         Field("event_at", "int", constant=True, made=True),
         Field("event_neuron", "int", constant=True, made=True),
         Field("label", "int", constant=True, made=True),
+        Field("sample_id", "uint32", constant=True, made=True),
         Field("first_scored", "int", constant=True, made=True),
         Field("target", "float", constant=True, made=True),
         Field("sample_loss", "float", made=True),
@@ -323,7 +324,7 @@ def played_bytes(network: Network, n_samples: int, n_spikes: int = 0) -> int:
     """Bytes of the samples that a rank has at hand, which it plays one after the other: spikes by step, what is asked
     of each and what becomes of it."""
     assert network.learning is not None
-    steps, spikes, of_samples = n_samples * network.learning.sample_steps, n_spikes, 4 * n_samples
+    steps, spikes, of_samples = n_samples * network.learning.sample_steps, n_spikes, 5 * n_samples
     targets = (
         steps * network.populations[network.learning.readout].size if network.learning.loss.model.of_targets else 0
     )

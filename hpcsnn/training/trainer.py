@@ -229,7 +229,7 @@ class Trainer:
             picked = samples if len(part) == len(samples) else samples.select(part)
             played = played_samples(picked)
             if learns:
-                played = replace(played, teacher=self._teacher.of(picked))
+                played = replace(played, teacher=self._teacher.of(picked), batch=self.batches_done + 1)
             if lanes is not None:
                 played = replace(played, lanes=part % self.batch - own[0])
             loss, answer = self._learner.play(played, learns, lanes)
@@ -365,7 +365,8 @@ def played_samples(samples: Samples) -> Played:
     counts = np.bincount(of_sample * n_steps + samples.event_steps, minlength=n * n_steps)
     before = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     labels = np.zeros(n, np.int32) if samples.labels is None else np.asarray(samples.labels, dtype=np.int32)
-    return Played(before, samples.event_channels, labels, samples.first_scored_step, samples.targets)
+    ids = samples.ids.astype(np.uint32)
+    return Played(before, samples.event_channels, ids, labels, samples.first_scored_step, samples.targets)
 
 
 def _mean(losses: NDArray[np.float32]) -> float:

@@ -19,6 +19,7 @@ def learning_struct(network: Network) -> Struct:
             "replicas",
             "n_samples",
             "batch_samples",
+            "batch_number",
             "n_outputs",
             "outputs_stride",
             "ahead",

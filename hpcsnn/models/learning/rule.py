@@ -47,8 +47,8 @@ class LearningRule(Model):
             this very step by the weights of the feedback), ``local_error`` (the same of a readout of the population's
             own, which adds up the weights of the feedback of its neurons that spike), ``label_weight`` (that of the
             label's output), ``rate`` (spikes a step in the whole sample), ``teacher_rate`` (that which a teacher has
-            for the neuron in this sample), ``spiked`` (1 or 0), ``surrogate``, ``step`` (0, 1, ..) and ``n_steps`` of the
-            sample, ``dt_ms``, what is ``recorded``, and ``filters``, to change.
+            for the neuron in this sample), ``spiked`` (1 or 0), ``surrogate``, ``step`` (0, 1, ..) and ``n_steps`` of
+            the sample, ``dt_ms``, what is ``recorded``, and ``filters``, to change.
         backward: returns what an arriving spike adds to its synapse's gradient, before a receptor's memory; it sees
             what ``signal`` sees, ``signal`` itself, and ``input_gradient``, the gradient of the input current by the
             neuron's declaration, which is taken if there is no ``backward``.
