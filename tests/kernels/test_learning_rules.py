@@ -95,7 +95,18 @@ def etlp(interval):
     return Page(triangle, signal)
 
 
+def recursive_lra(reach, steepness):
+    def activation(distance):
+        return 1 / (1 + np.exp(-steepness * distance))
+
+    return Page(triangle, lambda seen, _: activation(seen.distance) - activation(seen.distance - reach * seen.error))
+
+
 RULES = {
+    "recursive_lra": (
+        models.RecursiveLRA(feedback="symmetric", reach=0.7, steepness=3.0),
+        recursive_lra(0.7, 3.0),
+    ),
     "decolle": (
         models.DECOLLE(feedback="symmetric", tau_local_ms=6.0),
         Page(triangle, lambda seen, _: seen.local_error, local_kept=np.exp(-1 / 6)),

@@ -74,7 +74,7 @@ def _of_population(
         seen = SimpleNamespace(
             heard=heard[:, step], error=error[:, step], label_weight=label_weight, rate=spikes.mean(1),
             spiked=spikes[:, step], surrogate=surrogate[:, step], step=step, n_steps=batch.n_steps,
-            recorded=recorded[:, step], local_error=local_error[:, step],
+            recorded=recorded[:, step], distance=activity.distance[name][:, step], local_error=local_error[:, step],
         )  # fmt: skip
         seen.signal = page.signal(seen, filters)
         r_v, r_a = its.alpha * p_v, its.rho * p_a

@@ -46,6 +46,7 @@ def step_view(network: Network, population: Population, neurons: SimpleNamespace
     distance = [Argument("const float", "distance", "hpcsnn_distance"), Argument("const float", "away", "hpcsnn_away")]
     functions = {"shape": SnippetFunction(f"{name}_shape", "float", (*distance, *seen))}
     own = [
+        distance[0],
         Argument("const float", "surrogate", PSEUDO_DERIVATIVE.name),
         *(Argument("const float", one, one) for one in ("input_current", "dt_ms")),
         *seen,

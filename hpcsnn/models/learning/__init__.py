@@ -4,7 +4,7 @@ from hpcsnn.models.learning.gradients import Gradient, ReceptorGradient
 from hpcsnn.models.learning.losses import CrossEntropy, Loss, MissedReward, SquaredError, SummedCrossEntropy
 from hpcsnn.models.learning.optimisers import SGD, Adam, Optimiser
 from hpcsnn.models.learning.rule import DAMPENING, FEEDBACK, LOCAL_READOUT, PULL, LearningRule
-from hpcsnn.models.learning.rules import DECOLLE, ETLP, EProp, LocalTandem, SuperSpike
+from hpcsnn.models.learning.rules import DECOLLE, ETLP, EProp, LocalTandem, RecursiveLRA, SuperSpike
 
 __all__ = [
     "DAMPENING",
@@ -24,6 +24,7 @@ __all__ = [
     "MissedReward",
     "Optimiser",
     "ReceptorGradient",
+    "RecursiveLRA",
     "SquaredError",
     "SummedCrossEntropy",
     "SuperSpike",

@@ -36,8 +36,8 @@ class LearningRule(Model):
             by the neuron's width.
         variables: traces of each neuron, which begin each sample with their initial value.
         update: changes ``variables`` in each step, behind the neuron's own ``update`` and before it may spike; sees
-            ``surrogate`` (0 where the neuron cannot spike), ``input_current``, ``dt_ms``, and the neuron's state, to
-            read, as far as the rule has no such names.
+            ``distance``, ``surrogate`` (0 where the neuron cannot spike), ``input_current``, ``dt_ms``, and the
+            neuron's state, to read, as far as the rule has no such names.
         on_spike: changes ``variables`` behind the neuron's reset; sees what ``update`` sees.
         recorded: by name an expression over what ``update`` sees, evaluated behind it; ``signal`` and ``backward`` see
             its value in their step.
