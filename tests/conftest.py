@@ -13,9 +13,14 @@ TESTS = Path(__file__).parent
 # Those that mostly wait begin first, so that others can use the processor meanwhile.
 WAITING = ("jobs/test_slurm.py", "jobs/test_local_jobs.py", "runs/test_kill.py")
 
-# What most tests run takes less time than to optimise it fully, which does not change a bit; but models' science runs
-# for long, and some tests are about what compilers do. Whoever tests may have flags of their own.
-FULLY_OPTIMISED = ("kernels/test_compiler_flags.py", "kernels/test_invariance.py", "kernels/test_vectorisation.py")
+# What most tests run takes less time than to optimise it fully, which does not change a bit; what tests of kernels run,
+# each of which compiles its own, less than to optimise it at all. But models' science runs for long, and some tests are
+# about what compilers do: flags of the environment go over those that a test asks for. Whoever tests may have others.
+BY_LANE = {"science": None, "kernels": "-O0"}
+FULLY_OPTIMISED = (
+    *("kernels/test_compiler_flags.py", "kernels/test_invariance.py", "kernels/test_mathematics.py"),
+    "kernels/test_vectorisation.py",
+)
 ASKED_FLAGS = os.environ.get("CXXFLAGS")
 
 # The same examples everywhere, however fast the machine is and whatever has failed on it before.
@@ -48,8 +53,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """By which flags a test, and what it starts, compiles."""
     path = item.path.relative_to(TESTS)
-    quickly = path.parts[0] != "science" and path.as_posix() not in FULLY_OPTIMISED
-    flags = "-O1" if ASKED_FLAGS is None and quickly else ASKED_FLAGS
+    flags = None if path.as_posix() in FULLY_OPTIMISED else BY_LANE.get(path.parts[0], "-O1")
+    flags = flags if ASKED_FLAGS is None else ASKED_FLAGS
     os.environ.pop("CXXFLAGS", None)
     if flags is not None:
         os.environ["CXXFLAGS"] = flags
