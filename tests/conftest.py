@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -40,6 +43,17 @@ def pytest_configure() -> None:
     """Tests hear Ctrl-C, and so does what they start: in the background of a shell it is ignored from the start."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main() -> Generator[None, object, object]:
+    """Modules are compiled once for all that tests start, even where whoever tests wants no bytecode beside them."""
+    if not sys.dont_write_bytecode or "PYTHONPYCACHEPREFIX" in os.environ:
+        return (yield)
+    with tempfile.TemporaryDirectory(prefix="hpcsnn-bytecode-", ignore_cleanup_errors=True) as folder:
+        os.environ["PYTHONPYCACHEPREFIX"] = folder
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        return (yield)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
