@@ -49,13 +49,15 @@ def has_checkpoint(run: Path) -> None:
 
 
 def rank_processes(run: Path) -> list[int]:
-    """The ranks of a run: processes that were started for it and are no launcher."""
-    found = []
+    """The ranks of a run: processes that were started for it and are no launcher, and not what a rank starts, which has
+    the rank's own name until it is another program."""
+    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             words = (folder / "cmdline").read_text().split("\0")
+            parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
         except OSError:
             continue
         if str(run) in words and "-c" in words[:2] and Path(words[0]).name.startswith("python"):
-            found.append(int(folder.name))
-    return found
+            found[int(folder.name)] = parent
+    return [process for process, parent in found.items() if parent not in found]
