@@ -16,14 +16,17 @@ TESTS = Path(__file__).parent
 # Those that mostly wait begin first, so that others can use the processor meanwhile.
 WAITING = ("jobs/test_slurm.py", "jobs/test_local_jobs.py", "runs/test_kill.py")
 
-# What most tests run takes less time than to optimise it fully, which does not change a bit; what tests of kernels run,
-# each of which compiles its own, less than to optimise it at all. But models' science runs for long, and some tests are
-# about what compilers do: flags of the environment go over those that a test asks for. Whoever tests may have others.
-BY_LANE = {"science": None, "kernels": "-O0"}
-FULLY_OPTIMISED = (
-    *("kernels/test_compiler_flags.py", "kernels/test_invariance.py", "kernels/test_mathematics.py"),
-    "kernels/test_vectorisation.py",
-)
+# What most tests run takes less time than to optimise it fully, which does not change a bit; what tests of kernels and
+# ranks run, each of which compiles its own, less than to optimise it at all. But models' science runs for long, and
+# some tests are about what compilers do: flags of the environment go over those that a test asks for. Whoever tests may
+# have others.
+A_LITTLE = "-O1"
+OF_LANE = {"kernels": "-O0", "ranks": "-O0", "science": None}
+OF_FILE = {
+    **dict.fromkeys(("ranks/test_faults.py", "ranks/test_invariance.py"), A_LITTLE),  # seconds of model time
+    **dict.fromkeys(("kernels/test_compiler_flags.py", "kernels/test_invariance.py"), None),
+    **dict.fromkeys(("kernels/test_mathematics.py", "kernels/test_vectorisation.py"), None),
+}
 ASKED_FLAGS = os.environ.get("CXXFLAGS")
 
 # The same examples everywhere, however fast the machine is and whatever has failed on it before.
@@ -67,8 +70,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """By which flags a test, and what it starts, compiles."""
     path = item.path.relative_to(TESTS)
-    flags = None if path.as_posix() in FULLY_OPTIMISED else BY_LANE.get(path.parts[0], "-O1")
-    flags = flags if ASKED_FLAGS is None else ASKED_FLAGS
+    flags = OF_FILE.get(path.as_posix(), OF_LANE.get(path.parts[0], A_LITTLE)) if ASKED_FLAGS is None else ASKED_FLAGS
     os.environ.pop("CXXFLAGS", None)
     if flags is not None:
         os.environ["CXXFLAGS"] = flags
