@@ -28,6 +28,8 @@ OF_FILE = {
     **dict.fromkeys(("kernels/test_mathematics.py", "kernels/test_vectorisation.py"), None),
 }
 ASKED_FLAGS = os.environ.get("CXXFLAGS")
+# Of racing threads, which are many more than cores, those that have nothing to do sleep; read when OpenMP is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 # The same examples everywhere, however fast the machine is and whatever has failed on it before.
 settings.register_profile(
