@@ -24,6 +24,7 @@ from hpcsnn.models.currents import (
     StepCurrent,
 )
 from hpcsnn.models.learning import (
+    BPTT,
     DAMPENING,
     FEEDBACK,
     PULL,
@@ -109,6 +110,7 @@ __all__ = [
     "ALIF",
     "ALL_SYNAPSES",
     "BCPNN",
+    "BPTT",
     "BY_SPIKE",
     "DAMPENING",
     "FEEDBACK",

@@ -1,10 +1,11 @@
-// A sample's gradients, back in time within each neuron and nothing across neurons (e-prop): what one more unit of
-// input in a step would change of the loss. Generated from the neuron's declaration, which
-// hpcsnn/models/learning/gradients.py explains.
+// A sample's gradients, back in time within each neuron: what one more unit of input in a step would change of the
+// loss. Generated from the neuron's declaration, which hpcsnn/models/learning/gradients.py explains. All steps at once
+// where nothing goes across neurons (e-prop); else one step (kernels/learning/through.cu).
 {%- set name = population.name %}
 {%- set windowed = population.windowed %}
 {%- set rule = population.rule %}
 {%- set custom = rule and not rule.is_linear %}
+{%- set stepwise = rule and rule.goes_through %}
 {%- set at_a_time = "learning.window_steps" if windowed else "n_steps" %}
 {%- set recorded = "recorded_steps" if windowed else "n_steps" %}
 {%- set step_behind = "step + 1 < n_steps || !ends_sample" if windowed else "step + 1 < n_steps" %}
@@ -55,6 +56,10 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
     const int n_neurons = population.n_own, n_steps = learning.sample_steps, stride = learning.outputs_stride;
 //% if custom
     const int sample_steps = n_steps;
+//% endif
+//% if stepwise
+    const int step_back = *learning.step_back;
+    const bool ends_sample = step_back + 1 == n_steps;
 //% endif
 //% endif
     const bool mlgenn = {{ "learning.rule_pairing == 1" if population.pairs else "false" }};
@@ -116,7 +121,8 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
 //% endfor
 //% if custom
 //% if rule.wants.error
-        const float* errors_of_steps = learning.error + ((int64)replica * (1 + sample_steps) + 1{{ " + begins" if windowed }}) * stride;
+        const float* errors_of_steps =
+            learning.error + ((int64)replica * (1 + sample_steps) + 1{{ " + begins" if windowed }}) * stride;
 //% endif
 //% if rule.wants.label_weight
         const float* of_label = feedback + learning.label[playing(*net).first_sample + replica] * SIDE_BY_SIDE;
@@ -127,7 +133,7 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
             rate_of_sample[k] =
                 (float)learner.{{ n_spikes }}[replica * n_neurons + first + k] / (float){{ whole }};
 //% endif
-//% if rule.wants.spiked
+//% if rule.wants.spiked and not stepwise
         // The last spike that is not behind the step.
         int last_spike[TOGETHER] = {};
         for (int k = 0; k < TOGETHER; ++k)
@@ -154,7 +160,7 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
         float heard_{{ variable }}[TOGETHER] = {};
 //% endfor
 //% endif
-//% if windowed
+//% if windowed or stepwise
         const int64 adjoints = replica * values_of(n_neurons, 1) + first;
         if (!ends_sample) {
             for (int k = 0; k < TOGETHER; ++k) {
@@ -175,6 +181,8 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
 //% endfor
             }
         }
+//% endif
+//% if windowed
         // Spikes at its end arrive in the first steps behind it, and hear of errors there.
         for (int step = learning.carried_steps - 1; step >= 0; --step)
             for (int k = 0; k < TOGETHER; ++k) {
@@ -195,7 +203,11 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
             }
 //% endif
         int wrong[TOGETHER] = {};
+//% if stepwise
+        for (int step = step_back; step >= step_back; --step) {
+//% else
         for (int step = n_steps - 1; step >= 0; --step) {
+//% endif
             float signal[TOGETHER];
 //% if population.is_readout
             for (int k = 0; k < TOGETHER; ++k) signal[k] = errors[(int64)step * stride + k];
@@ -238,10 +250,21 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
             for (int k = 0; k < TOGETHER; ++k) {
                 const int neuron = first + k < n_neurons ? first + k : n_neurons - 1;
                 const int* spikes = learner.spike_steps + (int64)(replica * n_neurons + neuron) * {{ at_a_time }};
+//% if stepwise
+                spiked_of[k] = is_among(spikes, learner.n_spikes[replica * n_neurons + neuron], step) ? 1.0f : 0.0f;
+//% else
                 while (last_spike[k] >= 0 && spikes[last_spike[k]] > step) --last_spike[k];
                 spiked_of[k] = last_spike[k] >= 0 && spikes[last_spike[k]] == step ? 1.0f : 0.0f;
+//% endif
             }
 //% endif
+//% for name in rule.through
+            float {{ name }}_of[TOGETHER];
+            for (int k = 0; k < TOGETHER; ++k) {
+                {{ name }}_of[k] = (float)learner.{{ name }}[adjoints + k] / learner.through_scale;
+                learner.{{ name }}[adjoints + k] = 0;
+            }
+//% endfor
             for (int k = 0; k < TOGETHER; ++k) {
                 const int64 at = (int64)step * SIDE_BY_SIDE + k;
                 const float psi = psi_of[at];
@@ -316,7 +339,7 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
 //% endif
             }
         }
-//% if windowed
+//% if windowed or stepwise
         for (int k = 0; k < TOGETHER; ++k) {
 //% for filter in (rule.filters if rule else [])
             learner.filter_{{ filter }}[adjoints + k] = filter_{{ filter }}[k];
@@ -333,10 +356,10 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
                 {{ receptor.local }}p_{{ variable }}[k];
 //% endfor
 //% endfor
-//% if population.recorded
+//% if population.recorded and windowed
             const int64 behind = values + (int64)learning.window_steps * SIDE_BY_SIDE + k;  // the window before
 //% endif
-//% for name in population.recorded
+//% for name in (population.recorded if windowed else [])
             learner.{{ name }}[behind] = {{ name }}_of[k];
 //% endfor
         }

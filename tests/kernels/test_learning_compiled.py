@@ -31,6 +31,7 @@ CASES = {
     "delays": ({**REWIRED, **LATE}, models.CrossEntropy(), models.EProp()),
     "summed": ({"recurrent": False}, models.SummedCrossEntropy(), models.EProp()),
     "windows": ({**REWIRED, **LATE}, models.SquaredError(), models.EProp(regularisation=0.1)),
+    "through": ({**REWIRED, **LATE}, models.CrossEntropy(), models.BPTT(regularisation=0.1)),
 }
 WINDOW_STEPS = {"windows": 7}
 

@@ -24,6 +24,8 @@ LOCAL = "rule_"
 # Where the kernel has what a rule sees of neuron k, if it asks for it.
 _OF_NEURON = {
     "heard": "heard_of[k]",
+    "through": "through_of[k]",
+    "through_later": "through_later_of[k]",
     "error": "error_of[k]",
     "label_weight": "of_label[k]",
     "rate": "rate_of_sample[k]",
@@ -93,6 +95,8 @@ def rule_view(network: Network, index: int) -> SimpleNamespace:
         "signal": SnippetFunction(f"{name}_signal", "float", tuple(common)),
         "backward": SnippetFunction(f"{name}_backward", "float", (*behind, *common)),
     }
+    view.goes_through = rule.goes_through
+    view.through = [one for one in ("through", "through_later") if wanted[one]]
     view.wants = SimpleNamespace(**wanted)
     view.sees_in = {slot: function.sees(rule.SEES) for slot, function in view.functions.items()}
     view.is_linear, view.local = rule.is_linear, LOCAL

@@ -4,9 +4,10 @@ from hpcsnn.models.learning.gradients import Gradient, ReceptorGradient
 from hpcsnn.models.learning.losses import CrossEntropy, Loss, SquaredError, SummedCrossEntropy
 from hpcsnn.models.learning.optimisers import SGD, Adam, Optimiser
 from hpcsnn.models.learning.rule import DAMPENING, FEEDBACK, PULL, LearningRule
-from hpcsnn.models.learning.rules import EProp, SuperSpike
+from hpcsnn.models.learning.rules import BPTT, EProp, SuperSpike
 
 __all__ = [
+    "BPTT",
     "DAMPENING",
     "FEEDBACK",
     "PULL",

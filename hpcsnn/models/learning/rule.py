@@ -43,7 +43,11 @@ class LearningRule(Model):
             its value in their step.
         filters: names of floats of each neuron that are carried from a step to the one before.
         signal: returns the learning signal of a step. It sees ``heard`` (what an error is of a spike in this step: by
-            the weights of the feedback, the delay to the readout and the readout's memory), ``error`` (the errors of
+            the weights of the feedback, the delay to the readout and the readout's memory), ``through`` (what a spike
+            in this step would change of the loss by way of the hidden neurons that it goes to: over the synapses onto
+            them the sum of weight times what an amount that arrives would change; 0 where ``surrogate`` is, unless the
+            rule sees ``spiked`` and there is a spike), ``through_later`` (the same of a spike one step later, in the
+            same steps; both go back through all hidden neurons step by step), ``error`` (the errors of
             this very step by the weights of the feedback), ``label_weight`` (that of the label's output), ``rate``
             (spikes a step in the whole sample), ``spiked`` (1 or 0), ``surrogate``, ``step`` (0, 1, ..) and ``n_steps``
             of the sample, ``dt_ms``, what is ``recorded``, and ``filters``, to change.
@@ -61,8 +65,8 @@ class LearningRule(Model):
 
     KIND: ClassVar[str] = "learning rule"
     SEES: ClassVar[tuple[str, ...]] = (
-        *("distance", "away", "surrogate", "input_current", "dt_ms", "heard", "error", "label_weight", "rate"),
-        *("spiked", "step", "n_steps", "signal", "input_gradient"),
+        *("distance", "away", "surrogate", "input_current", "dt_ms", "heard", "through", "through_later", "error"),
+        *("label_weight", "rate", "spiked", "step", "n_steps", "signal", "input_gradient"),
     )
 
     shape: str = "away < 1.0f ? 1.0f - away : 0.0f"
@@ -99,6 +103,11 @@ class LearningRule(Model):
     def hears(self) -> bool:
         """Whether errors, or the label, come to a neuron by weights."""
         return any(self.mentions(word) for word in ("heard", "error", "label_weight"))
+
+    @property
+    def goes_through(self) -> bool:
+        """Whether gradients go back through synapses between hidden neurons, which then go back step by step."""
+        return self.mentions("through") or self.mentions("through_later")
 
     def mentions(self, name: str) -> bool:
         """Whether what goes back in time has this word."""

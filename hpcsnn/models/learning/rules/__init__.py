@@ -1,6 +1,7 @@
 """The learning rules that ship, each in a file of its own."""
 
+from hpcsnn.models.learning.rules.bptt import BPTT
 from hpcsnn.models.learning.rules.e_prop import EProp
 from hpcsnn.models.learning.rules.superspike import SuperSpike
 
-__all__ = ["EProp", "SuperSpike"]
+__all__ = ["BPTT", "EProp", "SuperSpike"]
