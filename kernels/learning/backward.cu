@@ -268,6 +268,9 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
             for (int k = 0; k < TOGETHER; ++k) {
                 const int64 at = (int64)step * SIDE_BY_SIDE + k;
                 const float psi = psi_of[at];
+//% if population.model.arrays
+                const int neuron = first + k < n_neurons ? first + k : n_neurons - 1;
+//% endif
                 signal[k] = {{ rule.functions["signal"].call }} + pull[k];
             }
 //% endif

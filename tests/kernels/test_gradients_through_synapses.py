@@ -107,18 +107,32 @@ def test_it_is_e_prop_to_the_bit_where_hidden_neurons_send_to_the_readout_alone(
         assert abs(values).max() > 0.1
 
 
-REWIRED = {
-    "rule": models.DeepRByGradient(l1=0.01),
-    "neurons": models.ALIFSubtractive(refractory_ms=2),
-    "delays_ms": (1.0, models.Uniform(1.0, 4.0), 2.0),
+LEARNED = {
+    "bptt": (
+        models.BPTT(regularisation=0.01),
+        {
+            "rule": models.DeepRByGradient(l1=0.01),
+            "neurons": models.ALIFSubtractive(refractory_ms=2),
+            "delays_ms": (1.0, models.Uniform(1.0, 4.0), 2.0),
+        },
+    ),
+    "eventprop, neurons that differ": (
+        models.EventProp(regularisation=0.01),
+        {
+            "neurons": models.LIFSubtractive(tau_m_ms=models.Uniform(10.0, 30.0), refractory_ms=2),
+            "receptor": models.ExponentialCurrent(tau_ms=3.0),
+        },
+    ),
 }
 
 
-def learned(n_batches=4, **more):
-    return trained(of_classes(**REWIRED), n_batches, learning=models.BPTT(regularisation=0.01), device=PLAIN, **more)
+@pytest.mark.parametrize("case", LEARNED)
+def test_neither_replicas_nor_ranks_nor_a_restart_change_a_bit(case, tmp_path):
+    rule, network = LEARNED[case]
 
+    def learned(n_batches=4, **more):
+        return trained(of_classes(**network), n_batches, learning=rule, device=PLAIN, **more)
 
-def test_neither_replicas_nor_ranks_nor_a_restart_change_a_bit(tmp_path):
     straight = learned()
     answers = straight.evaluate(classes_in_noise(7, seed=5))
     assert learned(replicas=3).digest() == straight.digest()
@@ -130,6 +144,15 @@ def test_neither_replicas_nor_ranks_nor_a_restart_change_a_bit(tmp_path):
         gone_on.train_batch(classes_in_noise().select(np.arange(10) + 10 * number))
     assert gone_on.digest() == straight.digest()
     assert gone_on.evaluate(classes_in_noise(7, seed=5)).loss == answers.loss
+
+
+def test_what_comes_through_other_neurons_is_held():
+    found, within, of_e_prop = (
+        gradients(rule) for rule in (models.BPTT(), models.BPTT(most_through=1e-6), models.EProp())
+    )
+    largest = abs(of_e_prop["input_hidden"]).max()
+    assert abs(found["input_hidden"] - of_e_prop["input_hidden"]).max() > 0.05 * largest
+    np.testing.assert_allclose(within["input_hidden"], of_e_prop["input_hidden"], rtol=0, atol=1e-4 * largest)
 
 
 def test_it_learns_layer_by_layer():

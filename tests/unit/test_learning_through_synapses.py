@@ -10,7 +10,7 @@ from hpcsnn import ConfigurationError, Network, models
 from hpcsnn.codegen.learning.schedule import with_learning
 from hpcsnn.codegen.schedule import schedule, side_by_side
 from hpcsnn.models import LearningRule
-from support.learning import learner, learning
+from support.learning import classifier, learner, learning
 from support.messages import as_pattern
 
 LAYERS = [("input", "first"), ("first", "first"), ("first", "second"), ("second", "output")]
@@ -39,7 +39,7 @@ def test_words_of_outgoing_synapses_are_what_makes_a_rule_go_through_them():
     def goes_through(signal):
         return LearningRule("mine", "", parameters=models.FEEDBACK, signal=signal).goes_through
 
-    assert models.BPTT.goes_through
+    assert models.BPTT.goes_through and models.EventProp.goes_through
     assert goes_through("return through_later;")
     assert not goes_through("return heard; // not through")
     assert not (models.EProp.goes_through or models.SuperSpike.goes_through)
@@ -83,6 +83,29 @@ def test_each_step_goes_back_through_all_hidden_populations_before_the_one_befor
 def test_what_it_does_not_reach_is_refused(network, more, message):
     with pytest.raises(ConfigurationError, match="^" + as_pattern(message)):
         learner(network, replace(learning(rule=models.BPTT()), **more))
+
+
+@pytest.mark.parametrize(
+    ("neurons", "receptor", "message"),
+    [
+        (
+            models.ALIFSubtractive,
+            models.ExponentialCurrent(),
+            "populations.hidden.model: alif_subtractive is not allowed with learning: eventprop, which is not derived "
+            "for it; must be lif_subtractive",
+        ),
+        (
+            models.LIFSubtractive,
+            models.DeltaCurrent(),
+            "projections.input_hidden.receptor: delta_current is not allowed with learning: eventprop, which is not "
+            "derived for it; must be exponential_current or alpha_current",
+        ),
+    ],
+)
+def test_neurons_and_receptors_that_a_rule_is_not_derived_for_are_refused(neurons, receptor, message):
+    network = classifier(neurons, receptor=receptor)
+    with pytest.raises(ConfigurationError, match="^" + as_pattern(message)):
+        learner(network, learning(rule=models.EventProp()))
 
 
 def test_e_prop_still_wants_a_projection_onto_the_readout():

@@ -245,7 +245,7 @@ def _learner(
             *(SimpleNamespace(variable=recorded_name(name), array=recorded_name(name)) for name in gradient.recorded),
         ]
         view.recorded = [recorded_name(name) for name in gradient.recorded]
-        view.rule = rule_view(network, index)
+        view.rule = rule_view(network, index, population)
         view.onto_hidden = [
             SimpleNamespace(
                 name=one.name,

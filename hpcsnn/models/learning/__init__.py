@@ -4,7 +4,7 @@ from hpcsnn.models.learning.gradients import Gradient, ReceptorGradient
 from hpcsnn.models.learning.losses import CrossEntropy, Loss, SquaredError, SummedCrossEntropy
 from hpcsnn.models.learning.optimisers import SGD, Adam, Optimiser
 from hpcsnn.models.learning.rule import DAMPENING, FEEDBACK, PULL, LearningRule
-from hpcsnn.models.learning.rules import BPTT, EProp, SuperSpike
+from hpcsnn.models.learning.rules import BPTT, EProp, EventProp, SuperSpike
 
 __all__ = [
     "BPTT",
@@ -15,6 +15,7 @@ __all__ = [
     "Adam",
     "CrossEntropy",
     "EProp",
+    "EventProp",
     "Gradient",
     "LearningRule",
     "Loss",

@@ -36,8 +36,8 @@ class LearningRule(Model):
             by the neuron's width.
         variables: traces of each neuron, which begin each sample with their initial value.
         update: changes ``variables`` in each step, behind the neuron's own ``update`` and before it may spike; sees
-            ``surrogate`` (0 where the neuron cannot spike), ``input_current``, ``dt_ms``, and the neuron's state, to
-            read, as far as the rule has no such names.
+            ``surrogate`` (0 where the neuron cannot spike), ``input_current``, ``dt_ms``, and the neuron's state and
+            constants, to read, as far as the rule has no such names.
         on_spike: changes ``variables`` behind the neuron's reset; sees what ``update`` sees.
         recorded: by name an expression over what ``update`` sees, evaluated behind it; ``signal`` and ``backward`` see
             its value in their step.
@@ -50,10 +50,12 @@ class LearningRule(Model):
             same steps; both go back through all hidden neurons step by step), ``error`` (the errors of
             this very step by the weights of the feedback), ``label_weight`` (that of the label's output), ``rate``
             (spikes a step in the whole sample), ``spiked`` (1 or 0), ``surrogate``, ``step`` (0, 1, ..) and ``n_steps``
-            of the sample, ``dt_ms``, what is ``recorded``, and ``filters``, to change.
+            of the sample, ``dt_ms``, the neuron's constants, what is ``recorded``, and ``filters``, to change.
         backward: returns what an arriving spike adds to its synapse's gradient, before a receptor's memory; it sees
             what ``signal`` sees, ``signal`` itself, and ``input_gradient``, the gradient of the input current by the
             neuron's declaration, which is taken if there is no ``backward``.
+        neurons, receptors: names of the models of hidden neurons, and of receptors onto them, that it is derived for;
+            none: all that have a gradient.
 
     Parameters that engines know are in groups that a rule may have: `DAMPENING`, `PULL`; `FEEDBACK`, which rules that
     hear of errors, or of the label, must have; and of e-prop alone, `PAIRING` and `WAY`.
@@ -77,6 +79,8 @@ class LearningRule(Model):
     filters: tuple[str, ...] = ()
     signal: str = _AS_HEARD
     backward: str = ""
+    neurons: tuple[str, ...] = ()
+    receptors: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from hpcsnn.errors import ConfigurationError
+from hpcsnn.models.learning import LearningRule
 from hpcsnn.models.snippet_text import given_names, without_comments
 from hpcsnn.models.stimuli import SampleInput
 from hpcsnn.models.synapses import Trained
@@ -79,6 +80,7 @@ def check_learning(network: Network, learning: Learning, other: Network) -> None
                 "would come back; add one, or set feedback: random"
             )
     rule = learning.rule.model
+    _check_derived_for(rule, other)
     if rule.goes_through:
         _check_through(learning, other)
     if rule.hears and "feedback" not in rule.parameters:
@@ -168,6 +170,20 @@ def _check_windows(learning: Learning, other: Network) -> None:
                 f"{where} projections.{name}, whose synapses or traces a spike changes, and spikes are simulated once "
                 "more; must be null"
             )
+
+
+def _check_derived_for(rule: LearningRule, other: Network) -> None:
+    """Refuse neurons and receptors that the rule's own equations are not of."""
+    for population in hidden_populations(other):
+        parts = [(f"populations.{population.name}.model", population.model.name, rule.neurons)]
+        for one in other.incoming(population):
+            parts.append((f"projections.{one.name}.receptor", one.receptor.name, rule.receptors))
+        for where, part, known in parts:
+            if known and part not in known:
+                raise ConfigurationError(
+                    f"{where}: {part} is not allowed with learning: {rule.name}, which is not derived for it; "
+                    f"must be {' or '.join(known)}"
+                )
 
 
 def _check_through(learning: Learning, other: Network) -> None:

@@ -2,6 +2,7 @@
 
 from hpcsnn.models.learning.rules.bptt import BPTT
 from hpcsnn.models.learning.rules.e_prop import EProp
+from hpcsnn.models.learning.rules.eventprop import EventProp
 from hpcsnn.models.learning.rules.superspike import SuperSpike
 
-__all__ = ["BPTT", "EProp", "SuperSpike"]
+__all__ = ["BPTT", "EProp", "EventProp", "SuperSpike"]

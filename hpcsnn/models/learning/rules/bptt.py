@@ -8,15 +8,29 @@ unit of input to neuron i changes in step t (the recursion of each neuron's decl
 e-prop is this without the sum, and the two are one where hidden neurons send to the readout alone. As there, and as in
 the neurons' declarations, no gradient goes through what a spike resets: the potential that it takes away, and the
 refractory period. What it adds to a neuron's adaptation is in the gradient.
+
+Gradients through many spikes may grow from step to step without end. So the sum is held between +- ``most_through``,
+beyond which no gradient is of use; what it does not reach is exact.
 """
 
 from hpcsnn.models.learning.rule import DAMPENING, FEEDBACK, PULL, LearningRule
+from hpcsnn.models.parameters import Parameter
 
 BPTT = LearningRule(
     "bptt",
     "Backpropagation through time: the gradient of the loss through all spikes, by a surrogate for each; slower than "
     "e-prop, since it goes back through synapses between hidden neurons in every step.",
-    parameters={**DAMPENING, **FEEDBACK, **PULL},
-    signal="return heard + through;",
+    parameters={
+        **DAMPENING,
+        "most_through": Parameter(
+            50.0, "loss / spike", "at which what a spike changes through other hidden neurons is held", above=0.0
+        ),
+        **FEEDBACK,
+        **PULL,
+    },
+    signal="""
+const float held = through > most_through ? most_through : through < -most_through ? -most_through : through;
+return heard + held;
+""",
     source="Neftci, Mostafa & Zenke 2019, IEEE Signal Process. Mag. 36:51; resets: Bellec et al. 2020",
 )
