@@ -23,7 +23,7 @@ BPTT = LearningRule(
     parameters={
         **DAMPENING,
         "most_through": Parameter(
-            50.0, "loss / spike", "at which what a spike changes through other hidden neurons is held", above=0.0
+            20.0, "loss / spike", "at which what a spike changes through other hidden neurons is held", above=0.0
         ),
         **FEEDBACK,
         **PULL,
