@@ -121,23 +121,25 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
 //% endfor
 //% if custom
 //% if rule.wants.error
-        const float* errors_of_steps =
+        const float* error_of_steps =
             learning.error + ((int64)replica * (1 + sample_steps) + 1{{ " + begins" if windowed }}) * stride;
+//% endif
+//% if rule.wants.local_error
+        const float* local_error_of_steps = learner.local_error + (int64)replica * sample_steps * stride;
 //% endif
 //% if rule.wants.label_weight
         const float* of_label = feedback + learning.label[playing(*net).first_sample + replica] * SIDE_BY_SIDE;
+//% endif
+//% if rule.wants.teacher_rate
+        const float* teacher_of = learner.teacher + (int64)(playing(*net).first_sample + replica) * n_neurons + first;
+        float teacher_rate_of[TOGETHER] = {};
+        for (int k = 0; k < TOGETHER && first + k < n_neurons; ++k) teacher_rate_of[k] = teacher_of[k];
 //% endif
 //% if rule.wants.rate
         float rate_of_sample[TOGETHER] = {};
         for (int k = 0; k < TOGETHER && first + k < n_neurons; ++k)
             rate_of_sample[k] =
                 (float)learner.{{ n_spikes }}[replica * n_neurons + first + k] / (float){{ whole }};
-//% endif
-//% if rule.wants.spiked and not stepwise
-        // The last spike that is not behind the step.
-        int last_spike[TOGETHER] = {};
-        for (int k = 0; k < TOGETHER; ++k)
-            last_spike[k] = first + k < n_neurons ? learner.n_spikes[replica * n_neurons + first + k] - 1 : -1;
 //% endif
 //% for filter in rule.filters
         float filter_{{ filter }}[TOGETHER] = {};
@@ -232,14 +234,14 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
             put_together(signal, errors);
 //% endif
 //% if custom
-//% if rule.wants.error
-            const float* errors_now = errors_of_steps + (int64)step * stride;
-            Together by_error = {};
+//% for name in rule.errors
+            const float* {{ name }}_now = {{ name }}_of_steps + (int64)step * stride;
+            Together {{ name }}_by_weights = {};
             for (int output = 0; output < n_outputs; ++output)
-                by_error += together(feedback + output * SIDE_BY_SIDE) * errors_now[output];
-            float error_of[TOGETHER];
-            put_together(error_of, by_error);
-//% endif
+                {{ name }}_by_weights += together(feedback + output * SIDE_BY_SIDE) * {{ name }}_now[output];
+            float {{ name }}_of[TOGETHER];
+            put_together({{ name }}_of, {{ name }}_by_weights);
+//% endfor
             const int sample_step = {{ "begins + step" if windowed else "step" }};
 //% if rule.wants.heard
             float heard_of[TOGETHER];
@@ -250,12 +252,7 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
             for (int k = 0; k < TOGETHER; ++k) {
                 const int neuron = first + k < n_neurons ? first + k : n_neurons - 1;
                 const int* spikes = learner.spike_steps + (int64)(replica * n_neurons + neuron) * {{ at_a_time }};
-//% if stepwise
                 spiked_of[k] = is_among(spikes, learner.n_spikes[replica * n_neurons + neuron], step) ? 1.0f : 0.0f;
-//% else
-                while (last_spike[k] >= 0 && spikes[last_spike[k]] > step) --last_spike[k];
-                spiked_of[k] = last_spike[k] >= 0 && spikes[last_spike[k]] == step ? 1.0f : 0.0f;
-//% endif
             }
 //% endif
 //% for name in rule.through

@@ -55,7 +55,7 @@ def case(name):
             net.projections[way].response = lasting(tau_ms)
         network = network_of(level(net), 9, receptors=receptors, delays_ms={"b_a": models.Uniform(1.0, 5.0)})
     values = rule_of("exact", held).values
-    rule = models.BPTT(regularisation=values["regularisation"], rate_hz=values["rate_hz"])
+    rule = models.BPTT(dampening=0.3, regularisation=values["regularisation"], rate_hz=values["rate_hz"])
     trainer = Trainer(network, "output", BATCH.n_steps, learning=rule, device=PLAIN)
     if name == "both":
         rows, delayed = trainer.synapses("b_a"), net.projections["b_a"]
@@ -101,7 +101,7 @@ def gradients(rule, **more):
 
 
 def test_it_is_e_prop_to_the_bit_where_hidden_neurons_send_to_the_readout_alone():
-    found, of_e_prop = (gradients(rule(), recurrent=False) for rule in (models.BPTT, models.EProp))
+    found, of_e_prop = (gradients(rule(dampening=0.3), recurrent=False) for rule in (models.BPTT, models.EProp))
     for name, values in of_e_prop.items():
         np.testing.assert_array_equal(found[name], values)
         assert abs(values).max() > 0.1
@@ -148,7 +148,8 @@ def test_neither_replicas_nor_ranks_nor_a_restart_change_a_bit(case, tmp_path):
 
 def test_what_comes_through_other_neurons_is_held():
     found, within, of_e_prop = (
-        gradients(rule) for rule in (models.BPTT(), models.BPTT(most_through=1e-6), models.EProp())
+        gradients(rule(dampening=0.3, **more))
+        for rule, more in ((models.BPTT, {}), (models.BPTT, {"most_through": 1e-6}), (models.EProp, {}))
     )
     largest = abs(of_e_prop["input_hidden"]).max()
     assert abs(found["input_hidden"] - of_e_prop["input_hidden"]).max() > 0.05 * largest

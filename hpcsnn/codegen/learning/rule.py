@@ -27,8 +27,10 @@ _OF_NEURON = {
     "through": "through_of[k]",
     "through_later": "through_later_of[k]",
     "error": "error_of[k]",
+    "local_error": "local_error_of[k]",
     "label_weight": "of_label[k]",
     "rate": "rate_of_sample[k]",
+    "teacher_rate": "teacher_rate_of[k]",
     "spiked": "spiked_of[k]",
 }
 
@@ -46,6 +48,7 @@ def step_view(network: Network, population: Population, neurons: SimpleNamespace
     distance = [Argument("const float", "distance", "hpcsnn_distance"), Argument("const float", "away", "hpcsnn_away")]
     functions = {"shape": SnippetFunction(f"{name}_shape", "float", (*distance, *seen))}
     own = [
+        distance[0],
         Argument("const float", "surrogate", PSEUDO_DERIVATIVE.name),
         *(Argument("const float", one, one) for one in ("input_current", "dt_ms")),
         *seen,
@@ -102,6 +105,7 @@ def rule_view(network: Network, index: int, population: Population) -> SimpleNam
     view.goes_through = rule.goes_through
     view.through = [one for one in ("through", "through_later") if wanted[one]]
     view.wants = SimpleNamespace(**wanted)
+    view.errors = [one for one in ("error", "local_error") if wanted[one]]
     view.sees_in = {slot: function.sees(rule.SEES) for slot, function in view.functions.items()}
     view.is_linear, view.local = rule.is_linear, LOCAL
     return view

@@ -19,6 +19,7 @@ def learning_struct(network: Network) -> Struct:
             "replicas",
             "n_samples",
             "batch_samples",
+            "batch_number",
             "n_outputs",
             "outputs_stride",
             "ahead",
@@ -43,7 +44,12 @@ def learning_struct(network: Network) -> Struct:
     for name, population in network.populations.items():
         numbers: Members = []
         if name in hidden:
-            numbers = [("feedback_shift", "int"), ("rate_target", "float"), ("rate_pull", "float")]
+            numbers = [
+                ("feedback_shift", "int"),
+                ("rate_target", "float"),
+                ("rate_pull", "float"),
+                ("local_kept", "float"),
+            ]
             numbers += [("through_scale", "float")] if learning.rule.model.goes_through else []
         if not population.is_source:
             kept = kept_variables(network, population)

@@ -86,6 +86,7 @@ def tile_side(network: Network, ranks_per_network: int) -> int:
     rule = network.learning.rule.model
     obstacles = {
         f"learning: {rule.name}, which goes back through synapses onto neurons of other ranks": rule.goes_through,
+        f"learning: {rule.name}, whose local readouts are of all neurons of a population": rule.mentions("local_error"),
         "gradient: online, whose eligibilities go by all outputs": network.learning.online,
         "carry_state, which a rank keeps of whole networks": network.learning.carries_state,
         "window_steps, whose steps a rank simulates again by itself": network.learning.window_steps is not None,

@@ -9,9 +9,12 @@ e-prop is this without the sum, and the two are one where hidden neurons send to
 the neurons' declarations, no gradient goes through what a spike resets: the potential that it takes away, and the
 refractory period. What it adds to a neuron's adaptation is in the gradient.
 
-Gradients through many spikes may grow from step to step without end. So the sum is held between +- ``most_through``,
-beyond which no gradient is of use; what it does not reach is exact.
+Gradients through many spikes may grow from step to step without end: hence a dampening below e-prop's 0.3, with which
+128 neurons at 60 Hz did not learn the Japanese Vowels. And the sum is held between +- ``most_through``, beyond which no
+gradient is of use; what it does not reach is exact.
 """
+
+from dataclasses import replace
 
 from hpcsnn.models.learning.rule import DAMPENING, FEEDBACK, PULL, LearningRule
 from hpcsnn.models.parameters import Parameter
@@ -21,7 +24,7 @@ BPTT = LearningRule(
     "Backpropagation through time: the gradient of the loss through all spikes, by a surrogate for each; slower than "
     "e-prop, since it goes back through synapses between hidden neurons in every step.",
     parameters={
-        **DAMPENING,
+        "dampening": replace(DAMPENING["dampening"], default=0.1),
         "most_through": Parameter(
             20.0, "loss / spike", "at which what a spike changes through other hidden neurons is held", above=0.0
         ),
