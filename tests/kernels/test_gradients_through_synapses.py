@@ -55,7 +55,9 @@ def case(name):
             net.projections[way].response = lasting(tau_ms)
         network = network_of(level(net), 9, receptors=receptors, delays_ms={"b_a": models.Uniform(1.0, 5.0)})
     values = rule_of("exact", held).values
-    rule = models.BPTT(dampening=0.3, regularisation=values["regularisation"], rate_hz=values["rate_hz"])
+    rule = models.BPTT(
+        dampening=0.3, most_through=1e4, regularisation=values["regularisation"], rate_hz=values["rate_hz"]
+    )
     trainer = Trainer(network, "output", BATCH.n_steps, learning=rule, device=PLAIN)
     if name == "both":
         rows, delayed = trainer.synapses("b_a"), net.projections["b_a"]
