@@ -31,7 +31,9 @@ class Stage:
     """One kernel of a step, or the exchange between ranks.
 
     `items` is where in the struct the number of items is that the kernel loops over (None: one item), `team` whether
-    LANES threads share an item, `meets` whether the kernel halts for the ranks' hosts to meet.
+    LANES threads share an item, `meets` whether the kernel halts for the ranks' hosts to meet. Stages that follow each
+    other with the same `repeats`, which is where in the struct a number is, run in turn so many times; none of them
+    meets, or halts for the host to go on.
 
     Stages of one `level` that follow each other may run at the same time, but for those `of` one projection or
     population, which keep their order. What they write belongs to that projection or population, or whole numbers are
@@ -44,6 +46,7 @@ class Stage:
     team: bool = False
     trigger: Trigger | None = None
     meets: bool = False
+    repeats: str = ""
     level: str = ""
     of: str = ""
 

@@ -38,6 +38,9 @@ def stage_views(stages: tuple[Stage, ...]) -> list[SimpleNamespace]:
                 call="timed_exchange(net, times)" if stage.kernel == EXCHANGE else f"LAUNCH({stage.kernel})",
                 ends_phase=last,
                 phase_index=PHASES.index(stage.phase),
+                repeats=stage.repeats,
+                begins_repeats=stage.repeats != (stages[index - 1].repeats if index else ""),
+                ends_repeats=index + 1 == len(stages) or stages[index + 1].repeats != stage.repeats,
             )
         )
     return views

@@ -11,7 +11,7 @@ import itertools
 import operator
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +70,7 @@ class Launching(ABC):
             for stage in program.stages
             if stage.trigger
         }
+        self._repeats = {one.repeats: operator.attrgetter(one.repeats) for one in program.stages if one.repeats}
         self._items: dict[str, Callable[[], int]] = {stage.kernel: self._counter(stage) for stage in program.stages}
         self._staged: Staged | None = None
         if self._exchanges:
@@ -126,13 +127,17 @@ class Launching(ABC):
             return True
         return (step if stage.trigger.at_start else step + 1) % self._every[stage.trigger] == 0
 
+    def _due_from(self, first_stage: int, step: int) -> Iterator[tuple[int, Stage]]:
+        """The stages of a step from number `first_stage` on, with their numbers, as often as each is due."""
+        due = [one for one in enumerate(self._stages) if one[0] >= first_stage and self._due(one[1], step)]
+        for repeats, group in itertools.groupby(due, key=lambda one: one[1].repeats):
+            yield from list(group) * (self._repeats[repeats](self._state.struct) if repeats else 1)
+
     def sequence(self, step: int, first_stage: int, until: int) -> Sequence:
         """What follows (step, first_stage), up to the next exchange or `until`."""
         stages: list[Stage] = []
         while True:
-            for index, stage in enumerate(self._stages[first_stage:], first_stage):
-                if not self._due(stage, step):
-                    continue
+            for index, stage in self._due_from(first_stage, step):
                 if stage.kernel == EXCHANGE:
                     return Sequence(tuple(stages), step, index + 1, True)
                 stages.append(stage)

@@ -24,6 +24,7 @@ from hpcsnn.models.currents import (
     StepCurrent,
 )
 from hpcsnn.models.learning import (
+    BPTT,
     DAMPENING,
     DECOLLE,
     ETLP,
@@ -34,6 +35,7 @@ from hpcsnn.models.learning import (
     Adam,
     CrossEntropy,
     EProp,
+    EventProp,
     Gradient,
     LearningRule,
     LocalTandem,
@@ -115,6 +117,7 @@ __all__ = [
     "ALIF",
     "ALL_SYNAPSES",
     "BCPNN",
+    "BPTT",
     "BY_SPIKE",
     "DAMPENING",
     "DECOLLE",
@@ -151,6 +154,7 @@ __all__ = [
     "Derived",
     "DopamineSTDP",
     "EProp",
+    "EventProp",
     "ExplicitList",
     "ExponentialConductance",
     "ExponentialCurrent",

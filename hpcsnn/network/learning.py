@@ -149,6 +149,12 @@ def feedback_projection(network: Network, hidden: Population) -> Projection | No
     return next((one for one in network.outgoing(hidden) if one.target is onto), None)
 
 
+def onto_hidden(network: Network, hidden: Population) -> list[Projection]:
+    """The synapses from a hidden population onto hidden populations."""
+    onto = [one.name for one in hidden_populations(network)]
+    return [one for one in network.outgoing(hidden) if one.target.name in onto]
+
+
 def goes_back(network: Network, projection: Projection) -> bool:
     """Whether errors come back by it."""
     assert network.learning is not None

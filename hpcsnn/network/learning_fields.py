@@ -123,6 +123,8 @@ def sample_fields() -> tuple[Field, ...]:
         # Of each step and output, one step before the first included; the filtered ones with some behind the last.
         Field("error", "float", lambda room: room.replicas * (1 + room.sample_steps) * room.outputs_stride),
         Field("filtered_error", "float", _errors_ahead),
+        # The step that is gone back through in all hidden populations.
+        Field("step_back", "int", lambda _: 1),
     )
 
 
@@ -141,8 +143,11 @@ def learner_fields(network: Network, population: Population) -> tuple[Field, ...
         spikes = (*spikes, Field("spiked", "int", lambda room: room.n_neurons * (room.ahead + room.sample_steps)))
     if population.is_source:
         return (*spikes, *aside)
-    back = () if online else (Field("back", "int", _ahead), *(_adjoints(network, population) if windowed else ()))
-    if population.name == network.learning.readout:
+    rule, is_readout = network.learning.rule.model, population.name == network.learning.readout
+    stepwise = rule.goes_through and not is_readout
+    kept = _adjoints(network, population) if windowed or stepwise else ()
+    back = () if online else (Field("back", "int", _ahead), *kept)
+    if is_readout:
         gradient, trained = gradient_of(population), []
         for number, name in enumerate(gradient.trained):
             trained.append(Field(f"gradient_{name}", "int64", _each_neuron))
@@ -154,6 +159,9 @@ def learner_fields(network: Network, population: Population) -> tuple[Field, ...
     if back_way is not None and not online and back_way in filtering_projections(network, back_way.target):
         # What it hears of errors has passed a receptor of its own.
         back = (*back, Field("filtered_error", "float", _errors_ahead))
+    if stepwise:
+        names = [one for one in ("through", "through_later") if rule.mentions(one)]
+        back = (*back, *(Field(one, "int64", _adjoint) for one in names))
     feedback = [Field(name, "float", _each_output) for name in feedback_arrays(network)]
     if back_way is not None and back_way.delays is not None:
         feedback.append(Field("feedback_steps", "int", _each_output))
@@ -181,7 +189,7 @@ def learner_fields(network: Network, population: Population) -> tuple[Field, ...
 
 def _adjoints(network: Network, population: Population) -> list[Field]:
     """What later steps want of the state of neurons and of the receptors that gradients go back through, where they go
-    on in the window before; outputs that hidden neurons hear of later (mlgenn) have theirs twice."""
+    on in the window, or step, before; outputs that hidden neurons hear of later (mlgenn) have theirs twice."""
     assert network.learning is not None
     variables = gradient_of(population).variables
     names = [f"adjoint_{one}" for one in variables]

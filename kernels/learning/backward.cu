@@ -1,10 +1,11 @@
-// A sample's gradients, back in time within each neuron and nothing across neurons (e-prop): what one more unit of
-// input in a step would change of the loss. Generated from the neuron's declaration, which
-// hpcsnn/models/learning/gradients.py explains.
+// A sample's gradients, back in time within each neuron: what one more unit of input in a step would change of the
+// loss. Generated from the neuron's declaration, which hpcsnn/models/learning/gradients.py explains. All steps at once
+// where nothing goes across neurons (e-prop); else one step (kernels/learning/through.cu).
 {%- set name = population.name %}
 {%- set windowed = population.windowed %}
 {%- set rule = population.rule %}
 {%- set custom = rule and not rule.is_linear %}
+{%- set stepwise = rule and rule.goes_through %}
 {%- set at_a_time = "learning.window_steps" if windowed else "n_steps" %}
 {%- set recorded = "recorded_steps" if windowed else "n_steps" %}
 {%- set step_behind = "step + 1 < n_steps || !ends_sample" if windowed else "step + 1 < n_steps" %}
@@ -55,6 +56,10 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
     const int n_neurons = population.n_own, n_steps = learning.sample_steps, stride = learning.outputs_stride;
 //% if custom
     const int sample_steps = n_steps;
+//% endif
+//% if stepwise
+    const int step_back = *learning.step_back;
+    const bool ends_sample = step_back + 1 == n_steps;
 //% endif
 //% endif
     const bool mlgenn = {{ "learning.rule_pairing == 1" if population.pairs else "false" }};
@@ -136,12 +141,6 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
             rate_of_sample[k] =
                 (float)learner.{{ n_spikes }}[replica * n_neurons + first + k] / (float){{ whole }};
 //% endif
-//% if rule.wants.spiked
-        // The last spike that is not behind the step.
-        int last_spike[TOGETHER] = {};
-        for (int k = 0; k < TOGETHER; ++k)
-            last_spike[k] = first + k < n_neurons ? learner.n_spikes[replica * n_neurons + first + k] - 1 : -1;
-//% endif
 //% for filter in rule.filters
         float filter_{{ filter }}[TOGETHER] = {};
 //% endfor
@@ -163,7 +162,7 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
         float heard_{{ variable }}[TOGETHER] = {};
 //% endfor
 //% endif
-//% if windowed
+//% if windowed or stepwise
         const int64 adjoints = replica * values_of(n_neurons, 1) + first;
         if (!ends_sample) {
             for (int k = 0; k < TOGETHER; ++k) {
@@ -184,6 +183,8 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
 //% endfor
             }
         }
+//% endif
+//% if windowed
         // Spikes at its end arrive in the first steps behind it, and hear of errors there.
         for (int step = learning.carried_steps - 1; step >= 0; --step)
             for (int k = 0; k < TOGETHER; ++k) {
@@ -204,7 +205,11 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
             }
 //% endif
         int wrong[TOGETHER] = {};
+//% if stepwise
+        for (int step = step_back; step >= step_back; --step) {
+//% else
         for (int step = n_steps - 1; step >= 0; --step) {
+//% endif
             float signal[TOGETHER];
 //% if population.is_readout
             for (int k = 0; k < TOGETHER; ++k) signal[k] = errors[(int64)step * stride + k];
@@ -247,13 +252,22 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
             for (int k = 0; k < TOGETHER; ++k) {
                 const int neuron = first + k < n_neurons ? first + k : n_neurons - 1;
                 const int* spikes = learner.spike_steps + (int64)(replica * n_neurons + neuron) * {{ at_a_time }};
-                while (last_spike[k] >= 0 && spikes[last_spike[k]] > step) --last_spike[k];
-                spiked_of[k] = last_spike[k] >= 0 && spikes[last_spike[k]] == step ? 1.0f : 0.0f;
+                spiked_of[k] = is_among(spikes, learner.n_spikes[replica * n_neurons + neuron], step) ? 1.0f : 0.0f;
             }
 //% endif
+//% for name in rule.through
+            float {{ name }}_of[TOGETHER];
+            for (int k = 0; k < TOGETHER; ++k) {
+                {{ name }}_of[k] = (float)learner.{{ name }}[adjoints + k] / learner.through_scale;
+                learner.{{ name }}[adjoints + k] = 0;
+            }
+//% endfor
             for (int k = 0; k < TOGETHER; ++k) {
                 const int64 at = (int64)step * SIDE_BY_SIDE + k;
                 const float psi = psi_of[at];
+//% if population.model.arrays
+                const int neuron = first + k < n_neurons ? first + k : n_neurons - 1;
+//% endif
                 signal[k] = {{ rule.functions["signal"].call }} + pull[k];
             }
 //% endif
@@ -325,7 +339,7 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
 //% endif
             }
         }
-//% if windowed
+//% if windowed or stepwise
         for (int k = 0; k < TOGETHER; ++k) {
 //% for filter in (rule.filters if rule else [])
             learner.filter_{{ filter }}[adjoints + k] = filter_{{ filter }}[k];
@@ -342,10 +356,10 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
                 {{ receptor.local }}p_{{ variable }}[k];
 //% endfor
 //% endfor
-//% if population.recorded
+//% if population.recorded and windowed
             const int64 behind = values + (int64)learning.window_steps * SIDE_BY_SIDE + k;  // the window before
 //% endif
-//% for name in population.recorded
+//% for name in (population.recorded if windowed else [])
             learner.{{ name }}[behind] = {{ name }}_of[k];
 //% endfor
         }

@@ -12,6 +12,19 @@ DEVICE int64 values_of(const int n_neurons, const int n_steps) {
 // Which replica an item belongs to, of so many in each; without a division where there is one replica, as on a host.
 DEVICE int replica_of(const int item, const int n_items) { return item < n_items ? 0 : item / n_items; }
 
+// Whether a step is among these, which are in order.
+DEVICE bool is_among(const int* steps, const int n, const int step) {
+    int first = 0, end = n;
+    while (first < end) {
+        const int middle = (first + end) / 2;
+        if (steps[middle] < step)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    return first < n && steps[first] == step;
+}
+
 // Replica r plays samples r, replicas + r, 2 replicas + r, ..; towards the end some have none to play.
 struct Playing {
     int first_sample, n_replicas, step;

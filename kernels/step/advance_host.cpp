@@ -50,10 +50,16 @@ static __attribute__((noinline)) int steps(Network* net, const int until, StepTi
         if (due_{{ trigger.name }}) until_{{ trigger.name }} = every_{{ trigger.name }};
 //% endfor
 //% for stage in stages
+//% if stage.repeats and stage.begins_repeats
+        for (int turn = 0; due_{{ stage.trigger }} && turn < net->{{ stage.repeats }}; ++turn) {
+//% endif
         if ({{ "due_" ~ stage.trigger ~ " && " if stage.trigger }}first_stage <= {{ loop.index0 }}) {
             *running = {{ loop.index0 }};
             {{ stage.call }};
         }
+//% if stage.repeats and stage.ends_repeats
+        }
+//% endif
 //% if stage.ends_phase
         laps.end({{ stage.phase_index }});
 //% endif

@@ -31,6 +31,12 @@ CASES = {
     "delays": ({**REWIRED, **LATE}, models.CrossEntropy(), models.EProp()),
     "summed": ({"recurrent": False}, models.SummedCrossEntropy(), models.EProp()),
     "windows": ({**REWIRED, **LATE}, models.SquaredError(), models.EProp(regularisation=0.1)),
+    "spike times": (
+        {"p": 0.5, "delay_ms": models.Uniform(1.0, 5.0), "receptor": models.AlphaCurrent()},
+        models.SummedCrossEntropy(),
+        models.EventProp(regularisation=0.1),
+    ),
+    "through": ({**REWIRED, **LATE}, models.CrossEntropy(), models.BPTT(regularisation=0.1)),
 }
 WINDOW_STEPS = {"windows": 7}
 

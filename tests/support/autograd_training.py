@@ -1,8 +1,8 @@
 """The exact gradient by PyTorch's automatic differentiation, in float64, and nothing derived by hand.
 
-What is cut is cut by `detach`, as e-prop cuts it: spikes that hidden neurons send to hidden neurons, the subtractive
-reset and the refractory clock. What is left: a hidden neuron's spikes reach the readout, its own adaptation, and the
-count that rates are held to; their derivative is the surrogate psi.
+What is cut is cut by `detach`, as e-prop cuts it: spikes that hidden neurons send to hidden neurons, unless gradients
+go `through` them, the subtractive reset and the refractory clock. What is left: a hidden neuron's spikes reach the
+readout, its own adaptation, and the count that rates are held to; their derivative is the surrogate psi.
 """
 
 from __future__ import annotations
@@ -55,7 +55,12 @@ class Hidden:
         self.spikes.append(spikes)
 
 
-def differentiate(net: Net, batch: Batch, regularisation: Regularisation = Regularisation()) -> Outcome:  # noqa: B008
+def differentiate(
+    net: Net,
+    batch: Batch,
+    regularisation: Regularisation = Regularisation(),  # noqa: B008
+    through: bool = False,
+) -> Outcome:
     """A batch's spikes, loss and gradients."""
     n_samples, n_steps, _ = batch.spikes.shape
     given = torch.tensor(batch.spikes, dtype=DTYPE)
@@ -77,7 +82,7 @@ def differentiate(net: Net, batch: Batch, regularisation: Regularisation = Regul
                 for later, part in enumerate(projection.response[: max(step - delay + 1, 0)]):
                     sent = step - delay - later
                     spikes = given[:, sent] if projection.source == INPUT else hidden[projection.source].spikes[sent]
-                    spikes = spikes if target == net.readout else spikes.detach()
+                    spikes = spikes if through or target == net.readout else spikes.detach()
                     total = total + float(part) * spikes @ (weights[name] * chosen)
         return total
 

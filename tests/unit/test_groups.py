@@ -19,7 +19,7 @@ from support.small_trainings import small_training
 from support.thread_ranks import on_ranks
 
 
-def of_size(n_hidden, outputs=3, online=False, feedback="symmetric", window_steps=None):
+def of_size(n_hidden, outputs=3, online=False, feedback="symmetric", window_steps=None, rule=None):
     """A network that learns, without one recurrent synapse."""
     network = Network(seed=1, dt_ms=1.0)
     network.add_population("input", 5, models.SampleInput())
@@ -29,7 +29,7 @@ def of_size(n_hidden, outputs=3, online=False, feedback="symmetric", window_step
         network.add_projection(
             f"{source}_{target}", source, target, models.AllToAll(), models.DeltaCurrent(), 0.1, models.Trained()
         )
-    rule = models.EProp(gradient="online" if online else "events", feedback=feedback)
+    rule = rule or models.EProp(gradient="online" if online else "events", feedback=feedback)
     return learning_network(network, replace(learning(rule=rule), window_steps=window_steps))
 
 
@@ -111,6 +111,12 @@ def test_the_first_rank_has_the_readout_and_all_share_the_rest(n_ranks):
             r"^ranks_per_network: 2 is not allowed with window_steps, whose steps a rank",
         ),
         (of_size(100, feedback="adaptive"), 2, r"^ranks_per_network: 2 is not allowed with feedback: adaptive, whose"),
+        (
+            of_size(100, rule=models.BPTT()),
+            2,
+            r"^ranks_per_network: 2 is not allowed with learning: bptt, which goes back through synapses onto neurons "
+            r"of other ranks: must be 1$",
+        ),
     ],
 )
 def test_what_ranks_cannot_share(network, n_ranks, message):

@@ -24,6 +24,8 @@ LOCAL = "rule_"
 # Where the kernel has what a rule sees of neuron k, if it asks for it.
 _OF_NEURON = {
     "heard": "heard_of[k]",
+    "through": "through_of[k]",
+    "through_later": "through_later_of[k]",
     "error": "error_of[k]",
     "local_error": "local_error_of[k]",
     "label_weight": "of_label[k]",
@@ -54,6 +56,8 @@ def step_view(network: Network, population: Population, neurons: SimpleNamespace
     variables = [Argument("float&", one.name, rule_variable(one.name)) for one in rule.variables]
     hidden = {one.name for one in (*own, *variables)} | {one.name for one in added_state(network.learning, gradient)}
     state = [Argument(f"const {one.ctype}", one.name, one.name) for one in population.state if one.name not in hidden]
+    constants_of_neuron = constant_arguments(population.model)
+    state += [replace(one, value=one.name) for one in constants_of_neuron if one.name not in hidden]
     for slot in ("update", "on_spike"):
         functions[slot] = SnippetFunction(f"{name}_{slot}", "void", (*own, *variables, *state))
     read = [replace(one, ctype="const float") for one in variables]
@@ -72,8 +76,8 @@ def step_view(network: Network, population: Population, neurons: SimpleNamespace
     )
 
 
-def rule_view(network: Network, index: int) -> SimpleNamespace:
-    """What of a rule runs for hidden population number `index` behind a sample, from its last step to its first."""
+def rule_view(network: Network, index: int, population: Population) -> SimpleNamespace:
+    """What of a rule runs for hidden `population`, number `index`, behind a sample, from its last step to its first."""
     assert network.learning is not None
     configured: Configured[LearningRule] = network.learning.rule
     rule, view = configured.model, model_view(configured)
@@ -89,6 +93,8 @@ def rule_view(network: Network, index: int) -> SimpleNamespace:
         *(Argument("float&", one, f"filter_{one}[k]") for one in rule.filters),
         *constant_arguments(configured, LOCAL),
     ]
+    given = {"signal", "input_gradient", *(one.name for one in common)}
+    common += [one for one in constant_arguments(population.model) if one.name not in given]
     name = f"population_{index}_rule"
     signal = Argument("const float", "signal", "signal[k]")
     behind = [signal, Argument("const float", "input_gradient", "input_gradient")]
@@ -96,6 +102,8 @@ def rule_view(network: Network, index: int) -> SimpleNamespace:
         "signal": SnippetFunction(f"{name}_signal", "float", tuple(common)),
         "backward": SnippetFunction(f"{name}_backward", "float", (*behind, *common)),
     }
+    view.goes_through = rule.goes_through
+    view.through = [one for one in ("through", "through_later") if wanted[one]]
     view.wants = SimpleNamespace(**wanted)
     view.errors = [one for one in ("error", "local_error") if wanted[one]]
     view.sees_in = {slot: function.sees(rule.SEES) for slot, function in view.functions.items()}

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hpcsnn.codegen.schedule import EXCHANGE, Stage, Trigger
 from hpcsnn.network import Network
-from hpcsnn.network.learning import gradient_of, hidden_populations, trained_projections
+from hpcsnn.network.learning import (
+    feedback_projection,
+    gradient_of,
+    hidden_populations,
+    onto_hidden,
+    trained_projections,
+)
 
 BEGINS = Trigger("sample_begins", "learning.sample_steps", True)
 ENDS = Trigger("sample_ends", "learning.sample_steps", False)
@@ -72,6 +78,8 @@ def _behind_a_sample(network: Network, shared: bool) -> list[Stage]:
         Stage(f"backward_{name}", "plasticity", f"population_{name}.n_simulated", trigger=ENDS)
         for name in (network.learning.readout, *(one.name for one in hidden_populations(network)))
     )
+    if network.learning.rule.model.goes_through:
+        hidden = _step_by_step(network, hidden)
     meeting = Stage(f"bring_{network.learning.readout}", "exchange", trigger=ENDS, meets=True)
     return [
         readout,
@@ -87,6 +95,22 @@ def _behind_a_sample(network: Network, shared: bool) -> list[Stage]:
             )
             for one in trained_projections(network)
         ),
+    ]
+
+
+def _step_by_step(network: Network, hidden: list[Stage]) -> list[Stage]:
+    """Back through each step in all hidden populations, before the step before it."""
+    through = [
+        Stage(f"through_{one.name}", "plasticity", f"population_{one.name}.n_simulated", team=True, trigger=ENDS)
+        for one in hidden_populations(network)
+        if onto_hidden(network, one)
+    ]
+    # What is side by side in a step: all sums, then all populations.
+    levels = {"go_back": [Stage("go_back", "plasticity", trigger=ENDS)], "through": through, "backward": hidden}
+    return [
+        replace(stage, level=level, of=stage.kernel, repeats="learning.steps_back")
+        for level, stages in levels.items()
+        for stage in stages
     ]
 
 
@@ -129,7 +153,8 @@ def batch_kernels(network: Network) -> list[str]:
     learning = network.learning
     assert learning is not None
     hidden = [one.name for one in hidden_populations(network)]
-    feedback = [f"feedback_{name}" for name in hidden] if learning.symmetric else []
+    hearing = [one.name for one in hidden_populations(network) if feedback_projection(network, one) is not None]
+    feedback = [f"feedback_{name}" for name in hearing] if learning.symmetric else []
     adapt = [f"adapt_{name}" for name in hidden] if learning.adaptive else []
     windows = window_stages(network)
     return [

@@ -24,6 +24,7 @@ def learning_struct(network: Network) -> Struct:
             "outputs_stride",
             "ahead",
             "learns",
+            "steps_back",
         ),
         # Of windows: their length; steps behind one that are carried on to it, and the step in which spikes come that
         # never do; whether steps are recorded; whether they have been simulated before; which copy of the state.
@@ -49,6 +50,7 @@ def learning_struct(network: Network) -> Struct:
                 ("rate_pull", "float"),
                 ("local_kept", "float"),
             ]
+            numbers += [("through_scale", "float")] if learning.rule.model.goes_through else []
         if not population.is_source:
             kept = kept_variables(network, population)
             numbers += [(f"begins_{one.name}", one.ctype) for one in population.state if one.name not in kept]

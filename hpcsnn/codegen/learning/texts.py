@@ -23,6 +23,7 @@ from hpcsnn.network.learning import (
     gradient_of,
     hidden_populations,
     kept_variables,
+    onto_hidden,
     recorded_name,
     trained_projections,
 )
@@ -67,7 +68,11 @@ def learning_texts(
     ]
     optimiser.functions = {"update": owners[-1].function}
     optimiser.sees_in = seen(optimiser)
-    back = [_way_back(network, one) for one in hidden_populations(network) if learning.symmetric or learning.adaptive]
+    back = [
+        _way_back(network, one)
+        for one in hidden_populations(network)
+        if (learning.symmetric or learning.adaptive) and feedback_projection(network, one) is not None
+    ]
     return [
         render("learning/layout.cuh"),
         render("learning/samples.cu", populations=populations),
@@ -117,13 +122,19 @@ def _behind_a_sample(
     network: Network, populations: list[SimpleNamespace], trained: list[SimpleNamespace], render: Render
 ) -> Iterator[str]:
     """Back through the sample's steps, and what its spikes then add."""
+    hidden = [one for one in populations if one.rule is not None]
+    if any(one.rule.goes_through for one in hidden):
+        yield render("learning/through.cu", populations=[one for one in hidden if one.onto_hidden])
     yield from (render("learning/backward.cu", population=one) for one in populations if not one.is_source)
-    by_receptor = {filtered.projection for one in populations for filtered in one.filters}
     for one in trained:
-        owner = f"projection_{one.name}" if one.name in by_receptor else f"population_{one.target}"
-        yield render(
-            "learning/gradients.cu", projection=one, back_of=f"net->learning.{owner}", windowed=network.windowed
-        )
+        back_of = _back_of(network, network.projections[one.name])
+        yield render("learning/gradients.cu", projection=one, back_of=back_of, windowed=network.windowed)
+
+
+def _back_of(network: Network, projection: Projection) -> str:
+    """Whose ``back`` is the gradient of what arrives by a projection: its own, behind a receptor that keeps it."""
+    own = projection in filtering_projections(network, projection.target)
+    return f"net->learning.{f'projection_{projection.name}' if own else f'population_{projection.target.name}'}"
 
 
 def _online(
@@ -208,6 +219,7 @@ def _learner(
         trained=(),
         records_rate=False,
         rule=None,
+        onto_hidden=[],
         pairs="pairing" in network.learning.rule.model.parameters,
         recorded=(),
         filters=(),
@@ -240,7 +252,16 @@ def _learner(
             *(SimpleNamespace(variable=recorded_name(name), array=recorded_name(name)) for name in gradient.recorded),
         ]
         view.recorded = [recorded_name(name) for name in gradient.recorded]
-        view.rule = rule_view(network, index)
+        view.rule = rule_view(network, index, population)
+        view.onto_hidden = [
+            SimpleNamespace(
+                name=one.name,
+                target=one.target.name,
+                delays=one.delays is not None,
+                back_of=_back_of(network, one),
+            )
+            for one in onto_hidden(network, population)
+        ]
         view.records += [SimpleNamespace(variable=name, array=name) for name in view.rule.kept]
     return view
 

@@ -14,9 +14,11 @@ from hpcsnn.network.learning import (
     hidden_populations,
     kept_variables,
     longest_delay_steps,
+    onto_hidden,
     trained_projections,
 )
 from hpcsnn.network.learning_fields import (
+    GRADIENT_BITS,
     LearningRoom,
     learner_fields,
     sample_fields,
@@ -63,6 +65,8 @@ def bind_learning(state: RankArrays) -> None:
             _begins(learner, network, population)
         if name in hidden:
             _pull(learner, network, population)
+            if learning.rule.model.goes_through:
+                learner.through_scale = _through_scale(network, population)
     for projection in trained_projections(network):
         trained = getattr(part, f"projection_{projection.name}")
         trained.weight_limit = np.nextafter(np.float32(projection.weight_bound), np.float32(0.0))
@@ -88,6 +92,13 @@ def _pull(learner: Any, network: Network, population: Population) -> None:
     learner.rate_target = rule.get("rate_hz", 0.0) * network.dt_ms * 1e-3
     learner.rate_pull = rule.get("regularisation", 0.0)
     learner.local_kept = math.exp(-network.dt_ms / rule["tau_local_ms"]) if "tau_local_ms" in rule else 0.0
+
+
+def _through_scale(network: Network, hidden: Population) -> float:
+    """Units of a sum over outgoing synapses in 1, a power of two; such a sum, of terms of a weight times 2^11 at most,
+    fits 63 bits."""
+    most = sum(one.target.size * one.weight_bound for one in onto_hidden(network, hidden))
+    return 2.0 ** min(40, 62 - (31 - GRADIENT_BITS) - max(0, math.ceil(math.log2(max(most, 1.0)))))
 
 
 def _is_online(state: RankArrays) -> bool:

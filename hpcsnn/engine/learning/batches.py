@@ -29,7 +29,7 @@ from hpcsnn.engine.synapse_rows import SynapseRows
 from hpcsnn.models.learning.clipping import clipping_of_batch
 from hpcsnn.models.learning.optimisers import constants_of_batch
 from hpcsnn.network import Network, Projection
-from hpcsnn.network.learning import gradient_of, hidden_populations, trained_projections
+from hpcsnn.network.learning import feedback_projection, gradient_of, hidden_populations, trained_projections
 from hpcsnn.network.learning_fields import GRADIENT_BITS
 
 
@@ -168,13 +168,15 @@ class Learner:
         self._put("sample_loss", np.zeros(n, np.float32))
         self._put("prediction", np.zeros(n, np.int32))
         self._part.learns, self._part.n_samples = int(learns), n
+        self._part.steps_back = n_steps if learns else 0
         for projection in self.trained:
             self._run(f"freeze_{projection.name}", projection.source.size)
         if learns and self._feedback is not None:
             self._feedback.tell()
         elif learns and self.learning.symmetric:
             for hidden in hidden_populations(self.network):
-                self._run(f"feedback_{hidden.name}", hidden.size)
+                if feedback_projection(self.network, hidden) is not None:
+                    self._run(f"feedback_{hidden.name}", hidden.size)
         rounds = -(-n // n_replicas)
         if lanes is not None:
             self._play_on(samples, lanes)

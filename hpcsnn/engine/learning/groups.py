@@ -85,6 +85,7 @@ def tile_side(network: Network, ranks_per_network: int) -> int:
     where = f"ranks_per_network: {ranks_per_network} is not allowed"
     rule = network.learning.rule.model
     obstacles = {
+        f"learning: {rule.name}, which goes back through synapses onto neurons of other ranks": rule.goes_through,
         f"learning: {rule.name}, whose local readouts are of all neurons of a population": rule.mentions("local_error"),
         "gradient: online, whose eligibilities go by all outputs": network.learning.online,
         "carry_state, which a rank keeps of whole networks": network.learning.carries_state,

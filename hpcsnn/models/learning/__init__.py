@@ -4,9 +4,10 @@ from hpcsnn.models.learning.gradients import Gradient, ReceptorGradient
 from hpcsnn.models.learning.losses import CrossEntropy, Loss, MissedReward, SquaredError, SummedCrossEntropy
 from hpcsnn.models.learning.optimisers import SGD, Adam, Optimiser
 from hpcsnn.models.learning.rule import DAMPENING, FEEDBACK, LOCAL_READOUT, PULL, LearningRule
-from hpcsnn.models.learning.rules import DECOLLE, ETLP, EProp, LocalTandem, RecursiveLRA, SuperSpike
+from hpcsnn.models.learning.rules import BPTT, DECOLLE, ETLP, EProp, EventProp, LocalTandem, RecursiveLRA, SuperSpike
 
 __all__ = [
+    "BPTT",
     "DAMPENING",
     "DECOLLE",
     "ETLP",
@@ -17,6 +18,7 @@ __all__ = [
     "Adam",
     "CrossEntropy",
     "EProp",
+    "EventProp",
     "Gradient",
     "LearningRule",
     "LocalTandem",

@@ -37,21 +37,27 @@ class LearningRule(Model):
         variables: traces of each neuron, which begin each sample with their initial value.
         update: changes ``variables`` in each step, behind the neuron's own ``update`` and before it may spike; sees
             ``distance``, ``surrogate`` (0 where the neuron cannot spike), ``input_current``, ``dt_ms``, and the
-            neuron's state, to read, as far as the rule has no such names.
+            neuron's state and constants, to read, as far as the rule has no such names.
         on_spike: changes ``variables`` behind the neuron's reset; sees what ``update`` sees.
         recorded: by name an expression over what ``update`` sees, evaluated behind it; ``signal`` and ``backward`` see
             its value in their step.
         filters: names of floats of each neuron that are carried from a step to the one before.
         signal: returns the learning signal of a step. It sees ``heard`` (what an error is of a spike in this step: by
-            the weights of the feedback, the delay to the readout and the readout's memory), ``error`` (the errors of
-            this very step by the weights of the feedback), ``local_error`` (the same of a readout of the population's
-            own, which adds up the weights of the feedback of its neurons that spike), ``label_weight`` (that of the
-            label's output), ``rate`` (spikes a step in the whole sample), ``teacher_rate`` (that which a teacher has
-            for the neuron in this sample), ``spiked`` (1 or 0), ``surrogate``, ``step`` (0, 1, ..) and ``n_steps`` of
-            the sample, ``dt_ms``, what is ``recorded``, and ``filters``, to change.
+            the weights of the feedback, the delay to the readout and the readout's memory), ``through`` (what a spike
+            in this step would change of the loss by way of the hidden neurons that it goes to: over the synapses onto
+            them the sum of weight times what an amount that arrives would change; 0 where ``surrogate`` is, unless the
+            rule sees ``spiked`` and there is a spike), ``through_later`` (the same of a spike one step later, in the
+            same steps; both go back through all hidden neurons step by step), ``error`` (the errors of this very step
+            by the weights of the feedback), ``local_error`` (the same of a readout of the population's own, which adds
+            up the weights of the feedback of its neurons that spike), ``label_weight`` (that of the label's output),
+            ``rate`` (spikes a step in the whole sample), ``teacher_rate`` (that which a teacher has for the neuron in
+            this sample), ``spiked`` (1 or 0), ``surrogate``, ``step`` (0, 1, ..) and ``n_steps`` of the sample,
+            ``dt_ms``, the neuron's constants, what is ``recorded``, and ``filters``, to change.
         backward: returns what an arriving spike adds to its synapse's gradient, before a receptor's memory; it sees
             what ``signal`` sees, ``signal`` itself, and ``input_gradient``, the gradient of the input current by the
             neuron's declaration, which is taken if there is no ``backward``.
+        neurons, receptors: names of the models of hidden neurons, and of receptors onto them, that it is derived for;
+            none: all that have a gradient.
 
     Parameters that engines know are in groups that a rule may have: `DAMPENING`, `PULL`; `FEEDBACK`, which rules that
     hear of errors, or of the label, must have; `LOCAL_READOUT`, which those must have that hear of local ones; and of
@@ -64,8 +70,9 @@ class LearningRule(Model):
 
     KIND: ClassVar[str] = "learning rule"
     SEES: ClassVar[tuple[str, ...]] = (
-        *("distance", "away", "surrogate", "input_current", "dt_ms", "heard", "error", "local_error"),
-        *("label_weight", "rate", "teacher_rate", "spiked", "step", "n_steps", "signal", "input_gradient"),
+        *("distance", "away", "surrogate", "input_current", "dt_ms", "heard", "through", "through_later", "error"),
+        *("local_error", "label_weight", "rate", "teacher_rate", "spiked", "step", "n_steps", "signal"),
+        "input_gradient",
     )
 
     shape: str = "away < 1.0f ? 1.0f - away : 0.0f"
@@ -76,6 +83,8 @@ class LearningRule(Model):
     filters: tuple[str, ...] = ()
     signal: str = _AS_HEARD
     backward: str = ""
+    neurons: tuple[str, ...] = ()
+    receptors: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -102,6 +111,11 @@ class LearningRule(Model):
     def hears(self) -> bool:
         """Whether errors, or the label, come to a neuron by weights."""
         return any(self.mentions(word) for word in ("heard", "error", "local_error", "label_weight"))
+
+    @property
+    def goes_through(self) -> bool:
+        """Whether gradients go back through synapses between hidden neurons, which then go back step by step."""
+        return self.mentions("through") or self.mentions("through_later")
 
     def mentions(self, name: str) -> bool:
         """Whether what goes back in time has this word."""

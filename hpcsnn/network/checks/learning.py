@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from hpcsnn.errors import ConfigurationError
+from hpcsnn.models.learning import LearningRule
 from hpcsnn.models.snippet_text import given_names, without_comments
 from hpcsnn.models.stimuli import SampleInput
 from hpcsnn.models.synapses import Trained
@@ -19,6 +20,7 @@ from hpcsnn.network.learning import (
     gradient_of,
     gradients_go_by,
     hidden_populations,
+    onto_hidden,
     trained_projections,
 )
 from hpcsnn.network.population import Population
@@ -72,12 +74,15 @@ def check_learning(network: Network, learning: Learning, other: Network) -> None
                 f"populations.{hidden.name}: has no projection onto the readout {readout.name!r} that is trained, as "
                 "which the weights of errors would learn; add one, or set feedback: random"
             )
-        if learning.symmetric and back is None:
+        if learning.symmetric and back is None and not learning.rule.model.goes_through:
             raise ConfigurationError(
                 f"populations.{hidden.name}: has no projection onto the readout {readout.name!r}, by which errors "
                 "would come back; add one, or set feedback: random"
             )
     rule = learning.rule.model
+    _check_derived_for(rule, other)
+    if rule.goes_through:
+        _check_through(learning, other)
     if rule.hears and "feedback" not in rule.parameters:
         raise ConfigurationError(
             f"learning: {rule.name} hears of errors by weights, and has no parameter feedback that says which; must "
@@ -186,6 +191,46 @@ def _check_windows(learning: Learning, other: Network) -> None:
             raise ConfigurationError(
                 f"{where} projections.{name}, whose synapses or traces a spike changes, and spikes are simulated once "
                 "more; must be null"
+            )
+
+
+def _check_derived_for(rule: LearningRule, other: Network) -> None:
+    """Refuse neurons and receptors that the rule's own equations are not of."""
+    for population in hidden_populations(other):
+        parts = [(f"populations.{population.name}.model", population.model.name, rule.neurons)]
+        for one in other.incoming(population):
+            parts.append((f"projections.{one.name}.receptor", one.receptor.name, rule.receptors))
+        for where, part, known in parts:
+            if known and part not in known:
+                raise ConfigurationError(
+                    f"{where}: {part} is not allowed with learning: {rule.name}, which is not derived for it; "
+                    f"must be {' or '.join(known)}"
+                )
+
+
+def _check_through(learning: Learning, other: Network) -> None:
+    """Refuse what a gradient through synapses between hidden neurons does not reach."""
+    name, hidden = learning.rule.name, hidden_populations(other)
+    if learning.window_steps is not None:
+        raise ConfigurationError(
+            f"window_steps: {learning.window_steps} is not allowed with learning: {name}, which goes back through all "
+            "hidden neurons step by step; must be null"
+        )
+    for population in hidden:
+        for projection in onto_hidden(other, population):
+            if projection.synapse.name != Trained.name:
+                raise ConfigurationError(
+                    f"projections.{projection.name}.synapse: {projection.synapse.name} is not allowed with learning: "
+                    f"{name}, which goes back through synapses between hidden neurons; must be {Trained.name}"
+                )
+    heard = {one.name for one in hidden if not learning.symmetric or feedback_projection(other, one) is not None}
+    for _ in hidden:
+        heard |= {one.name for one in hidden if any(way.target.name in heard for way in onto_hidden(other, one))}
+    for population in hidden:
+        if population.name not in heard:
+            raise ConfigurationError(
+                f"populations.{population.name}: has no way onto the readout {learning.readout!r}, by which errors "
+                "would come back; add a projection, or set feedback: random"
             )
 
 
