@@ -117,8 +117,9 @@ def report(
     """Write and show what a study came to: table.md, table.csv and figures/scaling.png, from results.jsonl.
 
     Median and range over seeds. With --predict also what is not measured: a non-negative model of what a neuron, a
-    delivered spike, a message and so on cost, fitted to the runs; how far off it is for the most ranks of the study,
-    when it is fitted to the others, stands beside every prediction; these are dashed in the figure. Reads data alone.
+    delivered spike, a message and so on cost, of steps and of construction, fitted to the runs; how far off it is for
+    the most ranks of the study, when it is fitted to the others, stands beside every prediction; these are dashed in
+    the figure, and in predicted.csv. Reads data alone.
     """
     with reported():
         from hpcsnn.cli.scale_actions import report_study

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from hpcsnn import ConfigurationError
-from hpcsnn.planning.cost_model import TERMS, CostModel, fitted, largest_of
+from hpcsnn.planning.cost_model import TERMS, CostModel, fitted
+from hpcsnn.planning.costs.waiting import largest_of
 from hpcsnn.planning.measured import PHASES, Cycles, PingTime
 from hpcsnn.planning.suggestion import suggested
 from support.studies import BYTE_S, CHANCE_S, COSTS, LATENCY_S, RATES_HZ, a_run, a_shape
@@ -94,8 +95,58 @@ def test_the_error_is_that_of_the_most_ranks_by_the_others():
     assert fitted(slower).left_out.error == pytest.approx(-0.5, abs=0.05), "the runs left out took twice as long"
 
 
+def constructed(runs, seconds):
+    """Runs whose ranks took for a part of their construction what a formula says of run and rank."""
+    made = []
+    for run in runs:
+        per_rank = [
+            one.model_copy(update={"construction_s": one.construction_s.model_copy(update=seconds(run, one))})
+            for one in run.per_rank
+        ]
+        made.append(run.model_copy(update={"per_rank": per_rank}))
+    return made
+
+
+def test_known_costs_of_construction_come_back():
+    def seconds(run, one):
+        known = run.work.neurons * run.work.around(1 / run.ranks) if run.ranks > 1 else 0
+        create = 0.3 + 2e-7 * (one.neurons + known) + 0.05 * math.log2(run.ranks)
+        return {"place": 1e-3, "create": create, "connect": 0.01 + 6e-7 * one.synapses, "compile": 0.02}
+
+    runs = constructed(study(), seconds)
+    model = fitted(runs)
+    assert model.construction["create"] == pytest.approx({"start": 0.3, "neuron": 2e-7, "talk": 0.05})
+    assert model.construction["connect"] == pytest.approx({"start": 0.01, "synapse": 6e-7}, rel=1e-3)
+    assert model.construction["compile"] == pytest.approx({"start": 0.02})
+    for run in runs:
+        assert model.predict(run.work, run.ranks).construction_s == pytest.approx(run.construction_s(), rel=1e-3)
+    left_out = model.construction_left_out
+    assert (left_out.ranks, left_out.fitted_to) == (8, [1, 2, 4])
+    assert left_out.error == pytest.approx(0.0, abs=0.01)
+    late = constructed(runs, lambda run, one: {"compile": 0.02 if run.ranks < 8 else 0.02 + run.construction_s()})
+    assert fitted(late).construction_left_out.error == pytest.approx(-0.5, abs=0.01), "twice as long on 8"
+
+
+def test_no_construction_is_promised_to_be_shorter_than_was_seen():
+    """Runs of one network on one rank cannot tell what goes by neurons and synapses from what does not."""
+    runs = constructed([a_run(1, SHAPES[1], seed=seed) for seed in (1, 2)], lambda *_: {"create": 0.6, "connect": 0.2})
+    model = fitted(runs)
+    assert model.predict(runs[0].work, 16).construction_s == pytest.approx(
+        model.predict(runs[0].work, 1).construction_s
+    )
+
+
+def test_no_part_of_a_construction_costs_less_than_nothing():
+    random = np.random.default_rng(1)
+    for _ in range(10):
+        noisy = constructed(study(seeds=(1,)), lambda *_: {"create": random.random(), "connect": random.random()})
+        assert min(cost for costs in fitted(noisy).construction.values() for cost in costs.values()) >= 0.0
+
+
 def test_runs_on_as_many_ranks_test_nothing():
-    assert fitted(study(ranks=(4,))).left_out is None
+    alone = fitted(study(ranks=(4,)))
+    assert alone.left_out is None
+    assert alone.construction_left_out is None
     with pytest.raises(ConfigurationError, match="cost model: there is no run that it could be fitted to"):
         fitted([])
 

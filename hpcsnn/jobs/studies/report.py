@@ -11,7 +11,7 @@ from hpcsnn.atomic_files import refuse_link, replace_file
 from hpcsnn.jobs.studies.points import Point, points_of, predicted_points
 from hpcsnn.jobs.studies.results import StudyRun
 from hpcsnn.jobs.studies.study import Study
-from hpcsnn.jobs.studies.tables import bennch_csv, markdown, tested
+from hpcsnn.jobs.studies.tables import bennch_csv, error_of, markdown, predicted_csv, tested, tested_construction
 from hpcsnn.planning.cost_model import CostModel, fitted
 
 FIGURE = "scaling"
@@ -57,6 +57,8 @@ class Report:
             said += _where(self.runs)
         if self.model is not None:
             said.append(f"predicted by a model of what work and messages cost: {tested(self.model)}")
+            of_construction = tested_construction(self.model)
+            said += [] if of_construction is None else [of_construction]
         return [_one_line(note) for note in said]
 
 
@@ -92,7 +94,7 @@ def facts_of(report: Report) -> dict[str, Any]:
 
 
 def written(report: Report, folder: Path) -> list[Path]:
-    """Write ``table.md``, ``table.csv`` and the figure; their paths.
+    """Write ``table.md``, ``table.csv``, ``predicted.csv`` where something is, and the figure; their paths.
 
     Raises:
         StorageError: the folder of figures is a link.
@@ -108,9 +110,21 @@ def written(report: Report, folder: Path) -> list[Path]:
     table, lines = folder / "table.md", folder / "table.csv"
     replace_file(table, markdown(report.heading(), report.notes(), report.points, report.model))
     replace_file(lines, bennch_csv(report.runs))
-    left_out = report.model.left_out if report.model is not None else None
-    error = "not tested" if left_out is None else f"{100 * left_out.error:+.0f} % on {left_out.ranks} ranks left out"
+    paths, predictions = [table, lines], folder / "predicted.csv"
+    predictions.unlink(missing_ok=True)  # those of another report
+    if report.model is not None:
+        beyond = [point for point in report.points if point.predicted]
+        replace_file(predictions, predicted_csv(beyond, report.model))
+        paths.append(predictions)
     with matplotlib.rc_context(STYLE):
-        figure = scaling_figure(report.study.file.kind, report.points, error)
-        paths = [save(figure, folder / "figures", FIGURE, form) for form in ("png", "pdf")]
-    return [table, lines, *paths]
+        figure = scaling_figure(report.study.file.kind, report.points, _errors(report.model))
+        paths += [save(figure, folder / "figures", FIGURE, form) for form in ("png", "pdf")]
+    return paths
+
+
+def _errors(model: CostModel | None) -> str:
+    """Of predictions of steps and of constructions, for a legend."""
+    if model is None or model.left_out is None:
+        return "not tested"
+    construction = error_of(model.construction_left_out)
+    return f"{error_of(model.left_out)} (construction {construction}) on {model.left_out.ranks} ranks left out"

@@ -14,8 +14,7 @@ from hpcsnn.errors import SimulationError, StorageError
 from hpcsnn.jobs.job_files import JobFiles
 from hpcsnn.jobs.run_index import read_run
 from hpcsnn.jobs.studies.study import Member, Study
-from hpcsnn.planning.cost_model import MeasuredRun
-from hpcsnn.planning.measured import measured_ranks
+from hpcsnn.planning.measured import MeasuredRun, measured_ranks
 
 _RESULTS = "results.jsonl"
 
@@ -53,10 +52,6 @@ class StudyRun(MeasuredRun):
     def real_time_factor(self) -> float:
         """Seconds of propagation for a second of model time."""
         return self.propagation_s / self.model_s
-
-    def construction_s(self, part: str = "whole") -> float:
-        """Of the slowest rank: a part of the start, or all of it."""
-        return max(float(getattr(one.construction_s, part)) for one in self.per_rank)
 
     def share_of(self, *phases: str) -> float:
         """The part of all phases that some take, in the mean over ranks."""
