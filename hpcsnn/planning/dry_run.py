@@ -15,8 +15,9 @@ from hpcsnn.checked_numbers import Limits, real_number
 from hpcsnn.codegen.schedule import schedule
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.devices.base import Device
-from hpcsnn.devices.host import HostDevice
+from hpcsnn.devices.host import HostDevice, HostExecutable
 from hpcsnn.engine.simulation import Simulation
+from hpcsnn.engine.timing import propagated
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.network import Network
 from hpcsnn.ranks.exchange.made_up import Spikes, mirrored_routes, roomy_boxes, sent_spikes
@@ -219,16 +220,18 @@ def dry_run(
     )
     setup_s = time.perf_counter() - start
     simulation.run(warm_up_ms, progress=False)
+    assert isinstance(simulation.executable, HostExecutable)
+    simulation.executable.measure_anew()
     before, cpu = simulation.measured(), time.process_time()
     simulation.run(duration_ms, progress=False)
     cpu, after = time.process_time() - cpu, simulation.measured()
     steps = network.steps(duration_ms)
-
-    def each_step(part: str, name: str) -> float:
-        return float(after[part][name] - before[part][name]) / steps
-
-    phases_s = {phase: each_step("phases_s", phase) for phase in after["phases_s"]}
+    phases_s = propagated(after["phases_s"], after["propagation_s"] - before["propagation_s"])["phases_s"]
     phases_s["exchange_transfer"] += phases_s.pop("exchange_wait")  # nobody is waited for
+
+    def sent(what: str) -> float:
+        return float(after["sent"][what] - before["sent"][what]) / steps
+
     plan = simulation.state.exchange
     around = None if plan is None else plan.neighbours
     inputs = {"configuration": configuration.resolved(), "ranks": n_ranks, "rank": rank}
@@ -238,14 +241,14 @@ def dry_run(
         ranks=n_ranks,
         steps=steps,
         cpu_us_per_step=cpu / steps * 1e6,
-        phases_us_per_step={phase: 1e6 * seconds for phase, seconds in phases_s.items()},
+        phases_us_per_step={phase: 1e6 * seconds / steps for phase, seconds in phases_s.items()},
         setup_s=setup_s - after["construction_s"]["compile"],
         compile_s=after["construction_s"]["compile"],
         memory_bytes=after["memory_bytes"],
         neighbours=0 if around is None else len(around.ranks),
-        messages_sent_per_step=each_step("sent", "messages"),
-        bytes_sent_per_step=each_step("sent", "bytes"),
-        spikes_sent_per_step=each_step("sent", "spikes"),
+        messages_sent_per_step=sent("messages"),
+        bytes_sent_per_step=sent("bytes"),
+        spikes_sent_per_step=sent("spikes"),
         neurons=after["neurons"],
         known_sources=after["known_sources"],
         synapses=after["synapses"],

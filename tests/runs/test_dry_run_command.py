@@ -28,6 +28,8 @@ def test_a_rank_of_very_many_says_what_it_takes(tmp_path):
     assert found["bytes_sent_per_step"] >= 64 * len(owners)
     assert found["spikes_sent_per_step"] > 0.1
     assert found["cpu_us_per_step"] > 0
+    assert all(us >= 0.0 for us in found["phases_us_per_step"].values())
+    assert {"neurons", "delivery", "rewiring", "exchange_transfer", "host"} <= set(found["phases_us_per_step"])
     assert found["setup_s"] > 0
     assert found["memory_bytes"] > 2**25
     again = json.loads(hpcsnn(*asked, "--json", cwd=tmp_path).stdout)
