@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from statistics import fmean, median
@@ -33,9 +34,15 @@ def largest_of(n: int) -> float:
 
 
 def waiting(n_ranks: int, mean_s: float, longest_s: float) -> dict[str, float]:
-    """What ranks wait for in the mean: the longest work, and chance, of the machine's and of the work's."""
+    """What ranks wait for in the mean: the longest work, and chance, of the machine's and of the work's; ``root`` is of
+    what a step differs by that is a sum over independent neurons."""
     late = largest_of(n_ranks)
-    return {"largest": longest_s - mean_s, "chance": late, "part": late * mean_s}
+    return {
+        "largest": longest_s - mean_s,
+        "chance": late,
+        "part": late * mean_s,
+        "root": late * math.sqrt(mean_s),
+    }
 
 
 def waiting_costs(runs: Sequence[MeasuredRun]) -> dict[str, float]:
@@ -48,18 +55,27 @@ def _of_ranks_together(runs: Sequence[MeasuredRun]) -> dict[str, float]:
     amounts, by_chance = [], []
     for run in runs:
         work_s = [one.phases_s.work / run.steps for one in run.per_rank]
-        largest, chance, part = waiting(run.ranks, fmean(work_s), max(work_s)).values()
-        amounts.append([chance, part])
-        by_chance.append(max(run.phase_s("exchange_wait") - largest, 0.0))
+        of = waiting(run.ranks, fmean(work_s), max(work_s))
+        amounts.append([of[term] for term in _CHANCE])
+        by_chance.append(max(run.phase_s("exchange_wait") - of["largest"], 0.0))
     if alike([part / chance for chance, part in amounts]):
         amounts = [[chance, 0.0] for chance, _ in amounts]
-    return {"largest": 1.0} | least_costs(_CHANCE, amounts, by_chance, [run.step_s for run in runs])
+    return {"largest": 1.0, "root": 0.0} | least_costs(_CHANCE, amounts, by_chance, [run.step_s for run in runs])
 
 
 def _of_ranks_alone(runs: Sequence[MeasuredRun]) -> dict[str, float]:
-    """No rank waited for another: for all of the work of the one with most, and by what steps of one differ."""
-    spread_s = median(_spread_s(one.cycle_us) for run in runs for one in run.per_rank)
-    return {"largest": 1.0, "chance": spread_s, "part": 0.0}
+    """No rank waited for another: for all of the work of the one with most, and by what steps of one differ.
+
+    Steps differ by what neurons do that know nothing of each other. The variance of what they take together goes by how
+    many they are, and so by the work: that of a P-th of it is a P-th.
+    """
+    roots = [
+        _spread_s(one.cycle_us) / math.sqrt(one.phases_s.work / run.steps)
+        for run in runs
+        for one in run.per_rank
+        if one.phases_s.work > 0
+    ]
+    return {"largest": 1.0, "chance": 0.0, "part": 0.0, "root": median(roots) if roots else 0.0}
 
 
 def _spread_s(steps: Cycles) -> float:
