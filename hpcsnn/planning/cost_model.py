@@ -21,6 +21,7 @@ from pydantic import BaseModel
 
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.planning.costs.construction import built, construction_costs, construction_of
+from hpcsnn.planning.costs.dry_rows import DryRow, at_the_studys_pace, corrections
 from hpcsnn.planning.costs.fitting import LeftOut, alike, least_costs, total
 from hpcsnn.planning.costs.waiting import waiting, waiting_costs
 from hpcsnn.planning.measured import MeasuredRun, PingTime, RankMeasured
@@ -64,6 +65,8 @@ class CostModel(BaseModel):
         ranks: for which there were runs.
         costs: of the phases of `TERMS`, and of ``message`` (by latency and byte), ``transfer`` (what messages take in a
             run beside that) and ``exchange_wait``.
+        corrections: by number of ranks of which there were dry runs, and phase: by what factor what a rank does itself
+            takes longer than by its costs, as caches are no term of them.
         construction: costs of the parts of a construction, by term.
         left_out, construction_left_out: how well it predicts steps and constructions; None where the runs were all on
             as many ranks.
@@ -71,6 +74,7 @@ class CostModel(BaseModel):
 
     ranks: list[int]
     costs: dict[str, dict[str, float]]
+    corrections: dict[int, dict[str, float]] = {}
     construction: dict[str, dict[str, float]]
     left_out: LeftOut | None = None
     construction_left_out: LeftOut | None = None
@@ -89,20 +93,28 @@ class CostModel(BaseModel):
         mean, largest = (
             rank_work(work, n_ranks, share) for share in (work.mean_share(n_ranks), work.largest_share(n_ranks))
         )
-        phases = {phase: self._phase_s(phase, mean) for phase in TERMS}
-        work_s = math.fsum(phases.values())
-        longest_s = math.fsum(self._phase_s(phase, largest) for phase in TERMS)
+        found = self.corrections.get(n_ranks, {})
+        phases, longest = (
+            {phase: found.get(phase, 1.0) * seconds for phase, seconds in self.expected_s(of).items()}
+            for of in (mean, largest)
+        )
+        work_s, longest_s = math.fsum(phases.values()), math.fsum(longest.values())
         transfer = self.costs["transfer"]["message"] * _message_s(self.costs["message"], work, n_ranks)
         wait = total(self.costs["exchange_wait"], waiting(n_ranks, work_s, longest_s))
         phases |= {"exchange_transfer": transfer, "exchange_wait": wait}
         return Prediction(ranks=n_ranks, phases_s=phases, parts_s=construction_of(self.construction, work, n_ranks))
 
-    def _phase_s(self, phase: str, work: RankWork) -> float:
-        return total(self.costs[phase], _amounts(phase, work))
+    def expected_s(self, work: RankWork) -> dict[str, float]:
+        """Seconds of each phase of a rank's own work, by its costs alone."""
+        return {phase: total(self.costs[phase], _amounts(phase, work)) for phase in TERMS}
 
 
-def fitted(runs: Sequence[MeasuredRun]) -> CostModel:
+def fitted(runs: Sequence[MeasuredRun], tried: Sequence[DryRow] = ()) -> CostModel:
     """The model of some runs, of one network or of several, with its error on the most ranks that there were.
+
+    Args:
+        runs: on some numbers of ranks.
+        tried: dry runs, which say what ranks do by themselves; they stay where runs are left out.
 
     Raises:
         ConfigurationError: no run.
@@ -110,11 +122,13 @@ def fitted(runs: Sequence[MeasuredRun]) -> CostModel:
     if not runs:
         raise ConfigurationError("cost model: there is no run that it could be fitted to")
     pings = [(run.work, one) for run in runs for one in run.ping]
-    model, most = _fitted(runs, pings), max(run.ranks for run in runs)
+    tried = at_the_studys_pace(tried, runs)
+    model, most = _fitted(runs, pings, tried), max(run.ranks for run in runs)
     fewer, at_most = [run for run in runs if run.ranks < most], [run for run in runs if run.ranks == most]
     if not fewer:
         return model
-    without = _fitted(fewer, pings)  # messages by themselves are no run, and take seconds on any number of ranks
+    # Messages by themselves and dry runs are no runs, and take seconds for any number of ranks.
+    without = _fitted(fewer, pings, tried)
     predicted = [without.predict(run.work, most) for run in at_most]
     steps = median(one.step_s for one in predicted), median(run.step_s for run in at_most)
     constructions = median(one.construction_s for one in predicted), median(run.construction_s() for run in at_most)
@@ -125,15 +139,19 @@ def fitted(runs: Sequence[MeasuredRun]) -> CostModel:
     return model.model_copy(update={"left_out": left_out, "construction_left_out": of_construction})
 
 
-def _fitted(runs: Sequence[MeasuredRun], pings: Sequence[tuple[NetworkWork, PingTime]]) -> CostModel:
+def _fitted(
+    runs: Sequence[MeasuredRun], pings: Sequence[tuple[NetworkWork, PingTime]], tried: Sequence[DryRow]
+) -> CostModel:
     rows = [(run, one, _measured_work(run, one)) for run in runs for one in run.per_rank]
+    works = [*(work for *_, work in rows), *(row.rank_work() for row in tried)]
+    whole_s = [*(run.step_s for run, *_ in rows), *(row.work_s for row in tried)]
     costs: dict[str, dict[str, float]] = {}
     for phase, terms in TERMS.items():
-        amounts = [list(_amounts(phase, work).values()) for _, _, work in rows]
+        amounts = [list(_amounts(phase, work).values()) for work in works]
         if len(terms) == 2 and alike([work for constant, work in amounts if constant]):
             amounts = [[0.0, work] for _, work in amounts]  # then all of it is put down to the work
         seconds = [float(getattr(one.phases_s, phase)) / run.steps for run, one, _ in rows]
-        costs[phase] = least_costs(terms, amounts, seconds, [run.step_s for run, _, _ in rows])
+        costs[phase] = least_costs(terms, amounts, seconds + [row.phase_s(phase) for row in tried], whole_s)
     together = [run for run in runs if run.ranks > 1]
     costs["message"] = _message_costs(pings)
     expected = [_message_s(costs["message"], run.work, run.ranks) for run in together]
@@ -145,8 +163,10 @@ def _fitted(runs: Sequence[MeasuredRun], pings: Sequence[tuple[NetworkWork, Ping
     else:
         costs["transfer"] = {"message": 1.0}  # of messages there is the ping alone, or nothing
     costs["exchange_wait"] = waiting_costs(runs)
-    construction = construction_costs([one for run in runs for one in built(run)])
-    return CostModel(ranks=sorted({run.ranks for run in runs}), costs=costs, construction=construction)
+    construction = construction_costs([*(one for run in runs for one in built(run)), *(row.built() for row in tried)])
+    model = CostModel(ranks=sorted({run.ranks for run in runs}), costs=costs, construction=construction)
+    found = corrections(tried, [model.expected_s(row.rank_work()) for row in tried])
+    return model.model_copy(update={"corrections": found})
 
 
 def _measured_work(run: MeasuredRun, one: RankMeasured) -> RankWork:

@@ -20,6 +20,7 @@ from hpcsnn.engine.simulation import Simulation
 from hpcsnn.engine.timing import propagated
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.network import Network
+from hpcsnn.planning.measuring import measurable
 from hpcsnn.ranks.exchange.made_up import Spikes, mirrored_routes, roomy_boxes, sent_spikes
 from hpcsnn.ranks.exchange.neighbours import has_neighbours
 from hpcsnn.ranks.one_of_many import OneOfMany
@@ -42,6 +43,7 @@ class DryRun:
         phases_us_per_step: wall time of a step by phase, as in ``summary.json``; nobody is waited for, and what the
             exchange does beside accepting is transfer.
         setup_s: wall seconds until the first step could begin, beside those for kernels (``compile_s``).
+        construction_s: the same by part, as in ``summary.json``.
         memory_bytes: largest resident memory of the process.
         neighbours: ranks that it swaps spikes with.
         messages_sent_per_step, bytes_sent_per_step, spikes_sent_per_step: to neighbours; a spike counts for each.
@@ -56,6 +58,7 @@ class DryRun:
     phases_us_per_step: dict[str, float]
     setup_s: float
     compile_s: float
+    construction_s: dict[str, float]
     memory_bytes: int
     neighbours: int
     messages_sent_per_step: float
@@ -197,7 +200,7 @@ def dry_run(
     duration_ms: float,
     rates_hz: Mapping[str, float] | None = None,
 ) -> DryRun:
-    """Run one rank of `n_ranks` on this processor, and say what it took.
+    """Run one rank of `n_ranks` on this processor, and say what it took; as measured runs, it records nothing.
 
     Args:
         configuration: of the run.
@@ -209,6 +212,7 @@ def dry_run(
     Raises:
         ConfigurationError: as `made_up_simulation`, or a time that is no whole number of steps.
     """
+    configuration = measurable(configuration)
     network, tile = configuration.network(), configuration.tile
     n_steps = network.steps(warm_up_ms) + network.steps(duration_ms)
     replayed = {}
@@ -244,6 +248,7 @@ def dry_run(
         phases_us_per_step={phase: 1e6 * seconds / steps for phase, seconds in phases_s.items()},
         setup_s=setup_s - after["construction_s"]["compile"],
         compile_s=after["construction_s"]["compile"],
+        construction_s=after["construction_s"],
         memory_bytes=after["memory_bytes"],
         neighbours=0 if around is None else len(around.ranks),
         messages_sent_per_step=sent("messages"),

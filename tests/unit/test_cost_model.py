@@ -10,6 +10,7 @@ import pytest
 
 from hpcsnn import ConfigurationError
 from hpcsnn.planning.cost_model import TERMS, CostModel, fitted
+from hpcsnn.planning.costs.dry_rows import DryRow, pace
 from hpcsnn.planning.costs.waiting import largest_of
 from hpcsnn.planning.measured import PHASES, Cycles, PingTime
 from hpcsnn.planning.suggestion import suggested
@@ -215,6 +216,77 @@ def test_a_rank_with_more_work_is_waited_for():
         for phase in TERMS for term, cost in model.costs[phase].items()
     ) + model.costs["exchange_accept"]["foreign"] * work.spikes / 3  # fmt: skip
     assert one.phases_s["exchange_wait"] == pytest.approx(longest - work_s, rel=1e-6)
+
+
+def a_dry_run(shape, ranks, *, seed=1, at_a_time=2, slower=1.0, build=1.0, **of_phase):
+    """A dry run whose rank takes for its work what it costs, times some factors, and to construct 0.4 s."""
+    run = a_run(ranks, shape)
+    rank = run.per_rank[0]
+    us = {phase: slower * of_phase.get(phase, 1.0) * 1e6 * getattr(rank.phases_s, phase) / run.steps for phase in TERMS}
+    return DryRow(
+        ranks=ranks, rank=0, seed=seed, at_a_time=at_a_time, work=run.work, neurons=rank.neurons,
+        synapses=rank.synapses, cpu_us_per_step=sum(us.values()), phases_us_per_step=us, cpu="CPU",
+        construction_s={"place": 0.0, "create": 0.3 * build, "connect": 0.08 * build, "compile": 0.02 * build},
+        memory_bytes=1, digest_of_inputs="0",
+    )  # fmt: skip
+
+
+def test_dry_runs_tell_what_runs_on_one_rank_cannot():
+    """What every step takes from what its work takes, and what others' spikes take."""
+    runs = study(ranks=(1,))
+    model = fitted(runs, [a_dry_run(SHAPES[0], ranks) for ranks in (4, 64)])
+    for phase, costs in COSTS.items():
+        assert model.costs[phase] == pytest.approx(costs, rel=1e-3, abs=1e-12), phase
+    assert fitted(runs).costs["exchange_accept"] == {"exchange": 0.0, "foreign": 0.0}
+
+
+def test_predictions_rest_on_dry_runs_of_as_many_ranks():
+    """Where caches make a small part cheaper than its share, which no term of the model knows."""
+    runs = study()
+    cheap = [a_dry_run(SHAPES[2], 64, seed=seed, delivery=0.25) for seed in (1, 2)]
+    model, without = fitted(runs, cheap), fitted(runs)
+    work = SHAPES[2].work(RATES_HZ)
+    tried, plain = model.predict(work, 64).phases_s, without.predict(work, 64).phases_s
+    assert tried["delivery"] == pytest.approx(plain["delivery"] / 4, rel=0.01)
+    assert tried["neurons"] == pytest.approx(plain["neurons"], rel=1e-6)
+    assert model.predict(work, 16).phases_s["neurons"] == pytest.approx(without.predict(work, 16).phases_s["neurons"])
+    assert set(model.corrections) == {64}
+    assert CostModel.model_validate_json(model.model_dump_json()) == model
+
+
+def test_the_error_is_told_with_dry_runs_of_the_ranks_left_out():
+    """Ranks that share a node slow each other, as dry runs do that are made at once; runs of one know nothing of it."""
+    slower = {phase: {term: 1.3 * cost for term, cost in costs.items()} for phase, costs in COSTS.items()}
+    runs = [a_run(1, SHAPES[1], seed=n) for n in (1, 2)] + [a_run(2, SHAPES[1], seed=n, costs=slower) for n in (1, 2)]
+    tried = [a_dry_run(SHAPES[1], 2, slower=1.3)]
+    assert fitted(runs).left_out.error < -0.15
+    assert abs(fitted(runs, tried).left_out.error) < 0.06
+
+
+def test_a_machine_that_is_slower_than_it_was_changes_no_prediction():
+    """One rank alone is run again and tells."""
+    runs = study()
+    ranks = (4, 64)
+    alike = [a_dry_run(SHAPES[2], 1, at_a_time=1), *(a_dry_run(SHAPES[2], n) for n in ranks)]
+    late = [row.slowed(1.6, 2.5) for row in alike]
+    one = [a_run(1, SHAPES[2])]
+    before, now = pace(alike, one), pace(late, one)
+    assert now.steps == pytest.approx(1.6 * before.steps)
+    assert now.construction == pytest.approx(2.5 * before.construction)
+    for tried in (alike, late):
+        model = fitted([run for run in runs if run.work.largest == SHAPES[2].work(RATES_HZ).largest], tried)
+        assert model.costs["neurons"] == pytest.approx(COSTS["neurons"], rel=1e-3)
+    assert pace(late[1:], runs) is None, "no dry run of one rank"
+    assert pace(late, [run for run in runs if run.ranks > 1]) is None, "no run on one rank"
+
+
+def test_a_dry_run_whose_processor_others_had_counts_by_its_own_time():
+    row = a_dry_run(SHAPES[0], 4)
+    crowded = row.model_copy(
+        update={"phases_us_per_step": {phase: 3 * us for phase, us in row.phases_us_per_step.items()}}
+    )
+    assert crowded.work_s == pytest.approx(row.work_s)
+    assert crowded.phase_s("neurons") == pytest.approx(row.phase_s("neurons"))
 
 
 def test_more_ranks_than_tiles_are_refused():

@@ -285,7 +285,9 @@ def test_predicted_constructions_have_their_error_beside_them_and_a_csv_of_their
         assert phases == pytest.approx(float(line["time_simulate"]))
         assert float(line["hpcsnn_error_construction"]) == report.model.construction_left_out.error
     measured = set(next(csv.DictReader((tmp_path / "table.csv").read_text().splitlines())))
-    assert set(lines[0]) - measured == {"hpcsnn_ranks", "hpcsnn_error_simulate", "hpcsnn_error_construction"}
+    assert set(lines[0]) - measured == {
+        "hpcsnn_ranks", "hpcsnn_dry_run", "hpcsnn_error_simulate", "hpcsnn_error_construction"
+    }  # fmt: skip
     written(Report.of(study, runs), tmp_path)
     assert not (tmp_path / "predicted.csv").exists(), "a report without predictions leaves none of another one"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 from hpcsnn.jobs.studies.results import StudyRun
@@ -48,6 +48,7 @@ class Point:
         efficiency: of strong scaling what ranks do beside as many of the fewest ranks', of weak scaling the time on the
             fewest ranks beside this one.
         memory_bytes: of the rank with most.
+        dry_runs: whether a prediction rests on dry runs of as many ranks.
         parts_s: of a construction on the slowest rank, the parts of `Construction`.
         phases_s: of a step that is predicted, all of them; empty where runs have them.
     """
@@ -65,6 +66,7 @@ class Point:
     propagation_s: Spread | None = None
     imbalance: Spread | None = None
     memory_bytes: int | None = None
+    dry_runs: bool = False
     parts_s: dict[str, float] = field(default_factory=dict)
     phases_s: dict[str, float] = field(default_factory=dict)
 
@@ -112,7 +114,8 @@ def predicted_points(runs: Sequence[StudyRun], model: CostModel, ranks: Sequence
         ConfigurationError: more ranks than the network has tiles.
     """
     first = points_of(runs)[0]
-    return [_predicted(runs[0], model.predict(work_at(runs, n), n), work_at(runs, n), first) for n in ranks]
+    found = [_predicted(runs[0], model.predict(work_at(runs, n), n), work_at(runs, n), first) for n in ranks]
+    return [replace(point, dry_runs=point.ranks in model.corrections) for point in found]
 
 
 def work_at(runs: Sequence[StudyRun], ranks: int) -> NetworkWork:

@@ -38,7 +38,7 @@ def cells(point: Point, model: CostModel | None) -> list[str]:
     return [
         f"{point.ranks:,}",
         "-" if point.nodes is None else f"{point.nodes:,}",
-        f"predicted ({error_of(of_steps)})" if point.predicted else str(point.n_runs),
+        f"predicted{', dry run' * point.dry_runs} ({error_of(of_steps)})" if point.predicted else str(point.n_runs),
         f"{point.neurons:,}",
         f"{point.synapses:,.0f}",
         spread(point.construction_s) + (f" ({error_of(of_constructions)})" if point.predicted else ""),
@@ -162,6 +162,7 @@ def _predicted_row(point: Point, model: CostModel) -> dict[str, object]:
         "hpcsnn_time_compile": point.parts_s["compile"],
         "hpcsnn_real_time_factor": point.real_time_factor.median,
         **{f"hpcsnn_time_phase_{name}": value for name, value in phases.items()},
+        "hpcsnn_dry_run": point.dry_runs,
         "hpcsnn_error_simulate": "" if model.left_out is None else model.left_out.error,
         "hpcsnn_error_construction": "" if model.construction_left_out is None else model.construction_left_out.error,
     }

@@ -26,10 +26,10 @@ PARTS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Built:
-    """A rank that was constructed: of how many, with how many neurons (own ones and those that it knows of others) and
-    synapses, and what each part took, in s."""
+    """A rank that was constructed: with how many it spoke, itself among them, with how many neurons (own ones and those
+    that it knows of others) and synapses, and what each part took, in s."""
 
-    ranks: int
+    talking: int
     neurons: float
     synapses: float
     construction_s: Construction
@@ -41,7 +41,7 @@ def built(run: MeasuredRun) -> list[Built]:
     return [
         Built(
             run.ranks,
-            one.neurons + _known(run.work, run.ranks, one.neurons / n_neurons),
+            one.neurons + known_neurons(run.work, run.ranks, one.neurons / n_neurons),
             one.synapses,
             one.construction_s,
         )
@@ -54,7 +54,7 @@ def construction_costs(rows: Sequence[Built]) -> dict[str, dict[str, float]]:
     whole_s = [max(row.construction_s.whole, 1e-9) for row in rows]
     costs = {}
     for part, terms in PARTS.items():
-        amounts = [list(_amounts(part, row.ranks, row.neurons, row.synapses).values()) for row in rows]
+        amounts = [list(_amounts(part, row.talking, row.neurons, row.synapses).values()) for row in rows]
         if len(terms) > 1 and alike([of[1] for of in amounts]):
             amounts = [[start, 0.0, *others] for start, _, *others in amounts]
         seconds = [float(getattr(row.construction_s, part)) for row in rows]
@@ -65,11 +65,11 @@ def construction_costs(rows: Sequence[Built]) -> dict[str, dict[str, float]]:
 def construction_of(costs: Mapping[str, Mapping[str, float]], work: NetworkWork, n_ranks: int) -> dict[str, float]:
     """Seconds of each part on the rank of so many that has most of a network."""
     share = work.largest_share(n_ranks)
-    neurons = work.neurons * share + _known(work, n_ranks, share)
+    neurons = work.neurons * share + known_neurons(work, n_ranks, share)
     return {part: total(costs[part], _amounts(part, n_ranks, neurons, work.synapses * share)) for part in PARTS}
 
 
-def _known(work: NetworkWork, n_ranks: int, share: float) -> float:
+def known_neurons(work: NetworkWork, n_ranks: int, share: float) -> float:
     """Neurons of others that a rank with this part of a network knows: worked out for runs too, as predictions have
     nothing else."""
     return work.neurons * work.around(share) if n_ranks > 1 else 0.0
