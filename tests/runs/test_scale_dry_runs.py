@@ -17,7 +17,7 @@ from hpcsnn.jobs.studies.results import gathered
 from hpcsnn.jobs.studies.study import planned
 from hpcsnn.planning.weak_growth import grown_networks
 from support.ranks import hpcsnn
-from support.studies import a_run
+from support.studies import a_run, a_shape
 
 CORES = len(os.sched_getaffinity(0))
 
@@ -100,6 +100,18 @@ def test_networks_are_the_studys_own(tmp_path):
     for words in grown.overrides():
         assert words in wanted[-1].settings
     assert "seed=1" in wanted[-1].settings
+
+
+def test_where_all_send_to_all_the_studys_rates_are_told(tmp_path):
+    study = planned(tmp_path, "strong", "brunel", [], ranks=[2], n_seeds=1, duration_ms=1.5, device="cpu").study
+    machine = {"nodes": [{"cpu": processor()}]}
+    rates = ({"E": 30.0, "I": 20.0}, {"E": 10.0, "I": 22.0}, {"E": 12.0, "I": 24.0})
+    work = study.file.shapes[2].work(rates[0])
+    runs = [a_run(2, a_shape(), machine=machine).model_copy(update={"rates_hz": of, "work": work}) for of in rates]
+    (wanted,) = wanted_dry_runs(study, runs, [4], 1, trust=False)
+    assert wanted.rates_hz == {"E": 12.0, "I": 22.0}, "medians over runs"
+    bounded = a_real_study(tmp_path / "map")
+    assert wanted_dry_runs(bounded, gathered(bounded), [4], 1, trust=False)[-1].rates_hz is None
 
 
 def test_a_line_that_is_no_dry_run_is_told_with_its_number(tmp_path):

@@ -7,9 +7,11 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from pydantic import ValidationError
@@ -29,13 +31,14 @@ _ROWS = "dry_runs.jsonl"
 @dataclass(frozen=True)
 class WantedDryRun:
     """Dry runs of the busiest rank of so many, `at_a_time` of them at once; `settings` make the study's configuration
-    that of the network."""
+    that of the network; ``rates_hz`` are those of the study's runs, where all ranks send to all."""
 
     ranks: int
     seed: int
     at_a_time: int
     settings: tuple[str, ...]
     work: NetworkWork
+    rates_hz: dict[str, float] | None
 
 
 def read_dry_runs(study: Study) -> list[DryRow]:
@@ -108,13 +111,16 @@ def wanted_dry_runs(
     for (n, _), configuration in plan.configurations.items():
         if n > (tiles := plan.study.file.shapes[n].tiles):
             raise ConfigurationError(f"--ranks: {n} is not allowed; the largest population has {tiles} tiles")
-        check_dry_run(configuration.network(), n)
+        check_dry_run(configuration.network(), n, runs[0].rates_hz)
     grown = {one.ranks: one.overrides() for one in plan.grown}
+    rates_hz = None
+    if file.shapes[file.ranks[0]].exchange == "allgather":
+        rates_hz = {name: median(run.rates_hz[name] for run in runs) for name in runs[0].rates_hz}
     found = []
     for seed in file.seeds:
         for n in sorted({n for n, _ in plan.configurations}):
             said = [*file.overrides, *grown.get(n, []), f"seed={seed}"]
-            found.append(WantedDryRun(n, seed, min(together, n), tuple(said), work_at(runs, n)))
+            found.append(WantedDryRun(n, seed, min(together, n), tuple(said), work_at(runs, n), rates_hz))
     return found
 
 
@@ -129,10 +135,17 @@ def made(study: Study, wanted: WantedDryRun, warm_up: str, duration: str, trust:
     asked = ["--ranks", str(wanted.ranks), "--warm-up", warm_up, "--duration", duration]
     settings = [word for one in wanted.settings for word in ("--set", one)]
     command = [*program, *asked, *settings, *(["--trust"] if trust else [])]
-    processes = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(wanted.at_a_time)
-    ]
+    with tempfile.TemporaryDirectory() as folder:
+        if wanted.rates_hz is not None:
+            rates = {name: {"rate_hz": rate_hz} for name, rate_hz in wanted.rates_hz.items()}
+            (Path(folder) / "summary.json").write_text(json.dumps({"digest": "", "populations": rates}))
+            command += ["--rates", folder]
+        return [_row(found, wanted) for found in _at_once(command, wanted.at_a_time)]
+
+
+def _at_once(command: Sequence[str], n: int) -> list[dict[str, Any]]:
+    """What a command finds, in so many processes side by side."""
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(n)]
     try:
         outcomes = [process.communicate() for process in processes]
     finally:
@@ -143,7 +156,7 @@ def made(study: Study, wanted: WantedDryRun, warm_up: str, duration: str, trust:
         if process.returncode:
             said = complaint.strip().removeprefix("error: ")
             raise (ConfigurationError if process.returncode == 2 else SimulationError)(said or "dry-run: it failed")
-    return [_row(json.loads(found), wanted) for found, _ in outcomes]
+    return [json.loads(found) for found, _ in outcomes]
 
 
 def _row(found: dict[str, Any], wanted: WantedDryRun) -> DryRow:
