@@ -14,13 +14,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from pydantic import ValidationError
-
 from hpcsnn.atomic_files import refuse_link, replace_file
 from hpcsnn.devices.processors import processor
-from hpcsnn.errors import ConfigurationError, SimulationError, StorageError
+from hpcsnn.errors import ConfigurationError, SimulationError
 from hpcsnn.jobs.studies.points import work_at
-from hpcsnn.jobs.studies.results import StudyRun
+from hpcsnn.jobs.studies.results import StudyRun, read_rows
 from hpcsnn.jobs.studies.study import Study, planned
 from hpcsnn.planning.costs.dry_rows import DryRow
 from hpcsnn.planning.network_work import NetworkWork
@@ -48,17 +46,7 @@ def read_dry_runs(study: Study) -> list[DryRow]:
         StorageError: a line that is none.
     """
     path = study.folder / _ROWS
-    if not path.is_file():
-        return []
-    rows = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        try:
-            rows.append(DryRow.model_validate_json(line))
-        except ValidationError as error:
-            problem = error.errors()[0]
-            where = ".".join(map(str, problem["loc"]))
-            raise StorageError(f"{path}: line {number} cannot be read: {where}: {problem['msg']}") from None
-    return rows
+    return read_rows(path, DryRow) if path.is_file() else []
 
 
 def write_dry_runs(study: Study, rows: Sequence[DryRow]) -> Path:
