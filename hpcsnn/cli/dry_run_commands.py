@@ -37,8 +37,8 @@ def dry_run(
         Path | None,
         typer.Option(
             metavar="RUN",
-            help="A run of this network at any scale: neighbours' neurons spike at the rates in its summary, each for "
-            "itself. Default: as this rank's own at like places.",
+            help="A run of this network at any scale: others' neurons spike at the rates in its summary, each for "
+            "itself. Default: as this rank's own at like places. Needed where no distance bounds the wiring.",
         ),
     ] = None,
     overrides: Overrides = [],  # noqa: B006
@@ -49,7 +49,8 @@ def dry_run(
 
     On this processor, whatever the number of ranks: the rank keeps its own part of the network, as it would among the
     others, and its neighbours' spikes are made up: from its own at like places, or at given rates. What it cannot tell
-    is how long it would wait for others. Nothing is written. For networks in which distance bounds all wiring.
+    is how long it would wait for others. Nothing is written, and nothing is recorded. Refused where ranks meet for a
+    rule of rewiring, such as homeostatic.
     """
     with reported():
         from hpcsnn.cli.tables.of_dry_runs import print_dry_run

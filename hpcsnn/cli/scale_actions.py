@@ -21,6 +21,7 @@ from hpcsnn.errors import ConfigurationError, SimulationError
 from hpcsnn.jobs.executors import Cluster, check_cluster, check_reachable, make_plan, prepare, submit
 from hpcsnn.jobs.job_files import JobFiles
 from hpcsnn.jobs.run_index import RunEntry, look_up, read_run
+from hpcsnn.jobs.studies.dry_runs import made, read_dry_runs, wanted_dry_runs, write_dry_runs
 from hpcsnn.jobs.studies.report import Report, facts_of, written
 from hpcsnn.jobs.studies.results import StudyRun, gathered
 from hpcsnn.jobs.studies.study import Kind, Member, Plan, Study, parse_numbers, planned, read_study, usual_folder
@@ -76,7 +77,7 @@ def report_study(folder: Path, predict: str | None, as_json: bool) -> None:
     ranks = [] if predict is None else parse_numbers("--predict", predict)
     study = read_study(folder)
     runs = gathered(study)
-    report = Report.of(study, runs, ranks)
+    report = Report.of(study, runs, ranks, read_dry_runs(study))
     paths = written(report, folder) if runs else []
     if as_json:
         say_json({**facts_of(report), "files": [str(path) for path in paths]})
@@ -84,6 +85,31 @@ def report_study(folder: Path, predict: str | None, as_json: bool) -> None:
     from hpcsnn.cli.tables.of_studies import print_report
 
     print_report(report, paths, terminal())
+
+
+def make_dry_runs(
+    folder: Path, ranks: str, times: tuple[str, str], at_a_time: int | None, trust: bool, as_json: bool
+) -> None:
+    """Make dry runs of a study's networks, and keep them beside it; `times` are of warm-up and of what is measured."""
+    for where, text in zip(("--warm-up", "--duration"), times, strict=True):
+        parse_time_ms(where, text)
+    numbers = parse_numbers("--ranks", ranks)
+    study = read_study(folder)
+    wanted = wanted_dry_runs(study, gathered(study, keep=False), numbers, at_a_time, trust)
+    console = terminal(stderr=as_json, highlight=False, soft_wrap=True)
+    rows = []
+    for number, one in enumerate(wanted):
+        which = f"a rank of {one.ranks:,}, seed {one.seed}, {one.at_a_time} at a time"
+        with console.status(f"{which}, {number + 1} of {len(wanted)}"):
+            found = made(study, one, *times, trust)
+        rows += found
+        steps_us = ", ".join(f"{1e6 * row.work_s:.3g}" for row in found)
+        console.print(f"{which}: {steps_us} µs a step for what it does itself")
+    path = write_dry_runs(study, rows)
+    if as_json:
+        say_json([row.model_dump() for row in rows])
+        return
+    console.print(str(path))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The commands that measure scaling: hpcsnn scale strong, weak and report."""
+"""The commands that measure scaling: hpcsnn scale strong, weak, dry-runs and report."""
 
 from dataclasses import dataclass, field
 from functools import partial
@@ -104,6 +104,41 @@ def weak(
 
 
 @commands.command(
+    "dry-runs",
+    epilog="Examples: `hpcsnn scale dry-runs runs/study --ranks 64,4096` · "
+    "`hpcsnn scale report runs/study --predict 64,4096`",
+)
+def dry_runs(
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="The folder of a study with finished runs.")],
+    ranks: Annotated[str, typer.Option(metavar="P,P,..", help="Numbers of ranks, such as 64,4096.")],
+    duration: Annotated[str, typer.Option(metavar="TIME", help="Model time that is measured.")] = "500ms",
+    warm_up: Annotated[str, typer.Option("--warm-up", metavar="TIME", help="Model time before that.")] = "100ms",
+    at_a_time: Annotated[
+        int | None,
+        typer.Option(
+            "--at-a-time",
+            min=1,
+            help="Dry runs at once, since busy cores slow each other. Default: as many as ranks shared a node in the "
+            "study, and as there are cores.",
+        ),
+    ] = None,
+    trust: TrustChoice = False,
+    as_json: JsonChoice = False,
+) -> None:
+    """Run one rank of so many by itself, of a study's networks, and let predictions rest on that.
+
+    As hpcsnn dry-run, of the rank with most to look after, for each seed of the study; and, where the study has runs of
+    one rank, of one rank alone, which tells whether the machine is as fast as it was then. It leaves dry_runs.jsonl in
+    the study in place of the one that was there: hpcsnn scale report --predict and hpcsnn check --suggest-ranks read
+    it. On the machine that the study's runs were on.
+    """
+    with reported():
+        from hpcsnn.cli.scale_actions import make_dry_runs
+
+        make_dry_runs(study, ranks, (warm_up, duration), at_a_time, trust, as_json)
+
+
+@commands.command(
     epilog="Examples: `hpcsnn scale report runs/study` · `hpcsnn scale report runs/study --predict 64,1024,16384`"
 )
 def report(
@@ -117,8 +152,10 @@ def report(
     """Write and show what a study came to: table.md, table.csv and figures/scaling.png, from results.jsonl.
 
     Median and range over seeds. With --predict also what is not measured: a non-negative model of what a neuron, a
-    delivered spike, a message and so on cost, fitted to the runs; how far off it is for the most ranks of the study,
-    when it is fitted to the others, stands beside every prediction; these are dashed in the figure. Reads data alone.
+    delivered spike, a message and so on cost, of steps and of construction, fitted to the runs; how far off it is for
+    the most ranks of the study, when it is fitted to the others, stands beside every prediction; these are dashed in
+    the figure, and in predicted.csv. Where hpcsnn scale dry-runs has tried a rank of so many, what it does itself is
+    taken from there. Reads data alone.
     """
     with reported():
         from hpcsnn.cli.scale_actions import report_study

@@ -222,6 +222,12 @@ class HostExecutable:
         """Where the time in `advance` went; how long each step took of those that were timed."""
         return Measures.of(self._times, self._advancing_s)
 
+    def measure_anew(self) -> None:
+        """Forget what was measured so far. Timed steps stand for all others since then: a warm-up that is only taken
+        off in the end would have a say in the phases of what follows it.
+        """
+        self._times, self._advancing_s = StepTimes(), 0.0
+
     def run(self, kernel: str, items: int) -> None:
         """Run one set-up kernel; the whole loop runs here, whatever `items` is."""
         self._run(kernel, self._struct)

@@ -1,4 +1,5 @@
-"""How long a step takes on so many ranks: fitted to measured runs, tested on the most ranks that there were.
+"""How long a step takes on so many ranks, and the construction before it: fitted to measured runs, tested on the most
+ranks that there were.
 
 Each phase of a step is a sum of amounts of work, each times what one of it costs: seconds for a step, a neuron, a
 synapse that a spike arrives at, and so on, none below zero (non-negative least squares, Lawson & Hanson 1974). A phase
@@ -6,22 +7,24 @@ has costs of its own, fitted to what ranks took for it, so that what grows toget
 other; where all ranks had as much work, all of a phase is put down to it. Messages take what they took by themselves in
 the same job (`hpcsnn.ranks.ping`), times a factor. What is left is waiting for the slowest rank: for all of what the
 one with most work has more, and for chance, by which the slowest of P equal ones is later than their mean by so many
-standard deviations of a rank's steps: the expected largest of P standard normal numbers.
+standard deviations of a rank's steps: the expected largest of P standard normal numbers. Constructions likewise: see
+`hpcsnn.planning.costs.construction`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
-from statistics import fmean, median
+from statistics import median
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from hpcsnn.errors import ConfigurationError
-from hpcsnn.planning.measured import Cycles, PingTime, RankMeasured
+from hpcsnn.planning.costs.construction import built, construction_costs, construction_of
+from hpcsnn.planning.costs.dry_rows import DryRow, at_the_studys_pace, corrections
+from hpcsnn.planning.costs.fitting import LeftOut, alike, least_costs, total
+from hpcsnn.planning.costs.waiting import waiting, waiting_costs
+from hpcsnn.planning.measured import MeasuredRun, PingTime, RankMeasured
 from hpcsnn.planning.network_work import NetworkWork, RankWork, rank_work
 
 # What each phase of a rank's own work is a sum of.
@@ -34,56 +37,25 @@ TERMS: dict[str, tuple[str, ...]] = {
     "host": ("step",),
     "exchange_accept": ("exchange", "foreign"),
 }
-# From how many times more work on it can be told from what every step takes.
-_TOLD_APART = 1.25
-MESSAGE, CHANCE = ("latency", "byte"), ("chance", "part")
-
-
-class MeasuredRun(BaseModel):
-    """What the model is fitted to: a run on so many ranks, the network's work, and what each rank took."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    ranks: int
-    steps: int
-    work: NetworkWork
-    per_rank: list[RankMeasured]
-    ping: list[PingTime] = []
-
-    @property
-    def step_s(self) -> float:
-        """Seconds of a step: all ranks advance together."""
-        return max(one.propagation_s for one in self.per_rank) / self.steps
-
-    def phase_s(self, phase: str) -> float:
-        """Seconds of a phase in a step, in the mean over ranks."""
-        return fmean(float(getattr(one.phases_s, phase)) for one in self.per_rank) / self.steps
+_MESSAGE = ("latency", "byte")
 
 
 class Prediction(BaseModel):
-    """Seconds of a step on so many ranks, by phase and in all."""
+    """Seconds of a step on so many ranks, by phase and in all; and those of a construction, by part and in all."""
 
     ranks: int
     phases_s: dict[str, float]
+    parts_s: dict[str, float]
 
     @property
     def step_s(self) -> float:
         """All phases together."""
         return math.fsum(self.phases_s.values())
 
-
-class LeftOut(BaseModel):
-    """The model without the runs on most ranks, beside these runs; times in s a step."""
-
-    ranks: int
-    fitted_to: list[int]
-    predicted_s: float
-    measured_s: float
-
     @property
-    def error(self) -> float:
-        """How far off the prediction was, as a part of what was measured; above zero: too slow."""
-        return self.predicted_s / self.measured_s - 1.0
+    def construction_s(self) -> float:
+        """All parts of a construction together, on the rank with most."""
+        return math.fsum(self.parts_s.values())
 
 
 class CostModel(BaseModel):
@@ -93,15 +65,22 @@ class CostModel(BaseModel):
         ranks: for which there were runs.
         costs: of the phases of `TERMS`, and of ``message`` (by latency and byte), ``transfer`` (what messages take in a
             run beside that) and ``exchange_wait``.
-        left_out: how well it predicts; None where the runs were all on as many ranks.
+        corrections: by number of ranks of which there were dry runs, and phase: by what factor what a rank does itself
+            takes longer than by its costs, as caches are no term of them.
+        construction: costs of the parts of a construction, by term.
+        left_out, construction_left_out: how well it predicts steps and constructions; None where the runs were all on
+            as many ranks.
     """
 
     ranks: list[int]
     costs: dict[str, dict[str, float]]
+    corrections: dict[int, dict[str, float]] = {}
+    construction: dict[str, dict[str, float]]
     left_out: LeftOut | None = None
+    construction_left_out: LeftOut | None = None
 
     def predict(self, work: NetworkWork, n_ranks: int) -> Prediction:
-        """Time of a step of a network on so many ranks.
+        """Time of a step of a network on so many ranks, and of its construction.
 
         Raises:
             ConfigurationError: fewer ranks than one, or more than the network has tiles.
@@ -114,19 +93,28 @@ class CostModel(BaseModel):
         mean, largest = (
             rank_work(work, n_ranks, share) for share in (work.mean_share(n_ranks), work.largest_share(n_ranks))
         )
-        phases = {phase: self._phase_s(phase, mean) for phase in TERMS}
-        work_s = math.fsum(phases.values())
-        longest_s = math.fsum(self._phase_s(phase, largest) for phase in TERMS)
+        found = self.corrections.get(n_ranks, {})
+        phases, longest = (
+            {phase: found.get(phase, 1.0) * seconds for phase, seconds in self.expected_s(of).items()}
+            for of in (mean, largest)
+        )
+        work_s, longest_s = math.fsum(phases.values()), math.fsum(longest.values())
         transfer = self.costs["transfer"]["message"] * _message_s(self.costs["message"], work, n_ranks)
-        wait = _dot(self.costs["exchange_wait"], _waiting(n_ranks, work_s, longest_s))
-        return Prediction(ranks=n_ranks, phases_s={**phases, "exchange_transfer": transfer, "exchange_wait": wait})
+        wait = total(self.costs["exchange_wait"], waiting(n_ranks, work_s, longest_s))
+        phases |= {"exchange_transfer": transfer, "exchange_wait": wait}
+        return Prediction(ranks=n_ranks, phases_s=phases, parts_s=construction_of(self.construction, work, n_ranks))
 
-    def _phase_s(self, phase: str, work: RankWork) -> float:
-        return _dot(self.costs[phase], _amounts(phase, work))
+    def expected_s(self, work: RankWork) -> dict[str, float]:
+        """Seconds of each phase of a rank's own work, by its costs alone."""
+        return {phase: total(self.costs[phase], _amounts(phase, work)) for phase in TERMS}
 
 
-def fitted(runs: Sequence[MeasuredRun]) -> CostModel:
+def fitted(runs: Sequence[MeasuredRun], tried: Sequence[DryRow] = ()) -> CostModel:
     """The model of some runs, of one network or of several, with its error on the most ranks that there were.
+
+    Args:
+        runs: on some numbers of ranks.
+        tried: dry runs, which say what ranks do by themselves; they stay where runs are left out.
 
     Raises:
         ConfigurationError: no run.
@@ -134,41 +122,51 @@ def fitted(runs: Sequence[MeasuredRun]) -> CostModel:
     if not runs:
         raise ConfigurationError("cost model: there is no run that it could be fitted to")
     pings = [(run.work, one) for run in runs for one in run.ping]
-    model, most = _fitted(runs, pings), max(run.ranks for run in runs)
+    tried = at_the_studys_pace(tried, runs)
+    model, most = _fitted(runs, pings, tried), max(run.ranks for run in runs)
     fewer, at_most = [run for run in runs if run.ranks < most], [run for run in runs if run.ranks == most]
     if not fewer:
         return model
-    without = _fitted(fewer, pings)  # messages by themselves are no run, and take seconds on any number of ranks
-    predicted = median(without.predict(run.work, most).step_s for run in at_most)
-    measured = median(run.step_s for run in at_most)
-    left_out = LeftOut(ranks=most, fitted_to=without.ranks, predicted_s=predicted, measured_s=measured)
-    return model.model_copy(update={"left_out": left_out})
+    # Messages by themselves and dry runs are no runs, and take seconds for any number of ranks.
+    without = _fitted(fewer, pings, tried)
+    predicted = [without.predict(run.work, most) for run in at_most]
+    steps = median(one.step_s for one in predicted), median(run.step_s for run in at_most)
+    constructions = median(one.construction_s for one in predicted), median(run.construction_s() for run in at_most)
+    left_out, of_construction = (
+        LeftOut(ranks=most, fitted_to=without.ranks, predicted_s=predicted_s, measured_s=measured_s)
+        for predicted_s, measured_s in (steps, constructions)
+    )
+    return model.model_copy(update={"left_out": left_out, "construction_left_out": of_construction})
 
 
-def _fitted(runs: Sequence[MeasuredRun], pings: Sequence[tuple[NetworkWork, PingTime]]) -> CostModel:
+def _fitted(
+    runs: Sequence[MeasuredRun], pings: Sequence[tuple[NetworkWork, PingTime]], tried: Sequence[DryRow]
+) -> CostModel:
     rows = [(run, one, _measured_work(run, one)) for run in runs for one in run.per_rank]
+    works = [*(work for *_, work in rows), *(row.rank_work() for row in tried)]
+    whole_s = [*(run.step_s for run, *_ in rows), *(row.work_s for row in tried)]
     costs: dict[str, dict[str, float]] = {}
     for phase, terms in TERMS.items():
-        amounts = [list(_amounts(phase, work).values()) for _, _, work in rows]
-        if len(terms) == 2 and _alike([work for constant, work in amounts if constant]):
+        amounts = [list(_amounts(phase, work).values()) for work in works]
+        if len(terms) == 2 and alike([work for constant, work in amounts if constant]):
             amounts = [[0.0, work] for _, work in amounts]  # then all of it is put down to the work
         seconds = [float(getattr(one.phases_s, phase)) / run.steps for run, one, _ in rows]
-        costs[phase] = _costs(terms, amounts, seconds, [run.step_s for run, _, _ in rows])
+        costs[phase] = least_costs(terms, amounts, seconds + [row.phase_s(phase) for row in tried], whole_s)
     together = [run for run in runs if run.ranks > 1]
     costs["message"] = _message_costs(pings)
     expected = [_message_s(costs["message"], run.work, run.ranks) for run in together]
     taken = [run.phase_s("exchange_transfer") for run in together]
     if any(expected):
-        costs["transfer"] = _costs(("message",), [[one] for one in expected], taken, [run.step_s for run in together])
+        costs["transfer"] = least_costs(
+            ("message",), [[one] for one in expected], taken, [run.step_s for run in together]
+        )
     else:
         costs["transfer"] = {"message": 1.0}  # of messages there is the ping alone, or nothing
-    costs["exchange_wait"] = _waiting_costs(together) if together else _waiting_of(runs)
-    return CostModel(ranks=sorted({run.ranks for run in runs}), costs=costs)
-
-
-def _alike(amounts: Sequence[float]) -> bool:
-    """Whether amounts of work differ too little to tell what depends on them from what does not; there is some."""
-    return min(amounts, default=0.0) > 0.0 and max(amounts) < _TOLD_APART * min(amounts)
+    costs["exchange_wait"] = waiting_costs(runs)
+    construction = construction_costs([*(one for run in runs for one in built(run)), *(row.built() for row in tried)])
+    model = CostModel(ranks=sorted({run.ranks for run in runs}), costs=costs, construction=construction)
+    found = corrections(tried, [model.expected_s(row.rank_work()) for row in tried])
+    return model.model_copy(update={"corrections": found})
 
 
 def _measured_work(run: MeasuredRun, one: RankMeasured) -> RankWork:
@@ -192,22 +190,6 @@ def _amounts(phase: str, work: RankWork) -> dict[str, float]:
     return {term: amounts[term] for term in TERMS[phase]}
 
 
-def _costs(
-    terms: Sequence[str], amounts: Sequence[Sequence[float]], seconds: Sequence[float], whole_s: Sequence[float]
-) -> dict[str, float]:
-    """Costs of terms, none below zero, by which amounts come nearest to seconds, as parts of whole steps."""
-    from scipy.optimize import nnls  # takes longer to load than most commands take
-
-    if not seconds:
-        return dict.fromkeys(terms, 0.0)
-    weights = 1.0 / np.array(whole_s)
-    matrix = np.array(amounts, dtype=np.float64) * weights[:, None]
-    sizes = np.abs(matrix).max(axis=0)  # columns of one size: amounts are from 1 to millions
-    sizes[sizes == 0] = 1.0
-    found = nnls(matrix / sizes, np.array(seconds) * weights)[0] / sizes
-    return dict(zip(terms, map(float, found), strict=True))
-
-
 # -- messages ----------------------------------------------------------------------------------------------------------
 
 
@@ -220,11 +202,11 @@ def _message_costs(pings: Sequence[tuple[NetworkWork, PingTime]]) -> dict[str, f
         partners = one.ranks - 1 if one.kind == "allgather" else 1
         amounts.append([math.log2(one.ranks) if one.kind == "allgather" else 1.0, float(partners * one.bytes)])
     seconds = [one.seconds for one in fitting]
-    costs = _costs(MESSAGE, amounts, seconds, seconds)
+    costs = least_costs(_MESSAGE, amounts, seconds, seconds)
     empty = [(_latencies(work, one.ranks), one.seconds) for work, one in pings if one.kind == "exchange"]
     if empty:  # as the runs themselves exchange, in whatever memory: what a call of MPI takes says nothing of it
         whole_s = [one for _, one in empty]
-        costs["latency"] = _costs(("latency",), [[one] for one, _ in empty], whole_s, whole_s)["latency"]
+        costs["latency"] = least_costs(("latency",), [[one] for one, _ in empty], whole_s, whole_s)["latency"]
     return costs
 
 
@@ -239,64 +221,3 @@ def _message_s(costs: dict[str, float], work: NetworkWork, n_ranks: int) -> floa
 def _latencies(work: NetworkWork, n_ranks: int) -> float:
     """Of an exchange: one for each neighbour, or by log2 P."""
     return math.log2(n_ranks) if work.exchange == "allgather" else float(work.neighbours(n_ranks))
-
-
-# -- waiting for the slowest -------------------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=256)
-def largest_of(n: int) -> float:
-    """The expected largest of n independent standard normal numbers: 0, 0.564, 0.846, 1.029, .. for n = 1, 2, 3, 4.
-
-    By E = int_0^inf (1 - F^n) - int_-inf^0 F^n of the distribution function F.
-    """
-    from scipy.special import log_ndtr
-
-    if n == 1:
-        return 0.0
-    x = np.linspace(-12.0, 12.0, 24_001)
-    power = np.exp(n * log_ndtr(x))
-    positive: NDArray[np.bool_] = x >= 0.0
-    above = np.trapezoid(1.0 - power[positive], x[positive])
-    return float(above - np.trapezoid(power[x <= 0.0], x[x <= 0.0]))
-
-
-def _waiting(n_ranks: int, mean_s: float, longest_s: float) -> dict[str, float]:
-    """What ranks wait for in the mean: the longest work, and chance, of the machine's and of the work's."""
-    late = largest_of(n_ranks)
-    return {"largest": longest_s - mean_s, "chance": late, "part": late * mean_s}
-
-
-def _waiting_costs(runs: Sequence[MeasuredRun]) -> dict[str, float]:
-    amounts, by_chance = [], []
-    for run in runs:
-        work_s = [one.phases_s.work / run.steps for one in run.per_rank]
-        largest, chance, part = _waiting(run.ranks, fmean(work_s), max(work_s)).values()
-        amounts.append([chance, part])
-        by_chance.append(max(run.phase_s("exchange_wait") - largest, 0.0))
-    if _alike([part / chance for chance, part in amounts]):
-        amounts = [[chance, 0.0] for chance, _ in amounts]
-    return {"largest": 1.0} | _costs(CHANCE, amounts, by_chance, [run.step_s for run in runs])
-
-
-def _waiting_of(runs: Sequence[MeasuredRun]) -> dict[str, float]:
-    """Where no rank waited for another: for all of the work of the one with most, and by what steps of one differ."""
-    spread_s = median(_spread_s(one.cycle_us) for run in runs for one in run.per_rank)
-    return {"largest": 1.0, "chance": spread_s, "part": 0.0}
-
-
-def _spread_s(steps: Cycles) -> float:
-    """What would be the standard deviation if steps were normal: half of what two thirds in the middle differ by.
-
-    Steps that seldom come and take long on all ranks alike, such as those with an update, have no part in it.
-    """
-    counts = np.array(steps.counts, dtype=np.float64)
-    if counts.sum() == 0:
-        return 0.0
-    below = np.concatenate([[0.0], np.cumsum(counts)]) / counts.sum()
-    early, late = np.interp([0.158655, 0.841345], below, steps.edges)
-    return float(late - early) / 2 * 1e-6
-
-
-def _dot(costs: dict[str, float], amounts: dict[str, float]) -> float:
-    return math.fsum(costs[term] * amount for term, amount in amounts.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +15,14 @@ from hpcsnn.checked_numbers import Limits, real_number
 from hpcsnn.codegen.schedule import schedule
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.devices.base import Device
-from hpcsnn.devices.host import HostDevice
+from hpcsnn.devices.host import HostDevice, HostExecutable
 from hpcsnn.engine.simulation import Simulation
+from hpcsnn.engine.timing import propagated
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.network import Network
+from hpcsnn.planning.measuring import measurable
 from hpcsnn.ranks.exchange.made_up import Spikes, mirrored_routes, roomy_boxes, sent_spikes
+from hpcsnn.ranks.exchange.made_up_blocks import MadeUpBlocks, Spent
 from hpcsnn.ranks.exchange.neighbours import has_neighbours
 from hpcsnn.ranks.one_of_many import OneOfMany
 from hpcsnn.ranks.partition import Placement, has_bounded_reach, place_network
@@ -41,6 +44,7 @@ class DryRun:
         phases_us_per_step: wall time of a step by phase, as in ``summary.json``; nobody is waited for, and what the
             exchange does beside accepting is transfer.
         setup_s: wall seconds until the first step could begin, beside those for kernels (``compile_s``).
+        construction_s: the same by part, as in ``summary.json``.
         memory_bytes: largest resident memory of the process.
         neighbours: ranks that it swaps spikes with.
         messages_sent_per_step, bytes_sent_per_step, spikes_sent_per_step: to neighbours; a spike counts for each.
@@ -55,6 +59,7 @@ class DryRun:
     phases_us_per_step: dict[str, float]
     setup_s: float
     compile_s: float
+    construction_s: dict[str, float]
     memory_bytes: int
     neighbours: int
     messages_sent_per_step: float
@@ -90,24 +95,37 @@ def checked_rank(text: str, n_ranks: int) -> int:
     return int(text)
 
 
-def check_dry_run(network: Network, n_ranks: int) -> None:
+def check_dry_run(network: Network, n_ranks: int, told: Collection[str] = ()) -> None:
     """Refuse what a rank cannot do without the others.
 
+    Args:
+        network, n_ranks: of the rank.
+        told: populations of whose spikes something tells, rates or those of a run.
+
     Raises:
-        ConfigurationError: wiring without a bound, rules for which ranks meet, a network that learns.
+        ConfigurationError: rules for which ranks meet, a network that learns, or one in which all send to all and not
+            all is told.
     """
     if network.learning is not None:
         raise ConfigurationError("dry-run: not allowed for a network that learns; it is for runs")
-    if not has_neighbours(network):
+    meets = {stage.kernel for stage in schedule(network, n_ranks) if stage.meets}
+    if meets:
+        known = list(network.projections)
+        names = sorted({max((name for name in known if kernel.endswith(f"_{name}")), key=len) for kernel in meets})
+        raise ConfigurationError(
+            f"dry-run: not allowed where ranks meet for rules of rewiring (projections {', '.join(names)}): what one "
+            "does there follows from what all others count, have vacant or have lost, and nothing stands in for that; "
+            f"run all ranks (hpcsnn scale), or one without rewiring, for all else that it does ("
+            f"{' '.join(f'--set projections.{name}.rewiring=null' for name in names)})"
+        )
+
+    missing = [name for name in network.populations if name not in told]
+    if missing and n_ranks > 1 and not has_neighbours(network):
         unbounded = [name for name, one in network.projections.items() if not has_bounded_reach(one)]
         raise ConfigurationError(
-            f"dry-run: not allowed for a network in which no distance bounds what projections {', '.join(unbounded)} "
-            "can wire: what all ranks send to all cannot be made up by one"
-        )
-    meets = sorted({stage.kernel for stage in schedule(network, n_ranks) if stage.meets})
-    if meets:
-        raise ConfigurationError(
-            f"dry-run: not allowed for rules of rewiring for which ranks meet ({', '.join(meets)})"
+            f"dry-run: no distance bounds what projections {', '.join(unbounded)} can wire, so that all ranks send to "
+            f"all: needs to be told how often neurons of {', '.join(missing)} spike; --rates RUN takes it from a run "
+            "of this network, of any scale"
         )
 
 
@@ -125,17 +143,25 @@ def made_up_simulation(
 
     Neighbours' neurons spike when own ones at like places do, or, of populations in ``replayed``, when these say (steps
     from 0, shape (n,), and global ids, shape (n,)), in the first `n_steps`: with the spikes of a real run, the rank's
-    state is what it was there, to the bit.
+    state is what it was there, to the bit. Where no distance bounds the wiring, all ranks send to all: then
+    ``replayed`` must have all populations.
 
     Raises:
         ConfigurationError: as `check_dry_run`, and as `Simulation`.
     """
-    check_dry_run(network, n_ranks)
-    simulation = Simulation(network, OneOfMany(rank, n_ranks), device, tile, exchange_block, exchange="neighbours")
+    replayed = replayed or {}
+    check_dry_run(network, n_ranks, replayed)
+    bounded = has_neighbours(network)
+    way = "neighbours" if bounded else "allgather"
+    alone = OneOfMany(rank, n_ranks)
+    simulation = Simulation(network, alone, device, tile, exchange_block, exchange=way)
     state, plan = simulation.state, simulation.state.exchange
     if plan is None:  # one rank of one
         return simulation
-    replayed = replayed or {}
+    if not bounded:
+        alone.in_place_of_mpi = blocks = MadeUpBlocks(state.placements, plan, rank, n_ranks, replayed, n_steps)
+        blocks.bind(state.struct.exchange)
+        return simulation
     boxes = roomy_boxes(plan)
     words = state.device.upload(boxes.pop("boxes"))
     state.bind(state.struct.exchange, "exchange", "boxes", words)
@@ -150,14 +176,16 @@ def made_up_simulation(
 
 
 def rates_of(run: Path, network: Network) -> dict[str, float]:
-    """Mean rates in Hz of the network's populations of neurons in a run, from its summary.
+    """Mean rates in Hz of the network's populations in a run, from its summary: of those whose spikes nothing else
+    tells, which are neurons, and where all ranks send to all sources, too.
 
     Raises:
         ConfigurationError: no summary of such a run, or one that lacks a population.
         StorageError: a damaged summary.
     """
     populations = RunDirectory(run).read_summary().get("populations", {})
-    wanted = [name for name, one in network.populations.items() if not one.is_source]
+    bounded = has_neighbours(network)
+    wanted = [name for name, one in network.populations.items() if not (bounded and one.is_source)]
     missing = [name for name in wanted if name not in populations]
     if missing:
         raise ConfigurationError(
@@ -173,14 +201,16 @@ def rates_of(run: Path, network: Network) -> dict[str, float]:
 def poisson_spikes(
     network: Network, placements: Mapping[str, Placement], rank: int, rates_hz: Mapping[str, float], n_steps: int
 ) -> dict[str, Spikes]:
-    """Spikes at some rates of the neurons that a rank knows of others, as `made_up_simulation` takes them.
+    """Spikes at some rates of the neurons of others, as `made_up_simulation` takes them: of those that the rank knows,
+    and where all ranks send to all of the rest too.
 
     Each neuron spikes in each step with the same chance, whatever the others do; seed and rank decide.
     """
-    random = np.random.default_rng([network.seed, rank])
+    random, bounded = np.random.default_rng([network.seed, rank]), has_neighbours(network)
     spikes = {}
     for name, rate_hz in rates_hz.items():
-        theirs = placements[name].known_id[placements[name].n_own :]
+        own, known = np.split(placements[name].known_id, [placements[name].n_own])
+        theirs = known if bounded else np.delete(np.arange(network.populations[name].size), own)
         places = len(theirs) * n_steps
         n = int(random.binomial(places, min(rate_hz * network.dt_ms * 1e-3, 1.0))) if places else 0
         drawn = random.choice(places, n, replace=False, shuffle=False) if places else np.empty(0, np.int64)
@@ -196,7 +226,7 @@ def dry_run(
     duration_ms: float,
     rates_hz: Mapping[str, float] | None = None,
 ) -> DryRun:
-    """Run one rank of `n_ranks` on this processor, and say what it took.
+    """Run one rank of `n_ranks` on this processor, and say what it took; as measured runs, it records nothing.
 
     Args:
         configuration: of the run.
@@ -206,9 +236,16 @@ def dry_run(
             of all if there is none, do as own ones at like places.
 
     Raises:
-        ConfigurationError: as `made_up_simulation`, or a time that is no whole number of steps.
+        ConfigurationError: as `made_up_simulation`, a time that is no whole number of steps, or ``exchange: allgather``
+            where distance bounds all wiring.
     """
+    configuration = measurable(configuration)
     network, tile = configuration.network(), configuration.tile
+    if configuration.exchange == "allgather" and has_neighbours(network):
+        raise ConfigurationError(
+            "exchange: 'allgather' is not allowed in a dry run of a network in which distance bounds all wiring; must "
+            "be 'auto' or 'neighbours'"
+        )
     n_steps = network.steps(warm_up_ms) + network.steps(duration_ms)
     replayed = {}
     if rates_hz:
@@ -219,33 +256,42 @@ def dry_run(
     )
     setup_s = time.perf_counter() - start
     simulation.run(warm_up_ms, progress=False)
-    before, cpu = simulation.measured(), time.process_time()
+    assert isinstance(simulation.executable, HostExecutable)
+    simulation.executable.measure_anew()
+    made_up = simulation.communicator.in_place_of_mpi if isinstance(simulation.communicator, OneOfMany) else None
+    no_ones = made_up.spent if made_up is not None else Spent()
+    before, cpu_s = simulation.measured(), time.process_time()
     simulation.run(duration_ms, progress=False)
-    cpu, after = time.process_time() - cpu, simulation.measured()
+    cpu_s, after = time.process_time() - cpu_s, simulation.measured()
     steps = network.steps(duration_ms)
-
-    def each_step(part: str, name: str) -> float:
-        return float(after[part][name] - before[part][name]) / steps
-
-    phases_s = {phase: each_step("phases_s", phase) for phase in after["phases_s"]}
+    phases_s = propagated(after["phases_s"], after["propagation_s"] - before["propagation_s"])["phases_s"]
     phases_s["exchange_transfer"] += phases_s.pop("exchange_wait")  # nobody is waited for
     plan = simulation.state.exchange
     around = None if plan is None else plan.neighbours
+    if made_up is not None:  # making blocks up is nobody's work
+        cpu_s -= made_up.spent.cpu_s - no_ones.cpu_s
+        making_s = made_up.spent.wall_s - no_ones.wall_s
+        phases_s["exchange_transfer"] = max(phases_s["exchange_transfer"] - making_s, 0.0)
+
+    def sent(what: str) -> float:
+        return float(after["sent"][what] - before["sent"][what]) / steps
+
     inputs = {"configuration": configuration.resolved(), "ranks": n_ranks, "rank": rank}
     inputs |= {"warm_up_ms": warm_up_ms, "rates_hz": dict(rates_hz or {})}
     return DryRun(
         rank=rank,
         ranks=n_ranks,
         steps=steps,
-        cpu_us_per_step=cpu / steps * 1e6,
-        phases_us_per_step={phase: 1e6 * seconds for phase, seconds in phases_s.items()},
+        cpu_us_per_step=cpu_s / steps * 1e6,
+        phases_us_per_step={phase: 1e6 * seconds / steps for phase, seconds in phases_s.items()},
         setup_s=setup_s - after["construction_s"]["compile"],
         compile_s=after["construction_s"]["compile"],
+        construction_s=after["construction_s"],
         memory_bytes=after["memory_bytes"],
-        neighbours=0 if around is None else len(around.ranks),
-        messages_sent_per_step=each_step("sent", "messages"),
-        bytes_sent_per_step=each_step("sent", "bytes"),
-        spikes_sent_per_step=each_step("sent", "spikes"),
+        neighbours=n_ranks - 1 if around is None else len(around.ranks),
+        messages_sent_per_step=sent("messages"),
+        bytes_sent_per_step=sent("bytes"),
+        spikes_sent_per_step=sent("spikes"),
         neurons=after["neurons"],
         known_sources=after["known_sources"],
         synapses=after["synapses"],

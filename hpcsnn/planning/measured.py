@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import fmean
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hpcsnn.errors import StorageError, shown
+from hpcsnn.planning.network_work import NetworkWork
 
 # Of `RankMeasured.phases_s`: what is a rank's own work, and what is between ranks.
 WORK = ("neurons", "delivery", "plasticity", "rewiring", "recording", "host")
@@ -109,6 +111,31 @@ class PingTime(_Read):
     ranks: int = Field(ge=2)
     bytes: int = Field(ge=0)
     seconds: _Seconds = Field(gt=0)
+
+
+class MeasuredRun(BaseModel):
+    """What a model of costs is fitted to: a run on so many ranks, the network's work, and what each rank took."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    ranks: int
+    steps: int
+    work: NetworkWork
+    per_rank: list[RankMeasured]
+    ping: list[PingTime] = []
+
+    @property
+    def step_s(self) -> float:
+        """Seconds of a step: all ranks advance together."""
+        return max(one.propagation_s for one in self.per_rank) / self.steps
+
+    def phase_s(self, phase: str) -> float:
+        """Seconds of a phase in a step, in the mean over ranks."""
+        return fmean(float(getattr(one.phases_s, phase)) for one in self.per_rank) / self.steps
+
+    def construction_s(self, part: str = "whole") -> float:
+        """Of the slowest rank: a part of the start, or all of it."""
+        return max(float(getattr(one.construction_s, part)) for one in self.per_rank)
 
 
 class _OfRanks(_Read):

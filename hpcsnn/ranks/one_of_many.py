@@ -18,12 +18,16 @@ class OneOfMany:
 
     It takes the others to say what it says itself: their most and least are its own, their sums its own times as many.
     What ranks would give to this one alone nobody can say.
+
+    Attributes:
+        in_place_of_mpi: what compiled code calls in its place, kept for as long.
     """
 
     mpi = None
 
     def __init__(self, rank: int, size: int) -> None:
         self.rank, self.size = rank, size
+        self.in_place_of_mpi: Any = None
 
     def barrier(self) -> None:
         """Nobody to wait for."""

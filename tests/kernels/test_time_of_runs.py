@@ -49,6 +49,19 @@ def test_a_run_with_changes_is_measured_as_a_whole(tmp_path):
     assert sum(measured["construction_s"].values()) == pytest.approx(summary["phases"]["start_up"])
 
 
+def test_what_is_measured_anew_has_nothing_of_what_was_before():
+    simulation = Simulation(topographic_map(scale=2), device=QUICK)
+    simulation.run(30.0, progress=False)
+    before = simulation.executable.measures
+    simulation.executable.measure_anew()
+    assert sum(simulation.executable.measures.phases_s.values()) == 0.0
+    assert simulation.executable.measures.cycles.sum() == 0
+    simulation.run(50.0, progress=False)
+    measured = simulation.executable.measures
+    assert measured.cycles.sum() == 800 // TIMED_EVERY - 300 // TIMED_EVERY
+    assert 0.0 < sum(measured.phases_s.values()) <= simulation.advance_s - sum(before.phases_s.values())
+
+
 def test_steps_that_halt_count_once():
     """Where rules meet, rows grow and logs are full, a step goes on where it was."""
     simulation = Simulation(every_rule(), device=QUICK, log_entries=3)

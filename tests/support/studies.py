@@ -10,7 +10,8 @@ import numpy as np
 
 from hpcsnn.jobs.studies.results import StudyRun
 from hpcsnn.jobs.studies.study import Study, StudyFile
-from hpcsnn.planning.cost_model import TERMS, largest_of
+from hpcsnn.planning.cost_model import TERMS
+from hpcsnn.planning.costs.waiting import largest_of
 from hpcsnn.planning.measured import PHASES
 from hpcsnn.planning.network_work import Exchange, NetworkShape, NetworkWork, Pathway, rank_work
 

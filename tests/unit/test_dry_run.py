@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from hpcsnn.errors import SimulationError
 from hpcsnn.models import rewiring
 from hpcsnn.planning.dry_run import busiest_rank, check_dry_run, checked_rank, poisson_spikes, rates_of
 from hpcsnn.ranks.exchange.made_up import mirrored_routes, roomy_boxes, sent_spikes
+from hpcsnn.ranks.exchange.made_up_blocks import MadeUpBlocks
 from hpcsnn.ranks.exchange.plan import plan_exchange
 from hpcsnn.ranks.one_of_many import OneOfMany
 from hpcsnn.ranks.partition import place_network
@@ -97,6 +100,63 @@ def test_given_spikes_come_in_their_steps_from_those_who_own_their_neurons(case,
         assert sorted(found[name]) == sorted(expected)
 
 
+def rounds_of(plan, blocks, own, n_exchanges):
+    """What a rank by itself receives, which has `own` spikes: of each exchange the blocks of each round, by rank."""
+    struct = SimpleNamespace()
+    blocks.bind(struct)
+    call = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p] * 2, ctypes.c_void_p)
+    allgather, words = call(struct.allgather), plan.room.block + 1
+    received, exchanges = np.zeros((plan.room.n_ranks, words), np.uint32), []
+    for _ in range(n_exchanges):
+        left, rounds = own, []
+        while True:
+            send = np.array([left] + [0] * (words - 1), np.uint32)
+            assert allgather(send.ctypes.data, words, None, received.ctypes.data, words, None, None) == 0
+            rounds.append(received.copy())
+            left = max(left - plan.room.block, 0)
+            if (received[:, 0] <= plan.room.block).all():
+                break
+        exchanges.append(rounds)
+    return exchanges
+
+
+@settings(max_examples=30)
+@given(
+    st.sampled_from([2, 3, 5]), st.sampled_from([0.1, 0.7]), st.sampled_from([1, 4, None]), st.integers(0, 9), st.data()
+)
+def test_what_all_others_send_comes_once_in_blocks_of_ranks_that_are_not_there(n_ranks, delay_ms, block, own, data):
+    network = wired(Grid(20, 12), connector=models.FixedProbability(p=0.1), delay_ms=delay_ms)
+    rank = data.draw(st.integers(0, n_ranks - 1))
+    placements = place_network(network, 4, rank, n_ranks)
+    plan = plan_exchange(network, placements, rank, n_ranks, int, block, with_neighbours=False)
+    n_steps = 3 * plan.interval
+    spikes = poisson_spikes(network, placements, rank, {"a": 300.0, "b": 900.0}, n_steps)
+    own_too = {
+        name: (np.append(steps, 0), np.append(ids, placements[name].known_id[0]))
+        for name, (steps, ids) in spikes.items()
+    }
+    blocks = MadeUpBlocks(placements, plan, rank, n_ranks, own_too, n_steps)
+    found, senders = [], {}
+    for number, rounds in enumerate(rounds_of(plan, blocks, own, 5)):
+        assert len(rounds) >= -(-own // plan.room.block) or own <= plan.room.block
+        for one in rounds:
+            for sender, (left, *words) in enumerate(one.tolist()):
+                for word in words[: min(left, plan.room.block)] if sender != rank else ():
+                    offset, neuron = divmod(word, 1 << plan.number_bits)
+                    found.append((number * plan.interval + offset, neuron))
+                    assert senders.setdefault(neuron, sender) == sender
+    size = network.populations["a"].size
+    expected = [
+        (int(step), first + int(one))
+        for name, first in (("a", 0), ("b", size))
+        for step, one in zip(*spikes[name], strict=True)
+    ]
+    assert sorted(found) == sorted(expected)
+    own_ids = {name: set(placements[name].known_id[: placements[name].n_own].tolist()) for name in ("a", "b")}
+    assert all(own_ids[name].isdisjoint(spikes[name][1].tolist()) for name in ("a", "b"))
+    assert blocks.spent.wall_s > 0
+
+
 @settings(max_examples=20)
 @given(ranks())
 def test_boxes_hold_all_that_can_come(case):
@@ -131,16 +191,25 @@ def test_a_rank_that_is_not_there_is_refused(text):
 def test_what_needs_the_others_is_refused():
     grid = Grid(8, 8)
     check_dry_run(wired(grid), 4)
+    unbounded = wired(grid, connector=models.FixedProbability(p=0.1))
     said = (
-        "dry-run: not allowed for a network in which no distance bounds what projections ab, bb can wire: what all "
-        "ranks send to all cannot be made up by one"
+        "dry-run: no distance bounds what projections ab, bb can wire, so that all ranks send to all: needs to be told "
+        "how often neurons of b spike; --rates RUN takes it from a run of this network, of any scale"
     )
     with pytest.raises(ConfigurationError, match=as_pattern(said)):
-        check_dry_run(wired(grid, connector=models.FixedProbability(p=0.1)), 4)
+        check_dry_run(unbounded, 4, ["a"])
+    check_dry_run(unbounded, 4, ["a", "b"])
+    check_dry_run(unbounded, 1)
     rule = rewiring.LocalProposals(sigma=0.5, p_form=0.1, block_side=4)
     meeting = rewiring.DeepR()
     check_dry_run(wired(grid, rule=rule), 4)
-    with pytest.raises(ConfigurationError, match=r"^dry-run: not allowed for a network"):
+    said = (
+        "dry-run: not allowed where ranks meet for rules of rewiring (projections ab, bb): what one does there follows "
+        "from what all others count, have vacant or have lost, and nothing stands in for that; run all ranks (hpcsnn "
+        "scale), or one without rewiring, for all else that it does (--set projections.ab.rewiring=null --set "
+        "projections.bb.rewiring=null)"
+    )
+    with pytest.raises(ConfigurationError, match=as_pattern(said)):
         check_dry_run(wired(grid, rule=meeting), 4)
     with pytest.raises(ConfigurationError, match=r"^dry-run: not allowed for a network that learns; it is for runs$"):
         check_dry_run(learner(), 4)
@@ -172,6 +241,12 @@ def test_rates_are_those_of_a_run_of_the_same_populations(tmp_path):
     network = wired(Grid(8, 8))
     (tmp_path / "summary.json").write_text(json.dumps({"digest": "", "populations": {"b": {"rate_hz": 7.5}, "a": {}}}))
     assert rates_of(tmp_path, network) == {"b": 7.5}
+    (tmp_path / "summary.json").write_text(json.dumps({"digest": "", "populations": {"other": {"rate_hz": 7.5}}}))
+    (tmp_path / "summary.json").write_text(
+        json.dumps({"digest": "", "populations": {"b": {"rate_hz": 7.5}, "a": {"rate_hz": 2}}})
+    )
+    everyone = wired(Grid(8, 8), connector=models.FixedProbability(p=0.1))
+    assert rates_of(tmp_path, everyone) == {"a": 2.0, "b": 7.5}, "where all send to all, sources are told of too"
     (tmp_path / "summary.json").write_text(json.dumps({"digest": "", "populations": {"other": {"rate_hz": 7.5}}}))
     said = (
         f"--rates: {str(tmp_path)!r} is not allowed; its summary has no population 'b': must be a run of this network, "

@@ -53,6 +53,18 @@ def test_all_know_what_the_owner_says(layout, dtype):
         assert shared.tolist() == dense[placement.known_id].tolist()
 
 
+@settings(max_examples=20)
+@given(layouts())
+def test_each_neuron_known_has_the_owner_that_says_so_itself(layout):
+    network, side, n = layout
+    found = on_placements(network, side, n, lambda values, *_: values.owner)
+    owner_of = np.full(network.populations["a"].size, -1)
+    for rank, (placement, _) in enumerate(found):
+        owner_of[placement.global_id] = rank
+    for placement, owner in found:
+        assert owner.tolist() == owner_of[placement.known_id].tolist()
+
+
 @settings(max_examples=30)
 @given(layouts(), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.3, 1.0]))
 def test_owners_get_the_sum_of_what_all_know(layout, seed, share):

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from hpcsnn import ConfigurationError
-from hpcsnn.analysis.drawing.style import STYLE
+from hpcsnn.analysis.drawing.style import COLOURS, STYLE
 from hpcsnn.errors import SimulationError, StorageError
 from hpcsnn.jobs.studies.figure import scaling_figure
 from hpcsnn.jobs.studies.points import GROUPS, points_of, predicted_points
@@ -239,7 +239,7 @@ def test_the_report_has_the_error_beside_every_prediction_and_bennchs_columns(tm
     study, runs = a_study(tmp_path, [1, 2, 4])
     report = Report.of(study, runs, [8, 64])
     paths = written(report, tmp_path)
-    assert [path.name for path in paths] == ["table.md", "table.csv", "scaling.png", "scaling.pdf"]
+    assert [path.name for path in paths] == ["table.md", "table.csv", "predicted.csv", "scaling.png", "scaling.pdf"]
     error = f"{100 * report.model.left_out.error:+.0f} %"
     rows = [line.split(" | ") for line in (tmp_path / "table.md").read_text().splitlines() if line.startswith("| ")]
     assert [row[2] for row in rows[2:]] == ["3", "3", "3", f"predicted ({error})", f"predicted ({error})"]
@@ -262,6 +262,34 @@ def test_the_report_has_the_error_beside_every_prediction_and_bennchs_columns(tm
         (1, False), (2, False), (4, False), (8, True), (64, True)
     ]  # fmt: skip
     assert told["model"]["left_out"]["ranks"] == 4
+
+
+def test_predicted_constructions_have_their_error_beside_them_and_a_csv_of_their_own(tmp_path):
+    study, runs = a_study(tmp_path, [1, 2, 4])
+    report = Report.of(study, runs, [8, 64])
+    written(report, tmp_path)
+    text = (tmp_path / "table.md").read_text()
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    column = rows[0].index("construction (s)")
+    error = f"({100 * report.model.construction_left_out.error:+.0f} %)"
+    assert all(row[column].endswith(error) for row in rows[5:])
+    assert "s of construction on 4, where 0.58 were measured" in text
+    lines = list(csv.DictReader((tmp_path / "predicted.csv").read_text().splitlines()))
+    assert [int(line["hpcsnn_ranks"]) for line in lines] == [8, 64]
+    for line, ranks in zip(lines, (8, 64), strict=True):
+        expected = report.model.predict(runs[0].work, ranks)
+        built = ("time_construction_create", "time_construction_connect", "hpcsnn_time_compile")
+        assert sum(float(line[name]) for name in built) == pytest.approx(expected.construction_s)
+        assert float(line["time_simulate"]) == pytest.approx(expected.step_s * runs[0].steps)
+        phases = sum(float(line[f"hpcsnn_time_phase_{phase}"]) for phase in PHASES)
+        assert phases == pytest.approx(float(line["time_simulate"]))
+        assert float(line["hpcsnn_error_construction"]) == report.model.construction_left_out.error
+    measured = set(next(csv.DictReader((tmp_path / "table.csv").read_text().splitlines())))
+    assert set(lines[0]) - measured == {
+        "hpcsnn_ranks", "hpcsnn_dry_run", "hpcsnn_error_simulate", "hpcsnn_error_construction"
+    }  # fmt: skip
+    written(Report.of(study, runs), tmp_path)
+    assert not (tmp_path / "predicted.csv").exists(), "a report without predictions leaves none of another one"
 
 
 def test_predictions_of_one_number_of_ranks_are_not_tested_and_say_so(tmp_path):
@@ -297,6 +325,8 @@ def test_the_figure_shows_what_the_points_say(kind, tmp_path):
     by_style = {line.get_linestyle(): line.get_ydata() for line in lines if len(line.get_xdata()) > 2}
     assert list(by_style["-"]) == [one.efficiency for one in measured]
     assert list(by_style["--"]) == [one.efficiency for one in points[2:]]
+    built = {line.get_linestyle(): line for line in panels["time (s)"].get_lines() if line.get_color() == COLOURS[1]}
+    assert list(built["--"].get_ydata()) == [one.construction_s.median for one in points[2:]]
     assert any("+3 %" in text.get_text() for legend in figure.legends for text in legend.get_texts())
     labels = [text.get_text() for axes in figure.axes for text in axes.get_xticklabels() + axes.get_yticklabels()]
     assert not [text for text in labels if "mathdefault" in text]

@@ -8,6 +8,7 @@ from typing import Any
 
 from hpcsnn.configuration.schema import Configuration
 from hpcsnn.errors import ConfigurationError
+from hpcsnn.jobs.studies.dry_runs import read_dry_runs
 from hpcsnn.jobs.studies.results import StudyRun, gathered
 from hpcsnn.jobs.studies.study import read_study, usual_study
 from hpcsnn.jobs.studies.tables import tested
@@ -33,13 +34,14 @@ def suggestion_of(
             "--suggest-ranks: needs a --study: what a neuron, a spike and a message take differs from machine to "
             f"machine, and none of it is guessed; {_HOW}"
         )
-    runs = gathered(read_study(study), keep=False)
+    there = read_study(study)
+    runs = gathered(there, keep=False)
     if not runs:
         raise ConfigurationError(f"--study: {study} has no finished run; {_HOW}")
     network = configuration.network()
     shape = NetworkShape.of(network, configuration.tile, configuration.exchange)
     rates_hz = _rates_hz(runs, list(network.populations), study)
-    model = fitted(runs)
+    model = fitted(runs, read_dry_runs(there))
     found = suggested(model, shape.work(rates_hz), least_efficiency)
     return {
         "suggested_ranks": found.ranks,

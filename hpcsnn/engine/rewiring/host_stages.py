@@ -16,7 +16,7 @@ from hpcsnn.codegen.constants import FULL, HaltReason, MeetingPlace
 from hpcsnn.codegen.random_streams import Purpose, Tag, stream
 from hpcsnn.devices.base import Executable
 from hpcsnn.engine.learning.feedback import share_errors
-from hpcsnn.engine.rewiring.pairing import elements, paired
+from hpcsnn.engine.rewiring.pairing import elements, paired, sent_to_ranks
 from hpcsnn.engine.rewiring.retraction import of_least_key
 from hpcsnn.engine.state import RankState
 from hpcsnn.models.rewiring import RewiringRule
@@ -271,28 +271,36 @@ class HostStages:
         state.write(f"{name}.out_degree", out_degree)
 
     def _retract(self, projection: Projection) -> None:
-        """Of each source with too many synapses, those with the least keys go, wherever their targets are."""
+        """Of each source with too many synapses, those with the least keys go, wherever their targets are: each rank
+        asks its sources' owners, who answer; nobody holds more than what is of its own neurons.
+        """
         state, name = self._state, projection.name
         source, target = (state.placements[end.name] for end in (projection.source, projection.target))
-        offers = state.read(f"{name}.offers")[: source.n_own]
-        surplus = np.column_stack([source.global_id, -offers])[offers < 0].astype(np.int64)
-        surplus = self._gathered(surplus)
-        if len(surplus) == 0:
+        too_many = np.maximum(-state.read(f"{name}.offers")[: source.n_own], 0)
+        if self._total(int(np.count_nonzero(too_many))) == 0:
             return
-        store = state.stores[name]
-        rows = store.packed(self._executable, np.arange(target.n_own))
-        pre, row = rows.columns["source"], rows.row
-        chosen = np.isin(pre, surplus[:, 0])
-        pre, row = pre[chosen].astype(np.int32), row[chosen]
-        post = target.global_id[row]
+        of_sources = self._of_sources(projection)
+        known = of_sources.shared(too_many)
+        rows = state.stores[name].packed(self._executable, np.arange(target.n_own))
+        index = source.local(rows.columns["source"])
+        chosen = known[index] > 0
+        index, row = index[chosen], rows.row[chosen]
+        pre, post = source.known_id[index], target.global_id[row]
         keys = self._words(projection, Tag.RETRACT, post, pre)
-        found = np.column_stack([pre, keys, post, np.full(len(pre), self._ranks.rank), row]).astype(np.int64)
-        # Of what this rank has, no more than might go; then of what all ranks have.
-        going = of_least_key(self._gathered(of_least_key(found, surplus)), surplus)
-        mine = going[going[:, 3] == self._ranks.rank]
-        local = self._state.placements[projection.source.name].local(mine[:, 0])
-        self._put_lists(projection, np.column_stack([mine[:, 4], local]))
+        found = np.column_stack([pre, keys, post, np.full(len(pre), self._ranks.rank), row]).astype(
+            np.int64, copy=False
+        )
+        del rows, index, chosen, pre, post, row, keys  # what is found is at times most of what a rank has
+        # Of what this rank has, no more than might go; then, at the source's owner, of what all ranks have.
+        found = of_least_key(found, _surplus(source.known_id, known))
+        found = sent_to_ranks(self._ranks, found, of_sources.owner[source.local(found[:, 0])])
+        found = of_least_key(found, _surplus(source.global_id, too_many))
+        mine = sent_to_ranks(self._ranks, found, found[:, 3])
+        mine = mine[np.lexsort((mine[:, 2], mine[:, 1], mine[:, 0]))]
+        self._put_lists(projection, np.column_stack([mine[:, 4], source.local(mine[:, 0])]))
         self._run("retract", projection)
 
-    def _gathered(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.concatenate(self._ranks.gather(rows))
+
+def _surplus(ids: NDArray[np.int32], too_many: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Sources that have too many synapses, and how many, shape (n, 2)."""
+    return np.column_stack([ids, too_many])[too_many > 0].astype(np.int64)

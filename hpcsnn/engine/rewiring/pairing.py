@@ -31,16 +31,16 @@ def paired(communicator: Communicator, offers: Elements, demands: Elements) -> N
         demands: shape (m, 4): a key, the target's id, this rank, and the target's index on it.
     """
     n_ranks, rank = communicator.size, communicator.rank
-    offers = _sorted(_sent(communicator, offers, offers[:, 0] * n_ranks >> 32))
-    demands = _sorted(_sent(communicator, demands, demands[:, 0] * n_ranks >> 32))
+    offers = _sorted(sent_to_ranks(communicator, offers, offers[:, 0] * n_ranks >> 32))
+    demands = _sorted(sent_to_ranks(communicator, demands, demands[:, 0] * n_ranks >> 32))
     n_offers, n_demands = np.array(communicator.gather((len(offers), len(demands)))).T
     first = np.concatenate([[0], np.cumsum(n_demands)])
     place = int(n_offers[:rank].sum()) + np.arange(len(offers))
     wanted = place < first[-1]
     there = np.searchsorted(first, place[wanted], side="right") - 1
-    met = _sent(communicator, np.column_stack([place, offers[:, 1]])[wanted], there)
+    met = sent_to_ranks(communicator, np.column_stack([place, offers[:, 1]])[wanted], there)
     demand = demands[met[:, 0] - first[rank]]
-    pairs = _sent(communicator, np.column_stack([met[:, 0], demand[:, 3], met[:, 1]]), demand[:, 2])
+    pairs = sent_to_ranks(communicator, np.column_stack([met[:, 0], demand[:, 3], met[:, 1]]), demand[:, 2])
     return pairs[np.argsort(pairs[:, 0])][:, 1:]
 
 
@@ -48,6 +48,6 @@ def _sorted(rows: Elements) -> Elements:
     return rows[np.lexsort((rows[:, 1], rows[:, 0]))]
 
 
-def _sent(communicator: Communicator, rows: NDArray[np.int64], to: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rows to the ranks named; what has come here."""
+def sent_to_ranks(communicator: Communicator, rows: NDArray[np.int64], to: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows to the ranks named; what has come here, by the rank that it comes from. A collective call."""
     return np.concatenate(communicator.swap([rows[to == rank] for rank in range(communicator.size)]))

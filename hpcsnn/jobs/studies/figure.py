@@ -25,7 +25,7 @@ _FILLS: dict[str, tuple[str, str]] = {
 }
 _BAR = 0.72
 _MEASURED: dict[str, Any] = {"markersize": 3.5, "linewidth": 1.2, "capsize": 1.5}
-_PREDICTED: dict[str, Any] = {"marker": "o", "markersize": 3.5, "markerfacecolor": "white", "linestyle": "none"}
+_PREDICTED: dict[str, Any] = {"markersize": 3.5, "markerfacecolor": "white", "linestyle": "none"}
 
 
 def scaling_figure(kind: str, points: Sequence[Point], error: str = "") -> Figure:
@@ -59,7 +59,7 @@ def scaling_figure(kind: str, points: Sequence[Point], error: str = "") -> Figur
 
 
 def _times(axes: Axes, measured: Sequence[Point], predicted: Sequence[Point], kind: str) -> None:
-    """Seconds of construction and of propagation; the latter for a second of model time, where predictions are too."""
+    """Seconds of construction, and of propagation for a second of model time."""
     x = [one.ranks for one in measured]
     axes.set(xscale="log", yscale="log", xlabel="ranks", ylabel="time (s)")
     for name, values, colour, marker in (
@@ -68,6 +68,8 @@ def _times(axes: Axes, measured: Sequence[Point], predicted: Sequence[Point], ki
     ):
         medians, errors = _with_errors([one for one in values if one is not None])
         axes.errorbar(x, medians, errors, color=colour, marker=marker, label=name, **_MEASURED)
+    built = [one for one in measured if one.construction_s is not None]
+    _beyond(axes, built, predicted, _construction_s, COLOURS[1], "s")
     _beyond(axes, measured, predicted, lambda one: one.real_time_factor.median)
     lowest = axes.get_ylim()[0]
     first, last = measured[0], max((*measured, *predicted), key=lambda one: one.ranks)
@@ -128,15 +130,26 @@ def _imbalance(axes: Axes, measured: Sequence[Point]) -> None:
     _ticks(axes, measured)
 
 
-def _beyond(axes: Axes, measured: Sequence[Point], predicted: Sequence[Point], value: Callable[[Point], float]) -> None:
+def _construction_s(point: Point) -> float:
+    return 0.0 if point.construction_s is None else point.construction_s.median
+
+
+def _beyond(
+    axes: Axes,
+    measured: Sequence[Point],
+    predicted: Sequence[Point],
+    value: Callable[[Point], float],
+    colour: str = COLOURS[0],
+    marker: str = "o",
+) -> None:
     """A dashed line of what is predicted, from the measured point before it, where there is one."""
     if not predicted:
         return
     ordered = sorted(predicted, key=lambda one: one.ranks)
     before = [one for one in measured if one.ranks < ordered[0].ranks][-1:]
     values = [value(one) for one in (*before, *ordered)]
-    axes.plot([one.ranks for one in (*before, *ordered)], values, "--", color=COLOURS[0], linewidth=1.0, zorder=1.5)
-    axes.plot([one.ranks for one in ordered], values[len(before) :], color=COLOURS[0], **_PREDICTED)
+    axes.plot([one.ranks for one in (*before, *ordered)], values, "--", color=colour, linewidth=1.0, zorder=1.5)
+    axes.plot([one.ranks for one in ordered], values[len(before) :], color=colour, marker=marker, **_PREDICTED)
 
 
 def _with_errors(values: Sequence[Spread]) -> tuple[list[float], list[list[float]]]:

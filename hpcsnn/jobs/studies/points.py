@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 from hpcsnn.jobs.studies.results import StudyRun
 from hpcsnn.planning.cost_model import CostModel, Prediction
+from hpcsnn.planning.costs.construction import PARTS
 from hpcsnn.planning.network_work import NetworkWork
 
 # What tables and figures show of phases: some together.
@@ -39,7 +40,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Point:
-    """One number of ranks. Times in s; of a point that is ``predicted`` there is no construction, memory or imbalance.
+    """One number of ranks. Times in s; of a point that is ``predicted`` there is no memory or imbalance.
 
     Attributes:
         real_time_factor: seconds of propagation for a second of model time.
@@ -47,6 +48,9 @@ class Point:
         efficiency: of strong scaling what ranks do beside as many of the fewest ranks', of weak scaling the time on the
             fewest ranks beside this one.
         memory_bytes: of the rank with most.
+        dry_runs: whether a prediction rests on dry runs of as many ranks.
+        parts_s: of a construction on the slowest rank, the parts of `Construction`.
+        phases_s: of a step that is predicted, all of them; empty where runs have them.
     """
 
     ranks: int
@@ -62,6 +66,9 @@ class Point:
     propagation_s: Spread | None = None
     imbalance: Spread | None = None
     memory_bytes: int | None = None
+    dry_runs: bool = False
+    parts_s: dict[str, float] = field(default_factory=dict)
+    phases_s: dict[str, float] = field(default_factory=dict)
 
     @property
     def predicted(self) -> bool:
@@ -93,6 +100,7 @@ def points_of(runs: Sequence[StudyRun]) -> list[Point]:
                 construction_s=Spread.over(some, lambda run: run.construction_s()),
                 propagation_s=Spread.over(some, lambda run: run.propagation_s),
                 imbalance=Spread.over(some, lambda run: run.imbalance),
+                parts_s={part: median(run.construction_s(part) for run in some) for part in PARTS},
                 memory_bytes=round(median(max(one.memory_bytes for one in run.per_rank) for run in some)),
             )
         )
@@ -106,7 +114,8 @@ def predicted_points(runs: Sequence[StudyRun], model: CostModel, ranks: Sequence
         ConfigurationError: more ranks than the network has tiles.
     """
     first = points_of(runs)[0]
-    return [_predicted(runs[0], model.predict(work_at(runs, n), n), work_at(runs, n), first) for n in ranks]
+    found = [_predicted(runs[0], model.predict(work_at(runs, n), n), work_at(runs, n), first) for n in ranks]
+    return [replace(point, dry_runs=point.ranks in model.corrections) for point in found]
 
 
 def work_at(runs: Sequence[StudyRun], ranks: int) -> NetworkWork:
@@ -117,7 +126,7 @@ def work_at(runs: Sequence[StudyRun], ranks: int) -> NetworkWork:
 
 def _predicted(run: StudyRun, prediction: Prediction, work: NetworkWork, first: Point) -> Point:
     model_s = run.dt_ms * 1e-3
-    factor = prediction.step_s / model_s
+    factor, built_s = prediction.step_s / model_s, prediction.construction_s
     return Point(
         ranks=prediction.ranks,
         n_runs=0,
@@ -130,6 +139,10 @@ def _predicted(run: StudyRun, prediction: Prediction, work: NetworkWork, first: 
             for name, phases in GROUPS.items()
         },
         efficiency=_efficiency(run.kind, first, prediction.ranks, factor),
+        construction_s=Spread(built_s, built_s, built_s),
+        propagation_s=Spread(*[prediction.step_s * run.steps] * 3),
+        parts_s=prediction.parts_s,
+        phases_s=prediction.phases_s,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ from hpcsnn.atomic_files import refuse_link, replace_file
 from hpcsnn.jobs.studies.points import Point, points_of, predicted_points
 from hpcsnn.jobs.studies.results import StudyRun
 from hpcsnn.jobs.studies.study import Study
-from hpcsnn.jobs.studies.tables import bennch_csv, markdown, tested
+from hpcsnn.jobs.studies.tables import bennch_csv, error_of, markdown, predicted_csv, tested, tested_construction
 from hpcsnn.planning.cost_model import CostModel, fitted
+from hpcsnn.planning.costs.dry_rows import DryRow, pace
 
 FIGURE = "scaling"
 
@@ -25,17 +26,20 @@ class Report:
     runs: list[StudyRun]
     points: list[Point]
     model: CostModel | None
+    tried: list[DryRow] = field(default_factory=list)
 
     @classmethod
-    def of(cls, study: Study, runs: Sequence[StudyRun], predict: Sequence[int] = ()) -> Report:
-        """The report of some runs, with predictions for numbers of ranks.
+    def of(
+        cls, study: Study, runs: Sequence[StudyRun], predict: Sequence[int] = (), tried: Sequence[DryRow] = ()
+    ) -> Report:
+        """The report of some runs, with predictions for numbers of ranks, which dry runs help to find.
 
         Raises:
             ConfigurationError: predictions where there is no run, or of more ranks than the network has tiles.
         """
-        model = fitted(runs) if predict else None
+        model = fitted(runs, tried) if predict else None
         beyond = predicted_points(runs, model, predict) if model is not None else []
-        return cls(study, list(runs), [*points_of(runs), *beyond], model)
+        return cls(study, list(runs), [*points_of(runs), *beyond], model, list(tried))
 
     def heading(self) -> str:
         """What the study is of, on one line."""
@@ -57,7 +61,25 @@ class Report:
             said += _where(self.runs)
         if self.model is not None:
             said.append(f"predicted by a model of what work and messages cost: {tested(self.model)}")
+            of_construction = tested_construction(self.model)
+            said += [] if of_construction is None else [of_construction]
+            said += _of_dry_runs(self.tried, self.runs)
         return [_one_line(note) for note in said]
+
+
+def _of_dry_runs(tried: Sequence[DryRow], runs: Sequence[StudyRun]) -> list[str]:
+    """What predictions rest on beside runs."""
+    of = sorted({row.ranks for row in tried if row.ranks > 1})
+    if not of:
+        return []
+    beside, most = pace(tried, runs), max(row.at_a_time for row in tried)
+    told = "how fast the machine was then nothing tells"
+    if beside is not None:
+        told = (
+            f"their times divided by {beside.steps:.2f} (construction {beside.construction:.2f}), as one rank alone "
+            "took so many times as long as in the study"
+        )
+    return [f"dry runs of a rank of {', '.join(f'{n:,}' for n in of)}, {most} at a time; {told}"]
 
 
 def _where(runs: Sequence[StudyRun]) -> list[str]:
@@ -92,7 +114,7 @@ def facts_of(report: Report) -> dict[str, Any]:
 
 
 def written(report: Report, folder: Path) -> list[Path]:
-    """Write ``table.md``, ``table.csv`` and the figure; their paths.
+    """Write ``table.md``, ``table.csv``, ``predicted.csv`` where something is, and the figure; their paths.
 
     Raises:
         StorageError: the folder of figures is a link.
@@ -108,9 +130,21 @@ def written(report: Report, folder: Path) -> list[Path]:
     table, lines = folder / "table.md", folder / "table.csv"
     replace_file(table, markdown(report.heading(), report.notes(), report.points, report.model))
     replace_file(lines, bennch_csv(report.runs))
-    left_out = report.model.left_out if report.model is not None else None
-    error = "not tested" if left_out is None else f"{100 * left_out.error:+.0f} % on {left_out.ranks} ranks left out"
+    paths, predictions = [table, lines], folder / "predicted.csv"
+    predictions.unlink(missing_ok=True)  # those of another report
+    if report.model is not None:
+        beyond = [point for point in report.points if point.predicted]
+        replace_file(predictions, predicted_csv(beyond, report.model))
+        paths.append(predictions)
     with matplotlib.rc_context(STYLE):
-        figure = scaling_figure(report.study.file.kind, report.points, error)
-        paths = [save(figure, folder / "figures", FIGURE, form) for form in ("png", "pdf")]
-    return [table, lines, *paths]
+        figure = scaling_figure(report.study.file.kind, report.points, _errors(report.model))
+        paths += [save(figure, folder / "figures", FIGURE, form) for form in ("png", "pdf")]
+    return paths
+
+
+def _errors(model: CostModel | None) -> str:
+    """Of predictions of steps and of constructions, for a legend."""
+    if model is None or model.left_out is None:
+        return "not tested"
+    construction = error_of(model.construction_left_out)
+    return f"{error_of(model.left_out)} (construction {construction}) on {model.left_out.ranks} ranks left out"

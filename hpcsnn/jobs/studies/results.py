@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from hpcsnn.atomic_files import refuse_link, replace_file
 from hpcsnn.errors import SimulationError, StorageError
 from hpcsnn.jobs.job_files import JobFiles
 from hpcsnn.jobs.run_index import read_run
 from hpcsnn.jobs.studies.study import Member, Study
-from hpcsnn.planning.cost_model import MeasuredRun
-from hpcsnn.planning.measured import measured_ranks
+from hpcsnn.planning.measured import MeasuredRun, measured_ranks
 
 _RESULTS = "results.jsonl"
+
+Row = TypeVar("Row", bound=BaseModel)
 
 
 class StudyRun(MeasuredRun):
@@ -53,10 +54,6 @@ class StudyRun(MeasuredRun):
     def real_time_factor(self) -> float:
         """Seconds of propagation for a second of model time."""
         return self.propagation_s / self.model_s
-
-    def construction_s(self, part: str = "whole") -> float:
-        """Of the slowest rank: a part of the start, or all of it."""
-        return max(float(getattr(one.construction_s, part)) for one in self.per_rank)
 
     def share_of(self, *phases: str) -> float:
         """The part of all phases that some take, in the mean over ranks."""
@@ -97,19 +94,28 @@ def read_results(path: Path) -> list[StudyRun]:
     Raises:
         StorageError: no file, or a line that is no run.
     """
+    return read_rows(path, StudyRun)
+
+
+def read_rows(path: Path, kind: type[Row]) -> list[Row]:
+    """What the lines of a file are, each of a kind.
+
+    Raises:
+        StorageError: no file, or a line that is none; says which.
+    """
     try:
         lines = path.read_text().splitlines()
     except OSError as error:
         raise StorageError(f"{path}: cannot be read: {error.strerror}") from None
-    runs = []
+    rows = []
     for number, line in enumerate(lines, 1):
         try:
-            runs.append(StudyRun.model_validate_json(line))
+            rows.append(kind.model_validate_json(line))
         except ValidationError as error:
             problem = error.errors()[0]
             where = ".".join(map(str, problem["loc"]))
             raise StorageError(f"{path}: line {number} cannot be read: {where}: {problem['msg']}") from None
-    return runs
+    return rows
 
 
 def check_digests(runs: Iterable[StudyRun]) -> None:

@@ -51,6 +51,24 @@ class StudyFile(BaseModel):
         keys = ("kind", "config", "overrides", "duration_ms", "per_rank", "device", "configuration")
         return next((key for key in keys if getattr(self, key) != getattr(other, key)), None)
 
+    def check_same(self, other: StudyFile, folder: Path) -> None:
+        """See that what is asked for is the study in a folder, of other ranks and seeds perhaps.
+
+        Raises:
+            StorageError: it is another one.
+        """
+        key = self.same(other)
+        if key == "configuration":
+            raise StorageError(
+                f"{folder}: holds a study of {self.config} as it was then; the file, or what it names, has changed "
+                "since: give another --out"
+            )
+        if key is not None:
+            raise StorageError(
+                f"{folder}: holds another study ({key}: {getattr(self, key)!r}, not {getattr(other, key)!r}); give "
+                "another --out"
+            )
+
     def both(self, other: StudyFile) -> StudyFile:
         """The runs of this one and of the other."""
         together = {
@@ -93,16 +111,7 @@ class Study:
         file = self.file
         if there.is_file():
             before = read_study(self.folder).file
-            if (key := before.same(file)) is not None:
-                if key == "configuration":
-                    raise StorageError(
-                        f"{self.folder}: holds a study of {before.config} as it was then; the file, or what it names, "
-                        "has changed since: give another --out"
-                    )
-                raise StorageError(
-                    f"{self.folder}: holds another study ({key}: {getattr(before, key)!r}, not "
-                    f"{getattr(file, key)!r}); give another --out"
-                )
+            before.check_same(file, self.folder)
             file = before.both(file)
         self.folder.mkdir(parents=True, exist_ok=True)
         write_json(there, file.model_dump(mode="json"))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from hpcsnn.jobs.studies.points import Point, Spread
 from hpcsnn.jobs.studies.results import StudyRun
 from hpcsnn.planning.cost_model import CostModel
+from hpcsnn.planning.costs.construction import PARTS
+from hpcsnn.planning.costs.fitting import LeftOut
 from hpcsnn.planning.measured import PHASES
 
 COLUMNS = (
@@ -31,15 +33,15 @@ COLUMNS = (
 
 def cells(point: Point, model: CostModel | None) -> list[str]:
     """A row of the table that is read; what is predicted has the model's error where runs would stand."""
-    error = _error(model)
+    of_steps, of_constructions = (model.left_out, model.construction_left_out) if model is not None else (None, None)
     whole = sum(point.groups.values())
     return [
         f"{point.ranks:,}",
         "-" if point.nodes is None else f"{point.nodes:,}",
-        f"predicted ({error})" if point.predicted else str(point.n_runs),
+        f"predicted{', dry run' * point.dry_runs} ({error_of(of_steps)})" if point.predicted else str(point.n_runs),
         f"{point.neurons:,}",
         f"{point.synapses:,.0f}",
-        spread(point.construction_s),
+        spread(point.construction_s) + (f" ({error_of(of_constructions)})" if point.predicted else ""),
         spread(point.propagation_s),
         short(point.real_time_factor.median) if point.predicted else spread(point.real_time_factor),
         short(point.step_s * 1e6),
@@ -79,22 +81,35 @@ def short(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
-def _error(model: CostModel | None) -> str:
-    if model is None or model.left_out is None:
-        return "not tested"
-    return f"{100 * model.left_out.error:+.0f} %"
+def error_of(left_out: LeftOut | None) -> str:
+    """How far off the model is on the most ranks left out, in short."""
+    return "not tested" if left_out is None else f"{100 * left_out.error:+.0f} %"
 
 
 def tested(model: CostModel) -> str:
-    """How well the model predicts, in words."""
+    """How well the model predicts steps, in words."""
     one = model.left_out
     if one is None:
         return f"not tested: all runs are on {model.ranks[0]} rank{'s' if model.ranks[0] > 1 else ''}"
-    others = f"{', '.join(map(str, one.fitted_to))} rank{'s' if one.fitted_to != [1] else ''}"
     return (
-        f"fitted to {others} it predicts {short(one.predicted_s * 1e6)} µs a step on {one.ranks}, where "
+        f"fitted to {_fitted_to(one)} it predicts {short(one.predicted_s * 1e6)} µs a step on {one.ranks}, where "
         f"{short(one.measured_s * 1e6)} were measured: {100 * one.error:+.1f} %"
     )
+
+
+def tested_construction(model: CostModel) -> str | None:
+    """How well it predicts constructions, in words; None where `tested` says that nothing is."""
+    one = model.construction_left_out
+    if one is None:
+        return None
+    return (
+        f"fitted to {_fitted_to(one)} it predicts {short(one.predicted_s)} s of construction on {one.ranks}, where "
+        f"{short(one.measured_s)} were measured: {100 * one.error:+.1f} %"
+    )
+
+
+def _fitted_to(one: LeftOut) -> str:
+    return f"{', '.join(map(str, one.fitted_to))} rank{'s' if one.fitted_to != [1] else ''}"
 
 
 def markdown(heading: str, notes: Sequence[str], points: Sequence[Point], model: CostModel | None) -> str:
@@ -122,9 +137,47 @@ def bennch_csv(runs: Sequence[StudyRun]) -> str:
     return text.getvalue()
 
 
+def predicted_csv(points: Sequence[Point], model: CostModel) -> str:
+    """``predicted.csv``: a line a prediction, by the names of columns of ``table.csv``; errors of the model,
+    as parts of what was measured, empty where it was not tested.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(_predicted_row(points[0], model)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_predicted_row(point, model) for point in points)
+    return text.getvalue()
+
+
+def _predicted_row(point: Point, model: CostModel) -> dict[str, object]:
+    assert point.propagation_s is not None
+    n_steps = point.propagation_s.median / point.step_s if point.step_s > 0 else 0.0
+    phases = {phase: point.phases_s[phase] * n_steps for phase in PHASES}
+    return {
+        "hpcsnn_ranks": point.ranks,
+        "num_neurons": point.neurons,
+        "num_connections": round(point.synapses),
+        **_construction(point.parts_s),
+        "time_simulate": point.propagation_s.median,
+        **{name: sum(phases[phase] for phase in of) for name, of in _BENNCH_PHASES.items()},
+        "hpcsnn_time_compile": point.parts_s["compile"],
+        "hpcsnn_real_time_factor": point.real_time_factor.median,
+        **{f"hpcsnn_time_phase_{name}": value for name, value in phases.items()},
+        "hpcsnn_dry_run": point.dry_runs,
+        "hpcsnn_error_simulate": "" if model.left_out is None else model.left_out.error,
+        "hpcsnn_error_construction": "" if model.construction_left_out is None else model.construction_left_out.error,
+    }
+
+
+def _construction(parts_s: Mapping[str, float]) -> dict[str, float]:
+    return {
+        "time_construction_create": parts_s["place"] + parts_s["create"],
+        "time_construction_connect": parts_s["connect"],
+    }
+
+
 def _csv_row(run: StudyRun) -> dict[str, object]:
     a_node = run.ranks // run.nodes
-    construction = {part: run.construction_s(part) for part in ("place", "create", "connect", "compile")}
+    parts_s = {part: run.construction_s(part) for part in PARTS}
     phases = {phase: fmean(float(getattr(one.phases_s, phase)) for one in run.per_rank) for phase in PHASES}
     memory = [one.memory_bytes for one in run.per_rank]
     return {
@@ -136,14 +189,13 @@ def _csv_row(run: StudyRun) -> dict[str, object]:
         "model_time_sim": run.model_s * 1e3,
         "num_neurons": run.work.neurons,
         "num_connections": run.synapses,
-        "time_construction_create": construction["place"] + construction["create"],
-        "time_construction_connect": construction["connect"],
+        **_construction(parts_s),
         "time_simulate": run.propagation_s,
         **{name: sum(phases[phase] for phase in of) for name, of in _BENNCH_PHASES.items()},
         "memory": sum(memory),
         "hpcsnn_run": run.run,
         "hpcsnn_scaling": run.kind,
-        "hpcsnn_time_compile": construction["compile"],
+        "hpcsnn_time_compile": parts_s["compile"],
         "hpcsnn_real_time_factor": run.real_time_factor,
         **{f"hpcsnn_time_phase_{name}": value for name, value in phases.items()},
         "hpcsnn_imbalance": run.imbalance,

@@ -17,6 +17,9 @@ class SourceValues:
     Args:
         communicator: the ranks.
         placement: the source population on this rank.
+
+    Attributes:
+        owner: the rank of each neuron known here, shape (n_known,).
     """
 
     def __init__(self, communicator: Communicator, placement: Placement) -> None:
@@ -25,6 +28,7 @@ class SourceValues:
         tiles = placement.known_tiles[len(placement.own_tiles) :]
         owner = np.repeat(placement.owners, placement.tiling.sizes(tiles))
         halo = np.arange(placement.n_own, placement.n_known)
+        self.owner = np.concatenate([np.full(placement.n_own, communicator.rank), owner])
         self._from_owner = [halo[owner == rank] for rank in range(communicator.size)]
         asked = communicator.swap([placement.known_id[places] for places in self._from_owner])
         self._to_others = [placement.local(ids) for ids in asked]

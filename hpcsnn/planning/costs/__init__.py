@@ -1,0 +1,1 @@
+"""What work, messages, waiting and construction cost, each fitted to what ranks took."""
