@@ -75,6 +75,7 @@ def generate(network: Network, n_ranks: int) -> Program:
         _render("step/spikes.cu", book, populations=populations, recorders=recorded, windowed=network.windowed),
         _text("setup/values.cu"),
         _text("setup/initial.cu"),
+        *([_text("base/groups.cuh")] if any(one.group_size for one in network.populations.values()) else []),
     ]
     for population in populations:
         if population.is_source:
@@ -82,6 +83,9 @@ def generate(network: Network, n_ranks: int) -> Program:
         else:
             stage = stage_of[f"update_{population.name}"]
             parts.append(_render("step/neurons.cu", book, neuron_population=population, stage=stage))
+            if population.model.group:
+                stage = stage_of[f"groups_{population.name}"]
+                parts.append(_render("step/groups.cu", book, grouped_population=population, stage=stage))
     if any(recorder.kind == "averages" for recorder in recorded):
         parts.append(_text("base/exact_sums.cuh"))
     parts += [_render("step/record.cu", book, recorder=recorder) for recorder in recorded]

@@ -23,6 +23,8 @@ from hpcsnn.models.currents import (
     SineCurrent,
     StepCurrent,
 )
+from hpcsnn.models.grouped.neurons import SoftmaxUnit, WinnerLIF
+from hpcsnn.models.grouped.operation import GroupOperation
 from hpcsnn.models.learning import (
     SGD,
     Adam,
@@ -144,6 +146,7 @@ __all__ = [
     "FixedTotal",
     "Gaussian",
     "Gradient",
+    "GroupOperation",
     "Homeostatic",
     "InhibitorySTDP",
     "InhomogeneousPoisson",
@@ -179,6 +182,7 @@ __all__ = [
     "Selection",
     "SineCurrent",
     "SoftDeepR",
+    "SoftmaxUnit",
     "SourceModel",
     "SpikeArray",
     "SpikeTrace",
@@ -195,6 +199,7 @@ __all__ = [
     "Uniform",
     "Variable",
     "WeightNormalisation",
+    "WinnerLIF",
     "choice",
     "from_matrix",
     "probability",

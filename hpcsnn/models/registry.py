@@ -17,6 +17,7 @@ from hpcsnn.models import (
 from hpcsnn.models.base import Model
 from hpcsnn.models.connectors import Connector
 from hpcsnn.models.currents import CurrentModel
+from hpcsnn.models.grouped import neurons as grouped_neurons
 from hpcsnn.models.learning import LearningRule, Loss, Optimiser, losses, optimisers, rules
 from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.rewiring import RewiringRule
@@ -43,6 +44,6 @@ OF_TRAININGS = ("loss", "optimiser", "learning")
 def registered(kind: str) -> dict[str, Model]:
     """Every built-in model of one of `KINDS`, by name: each instance that a module of models defines."""
     of_networks = (adex_afterpotential, connectors, currents, neurons, rewiring, stimuli, synapses, synaptic_scaling)
-    modules = (*of_networks, losses, optimisers, rules)
+    modules = (*of_networks, grouped_neurons, losses, optimisers, rules)
     found = [value for module in modules for value in vars(module).values()]
     return {model.name: model for model in found if isinstance(model, KINDS[kind])}
