@@ -16,6 +16,7 @@ import jinja2
 from jinja2.bccache import Bucket
 
 from hpcsnn.codegen.constants import constants_text, host_text, structs_text
+from hpcsnn.codegen.hypercolumns import HYPERCOLUMN_KERNELS
 from hpcsnn.codegen.kernel_owners import kernel_owners
 from hpcsnn.codegen.learning.schedule import batch_kernels, with_learning
 from hpcsnn.codegen.learning.structs import whole_struct
@@ -106,6 +107,9 @@ def generate(network: Network, n_ranks: int) -> Program:
     if network.learning:
         parts += learning_texts(network, views, stage_of, partial(_render, book=book))
         setup += batch_kernels(network)
+    if network.hypercolumns:
+        parts.append(_text("hypercolumns/bcpnn.cu"))
+        setup += HYPERCOLUMN_KERNELS
     triggers = list(dict.fromkeys(stage.trigger for stage in stages if stage.trigger))
     kernels = [stage.kernel for stage in stages if stage.kernel != EXCHANGE] + ["accept_received"]
     schedule_on_host = _render(

@@ -50,6 +50,9 @@ class Tag(IntEnum):
     SHARE = 16
     CURRENT = 17
     """Currents onto neurons; entity, step and draw: the model's own, the current's number above 16 bits of the draw."""
+    HYPERCOLUMN = 18
+    """What a hypercolumn begins with; entity: unit, step: channel, draw 0. Draw 1: which hypercolumns of the source it
+    listens to; entity: its first unit, step: that of the source."""
 
 
 def stream(purpose: Purpose, index: int) -> int:

@@ -60,7 +60,7 @@ def population_view(network: Network, population: Population, stage_of: dict[str
         if model.group is not None:
             model.functions |= group_functions(index, population, model.draws)
             model.uses_softmax = population.model.model.mentions("group_softmax")
-            slots: dict[str, tuple[str, ...]] = {"step": ("update",), "group.of": ("group.of",)}
+            slots = {"step": ("update",), "group.of": ("group.of",)}
             slots["group.update"] = ("group.update", "threshold", "reset")
         for function, sees in seen(model).items():
             model.sees_in |= dict.fromkeys(slots[function], tuple(dict.fromkeys([*sees, "random"])))

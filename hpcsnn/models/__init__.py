@@ -25,6 +25,7 @@ from hpcsnn.models.currents import (
 )
 from hpcsnn.models.grouped.neurons import SoftmaxUnit, WinnerLIF
 from hpcsnn.models.grouped.operation import GroupOperation
+from hpcsnn.models.grouped.unsupervised import HypercolumnBCPNN, UnsupervisedRule
 from hpcsnn.models.learning import (
     SGD,
     Adam,
@@ -148,6 +149,7 @@ __all__ = [
     "Gradient",
     "GroupOperation",
     "Homeostatic",
+    "HypercolumnBCPNN",
     "InhibitorySTDP",
     "InhomogeneousPoisson",
     "Izhikevich",
@@ -197,6 +199,7 @@ __all__ = [
     "TripletSTDP",
     "TsodyksMarkram",
     "Uniform",
+    "UnsupervisedRule",
     "Variable",
     "WeightNormalisation",
     "WinnerLIF",

@@ -23,6 +23,7 @@ from hpcsnn.models.synapses import ReceptorModel, Static, SynapseModel
 from hpcsnn.network.checks import check_given, check_name, check_projection, checked_initial, parsed_weight
 from hpcsnn.network.delays import input_ring, parsed_delay
 from hpcsnn.network.grid import Grid
+from hpcsnn.network.hypercolumns import Hypercolumns
 from hpcsnn.network.learning import Learning
 from hpcsnn.network.places.positions import Positions
 from hpcsnn.network.population import Population, Stimulation, checked_stimulation
@@ -52,6 +53,7 @@ class Network(Brief):
         self.populations: dict[str, Population] = {}
         self.projections: dict[str, Projection] = {}
         self.learning: Learning | None = None
+        self.hypercolumns: Hypercolumns | None = None
 
     def _headline(self) -> str:
         return f"Network of {len(self.populations)} populations: seed {self.seed}, steps of {self.dt_ms:g} ms"
@@ -279,7 +281,7 @@ class Network(Brief):
         other = Network(self.seed, self.dt_ms)
         other.populations |= self.populations
         other.projections |= self.projections
-        other.learning = self.learning
+        other.learning, other.hypercolumns = self.learning, self.hypercolumns
         return other
 
     @property
