@@ -132,11 +132,11 @@ def other(model=None, size=15, connector=None, synapse=None, source=None):
          lambda _: other(connector=models.FixedProbability(p=0.5)), {}),
         ("projections.learns.synapse: additive_stdp is not allowed with an unsupervised rule",
          lambda _: other(synapse=models.AdditiveSTDP(w_max=1.0)), {}),
-        ("unsupervised.bcpnn.source_units: 5 is not allowed; must be a divisor of 24, the size of populations.input",
+        ("unsupervised.hypercolumn_bcpnn.source_units: 5 is not allowed; must be a divisor of 24, the",
          None, {"source_units": 5}),
-        ("unsupervised.bcpnn.connections: 13 is not allowed; the source has 12 hypercolumns: must be at most as many",
+        ("unsupervised.hypercolumn_bcpnn.connections: 13 is not allowed; the source has 12 hypercolumns: must",
          None, {"connections": 13}),
-        ("batch: 900 is not allowed; must be at most 20 times unsupervised.bcpnn.tau_patterns (40)",
+        ("batch: 900 is not allowed; must be at most 20 times unsupervised.hypercolumn_bcpnn.tau_patterns (40)",
          None, {"batch": 900}),
     ],
 )  # fmt: skip
@@ -145,14 +145,17 @@ def test_what_cannot_learn_so_is_refused(message, change, more):
 
 
 def test_a_ratio_by_which_swaps_would_go_to_and_fro_is_refused():
-    with pytest.raises(ConfigurationError, match=r"^bcpnn\.swap_ratio: 0\.9 is not allowed; must be >= 1, or swaps"):
+    with pytest.raises(
+        ConfigurationError, match=r"^hypercolumn_bcpnn\.swap_ratio: 0\.9 is not allowed; must be >= 1, or swaps"
+    ):
         models.HypercolumnBCPNN(swap_ratio=0.9)
 
 
 @pytest.mark.parametrize("key", [{"loss": "cross_entropy"}, {"learning": "e_prop"}, {"window_steps": 3}])
 def test_what_a_loss_needs_is_refused_beside_an_unsupervised_rule(key, tmp_path):
     text = {
-        "data": "digits", "encoding": "on_off", "readout": "hidden", "unsupervised": {"bcpnn": {"connections": 9}},
+        "data": "digits", "encoding": "on_off", "readout": "hidden",
+        "unsupervised": {"hypercolumn_bcpnn": {"connections": 9}},
         "populations": {"input": {"size": 128, "model": "sample_input"},
                         "hidden": {"size": 20, "model": {"softmax_unit": {"group_size": 10}}}},
         "projections": {"learns": {"source": "input", "target": "hidden", "connector": "all_to_all",
@@ -161,7 +164,7 @@ def test_what_a_loss_needs_is_refused_beside_an_unsupervised_rule(key, tmp_path)
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(text))
     resolved = load_training(path).resolved()
-    assert resolved["unsupervised"]["bcpnn"]["connections"] == 9
+    assert resolved["unsupervised"]["hypercolumn_bcpnn"]["connections"] == 9
     assert not {"loss", "optimiser", "learning"} & set(resolved)
     path.write_text(yaml.safe_dump({**text, **key}))
     (name,) = key

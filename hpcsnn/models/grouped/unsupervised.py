@@ -26,7 +26,7 @@ def _fewer_than_all(where: str, values: Mapping[str, Any]) -> None:
 
 
 HypercolumnBCPNN = UnsupervisedRule(
-    "bcpnn",
+    "hypercolumn_bcpnn",
     "Hypercolumns whose units are active by the softmax of their log posteriors; connections between hypercolumns, "
     "silent ones included, keep joint probabilities, and the least telling give way to the most telling.",
     parameters={
