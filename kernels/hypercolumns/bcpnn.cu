@@ -2,8 +2,8 @@
 //
 // The units of a hypercolumn share the hypercolumns of the source that they listen to, so what log p_i adds to their
 // support is the same for all of them, and leaves their softmax as it is: the weight is log(p_ij / p_j), which only a
-// unit's own activity changes. Probabilities of a unit decay by the same factor in each pattern; within a batch they are
-// kept divided by it, so that only the units that are active have to be looked at.
+// unit's own activity changes. Probabilities of a unit decay by the same factor in each pattern; within a batch they
+// are kept divided by it, so that only the units that are active have to be looked at.
 
 DEVICE float at_least(const float value, const float least) { return value > least ? value : least; }
 
