@@ -88,7 +88,7 @@ def kept(path: Path) -> dict[str, Any]:
 def markdown(results: dict[str, Any]) -> str:
     """The table of what is there."""
     rows = [
-        "| | test accuracy (%) | by seed | published (%) | s per 1,000 patterns |",
+        "| | test accuracy (%) | by seed | published (%) | CPU s in all |",
         "| --- | --- | --- | --- | --- |",
     ]
     ran = []
