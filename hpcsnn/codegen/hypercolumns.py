@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hpcsnn.codegen.structs import Struct, each_member, pointers
-from hpcsnn.network.hypercolumns import Hypercolumns, hypercolumn_fields
+from hpcsnn.network.unsupervised.hypercolumns import Hypercolumns, hypercolumn_fields
 
 # Each is run by the host, when there is something for it to do.
 HYPERCOLUMN_KERNELS = (

@@ -23,12 +23,12 @@ from hpcsnn.models.synapses import ReceptorModel, Static, SynapseModel
 from hpcsnn.network.checks import check_given, check_name, check_projection, checked_initial, parsed_weight
 from hpcsnn.network.delays import input_ring, parsed_delay
 from hpcsnn.network.grid import Grid
-from hpcsnn.network.hypercolumns import Hypercolumns
 from hpcsnn.network.learning import Learning
 from hpcsnn.network.places.positions import Positions
 from hpcsnn.network.population import Population, Stimulation, checked_stimulation
 from hpcsnn.network.projection import Projection
 from hpcsnn.network.recording.asked import asked_by_variable, asked_spikes, chosen_neurons, parsed_recording
+from hpcsnn.network.unsupervised.hypercolumns import Hypercolumns
 
 # A spike between ranks is its step within the interval times all neurons, plus the neuron; its count has a sign.
 _MOST_MESSAGES = 2**31 - 1

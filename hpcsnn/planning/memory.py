@@ -28,12 +28,12 @@ from hpcsnn.network.fields import (
     population_fields,
     projection_fields,
 )
-from hpcsnn.network.hypercolumns import HypercolumnRoom, hypercolumn_fields
 from hpcsnn.network.learning import trained_projections
 from hpcsnn.network.learning_fields import learning_bytes
 from hpcsnn.network.neuron_arrays import neuron_arrays
 from hpcsnn.network.places.lattice import Lattice
 from hpcsnn.network.recording.recorders import recorders
+from hpcsnn.network.unsupervised.hypercolumns import HypercolumnRoom, hypercolumn_fields
 from hpcsnn.ranks.exchange.neighbours import has_neighbours
 from hpcsnn.ranks.exchange.plan import plan_exchange
 from hpcsnn.ranks.partition import Placement, place_network

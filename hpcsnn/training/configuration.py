@@ -28,7 +28,8 @@ from hpcsnn.models.base import Configured
 from hpcsnn.models.connectors import FixedProbability
 from hpcsnn.models.registry import OF_TRAININGS
 from hpcsnn.network import Network
-from hpcsnn.network.learning import Learning, learning_network
+from hpcsnn.network.learning import Learning
+from hpcsnn.network.learning_network import learning_network
 from hpcsnn.network.recording.recorders import recorders, without_recorders
 from hpcsnn.phases import doing
 from hpcsnn.training.data.data_set import SAMPLE_COUNTS, DataSet, LoadedData, checked_settings
@@ -53,10 +54,11 @@ class TrainingConfiguration(NetworkConfiguration):
     fixed_probability connector (null: as they say). ``ranks_per_network`` ranks share one network, which may be too
     large for one of them, and groups of so many share out the samples. What gradients need of each step is recorded for
     ``window_steps`` steps of a sample at a time (null: for the whole sample). With ``carry_state`` a sample begins with
-    the state in which the one before it in its place of the batch has ended. With an ``unsupervised`` rule the
-    population ``readout`` learns from samples alone, and a linear classifier answers by its activity: then there is no
-    loss, optimiser or learning rule. A checkpoint is written after every epoch, and with ``checkpoint_every`` in wall
-    time (``10min-wall``) also on the way. With ``tensorboard`` the metrics are there too.
+    the state in which the one before it in its place of the batch has ended. ``teacher`` is a ``.npz`` file with the
+    rates in Hz of each training sample and hidden neuron, for rules that ask for them. With an ``unsupervised`` rule
+    the population ``readout`` learns from samples alone, and a linear classifier answers by its activity: then there is
+    no loss, optimiser or learning rule. A checkpoint is written after every epoch, and with ``checkpoint_every`` in
+    wall time (``10min-wall``) also on the way. With ``tensorboard`` the metrics are there too.
     """
 
     COMMAND: ClassVar[str] = "train"
@@ -79,6 +81,7 @@ class TrainingConfiguration(NetworkConfiguration):
     ranks_per_network: Positive = 1
     window_steps: Positive | None = None
     carry_state: Truth = False
+    teacher: str | None = None
     checkpoint_every: str = _EPOCH
     tensorboard: Truth = False
 
@@ -188,7 +191,7 @@ class TrainingConfiguration(NetworkConfiguration):
     def _kinds_of_models(self) -> tuple[str, ...]:
         if self.unsupervised is None:
             return OF_TRAININGS
-        for kind in (*OF_TRAININGS, "connectivity", "ranks_per_network", "window_steps", "carry_state"):
+        for kind in (*OF_TRAININGS, "teacher", "connectivity", "ranks_per_network", "window_steps", "carry_state"):
             default = None if kind in OF_TRAININGS else type(self).model_fields[kind].default
             if kind in self.model_fields_set and getattr(self, kind) != default:
                 raise ConfigurationError(f"{kind}: is not allowed with an unsupervised rule, which has none")
@@ -248,6 +251,7 @@ class TrainingConfiguration(NetworkConfiguration):
         of_encoder = next((one.parameters for one in data_set.encoders if one.name == encoder), {})
         plain["encoding"] = None if encoder is None else {encoder: {name: values.pop(name) for name in of_encoder}}
         plain["data"] = {data_set.name: values}
+        plain["teacher"] = None if self.teacher is None else str(Path(self.teacher).resolve())
         return plain
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hpcsnn import ConfigurationError, Network, models
 from hpcsnn.engine.hypercolumns.wiring import first_connections, swapped
-from hpcsnn.network.hypercolumns import Hypercolumns
+from hpcsnn.network.unsupervised.hypercolumns import Hypercolumns
 from hpcsnn.training.configuration import load_training
 from hpcsnn.training.data.encoders import ON_OFF, Frames
 from hpcsnn.training.unsupervised.layer_network import layer_network

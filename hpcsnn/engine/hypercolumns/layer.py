@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hpcsnn.engine.hypercolumns.wiring import first_connections, swapped
 from hpcsnn.engine.simulation import Simulation
-from hpcsnn.network.hypercolumns import HypercolumnRoom, Hypercolumns, hypercolumn_fields
+from hpcsnn.network.unsupervised.hypercolumns import HypercolumnRoom, Hypercolumns, hypercolumn_fields
 
 _OWNER = "hypercolumns"
 # `undecided` is added up in units of this, in nats.

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcsnn.codegen.random_streams import Tag, words
-from hpcsnn.network.hypercolumns import Hypercolumns
+from hpcsnn.network.unsupervised.hypercolumns import Hypercolumns
 
 _STREAM = int(Tag.HYPERCOLUMN) << 24
 

@@ -9,7 +9,7 @@ from hpcsnn.models.grouped.unsupervised import UnsupervisedRule
 from hpcsnn.models.stimuli import SampleInput
 from hpcsnn.models.synapses import Static
 from hpcsnn.network import Network, Projection
-from hpcsnn.network.hypercolumns import Hypercolumns
+from hpcsnn.network.unsupervised.hypercolumns import Hypercolumns
 
 # Of neurons in a row: parts of ranks are then as fine as hypercolumns are.
 TILE = 1
