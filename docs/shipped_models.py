@@ -19,6 +19,7 @@ _TITLES = {
     "loss": "Losses",
     "optimiser": "Optimisers",
     "learning": "Learning rules",
+    "unsupervised": "Rules without labels",
 }
 _VARIABLES = ("state", "variables", "synapse_variables", "source_variables", "target_variables")
 

@@ -33,6 +33,7 @@ _TITLES = {
     "loss": "losses",
     "optimiser": "optimisers",
     "learning": "learning rules",
+    "unsupervised": "rules without labels",
 }
 
 

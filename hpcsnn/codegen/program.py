@@ -16,6 +16,7 @@ import jinja2
 from jinja2.bccache import Bucket
 
 from hpcsnn.codegen.constants import constants_text, host_text, structs_text
+from hpcsnn.codegen.hypercolumns import HYPERCOLUMN_KERNELS
 from hpcsnn.codegen.kernel_owners import kernel_owners
 from hpcsnn.codegen.learning.rule import step_view
 from hpcsnn.codegen.learning.schedule import batch_kernels, with_learning
@@ -81,6 +82,7 @@ def generate(network: Network, n_ranks: int) -> Program:
         _render("step/spikes.cu", book, populations=populations, recorders=recorded, windowed=network.windowed),
         _text("setup/values.cu"),
         _text("setup/initial.cu"),
+        *([_text("base/groups.cuh")] if any(one.group_size for one in network.populations.values()) else []),
     ]
     for population in populations:
         if population.is_source:
@@ -88,6 +90,9 @@ def generate(network: Network, n_ranks: int) -> Program:
         else:
             stage = stage_of[f"update_{population.name}"]
             parts.append(_render("step/neurons.cu", book, neuron_population=population, stage=stage))
+            if population.model.group:
+                stage = stage_of[f"groups_{population.name}"]
+                parts.append(_render("step/groups.cu", book, grouped_population=population, stage=stage))
     if any(recorder.kind == "averages" for recorder in recorded):
         parts.append(_text("base/exact_sums.cuh"))
     parts += [_render("step/record.cu", book, recorder=recorder) for recorder in recorded]
@@ -108,6 +113,9 @@ def generate(network: Network, n_ranks: int) -> Program:
     if network.learning:
         parts += learning_texts(network, views, stage_of, partial(_render, book=book))
         setup += batch_kernels(network)
+    if network.hypercolumns:
+        parts.append(_text("hypercolumns/bcpnn.cu"))
+        setup += HYPERCOLUMN_KERNELS
     triggers = list(dict.fromkeys(stage.trigger for stage in stages if stage.trigger))
     kernels = [stage.kernel for stage in stages if stage.kernel != EXCHANGE] + ["accept_received"]
     schedule_on_host = _render(

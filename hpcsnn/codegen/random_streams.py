@@ -52,6 +52,9 @@ class Tag(IntEnum):
     """Currents onto neurons; entity, step and draw: the model's own, the current's number above 16 bits of the draw."""
     LOSS = 18
     """What a loss draws of a sample, of the readout; entity: the sample's id, step: the batch, draws in order."""
+    HYPERCOLUMN = 19
+    """What a hypercolumn begins with; entity: unit, step: channel, draw 0. Draw 1: which hypercolumns of the source it
+    listens to; entity: its first unit, step: that of the source."""
 
 
 def stream(purpose: Purpose, index: int) -> int:

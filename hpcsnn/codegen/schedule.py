@@ -82,10 +82,10 @@ def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
         _of_targets("change_synapses", one, team=True) for one in projections if one.synapse.model.on_step.strip()
     ]
     stages += [_of_targets("backpropagate", one) for one in projections if one.late_post_traces]
-    stages += [
-        Stage(f"update_{name}", "neurons", f"population_{name}.n_simulated", level="neurons", of=name)
-        for name in neurons
-    ]
+    for name in neurons:
+        stages.append(Stage(f"update_{name}", "neurons", f"population_{name}.n_simulated", level="neurons", of=name))
+        if network.populations[name].group_size:
+            stages.append(Stage(f"groups_{name}", "neurons", f"population_{name}.n_groups", level="neurons", of=name))
     stages += [
         Stage(f"spikes_{name}", "neurons", f"population_{name}.n_own", level="neurons", of=name) for name in sources
     ]

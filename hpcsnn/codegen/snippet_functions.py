@@ -123,6 +123,20 @@ def neuron_function(index: int, population: Population, draws: bool) -> SnippetF
     return SnippetFunction(f"population_{index}_step", "bool", tuple(arguments))
 
 
+def group_functions(index: int, population: Population, draws: bool) -> dict[str, SnippetFunction]:
+    """What a neuron of a model with groups compares, and what it does once its group is known: true if it spikes."""
+    random = _same("Sequence<EntityBlocks>&", "random") if draws else []
+    fixed = [*random, *_same("const float", "dt_ms"), *_same("const int", "step", "neuron")]
+    group = [*_same("const float", "group_max", "group_sum", "group_softmax"), *_same("const bool", "is_winner")]
+    constants = constant_arguments(population.model)
+    of = [*fixed, *_variables(population.state, "now_{}", change=False), *constants]
+    then = [*fixed, *group, *_variables(population.state, "now_{}", change=True), *constants]
+    return {
+        "group.of": SnippetFunction(f"population_{index}_compared", "float", tuple(of)),
+        "group.update": SnippetFunction(f"population_{index}_in_group", "bool", tuple(then)),
+    }
+
+
 def current_function(index: int, number: int, configured: Configured[CurrentModel]) -> SnippetFunction:
     """The current of a step onto a neuron, of number `number` onto population number `index`."""
     local = current_prefix(number)

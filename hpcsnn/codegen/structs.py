@@ -110,6 +110,7 @@ def population_struct(population: Population) -> Struct:
     members = [
         *each_member("int", *places, *periods, *tiles, "ring_mask", "log_size"),
         *each_member("uint32", "first_id", "first_own"),
+        *each_member("int", *(["n_groups"] if population.group_size else [])),
         *pointers(population_fields(population)),
         *model_numbers("model_", population.model),
         *(

@@ -12,6 +12,7 @@ from hpcsnn.codegen.schedule import EXCHANGE, PHASES, Stage
 from hpcsnn.codegen.snippet_functions import (
     connector_function,
     current_function,
+    group_functions,
     neuron_function,
     receptor_function,
     rule_functions,
@@ -58,9 +59,14 @@ def population_view(network: Network, population: Population, stage_of: dict[str
         assert isinstance(population.model.model, NeuronModel)
         model.draws = population.model.model.mentions("random")
         model.functions = {"step": neuron_function(index, population, model.draws)}
-        model.sees_in = dict.fromkeys(
-            ("update", "threshold", "reset"), tuple(dict.fromkeys([*seen(model)["step"], "random"]))
-        )
+        slots: dict[str, tuple[str, ...]] = {"step": ("update", "threshold", "reset")}
+        if model.group is not None:
+            model.functions |= group_functions(index, population, model.draws)
+            model.uses_softmax = population.model.model.mentions("group_softmax")
+            slots = {"step": ("update",), "group.of": ("group.of",)}
+            slots["group.update"] = ("group.update", "threshold", "reset")
+        for function, sees in seen(model).items():
+            model.sees_in |= dict.fromkeys(slots[function], tuple(dict.fromkeys([*sees, "random"])))
     return SimpleNamespace(
         name=population.name,
         index=index,

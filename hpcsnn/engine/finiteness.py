@@ -55,6 +55,19 @@ def in_traces(simulation: Simulation) -> str | None:
     return None
 
 
+def in_groups(simulation: Simulation) -> str | None:
+    """The first of this rank's neurons whose value is not finite that is compared within its group."""
+    for name, population in simulation.network.populations.items():
+        if not population.group_size:
+            continue
+        values = simulation.state.read(f"{name}.compared")
+        wrong = np.flatnonzero(~np.isfinite(values))
+        if len(wrong):
+            ids = np.sort(simulation.placements[name].global_id)
+            return f"populations.{name}: {values[wrong[0]]}, which neuron {ids[wrong[0]]} compares within its group,"
+    return None
+
+
 def not_finite(simulation: Simulation) -> str | None:
     """The first thing that is not finite on this rank: of neurons, of synapses, of traces."""
     return next((found for found in _findings(simulation) if found), None)
@@ -66,6 +79,7 @@ def _findings(simulation: Simulation) -> Iterator[str | None]:
     for name in simulation.network.projections:
         yield in_synapses(name, simulation.synapses(name))
     yield in_traces(simulation)
+    yield in_groups(simulation)
 
 
 def _first(columns: Mapping[str, NDArray[Any]], keys: tuple[str, ...]) -> tuple[int | None, str]:

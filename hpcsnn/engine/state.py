@@ -184,6 +184,10 @@ class RankState(RankArrays):
         if population.spikes_of is not None:
             logged = np.isin(placement.global_id, population.spikes_of).astype(np.int32)
             self.bind(part, name, "logged", self.device.upload(logged))
+        if population.group_size:
+            members = np.argsort(placement.global_id, kind="stable").astype(np.int32)
+            part.n_groups = len(members) // population.group_size
+            self.bind(part, name, "group_member", self.device.upload(members))
         self.allocate(part, name, population_fields(population), room)
         bind_model(self, part, name, "model_", population.model, placement)
         for number, stimulation in enumerate(population.stimulations):

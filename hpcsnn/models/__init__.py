@@ -23,6 +23,9 @@ from hpcsnn.models.currents import (
     SineCurrent,
     StepCurrent,
 )
+from hpcsnn.models.grouped.neurons import SoftmaxUnit, WinnerLIF
+from hpcsnn.models.grouped.operation import GroupOperation
+from hpcsnn.models.grouped.unsupervised import HypercolumnBCPNN, UnsupervisedRule
 from hpcsnn.models.learning import (
     BPTT,
     DAMPENING,
@@ -164,7 +167,9 @@ __all__ = [
     "FixedTotal",
     "Gaussian",
     "Gradient",
+    "GroupOperation",
     "Homeostatic",
+    "HypercolumnBCPNN",
     "InhibitorySTDP",
     "InhomogeneousPoisson",
     "Izhikevich",
@@ -202,6 +207,7 @@ __all__ = [
     "Selection",
     "SineCurrent",
     "SoftDeepR",
+    "SoftmaxUnit",
     "SourceModel",
     "SpikeArray",
     "SpikeTrace",
@@ -217,8 +223,10 @@ __all__ = [
     "TripletSTDP",
     "TsodyksMarkram",
     "Uniform",
+    "UnsupervisedRule",
     "Variable",
     "WeightNormalisation",
+    "WinnerLIF",
     "choice",
     "from_matrix",
     "probability",

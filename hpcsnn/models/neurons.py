@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcsnn.errors import ConfigurationError
+from hpcsnn.errors import ConfigurationError, shown
 from hpcsnn.models.base import Derived, PopulationModel, Variable
 from hpcsnn.models.chance_tables import few_poisson_events, poisson_table
+from hpcsnn.models.grouped.operation import GROUP_NAMES, GROUP_SIZE, GroupOperation
 from hpcsnn.models.learning.gradients import Gradient
 from hpcsnn.models.parameters import Parameter
 from hpcsnn.models.snippet_text import mentioned
@@ -27,21 +28,23 @@ class NeuronModel(PopulationModel):
     Where a snippet mentions ``random``, each ``random.next()`` is a fresh 32-bit number of this neuron and step.
     A parameter may have one value per neuron; the snippets see their own neuron's, the checks each neuron's.
     ``gradient`` says how a spike depends on the neuron's past: with it, the model can be trained.
-    Neurons of a model without a threshold never spike: they take projections and send none.
+    Neurons of a model without a threshold never spike: they take projections and send none. With a ``group``, as many
+    neighbours in number as the parameter ``group_size`` says compare a value in each step; see `GroupOperation`.
 
     Raises:
         ConfigurationError: a ``reset`` without a ``threshold``; a ``gradient`` by a variable, or a constant, that the
-            model does not have; and as any `Model`.
+            model does not have, or beside a ``group``; a ``group`` without ``group_size``; and as any `Model`.
     """
 
     KIND: ClassVar[str] = "neuron"
-    SEES: ClassVar[tuple[str, ...]] = (*("input_current", "dt_ms", "step", "neuron", "random"),)
+    SEES: ClassVar[tuple[str, ...]] = (*("input_current", "dt_ms", "step", "neuron", "random"), *GROUP_NAMES)
     OF_NEURONS: ClassVar[bool] = True
 
     update: str = ""
     threshold: str = "false"
     reset: str = ""
     gradient: Gradient | None = None
+    group: GroupOperation | None = None
 
     def __post_init__(self) -> None:
         if self.reset.strip() and not self.spikes:
@@ -50,9 +53,23 @@ class NeuronModel(PopulationModel):
                 "threshold, the condition of a spike"
             )
         super().__post_init__()
+        if self.group is not None:
+            self._check_group()
         if self.gradient is not None:
             state, constants = [one.name for one in self.state], (*self.parameters, *self.derived)
             self.gradient.check(f"{self.name}.gradient", state, constants)
+
+    def _check_group(self) -> None:
+        if not isinstance(self.group, GroupOperation):
+            raise ConfigurationError(f"{self.name}.group: {shown(self.group)} is not a GroupOperation")
+        size = self.parameters.get(GROUP_SIZE)
+        if size is None or size.ctype != "int" or size.minimum is None or size.minimum < 1:
+            raise ConfigurationError(
+                f"{self.name}.group: needs a parameter {GROUP_SIZE}, a whole number of at least 1, which says how many "
+                "neurons are a group"
+            )
+        if self.gradient is not None:
+            raise ConfigurationError(f"{self.name}.group: is not allowed beside a gradient, which goes by no group")
 
     @property
     def spikes(self) -> bool:
@@ -61,7 +78,8 @@ class NeuronModel(PopulationModel):
 
     def mentions(self, name: str) -> bool:
         """Whether a snippet of a step has this word in it, such as ``random``."""
-        return mentioned(rf"\b{name}\b", (self.update, self.threshold, self.reset))
+        of_group = (self.group.of, self.group.update) if self.group else ()
+        return mentioned(rf"\b{name}\b", (self.update, self.threshold, self.reset, *of_group))
 
 
 def _must_be_above(where: str, values: Mapping[str, Any], upper: str, lower: str) -> None:

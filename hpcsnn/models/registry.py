@@ -17,6 +17,9 @@ from hpcsnn.models import (
 from hpcsnn.models.base import Model
 from hpcsnn.models.connectors import Connector
 from hpcsnn.models.currents import CurrentModel
+from hpcsnn.models.grouped import neurons as grouped_neurons
+from hpcsnn.models.grouped import unsupervised
+from hpcsnn.models.grouped.unsupervised import UnsupervisedRule
 from hpcsnn.models.learning import LearningRule, Loss, Optimiser, losses, optimisers, rules
 from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.rewiring import RewiringRule
@@ -34,6 +37,7 @@ KINDS: dict[str, tuple[type[Model], ...]] = {
     "loss": (Loss,),
     "optimiser": (Optimiser,),
     "learning": (LearningRule,),
+    "unsupervised": (UnsupervisedRule,),
 }
 # Those that a training has one of, beside what its populations and projections have.
 OF_TRAININGS = ("loss", "optimiser", "learning")
@@ -43,6 +47,6 @@ OF_TRAININGS = ("loss", "optimiser", "learning")
 def registered(kind: str) -> dict[str, Model]:
     """Every built-in model of one of `KINDS`, by name: each instance that a module of models defines."""
     of_networks = (adex_afterpotential, connectors, currents, neurons, rewiring, stimuli, synapses, synaptic_scaling)
-    modules = (*of_networks, losses, optimisers, rules)
+    modules = (*of_networks, grouped_neurons, unsupervised, losses, optimisers, rules)
     found = [value for module in modules for value in vars(module).values()]
     return {model.name: model for model in found if isinstance(model, KINDS[kind])}

@@ -157,6 +157,11 @@ def population_fields(population: Population) -> tuple[Field, ...]:
     ]
     # Whether its spikes are logged, of each neuron, where not all neurons' are.
     logged = Field("logged", "int", lambda room: room.n_own, constant=True, made=True)
+    # The neurons of each group in the order of their ids, by local index, and what they compare in a step.
+    grouped = (
+        Field("group_member", "int", lambda room: room.n_own, constant=True, made=True),
+        Field("compared", "float", lambda room: room.n_own),
+    )
     # Whether a neuron never spikes, and no rule forms a synapse from or onto it.
     removed = Field("removed", "int", lambda room: room.n_known, constant=True, made=True)
     return (
@@ -175,6 +180,7 @@ def population_fields(population: Population) -> tuple[Field, ...]:
         *(own(f"state_{one.name}", one.ctype, disk=f"state/{one.name}", variable=one) for one in population.state),
         *(own(f"model_{name}", ctype, constant=True) for name, ctype in population.model.array_types()),
         *_tables("model_", population.model),
+        *(grouped if population.group_size else ()),
         *(field for number, one in enumerate(population.stimulations) for field in _stimulation_fields(number, one)),
         *([removed] if population.removed is not None else []),
     )

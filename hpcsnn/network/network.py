@@ -28,6 +28,7 @@ from hpcsnn.network.places.positions import Positions
 from hpcsnn.network.population import Population, Stimulation, checked_stimulation
 from hpcsnn.network.projection import Projection
 from hpcsnn.network.recording.asked import asked_by_variable, asked_spikes, chosen_neurons, parsed_recording
+from hpcsnn.network.unsupervised.hypercolumns import Hypercolumns
 
 # A spike between ranks is its step within the interval times all neurons, plus the neuron; its count has a sign.
 _MOST_MESSAGES = 2**31 - 1
@@ -52,6 +53,7 @@ class Network(Brief):
         self.populations: dict[str, Population] = {}
         self.projections: dict[str, Projection] = {}
         self.learning: Learning | None = None
+        self.hypercolumns: Hypercolumns | None = None
 
     def _headline(self) -> str:
         return f"Network of {len(self.populations)} populations: seed {self.seed}, steps of {self.dt_ms:g} ms"
@@ -279,7 +281,7 @@ class Network(Brief):
         other = Network(self.seed, self.dt_ms)
         other.populations |= self.populations
         other.projections |= self.projections
-        other.learning = self.learning
+        other.learning, other.hypercolumns = self.learning, self.hypercolumns
         return other
 
     @property

@@ -13,6 +13,7 @@ from hpcsnn.checked_numbers import LAST_STEP, whole_steps
 from hpcsnn.errors import ConfigurationError, shown
 from hpcsnn.models.base import Configured, Variable
 from hpcsnn.models.currents import FROM, NEURONS, TO, CurrentModel
+from hpcsnn.models.grouped.operation import GROUP_SIZE
 from hpcsnn.models.neurons import NeuronModel
 from hpcsnn.models.parameters import Normal, Uniform
 from hpcsnn.models.stimuli import SourceModel
@@ -93,6 +94,14 @@ class Population(Brief):
     def spikes(self) -> bool:
         """False where neurons have no threshold, and thus never spike."""
         return not isinstance(self.model.model, NeuronModel) or self.model.model.spikes
+
+    @property
+    def group_size(self) -> int:
+        """Neighbours in number that compare a value in each step; 0 of a model without groups."""
+        model = self.model.model
+        if not isinstance(model, NeuronModel) or model.group is None:
+            return 0
+        return int(self.model.values[GROUP_SIZE])
 
     @property
     def state(self) -> tuple[Variable, ...]:

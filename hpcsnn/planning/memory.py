@@ -33,6 +33,7 @@ from hpcsnn.network.learning_fields import learning_bytes
 from hpcsnn.network.neuron_arrays import neuron_arrays
 from hpcsnn.network.places.lattice import Lattice
 from hpcsnn.network.recording.recorders import recorders
+from hpcsnn.network.unsupervised.hypercolumns import HypercolumnRoom, hypercolumn_fields
 from hpcsnn.ranks.exchange.neighbours import has_neighbours
 from hpcsnn.ranks.exchange.plan import plan_exchange
 from hpcsnn.ranks.partition import Placement, place_network
@@ -107,6 +108,9 @@ def estimate(network: Network, tile: int, rank: int, n_ranks: int) -> RankSize:
     if network.learning is not None:
         learning = _learning_bytes(network, placements, 1)
         growing += _learning_bytes(network, placements, 2) - learning
+    if (layer := network.hypercolumns) is not None:
+        room = HypercolumnRoom(placements[layer.population].n_own)
+        learning = sum(one.n_bytes(room) for one in hypercolumn_fields(layer))
     n_bytes += wiring + learning
     return replace(size, n_bytes=n_bytes, growing=growing, checkpoint=checkpoint, wiring=wiring, learning=learning)
 

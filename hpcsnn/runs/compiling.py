@@ -92,7 +92,12 @@ def _of_training(configuration: TrainingConfiguration, ranks: int | None) -> Ite
         if unknown
         else configuration.planned_network()
     )
-    yield Wanted("the training", generate(learning, sharing))
+    if learning.hypercolumns is not None:
+        for n_ranks in (1, _SEVERAL) if ranks is None else (ranks,):
+            what = "the training on one rank" if n_ranks == 1 else "the training on several ranks"
+            yield Wanted(what, generate(learning, n_ranks))
+    else:
+        yield Wanted("the training", generate(learning, sharing))
     if sharing > 1 and ranks is None:
         yield Wanted("its evaluation on one rank", generate(learning, 1))
     yield Wanted("its figures", generate(_of_figures(configuration, learning), 1))
@@ -101,8 +106,11 @@ def _of_training(configuration: TrainingConfiguration, ranks: int | None) -> Ite
 def _of_figures(configuration: TrainingConfiguration, learning: Network) -> Network:
     """The trained network as it plays a sample: without a synapse or a spike, which make no other kernels."""
     none, weights = np.zeros(0, np.int32), np.zeros(0, np.float32)
-    synapses = {one.name: {"pre": none, "post": none, "weight": weights} for one in trained_projections(learning)}
-    trained = Learnt(0, synapses, {}).network(configuration.network(), configuration.readout)
+    given = configuration.network()
+    by_rule = learning.hypercolumns is not None
+    learnt = given.projections.values() if by_rule else trained_projections(learning)
+    synapses = {one.name: {"pre": none, "post": none, "weight": weights} for one in learnt}
+    trained = Learnt(0, synapses, {}).network(given, configuration.readout)
     return that_plays(trained, none, none)
 
 

@@ -33,7 +33,7 @@ from hpcsnn.storage.run_directory import RunDirectory
 from hpcsnn.storage.training_checkpoints import BEST, LAST, TrainingCheckpoints
 from hpcsnn.training.configuration import TrainingConfiguration, data_at, load_training, parse_training
 from hpcsnn.training.data.data_set import LoadedData
-from hpcsnn.training.interface import AnyTrainer, Evaluation
+from hpcsnn.training.interface import AnyTrainer, Evaluation, ReadOutBySamples
 from hpcsnn.training.order import epoch_order
 from hpcsnn.training.teacher import read_teacher
 
@@ -60,6 +60,8 @@ def trainer_of(configuration: TrainingConfiguration, n_steps: int, setting: Sett
     from hpcsnn.training.trainer import Trainer
 
     chosen = configuration.models
+    if "unsupervised" in chosen:
+        return _unsupervised_trainer(configuration, n_steps, setting)
     device = choose_device(setting.device, setting.ranks)
     setting.say(f"each rank on {device.name}" if setting.ranks.size > 1 else f"on {device.name}")
     say_why_no_gpu(device, setting)
@@ -83,12 +85,29 @@ def trainer_of(configuration: TrainingConfiguration, n_steps: int, setting: Sett
     )
 
 
+def _unsupervised_trainer(configuration: TrainingConfiguration, n_steps: int, setting: Setting) -> AnyTrainer:
+    from hpcsnn.training.unsupervised.layer_network import TILE
+    from hpcsnn.training.unsupervised.trainer import UnsupervisedTrainer
+
+    device = choose_device(setting.device, setting.ranks)
+    setting.say(f"each rank on {device.name}" if setting.ranks.size > 1 else f"on {device.name}")
+    say_why_no_gpu(device, setting)
+    if isinstance(device, HostDevice):
+        check_memory(configuration.learning_network(n_steps), TILE, setting.ranks, setting.ranks.size)
+    rule, readout = configuration.models["unsupervised"], configuration.readout
+    network, batch = configuration.network(), configuration.batch
+    return UnsupervisedTrainer(network, readout, rule, batch=batch, comm=setting.ranks, device=device)
+
+
 def _prepared(
     configuration: TrainingConfiguration, setting: Setting, make_trainer: MakeTrainer
 ) -> tuple[LoadedData, AnyTrainer]:
     with configuration.places.told():
         data = configuration.load_data()
-        return data, make_trainer(configuration, data.train.n_steps, setting)
+        trainer = make_trainer(configuration, data.train.n_steps, setting)
+        if isinstance(trainer, ReadOutBySamples):
+            trainer.read_out_by(data.train.split(configuration.validation, configuration.seed)[0])
+        return data, trainer
 
 
 def run_training(
@@ -293,8 +312,10 @@ class _Training:
 
     def _where(self) -> dict[str, Any]:
         position, configuration = self._position, self._configuration
-        optimiser, batch = configuration.models["optimiser"], max(position.in_all.batches, 1)
-        rate = learning_rate(optimiser, configuration.dt_ms, batch, self._n_batches)
+        optimiser, batch = configuration.models.get("optimiser"), max(position.in_all.batches, 1)
+        rate = None
+        if optimiser is not None:
+            rate = learning_rate(optimiser, configuration.dt_ms, batch, self._n_batches)
         return {"epoch": position.epoch, "batch": position.batch, "synapses": self._synapses, "learning_rate": rate}
 
     def _due(self) -> bool:

@@ -35,6 +35,7 @@ from hpcsnn.phases import doing
 from hpcsnn.training.data.data_set import SAMPLE_COUNTS, DataSet, LoadedData, checked_settings
 from hpcsnn.training.data.registry import find_data_set
 from hpcsnn.training.tensorboard import check_tensorboard
+from hpcsnn.training.unsupervised.layer_network import layer_network
 
 _EPOCH = "epoch"
 # Steps that are planned for where only files tell how long samples are: more than most data sets have, at 1 ms.
@@ -54,9 +55,10 @@ class TrainingConfiguration(NetworkConfiguration):
     large for one of them, and groups of so many share out the samples. What gradients need of each step is recorded for
     ``window_steps`` steps of a sample at a time (null: for the whole sample). With ``carry_state`` a sample begins with
     the state in which the one before it in its place of the batch has ended. ``teacher`` is a ``.npz`` file with the
-    rates in Hz of each training sample and hidden neuron, for rules that ask for them. A checkpoint is written after
-    every epoch, and with ``checkpoint_every`` in wall time (``10min-wall``) also on the way. With ``tensorboard`` the
-    metrics are there too.
+    rates in Hz of each training sample and hidden neuron, for rules that ask for them. With an ``unsupervised`` rule
+    the population ``readout`` learns from samples alone, and a linear classifier answers by its activity: then there is
+    no loss, optimiser or learning rule. A checkpoint is written after every epoch, and with ``checkpoint_every`` in
+    wall time (``10min-wall``) also on the way. With ``tensorboard`` the metrics are there too.
     """
 
     COMMAND: ClassVar[str] = "train"
@@ -70,6 +72,7 @@ class TrainingConfiguration(NetworkConfiguration):
     loss: ModelSpec = "cross_entropy"
     optimiser: ModelSpec = Field(default_factory=lambda: {"adam": {}})
     learning: ModelSpec = Field(default_factory=lambda: {"e_prop": {}})
+    unsupervised: ModelSpec = None
     batch: Positive = 128
     epochs: Positive = 10
     validation: Part = 0.1
@@ -124,6 +127,8 @@ class TrainingConfiguration(NetworkConfiguration):
             ConfigurationError: as `network`; or something in it that cannot be trained.
         """
         models = self.models
+        if "unsupervised" in models:
+            return layer_network(self.network(), self.readout, models["unsupervised"], self.batch)
         parts = (models["learning"], models["optimiser"], models["loss"])
         by = Learning(self.readout, n_steps, *parts, window_steps=self.window_steps, carries_state=self.carry_state)
         return learning_network(self.network(), by)
@@ -174,16 +179,27 @@ class TrainingConfiguration(NetworkConfiguration):
 
     @property
     def models(self) -> dict[str, Configured[Any]]:
-        """Loss, optimiser and learning rule, by these names.
+        """Loss, optimiser and learning rule, by these names; or the rule of ``unsupervised``, by this one.
 
         Raises:
-            ConfigurationError: an unknown one, or a value that is not allowed.
+            ConfigurationError: an unknown one, a value that is not allowed, or both.
         """
-        return {kind: configured(kind, kind, getattr(self, kind)) for kind in OF_TRAININGS}
+        kinds = self._kinds_of_models
+        return {kind: configured(kind, kind, getattr(self, kind)) for kind in kinds}
+
+    @property
+    def _kinds_of_models(self) -> tuple[str, ...]:
+        if self.unsupervised is None:
+            return OF_TRAININGS
+        for kind in (*OF_TRAININGS, "teacher", "connectivity", "ranks_per_network", "window_steps", "carry_state"):
+            default = None if kind in OF_TRAININGS else type(self).model_fields[kind].default
+            if kind in self.model_fields_set and getattr(self, kind) != default:
+                raise ConfigurationError(f"{kind}: is not allowed with an unsupervised rule, which has none")
+        return ("unsupervised",)
 
     def own_models(self) -> list[tuple[str, ModelSpec]]:
         """(kind, model) of loss, optimiser and learning rule."""
-        return [(kind, getattr(self, kind)) for kind in OF_TRAININGS]
+        return [(kind, getattr(self, kind)) for kind in self._kinds_of_models]
 
     @property
     def data_set(self) -> DataSet:
@@ -227,6 +243,8 @@ class TrainingConfiguration(NetworkConfiguration):
     def resolved(self) -> dict[str, Any]:
         """The configuration with every default written out, as plain YAML types; populations and projections last."""
         plain = super().resolved()
+        if self.unsupervised is not None:
+            plain = {key: value for key, value in plain.items() if key not in OF_TRAININGS}
         plain |= {kind: model.described() for kind, model in self.models.items()}
         data_set, values = self._data_values()
         encoder = values.pop("encoder", None)

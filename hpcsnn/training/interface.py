@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,3 +64,11 @@ class AnyTrainer(Protocol):
     def digest(self) -> str: ...
     def save(self, path: Path) -> None: ...
     def restore(self, path: Path) -> None: ...
+
+
+@runtime_checkable
+class ReadOutBySamples(Protocol):
+    """A trainer that learns without labels, whose answers are those of a classifier of what it makes of samples."""
+
+    def read_out_by(self, samples: Samples) -> None:
+        """The labelled samples that the classifier is trained on."""

@@ -26,6 +26,9 @@
 {{- training.before_update(learns, model) }}
 //% endif
 {{ paste(model, "update") }}
+//% if model.group
+    return false;  // whether it spikes shows once its group is known
+//% else
 //% if learns
 {{- training.behind_update(learns, model) }}
 //% endif
@@ -37,6 +40,7 @@
     {{ learns.functions["on_spike"].call }};
 //% endif
     return true;
+//% endif
 }
 
 KERNEL update_{{ population.name }}(Network* net) {
@@ -148,20 +152,7 @@ KERNEL update_{{ population.name }}(Network* net) {
                     halt(net->control, NOT_FINITE, {{ stage }}, {{ population.index }}, id);
                     continue;
                 }
-//% if population.removes
-                if (population.removed[neuron]) continue;
-//% endif
-                emit(net, population, neuron);
-//% for projection in population.incoming
-//% for trace in projection.post_traces if trace not in projection.late_post_traces
-                {
-                    auto& projection = net->projection_{{ projection.name }};
-                    Trace& trace = projection.post_{{ trace.name }}[neuron];
-                    trace.value = decayed(trace, step, projection.decay_{{ trace.name }}) + 1.0f;
-                    trace.last = step;
-                }
-//% endfor
-//% endfor
+{%- include "step/spike.cu" %}
             }
         }
     }

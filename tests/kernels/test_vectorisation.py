@@ -46,13 +46,15 @@ def each_receptor(neuron):
     network = Network()
     network.add_population("few", 2, models.Poisson())
     network.add_population("many", 4000, models.Poisson())
-    names, state = [], {one.name for one in registered("model")[neuron].state}
+    model = registered("model")[neuron]
+    names, state = [], {one.name for one in model.state}
+    values = {"group_size": 5} if "group_size" in model.parameters else {}
     for receptor in registered("receptor").values():
         if "V_mV" in receptor.update and "V_mV" not in state:
             continue  # a conductance needs a potential with a unit
         for n_bits, source in ((32, "few"), (64, "many")):
             name = f"{receptor.name}_{n_bits}"
-            network.add_population(name, 10, registered("model")[neuron]())
+            network.add_population(name, 10, model(**values))
             by = network.add_projection(f"to_{name}", source, name, models.AllToAll(), receptor(), 0.1)
             assert (by.input_format.n_bits, by.input_format.vectorised) == (n_bits, True)
             names.append(name)

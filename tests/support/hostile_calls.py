@@ -152,6 +152,7 @@ _GIVEN: dict[str, dict[str, Any]] = {
     "moving_gaussian_poisson": {"field_side": 4, "positions": 3, "dwell_ms": 1.0},
     **{name: {**_BLOCKS, "p_max": 0.5, "sigma": 1.0} for name in ("bamford", "bamford_2010", "last_to_fire")},
     "local_proposals": {**_BLOCKS, "sigma": 1.0},
+    **{name: {"group_size": 2} for name in ("winner_lif", "softmax_unit")},
     "step_current": {"amplitude": 5.0},
     "ramp_current": {"to_amplitude": 9.0},
     "sine_current": {"amplitude": 3.0, "frequency_hz": 200.0},

@@ -223,3 +223,16 @@ def driven_configuration(**lif: Any) -> dict[str, Any]:
             }
         },
     }
+
+
+def grouped() -> Network:
+    """Neurons in groups of ten, of which ranks and tiles of any side have some, with plasticity onto the winners."""
+    network = Network(seed=8, dt_ms=1.0)
+    network.add_population("noise", 90, models.Poisson(rate_hz=80))
+    network.add_population("winners", 1280, models.WinnerLIF(group_size=10, rise_mV=0.5), record_spikes=True)
+    network.add_population("softmax", Grid(12, 10), models.SoftmaxUnit(group_size=10, gain=0.5), record_spikes=True)
+    current, few = models.DeltaCurrent(), models.FixedProbability(p=0.1)
+    stdp = models.AdditiveSTDP(w_max=150.0, a_plus=0.1)
+    network.add_projection("drive", "noise", "winners", few, current, 100.0, stdp, delay_ms=1.0)
+    network.add_projection("onwards", "winners", "softmax", few, current, 1.0, delay_ms=1.0)
+    return network

@@ -81,7 +81,11 @@ populations:
   subtracting: {size: 24, model: lif_subtractive}
   subtracting_more: {size: 24, model: alif_subtractive}
   readout: {size: 24, model: leaky_readout}
+  winners: {size: 24, model: {winner_lif: {group_size: 4}}}
+  softmax: {size: 24, model: {softmax_unit: {group_size: 6, rate_hz: 900}}}
 projections:
+  to_winners: {source: noise, target: winners, weight: 900, connector: one_to_one, receptor: delta_current}
+  to_softmax: {source: winners, target: softmax, weight: 1, connector: one_to_one, receptor: delta_current}
   to_subtracting: {source: noise, target: subtracting, weight: 1, connector: one_to_one, receptor: delta_current}
   to_more:
     {source: subtracting, target: subtracting_more, weight: 1, connector: one_to_one, receptor: delta_current}

@@ -45,7 +45,7 @@ REFUSED = [
     (
         lambda: NeuronModel("mine", "", parameters={"step": NUMBER}),
         "mine: the parameter 'step' is not allowed; what snippets of a neuron see by these names is something else: "
-        "chance, choose, dt_ms, exponential, flushed, input_current, logarithm, neuron, ",
+        "chance, choose, dt_ms, exponential, flushed, group_max, group_softmax, group_sum, ",
     ),
     (lambda: NeuronModel("mine", "", state=(Variable("u", 0.0), Variable("u"))), "mine: the name 'u' is given twice"),
     (

@@ -48,7 +48,8 @@ def refusal(text, overrides=(), name="my.yaml"):
 F = "projections.f"
 NO_MODEL = (
     "; allowed: adex, adex_afterpotential, alif, alif_subtractive, inhomogeneous_poisson, izhikevich, leaky_readout, "
-    "lif, lif_background, lif_subtractive, moving_gaussian_poisson, poisson, sample_input, spike_array. "
+    "lif, lif_background, lif_subtractive, moving_gaussian_poisson, poisson, sample_input, softmax_unit, spike_array, "
+    "winner_lif. "
 )
 
 

@@ -6,10 +6,12 @@ from typing import Any
 
 from hpcsnn.engine.learning.groups import check_even, tile_side
 from hpcsnn.engine.learning.replicas import bytes_of_replica
+from hpcsnn.network import Network
 from hpcsnn.network.learning_fields import carried_bytes, played_bytes
 from hpcsnn.planning.memory import estimate
 from hpcsnn.training.configuration import TrainingConfiguration
 from hpcsnn.training.trainer import samples_at_hand
+from hpcsnn.training.unsupervised.layer_network import TILE, learning_projection
 
 
 def training_sizes_of(configuration: TrainingConfiguration, ranks: int) -> dict[str, Any]:
@@ -17,6 +19,8 @@ def training_sizes_of(configuration: TrainingConfiguration, ranks: int) -> dict[
 
     ``bytes_of`` is of the fullest rank, by what it holds; ``bytes_carried`` of it is the state that is carried on.
     """
+    if configuration.unsupervised is not None:
+        return _unsupervised_sizes_of(configuration, ranks)
     network = configuration.planned_network()
     sharing = check_even(configuration.ranks_per_network, ranks)
     # Every group of ranks has the whole network, and its share of a batch.
@@ -36,24 +40,13 @@ def training_sizes_of(configuration: TrainingConfiguration, ranks: int) -> dict[
         "played": played,
     }
     return {
-        "kind": "training",
-        "description": configuration.description,
-        "seed": network.seed,
-        "dt_ms": network.dt_ms,
-        "data": configuration.data_set.name,
-        "sample_steps": configuration.sample_steps or None,
+        **_said(configuration, network),
         "planned_sample_steps": learning.sample_steps,
         "window_steps": learning.window_steps if learning.windowed else None,
-        "epochs": configuration.epochs,
-        "batch": configuration.batch,
         "ranks": ranks,
         "ranks_per_network": sharing,
         "most_samples_of_a_rank": share,
         "samples_at_hand": at_hand,
-        "populations": {
-            name: {"neurons": population.size, "model": population.model.name}
-            for name, population in network.populations.items()
-        },
         "projections": {
             name: {
                 "source": projection.source.name,
@@ -68,4 +61,55 @@ def training_sizes_of(configuration: TrainingConfiguration, ranks: int) -> dict[
         "bytes_of_fullest_rank": sum(of.values()),
         "bytes_in_all": n_groups * sum(one.n_bytes for one in sizes) + ranks * (played + carried),
         "bytes_of_replica": bytes_of_replica(network),
+    }
+
+
+def _said(configuration: TrainingConfiguration, network: Network) -> dict[str, Any]:
+    """What the configuration says itself."""
+    return {
+        "kind": "training",
+        "description": configuration.description,
+        "seed": network.seed,
+        "dt_ms": network.dt_ms,
+        "data": configuration.data_set.name,
+        "sample_steps": configuration.sample_steps or None,
+        "epochs": configuration.epochs,
+        "batch": configuration.batch,
+        "populations": {
+            name: {"neurons": population.size, "model": population.model.name}
+            for name, population in network.populations.items()
+        },
+    }
+
+
+def _unsupervised_sizes_of(configuration: TrainingConfiguration, ranks: int) -> dict[str, Any]:
+    """The same of an unsupervised rule: all ranks share one layer, and each has whole hypercolumns."""
+    network, planned = configuration.network(), configuration.planned_network()
+    layer = planned.hypercolumns
+    assert layer is not None
+    projection = learning_projection(network, configuration.readout)
+    sizes = [estimate(planned, TILE, rank, ranks) for rank in range(ranks)]
+    size = max(sizes, key=lambda one: one.n_bytes)
+    share = layer.connections / layer.n_sources
+    return {
+        **_said(configuration, network),
+        "planned_sample_steps": configuration.sample_steps,
+        "window_steps": None,
+        "ranks": ranks,
+        "ranks_per_network": ranks,
+        "most_samples_of_a_rank": configuration.batch,
+        "samples_at_hand": configuration.batch,
+        "projections": {
+            projection.name: {
+                "source": projection.source.name,
+                "target": projection.target.name,
+                "synapses": projection.target.size * layer.connections * layer.source_units,
+                "connectivity": share,
+                "rewiring": layer.rule.name,
+            }
+        },
+        "bytes_of": {"neurons": size.n_bytes - size.learning, "hypercolumns": size.learning},
+        "bytes_of_fullest_rank": size.n_bytes,
+        "bytes_in_all": sum(one.n_bytes for one in sizes),
+        "bytes_of_replica": 0,
     }

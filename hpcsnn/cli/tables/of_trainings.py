@@ -91,6 +91,7 @@ def _print_memory(console: Console, sizes: dict[str, Any]) -> None:
         "synapses": "synapses, with what the optimiser keeps",
         "kept": f"what training keeps {kept}, and gradients",
         "carried": "state of the places in a batch",
+        "hypercolumns": "probabilities and weights of hypercolumns, silent ones included, and a batch of samples",
         "played": f"up to {sizes['samples_at_hand']} samples at hand, and 4 bytes a spike",
     }
     whose = "memory of a rank" if sharing == 1 else f"memory of the fullest of {sharing} ranks that share a network"
@@ -98,6 +99,12 @@ def _print_memory(console: Console, sizes: dict[str, Any]) -> None:
     for what, n_bytes in sizes["bytes_of"].items():
         table.add_row(words[what], shown_bytes(n_bytes))
     console.print(table)
+    if "hypercolumns" in sizes["bytes_of"]:
+        share = f"{ranks} ranks share" if ranks > 1 else "1 rank has"
+        in_all = f"{shown_bytes(sizes['bytes_in_all'])} in all"
+        beside = "beside 150 MB for each Python process, and the data: 8 bytes a spike"
+        _print_line(console, f"{share} the hypercolumns, and each sees all samples; {in_all} ({beside})")
+        return
     planned = "" if sizes["sample_steps"] else f", planned for {sizes['planned_sample_steps']:,} steps"
     who, plays = f"{ranks} rank{'s' if ranks > 1 else ''}", "which a CPU core plays"
     on_gpu = f"; a GPU plays as many at a time as fit, with {shown_bytes(sizes['bytes_of_replica'])} for each"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hpcsnn.codegen.hypercolumns import hypercolumns_struct
 from hpcsnn.codegen.structs import Members, Struct, each_member, model_numbers, network_struct, pointers
 from hpcsnn.network import Network
 from hpcsnn.network.learning import hidden_populations, kept_variables, trained_projections
@@ -71,4 +72,6 @@ def learning_struct(network: Network) -> Struct:
 
 def whole_struct(network: Network) -> Struct:
     """All that a rank holds of a network, whether it learns or not."""
-    return network_struct(network, [learning_struct(network)] if network.learning else [])
+    more = [learning_struct(network)] if network.learning else []
+    more += [hypercolumns_struct(network.hypercolumns)] if network.hypercolumns else []
+    return network_struct(network, more)

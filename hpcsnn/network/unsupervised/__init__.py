@@ -1,0 +1,1 @@
+"""What learns without a loss, as it is declared: layers of hypercolumns."""
