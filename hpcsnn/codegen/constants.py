@@ -96,13 +96,15 @@ class StepTimes(ctypes.Structure):
 
     ``phases`` and ``cycles`` are of the steps that were timed, ``exchange`` of all exchanges, ``accept`` and the sum of
     logarithms of transfers of those that were told apart into parts; ``exchange_ticks`` are yet to be added to
-    ``exchange``; ``cut_short`` is what a timed step has taken that halted, until it goes on.
+    ``exchange``; ``cut_short`` is what a timed step has taken that halted, until it goes on; ``parts`` what an exchange
+    has that is told apart (``parted``), until it is accepted.
     """
 
     _fields_ = [
         ("phases", ctypes.c_double * len(PHASES)),
         *((name, ctypes.c_double) for name in ("exchange", "log_transfer", "accept", "cut_short")),
-        *((name, ctypes.c_int64) for name in ("exchange_ticks", "exchanges", "parted_exchanges")),
+        *((name, ctypes.c_int64) for name in ("exchange_ticks", "exchanges", "parted_exchanges", "parted")),
+        ("parts", ctypes.c_double * len(ExchangePart)),
         ("cycles", ctypes.c_int64 * (len(CYCLE_EDGES_US) - 1)),
     ]
 
@@ -186,7 +188,6 @@ def host_text() -> str:
         [
             f"constexpr int TIMED_EVERY = {TIMED_EVERY};",
             f"constexpr int PARTED_EVERY = {PARTED_EVERY};",
-            f"constexpr int N_PARTS = {len(ExchangePart)};",
             f"constexpr int N_CYCLES = {len(CYCLE_EDGES_US) - 1};",
             f"constexpr double CYCLE_EDGES_US[] = {{{edges}}};",
             *(_enumeration_text(enumeration) for enumeration in (ExchangePart, Sent)),

@@ -9,7 +9,9 @@ from hpcsnn.network import Network, Projection
 
 # What a kernel's name begins with where only this part of a projection has a text in it; the others are of its rule.
 _PARTS = {
-    **dict.fromkeys(("deliver", "trace", "postsynaptic", "change_synapses", "backpropagate", "follow"), "synapse"),
+    **dict.fromkeys(
+        ("deliver", "relay", "trace", "postsynaptic", "change_synapses", "backpropagate", "follow"), "synapse"
+    ),
     **dict.fromkeys(("count_sources", "connect", "count_outgoing", "list_outgoing"), "connector"),
 }
 _WHAT = {

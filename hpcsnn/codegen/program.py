@@ -100,7 +100,8 @@ def generate(network: Network, n_ranks: int) -> Program:
     for projection in network.projections.values():
         view = views[projection.name]
         parts += [
-            _render(text, book, projection=view) for text in ("setup/connect.cu", "setup/pack.cu", "step/synapses.cu")
+            _render(text, book, projection=view, shared=n_ranks > 1)
+            for text in ("setup/connect.cu", "setup/pack.cu", "step/synapses.cu")
         ]
         kinds = ["count_sources", "connect", "count_outgoing", "list_outgoing", "pack", "order"]
         rule = projection.rule
@@ -117,7 +118,7 @@ def generate(network: Network, n_ranks: int) -> Program:
         parts.append(_text("hypercolumns/bcpnn.cu"))
         setup += HYPERCOLUMN_KERNELS
     triggers = list(dict.fromkeys(stage.trigger for stage in stages if stage.trigger))
-    kernels = [stage.kernel for stage in stages if stage.kernel != EXCHANGE] + ["accept_received"]
+    kernels = [stage.kernel for stage in stages if stage.kernel not in EXCHANGE] + ["accept_received"]
     schedule_on_host = _render(
         "step/advance_host.cpp",
         book,
@@ -125,6 +126,7 @@ def generate(network: Network, n_ranks: int) -> Program:
         triggers=triggers,
         setup_kernels=setup,
         stage_kernels=kernels,
+        shared=n_ranks > 1,
     )
     on_host = [_text(f"step/{name}_host.cpp") for name in ("guard", "timing", "exchange")]
     host = "\n".join([host_text(), *on_host, schedule_on_host])

@@ -13,22 +13,24 @@ from hpcsnn.network.recording.recorders import recorders
 
 Phase = Literal["neurons", "delivery", "plasticity", "exchange", "rewiring", "recording"]
 PHASES: tuple[Phase, ...] = ("neurons", "delivery", "plasticity", "exchange", "rewiring", "recording")
-# The one stage that is no kernel.
-EXCHANGE = "exchange_spikes"
+# The stages that are no kernels: ranks send their spikes, and accept those of others later.
+SEND, ACCEPT = "send_spikes", "accept_spikes"
+EXCHANGE = (SEND, ACCEPT)
 
 
 @dataclass(frozen=True)
 class Trigger:
-    """When a stage runs: every n steps; `every` is where in the struct n is."""
+    """When a stage runs: every n steps; `every` is where in the struct n is, `behind` how many steps later, if any."""
 
     name: str
     every: str
     at_start: bool
+    behind: str = ""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One kernel of a step, or the exchange between ranks.
+    """One kernel of a step, or one of the two stages of the exchange between ranks.
 
     `items` is where in the struct the number of items is that the kernel loops over (None: one item), `team` whether
     LANES threads share an item, `meets` whether the kernel halts for the ranks' hosts to meet. Stages that follow each
@@ -71,12 +73,13 @@ def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
     for name in sources:
         trigger = Trigger(f"window_{name}", f"population_{name}.model_window_steps", True)
         stages.append(Stage(f"window_{name}", "neurons", f"population_{name}.n_own", trigger=trigger))
-    for name, projection in network.projections.items():
-        known = f"population_{projection.source.name}.slot_size"
-        stages.append(Stage(f"deliver_{name}", "delivery", known, team=True, level="synapses", of=name))
-        if projection.synapse.model.own_pre_traces:
-            stages.append(Stage(f"trace_{name}", "delivery", known, level="synapses", of=name))
     projections = network.projections.values()
+    stages += [_of_sources("deliver", one, team=True) for one in projections]
+    if n_ranks > 1:
+        # As late as the shortest delay allows: what others sent meanwhile, nobody has waited for.
+        stages.append(Stage(ACCEPT, "exchange", trigger=Trigger("accept", "exchange.interval", True, "exchange.lag")))
+        stages += [_of_sources("relay", one, team=True) for one in projections]
+    stages += [_of_sources("trace", one) for one in projections if one.synapse.model.own_pre_traces]
     stages += [_of_targets("postsynaptic", one, team=True) for one in projections if one.synapse.model.on_post_spike]
     stages += [
         _of_targets("change_synapses", one, team=True) for one in projections if one.synapse.model.on_step.strip()
@@ -93,7 +96,7 @@ def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
         _of_targets("follow", one, level="followed") for one in projections if one.synapse.model.update_target.strip()
     ]
     if n_ranks > 1:
-        stages.append(Stage(EXCHANGE, "exchange", trigger=Trigger("exchange", "exchange.interval", False)))
+        stages.append(Stage(SEND, "exchange", trigger=Trigger("send", "exchange.interval", False)))
     for projection in projections:
         rule = projection.rule
         if rule is not None and rule.trigger != "call":
@@ -104,6 +107,12 @@ def schedule(network: Network, n_ranks: int) -> tuple[Stage, ...]:
         stages.append(Stage(f"record_{number}", "recording", items, trigger=trigger, level="recording", of=number))
     stages.append(Stage("end_step", stages[-1].phase))
     return tuple(stages)
+
+
+def _of_sources(kernel: str, projection: Projection, team: bool = False) -> Stage:
+    """What the spikes of a step bring that arrive at a projection, spike by spike."""
+    name, items = projection.name, f"population_{projection.source.name}.slot_size"
+    return Stage(f"{kernel}_{name}", "delivery", items, team=team, level="synapses", of=name)
 
 
 def _of_targets(kernel: str, projection: Projection, team: bool = False, level: str = "synapses") -> Stage:

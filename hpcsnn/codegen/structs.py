@@ -160,7 +160,7 @@ def _rewiring_numbers(rule: RewiringRule) -> Members:
         numbers += each_member("int", *(f"rewiring_{name}" for name in ("block_x", "block_y", "reach_squared")))
         numbers += each_member("int", "n_blocks", "n_attempts", "n_within")
     if rule.attempts and rule.select.looks_back_ms:
-        numbers += each_member("int", "rewiring_interval", "rewiring_looks_back")
+        numbers += each_member("int", "rewiring_looks_back")
     if rule.replaces_anywhere:
         numbers += [*each_member("int", "n_candidates"), *each_member("uint32", "first_candidate")]
     return numbers
@@ -179,7 +179,7 @@ def network_struct(network: Network, more: Iterable[Struct] = ()) -> Struct:
     exchange = Struct(
         "Exchange",
         [
-            *each_member("int", "interval", "number_bits", "by_neighbours"),
+            *each_member("int", "interval", "lag", "number_bits", "by_neighbours"),
             *each_member("int", "n_ranks", "rank", "block", "n_in", "n_out", "handle_bytes"),
             *each_member("int", "n_receives", "n_sends", "n_together", "patience"),
             *each_member("int", "made_up_steps"),

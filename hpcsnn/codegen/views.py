@@ -8,7 +8,7 @@ from typing import Any
 
 from hpcsnn.codegen.constants import MeetingPlace
 from hpcsnn.codegen.random_streams import Purpose, stream
-from hpcsnn.codegen.schedule import EXCHANGE, PHASES, Stage
+from hpcsnn.codegen.schedule import ACCEPT, PHASES, SEND, Stage
 from hpcsnn.codegen.snippet_functions import (
     connector_function,
     current_function,
@@ -28,6 +28,9 @@ from hpcsnn.network.input_scale import InputFormat
 from hpcsnn.network.learning import trained_projections
 from hpcsnn.network.population import Stimulation, current_prefix
 
+# What the host calls where a stage is no kernel.
+_CALLS = {SEND: "timed_send(net, times)", ACCEPT: "timed_accept(net, times)"}
+
 
 def stage_views(stages: tuple[Stage, ...]) -> list[SimpleNamespace]:
     views = []
@@ -36,7 +39,7 @@ def stage_views(stages: tuple[Stage, ...]) -> list[SimpleNamespace]:
         views.append(
             SimpleNamespace(
                 trigger=stage.trigger.name if stage.trigger else None,
-                call="timed_exchange(net, times)" if stage.kernel == EXCHANGE else f"LAUNCH({stage.kernel})",
+                call=_CALLS.get(stage.kernel, f"LAUNCH({stage.kernel})"),
                 ends_phase=last,
                 phase_index=PHASES.index(stage.phase),
                 repeats=stage.repeats,

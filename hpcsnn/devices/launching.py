@@ -1,8 +1,9 @@
 """The schedule as sequences of kernel launches, for devices that are handed kernels from outside (GPUs).
 
-The host compiles the same schedule into one loop (kernels/step/advance_host.cpp). Here the launches between two
-exchanges make one sequence, which a GPU replays as a captured graph. The sequence holds only the kernels that are due
-in its steps, so equal sequences, and their graphs, come back again and again.
+The host compiles the same schedule into one loop (kernels/step/advance_host.cpp). Here the launches between two stages
+of the exchange make one sequence, which a GPU replays as a captured graph. The sequence holds only the kernels that are
+due in its steps, so equal sequences, and their graphs, come back again and again. Between sending and accepting the
+host launches what there is to do meanwhile, and then swaps spikes with other ranks while the device is at it.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ import numpy as np
 
 from hpcsnn.codegen.constants import TIMED_EVERY, HaltReason, StepTimes
 from hpcsnn.codegen.program import Program
-from hpcsnn.codegen.schedule import EXCHANGE, PHASES, Phase, Stage
+from hpcsnn.codegen.schedule import ACCEPT, EXCHANGE, PHASES, SEND, Phase, Stage
 from hpcsnn.devices.base import KernelState
 from hpcsnn.devices.measures import Measures, count_cycle, count_parts, is_parted
-from hpcsnn.ranks.exchange.staged import Staged, staged
+from hpcsnn.ranks.exchange.staged import Messages, Staged, staged
 
 # Where nothing is exchanged, the host asks this often (in sequences) whether a kernel has halted.
 _LOOKED_AT_EVERY = 8
@@ -38,7 +39,7 @@ Cycle = tuple[Callable[[], float], Callable[[], float], int]
 
 @dataclass(frozen=True)
 class Sequence:
-    """Stages to launch in order, the (step, stage) that follows, and whether spikes are to be exchanged before it.
+    """Stages to launch in order, the (step, stage) that follows, and the stage of the exchange before it, if any.
 
     Behind a kernel that halts for a meeting there is nothing to launch: `meets`.
     """
@@ -46,13 +47,22 @@ class Sequence:
     stages: tuple[Stage, ...]
     next_step: int
     next_stage: int
-    exchange: bool
+    exchange: str = ""
     meets: bool = False
 
     @property
     def n_steps(self) -> int:
         """How many steps end in it."""
         return sum(stage.kernel == "end_step" for stage in self.stages)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Spikes that are under way, whether their exchange is told apart into parts, and what sending has taken."""
+
+    messages: Messages
+    parted: bool
+    seconds: float
 
 
 class Launching(ABC):
@@ -65,15 +75,13 @@ class Launching(ABC):
 
     def __init__(self, program: Program, state: KernelState) -> None:
         self._stages, self._state = program.stages, state
-        self._every = {
-            stage.trigger: int(operator.attrgetter(stage.trigger.every)(state.struct))
-            for stage in program.stages
-            if stage.trigger
-        }
+        self._every = {stage.trigger: self._number(stage.trigger.every) for stage in self._stages if stage.trigger}
+        self._behind = {trigger: self._number(trigger.behind) for trigger in self._every if trigger.behind}
         self._repeats = {one.repeats: operator.attrgetter(one.repeats) for one in program.stages if one.repeats}
         self._items: dict[str, Callable[[], int]] = {stage.kernel: self._counter(stage) for stage in program.stages}
         self._staged: Staged | None = None
-        if self._exchanges:
+        self._under_way: Sent | None = None
+        if any(stage.kernel in EXCHANGE for stage in self._stages):
             assert state.exchange is not None
             self._staged = staged(state.communicator, state.exchange)
             self._received = state.device.zeros(self._staged.capacity, np.uint32)
@@ -108,15 +116,14 @@ class Launching(ABC):
 
     # -- the schedule --------------------------------------------------------------------------------------------------
 
-    @property
-    def _exchanges(self) -> bool:
-        return any(stage.kernel == EXCHANGE for stage in self._stages)
+    def _number(self, path: str) -> int:
+        return int(operator.attrgetter(path)(self._state.struct))
 
     def _counter(self, stage: Stage) -> Callable[[], int]:
         if stage.items is None:
             return lambda: 1
-        read = operator.attrgetter(stage.items)
-        return lambda: int(read(self._state.struct))
+        path = stage.items
+        return lambda: self._number(path)
 
     def items(self, stage: Stage) -> int:
         """Items that the stage's kernel loops over."""
@@ -125,7 +132,8 @@ class Launching(ABC):
     def _due(self, stage: Stage, step: int) -> bool:
         if stage.trigger is None:
             return True
-        return (step if stage.trigger.at_start else step + 1) % self._every[stage.trigger] == 0
+        first = self._behind.get(stage.trigger, 0) if stage.trigger.at_start else -1
+        return (step - first) % self._every[stage.trigger] == 0
 
     def _due_from(self, first_stage: int, step: int) -> Iterator[tuple[int, Stage]]:
         """The stages of a step from number `first_stage` on, with their numbers, as often as each is due."""
@@ -134,18 +142,18 @@ class Launching(ABC):
             yield from list(group) * (self._repeats[repeats](self._state.struct) if repeats else 1)
 
     def sequence(self, step: int, first_stage: int, until: int) -> Sequence:
-        """What follows (step, first_stage), up to the next exchange or `until`."""
+        """What follows (step, first_stage), up to the next stage of an exchange or `until`."""
         stages: list[Stage] = []
         while True:
             for index, stage in self._due_from(first_stage, step):
-                if stage.kernel == EXCHANGE:
-                    return Sequence(tuple(stages), step, index + 1, True)
+                if stage.kernel in EXCHANGE:
+                    return Sequence(tuple(stages), step, index + 1, stage.kernel)
                 stages.append(stage)
                 if stage.meets:
-                    return Sequence(tuple(stages), step, index + 1, False, meets=True)
+                    return Sequence(tuple(stages), step, index + 1, meets=True)
             step, first_stage = step + 1, 0
             if step == until or (self._staged is None and step % self.steps_a_sequence == 0):
-                return Sequence(tuple(stages), step, 0, False)
+                return Sequence(tuple(stages), step, 0)
 
     def run(self, kernel: str, items: int) -> None:
         """Run one set-up kernel; see `hpcsnn.devices.base.Executable`."""
@@ -179,12 +187,16 @@ class Launching(ABC):
                 marks += self._launched_one_by_one(sequence.stages)
             elif sequence.stages:
                 self.replay(sequence.stages)
-            if sequence.exchange or sequence.meets or begins or self._n_sequences % _LOOKED_AT_EVERY == 0:
+            looks = self._staged is None and self._n_sequences % _LOOKED_AT_EVERY == 0
+            if sequence.exchange == SEND or sequence.meets or begins or looks:
                 halted = self._state.control("halt")
-            if sequence.exchange and halted == HaltReason.RUNNING:
-                self._exchange(is_parted(step))
+            if sequence.exchange == SEND and halted == HaltReason.RUNNING:
+                self._send(step)
+            elif sequence.exchange == ACCEPT:
+                self._accept()
             if begins and sequence.n_steps and halted in (HaltReason.RUNNING, HaltReason.MEETING):
                 cycles.append((begins, self.mark(), sequence.n_steps))
+        self._accept()  # whoever looks at the state finds nothing under way
         self.wait()
         self._take(marks)
         for before, after, n_steps in cycles:
@@ -206,28 +218,49 @@ class Launching(ABC):
         self._staged.n_rounds[...], self._staged.sent[...] = counted
         return spent_s / n
 
-    def _exchange(self, parted: bool) -> None:
-        assert self._staged is not None
-        state, times = self._state, self._times
-        start = time.perf_counter()
+    def _send(self, step: int) -> None:
+        """Take what is to be sent from the device, which may go on then. Where the parts of an exchange are told apart,
+        no rank begins it before all are here."""
+        state, parted, start = self._state, is_parted(step), time.perf_counter()
         if parted:
             state.communicator.barrier()
-        together, accepting_s = time.perf_counter(), 0.0
+        together = time.perf_counter()
         count = int(state.read("exchange.send_count")[0])
         messages = state.device.download(state.arrays["exchange.send"][:count])
-        for received in self._staged.rounds(messages):
+        state.arrays["exchange.send_count"][...] = 0
+        state.arrays["exchange.under_way"][...] = step + 1
+        end = time.perf_counter()
+        self._under_way = Sent(messages, parted, end - together)
+        self._times.exchange += end - start
+        self._times.exchanges += 1
+
+    def _accept(self) -> None:
+        """Swap what has been sent, whatever has halted since, and let the device take what has come.
+
+        It takes as long as the device has nothing else to do; where parts are told apart, that is from the beginning.
+        """
+        sent, state = self._under_way, self._state
+        if sent is None:
+            return
+        assert self._staged is not None
+        if sent.parted:
+            self.wait()
+        reached, start, accepting_s = self.mark(), time.perf_counter(), 0.0
+        for received in self._staged.rounds(sent.messages):
             arrived = time.perf_counter()
             self._received[: len(received)] = state.device.upload(received)
             self._received_count[...] = len(received)
             self.launch("accept_received", len(received), team=False)
-            self.wait()
+            if sent.parted:
+                self.wait()
             accepting_s += time.perf_counter() - arrived
-        state.arrays["exchange.send_count"][...] = 0
-        end = time.perf_counter()
-        times.exchange += end - start
-        times.exchanges += 1
-        if parted:
-            count_parts(times, end - together - accepting_s, accepting_s)
+        if sent.parted:
+            count_parts(self._times, sent.seconds + time.perf_counter() - start - accepting_s, accepting_s)
+        accepted = self.mark()
+        self.wait()
+        state.arrays["exchange.under_way"][...] = 0
+        self._times.exchange += accepted() - reached()
+        self._under_way = None
 
     # -- time ----------------------------------------------------------------------------------------------------------
 

@@ -36,7 +36,7 @@ def fault(simulation: Simulation, reason: HaltReason) -> HpcsnnError | None:
             what = trapped(simulation.program.owners, kernel, control("neuron"))
             return SimulationError(f"rank {rank}: {what} in step {step} ({simulation.time_ms:g} ms)")
         case HaltReason.EXCHANGE_FAILED:
-            return SimulationError(f"rank {rank}: MPI_Allgather failed in step {step}")
+            return SimulationError(f"rank {rank}: the exchange of spikes failed in step {step}")
     return None
 
 

@@ -235,7 +235,7 @@ class RankState(RankArrays):
             self.network, self.placements, ranks.rank, ranks.size, ranks.most, asked_block, with_neighbours
         )
         self.exchange = plan
-        part.interval, part.number_bits = plan.interval, plan.number_bits
+        part.interval, part.lag, part.number_bits = plan.interval, plan.lag, plan.number_bits
         part.n_ranks, part.rank, part.block = ranks.size, ranks.rank, plan.room.block
         room = plan.room if ranks.mpi is None else replace(plan.room, **words_of_mpi())
         self.allocate(part, "exchange", exchange_fields(), room)

@@ -18,7 +18,7 @@ class ExchangeRoom:
         n_ranks: that send to all; 0 where neighbours send to each other.
         n_in, n_out: neighbours that send to this rank, and that it sends to.
         boxes: words in the blocks to neighbours, with what does not fit into them, and in those from neighbours.
-        rest: words that a neighbour may send behind its block.
+        rest: words that a neighbour may send behind its block; where all send to all, that this rank may.
         handle_words, status_words: of a request and a status of the MPI library; 0 where it is not called.
     """
 
@@ -57,10 +57,8 @@ def exchange_fields() -> tuple[Field, ...]:
         Field("boxes", "uint32", lambda room: room.boxes),
         # Where all are on one node: the first word of each one's box for all, this rank's first.
         Field("together", "int64", constant=True, made=True),
-        Field("rest", "uint32", lambda room: room.rest),
-        # Handles of MPI: requests to receive, to send, and to send what does not fit into blocks.
-        Field("requests", "uint32", lambda room: (room.n_in + 2 * room.n_out) * room.handle_words),
-        Field("statuses", "uint32", lambda room: max(room.n_in, room.n_out, 1) * room.status_words),
+        # How many of the last exchange's messages did not fit into blocks.
+        Field("n_rests", "int", _one),
     )
     # Spikes that are made up where neighbours are not there: by step, counted from the first one; in whose boxes they
     # come, and under which number.
@@ -72,6 +70,8 @@ def exchange_fields() -> tuple[Field, ...]:
     return (
         Field("send", "uint32", lambda room: room.most_spikes),
         Field("send_count", "int", _one),
+        # Up to which step spikes have been sent that are not accepted yet; 0: none.
+        Field("under_way", "int", _one),
         Field("rounds", "int64", _one),
         Field("exchanges", "uint32", _one),
         Field("meetings", "uint32", _one),
@@ -80,6 +80,10 @@ def exchange_fields() -> tuple[Field, ...]:
         *with_all,
         *with_neighbours,
         *made_up,
+        Field("rest", "uint32", lambda room: room.rest),
+        # Handles of MPI: requests to receive, to send, and to send what does not fit into blocks; or to gather.
+        Field("requests", "uint32", lambda room: (room.n_in + 2 * room.n_out + bool(room.n_ranks)) * room.handle_words),
+        Field("statuses", "uint32", lambda room: max(room.n_in, room.n_out, 1) * room.status_words),
         # Where spikes arrive on a device that MPI is not given.
         Field("received", "uint32", made=True),
         Field("received_count", "int", made=True),

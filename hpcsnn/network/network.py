@@ -313,17 +313,18 @@ class Network(Brief):
         return self.learning is not None and self.learning.windowed
 
     def min_delay_steps(self) -> int:
-        """Steps between exchanges of spikes: the smallest axonal delay (1 without projections).
-
-        Fewer where the spikes of so many steps could be more than 32 bits tell apart.
-        """
-        smallest = min((projection.delay_steps for projection in self.projections.values()), default=1)
-        n_neurons = sum(population.size for population in self.populations.values())
-        return max(1, min(smallest, _MOST_MESSAGES // max(n_neurons, 1)))
+        """The smallest axonal delay in steps (1 without projections)."""
+        return min((projection.delay_steps for projection in self.projections.values()), default=1)
 
     def exchange_steps(self) -> int:
-        """Steps between two exchanges of spikes between ranks; one that learns remembers all spikes in their steps."""
-        return 1 if self.learning is not None else self.min_delay_steps()
+        """Steps between two exchanges of spikes between ranks; one that learns remembers all spikes in their steps.
+
+        Half of the smallest delay, or a little more: for the rest they may be under way. Fewer where the spikes of
+        so many steps could be more than 32 bits tell apart.
+        """
+        n_neurons = sum(population.size for population in self.populations.values())
+        asked = 1 if self.learning is not None else self.min_delay_steps() // 2 + 1
+        return max(1, min(asked, _MOST_MESSAGES // max(n_neurons, 1)))
 
     def steps(self, duration_ms: float) -> int:
         """Number of steps in `duration_ms`.
@@ -342,12 +343,12 @@ class Network(Brief):
         return self.steps(projection.rewiring.values["every_ms"]) if rule.trigger == "every_ms" else 1
 
     def steps_looked_back(self, projection: Projection) -> int:
-        """Steps on which a projection's rule looks back for spikes, those not exchanged between ranks yet included."""
+        """Steps on which a projection's rule looks back for spikes, those that have not arrived yet included."""
         rule = projection.rule
         if rule is None or rule.select.looks_back_ms is None:
             return 0
         assert projection.rewiring is not None
-        return self.steps(projection.rewiring.values[rule.select.looks_back_ms]) + self.min_delay_steps()
+        return self.steps(projection.rewiring.values[rule.select.looks_back_ms]) + projection.delay_steps
 
     def steps_kept(self, population: Population) -> int:
         """Steps whose spikes may still be needed: by the longest axonal delay from here, a rule that looks back, or

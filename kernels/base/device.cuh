@@ -42,7 +42,8 @@ DEVICE void put_together(float* at, const Together values) { *at = values; }
 #else
 
 #define KERNEL static void
-// One that few steps run: kept out of the loop over steps, where it and others would take registers from each other.
+// One that few steps run, or for little: kept out of the loop over steps, where it and others would take registers from
+// each other.
 #define SELDOM_KERNEL static __attribute__((noinline)) void
 #define DEVICE static inline __attribute__((always_inline))
 #define DEVICE_MEMBER inline __attribute__((always_inline))

@@ -68,8 +68,8 @@ KERNEL draw_attempts_{{ projection.name }}(Network* net) {
     uint32* decision_of = projection.attempt_decision;
 //% if rule.select.looks_back_ms
     const int reach = projection.rewiring_forms_within;  // every rank knows all sources within it
-    // Spikes of this interval that other ranks have are not known here yet: those up to the last exchange count.
-    const int known_until = now - now % projection.rewiring_interval;
+    // Spikes count from when they arrive at synapses: younger ones of other ranks need not be known here.
+    const int known_until = now - projection.delay_steps;
     const int first_recent =
         known_until < projection.rewiring_looks_back ? 0 : known_until - projection.rewiring_looks_back;
 //% endif

@@ -13,16 +13,23 @@ template <class Kernel> static void launch(Kernel kernel, Network* net) {
 #define LAUNCH(kernel) kernel(net)
 #endif
 
-// An exchange, and how long it took; now and then, in the same steps on all ranks, where the time went.
-static void timed_exchange(Network* net, StepTimes* times) {
+// How long exchanges take; now and then, in the same steps on all ranks, where the time of one went.
+static void timed_send(Network* net, StepTimes* times) {
     if (net->control->halt) return;
-    const bool parted = (net->control->step + 1) % PARTED_EVERY == 0;
-    double parts[N_PARTS] = {};
+    times->parted = (net->control->step + 1) % PARTED_EVERY == 0;
     const int64 before = ticks();
-    exchange_spikes(net, Laps(parted ? parts : nullptr));
+    send_spikes(net, Laps(times->parted ? times->parts : nullptr));
     times->exchange_ticks += ticks() - before;
     times->exchanges += 1;
-    if (parted) count_parts(*times, parts);
+}
+
+// What has been sent is accepted whatever has halted since.
+static void timed_accept(Network* net, StepTimes* times) {
+    if (!*net->exchange.under_way) return;
+    const int64 before = ticks();
+    accept_spikes(net, Laps(times->parted ? times->parts : nullptr));
+    times->exchange_ticks += ticks() - before;
+    if (times->parted) count_parts(*times);
 }
 
 // `running` is the stage that runs, for whoever is thrown out of it.
@@ -33,7 +40,9 @@ static __attribute__((noinline)) int steps(Network* net, const int until, StepTi
 //% for trigger in triggers
     const int every_{{ trigger.name }} = net->{{ trigger.every }};
     const int left_{{ trigger.name }} = every_{{ trigger.name }} - control.step % every_{{ trigger.name }};
-//% if trigger.at_start
+//% if trigger.behind
+    int until_{{ trigger.name }} = 1 + (left_{{ trigger.name }} + net->{{ trigger.behind }}) % every_{{ trigger.name }};
+//% elif trigger.at_start
     int until_{{ trigger.name }} = 1 + left_{{ trigger.name }} % every_{{ trigger.name }};
 //% else
     int until_{{ trigger.name }} = left_{{ trigger.name }};
@@ -83,6 +92,9 @@ extern "C" int advance(Network* net, const int until, StepTimes* times) {
     const double began = seconds();
     const int64 before = ticks();
     const int signal_number = guarded([&] { reason = steps(net, until, times, &running); });
+//% if shared
+    timed_accept(net, times);  // whoever looks at the state finds nothing under way
+//% endif
     const int64 passed = ticks() - before;
     if (passed > 0) times->exchange += (seconds() - began) * (double)times->exchange_ticks / (double)passed;
     times->exchange_ticks = 0;
@@ -116,7 +128,10 @@ extern "C" double time_exchanges(Network* net, const int n) {
     memcpy(sent, e.sent, sizeof sent);
     *e.send_count = 0;
     const double start = seconds();
-    for (int k = 0; k < n; ++k) exchange_spikes(net, Laps(nullptr));
+    for (int k = 0; k < n; ++k) {
+        send_spikes(net, Laps(nullptr));
+        accept_spikes(net, Laps(nullptr));
+    }
     const double spent = seconds() - start;
     *e.send_count = waiting;
     *e.rounds = rounds;

@@ -4,8 +4,8 @@
 
 // An MPI handle is an int in MPICH and a pointer in Open MPI: the same call through either. Requests and statuses are
 // memory whose size Python knows.
-typedef int (*AllgatherInt)(const void*, int, int, void*, int, int, int);
-typedef int (*AllgatherPointer)(const void*, int, void*, void*, int, void*, void*);
+typedef int (*AllgatherInt)(const void*, int, int, void*, int, int, int, void*);
+typedef int (*AllgatherPointer)(const void*, int, void*, void*, int, void*, void*, void*);
 typedef int (*BarrierInt)(int);
 typedef int (*BarrierPointer)(void*);
 typedef int (*StartAll)(int, void*);
@@ -25,12 +25,17 @@ static void count_sent(const Exchange& e, const int ranks, const int words, cons
     e.sent[SPIKES] += (int64)ranks * spikes;
 }
 
-static int allgather(const Exchange& e, const void* send, const int count, void* receive) {
+static int start_allgather(const Exchange& e) {
+    const int count = e.block + 1;
     if (e.handle_bytes == 4)
-        return ((AllgatherInt)e.allgather)(send, count, (int)e.datatype, receive, count, (int)e.datatype,
-                                           (int)e.communicator);
-    return ((AllgatherPointer)e.allgather)(send, count, (void*)e.datatype, receive, count, (void*)e.datatype,
-                                           (void*)e.communicator);
+        return ((AllgatherInt)e.allgather)(e.send_block, count, (int)e.datatype, e.receive_block, count,
+                                           (int)e.datatype, (int)e.communicator, e.requests);
+    return ((AllgatherPointer)e.allgather)(e.send_block, count, (void*)e.datatype, e.receive_block, count,
+                                           (void*)e.datatype, (void*)e.communicator, e.requests);
+}
+
+static bool all_done(const Exchange& e, const int n_requests, void* const requests) {
+    return n_requests == 0 || ((WaitAll)e.wait_all)(n_requests, requests, e.statuses) == 0;
 }
 
 static int start_send(const Exchange& e, const uint32* words, const int count, const int rank, void* request) {
@@ -46,7 +51,9 @@ static int receive(const Exchange& e, uint32* words, const int count, const int 
 }
 
 // Where the box of a neighbour is in this exchange: [how many, spikes ...]. In memory that ranks of a node share a box
-// has a twin: whoever writes one has read all that others wrote with the other.
+// has a twin, since a rank may send once more before others have accepted what it sent last; but not twice, as it
+// accepts what they have sent before it sends again. So whoever fills a box has accepted what its reader sent in the
+// exchange before, in which the twins were used; and that the reader sent after it had accepted what was in this box.
 static uint32* box_of(const Exchange& e, const int k) {
     return (uint32*)e.box_address[k] + (*e.exchanges & 1 ? e.box_twin[k] : 0);
 }
@@ -86,21 +93,29 @@ static bool all_here(const Exchange& e) {
     return ((BarrierPointer)e.barrier)((void*)e.communicator) == 0;
 }
 
-// All ranks swap the spikes of the interval that ends with this step: a block of fixed size each, [how many are left,
-// spikes ...], and as many more rounds as the fullest rank needs.
-static bool exchange_with_all(Network* net, const int first_step, Laps& laps) {
+// The next block of this rank's: [how many are left, spikes ...].
+static bool send_block(const Exchange& e, const uint32* const spikes, const int left) {
+    const int n = left < e.block ? left : e.block;
+    e.send_block[0] = (uint32)left;
+    memcpy(e.send_block + 1, spikes, (size_t)n * sizeof(uint32));
+    count_sent(e, e.n_ranks - 1, e.block + 1, n);
+    return start_allgather(e) == 0;
+}
+
+// All ranks send to all, in a block of fixed size each, and as many more rounds as the fullest rank needs follow when
+// the first is accepted; what they send is kept until then.
+static bool send_to_all(const Exchange& e) {
+    const int left = *e.send_count - e.block;
+    if (left > 0) memcpy(e.rest, e.send + e.block, (size_t)left * sizeof(uint32));
+    return send_block(e, e.send, *e.send_count);
+}
+
+static bool accept_from_all(Network* net, const int first_step, Laps& laps) {
     Exchange& e = net->exchange;
-    const int total = *e.send_count;
-    int sent = 0;
-    for (bool more = true; more;) {
-        const int left = total - sent, n = left < e.block ? left : e.block;
-        e.send_block[0] = (uint32)left;
-        memcpy(e.send_block + 1, e.send + sent, (size_t)n * sizeof(uint32));
-        if (allgather(e, e.send_block, e.block + 1, e.receive_block) != 0) return false;
+    for (const uint32* next = e.rest;; next += e.block) {
+        if (!all_done(e, 1, e.requests)) return false;
         laps.end(TRANSFER);
-        count_sent(e, e.n_ranks - 1, e.block + 1, n);
-        sent += n;
-        more = false;
+        bool more = false;
         for (int rank = 0; rank < e.n_ranks; ++rank) {
             const uint32* box = e.receive_block + (size_t)rank * (e.block + 1);
             const int there = (int)box[0];
@@ -110,18 +125,23 @@ static bool exchange_with_all(Network* net, const int first_step, Laps& laps) {
         }
         *e.rounds += 1;
         laps.end(ACCEPT);
+        if (!more) return true;
+        const int left = (int)e.send_block[0] - e.block;
+        if (!send_block(e, next, left > 0 ? left : 0)) return false;
     }
-    return true;
 }
 
 // The same where all ranks are on one node: each reads what the others have for all.
-static void exchange_within_node(Network* net, const int first_step, Laps& laps) {
-    Exchange& e = net->exchange;
+static void send_within_node(const Exchange& e) {
     uint32* const own = box_of(e, 0);
     own[0] = (uint32)*e.send_count;
     memcpy(own + 1, e.send, (size_t)own[0] * sizeof(uint32));
     publish(e, 0);
     count_sent(e, e.n_in, 1 + (int)own[0], (int)own[0]);
+}
+
+static void accept_within_node(Network* net, const int first_step, Laps& laps) {
+    Exchange& e = net->exchange;
     for (int k = 1; k <= e.n_in; ++k) {
         wait_for_box(e, k);
         laps.end(TRANSFER);
@@ -145,16 +165,18 @@ static void make_up(Exchange& e, const int first_step) {
     }
 }
 
+// Requests that were made once, to receive and to send blocks, and behind them those to send what does not fit.
+static char* requests_of(const Exchange& e, const int first) {
+    return (char*)e.requests + (size_t)first * e.handle_bytes;
+}
+
 // Each neighbour gets the spikes that it knows, under the numbers that it knows them by: behind [how many] in a block
 // of fixed size, by requests that were made once. What does not fit goes to it alone, in one message more. Neighbours
 // on the same node read them where they are written.
-static bool exchange_with_neighbours(Network* net, const int first_step, Laps& laps) {
+static bool send_to_neighbours(Network* net, const int first_step) {
     Exchange& e = net->exchange;
     const bool are_there = e.start_all != 0;
-    char* const receives = (char*)e.requests;
-    char* const sends = receives + (size_t)e.n_receives * e.handle_bytes;
-    char* const rests = sends + (size_t)e.n_sends * e.handle_bytes;
-    if (e.n_receives > 0 && ((StartAll)e.start_all)(e.n_receives, receives) != 0) return false;
+    if (e.n_receives > 0 && ((StartAll)e.start_all)(e.n_receives, requests_of(e, 0)) != 0) return false;
     for (int k = 0; k < (are_there ? e.n_out : e.n_out + e.n_in); ++k) *box_of(e, k) = 0;
     const uint32 own = ((uint32)1 << e.number_bits) - 1;
     for (int n = 0; n < *e.send_count; ++n) {
@@ -165,7 +187,7 @@ static bool exchange_with_neighbours(Network* net, const int first_step, Laps& l
         }
     }
     if (!are_there) make_up(e, first_step);
-    if (e.n_sends > 0 && ((StartAll)e.start_all)(e.n_sends, sends) != 0) return false;
+    if (e.n_sends > 0 && ((StartAll)e.start_all)(e.n_sends, requests_of(e, e.n_receives)) != 0) return false;
     int n_rests = 0;
     for (int k = 0; k < e.n_out; ++k) {
         const uint32* const box = box_of(e, k);
@@ -179,10 +201,16 @@ static bool exchange_with_neighbours(Network* net, const int first_step, Laps& l
         if (left <= 0) continue;
         count_sent(e, 1, left, 0);
         if (!are_there) continue;
-        void* const request = rests + (size_t)n_rests++ * e.handle_bytes;
+        void* const request = requests_of(e, e.n_receives + e.n_sends + n_rests++);
         if (start_send(e, box + 1 + e.box_block[k], left, e.box_rank[k], request) != 0) return false;
     }
-    if (e.n_receives > 0 && ((WaitAll)e.wait_all)(e.n_receives, receives, e.statuses) != 0) return false;
+    *e.n_rests = n_rests;
+    return true;
+}
+
+static bool accept_from_neighbours(Network* net, const int first_step, Laps& laps) {
+    Exchange& e = net->exchange;
+    if (!all_done(e, e.n_receives, requests_of(e, 0))) return false;
     laps.end(TRANSFER);
     bool further = false;
     for (int k = e.n_out; k < e.n_out + e.n_in; ++k) {
@@ -203,31 +231,56 @@ static bool exchange_with_neighbours(Network* net, const int first_step, Laps& l
         laps.end(ACCEPT);
     }
     *e.rounds += 1 + further;
-    const bool gone = (e.n_sends == 0 || ((WaitAll)e.wait_all)(e.n_sends, sends, e.statuses) == 0)
-                      && (n_rests == 0 || ((WaitAll)e.wait_all)(n_rests, rests, e.statuses) == 0);
+    // Sends are done too before their boxes are filled again.
+    const bool gone = all_done(e, e.n_sends, requests_of(e, e.n_receives))
+                      && all_done(e, *e.n_rests, requests_of(e, e.n_receives + e.n_sends));
     laps.end(TRANSFER);
     return gone;
 }
 
-// Where the parts of an exchange are told apart, no rank begins it before all are here.
-static void exchange_spikes(Network* net, Laps laps) {
-    Exchange& e = net->exchange;
+// Whatever goes wrong in MPI is no snippet's.
+template <class Work> static void in_mpi(Network* net, const Work& work) {
     sigjmp_buf* const out = way_out;
-    way_out = nullptr;  // what goes wrong in MPI is no snippet's
-    const int first_step = net->control->step + 1 - e.interval;
-    const bool here = !laps.sums || all_here(e);
-    laps.end(WAIT);
-    bool done = here;
-    if (here && e.by_neighbours)
-        done = exchange_with_neighbours(net, first_step, laps);
-    else if (here && e.n_in > 0)
-        exchange_within_node(net, first_step, laps);
-    else if (here)
-        done = exchange_with_all(net, first_step, laps);
-    *e.exchanges += 1;
-    if (done)
-        *e.send_count = 0;
-    else
-        halt(net->control, EXCHANGE_FAILED, 0, 0, 0);
+    way_out = nullptr;
+    if (!work()) halt(net->control, EXCHANGE_FAILED, 0, 0, 0);
     way_out = out;
+}
+
+// Send this rank's spikes of the interval that ends with this step. Where the parts of an exchange are told apart, no
+// rank begins it before all are here.
+static void send_spikes(Network* net, Laps laps) {
+    Exchange& e = net->exchange;
+    in_mpi(net, [&] {
+        if (laps.sums && !all_here(e)) return false;
+        laps.end(WAIT);
+        if (e.by_neighbours) {
+            if (!send_to_neighbours(net, net->control->step + 1 - e.interval)) return false;
+        } else if (e.n_in > 0) {
+            send_within_node(e);
+        } else if (!send_to_all(e)) {
+            return false;
+        }
+        *e.send_count = 0;
+        *e.under_way = net->control->step + 1;
+        laps.end(TRANSFER);
+        return true;
+    });
+}
+
+// Wait for the spikes that others sent of the same interval, and put them into the rings.
+static void accept_spikes(Network* net, Laps laps) {
+    Exchange& e = net->exchange;
+    in_mpi(net, [&] {
+        const int first_step = *e.under_way - e.interval;
+        bool done = true;
+        if (e.by_neighbours)
+            done = accept_from_neighbours(net, first_step, laps);
+        else if (e.n_in > 0)
+            accept_within_node(net, first_step, laps);
+        else
+            done = accept_from_all(net, first_step, laps);
+        *e.under_way = 0;
+        *e.exchanges += 1;
+        return done;
+    });
 }

@@ -110,6 +110,21 @@ DEVICE void accept(Network* net, const int sender, const uint32 message, const i
 //% endfor
 }
 
+// What spiked in a step as a slot of the ring has it: neurons of this rank, or those of others.
+struct Spikes {
+    const int* first;
+    int stride, n;
+    DEVICE_MEMBER int operator[](const int k) const { return first[k * stride]; }
+};
+
+template <class Population> DEVICE Spikes own_spikes(const Population& population, const int slot) {
+    return {population.ring + (int64)slot * population.slot_size, 1, population.own_count[slot]};
+}
+
+template <class Population> DEVICE Spikes spikes_of_others(const Population& population, const int slot) {
+    return {population.ring + ((int64)slot + 1) * population.slot_size - 1, -1, population.remote_count[slot]};
+}
+
 // The n-th neuron in a slot of the ring, own ones first.
 template <class Population> DEVICE int spiking(const Population& population, const int slot, const int n) {
     const int own = population.own_count[slot];
@@ -182,10 +197,10 @@ KERNEL end_step(Network* net) {
 }
 
 // Spikes of other ranks behind `received`, where the exchange is not in the compiled schedule (GPUs): those of
-// neighbours by their numbers among all that are known here, which is as if one rank had sent them all.
+// neighbours by their numbers among all that are known here, which is as if one rank had sent them all. They come
+// whether or not something has halted since they were sent for.
 KERNEL accept_received(Network* net) {
-    if (net->control->halt) return;
-    const int first_step = net->control->step + 1 - net->exchange.interval;
+    const int first_step = *net->exchange.under_way - net->exchange.interval;
     for (int n = thread_first(); n < *net->exchange.received_count; n += thread_stride())
         accept(net, net->exchange.n_in, net->exchange.received[n], first_step);
 }

@@ -63,13 +63,10 @@
 
 //% endif
 //% if not projection.trained
-KERNEL deliver_{{ projection.name }}(Network* net) {
-    if (net->control->halt) return;
-    auto& projection = net->projection_{{ projection.name }};
-    auto& source_population = net->population_{{ projection.source }};
-    const int slot = (net->control->step - projection.delay_steps) & source_population.ring_mask;
-    const int n_spikes = source_population.own_count[slot] + source_population.remote_count[slot];
+DEVICE void deliver_spikes_{{ projection.name }}(Network* net, const Spikes spikes) {
+    const int n_spikes = spikes.n;
     if (n_spikes == 0) return;
+    auto& projection = net->projection_{{ projection.name }};
     const int seen = net->control->step - 1;  // the step whose end the synapse sees
     const int row_shift = projection.row_shift;
     const float input_scale = projection.input_scale;
@@ -106,7 +103,7 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
         // In a large network every synapse is a cache miss or three: ask for the lists of spikes to come, then for what
         // they name. (Not in functions of their own: GCC finds those without effect and drops them.)
         if (spike + 8 < n_spikes) {
-            const int later = spiking(source_population, slot, spike + 8);
+            const int later = spikes[spike + 8];
             PREFETCH(&projection.outgoing_count[later]);
             PREFETCH(&outgoing_of[(int64)later << projection.outgoing_shift]);
 //% for variable in variables if listed
@@ -115,7 +112,7 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
         }
 //% if not listed
         if (spike + 3 < n_spikes) {
-            const int next = spiking(source_population, slot, spike + 3);
+            const int next = spikes[spike + 3];
             const int* named = outgoing_of + ((int64)next << projection.outgoing_shift);
             for (int entry = 0; entry < projection.outgoing_count[next]; ++entry) {
                 const int at = named[entry] < 0 ? 0 : named[entry];
@@ -133,7 +130,7 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
 //% if projection.delays and not listed
         // Delays are at hand by now: they say where in the ring the next spike's input goes.
         if (spike + 1 < n_spikes) {
-            const int next = spiking(source_population, slot, spike + 1);
+            const int next = spikes[spike + 1];
             const int* named = outgoing_of + ((int64)next << projection.outgoing_shift);
             for (int entry = 0; entry < projection.outgoing_count[next]; ++entry) {
                 const int at = named[entry] < 0 ? 0 : named[entry];
@@ -142,7 +139,7 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
             }
         }
 //% endif
-        const int source = spiking(source_population, slot, spike);
+        const int source = spikes[spike];
         const int64 first = (int64)source << projection.outgoing_shift;
         const int n_outgoing = projection.outgoing_count[source];
 //% if listed
@@ -163,7 +160,7 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
             if (!(delivered <= input_limit && delivered >= -input_limit)) {  // not a number is neither
                 const int post_id = net->population_{{ projection.target }}.global_id[target];
                 if (halt(net->control, OUTGROWN, {{ projection.stage_of.deliver }}, {{ projection.index }}, post_id)) {
-                    net->control->place = source_population.known_id[source];
+                    net->control->place = net->population_{{ projection.source }}.known_id[source];
                     net->control->amount_bits = bits_of(delivered);
                 }
                 continue;
@@ -209,6 +206,27 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
     }
 }
 
+// Where in the ring of the sources' spikes those are that arrive in this step.
+DEVICE int arriving_{{ projection.name }}(Network* net) {
+    return (net->control->step - net->projection_{{ projection.name }}.delay_steps)
+           & net->population_{{ projection.source }}.ring_mask;
+}
+
+KERNEL deliver_{{ projection.name }}(Network* net) {
+    if (net->control->halt) return;
+    const int slot = arriving_{{ projection.name }}(net);
+    deliver_spikes_{{ projection.name }}(net, own_spikes(net->population_{{ projection.source }}, slot));
+}
+
+//% if shared
+// The same for spikes of other ranks, which come later.
+SELDOM_KERNEL relay_{{ projection.name }}(Network* net) {
+    if (net->control->halt) return;
+    const int slot = arriving_{{ projection.name }}(net);
+    deliver_spikes_{{ projection.name }}(net, spikes_of_others(net->population_{{ projection.source }}, slot));
+}
+
+//% endif
 //% endif
 //% if projection.own_pre_traces
 // The rule sees pre traces before the spike: they go up when no lane reads them any more.

@@ -51,10 +51,11 @@ struct Laps {
 
 // An exchange that was told apart into parts. One transfer in which another rank was interrupted must not stand for all
 // those that are not timed: hence their geometric mean.
-static void count_parts(StepTimes& times, const double* const parts) {
-    times.log_transfer += log(parts[TRANSFER] > 1e-9 ? parts[TRANSFER] : 1e-9);
-    times.accept += parts[ACCEPT];
+static void count_parts(StepTimes& times) {
+    times.log_transfer += log(times.parts[TRANSFER] > 1e-9 ? times.parts[TRANSFER] : 1e-9);
+    times.accept += times.parts[ACCEPT];
     times.parted_exchanges += 1;
+    for (double& part : times.parts) part = 0.0;
 }
 
 // A step took so long: one more between two edges. What is below all of them, or above, counts with the outermost.

@@ -32,7 +32,7 @@ def test_every_kernel_compiles_for_gpus(compute_capability, make, n_ranks):
     program = generate(make(), n_ranks)
     ptx = ptx_of(program.kernels, compute_capability)
     assert f".target sm_{compute_capability}" in ptx
-    kernels = [stage.kernel for stage in program.stages if stage.kernel != EXCHANGE]
+    kernels = [stage.kernel for stage in program.stages if stage.kernel not in EXCHANGE]
     for kernel in (*kernels, *program.setup_kernels, "accept_received"):
         assert f".entry {kernel}(" in ptx, kernel
     assert "fma.rn.f32" not in ptx, "a fused multiply-add rounds once where the host rounds twice"

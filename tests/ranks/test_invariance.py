@@ -74,9 +74,9 @@ def test_the_exchange_overflows_without_loss(exchange, tmp_path):
         HPCSNN_NODE_MEMORY="off",  # where ranks read each other's spikes, nothing overflows
     )
     assert digest == roomy == alone("mixed delays")[0]
-    n_exchanges = 10_000 // 7
+    n_exchanges = 10_000 // 4
     assert all(n_exchanges <= rounds < 1.1 * n_exchanges for _, rounds, _ in few)
-    more = 2.0 if exchange == "allgather" else 1.5
+    more = 2.0 if exchange == "allgather" else 1.2
     assert all(rounds > more * n_exchanges for _, rounds, _ in everyone)
 
 

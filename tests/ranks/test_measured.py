@@ -13,9 +13,9 @@ from hpcsnn.engine.digest import simulation_digest
 from support.networks import topographic_map
 from support.ranks import run_on_ranks
 
-BLOCK, INTERVAL = 3, 7
+BLOCK, INTERVAL = 3, 4
 SETTINGS = {"scale": 4, "projections__ff__delay_ms": 0.7, "projections__lat__delay_ms": 1.3}
-DURATION_MS = 105.0  # a whole number of intervals
+DURATION_MS = 105.2  # a whole number of intervals
 
 MEASURED = f"""
 import json, sys
@@ -132,7 +132,7 @@ def test_what_ranks_measure_adds_up(n_ranks, device, way, node_memory, tmp_path)
         if device == "cpu":
             assert n_counted == straight.step // TIMED_EVERY, "each step once, halted or not"
         else:
-            n_sequences = straight.step // INTERVAL + extra["halts"] + 2
+            n_sequences = 2 * straight.step // INTERVAL + extra["halts"] + 2
             assert 0 < n_counted <= n_sequences // TIMED_EVERY + 1
         assert measured["synapses"] == extra["n_synapses"]
         made_s = measured["construction_s"]

@@ -105,8 +105,8 @@ def test_last_to_fire_takes_those_that_just_fired_in_proportion_to_their_rates()
     events = simulation.events("ab")
     formed = events[events[:, 3] == 0]
     assert len(formed) > 1500
-    window = np.array([spiked[max(0, step + 1 - recent) : step + 1].any(axis=0) for step in range(n_steps)])
-    assert window[formed[:, 0], formed[:, 1]].all(), "a partner has not fired in the window"
+    window = np.array([spiked[max(0, step - recent) : step].any(axis=0) for step in range(n_steps)])
+    assert window[formed[:, 0], formed[:, 1]].all(), "no spike of a partner has arrived in the window"
     # Each that fired has the same chance, less the targets that it has already.
     share = np.mean([window[step, 1::2].sum() / window[step].sum() for step in formed[:, 0]])
     fast = (formed[:, 1] % 2 == 1).mean()

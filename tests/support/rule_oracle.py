@@ -177,7 +177,7 @@ class RuleOracle(Oracle):
     def _drawn(self, post: int, random: tuple[int, int, int, int]) -> int | None:
         grid, name = self.projection.target.grid, self.rule.name
         if name == "last_to_fire":
-            until = self.now - self.now % self.network.min_delay_steps()
+            until = self.now - self.projection.delay_steps
             first = max(0, until - round(self.values["recent_ms"] / self.dt))
             recent = {pre for step in range(first, until) for pre in self._spiked(self.projection.source.name, step)}
             near = [pre for pre in recent if self._squared(pre, post) <= self.reach_squared(self.values)]

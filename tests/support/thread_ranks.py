@@ -17,8 +17,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-# MPI_Allgather and MPI_Barrier, as a library whose handles are pointers has them.
-_ALLGATHER = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p] * 2, ctypes.c_void_p)
+# MPI_Iallgather, MPI_Waitall and MPI_Barrier, as a library whose handles are pointers has them.
+_BLOCK = (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
+_ALLGATHER = ctypes.CFUNCTYPE(ctypes.c_int, *_BLOCK, *_BLOCK, ctypes.c_void_p, ctypes.c_void_p)
+_WAIT_ALL = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
 _BARRIER = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
 
 Value = TypeVar("Value")
@@ -179,7 +181,7 @@ class ThreadRank:
         return ThreadRank(parts[mine[0]], mine.index(self.rank))
 
     def exchange(self, simulation: Any) -> None:
-        """Let a simulation on the host, which swaps spikes from compiled code, do so by these threads."""
+        """Let a simulation on the host, which swaps spikes from compiled code, do it by these threads when it sends."""
 
         def allgather(send: int, count: int, _: int, receive: int, *__: int) -> int:
             block, blocks = ctypes.c_uint32 * count, ctypes.c_uint32 * (self.size * count)
@@ -198,8 +200,14 @@ class ThreadRank:
             return 0
 
         part = simulation.state.struct.exchange
-        self._called = _ALLGATHER(allgather), _BARRIER(barrier)  # for as long as this rank
-        part.allgather, part.barrier = (ctypes.cast(function, ctypes.c_void_p).value for function in self._called)
+        functions = {
+            "allgather": _ALLGATHER(allgather),
+            "wait_all": _WAIT_ALL(lambda *_: 0),
+            "barrier": _BARRIER(barrier),
+        }
+        for name, function in functions.items():
+            setattr(part, name, ctypes.cast(function, ctypes.c_void_p).value)
+        self._called = functions  # for as long as this rank
         part.handle_bytes = 8
 
     def abort(self, code: int) -> None:

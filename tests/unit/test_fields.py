@@ -164,10 +164,10 @@ def test_the_exchange_has_room_for_what_every_rank_sends():
     placements = place_network(network, 1, 1, 3)
     state = RankState(network, placements, HostDevice(), OneOfThree(), exchange_block=7)
     n_own = placements["a"].n_own
-    room = ExchangeRoom(5 * n_own, 7, 3)
-    lengths = {"send": 5 * n_own, "send_block": 8, "receive_block": 24, "send_count": 1, "rounds": 1, "sent": 3}
-    lengths |= {"exchanges": 1, "meetings": 1}
-    lengths |= dict.fromkeys(("boxes", "rest", "requests", "statuses"), 0)
+    room = ExchangeRoom(3 * n_own, 7, 3, rest=3 * n_own - 7)
+    lengths = {"send": 3 * n_own, "send_block": 8, "receive_block": 24, "send_count": 1, "rounds": 1, "sent": 3}
+    lengths |= {"exchanges": 1, "meetings": 1, "under_way": 1, "n_rests": 1, "rest": 3 * n_own - 7}
+    lengths |= dict.fromkeys(("boxes", "requests", "statuses"), 0)
     for field in exchange_fields():
         name = f"exchange.{field.name}"
         assert (name in state.arrays) == (field.name in lengths)

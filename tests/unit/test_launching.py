@@ -1,6 +1,9 @@
-"""The schedule as launches: whatever is cut, halts or meets, the kernels that run are those of the steps, in order."""
+"""The schedule as launches: whatever is cut, halts or meets, the kernels that run are those of the steps, in order, and
+spikes of other ranks come in time."""
 
 from __future__ import annotations
+
+import ctypes
 
 import pytest
 from hypothesis import given, settings
@@ -9,26 +12,29 @@ from hypothesis import strategies as st
 from hpcsnn import Grid, Network, models
 from hpcsnn.codegen.constants import HaltReason
 from hpcsnn.codegen.program import Program
-from hpcsnn.codegen.schedule import schedule
+from hpcsnn.codegen.schedule import EXCHANGE, schedule
 from hpcsnn.devices import HostDevice
 from hpcsnn.devices.launching import Launching
 from hpcsnn.engine.state import RankState
 from hpcsnn.models import RewiringRule
 from hpcsnn.ranks.communicator import Alone
 from hpcsnn.ranks.partition import place_network
+from support.thread_ranks import on_ranks
 
 Summing = RewiringRule("summing", "", sums={"n": "1"})
 
 
-def declared():
+def declared(delay_ms=0.1):
     """A window of 7 steps, an update each 3 at which ranks meet, and one each 10."""
     network, grid = Network(), Grid(4, 4)
     network.add_population("a", grid, models.MovingGaussianPoisson(dwell_ms=0.7, field_side=4, positions=4))
     network.add_population("b", grid, models.LIF())
     wiring = (models.OneToOne(), models.DeltaCurrent(), 0.1)
-    network.add_projection("met", "a", "b", *wiring, models.AdditiveSTDP(), rewiring=Summing(every_ms=0.3))
+    network.add_projection(
+        "met", "a", "b", *wiring, models.AdditiveSTDP(), delay_ms=delay_ms, rewiring=Summing(every_ms=0.3)
+    )
     rule = models.Bamford(p_max=0.5, sigma=1.0, block_side=4, every_ms=1.0)
-    network.add_projection("tried", "b", "b", *wiring, rewiring=rule)
+    network.add_projection("tried", "b", "b", *wiring, delay_ms=delay_ms + 0.2, rewiring=rule)
     return network
 
 
@@ -39,9 +45,11 @@ class Notes(Launching):
         halts: what halts where, by (step, kernel): once each.
     """
 
-    def __init__(self, network, halts):
-        state = RankState(network, place_network(network, 4, 0, 1), HostDevice(), Alone(), log_entries=4)
-        stages = schedule(network, 1)
+    def __init__(self, network, halts, ranks=None):
+        ranks = ranks or Alone()
+        placements = place_network(network, 2, ranks.rank, ranks.size)
+        state = RankState(network, placements, HostDevice(), ranks, log_entries=4)
+        stages = schedule(network, ranks.size)
         super().__init__(Program("", "", stages, (), {}, ()), state)
         self.state, self.stages, self.halts, self.ran, self.sent = state, stages, dict(halts), [], 0
         self.index = {stage.kernel: index for index, stage in enumerate(stages)}
@@ -79,13 +87,49 @@ class Notes(Launching):
         self.sent += 1
 
 
-def slowly(n_steps):
+class Swapping(Notes):
+    """One of several ranks, of each of which the first neuron spikes in every step; `came` has those of others."""
+
+    def __init__(self, network, halts, ranks):
+        super().__init__(network, halts, ranks)
+        self.others = [rank for rank in range(ranks.size) if rank != ranks.rank]
+        self.came, self.delay = [], network.min_delay_steps()
+
+    def launch(self, kernel, items, team):
+        state, exchange = self.state, self.state.struct.exchange
+        step = state.control("step")
+        if kernel == "accept_received":
+            first_step = int(state.read("exchange.under_way")[0]) - exchange.interval
+            count = ctypes.c_int32.from_address(exchange.received_count).value
+            messages = (ctypes.c_uint32 * count).from_address(exchange.received)
+            bits = exchange.number_bits
+            self.came += [(first_step + (one >> bits), one & (2**bits - 1)) for one in messages]
+            return
+        n_ran = len(self.ran)
+        super().launch(kernel, items, team)
+        if len(self.ran) == n_ran:
+            return
+        if kernel == "update_b":
+            count = state.arrays["exchange.send_count"]
+            offset = step % exchange.interval
+            state.arrays["exchange.send"][count[0]] = offset << exchange.number_bits | state.communicator.rank
+            count += 1
+        if kernel.startswith("relay"):
+            assert set(self.came) >= set(self.spikes_of_others(step + 1 - self.delay))
+
+    def spikes_of_others(self, n_steps):
+        return [(step, rank) for step in range(n_steps) for rank in self.others]
+
+
+def slowly(n_steps, delay_ms=0.1, n_ranks=1):
     """Every kernel of every step, by its trigger."""
     every = {"window_a": 7, "rewiring_met": 3, "rewiring_tried": 10}
     kernels = []
     for step in range(n_steps):
-        for stage in schedule(declared(), 1):
+        for stage in schedule(declared(delay_ms), n_ranks):
             trigger = stage.trigger
+            if stage.kernel in EXCHANGE:
+                continue
             if trigger is None or (step if trigger.at_start else step + 1) % every[trigger.name] == 0:
                 kernels.append((step, stage.kernel))
     return kernels
@@ -98,6 +142,8 @@ def carried_on(device, until):
         reason = device.advance(until)
         if reason:
             reasons.append(HaltReason(reason))
+            if reason == HaltReason.MEETING:
+                device.state.communicator.barrier()
             stage = device.state.control("stage")
             device.state.set_control("halt", HaltReason.RUNNING)
             device.state.set_control("stage", stage)
@@ -128,13 +174,30 @@ def test_kernels_run_once_and_in_order_however_time_is_cut_and_whatever_halts(ha
     assert sorted(reason for reason in reasons if reason != HaltReason.MEETING) == sorted(halts[place] for place in due)
 
 
+@settings(max_examples=10)
+@given(st.lists(HALTS, min_size=3, max_size=3), st.integers(1, 12), st.integers(2, 3), st.integers(1, 129))
+def test_spikes_of_other_ranks_are_there_when_they_are_due_whatever_halts_on_whichever_rank(halts, delay, n, cut):
+    """Each once; what has been sent has come where `advance` ends; and all ranks make the same calls in one order."""
+
+    def work(ranks):
+        device = Swapping(declared(delay / 10), halts[ranks.rank], ranks)
+        interval = device.state.struct.exchange.interval
+        for until in (cut, 130):
+            carried_on(device, until)
+            assert sorted(device.came) == device.spikes_of_others(until // interval * interval)
+            assert device.state.read("exchange.under_way")[0] == 0
+        assert device.ran == slowly(130, delay / 10, n)
+
+    on_ranks(n, work)
+
+
 def test_sequences_end_where_they_come_back_again():
     """Without meetings they are a hundred steps long, and the same hundred over and over, as triggers have it."""
     network = Network()
     network.add_population("b", 4, models.LIF())
     device = Notes(network, {})
     first = device.sequence(0, 0, 1000)
-    assert (first.next_step, first.next_stage, first.exchange, first.meets) == (100, 0, False, False)
+    assert (first.next_step, first.next_stage, first.exchange, first.meets) == (100, 0, "", False)
     assert device.sequence(100, 0, 1000).stages == first.stages
     assert device.sequence(100, 0, 130).next_step == 130
     assert device.sequence(42, 1, 1000).next_step == 100

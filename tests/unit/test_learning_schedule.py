@@ -9,7 +9,7 @@ import pytest
 from hpcsnn import models
 from hpcsnn.codegen.learning.schedule import BEGINS, ENDS, WindowStages, batch_kernels, window_stages, with_learning
 from hpcsnn.codegen.program import generate
-from hpcsnn.codegen.schedule import schedule, side_by_side
+from hpcsnn.codegen.schedule import ACCEPT, EXCHANGE, SEND, schedule, side_by_side
 from support.learning import N_STEPS, classifier, learner, learning
 
 REWIRED = {"rule": models.DeepRByGradient(), "p": 0.5}
@@ -46,11 +46,11 @@ def test_what_a_gpu_may_do_at_the_same_time():
 def test_ranks_that_share_a_network_swap_spikes_before_they_remember_them_and_errors_behind_the_readout():
     alone, stages = stages_of(learner()), with_learning(learner(), schedule(learner(), 2))
     kernels = [stage.kernel for stage in stages]
-    assert [kernel for kernel in kernels if kernel not in ("exchange_spikes", "bring_output")] == [
+    assert [kernel for kernel in kernels if kernel not in (*EXCHANGE, "bring_output")] == [
         stage.kernel for stage in alone
     ]
-    at = kernels.index("exchange_spikes")
-    assert kernels[at - 1 : at + 2] == ["play_input", "exchange_spikes", "remember_input"]
+    at = kernels.index(SEND)
+    assert kernels[at - 1 : at + 3] == ["play_input", SEND, ACCEPT, "remember_input"]
     at = kernels.index("bring_output")
     assert kernels[at - 1 : at + 2] == ["backward_output", "bring_output", "backward_hidden"]
     assert (stages[at].meets, stages[at].trigger) == (True, ENDS)

@@ -130,14 +130,29 @@ def test_steps_and_numbers_share_the_bits_of_a_message(with_neighbours):
     network = of_delay(20.0)
     placements = place_network(network, 8, 0, 4)
     plan = plan_exchange(network, placements, 0, 4, int, None, with_neighbours)
-    assert plan.interval == 200
+    assert (plan.interval, plan.lag) == (101, 99)
     assert 2**plan.number_bits >= (placements["a"].n_known if with_neighbours else 576)
     for most in (2**25, 2**26, 2**30, 2**31 - 2**24):
         if with_neighbours:
             plan = plan_exchange(network, placements, 0, 4, lambda n, most=most: max(n, most), None, True)
-            assert plan.interval == min(200, 2**32 // 2**plan.number_bits)
+            assert plan.interval == min(101, 2**32 // 2**plan.number_bits)
+            assert plan.lag == min(99, plan.interval - 1)
             assert (plan.interval - 1 << plan.number_bits | most - 1) < 2**32
             assert plan.room.most_spikes == placements["a"].n_own * plan.interval
+
+
+@pytest.mark.parametrize("with_neighbours", [False, True])
+@pytest.mark.parametrize("delay", [1, 2, 3, 4, 10, 15])
+def test_spikes_are_accepted_when_they_are_due_and_no_sooner_than_that_needs(delay, with_neighbours):
+    """Step by step: what is sent at the end of an interval is accepted `lag` steps later, before own spikes are."""
+    network = of_delay(delay / 10)
+    plan = plan_exchange(network, place_network(network, 8, 0, 4), 0, 4, int, None, with_neighbours)
+    sent = [(step // plan.interval + 1) * plan.interval for step in range(100)]  # by which step it has been
+    accepted = [step + plan.lag for step in sent]
+    slack = [step + delay - at for step, at in enumerate(accepted)]
+    assert min(slack) == 0, "a step later some would be late"
+    assert all(at < step + plan.interval for at, step in zip(accepted, sent, strict=True)), "before more is sent"
+    assert plan.interval <= delay // 2 + 1
 
 
 def test_blocks_are_as_large_as_the_border_with_each_neighbour_asks_for():
@@ -147,15 +162,15 @@ def test_blocks_are_as_large_as_the_border_with_each_neighbour_asks_for():
     around = plan.neighbours
     n_border, n_foreign = around.n_border.tolist(), around.n_known.sum(axis=1).tolist()
     assert plan.box_rank.tolist() == [*around.ranks, *around.ranks]
-    assert plan.box_block.tolist() == [max(15, n * 20 // 100) for n in n_border + n_foreign]
+    assert plan.box_block.tolist() == [max(15, n * 11 // 100) for n in n_border + n_foreign]
     asked = plan_exchange(network, placements, 1, 4, int, 3)
     assert asked.box_block.tolist() == [3] * len(n_border + n_foreign)
     # Room for all spikes that a neighbour may know, and for what it may send behind its block.
     lengths = {one.name: one.length(asked.room) for one in exchange_fields() if one.length is not None}
-    words = [1 + 20 * n for n in n_border] + [4] * len(n_foreign)
+    words = [1 + 11 * n for n in n_border] + [4] * len(n_foreign)
     assert asked.box_start.tolist() == [sum(words[:at]) for at in range(len(words))]
     assert lengths["boxes"] == sum(words)
-    assert lengths["rest"] == 20 * max(n_foreign) - 3
+    assert lengths["rest"] == 11 * max(n_foreign) - 3
     assert lengths["receive_block"] == lengths["send_block"] == 0
 
 

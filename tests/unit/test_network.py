@@ -73,14 +73,14 @@ def test_projections_are_known_from_both_ends_in_the_order_of_declaration():
     assert (again.source, again.target) == (b, b), "by name or as declared"
 
 
-def test_spikes_are_exchanged_every_smallest_and_kept_for_the_longest_delay():
+def test_spikes_are_exchanged_twice_in_the_smallest_and_kept_for_the_longest_delay():
     network = declared()
     a, b = network.populations["a"], network.populations["b"]
     assert (network.min_delay_steps(), network.steps_kept(a)) == (1, 1)
     connected(network, "slow", delay_ms=5.0)
     connected(network, "slower", delay_ms=7.0)
     connected(network, "own", "b", delay_ms=0.6)
-    assert network.min_delay_steps() == 6
+    assert (network.min_delay_steps(), network.exchange_steps()) == (6, 4)
     assert (network.steps_kept(a), network.steps_kept(b)) == (70, 6)
     connected(network, "spread", "b", delay_ms=models.Uniform(0.9, 30.0))
     assert network.steps_kept(b) == 9, "after the smallest of them input is on its way, and the spike not needed"
@@ -103,7 +103,8 @@ def test_a_rule_that_looks_back_keeps_spikes_longer():
     network = declared()
     rule = models.rewiring.LastToFire(p_max=0.5, sigma=1.0, block_side=4, recent_ms=12.0)
     looking = connected(network, "looking", rewiring=rule, delay_ms=2.0)
-    assert network.steps_looked_back(looking) == 120 + 20, "those not exchanged yet included"
+    connected(network, "faster", "b", delay_ms=0.3)
+    assert network.steps_looked_back(looking) == 120 + 20, "those not arrived yet included"
     assert network.steps_kept(network.populations["a"]) == 140
     plain = connected(network, "plain", rewiring=models.Bamford(p_max=0.5, sigma=1.0, block_side=4))
     assert network.steps_looked_back(plain) == 0

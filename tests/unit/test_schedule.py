@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcsnn import Grid, Network, models
-from hpcsnn.codegen.schedule import EXCHANGE, PHASES, host_stage_kernels, rewiring_stages, schedule, side_by_side
+from hpcsnn.codegen.schedule import (
+    ACCEPT,
+    EXCHANGE,
+    PHASES,
+    SEND,
+    host_stage_kernels,
+    rewiring_stages,
+    schedule,
+    side_by_side,
+)
 from hpcsnn.codegen.structs import Struct, network_struct
 from hpcsnn.models import rewiring
 from support.networks import topographic_map
@@ -19,9 +28,9 @@ from support.rules import Tended, Wanderer
 
 # One step, as ARCHITECTURE.md has it, and an update of a rule, as `RewiringRule` has it.
 STEP = (
-    *("begin_step", "window", "deliver", "postsynaptic", "change_synapses", "backpropagate"),
+    *("begin_step", "window", "deliver", ACCEPT, "relay", "trace", "postsynaptic", "change_synapses", "backpropagate"),
     *("update", "spikes", "follow"),
-    *(EXCHANGE, "rewiring", "end_step"),
+    *(SEND, "rewiring", "end_step"),
 )
 UPDATE = (
     *("tally", "sources", "share", "targets", "visit_synapses", "draw_attempts", "rewire"),
@@ -33,13 +42,13 @@ RANKS = st.sampled_from([1, 2, 5])
 def split(stage, network):
     """A stage's kernel without its owner, and its owner."""
     for owner in (*network.populations, *network.projections):
-        if stage.kernel.endswith(f"_{owner}") and stage.kernel != EXCHANGE:
+        if stage.kernel.endswith(f"_{owner}") and stage.kernel not in EXCHANGE:
             return stage.kernel.removesuffix(f"_{owner}"), owner
     return stage.kernel, None
 
 
 def place(kind):
-    return "rewiring" if kind in UPDATE else "deliver" if kind == "trace" else kind
+    return "rewiring" if kind in UPDATE else kind
 
 
 @settings(max_examples=60)
@@ -53,7 +62,7 @@ def test_side_by_side_is_what_has_different_owners_and_nobody_overtakes(network,
             recorded = {stage.phase for one in lists for stage in one} == {"recording"}
             assert recorded or all(len(of) == 1 and None not in of for of in owners)
             assert recorded or len(set.union(*owners)) == len(lists), "one list for each owner"
-            assert not any(stage.meets or stage.kernel == EXCHANGE for one in lists for stage in one)
+            assert not any(stage.meets or stage.kernel in EXCHANGE for one in lists for stage in one)
     place_of = {stage: place for place, stage in enumerate(stages)}
     assert sorted(place_of[stage] for lists in groups for one in lists for stage in one) == list(range(len(stages)))
     for before, after in itertools.pairwise(groups):
@@ -83,7 +92,8 @@ def test_stages_come_in_the_order_of_a_step(network, n_ranks):
 def test_everyone_has_the_stages_that_its_model_needs(network, n_ranks):
     expected = {("begin_step", None), ("end_step", None)}
     if n_ranks > 1:
-        expected.add((EXCHANGE, None))
+        expected |= {(stage, None) for stage in EXCHANGE}
+        expected |= {("relay", name) for name in network.projections}
     for name, population in network.populations.items():
         expected |= {("window", name), ("spikes", name)} if population.is_source else {("update", name)}
     for name, projection in network.projections.items():
@@ -129,7 +139,8 @@ def test_triggers_and_phases(network, n_ranks):
         "change_synapses": "plasticity",
         "follow": "plasticity",
         "spikes": "neurons",
-        EXCHANGE: "exchange",
+        **dict.fromkeys(EXCHANGE, "exchange"),
+        **dict.fromkeys(("relay", "trace"), "delivery"),
         "rewiring": "rewiring",
         "begin_step": "neurons",
     }
@@ -137,22 +148,28 @@ def test_triggers_and_phases(network, n_ranks):
         kind, owner = split(stage, network)
         assert stage.phase == phases[place(kind)]
         assert stage.phase in PHASES
-        trigger = {"window": f"window_{owner}", "rewiring": f"rewiring_{owner}", EXCHANGE: "exchange"}.get(place(kind))
+        own = {"window": f"window_{owner}", "rewiring": f"rewiring_{owner}", SEND: "send", ACCEPT: "accept"}
+        trigger = own.get(place(kind))
         assert (stage.trigger.name if stage.trigger else None) == trigger
-        # The first window begins with the first step; the first update and exchange end an interval.
-        assert not stage.trigger or stage.trigger.at_start == (kind == "window")
+        # The first window begins with the first step; the first update and what is sent first end an interval.
+        assert not stage.trigger or stage.trigger.at_start == (kind in ("window", ACCEPT))
+        assert not stage.trigger or bool(stage.trigger.behind) == (kind == ACCEPT)
         assert stage.meets == (kind in ("tally", "share", "meet"))
     assert stages[-1].phase == stages[-2].phase, "the end of a step begins no phase of its own"
 
 
 def test_the_map_on_one_rank_and_on_several():
-    """Two projections that rewire by attempts: the exchange is between neurons and rules, and nothing else changes."""
+    """Two projections that rewire by attempts: spikes are sent between neurons and rules, and accepted when those of
+    the rank are delivered; nothing else changes."""
     network = topographic_map()
     alone = [stage.kernel for stage in schedule(network, 1)]
     together = [stage.kernel for stage in schedule(network, 2)]
-    assert [kernel for kernel in together if kernel != EXCHANGE] == alone
-    assert together[together.index(EXCHANGE) - 1] == "spikes_source"
-    assert together[together.index(EXCHANGE) + 1 :] == [
+    relays = ["relay_ff", "relay_lat"]
+    assert [kernel for kernel in together if kernel not in (*EXCHANGE, *relays)] == alone
+    accepts = together.index(ACCEPT)
+    assert together[accepts - 2 : accepts + 3] == ["deliver_ff", "deliver_lat", ACCEPT, *relays]
+    assert together[together.index(SEND) - 1] == "spikes_source"
+    assert together[together.index(SEND) + 1 :] == [
         *(f"{kernel}_{name}" for name in ("ff", "lat") for kernel in ("draw_attempts", "rewire")),
         "end_step",
     ]

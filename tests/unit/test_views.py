@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hpcsnn import Grid, Network, models
 from hpcsnn.codegen.random_streams import Purpose, stream
-from hpcsnn.codegen.schedule import EXCHANGE, PHASES, schedule
+from hpcsnn.codegen.schedule import ACCEPT, PHASES, SEND, schedule
 from hpcsnn.codegen.snippet_functions import bound_constants
 from hpcsnn.codegen.structs import population_struct, projection_struct
 from hpcsnn.codegen.views import population_view, stage_views
@@ -33,7 +33,8 @@ def test_stages_are_seen_with_their_calls_and_the_ends_of_phases(network, n_rank
     views = stage_views(stages)
     assert len(views) == len(stages)
     for index, (stage, view) in enumerate(zip(stages, views, strict=True)):
-        assert view.call == ("timed_exchange(net, times)" if stage.kernel == EXCHANGE else f"LAUNCH({stage.kernel})")
+        on_host = {SEND: "timed_send(net, times)", ACCEPT: "timed_accept(net, times)"}
+        assert view.call == on_host.get(stage.kernel, f"LAUNCH({stage.kernel})")
         assert PHASES[view.phase_index] == stage.phase
         assert view.trigger == (stage.trigger and stage.trigger.name)
         following = [other.phase for other in stages[index + 1 : index + 2]]

@@ -21,7 +21,7 @@ def sizes_of(configuration: Configuration, ranks: int) -> dict[str, Any]:
         "dt_ms": network.dt_ms,
         "steps": network.steps(configuration.duration_ms),
         "ranks": ranks,
-        "exchange_every_ms": network.min_delay_steps() * network.dt_ms,
+        "exchange_every_ms": network.exchange_steps() * network.dt_ms,
         "populations": {
             name: {
                 "grid": [population.grid.nx, population.grid.ny],

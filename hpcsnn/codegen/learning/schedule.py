@@ -21,7 +21,8 @@ ENDS = Trigger("sample_ends", "learning.sample_steps", False)
 def with_learning(network: Network, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     """The stages of a step of `network`, which learns; `stages` are those of a run.
 
-    Where ranks share the network, they swap all spikes of the step before they are remembered.
+    Where ranks share the network, they send and accept all spikes of the step before these are remembered. What a
+    trained projection's spikes bring is then one kernel's work, whoever's they are.
     """
     learning = network.learning
     assert learning is not None
@@ -29,7 +30,8 @@ def with_learning(network: Network, stages: tuple[Stage, ...]) -> tuple[Stage, .
     sources = [one.name for one in network.populations.values() if one.is_source]
     begin, end = stages[0], stages[-1]
     by_themselves = {f"{kernel}_{name}" for kernel in ("window", "spikes") for name in sources}
-    exchange = [stage for stage in stages if stage.kernel == EXCHANGE]
+    by_themselves |= {f"relay_{one.name}" for one in trained_projections(network)}
+    exchange = [stage for kernel in EXCHANGE for stage in stages if stage.kernel == kernel]
     middle = [stage for stage in stages[1:-1] if stage.kernel not in by_themselves and stage not in exchange]
     return (
         begin,

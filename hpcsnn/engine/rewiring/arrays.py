@@ -47,7 +47,6 @@ def _bind_attempts(state: RankArrays, projection: Projection, part: Any, room: P
     # Where the first wiring is unbounded, an existing synapse may be anywhere.
     part.rewiring_reach_squared = _ANYWHERE if projection.reach_squared is None else projection.reach_squared
     if rule.model.select.looks_back_ms:
-        part.rewiring_interval = network.min_delay_steps()
         part.rewiring_looks_back = network.steps(rule.values[rule.model.select.looks_back_ms])
     part.n_blocks, part.n_attempts = len(blocks), len(blocks) * attempts
     corners = np.repeat(blocks, attempts)

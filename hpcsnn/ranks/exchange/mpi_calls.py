@@ -20,7 +20,7 @@ from hpcsnn.ranks.exchange.plan import ExchangePlan
 
 # Members of the struct, and what they are to point at.
 _ANYHOW = {"barrier": "MPI_Barrier"}
-_WITH_ALL = {"allgather": "MPI_Allgather"}
+_WITH_ALL = {"allgather": "MPI_Iallgather", "wait_all": "MPI_Waitall"}
 _WITH_NEIGHBOURS = {
     "start_all": "MPI_Startall",
     "wait_all": "MPI_Waitall",

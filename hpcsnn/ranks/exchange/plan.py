@@ -49,15 +49,19 @@ class ExchangePlan:
     """What a rank needs to know to swap spikes.
 
     A message is a number of a neuron in the lower ``number_bits`` and above them how many steps behind the first of an
-    interval it spiked; ``interval`` is the smallest delay, or as many steps as these bits can tell.
+    interval it spiked. What is sent at the end of an interval is accepted ``lag`` steps into the next, as late as the
+    smallest delay allows, and before more is sent.
 
     Attributes:
+        interval: steps from one exchange to the next, half of the smallest delay or a little more, or as many as these
+            bits can tell.
         neighbours: whom it swaps with; None: with all.
         box_rank, box_block, box_start: of each block, those to neighbours and then those from neighbours: whose it is,
             how many spikes fit into it, and where it begins among the words of all, shape (n_out + n_in,).
     """
 
     interval: int
+    lag: int
     number_bits: int
     room: ExchangeRoom
     neighbours: Neighbourhood | None
@@ -105,26 +109,27 @@ def plan_exchange(
     none = np.empty(0, dtype=np.int64)
     if not with_neighbours:
         bits = _bits(sum(population.size for population in network.populations.values()))
-        interval = _interval(network, bits)
-        room = ExchangeRoom(n_own * interval, most(block_size(n_own, interval, asked_block)), n_ranks)
-        return ExchangePlan(interval, bits, room, None, none, none, none)
+        interval, lag = _interval_and_lag(network, bits)
+        block = most(block_size(n_own, interval, asked_block))
+        room = ExchangeRoom(n_own * interval, block, n_ranks, rest=max(n_own * interval - block, 0))
+        return ExchangePlan(interval, lag, bits, room, None, none, none, none)
     around = neighbourhood(network, placements, rank)
     bits = _bits(most(sum(placement.n_known for placement in placements.values())))
-    interval = _interval(network, bits)
+    interval, lag = _interval_and_lag(network, bits)
     known = np.concatenate([around.n_border, around.n_known.sum(axis=1)])
-    block = np.array([block_size(n, interval, asked_block) for n in known.tolist()], dtype=np.int64)
+    blocks = np.array([block_size(n, interval, asked_block) for n in known.tolist()], dtype=np.int64)
     # What does not fit into a block is sent from behind it, and received elsewhere.
     n_out = len(around.ranks)
-    words = 1 + np.concatenate([np.maximum(block, known * interval)[:n_out], block[n_out:]])
+    words = 1 + np.concatenate([np.maximum(blocks, known * interval)[:n_out], blocks[n_out:]])
     room = ExchangeRoom(
         n_own * interval,
         n_in=n_out,
         n_out=n_out,
         boxes=int(words.sum()),
-        rest=int(max((known * interval - block)[n_out:].max(initial=0), 0)),
+        rest=int(max((known * interval - blocks)[n_out:].max(initial=0), 0)),
     )
     ranks = np.concatenate([around.ranks, around.ranks])
-    return ExchangePlan(interval, bits, room, around, ranks, block, np.cumsum(words) - words)
+    return ExchangePlan(interval, lag, bits, room, around, ranks, blocks, np.cumsum(words) - words)
 
 
 def _bits(n: int) -> int:
@@ -132,6 +137,8 @@ def _bits(n: int) -> int:
     return max(n - 1, 1).bit_length()
 
 
-def _interval(network: Network, number_bits: int) -> int:
-    """Steps between two exchanges."""
-    return min(network.exchange_steps(), 2 ** (_BITS_OF_A_MESSAGE - number_bits))
+def _interval_and_lag(network: Network, number_bits: int) -> tuple[int, int]:
+    """Steps between two exchanges, and how many after one it is accepted: a spike of the first step of an interval is
+    there when it is due, and what was sent before more is sent."""
+    interval = min(network.exchange_steps(), 2 ** (_BITS_OF_A_MESSAGE - number_bits))
+    return interval, min(network.min_delay_steps(), 2 * interval - 1) - interval
