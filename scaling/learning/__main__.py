@@ -41,8 +41,8 @@ DATA: dict[str, tuple[str, tuple[str, ...]]] = {
     "evidence accumulation": ("evidence_accumulation", ()),
 }
 CONNECTIVITY = (1.0, 0.1, 0.05, 0.01)
-# What a rule needs beside its name; those that need a file of a teacher's are left out.
-NEEDS_A_TEACHER = ("local_tandem",)
+# Left out unless they are asked for: those that need a file of a teacher, or neurons and receptors that are not these.
+NEEDS_MORE = ("eventprop", "local_tandem")
 Row = dict[str, Any]
 
 
@@ -116,7 +116,7 @@ def _mean(rows: list[Row]) -> str:
 
 
 def table(
-    rules: Annotated[list[str] | None, typer.Argument(help="Learning rules; by default all that need no file.")] = None,
+    rules: Annotated[list[str] | None, typer.Argument(help="Learning rules; by default all that need nothing else.")] = None,
     data: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(DATA)}; repeat. Default: all.")] = None,
     connectivity: Annotated[list[float] | None, typer.Option(help="Repeat. Default: 1, 0.1, 0.05, 0.01.")] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Repeat. Default: 1, 2, 3.")] = None,
@@ -124,7 +124,7 @@ def table(
 ) -> None:
     """Train by each rule, and put what it came to beside what is there from before."""
     path = folder / "learning.jsonl"
-    names = rules or [name for name in registered("learning") if name not in NEEDS_A_TEACHER]
+    names = rules or [name for name in registered("learning") if name not in NEEDS_MORE]
     cases = list(itertools.product(seed or (1, 2, 3), data or DATA, connectivity or CONNECTIVITY, names))
     for number, (a_seed, a_set, p, rule) in enumerate(cases, 1):
         done = {(row["rule"], row["data"], row["connectivity"], row["seed"]) for row in kept(path)}
