@@ -30,6 +30,7 @@ CASES = {
     ),
     "delays": ({**REWIRED, **LATE}, models.CrossEntropy(), models.EProp()),
     "summed": ({"recurrent": False}, models.SummedCrossEntropy(), models.EProp()),
+    "guided": ({**REWIRED, **LATE, "rule": models.RigL(every=2)}, models.CrossEntropy(), models.EProp()),
     "windows": ({**REWIRED, **LATE}, models.SquaredError(), models.EProp(regularisation=0.1)),
 }
 WINDOW_STEPS = {"windows": 7}

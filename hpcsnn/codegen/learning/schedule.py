@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hpcsnn.codegen.schedule import EXCHANGE, Stage, Trigger
 from hpcsnn.network import Network
+from hpcsnn.network.guided import guided_projections
 from hpcsnn.network.learning import gradient_of, hidden_populations, trained_projections
 
 BEGINS = Trigger("sample_begins", "learning.sample_steps", True)
@@ -83,6 +84,10 @@ def _behind_a_sample(network: Network, shared: bool) -> list[Stage]:
             )
             for one in trained_projections(network)
         ),
+        *(
+            Stage(f"guide_{one.name}", "plasticity", f"population_{one.target.name}.n_own", trigger=ENDS)
+            for one in guided_projections(network)
+        ),
     ]
 
 
@@ -131,6 +136,7 @@ def batch_kernels(network: Network) -> list[str]:
     return [
         *(one.kernel for one in (*windows.set_aside, *windows.put_back, *windows.gradients)),
         *(f"freeze_{one.name}" for one in trained_projections(network)),
+        *(f"{kernel}_{one.name}" for one in guided_projections(network) for kernel in ("keep_free", "rank_candidates")),
         *feedback,
         *adapt,
         *(f"optimise_{one.name}" for one in trained_projections(network)),

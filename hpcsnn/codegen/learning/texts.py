@@ -12,6 +12,7 @@ from hpcsnn.codegen.views import model_view, seen
 from hpcsnn.models.base import Configured, Variable
 from hpcsnn.models.learning import Loss, Optimiser
 from hpcsnn.network import Network, Population, Projection
+from hpcsnn.network.guided import guided_projections
 from hpcsnn.network.learning import (
     FILTERED_RATE,
     PSEUDO_DERIVATIVE,
@@ -111,11 +112,16 @@ def _behind_a_sample(
     """Back through the sample's steps, and what its spikes then add."""
     yield from (render("learning/backward.cu", population=one) for one in populations if not one.is_source)
     by_receptor = {filtered.projection for one in populations for filtered in one.filters}
+    guided = [one.name for one in guided_projections(network)]
     for one in trained:
         owner = f"projection_{one.name}" if one.name in by_receptor else f"population_{one.target}"
         yield render(
             "learning/gradients.cu", projection=one, back_of=f"net->learning.{owner}", windowed=network.windowed
         )
+        if one.name in guided:
+            yield render(
+                "learning/candidates.cu", projection=one, back_of=f"net->learning.{owner}", windowed=network.windowed
+            )
 
 
 def _online(
