@@ -17,6 +17,7 @@ from jinja2.bccache import Bucket
 
 from hpcsnn.codegen.constants import constants_text, host_text, structs_text
 from hpcsnn.codegen.kernel_owners import kernel_owners
+from hpcsnn.codegen.learning.rule import step_view
 from hpcsnn.codegen.learning.schedule import batch_kernels, with_learning
 from hpcsnn.codegen.learning.structs import whole_struct
 from hpcsnn.codegen.learning.texts import learning_texts
@@ -27,6 +28,7 @@ from hpcsnn.codegen.views import any_not_finite, population_view, stage_views
 from hpcsnn.errors import DeviceError
 from hpcsnn.kernel_cache import cached, found
 from hpcsnn.network import Network
+from hpcsnn.network.learning import hidden_populations
 from hpcsnn.network.recording.recorders import recorders
 from hpcsnn.shipped_files import kernel_folder
 
@@ -65,6 +67,10 @@ def generate(network: Network, n_ranks: int) -> Program:
             stage_of |= {stage.kernel: index for index, stage in enumerate(on_call[name])}
     book, recorded = SnippetBook(), recorders(network)
     populations = [population_view(network, population, stage_of) for population in network.populations.values()]
+    if network.learning:
+        for hidden in hidden_populations(network):
+            view = next(one for one in populations if one.name == hidden.name)
+            view.learns = step_view(network, hidden, view)
     views = {view.name: view for population in populations for view in population.incoming}
     parts = [
         constants_text(),

@@ -63,6 +63,7 @@ def population_view(network: Network, population: Population, stage_of: dict[str
         index=index,
         model=model,
         is_source=population.is_source,
+        learns=None,
         logs_some=population.spikes_of is not None,
         stream_spikes=stream(Purpose.SPIKES, index),
         removes=population.removed is not None,

@@ -24,6 +24,9 @@ from hpcsnn.models.currents import (
     StepCurrent,
 )
 from hpcsnn.models.learning import (
+    DAMPENING,
+    FEEDBACK,
+    PULL,
     SGD,
     Adam,
     CrossEntropy,
@@ -35,6 +38,7 @@ from hpcsnn.models.learning import (
     ReceptorGradient,
     SquaredError,
     SummedCrossEntropy,
+    SuperSpike,
 )
 from hpcsnn.models.neurons import (
     ALIF,
@@ -113,10 +117,13 @@ __all__ = [
     "ALL_SYNAPSES",
     "BCPNN",
     "BY_SPIKE",
+    "DAMPENING",
+    "FEEDBACK",
     "LIF",
     "LOCAL",
     "PER_TARGET",
     "PLACE",
+    "PULL",
     "SGD",
     "UNIFORM",
     "WEAKEST",
@@ -198,6 +205,7 @@ __all__ = [
     "Static",
     "StepCurrent",
     "SummedCrossEntropy",
+    "SuperSpike",
     "SynapseModel",
     "SynapticScaling",
     "Table",

@@ -84,6 +84,8 @@ _NAMED = {
     "post_traces": "target trace",
     "source_traces": "source trace",
     "target_traces": "target trace",
+    "filters": "filter",
+    "recorded": "recorded value",
 }
 
 

@@ -16,6 +16,7 @@ from hpcsnn.network.learning import (
     gradient_of,
     kept_variables,
     recorded_name,
+    rule_recorded,
     trained_projections,
 )
 
@@ -151,7 +152,9 @@ def learner_fields(network: Network, population: Population) -> tuple[Field, ...
     if back_way is not None and back_way.delays is not None:
         feedback.append(Field("feedback_steps", "int", _each_output))
     rates = [Field("rate", "float", _each_step)] if network.learning.follows_rates else []
-    recorded = [Field(recorded_name(name), "float", _each_step) for name in gradient_of(population).recorded]
+    names = [recorded_name(name) for name in gradient_of(population).recorded]
+    names += [rule_recorded(name) for name in network.learning.rule.model.recorded]
+    recorded = [Field(name, "float", _each_step) for name in names]
     if windowed:
         spikes = (*spikes, Field("n_spikes_of_sample", "int", lambda room: room.replicas * room.n_sources))
     return (
@@ -177,6 +180,8 @@ def _adjoints(network: Network, population: Population) -> list[Field]:
         gradient = projection.receptor.model.gradient
         assert gradient is not None
         names += [f"adjoint_{number}_{one}" for one in gradient.variables]
+    if population.name != network.learning.readout:
+        names += [f"filter_{one}" for one in network.learning.rule.model.filters]
     return [Field(name, "float", _adjoint) for name in names]
 
 

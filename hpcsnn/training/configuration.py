@@ -28,7 +28,8 @@ from hpcsnn.models.base import Configured
 from hpcsnn.models.connectors import FixedProbability
 from hpcsnn.models.registry import OF_TRAININGS
 from hpcsnn.network import Network
-from hpcsnn.network.learning import Learning, learning_network
+from hpcsnn.network.learning import Learning
+from hpcsnn.network.learning_network import learning_network
 from hpcsnn.network.recording.recorders import recorders, without_recorders
 from hpcsnn.phases import doing
 from hpcsnn.training.data.data_set import SAMPLE_COUNTS, DataSet, LoadedData, checked_settings

@@ -20,7 +20,8 @@ from hpcsnn.models import Adam, CrossEntropy, EProp
 from hpcsnn.models.base import Configured
 from hpcsnn.models.learning import LearningRule, Loss, Optimiser
 from hpcsnn.network import Network
-from hpcsnn.network.learning import Learning, kept_variables, learning_network
+from hpcsnn.network.learning import Learning, kept_variables
+from hpcsnn.network.learning_network import learning_network
 from hpcsnn.ranks.communicator import communicator
 from hpcsnn.ranks.world import on_first_rank
 from hpcsnn.training.data.samples import Samples

@@ -3,6 +3,8 @@
 // hpcsnn/models/learning/gradients.py explains.
 {%- set name = population.name %}
 {%- set windowed = population.windowed %}
+{%- set rule = population.rule %}
+{%- set custom = rule and not rule.is_linear %}
 {%- set at_a_time = "learning.window_steps" if windowed else "n_steps" %}
 {%- set recorded = "recorded_steps" if windowed else "n_steps" %}
 {%- set step_behind = "step + 1 < n_steps || !ends_sample" if windowed else "step + 1 < n_steps" %}
@@ -18,6 +20,18 @@
 }
 
 //% endfor
+//% if custom
+{{ rule.functions["signal"].head }} {
+{{ paste(rule, "signal") }}
+}
+
+//% if rule.backward.strip()
+{{ rule.functions["backward"].head }} {
+{{ paste(rule, "backward") }}
+}
+
+//% endif
+//% endif
 SELDOM_KERNEL backward_{{ name }}(Network* net) {
     const Control& control = *net->control;
 //% if windowed
@@ -39,10 +53,18 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
     const int n_neurons = population.n_own, stride = learning.outputs_stride;
 //% else
     const int n_neurons = population.n_own, n_steps = learning.sample_steps, stride = learning.outputs_stride;
+//% if custom
+    const int sample_steps = n_steps;
 //% endif
-    const bool mlgenn = learning.rule_pairing == 1;
+//% endif
+    const bool mlgenn = {{ "learning.rule_pairing == 1" if population.pairs else "false" }};
     (void)mlgenn;
 {{ bound_constants("population", population.model, "model_") }}
+//% if custom
+{{ bound_constants("learning", rule, "rule_", rule.local) }}
+    const float dt_ms = net->dt_ms;
+    (void)dt_ms;
+//% endif
 //% for receptor in population.filters
 {{ bound_constants("net->projection_" ~ receptor.projection, receptor.model, "of_receptor_", receptor.local) }}
 //% endfor
@@ -89,9 +111,32 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
 //% if population.records_rate
         const float* rate_of = learner.rate + values;
 //% endif
-//% for name in population.recorded
+//% for name in population.recorded + rule.kept
         const float* {{ name }}_of = learner.{{ name }} + values;
 //% endfor
+//% if custom
+//% if rule.wants.error
+        const float* errors_of_steps = learning.error + ((int64)replica * (1 + sample_steps) + 1{{ " + begins" if windowed }}) * stride;
+//% endif
+//% if rule.wants.label_weight
+        const float* of_label = feedback + learning.label[playing(*net).first_sample + replica] * SIDE_BY_SIDE;
+//% endif
+//% if rule.wants.rate
+        float rate_of_sample[TOGETHER] = {};
+        for (int k = 0; k < TOGETHER && first + k < n_neurons; ++k)
+            rate_of_sample[k] =
+                (float)learner.{{ n_spikes }}[replica * n_neurons + first + k] / (float){{ whole }};
+//% endif
+//% if rule.wants.spiked
+        // The last spike that is not behind the step.
+        int last_spike[TOGETHER] = {};
+        for (int k = 0; k < TOGETHER; ++k)
+            last_spike[k] = first + k < n_neurons ? learner.n_spikes[replica * n_neurons + first + k] - 1 : -1;
+//% endif
+//% for filter in rule.filters
+        float filter_{{ filter }}[TOGETHER] = {};
+//% endfor
+//% endif
         float pull[TOGETHER] = {};
         if (!mlgenn && learner.rate_pull > 0.0f) {
             const int n = n_neurons - first < TOGETHER ? n_neurons - first : TOGETHER;
@@ -113,6 +158,9 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
         const int64 adjoints = replica * values_of(n_neurons, 1) + first;
         if (!ends_sample) {
             for (int k = 0; k < TOGETHER; ++k) {
+//% for filter in (rule.filters if rule else [])
+                filter_{{ filter }}[k] = learner.filter_{{ filter }}[adjoints + k];
+//% endfor
 //% for variable in population.adjoints
                 p_{{ variable }}[k] = learner.adjoint_{{ variable }}[adjoints + k];
 //% if population.is_readout
@@ -152,8 +200,13 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
 //% if population.is_readout
             for (int k = 0; k < TOGETHER; ++k) signal[k] = errors[(int64)step * stride + k];
 //% else
+//% if custom
+            // The rule's signal takes the place of what is heard; the pull is beside it.
+            Together errors = {};
+//% else
             // In so many words, since compilers would vectorise the loop over outputs, and transpose what is in it.
             Together errors = together(pull);
+//% endif
             const float* heard = filtered + (int64)step * stride;
 //% if population.hears_late
             put_together(signal, errors);
@@ -166,6 +219,35 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
                 errors += together(feedback + output * SIDE_BY_SIDE) * heard[output];
             put_together(signal, errors);
 //% endif
+//% if custom
+//% if rule.wants.error
+            const float* errors_now = errors_of_steps + (int64)step * stride;
+            Together by_error = {};
+            for (int output = 0; output < n_outputs; ++output)
+                by_error += together(feedback + output * SIDE_BY_SIDE) * errors_now[output];
+            float error_of[TOGETHER];
+            put_together(error_of, by_error);
+//% endif
+            const int sample_step = {{ "begins + step" if windowed else "step" }};
+//% if rule.wants.heard
+            float heard_of[TOGETHER];
+            for (int k = 0; k < TOGETHER; ++k) heard_of[k] = signal[k];
+//% endif
+//% if rule.wants.spiked
+            float spiked_of[TOGETHER];
+            for (int k = 0; k < TOGETHER; ++k) {
+                const int neuron = first + k < n_neurons ? first + k : n_neurons - 1;
+                const int* spikes = learner.spike_steps + (int64)(replica * n_neurons + neuron) * {{ at_a_time }};
+                while (last_spike[k] >= 0 && spikes[last_spike[k]] > step) --last_spike[k];
+                spiked_of[k] = last_spike[k] >= 0 && spikes[last_spike[k]] == step ? 1.0f : 0.0f;
+            }
+//% endif
+            for (int k = 0; k < TOGETHER; ++k) {
+                const int64 at = (int64)step * SIDE_BY_SIDE + k;
+                const float psi = psi_of[at];
+                signal[k] = {{ rule.functions["signal"].call }} + pull[k];
+            }
+//% endif
 //% if population.records_rate
             for (int k = 0; k < TOGETHER; ++k)
                 signal[k] += learner.rate_pull * (rate_of[(int64)step * SIDE_BY_SIDE + k] - learner.rate_target);
@@ -175,9 +257,14 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
 //% if population.model.arrays
                 const int neuron = first + k < n_neurons ? first + k : n_neurons - 1;
 //% endif
+//% if population.recorded or custom
+                const int64 at = (int64)step * SIDE_BY_SIDE + k;
+//% endif
+//% if custom
+                (void)at;
+//% endif
 //% if population.recorded
                 // Behind the last step nothing is carried.
-                const int64 at = (int64)step * SIDE_BY_SIDE + k;
                 const int64 later = {{ step_behind }} ? at + SIDE_BY_SIDE : at;
 //% endif
 //% if population.is_readout
@@ -185,7 +272,12 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
 //% else
                 const float psi = psi_of[(int64)step * SIDE_BY_SIDE + k];
 //% endif
+//% if custom and rule.backward.strip()
+                const float input_gradient = {{ population.back.call }};
+                const float gradient = {{ rule.functions["backward"].call }};
+//% else
                 const float gradient = {{ population.back.call }};
+//% endif
                 const float scaled = gradient * GRADIENT_SCALE;
                 const bool held = scaled <= LARGEST_GRADIENT && scaled >= -LARGEST_GRADIENT;
                 wrong[k] |= held ? 0 : 1;
@@ -226,6 +318,9 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
         }
 //% if windowed
         for (int k = 0; k < TOGETHER; ++k) {
+//% for filter in (rule.filters if rule else [])
+            learner.filter_{{ filter }}[adjoints + k] = filter_{{ filter }}[k];
+//% endfor
 //% for variable in population.adjoints
             learner.adjoint_{{ variable }}[adjoints + k] = p_{{ variable }}[k];
 //% if population.is_readout

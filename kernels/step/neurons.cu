@@ -1,7 +1,9 @@
 // One step of a neuron population: currents, synaptic input, the model's update, threshold and reset; then its spikes.
 {%- set population = neuron_population %}
 {%- set model = population.model %}
-{%- set step = model.functions.step %}
+{%- set learns = population.learns %}
+{%- set step = learns.step if learns else model.functions.step %}
+{% import "learning/step.cu" as training with context %}
 
 //% for projection in population.incoming
 {{ projection.receptor.functions["update"].head }} {
@@ -15,13 +17,25 @@
 }
 
 //% endfor
+//% if learns
+{{ training.functions(learns) }}
+//% endif
 // Whether the neuron spikes. Threshold and reset see what the update declares.
 {{ step.head }} {
+//% if learns
+{{- training.before_update(learns, model) }}
+//% endif
 {{ paste(model, "update") }}
+//% if learns
+{{- training.behind_update(learns, model) }}
+//% endif
     if (!(
 {{ paste(model, "threshold") }}
     )) return false;
 {{ paste(model, "reset") }}
+//% if learns and learns.rule.on_spike.strip()
+    {{ learns.functions["on_spike"].call }};
+//% endif
     return true;
 }
 
@@ -36,6 +50,9 @@ KERNEL update_{{ population.name }}(Network* net) {
     const int* id_of = population.global_id;
 //% endif
 {{ bound_constants("population", model, "model_") }}
+//% if learns
+{{ bound_constants("net->learning", learns.rule, "rule_", "rule_") }}
+//% endif
 //% for variable in model.state
     {{ variable.ctype }}* all_{{ variable.name }} = population.state_{{ variable.name }};
 //% endfor

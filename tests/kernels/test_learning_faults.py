@@ -72,7 +72,7 @@ def test_weights_stay_within_their_bound(rate):
         ),
         (
             {"learning": dataclasses.replace(models.EProp, shape="awai")()},
-            r"neuron lif_subtractive, update, line \d+, column \d+: .*awai",
+            r"learning rule e_prop, shape, line 1, column \d+: .*awai(?s:.*)did you mean away",
         ),
     ],
 )
@@ -83,7 +83,7 @@ def test_a_mistake_in_a_snippet_is_named_with_model_slot_and_line(by, message):
 
 def test_a_mistake_in_how_far_from_its_threshold_a_neuron_is():
     gradient = dataclasses.replace(models.LIFSubtractive.gradient, distance="V - treshold")
-    with pytest.raises(DeviceError, match=r"neuron lif_subtractive, update, line \d+, column \d+: .*treshold"):
+    with pytest.raises(DeviceError, match=r"neuron lif_subtractive, gradient.distance, line 1, column \d+: .*treshold"):
         trainer(classifier(dataclasses.replace(models.LIFSubtractive, gradient=gradient)))
 
 

@@ -13,7 +13,7 @@ from hpcsnn.devices import HostDevice
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.models import BY_SPIKE, Pairing, RewiringRule, Selection, SpikeTrace, Variable
 from hpcsnn.models.snippet_text import FUNCTIONS
-from hpcsnn.network.learning import learning_network
+from hpcsnn.network.learning_network import learning_network
 from hpcsnn.training.trainer import Trainer
 from support.learning import N_STEPS, classifier, learning
 

@@ -10,7 +10,8 @@ from hpcsnn.devices.host import HostDevice
 from hpcsnn.engine.learning.replicas import bytes_of_replica
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.network import Network
-from hpcsnn.network.learning import Learning, learning_network
+from hpcsnn.network.learning import Learning
+from hpcsnn.network.learning_network import learning_network
 from support.classifiers import N_STEPS, classes_in_noise, classifier, trained, trainer
 from support.devices import on_launched
 from support.lanes import some

@@ -13,7 +13,8 @@ from hpcsnn.codegen.program import generate
 from hpcsnn.devices.vectorisation import not_vectorised
 from hpcsnn.models import NeuronModel, Variable
 from hpcsnn.models.registry import registered
-from hpcsnn.network.learning import Learning, learning_network
+from hpcsnn.network.learning import Learning
+from hpcsnn.network.learning_network import learning_network
 from hpcsnn.testing import RuleConformance
 from support.lanes import some
 

@@ -9,7 +9,8 @@ import numpy as np
 from hpcsnn import Network, models
 from hpcsnn.models import Configured, NeuronModel
 from hpcsnn.models.learning import LearningRule, Loss
-from hpcsnn.network.learning import Learning, learning_network
+from hpcsnn.network.learning import Learning
+from hpcsnn.network.learning_network import learning_network
 from hpcsnn.training.data.samples import Samples
 
 N_IN, N_HIDDEN, N_OUT, N_STEPS = 20, 37, 5, 25

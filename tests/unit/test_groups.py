@@ -9,7 +9,7 @@ import pytest
 
 from hpcsnn import ConfigurationError, Grid, Network, models
 from hpcsnn.engine.learning.groups import Groups, check_even, in_order, of_all, output_ids, tile_side
-from hpcsnn.network.learning import learning_network
+from hpcsnn.network.learning_network import learning_network
 from hpcsnn.planning.request import make_request
 from hpcsnn.planning.site_profiles import SiteProfile
 from hpcsnn.ranks.communicator import Alone

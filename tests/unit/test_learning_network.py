@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from hpcsnn import ConfigurationError, Network, models
+from hpcsnn.codegen.program import generate
 from hpcsnn.models import LearningRule, NeuronModel, Variable
 from hpcsnn.models.learning import Gradient
 from hpcsnn.network.learning import (
@@ -16,10 +17,10 @@ from hpcsnn.network.learning import (
     gradient_of,
     hidden_populations,
     kept_variables,
-    learning_network,
     longest_delay_steps,
     trained_projections,
 )
+from hpcsnn.network.learning_network import learning_network
 from support.learning import N_HIDDEN, classifier, learner, learning
 from support.messages import as_pattern
 
@@ -92,15 +93,13 @@ Spiking = dataclasses.replace(models.LeakyReadout, name="spiking", threshold="V 
 Noisy = dataclasses.replace(models.LIFSubtractive, name="noisy", threshold="V > 1e-9f * (float)random.next()")
 Clocked = dataclasses.replace(models.LIFSubtractive, name="clocked", threshold="V > (step % 2 ? 0.5f : 0.6f)")
 GOES_BY = "which is another wherever a sample is played: must go by state, input and parameters"
-Lacking = LearningRule("lacking", "", parameters={"dampening": models.Parameter(0.3, "", "")}, shape="1.0f")
+ByLabel = LearningRule("by_label", "", parameters=models.FEEDBACK, shape="1.0f", signal="return label_weight;")
 NEURONS = "(lif_subtractive, alif_subtractive, izhikevich, leaky_readout, or one of your own)"
 REFUSED = {
     "readout: unknown name 'out'; allowed: hidden, input, output.": (network_of, "out", None),
     "readout: 'input' spikes by itself (sample_input); must be a population of neurons with an output": (
         *(network_of, "input", None),
     ),
-    "learning: lacking has no parameter 'pairing'; a learning rule has dampening, pairing, feedback, gradient, "
-    "regularisation, rate_hz, tau_rate_ms": (network_of, "output", Lacking()),
     "populations.input.model: poisson is not allowed in a training; sources must be sample_input": (
         *(lambda: network_of(source=models.Poisson), "output", None),
     ),
@@ -278,7 +277,10 @@ TABLE = {"near": models.Table("int", lambda context: context.x)}
     [
         ({"loss": models.Loss("mine", "", tables=TABLE)()}, "loss mine"),
         ({"optimiser": models.Optimiser("mine", "", tables=TABLE)()}, "optimiser mine"),
-        ({"rule": LearningRule("mine", "", models.EProp.parameters, tables=TABLE)()}, "learning rule mine"),
+        (
+            {"rule": LearningRule("mine", "", models.EProp.parameters, tables=TABLE, shape="1.0f")()},
+            "learning rule mine",
+        ),
     ],
 )
 def test_tables_of_what_is_of_no_population_are_refused(part, what):
@@ -377,12 +379,11 @@ def test_a_neurons_own_names_do_not_hide_what_the_surrogate_sees():
         gradient=Gradient(distance="distance - away", blocked="away > 2.0f", input={"distance": "1.0f"}),
     )  # fmt: skip
     network = learning_network(network_of(hidden=model), learning())
-    update = network.populations["hidden"].model.model.update
-    before, _, after = update.partition("const float distance = hpcsnn_distance;")
-    assert "hpcsnn_distance = distance - away;" in before
-    assert "hpcsnn_blocked = away > 2.0f;" in before
-    assert "distance - away" not in after
-    assert "hpcsnn_surrogate = away < 1.0f ? 1.0f - away : 0.0f;" in after
+    snippets = {(one.kind, one.slot): one for one in generate(network, n_ranks=1).snippets}
+    assert snippets["neuron", "gradient.distance"].text == "distance - away"
+    shape = snippets["learning rule", "shape"]
+    assert shape.text == "away < 1.0f ? 1.0f - away : 0.0f"
+    assert not {"distance", "away"} - {*shape.sees}
 
 
 def test_a_neuron_that_has_a_name_of_trainings_is_refused():
@@ -391,3 +392,13 @@ def test_a_neuron_that_has_a_name_of_trainings_is_refused():
     )
     with pytest.raises(ConfigurationError, match=r"^lif_subtractive: the name 'pseudo_derivative' is given twice"):
         learning_network(network_of(hidden=model), learning())
+
+
+def test_a_rule_that_goes_by_labels_needs_some():
+    learning_network(network_of(), learning(rule=ByLabel()))
+    said = (
+        "learning: by_label is not allowed with the loss squared_error, whose samples have targets and no labels, "
+        "which the rule goes by; must be a loss of labels, such as cross_entropy"
+    )
+    with pytest.raises(ConfigurationError, match="^" + as_pattern(said)):
+        learning_network(network_of(), learning(models.SquaredError(), ByLabel()))

@@ -30,7 +30,8 @@ from hpcsnn.models import (
     Variable,
 )
 from hpcsnn.models.snippet_text import FUNCTIONS, TYPES
-from hpcsnn.network.learning import Learning, learning_network
+from hpcsnn.network.learning import Learning
+from hpcsnn.network.learning_network import learning_network
 from hpcsnn.shipped_files import kernel_folder
 from support.messages import as_pattern
 from support.networks import every_rule, everything

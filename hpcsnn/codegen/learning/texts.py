@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 from hpcsnn.codegen.learning.backward import receptor_back, receptor_prefix, step_back
 from hpcsnn.codegen.learning.forward import ReceptorForward, StepForward
+from hpcsnn.codegen.learning.rule import rule_view
 from hpcsnn.codegen.snippet_functions import Argument, SnippetFunction, constant_arguments
 from hpcsnn.codegen.views import model_view, seen
 from hpcsnn.models.base import Configured, Variable
@@ -205,6 +206,8 @@ def _learner(
         records=(),
         trained=(),
         records_rate=False,
+        rule=None,
+        pairs="pairing" in network.learning.rule.model.parameters,
         recorded=(),
         filters=(),
         own_errors=False,
@@ -236,6 +239,8 @@ def _learner(
             *(SimpleNamespace(variable=recorded_name(name), array=recorded_name(name)) for name in gradient.recorded),
         ]
         view.recorded = [recorded_name(name) for name in gradient.recorded]
+        view.rule = rule_view(network, index)
+        view.records += [SimpleNamespace(variable=name, array=name) for name in view.rule.kept]
     return view
 
 

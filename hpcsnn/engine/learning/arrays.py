@@ -84,7 +84,8 @@ def _pull(learner: Any, network: Network, population: Population) -> None:
     rule, back = network.learning.rule.values, feedback_projection(network, population)
     shared = 1 if back is None else back.delay_steps if back.delays is None else 0
     learner.feedback_shift = -1 if network.learning.mlgenn else shared
-    learner.rate_target, learner.rate_pull = rule["rate_hz"] * network.dt_ms * 1e-3, rule["regularisation"]
+    learner.rate_target = rule.get("rate_hz", 0.0) * network.dt_ms * 1e-3
+    learner.rate_pull = rule.get("regularisation", 0.0)
 
 
 def _is_online(state: RankArrays) -> bool:

@@ -105,6 +105,9 @@ def share_errors(state: RankArrays) -> None:
     """The errors of a sample, as hidden neurons hear them, from the readout's rank to all; a collective call."""
     hidden = (f"learning.{one.name}" for one in hidden_populations(state.network))
     names = [f"{owner}.filtered_error" for owner in ("learning", *hidden)]
+    assert state.network.learning is not None
+    if state.network.learning.rule.model.mentions("error"):
+        names.append("learning.error")
     names = [name for name in names if name in state.arrays]
     first = state.communicator.rank == 0
     errors = state.communicator.broadcast([state.read(name) for name in names] if first else [])

@@ -3,9 +3,13 @@
 from hpcsnn.models.learning.gradients import Gradient, ReceptorGradient
 from hpcsnn.models.learning.losses import CrossEntropy, Loss, SquaredError, SummedCrossEntropy
 from hpcsnn.models.learning.optimisers import SGD, Adam, Optimiser
-from hpcsnn.models.learning.rules import EProp, LearningRule
+from hpcsnn.models.learning.rule import DAMPENING, FEEDBACK, PULL, LearningRule
+from hpcsnn.models.learning.rules import EProp, SuperSpike
 
 __all__ = [
+    "DAMPENING",
+    "FEEDBACK",
+    "PULL",
     "SGD",
     "Adam",
     "CrossEntropy",
@@ -17,4 +21,5 @@ __all__ = [
     "ReceptorGradient",
     "SquaredError",
     "SummedCrossEntropy",
+    "SuperSpike",
 ]
