@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from hpcsnn.codegen.schedule import EXCHANGE, Stage, Trigger
 from hpcsnn.network import Network
-from hpcsnn.network.guided import guided_projections
-from hpcsnn.network.learning import gradient_of, hidden_populations, trained_projections
+from hpcsnn.network.learning import gradient_of, guided_projections, hidden_populations, trained_projections
 
 BEGINS = Trigger("sample_begins", "learning.sample_steps", True)
 ENDS = Trigger("sample_ends", "learning.sample_steps", False)

@@ -13,7 +13,6 @@ from hpcsnn.codegen.views import model_view, seen
 from hpcsnn.models.base import Configured, Variable
 from hpcsnn.models.learning import Loss, Optimiser
 from hpcsnn.network import Network, Population, Projection
-from hpcsnn.network.guided import guided_projections
 from hpcsnn.network.learning import (
     FILTERED_RATE,
     PSEUDO_DERIVATIVE,
@@ -21,6 +20,7 @@ from hpcsnn.network.learning import (
     filtering_projections,
     goes_back,
     gradient_of,
+    guided_projections,
     hidden_populations,
     kept_variables,
     recorded_name,

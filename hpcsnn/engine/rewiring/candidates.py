@@ -16,7 +16,7 @@ from hpcsnn.devices.base import Executable
 from hpcsnn.engine.arrays import RankArrays
 from hpcsnn.models.rewiring import Update
 from hpcsnn.network import Projection
-from hpcsnn.network.guided import guided_projections
+from hpcsnn.network.learning import guided_projections
 
 # Candidates of an update have a random number each, told apart by 32 bits.
 MOST_CANDIDATES = 2**32
