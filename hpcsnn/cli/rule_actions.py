@@ -16,6 +16,7 @@ from hpcsnn.configuration.files import parse_value
 from hpcsnn.errors import ConfigurationError, SimulationError, unknown_name
 from hpcsnn.models.base import Model
 from hpcsnn.models.currents import OF_EVERY_CURRENT, CurrentModel
+from hpcsnn.models.learning import LearningRule
 from hpcsnn.models.registry import KINDS, registered
 from hpcsnn.models.rewiring import RewiringRule
 from hpcsnn.models.user_files import is_reference, models_in
@@ -126,12 +127,15 @@ def _show(console: Console, model: Model) -> None:
 def _test_classes(name: str, settings: list[str]) -> list[Any]:
     from hpcsnn.models.user_files import module_of
     from hpcsnn.testing.conformance import RuleConformance
+    from hpcsnn.testing.learning_conformance import LearningConformance
+    from hpcsnn.testing.on_ranks import Conformance
 
+    kinds: dict[type[Model], type[Conformance]] = {RewiringRule: RuleConformance, LearningRule: LearningConformance}
     if name.endswith(".py") and not settings:
         own = [
             value
             for value in vars(module_of(Path(name).resolve())).values()
-            if isinstance(value, type) and issubclass(value, RuleConformance) and value is not RuleConformance
+            if isinstance(value, type) and issubclass(value, tuple(kinds.values())) and value not in kinds.values()
         ]
         if own:
             return own
@@ -141,21 +145,17 @@ def _test_classes(name: str, settings: list[str]) -> list[Any]:
         if not equals:
             raise ConfigurationError(f"--set {setting!r}: must be name=value, such as p_form=0.1")
         values[key] = parse_value(f"--set {setting!r}", text)
-    found = [model for model in found_models(name) if isinstance(model, RewiringRule)]
+    found = [(model, tests) for model in found_models(name) for kind, tests in kinds.items() if isinstance(model, kind)]
     if not found:
-        raise ConfigurationError(f"{name}: no rule of rewiring")
-    return [type(model.name, (RuleConformance,), {"rule": model.configure(model.name, values)}) for model in found]
+        raise ConfigurationError(f"{name}: no rule of rewiring, and no learning rule")
+    return [type(model.name, (tests,), {"rule": model.configure(model.name, values)}) for model, tests in found]
 
 
 def _tested(tested: Any, console: Console) -> dict[str, Any]:
     """Run the tests of one class."""
-    from hpcsnn.testing.conformance import RuleConformance
-
     tests = tested()
     console.print(f"[bold]{tested.__name__}[/bold]")
-    names = [name for name in dir(tested) if name.startswith("test_")]
-    if tested.check_end is RuleConformance.check_end:
-        names.remove("test_what_the_author_knows")
+    names = tested.names_of_tests()
     outcomes: list[dict[str, Any]] = []
     for name in names:
         start, complaint = time.perf_counter(), ""

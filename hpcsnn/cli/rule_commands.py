@@ -8,7 +8,7 @@ from hpcsnn.cli.common import FAILED, JsonChoice, reported, say_json
 from hpcsnn.terminal import terminal
 
 commands = typer.Typer(
-    help="Built-in neurons, stimuli, currents, connectors, receptors, synapses, rules of rewiring; tests of your own.",
+    help="Built-in neurons, stimuli, connectors, synapses, rules of rewiring and of learning ..; tests of your own.",
     invoke_without_command=True,
 )
 
@@ -52,7 +52,7 @@ def test(
     ] = [],  # noqa: B006
     as_json: JsonChoice = False,
 ) -> None:
-    """Run the conformance tests on rules: one answer on ranks, tiles, compilers and after a restart, and more.
+    """Run the conformance tests on rules of rewiring and of learning: one answer on ranks, compilers, after a restart.
 
     A file may hold a test class of its own (see hpcsnn.testing), which says what network the rule needs.
     """

@@ -50,6 +50,8 @@ class Tag(IntEnum):
     SHARE = 16
     CURRENT = 17
     """Currents onto neurons; entity, step and draw: the model's own, the current's number above 16 bits of the draw."""
+    LOSS = 18
+    """What a loss draws of a sample, of the readout; entity: the sample's id, step: the batch, draws in order."""
 
 
 def stream(purpose: Purpose, index: int) -> int:

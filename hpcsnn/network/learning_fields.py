@@ -14,6 +14,7 @@ from hpcsnn.network.learning import (
     feedback_projection,
     filtering_projections,
     gradient_of,
+    hidden_populations,
     kept_variables,
     recorded_name,
     rule_recorded,
@@ -87,6 +88,10 @@ def _each_output(room: LearningRoom) -> int:
     return room.blocks * room.n_outputs * SIDE_BY_SIDE
 
 
+def _each_output_now(room: LearningRoom) -> int:
+    return room.replicas * room.outputs_stride
+
+
 def _each_slot(room: LearningRoom) -> int:
     return room.n_slots
 
@@ -109,6 +114,7 @@ def sample_fields() -> tuple[Field, ...]:
         Field("event_at", "int", constant=True, made=True),
         Field("event_neuron", "int", constant=True, made=True),
         Field("label", "int", constant=True, made=True),
+        Field("sample_id", "uint32", constant=True, made=True),
         Field("first_scored", "int", constant=True, made=True),
         Field("target", "float", constant=True, made=True),
         Field("sample_loss", "float", made=True),
@@ -155,6 +161,11 @@ def learner_fields(network: Network, population: Population) -> tuple[Field, ...
     names = [recorded_name(name) for name in gradient_of(population).recorded]
     names += [rule_recorded(name) for name in network.learning.rule.model.recorded]
     recorded = [Field(name, "float", _each_step) for name in names]
+    if network.learning.rule.model.mentions("teacher_rate"):
+        recorded.append(Field("teacher", "float", constant=True, made=True))
+    if network.learning.rule.model.mentions("local_error"):
+        recorded += [Field("local_output", "float", _each_output_now), Field("local_score", "float", _each_output_now)]
+        recorded.append(Field("local_error", "float", lambda room: room.sample_steps * _each_output_now(room)))
     if windowed:
         spikes = (*spikes, Field("n_spikes_of_sample", "int", lambda room: room.replicas * room.n_sources))
     return (
@@ -313,8 +324,11 @@ def played_bytes(network: Network, n_samples: int, n_spikes: int = 0) -> int:
     """Bytes of the samples that a rank has at hand, which it plays one after the other: spikes by step, what is asked
     of each and what becomes of it."""
     assert network.learning is not None
-    steps, spikes, of_samples = n_samples * network.learning.sample_steps, n_spikes, 4 * n_samples
+    steps, spikes, of_samples = n_samples * network.learning.sample_steps, n_spikes, 5 * n_samples
     targets = (
         steps * network.populations[network.learning.readout].size if network.learning.loss.model.of_targets else 0
     )
-    return 4 * (steps + 1 + spikes + of_samples + targets)
+    taught = 0
+    if network.learning.rule.model.mentions("teacher_rate"):
+        taught = n_samples * sum(one.size for one in hidden_populations(network))
+    return 4 * (steps + 1 + spikes + of_samples + targets + taught)

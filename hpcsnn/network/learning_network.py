@@ -32,6 +32,7 @@ def learning_network(network: Network, learning: Learning) -> Network:
             f"readout: {readout.name!r} spikes by itself ({readout.model.name}); must be a population of neurons with "
             "an output"
         )
+    learning.rule.check_steps(f"learning.{learning.rule.name}", network.dt_ms)
     for part in (learning.rule, learning.optimiser, learning.loss):
         lists = (*part.model.tables, *part.model.data)
         if lists:

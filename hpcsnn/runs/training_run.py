@@ -35,6 +35,7 @@ from hpcsnn.training.configuration import TrainingConfiguration, data_at, load_t
 from hpcsnn.training.data.data_set import LoadedData
 from hpcsnn.training.interface import AnyTrainer, Evaluation
 from hpcsnn.training.order import epoch_order
+from hpcsnn.training.teacher import read_teacher
 
 # What a resumed training may have otherwise than the one that wrote the checkpoint.
 MAY_CHANGE = (
@@ -78,6 +79,7 @@ def trainer_of(configuration: TrainingConfiguration, n_steps: int, setting: Sett
         ranks_per_network=configuration.ranks_per_network,
         window_steps=configuration.window_steps,
         carry_state=configuration.carry_state,
+        teacher=None if configuration.teacher is None else read_teacher(Path(configuration.teacher)),
     )
 
 

@@ -1,5 +1,6 @@
-"""What any rule of rewiring is tested by, and a stand-in for a GPU."""
+"""What any rule of rewiring, and any learning rule, is tested by; and a stand-in for a GPU."""
 
 from hpcsnn.testing.conformance import PROJECTION, RuleConformance
+from hpcsnn.testing.learning_conformance import LearningConformance
 
-__all__ = ["PROJECTION", "RuleConformance"]
+__all__ = ["PROJECTION", "LearningConformance", "RuleConformance"]

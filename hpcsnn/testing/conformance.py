@@ -14,8 +14,6 @@ around it goes into `network`, what only its author knows must come out into `ch
 from __future__ import annotations
 
 import dataclasses
-import os
-import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -49,13 +47,14 @@ from hpcsnn.network.fields import rewiring_fields, synapse_fields
 from hpcsnn.runs.scripted.saving import write_network
 from hpcsnn.storage.network_store import StoredNetwork
 from hpcsnn.storage.restore import restore
+from hpcsnn.testing.on_ranks import Conformance, last_word_on_ranks
 from hpcsnn.testing.racing_threads import RacingThreads
 
 PROJECTION = "rewired"
 """Name of the projection whose rule is tested."""
 
 
-class RuleConformance:
+class RuleConformance(Conformance):
     """Tests of one rule. Set ``rule``; override the rest where the rule needs it.
 
     Attributes:
@@ -93,6 +92,12 @@ class RuleConformance:
 
     def check_end(self, simulation: Simulation) -> None:
         """More that must be true after ``duration_ms`` on one rank; raise AssertionError if it is not."""
+
+    @classmethod
+    def names_of_tests(cls) -> list[str]:
+        """All but what the author knows, if the class says nothing of it."""
+        untold = {"test_what_the_author_knows"} if cls.check_end is RuleConformance.check_end else set()
+        return [name for name in super().names_of_tests() if name not in untold]
 
     def notes(self) -> list[str]:
         """What a rule's author may want to know of the network, though no promise is broken."""
@@ -239,23 +244,7 @@ class RuleConformance:
         return simulation_digest(self.simulated(device, tile))
 
     def _digest_on(self, n_ranks: int) -> str:
-        with tempfile.TemporaryDirectory() as folder:
-            network = Path(folder) / "network.pickle"
-            network.write_bytes(_pickled((self.network(), self.duration_ms)))
-            mpiexec = Path(sys.executable).parent / "mpiexec"
-            command = [
-                str(mpiexec),
-                "-n",
-                str(n_ranks),
-                sys.executable,
-                "-m",
-                "hpcsnn.testing.conformance",
-                str(network),
-            ]
-            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-            done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.split()[-1]
+        return last_word_on_ranks("hpcsnn.testing.conformance", (self.network(), self.duration_ms), n_ranks)
 
     @staticmethod
     def _pairs(simulation: Simulation) -> NDArray[np.int32]:
@@ -281,15 +270,6 @@ def _others(simulation: Simulation) -> Iterator[tuple[str, NDArray[Any]]]:
     for name in simulation.state.arrays:
         if name != "control" and name not in its_own:
             yield name, simulation.state.read(name)
-
-
-def _pickled(network: Any) -> bytes:
-    """A network for other processes, with models of users' files by value: those cannot be imported."""
-    for name, module in list(sys.modules.items()):
-        if name.startswith("hpcsnn_user_"):
-            cloudpickle.register_pickle_by_value(module)
-    pickled: bytes = cloudpickle.dumps(network)
-    return pickled
 
 
 def _main(path: str) -> None:

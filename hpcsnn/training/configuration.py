@@ -53,9 +53,10 @@ class TrainingConfiguration(NetworkConfiguration):
     fixed_probability connector (null: as they say). ``ranks_per_network`` ranks share one network, which may be too
     large for one of them, and groups of so many share out the samples. What gradients need of each step is recorded for
     ``window_steps`` steps of a sample at a time (null: for the whole sample). With ``carry_state`` a sample begins with
-    the state in which the one before it in its place of the batch has ended. A checkpoint is written after every epoch,
-    and with ``checkpoint_every`` in wall time (``10min-wall``) also on the way. With ``tensorboard`` the metrics are
-    there too.
+    the state in which the one before it in its place of the batch has ended. ``teacher`` is a ``.npz`` file with the
+    rates in Hz of each training sample and hidden neuron, for rules that ask for them. A checkpoint is written after
+    every epoch, and with ``checkpoint_every`` in wall time (``10min-wall``) also on the way. With ``tensorboard`` the
+    metrics are there too.
     """
 
     COMMAND: ClassVar[str] = "train"
@@ -77,6 +78,7 @@ class TrainingConfiguration(NetworkConfiguration):
     ranks_per_network: Positive = 1
     window_steps: Positive | None = None
     carry_state: Truth = False
+    teacher: str | None = None
     checkpoint_every: str = _EPOCH
     tensorboard: Truth = False
 
@@ -231,6 +233,7 @@ class TrainingConfiguration(NetworkConfiguration):
         of_encoder = next((one.parameters for one in data_set.encoders if one.name == encoder), {})
         plain["encoding"] = None if encoder is None else {encoder: {name: values.pop(name) for name in of_encoder}}
         plain["data"] = {data_set.name: values}
+        plain["teacher"] = None if self.teacher is None else str(Path(self.teacher).resolve())
         return plain
 
 

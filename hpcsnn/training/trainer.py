@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from hpcsnn.training.data.samples import Samples
 from hpcsnn.training.interface import BatchResult, Evaluation
 from hpcsnn.training.learnt import Learnt, digest_of
 from hpcsnn.training.order import epoch_order
+from hpcsnn.training.teacher import Teacher
 
 # Samples, and steps of samples, that a rank has at hand at once at most: 4 bytes a step.
 _SAMPLES_AT_HAND, _STEPS_AT_HAND = 512, 1 << 24
@@ -63,6 +64,8 @@ class Trainer:
             about one more simulation of each, and changes no bit of the answer; None: the whole sample.
         carry_state: whether the k-th sample of a batch begins with the state in which the k-th of the batch before has
             ended, as mlGeNN does it; its gradient is of what is in the sample alone.
+        teacher: for rules that ask for a ``teacher_rate``: by hidden population rates in Hz, shape (n_samples,
+            n_neurons), of the samples whose ``ids`` are 0, 1, ..
 
     Raises:
         ConfigurationError: what cannot be trained, or not so; names the population, projection or argument, and what
@@ -85,6 +88,7 @@ class Trainer:
         ranks_per_network: int = 1,
         window_steps: int | None = None,
         carry_state: bool = False,
+        teacher: Mapping[str, Any] | None = None,
     ) -> None:
         self._given = network
         self.batch = whole_number("batch", batch, Limits(minimum=1))
@@ -107,6 +111,7 @@ class Trainer:
         )
         self.communicator = communicator(comm)
         learner = learning_network(network, declared)
+        self._teacher = Teacher(learner, teacher)
         self._groups = Groups.of(self.communicator, ranks_per_network)
         self._learner = Learner(learner, self._groups, device, self.batch, replicas)
         self.simulation = self._learner.simulation
@@ -224,6 +229,8 @@ class Trainer:
             part = mine[first : first + at_hand]
             picked = samples if len(part) == len(samples) else samples.select(part)
             played = played_samples(picked)
+            if learns:
+                played = replace(played, teacher=self._teacher.of(picked), batch=self.batches_done + 1)
             if lanes is not None:
                 played = replace(played, lanes=part % self.batch - own[0])
             loss, answer = self._learner.play(played, learns, lanes)
@@ -359,7 +366,8 @@ def played_samples(samples: Samples) -> Played:
     counts = np.bincount(of_sample * n_steps + samples.event_steps, minlength=n * n_steps)
     before = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     labels = np.zeros(n, np.int32) if samples.labels is None else np.asarray(samples.labels, dtype=np.int32)
-    return Played(before, samples.event_channels, labels, samples.first_scored_step, samples.targets)
+    ids = samples.ids.astype(np.uint32)
+    return Played(before, samples.event_channels, ids, labels, samples.first_scored_step, samples.targets)
 
 
 def _mean(losses: NDArray[np.float32]) -> float:

@@ -116,10 +116,19 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
 //% endfor
 //% if custom
 //% if rule.wants.error
-        const float* errors_of_steps = learning.error + ((int64)replica * (1 + sample_steps) + 1{{ " + begins" if windowed }}) * stride;
+        const float* error_of_steps =
+            learning.error + ((int64)replica * (1 + sample_steps) + 1{{ " + begins" if windowed }}) * stride;
+//% endif
+//% if rule.wants.local_error
+        const float* local_error_of_steps = learner.local_error + (int64)replica * sample_steps * stride;
 //% endif
 //% if rule.wants.label_weight
         const float* of_label = feedback + learning.label[playing(*net).first_sample + replica] * SIDE_BY_SIDE;
+//% endif
+//% if rule.wants.teacher_rate
+        const float* teacher_of = learner.teacher + (int64)(playing(*net).first_sample + replica) * n_neurons + first;
+        float teacher_rate_of[TOGETHER] = {};
+        for (int k = 0; k < TOGETHER && first + k < n_neurons; ++k) teacher_rate_of[k] = teacher_of[k];
 //% endif
 //% if rule.wants.rate
         float rate_of_sample[TOGETHER] = {};
@@ -220,14 +229,14 @@ SELDOM_KERNEL backward_{{ name }}(Network* net) {
             put_together(signal, errors);
 //% endif
 //% if custom
-//% if rule.wants.error
-            const float* errors_now = errors_of_steps + (int64)step * stride;
-            Together by_error = {};
+//% for name in rule.errors
+            const float* {{ name }}_now = {{ name }}_of_steps + (int64)step * stride;
+            Together {{ name }}_by_weights = {};
             for (int output = 0; output < n_outputs; ++output)
-                by_error += together(feedback + output * SIDE_BY_SIDE) * errors_now[output];
-            float error_of[TOGETHER];
-            put_together(error_of, by_error);
-//% endif
+                {{ name }}_by_weights += together(feedback + output * SIDE_BY_SIDE) * {{ name }}_now[output];
+            float {{ name }}_of[TOGETHER];
+            put_together({{ name }}_of, {{ name }}_by_weights);
+//% endfor
             const int sample_step = {{ "begins + step" if windowed else "step" }};
 //% if rule.wants.heard
             float heard_of[TOGETHER];

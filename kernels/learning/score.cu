@@ -42,6 +42,9 @@ KERNEL score_{{ readout.name }}(Network* net) {
         if (step + 1 < n_steps) continue;
 //% if loss.sample
         const int n_scored = n_steps - first;
+//% if loss.draws
+        auto random = sequence_of(learning.sample_id[sample], learning.batch_number, {{ stream }}u, key_of(net->control));
+//% endif
         learning.sample_loss[sample] += {{ loss.functions["sample"].call }};
         for (int earlier = first; earlier < step; ++earlier)
             for (int k = 0; k < n_outputs; ++k) errors[(int64)earlier * stride + k] = error[k];

@@ -26,16 +26,14 @@
 //% endfor
 {%- endmacro %}
 {%- macro behind_update(learns, model) %}
-    {
-        const float hpcsnn_distance =
+    const float hpcsnn_distance =
 {{ paste(model, "gradient.distance", learns.gradient.distance) }}
-        ;
-        const bool hpcsnn_blocked =
+    ;
+    const bool hpcsnn_blocked =
 {{ paste(model, "gradient.blocked", learns.gradient.blocked) }}
-        ;
-        const float hpcsnn_away = hpcsnn_distance < 0.0f ? -hpcsnn_distance : hpcsnn_distance;
-        pseudo_derivative = hpcsnn_blocked ? 0.0f : surrogate_height * {{ learns.functions["shape"].call }};
-    }
+    ;
+    const float hpcsnn_away = hpcsnn_distance < 0.0f ? -hpcsnn_distance : hpcsnn_distance;
+    pseudo_derivative = hpcsnn_blocked ? 0.0f : surrogate_height * {{ learns.functions["shape"].call }};
 //% if learns.rule.update.strip()
     {{ learns.functions["update"].call }};
 //% endif

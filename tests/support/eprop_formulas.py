@@ -27,6 +27,8 @@ class Activity:
     readout: np.ndarray
     error: np.ndarray  # pi - [k = label], 0 on steps that are not scored
     margin: float
+    distance: dict[str, np.ndarray]  # from the threshold, in widths
+    free: dict[str, np.ndarray]  # of neurons that can spike
 
     def arrived(self, source: str, lag: int) -> np.ndarray:
         return delayed(self.spikes[source], lag)
@@ -45,7 +47,7 @@ def simulate(net: Net, batch: Batch, dtype: Any = np.float64) -> Activity:
     spikes = {INPUT: batch.spikes.astype(dtype)}
     for name, its in net.populations.items():
         spikes[name] = np.zeros((n_samples, n_steps, its.size), dtype)
-    psi = {name: np.zeros_like(spikes[name]) for name in net.populations}
+    psi, far, free_of = ({name: np.zeros_like(spikes[name]) for name in net.populations} for _ in range(3))
     weights = {name: projection.in_use.astype(dtype) for name, projection in net.projections.items()}
     state = {name: {key: np.zeros((n_samples, its.size), dtype) for key in ("v", "a", "left")}
              for name, its in net.populations.items()}  # fmt: skip
@@ -66,6 +68,7 @@ def simulate(net: Net, batch: Batch, dtype: Any = np.float64) -> Activity:
             left = np.maximum(now["left"] - 1, 0)
             distance, free = v - (threshold + dtype(its.beta) * a), left == 0
             psi[name][:, step] = dtype(its.gamma) / threshold * np.maximum(1 - abs(distance) / threshold, 0) * free
+            far[name][:, step], free_of[name][:, step] = distance / threshold, free
             fired = (distance >= 0) & free
             margin = min(margin, float(abs(distance)[free].min(initial=np.inf)))
             spikes[name][:, step] = fired
@@ -76,7 +79,7 @@ def simulate(net: Net, batch: Batch, dtype: Any = np.float64) -> Activity:
     error = softmax(readout)
     error[np.arange(n_samples), :, batch.labels] -= 1
     error[:, ~batch.scored] = 0
-    return Activity(spikes, psi, readout, error, margin)
+    return Activity(spikes, psi, readout, error, margin, far, free_of)
 
 
 def filtered(values: np.ndarray, decay: float) -> Iterator[np.ndarray]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from hpcsnn import ConfigurationError, models
@@ -51,7 +53,7 @@ def test_a_rule_that_hears_of_nothing_needs_no_feedback(signal):
     learner(classifier(), learning(rule=mine()))
 
 
-@pytest.mark.parametrize("word", ["heard", "error", "label_weight"])
+@pytest.mark.parametrize("word", ["heard", "error", "local_error", "label_weight"])
 def test_a_rule_that_hears_of_errors_says_by_which_weights(word):
     mine = rule(parameters={}, signal=f"return {word};")
     said = (
@@ -74,3 +76,36 @@ def test_traces_and_what_is_recorded_are_state_of_hidden_neurons_that_begins_as_
     state = {one.name: one.initial for one in populations["hidden"].state}
     assert (state["rule_trace"], state["rule_recorded_seen"]) == (0.25, 0.0)
     assert not any(one.name.startswith("rule_") for one in populations["output"].state)
+
+
+LOCAL = {**models.FEEDBACK, **models.LOCAL_READOUT}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "more", "message"),
+    [
+        (
+            *(models.FEEDBACK, {}),
+            "learning: mine hears of local errors, and has no parameter tau_local_ms, the memory of the readouts that "
+            "they are of; must have LOCAL_READOUT of hpcsnn.models.learning among its parameters",
+        ),
+        (
+            *(LOCAL, {"loss": models.SummedCrossEntropy()}),
+            "loss: summed_cross_entropy is not allowed with mine, whose local errors are of each step; must be a "
+            "loss of each step, such as cross_entropy",
+        ),
+        (
+            *(LOCAL, {"window_steps": 5}),
+            "window_steps: 5 is not allowed with mine, whose local readouts go through a sample once; must be null",
+        ),
+    ],
+)
+def test_what_local_readouts_do_not_go_with_is_refused(parameters, more, message):
+    mine = rule(parameters=parameters, signal="return local_error;")
+    with pytest.raises(ConfigurationError, match="^" + as_pattern(message)):
+        learner(classifier(), dataclasses.replace(learning(rule=mine()), **more))
+
+
+def test_times_of_a_rule_are_whole_steps():
+    with pytest.raises(ConfigurationError, match=r"^learning\.etlp\.event_interval_ms: 2\.5"):
+        learner(classifier(), learning(rule=models.ETLP(event_interval_ms=2.5)))

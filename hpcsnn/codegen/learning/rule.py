@@ -25,8 +25,10 @@ LOCAL = "rule_"
 _OF_NEURON = {
     "heard": "heard_of[k]",
     "error": "error_of[k]",
+    "local_error": "local_error_of[k]",
     "label_weight": "of_label[k]",
     "rate": "rate_of_sample[k]",
+    "teacher_rate": "teacher_rate_of[k]",
     "spiked": "spiked_of[k]",
 }
 
@@ -44,6 +46,7 @@ def step_view(network: Network, population: Population, neurons: SimpleNamespace
     distance = [Argument("const float", "distance", "hpcsnn_distance"), Argument("const float", "away", "hpcsnn_away")]
     functions = {"shape": SnippetFunction(f"{name}_shape", "float", (*distance, *seen))}
     own = [
+        distance[0],
         Argument("const float", "surrogate", PSEUDO_DERIVATIVE.name),
         *(Argument("const float", one, one) for one in ("input_current", "dt_ms")),
         *seen,
@@ -94,6 +97,7 @@ def rule_view(network: Network, index: int) -> SimpleNamespace:
         "backward": SnippetFunction(f"{name}_backward", "float", (*behind, *common)),
     }
     view.wants = SimpleNamespace(**wanted)
+    view.errors = [one for one in ("error", "local_error") if wanted[one]]
     view.sees_in = {slot: function.sees(rule.SEES) for slot, function in view.functions.items()}
     view.is_linear, view.local = rule.is_linear, LOCAL
     return view

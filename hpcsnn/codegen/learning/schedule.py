@@ -48,6 +48,10 @@ def with_learning(network: Network, stages: tuple[Stage, ...]) -> tuple[Stage, .
             Stage(f"remember_{name}", "plasticity", f"population_{name}.n_simulated", level="answers", of=name)
             for name in [*sources, *hidden]
         ),
+        *(
+            Stage(f"local_{name}", "plasticity", "learning.replicas", level="answers", of=name)
+            for name in (hidden if learning.rule.model.mentions("local_error") else [])
+        ),
         Stage(f"score_{readout}", "plasticity", "learning.replicas", level="answers", of=readout),
         *(
             ()

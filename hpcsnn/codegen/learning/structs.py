@@ -19,6 +19,7 @@ def learning_struct(network: Network) -> Struct:
             "replicas",
             "n_samples",
             "batch_samples",
+            "batch_number",
             "n_outputs",
             "outputs_stride",
             "ahead",
@@ -42,7 +43,12 @@ def learning_struct(network: Network) -> Struct:
     for name, population in network.populations.items():
         numbers: Members = []
         if name in hidden:
-            numbers = [("feedback_shift", "int"), ("rate_target", "float"), ("rate_pull", "float")]
+            numbers = [
+                ("feedback_shift", "int"),
+                ("rate_target", "float"),
+                ("rate_pull", "float"),
+                ("local_kept", "float"),
+            ]
         if not population.is_source:
             kept = kept_variables(network, population)
             numbers += [(f"begins_{one.name}", one.ctype) for one in population.state if one.name not in kept]

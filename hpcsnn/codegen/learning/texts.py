@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from hpcsnn.codegen.learning.backward import receptor_back, receptor_prefix, step_back
 from hpcsnn.codegen.learning.forward import ReceptorForward, StepForward
 from hpcsnn.codegen.learning.rule import rule_view
+from hpcsnn.codegen.random_streams import Purpose, Tag, stream
 from hpcsnn.codegen.snippet_functions import Argument, SnippetFunction, constant_arguments
 from hpcsnn.codegen.views import model_view, seen
 from hpcsnn.models.base import Configured, Variable
@@ -75,7 +76,13 @@ def learning_texts(
             "learning/score.cu",
             readout=readout,
             loss=_loss(learning.loss),
+            stream=stream(Purpose.SPIKES, readout.index) | Tag.LOSS << 24,
             brought=stage_of.get(f"bring_{learning.readout}"),
+        ),
+        *(
+            render("learning/local_readout.cu", population=one, loss=_loss(learning.loss))
+            for one in populations
+            if one.rule is not None and one.rule.wants.local_error
         ),
         *(render("learning/delivery.cu", projection=one) for one in trained),
         *(
@@ -264,12 +271,14 @@ def _loss(configured: Configured[Loss]) -> SimpleNamespace:
     ]
     step = [Argument(read, "output", "output"), Argument(read, "target", "target")]
     behind = [Argument("const int", "n_scored", "n_scored")]
+    if configured.model.draws:
+        behind.append(Argument("Sequence<EntityBlocks>&", "random", "random"))
     constants = constant_arguments(configured)
     view.functions = {
         "step": SnippetFunction("loss_of_step", "float", (*common, *step, *constants)),
         "sample": SnippetFunction("loss_of_sample", "float", (*common, *behind, *constants)),
     }
-    view.sees_in = seen(view)
+    view.sees_in, view.draws = seen(view), configured.model.draws
     return view
 
 

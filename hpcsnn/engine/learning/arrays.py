@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,7 @@ def _pull(learner: Any, network: Network, population: Population) -> None:
     learner.feedback_shift = -1 if network.learning.mlgenn else shared
     learner.rate_target = rule.get("rate_hz", 0.0) * network.dt_ms * 1e-3
     learner.rate_pull = rule.get("regularisation", 0.0)
+    learner.local_kept = math.exp(-network.dt_ms / rule["tau_local_ms"]) if "tau_local_ms" in rule else 0.0
 
 
 def _is_online(state: RankArrays) -> bool:

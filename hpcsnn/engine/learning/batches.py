@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -41,18 +41,25 @@ class Played:
     Attributes:
         spikes_before: spikes before each step, shape (n_samples * n_steps + 1,), int32.
         channels: of the spikes, shape (n_spikes,), int32.
+        ids: by which random numbers of the samples are drawn, shape (n_samples,), uint32.
         labels: shape (n_samples,), int32; 0 where there are targets.
         first_scored: the first step that counts, shape (n_samples,), int32.
         targets: shape (n_samples, n_steps, n_outputs), float32, or None.
+        teacher: by hidden population the rates that its neurons are taught, in spikes a step, by id, shape (n_samples,
+            n_neurons); empty: there is no teacher.
+        batch: its number, by which random numbers of the samples are drawn; 0 where nothing is learnt.
         lanes: of those that this rank plays the one that each sample goes on from, shape (n_samples,), or None.
     """
 
     spikes_before: NDArray[np.int32]
     channels: NDArray[np.int32]
+    ids: NDArray[np.uint32]
     labels: NDArray[np.int32]
     first_scored: NDArray[np.int32]
     targets: NDArray[np.float32] | None = None
     lanes: NDArray[np.int64] | None = None
+    teacher: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    batch: int = 0
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -147,10 +154,18 @@ class Learner:
             spikes_before = np.concatenate([[0], np.cumsum(own)]).astype(np.int32)[spikes_before]
         self._put("event_at", spikes_before)
         self._put("event_neuron", spiking)
+        self._put("sample_id", samples.ids)
+        self._part.batch_number = samples.batch
         self._put("label", self._output_of[samples.labels] if samples.targets is None else samples.labels)
         self._put("first_scored", samples.first_scored)
         if samples.targets is not None:
             self._put("target", samples.targets[:, :, self._output_ids])
+        for name, rates in samples.teacher.items():
+            part, own_rates = (
+                getattr(self._part, f"population_{name}"),
+                rates[:, self.simulation.placements[name].global_id],
+            )
+            state.bind(part, f"learning.{name}", "teacher", state.device.upload(own_rates))
         self._put("sample_loss", np.zeros(n, np.float32))
         self._put("prediction", np.zeros(n, np.int32))
         self._part.learns, self._part.n_samples = int(learns), n

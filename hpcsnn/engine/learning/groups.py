@@ -83,7 +83,9 @@ def tile_side(network: Network, ranks_per_network: int) -> int:
         return DEFAULT_TILE
     assert network.learning is not None
     where = f"ranks_per_network: {ranks_per_network} is not allowed"
+    rule = network.learning.rule.model
     obstacles = {
+        f"learning: {rule.name}, whose local readouts are of all neurons of a population": rule.mentions("local_error"),
         "gradient: online, whose eligibilities go by all outputs": network.learning.online,
         "carry_state, which a rank keeps of whole networks": network.learning.carries_state,
         "window_steps, whose steps a rank simulates again by itself": network.learning.window_steps is not None,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from hpcsnn.models.base import Model
+from hpcsnn.models.parameters import Parameter
+from hpcsnn.models.snippet_text import mentioned
 
 
 @dataclass(frozen=True, repr=False)
@@ -16,15 +18,21 @@ class Loss(Model):
     ``n_outputs`` of them), ``label``, ``target`` (floats, where samples have targets in place of labels), sets
     ``error`` (the derivative of the loss by each output) and adds to ``score``, of which the largest is the answer.
     ``sample`` runs behind the last step, if it is given, and returns a loss; it sees ``score``, ``label``,
-    ``n_outputs`` and ``n_scored`` (steps), and sets the ``error`` of every scored step.
+    ``n_outputs`` and ``n_scored`` (steps), and sets the ``error`` of every scored step. Where it mentions ``random``,
+    ``random.uniform()`` is a number in [0, 1), and ``random.next()`` 32 bits, of this sample and batch.
     """
 
     KIND: ClassVar[str] = "loss"
-    SEES: ClassVar[tuple[str, ...]] = ("output", "n_outputs", "label", "target", "error", "score", "n_scored")
+    SEES: ClassVar[tuple[str, ...]] = ("output", "n_outputs", "label", "target", "error", "score", "n_scored", "random")
 
     step: str = ""
     sample: str = ""
     of_targets: bool = False
+
+    @property
+    def draws(self) -> bool:
+        """Whether it draws random numbers of its own."""
+        return mentioned(r"\brandom\b", (self.sample,))
 
 
 CrossEntropy = Loss(
@@ -68,6 +76,31 @@ for (int k = 0; k < n_outputs; ++k) {
 return logarithm(total) - (score[label] / n_steps - most);
 """,
     source="mean membrane potential of leaky readouts: Cramer, Stradmann, Schemmel & Zenke 2022, IEEE TNNLS 33:2744",
+)
+
+MissedReward = Loss(
+    "missed_reward",
+    "One less the reward for an action that is drawn from the softmax over mean outputs: 1 if it is the label.",
+    parameters={
+        "baseline": Parameter(0.5, "", "reward that is expected, beside which one is better or worse", minimum=0.0),
+    },
+    step=SummedCrossEntropy.step,
+    sample="""
+const float n_steps = (float)n_scored;
+float most = score[0] / n_steps, total = 0.0f;
+for (int k = 1; k < n_outputs; ++k) most = score[k] / n_steps > most ? score[k] / n_steps : most;
+for (int k = 0; k < n_outputs; ++k) error[k] = exponential(score[k] / n_steps - most);
+for (int k = 0; k < n_outputs; ++k) total += error[k];
+const float drawn = random.uniform() * total;
+int action = 0;
+for (float below = error[0]; action + 1 < n_outputs && drawn >= below; below += error[action]) ++action;
+const float reward = action == label ? 1.0f : 0.0f;
+for (int k = 0; k < n_outputs; ++k)
+    error[k] = (reward - baseline) * (error[k] / total - (k == action ? 1.0f : 0.0f)) / n_steps;
+return 1.0f - reward;
+""",
+    source="reward-based e-prop: Bellec et al. 2020, Nat. Commun. 11:3625, with one action a sample; the gradient of "
+    "the expected reward by Williams 1992, Mach. Learn. 8:229",
 )
 
 SquaredError = Loss(

@@ -36,23 +36,26 @@ class LearningRule(Model):
             by the neuron's width.
         variables: traces of each neuron, which begin each sample with their initial value.
         update: changes ``variables`` in each step, behind the neuron's own ``update`` and before it may spike; sees
-            ``surrogate`` (0 where the neuron cannot spike), ``input_current``, ``dt_ms``, and the neuron's state, to
-            read, as far as the rule has no such names.
+            ``distance``, ``surrogate`` (0 where the neuron cannot spike), ``input_current``, ``dt_ms``, and the
+            neuron's state, to read, as far as the rule has no such names.
         on_spike: changes ``variables`` behind the neuron's reset; sees what ``update`` sees.
         recorded: by name an expression over what ``update`` sees, evaluated behind it; ``signal`` and ``backward`` see
             its value in their step.
         filters: names of floats of each neuron that are carried from a step to the one before.
         signal: returns the learning signal of a step. It sees ``heard`` (what an error is of a spike in this step: by
             the weights of the feedback, the delay to the readout and the readout's memory), ``error`` (the errors of
-            this very step by the weights of the feedback), ``label_weight`` (that of the label's output), ``rate``
-            (spikes a step in the whole sample), ``spiked`` (1 or 0), ``surrogate``, ``step`` (0, 1, ..) and ``n_steps``
-            of the sample, ``dt_ms``, what is ``recorded``, and ``filters``, to change.
+            this very step by the weights of the feedback), ``local_error`` (the same of a readout of the population's
+            own, which adds up the weights of the feedback of its neurons that spike), ``label_weight`` (that of the
+            label's output), ``rate`` (spikes a step in the whole sample), ``teacher_rate`` (that which a teacher has
+            for the neuron in this sample), ``spiked`` (1 or 0), ``surrogate``, ``step`` (0, 1, ..) and ``n_steps`` of
+            the sample, ``dt_ms``, what is ``recorded``, and ``filters``, to change.
         backward: returns what an arriving spike adds to its synapse's gradient, before a receptor's memory; it sees
             what ``signal`` sees, ``signal`` itself, and ``input_gradient``, the gradient of the input current by the
             neuron's declaration, which is taken if there is no ``backward``.
 
     Parameters that engines know are in groups that a rule may have: `DAMPENING`, `PULL`; `FEEDBACK`, which rules that
-    hear of errors, or of the label, must have; and of e-prop alone, `PAIRING` and `WAY`.
+    hear of errors, or of the label, must have; `LOCAL_READOUT`, which those must have that hear of local ones; and of
+    e-prop alone, `PAIRING` and `WAY`.
 
     Raises:
         ConfigurationError: `PAIRING` or `WAY` in a rule that is not e-prop; a variable that is no float; and as any
@@ -61,8 +64,8 @@ class LearningRule(Model):
 
     KIND: ClassVar[str] = "learning rule"
     SEES: ClassVar[tuple[str, ...]] = (
-        *("distance", "away", "surrogate", "input_current", "dt_ms", "heard", "error", "label_weight", "rate"),
-        *("spiked", "step", "n_steps", "signal", "input_gradient"),
+        *("distance", "away", "surrogate", "input_current", "dt_ms", "heard", "error", "local_error"),
+        *("label_weight", "rate", "teacher_rate", "spiked", "step", "n_steps", "signal", "input_gradient"),
     )
 
     shape: str = "away < 1.0f ? 1.0f - away : 0.0f"
@@ -98,7 +101,7 @@ class LearningRule(Model):
     @property
     def hears(self) -> bool:
         """Whether errors, or the label, come to a neuron by weights."""
-        return any(self.mentions(word) for word in ("heard", "error", "label_weight"))
+        return any(self.mentions(word) for word in ("heard", "error", "local_error", "label_weight"))
 
     def mentions(self, name: str) -> bool:
         """Whether what goes back in time has this word."""
@@ -106,16 +109,24 @@ class LearningRule(Model):
 
 
 DAMPENING = {"dampening": Parameter(0.3, "", "height of the surrogate gradient", above=0.0)}
-FEEDBACK = {
-    "feedback": choice(
-        "symmetric",
-        "errors come back by the readout's weights, by fixed random ones, or by random ones that learn as the "
-        "readout's do",
-        "symmetric",
-        "random",
-        "adaptive",
-    )
-}
+
+
+def feedback(default: str) -> dict[str, Parameter]:
+    """`FEEDBACK` with another default."""
+    return {
+        "feedback": choice(
+            default,
+            "errors come back by the readout's weights, by fixed random ones, or by random ones that learn as the "
+            "readout's do",
+            "symmetric",
+            "random",
+            "adaptive",
+        )
+    }
+
+
+FEEDBACK = feedback("symmetric")
+LOCAL_READOUT = {"tau_local_ms": Parameter(20.0, "ms", "memory of each hidden population's own readout", above=0.0)}
 PULL = {
     "regularisation": Parameter(0.0, "", "strength of the pull towards rate_hz", minimum=0.0),
     "rate_hz": Parameter(10.0, "Hz", "rate that hidden neurons are pulled towards", minimum=0.0),

@@ -90,6 +90,8 @@ def check_learning(network: Network, learning: Learning, other: Network) -> None
             f"learning: {rule.name} hears of errors by weights, and has no parameter feedback that says which; must "
             "have FEEDBACK of hpcsnn.models.learning among its parameters"
         )
+    if rule.mentions("local_error"):
+        _check_local_readouts(learning)
     if rule.mentions("label_weight") and learning.loss.model.of_targets:
         raise ConfigurationError(
             f"learning: {rule.name} is not allowed with the loss {learning.loss.name}, whose samples have "
@@ -107,6 +109,26 @@ def check_learning(network: Network, learning: Learning, other: Network) -> None
                 f"populations.{population.name}.initial.{drawn[0]}: values that differ between neurons are not allowed "
                 "in a training; must be one number, with which each sample begins"
             )
+
+
+def _check_local_readouts(learning: Learning) -> None:
+    """Refuse what a hidden population's own readout does not go with."""
+    rule = learning.rule.model
+    if "tau_local_ms" not in rule.parameters:
+        raise ConfigurationError(
+            f"learning: {rule.name} hears of local errors, and has no parameter tau_local_ms, the memory of the "
+            "readouts that they are of; must have LOCAL_READOUT of hpcsnn.models.learning among its parameters"
+        )
+    if learning.loss.model.sample.strip():
+        raise ConfigurationError(
+            f"loss: {learning.loss.name} is not allowed with {rule.name}, whose local errors are of each step; must be "
+            "a loss of each step, such as cross_entropy"
+        )
+    if learning.window_steps is not None:
+        raise ConfigurationError(
+            f"window_steps: {learning.window_steps} is not allowed with {rule.name}, whose local readouts go through a "
+            "sample once; must be null"
+        )
 
 
 def _check_delays(learning: Learning, other: Network) -> None:

@@ -1,0 +1,1 @@
+"""What each learning rule comes to, by data and connectivity."""
