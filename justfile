@@ -4,7 +4,7 @@
 quick:
     python -m pytest -m quick tests/unit tests/project
 
-# Everything that a change must pass but what takes minutes for one test: about a quarter of an hour. As in the README.
+# Everything that a change must pass but what takes minutes for one test: under half an hour. As in the README.
 test *words:
     python -m pytest {{words}}
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -13,10 +16,20 @@ TESTS = Path(__file__).parent
 # Those that mostly wait begin first, so that others can use the processor meanwhile.
 WAITING = ("jobs/test_slurm.py", "jobs/test_local_jobs.py", "runs/test_kill.py")
 
-# What most tests run takes less time than to optimise it fully, which does not change a bit; but models' science runs
-# for long, and some tests are about what compilers do. Whoever tests may have flags of their own.
-FULLY_OPTIMISED = ("kernels/test_compiler_flags.py", "kernels/test_invariance.py", "kernels/test_vectorisation.py")
+# What most tests run takes less time than to optimise it fully, which does not change a bit; what tests of kernels and
+# ranks run, each of which compiles its own, less than to optimise it at all. But models' science runs for long, and
+# some tests are about what compilers do: flags of the environment go over those that a test asks for. Whoever tests may
+# have others.
+A_LITTLE = "-O1"
+OF_LANE = {"kernels": "-O0", "ranks": "-O0", "science": None}
+OF_FILE = {
+    **dict.fromkeys(("ranks/test_faults.py", "ranks/test_invariance.py"), A_LITTLE),  # seconds of model time
+    **dict.fromkeys(("kernels/test_compiler_flags.py", "kernels/test_invariance.py"), None),
+    **dict.fromkeys(("kernels/test_mathematics.py", "kernels/test_vectorisation.py"), None),
+}
 ASKED_FLAGS = os.environ.get("CXXFLAGS")
+# Of racing threads, which are many more than cores, those that have nothing to do sleep; read when OpenMP is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 # The same examples everywhere, however fast the machine is and whatever has failed on it before.
 settings.register_profile(
@@ -37,6 +50,17 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main() -> Generator[None, object, object]:
+    """Modules are compiled once for all that tests start, even where whoever tests wants no bytecode beside them."""
+    if not sys.dont_write_bytecode or "PYTHONPYCACHEPREFIX" in os.environ:
+        return (yield)
+    with tempfile.TemporaryDirectory(prefix="hpcsnn-bytecode-", ignore_cleanup_errors=True) as folder:
+        os.environ["PYTHONPYCACHEPREFIX"] = folder
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        return (yield)
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """A test has the marker of its folder; every unit test is quick."""
     lane = item.path.relative_to(TESTS).parts[0]
@@ -48,8 +72,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """By which flags a test, and what it starts, compiles."""
     path = item.path.relative_to(TESTS)
-    quickly = path.parts[0] != "science" and path.as_posix() not in FULLY_OPTIMISED
-    flags = "-O1" if ASKED_FLAGS is None and quickly else ASKED_FLAGS
+    flags = OF_FILE.get(path.as_posix(), OF_LANE.get(path.parts[0], A_LITTLE)) if ASKED_FLAGS is None else ASKED_FLAGS
     os.environ.pop("CXXFLAGS", None)
     if flags is not None:
         os.environ["CXXFLAGS"] = flags

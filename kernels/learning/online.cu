@@ -28,7 +28,8 @@ KERNEL online_{{ name }}(Network* net) {
     const auto& target_population = net->population_{{ target.name }};
     const int n_steps = learning.sample_steps, now = control.step % n_steps;
     const int n_sources = net->population_{{ projection.source }}.n_known, row_shift = projection.row_shift;
-    const bool begins = now == 0, ends = now + 1 == n_steps, mlgenn = {{ "learning.rule_pairing == 1" if readout.pairs else "false" }};
+    const bool begins = now == 0, ends = now + 1 == n_steps;
+    const bool mlgenn = {{ "learning.rule_pairing == 1" if readout.pairs else "false" }};
 //% if hidden
     const auto& learner = learning.population_{{ target.name }};
     const int n_outputs = learning.n_outputs;
@@ -139,7 +140,8 @@ KERNEL online_{{ readout.name }}(Network* net) {
     const auto& learning = net->learning;
     auto& learner = net->learning.population_{{ readout.name }};
     const int n_steps = learning.sample_steps, now = control.step % n_steps;
-    const bool begins = now == 0, ends = now + 1 == n_steps, mlgenn = {{ "learning.rule_pairing == 1" if readout.pairs else "false" }};
+    const bool begins = now == 0, ends = now + 1 == n_steps;
+    const bool mlgenn = {{ "learning.rule_pairing == 1" if readout.pairs else "false" }};
     const float* errors = learning.error + (int64)(mlgenn ? now : 1 + now) * learning.outputs_stride;
     const float largest = LARGEST_GRADIENT * (float)n_steps;
 {{ each_constant(readout, "") }}

@@ -43,7 +43,8 @@ KERNEL score_{{ readout.name }}(Network* net) {
 //% if loss.sample
         const int n_scored = n_steps - first;
 //% if loss.draws
-        auto random = sequence_of(learning.sample_id[sample], learning.batch_number, {{ stream }}u, key_of(net->control));
+        auto random = sequence_of(learning.sample_id[sample], learning.batch_number, {{ stream }}u | LOSS_NUMBERS,
+                                  key_of(net->control));
 //% endif
         learning.sample_loss[sample] += {{ loss.functions["sample"].call }};
         for (int earlier = first; earlier < step; ++earlier)

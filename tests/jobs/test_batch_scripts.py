@@ -12,6 +12,7 @@ import pytest
 
 from hpcsnn.shipped_files import site_folder
 from support import slurm_lab
+from support.jobs import LONG
 from support.processes import completed, until
 from support.ranks import hpcsnn, hpcsnn_command
 from support.runs import PLAIN, digest_of_run, newest_step, succeeds
@@ -20,12 +21,6 @@ pytestmark = pytest.mark.skipif(slurm_lab.missing() is not None, reason=f"Slurm:
 
 BATCH = site_folder().parent / "batch"
 SHORT = ("--set", "duration_ms=200")
-# Long enough to be interrupted twice on a fast machine; spikes are exchanged seldom, since ranks may share a core.
-LONG = tuple(
-    word
-    for setting in ("scale=8", "duration_ms=20000", "projections.ff.delay_ms=2", "projections.lat.delay_ms=2")
-    for word in ("--set", setting)
-)
 OVER = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL"}
 
 

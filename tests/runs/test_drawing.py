@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -14,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from hpcsnn.analysis.drawing.processes import Drawing
-
-SOON_S = 60  # of things that take a tenth of a second
+from support.processes import until
 
 
 def test_tasks_are_done_elsewhere_and_answered_in_order():
@@ -58,11 +56,11 @@ drawing.draw([partial(time.sleep, 600)] * 2) if {draws} else time.sleep(600)
 @pytest.mark.parametrize("draws", [False, True])
 def test_it_ends_with_whoever_asked(draws):
     with subprocess.Popen([sys.executable, "-c", ASKS.format(draws=draws)]) as asks:
-        wait_for(lambda: any(parent == asks.pid for _, parent, _ in alive()))
+        until(lambda: any(parent == asks.pid for _, parent, _ in alive()))
         (group,) = (process for process, parent, _ in alive() if parent == asks.pid)
-        wait_for(lambda: sum(of == group for _, _, of in alive()) == (3 if draws else 1))
+        until(lambda: sum(of == group for _, _, of in alive()) == (3 if draws else 1))
         asks.send_signal(signal.SIGKILL)
-    wait_for(lambda: all(of != group for _, _, of in alive()))
+    until(lambda: all(of != group for _, _, of in alive()))
 
 
 def alive():
@@ -74,10 +72,3 @@ def alive():
             if state != "Z":
                 found.append((int(path.parent.name), int(parent), int(group)))
     return found
-
-
-def wait_for(condition):
-    end = time.monotonic() + SOON_S
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)

@@ -60,7 +60,7 @@ def test_a_change_is_a_run_that_goes_on_with_other_parameters(tmp_path):
     assert not (spikes >= 1600).any(), "spikes are drawn for a stimulus, which lasts 20 ms"
 
 
-@pytest.mark.parametrize("ranks", [2, 3])
+@pytest.mark.parametrize("ranks", [pytest.param(2, marks=pytest.mark.slow), 3])
 def test_changes_come_at_the_same_step_on_any_ranks_and_over_restarts(tmp_path, ranks):
     later = {"projections.ff.synapse.a_plus": 0.05, "populations.target.stimulate.0.std": 3}
     changes = [{"at_ms": 100, "set": {PEAK: 20}}, {"at_ms": 230.3, "set": later}]

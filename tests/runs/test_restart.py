@@ -17,7 +17,7 @@ from support.runs import PLAIN, RECORD, assert_same_run, records_of, succeeds
 # (scale, end, stops) in ms: arbitrary steps, some on the beat of stimulus and rewiring and some not.
 CASES = [
     pytest.param(1, 20_000, (1234.5, 1234.6, 5000, 7777.7, 9020, 15_000.1, 19_999.9), marks=pytest.mark.slow),
-    (3, 3_000, (0.1, 20, 500.3, 501, 1999.9, 2000, 2700.7)),
+    (3, 1_500, (0.1, 20, 300.3, 301, 599.9, 600, 1200.7)),
 ]
 RANKS = (1, 3, 2, 4, 1, 2, 1)
 

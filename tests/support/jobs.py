@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from hpcsnn.jobs.job_files import JobFiles, State
 from hpcsnn.jobs.run_index import RunEntry, read_run
 from support.processes import Found, until
-from support.runs import PLAIN, newest_step, succeeds
+from support.runs import newest_step
 
-# Long enough to be interrupted on a fast machine, with checkpoints that follow each other closely.
-LONG = ["--set", "scale=4", "--set", "duration_ms=40000", "--set", "checkpoint_every=3s"]
+# Long enough to be interrupted twice on a fast machine, with checkpoints that follow each other closely; spikes are
+# exchanged seldom, since ranks may share a core, and each exchange may then wait for a turn there.
+LONG = [
+    word
+    for setting in (
+        *("scale=4", "duration_ms=20000", "checkpoint_every=1s"),
+        *("projections.ff.delay_ms=2", "projections.lat.delay_ms=2"),
+    )
+    for word in ("--set", setting)
+]
+# Longer than anybody waits: of runs that are stopped, however slow the commands beside them are. Two ranks that talk in
+# each step are slow for their size, so that one is quick to do what they did.
+ENDLESS = ["--set", "duration_ms=4e6", "--set", "checkpoint_every=5s"]
 SHORT = ["--set", "duration_ms=2000"]
 
 
@@ -39,26 +49,15 @@ def has_checkpoint(run: Path) -> None:
 
 
 def rank_processes(run: Path) -> list[int]:
-    """The ranks of a run: processes that were started for it and are no launcher."""
-    found = []
+    """The ranks of a run: processes that were started for it and are no launcher, and not what a rank starts, which has
+    the rank's own name until it is another program."""
+    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             words = (folder / "cmdline").read_text().split("\0")
+            parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
         except OSError:
             continue
         if str(run) in words and "-c" in words[:2] and Path(words[0]).name.startswith("python"):
-            found.append(int(folder.name))
-    return found
-
-
-def lengths(folder: Path, wall_s: float, ranks: int = 1) -> Iterator[list[str]]:
-    """Sizes of a map that takes so many seconds by what a short run says, then twice and four times as long.
-
-    A machine that was busy a moment ago may be quicker now, and a run be over that should have been interrupted.
-    """
-    quick = folder / "quick"
-    scale = ["--set", "scale=4", "--set"]
-    succeeds("run", "topomap", *scale, "duration_ms=5000", *PLAIN, "--out", quick, ranks=ranks)
-    speed = 1 / json.loads((quick / "summary.json").read_text())["wall_per_model_s"]
-    for factor in (1, 2, 4):
-        yield [*scale, f"duration_ms={round(factor * wall_s * speed) * 1000}"]
+            found[int(folder.name)] = parent
+    return [process for process, parent in found.items() if parent not in found]

@@ -59,7 +59,7 @@ class Meeting(Alone):
 
     def gather(self, value):
         self._said[self.rank] = value
-        self._all_here.wait(timeout=20)
+        self._all_here.wait(timeout=60)
         return list(self._said)
 
 

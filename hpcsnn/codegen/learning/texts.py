@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from hpcsnn.codegen.learning.backward import receptor_back, receptor_prefix, step_back
 from hpcsnn.codegen.learning.forward import ReceptorForward, StepForward
 from hpcsnn.codegen.learning.rule import rule_view
-from hpcsnn.codegen.random_streams import Purpose, Tag, stream
+from hpcsnn.codegen.random_streams import Purpose, stream
 from hpcsnn.codegen.snippet_functions import Argument, SnippetFunction, constant_arguments
 from hpcsnn.codegen.views import model_view, seen
 from hpcsnn.models.base import Configured, Variable
@@ -76,7 +76,7 @@ def learning_texts(
             "learning/score.cu",
             readout=readout,
             loss=_loss(learning.loss),
-            stream=stream(Purpose.SPIKES, readout.index) | Tag.LOSS << 24,
+            stream=stream(Purpose.SPIKES, readout.index),
             brought=stage_of.get(f"bring_{learning.readout}"),
         ),
         *(
