@@ -155,5 +155,6 @@ def host_stage_kernels(rule: RewiringRule) -> list[str]:
         *(f"sum_{number}" for number in range(len(rule.sums))),
         *(("draw_candidates", "form_candidates") if rule.replaces_anywhere else ()),
         *(("form_proposed",) if rule.lists else ()),
-        *(pairing if rule.pairing else ()),
+        *(("weaknesses", "retract") if rule.turnover else ()),
+        *(one for one in (pairing if rule.pairing else ()) if not (one == "retract" and rule.turnover)),
     ]

@@ -248,7 +248,7 @@ _RETURNS = {
     **dict.fromkeys(("eliminate", "form"), "Probability"),
     **dict.fromkeys(("reason", "pairing.offers", "pairing.demands"), "int"),
     "sums": "int64",
-    "gradient": "float",
+    **dict.fromkeys(("gradient", "turnover.least", "guide.most"), "float"),
     "update_if": "bool",
 }
 _NUMBERS = {
@@ -301,7 +301,7 @@ def _fixed(slot: str, projection: Projection, rule: RewiringRule) -> dict[str, A
         *_same(f"const Weakest_{name}&", "weakest"),
         *_same(f"const SquaredTo_{name}&", "squared_to"),
         *_same(f"const {'TargetState' if own_neuron else 'Post'}_{name}&", "post"),
-        *_same("const float", "dt_ms"),
+        *_same("const float", "dt_ms", "gradient"),
         Argument("const int", "step", "now"),
         *(
             Argument("const bool", f"{neuron}_removed", f"{end}_population.removed[{end}] != 0" if removes else "false")

@@ -24,8 +24,10 @@ def names_by_slot(projection: Projection, constants: tuple[str, ...]) -> dict[st
         "row": [*variables, *before, *ROW],
     }
     own = {
-        **dict.fromkeys(("eliminate", "reason", "update", "update_if", "gradient"), (*variables, *before, *after)),
-        **dict.fromkeys(("form", "initial"), (*before, *after)),
+        **dict.fromkeys(
+            ("eliminate", "reason", "update", "update_if", "gradient", "turnover.least"), (*variables, *before, *after)
+        ),
+        **dict.fromkeys(("form", "initial", "guide.most"), (*before, *after)),
         **dict.fromkeys(("pick", "sums"), after),
         "update_source": (*sources, *before),
         "update_target": (*targets, *after),

@@ -161,6 +161,8 @@ def _rewiring_numbers(rule: RewiringRule) -> Members:
         numbers += each_member("int", "n_blocks", "n_attempts", "n_within")
     if rule.attempts and rule.select.looks_back_ms:
         numbers += each_member("int", "rewiring_looks_back")
+    if rule.guide:
+        numbers += each_member("int", "n_guided")
     if rule.replaces_anywhere:
         numbers += [*each_member("int", "n_candidates"), *each_member("uint32", "first_candidate")]
     return numbers

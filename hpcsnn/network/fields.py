@@ -353,7 +353,11 @@ def _listed_fields(rule: RewiringRule) -> tuple[Field, ...]:
     """Of synapses that form from lists, which the host binds where ranks meet."""
     candidates = ("candidate_source", "candidate_next") if rule.replaces_anywhere else ()
     proposals = ("proposed_start", "proposed_done", "proposed") if rule.lists else ()
-    return tuple(Field(name, "int", made=True) for name in (*candidates, *proposals))
+    # Of pairs that are drawn before a batch: the target (-1: none of this rank's), what a synapse's gradient would be.
+    guided = ("candidate_target", "candidate_gradient", "candidate_rank") if rule.guide else ()
+    ctypes = {"candidate_gradient": "int64", "candidate_rank": "float", "weakness": "float"}
+    names = (*candidates, *proposals, *guided, *(["weakness"] if rule.turnover else []))
+    return tuple(Field(name, ctypes.get(name, "int"), made=True) for name in names)
 
 
 def decay_fields(dt_ms: float, tau_ms: float) -> tuple[Field, ...]:

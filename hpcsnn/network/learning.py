@@ -142,6 +142,11 @@ def trained_projections(network: Network) -> list[Projection]:
     return [one for one in network.projections.values() if one.synapse.name == Trained.name]
 
 
+def guided_projections(network: Network) -> list[Projection]:
+    """Those of them that grow where the gradients of a batch are: their rule has a ``guide``."""
+    return [one for one in trained_projections(network) if one.rule is not None and one.rule.guide is not None]
+
+
 def feedback_projection(network: Network, hidden: Population) -> Projection | None:
     """The synapses from a hidden population onto the readout."""
     assert network.learning is not None

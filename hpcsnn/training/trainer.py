@@ -130,6 +130,7 @@ class Trainer:
             SimulationError: a value that is not finite, or a gradient beyond what adds up.
         """
         n = len(samples)
+        self._learner.begin_batch(self.batches_done + 1)
         losses, predictions = self._shared_out(samples, True, self._learner.lanes)
         self._learner.add_up()
         self._learner.optimise(self.batches_done + 1, n, epoch_batches)

@@ -206,6 +206,45 @@ KERNEL form_proposed_{{ projection.name }}(Network* net) {
 }
 //% endif
 
+//% if rule.pairing or rule.turnover
+// Synapses that the ranks have chosen to go: cut like proposals.
+KERNEL retract_{{ projection.name }}(Network* net) {
+    {{- names.update_begins() }}
+    for (int target = thread_first(); target < target_population.n_own; target += thread_stride())
+        for (int n = projection.proposed_start[target]; n < projection.proposed_start[target + 1]; ++n) {
+            const int row = target << projection.row_shift, in_degree = projection.in_degree[target];
+            const int place = find_{{ projection.name }}(net, row, in_degree, projection.proposed[n]);
+            remove_{{ projection.name }}(net, target, place, 1);
+        }
+}
+//% endif
+
+//% if rule.turnover
+{{ rule.functions["turnover.least"].head }} {
+{{ value(rule, "turnover.least", rule.turnover.least) }}
+}
+
+// What synapses that are to go are chosen by, slot by slot.
+KERNEL weaknesses_{{ projection.name }}(Network* net) {
+    {{- names.update_begins() }}
+    for (int target = thread_first(); target < target_population.n_own; target += thread_stride()) {
+        const int row = target << projection.row_shift, in_degree = projection.in_degree[target];
+        {{- names.target_names() }}
+        for (int at = row; at < row + in_degree; ++at) {
+            const int source = projection.source[at];
+            {{- names.source_names() }}
+            {{- names.distance_name() }}
+            const float least = {{ rule.functions["turnover.least"].call }};
+            if (not_finite(least)) {
+                halt(control, NOT_FINITE, 0, 0, 0);
+                return;
+            }
+            projection.weakness[at] = least;
+        }
+    }
+}
+//% endif
+
 //% if rule.pairing
 //% for part in ("offers", "demands")
 {{ rule.functions["pairing." ~ part].head }} {
@@ -250,17 +289,6 @@ KERNEL drop_surplus_{{ projection.name }}(Network* net) {
             remove_{{ projection.name }}(net, target, any_synapse_{{ projection.name }}(net, target, number), 0);
         }
     }
-}
-
-// Synapses that the ranks have chosen because their sources have too many: cut like proposals.
-KERNEL retract_{{ projection.name }}(Network* net) {
-    {{- names.update_begins() }}
-    for (int target = thread_first(); target < target_population.n_own; target += thread_stride())
-        for (int n = projection.proposed_start[target]; n < projection.proposed_start[target + 1]; ++n) {
-            const int row = target << projection.row_shift, in_degree = projection.in_degree[target];
-            const int place = find_{{ projection.name }}(net, row, in_degree, projection.proposed[n]);
-            remove_{{ projection.name }}(net, target, place, 1);
-        }
 }
 
 // What is still vacant, for the rule to settle.

@@ -30,6 +30,7 @@ CASES = {
     ),
     "delays": ({**REWIRED, **LATE}, models.CrossEntropy(), models.EProp()),
     "summed": ({"recurrent": False}, models.SummedCrossEntropy(), models.EProp()),
+    "guided": ({**REWIRED, **LATE, "rule": models.RigL(every=2)}, models.CrossEntropy(), models.EProp()),
     "windows": ({**REWIRED, **LATE}, models.SquaredError(), models.EProp(regularisation=0.1)),
     "spike times": (
         {"p": 0.5, "delay_ms": models.Uniform(1.0, 5.0), "receptor": models.AlphaCurrent()},

@@ -73,6 +73,15 @@ class TestDeepR(Crowded):
         return network
 
 
+class TestSparseEvolution(Crowded):
+    rule = rewiring.SparseEvolution(every=1, fraction=0.5, new_weight=0.1)
+
+    def check_end(self, simulation):
+        """Ten updates of half the synapses each."""
+        events, n = simulation.events(PROJECTION), len(simulation.synapses(PROJECTION)["pre"])
+        assert (events[:, 3] == 0).sum() == (events[:, 3] == 1).sum() == 10 * round(0.5 * n)
+
+
 class TestHomeostatic(Crowded):
     rule = rewiring.Homeostatic(**GROWTH)
     ranks = (3,)

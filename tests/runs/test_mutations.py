@@ -27,7 +27,10 @@ from support.small_configurations import NAMES, small_configuration
 BATCHES, IN_A_BATCH = 4, math.ceil(2000 / 4 / len(NAMES))
 CALL_BATCHES, CALLS_IN_A_BATCH = 10, 50
 # What a run has no use for.
-OF_A_TRAINING = {"sample_input", "trained", "deep_r_by_gradient", "deep_r_shared_budget", "soft_deep_r"}
+OF_A_TRAINING = {
+    *("sample_input", "trained", "deep_r_by_gradient", "deep_r_shared_budget", "soft_deep_r"),
+    *("sparse_evolution", "rig_l", "rig_l_shared_budget", "deep_r_guided"),
+}
 ENDED = Ended(code=0, signal=0, hung=False, out="", err="", result=None)
 
 

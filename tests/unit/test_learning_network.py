@@ -93,7 +93,6 @@ Spiking = dataclasses.replace(models.LeakyReadout, name="spiking", threshold="V 
 Noisy = dataclasses.replace(models.LIFSubtractive, name="noisy", threshold="V > 1e-9f * (float)random.next()")
 Clocked = dataclasses.replace(models.LIFSubtractive, name="clocked", threshold="V > (step % 2 ? 0.5f : 0.6f)")
 GOES_BY = "which is another wherever a sample is played: must go by state, input and parameters"
-ByLabel = LearningRule("by_label", "", parameters=models.FEEDBACK, shape="1.0f", signal="return label_weight;")
 NEURONS = "(lif_subtractive, alif_subtractive, izhikevich, leaky_readout, or one of your own)"
 REFUSED = {
     "readout: unknown name 'out'; allowed: hidden, input, output.": (network_of, "out", None),
@@ -392,13 +391,3 @@ def test_a_neuron_that_has_a_name_of_trainings_is_refused():
     )
     with pytest.raises(ConfigurationError, match=r"^lif_subtractive: the name 'pseudo_derivative' is given twice"):
         learning_network(network_of(hidden=model), learning())
-
-
-def test_a_rule_that_goes_by_labels_needs_some():
-    learning_network(network_of(), learning(rule=ByLabel()))
-    said = (
-        "learning: by_label is not allowed with the loss squared_error, whose samples have targets and no labels, "
-        "which the rule goes by; must be a loss of labels, such as cross_entropy"
-    )
-    with pytest.raises(ConfigurationError, match="^" + as_pattern(said)):
-        learning_network(network_of(), learning(models.SquaredError(), ByLabel()))

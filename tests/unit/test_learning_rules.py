@@ -109,3 +109,14 @@ def test_what_local_readouts_do_not_go_with_is_refused(parameters, more, message
 def test_times_of_a_rule_are_whole_steps():
     with pytest.raises(ConfigurationError, match=r"^learning\.etlp\.event_interval_ms: 2\.5"):
         learner(classifier(), learning(rule=models.ETLP(event_interval_ms=2.5)))
+
+
+def test_a_rule_that_goes_by_labels_needs_some():
+    mine = rule(signal="return label_weight;")
+    learner(classifier(), learning(rule=mine()))
+    said = (
+        "learning: mine is not allowed with the loss squared_error, whose samples have targets and no labels, "
+        "which the rule goes by; must be a loss of labels, such as cross_entropy"
+    )
+    with pytest.raises(ConfigurationError, match="^" + as_pattern(said)):
+        learner(classifier(), learning(models.SquaredError(), mine()))

@@ -8,7 +8,7 @@ from typing import Any
 
 from hpcsnn.models.base import Model
 from hpcsnn.models.learning import Gradient
-from hpcsnn.models.rewiring import Pairing, RewiringRule, Selection
+from hpcsnn.models.rewiring import Guide, Pairing, RewiringRule, Selection, Turnover
 from hpcsnn.models.snippet_text import cleaned
 
 # Texts of a model that are no snippets.
@@ -59,6 +59,8 @@ def _snippets(model: Model) -> Iterator[tuple[str, str]]:
             texts = {"select.draw": value.draw, "select.pick": value.pick}
         elif isinstance(value, Pairing):
             texts = {f"pairing.{part}": text for part, text in vars(value).items() if part != "every"}
+        elif isinstance(value, (Turnover, Guide)):
+            texts = {f"{field.name}.{part}": text for part, text in vars(value).items() if isinstance(text, str)}
         elif isinstance(value, Gradient):
             texts = {f"gradient.{part}": text for part, text in value.texts.items()}
         elif field.name in ("sums", "of_batch"):

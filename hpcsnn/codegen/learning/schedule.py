@@ -9,6 +9,7 @@ from hpcsnn.network import Network
 from hpcsnn.network.learning import (
     feedback_projection,
     gradient_of,
+    guided_projections,
     hidden_populations,
     onto_hidden,
     trained_projections,
@@ -97,6 +98,10 @@ def _behind_a_sample(network: Network, shared: bool) -> list[Stage]:
             )
             for one in trained_projections(network)
         ),
+        *(
+            Stage(f"guide_{one.name}", "plasticity", f"population_{one.target.name}.n_own", trigger=ENDS)
+            for one in guided_projections(network)
+        ),
     ]
 
 
@@ -162,6 +167,7 @@ def batch_kernels(network: Network) -> list[str]:
     return [
         *(one.kernel for one in (*windows.set_aside, *windows.put_back, *windows.gradients)),
         *(f"freeze_{one.name}" for one in trained_projections(network)),
+        *(f"{kernel}_{one.name}" for one in guided_projections(network) for kernel in ("keep_free", "rank_candidates")),
         *feedback,
         *adapt,
         *(f"optimise_{one.name}" for one in trained_projections(network)),

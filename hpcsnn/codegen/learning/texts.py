@@ -21,6 +21,7 @@ from hpcsnn.network.learning import (
     filtering_projections,
     goes_back,
     gradient_of,
+    guided_projections,
     hidden_populations,
     kept_variables,
     onto_hidden,
@@ -126,9 +127,12 @@ def _behind_a_sample(
     if any(one.rule.goes_through for one in hidden):
         yield render("learning/through.cu", populations=[one for one in hidden if one.onto_hidden])
     yield from (render("learning/backward.cu", population=one) for one in populations if not one.is_source)
+    guided = [one.name for one in guided_projections(network)]
     for one in trained:
         back_of = _back_of(network, network.projections[one.name])
         yield render("learning/gradients.cu", projection=one, back_of=back_of, windowed=network.windowed)
+        if one.name in guided:
+            yield render("learning/candidates.cu", projection=one, back_of=back_of, windowed=network.windowed)
 
 
 def _back_of(network: Network, projection: Projection) -> str:

@@ -24,6 +24,7 @@ from hpcsnn.engine.learning.lanes import Lanes
 from hpcsnn.engine.learning.norms import squares
 from hpcsnn.engine.learning.replicas import with_replicas
 from hpcsnn.engine.learning.windows import Windows
+from hpcsnn.engine.rewiring.candidates import draw_for_batch, gradient_sums
 from hpcsnn.engine.simulation import Simulation
 from hpcsnn.engine.synapse_rows import SynapseRows
 from hpcsnn.models.learning.clipping import clipping_of_batch
@@ -219,10 +220,14 @@ class Learner:
         for name in gradient_of(readout).trained:
             yield f"learning.{readout.name}.gradient_{name}"
 
+    def begin_batch(self, batch: int) -> None:
+        """Draw what synapses may grow by the gradients of a batch, which counts from 1; a collective call."""
+        draw_for_batch(self.state, self._executable, batch)
+
     def add_up(self) -> None:
         """Gradients of all groups, on every rank those of its part; a collective call."""
         if self.groups.n_groups > 1:
-            for name in self.gradient_arrays():
+            for name in (*self.gradient_arrays(), *gradient_sums(self.state)):
                 self.state.change(name, self.groups.peers.add_up)
 
     def forget(self) -> None:
@@ -255,6 +260,7 @@ class Learner:
         before = {name: self.state.stores[name].counter("eliminated") for name in self.rewired}
         for names in self._rewired_together:
             self.simulation.rewire(*names)
+            self.simulation.mend()  # what shares a budget is ranked behind the last one's stages
         replaced = {name: self.state.stores[name].counter("eliminated") - n for name, n in before.items()}
         for name in self.rewired:
             fit_trained(self.state, self.network.projections[name])

@@ -16,17 +16,16 @@ from hpcsnn.codegen.constants import FULL, HaltReason, MeetingPlace
 from hpcsnn.codegen.random_streams import Purpose, Tag, stream
 from hpcsnn.devices.base import Executable
 from hpcsnn.engine.learning.feedback import share_errors
+from hpcsnn.engine.rewiring.candidates import MOST_CANDIDATES, best, draw, n_guided, update_of
 from hpcsnn.engine.rewiring.pairing import elements, paired, sent_to_ranks
-from hpcsnn.engine.rewiring.retraction import of_least_key
+from hpcsnn.engine.rewiring.retraction import of_least_key, weakest
 from hpcsnn.engine.state import RankState
-from hpcsnn.models.rewiring import RewiringRule
+from hpcsnn.models.rewiring import RewiringRule, Turnover
 from hpcsnn.network import Population, Projection
 from hpcsnn.ranks.exchange.source_values import SourceValues
 
 # Rounds of placing what is to be replaced anywhere; a round that finds every place taken leaves the rest to the next.
 _MOST_ROUNDS = 64
-# Candidates of an update have a random number each, told apart by 32 bits.
-_CANDIDATES = 2**32
 
 
 class HostStages:
@@ -77,6 +76,8 @@ class HostStages:
     def _meet(self, projection: Projection) -> None:
         rule = projection.rule
         assert rule is not None
+        if rule.turnover is not None:
+            self._turn_over(projection, rule.turnover)
         if rule.replace == "projection":
             self._replace([projection])
         if rule.arrivals:
@@ -144,9 +145,11 @@ class HostStages:
         """As many synapses as have gone from projections, at pairs drawn from all of theirs: the total stays."""
         accounts = [self._state.arrays[f"{one.name}.target_owed"] for one in projections]
         owed = self._total(sum(int(account.sum()) for account in accounts))
-        first = [0] * len(projections)
-        for turn in range(_MOST_ROUNDS):
-            if owed == 0 or max(first) + owed > _CANDIDATES:
+        first = [n_guided(self._state, one) for one in projections]
+        if max(first):
+            owed -= self._place_best(projections, owed)
+        for turn in range(self._rounds(projections)):
+            if owed == 0 or max(first) + owed > MOST_CANDIDATES:
                 break
             for at, n in enumerate(self._shares(projections, owed, turn)):
                 owed -= self._place(projections[at], first[at], n) if n else 0
@@ -170,21 +173,66 @@ class HostStages:
 
     def _place(self, projection: Projection, first: int, n: int) -> int:
         """Form synapses at n pairs, of which `first` is the number of the first one, where none is; how many."""
-        part, store = self._part(projection), self._state.stores[projection.name]
-        part.n_candidates, part.first_candidate = n, first
-        self._fit_candidates(projection, n)
-        self._executable.run(f"draw_candidates_{projection.name}", n)
+        store = self._state.stores[projection.name]
+        draw(self._state, self._executable, projection, first, n)
         before = store.counter("formed")
         self._form("form_candidates", projection)
         return self._total(store.counter("formed") - before)
 
-    def _fit_candidates(self, projection: Projection, n: int) -> None:
-        """Room for the candidates of a round, with some to spare for later ones."""
-        state = self._state
-        for name in ("candidate_source", "candidate_next"):
-            if len(state.arrays.get(f"{projection.name}.{name}", ())) < n:
-                room = state.device.zeros(n + n // 2, np.int32)
-                state.bind(self._part(projection), projection.name, name, room)
+    def _place_best(self, projections: Sequence[Projection], n: int) -> int:
+        """Form n synapses, or as many as there are candidates of this batch, where its gradients say; how many."""
+        formed = 0
+        for projection, pairs in zip(projections, best(self._state, self._executable, projections, n), strict=True):
+            store = self._state.stores[projection.name]
+            before = store.counter("formed")
+            self._put_lists(projection, pairs)
+            self._form("form_proposed", projection)
+            formed += self._total(store.counter("formed") - before)
+        return formed
+
+    def _rounds(self, projections: Sequence[Projection]) -> int:
+        """In how many rounds what comes finds its places; more where numbers are to be met and most pairs are taken."""
+        if not any(one.rule is not None and one.rule.turnover for one in projections):
+            return _MOST_ROUNDS
+        updates = [update_of(self._state, one, 0) for one in projections]
+        n_pairs = sum(one.n_pairs for one in updates)
+        free = n_pairs - sum(one.n_synapses for one in updates)
+        return _MOST_ROUNDS * min(n_pairs // max(free, 1) + 1, _MOST_ROUNDS)
+
+    def _turn_over(self, projection: Projection, turnover: Turnover) -> None:
+        """Let the weakest synapses go, and be owed as many as are to come."""
+        rule, state, name = projection.rewiring, self._state, projection.name
+        assert rule is not None
+        update = update_of(state, projection, self._now(rule.model))
+        goes, comes = turnover.numbers(rule.values, update)
+        goes = min(goes, update.n_synapses)
+        comes = min(comes, update.n_pairs - update.n_synapses + goes)
+        account = state.arrays[f"{name}.target_owed"]
+        owed = self._total(int(account.sum()))
+        if goes:
+            self._remove_weakest(projection, goes)
+        account[...] = 0
+        for first_neuron in np.flatnonzero(state.placements[projection.target.name].global_id == 0):
+            account[int(first_neuron)] = owed + comes
+
+    def _remove_weakest(self, projection: Projection, n: int) -> None:
+        state, name = self._state, projection.name
+        store, target = state.stores[name], state.placements[projection.target.name]
+        slots, pre, post = store.pairs()
+        if len(state.arrays.get(f"{name}.weakness", ())) < store.n_rows * store.capacity:
+            room = state.device.zeros(store.n_rows * store.capacity, np.float32)
+            state.bind(self._part(projection), name, "weakness", room)
+        self._run("weaknesses", projection)
+        found, pairs = state.read(f"{name}.weakness")[slots], np.column_stack([post, pre]).astype(np.int64)
+        own = weakest(found, pairs, n)  # of what this rank has, no more than might go
+        everyone = self._ranks.gather((found[own], pairs[own]))
+        of_all, all_pairs = (np.concatenate(columns) for columns in zip(*everyone, strict=True))
+        going = all_pairs[weakest(of_all, all_pairs, n)]
+        row = target.local(going[:, 0])
+        mine = (row >= 0) & (row < target.n_own)
+        local = state.placements[projection.source.name].local(going[mine, 1])
+        self._put_lists(projection, np.column_stack([row[mine], local]))
+        self._run("retract", projection)
 
     def _arrive(self, projection: Projection, arrivals: str) -> None:
         """Form synapses at pairs that have none, each with the chance that the constant `arrivals` is."""

@@ -1,4 +1,4 @@
-"""Which synapses go where a source has more than its elements serve, wherever their targets are."""
+"""Which synapses go, wherever their targets are: of sources that have too many, or the weakest of all."""
 
 from __future__ import annotations
 
@@ -25,3 +25,17 @@ def of_least_key(found: NDArray[np.int64], surplus: NDArray[np.int64]) -> NDArra
     allowed = surplus[order][np.searchsorted(surplus[order, 0], found[:, 0]), 1]
     assert np.isin(sources, surplus[:, 0]).all()
     return found[place < allowed]
+
+
+def weakest(weakness: NDArray[np.float32], pairs: NDArray[np.int64], n: int) -> NDArray[np.intp]:
+    """Places of the n synapses with the smallest values, the smallest first; of equal ones by target, then source.
+
+    Args:
+        weakness: shape (m,).
+        pairs: shape (m, 2): target and source, by their ids.
+    """
+    if 0 < n < len(weakness):  # only those up to the n-th smallest value need be in order
+        among = np.flatnonzero(weakness <= np.partition(weakness, n - 1)[n - 1])
+    else:
+        among = np.arange(len(weakness))
+    return among[np.lexsort((pairs[among, 1], pairs[among, 0], weakness[among]))][:n]

@@ -22,6 +22,8 @@ SLOTS: dict[str, tuple[str, ...]] = {
         "form": (*_PAIR, "in_degree"),
         "initial": _PAIR,
         "gradient": tuple(name for name in _PAIR if name != "random"),
+        "turnover.least": (*(name for name in _PAIR if name != "random"), *_REMOVED, "in_degree"),
+        "guide.most": ("gradient", *(name for name in _PAIR if name != "random")),
         "update": (*_PAIR, *_REMOVED, "in_degree"),
         "update_if": (*(name for name in _PAIR if name != "random"), *_REMOVED, "in_degree"),
         "update_source": ("pre", "id", "out_degree", "random"),

@@ -14,6 +14,7 @@ from hpcsnn.errors import ConfigurationError, unknown_name
 from hpcsnn.models.base import Derived, Model, Variable
 from hpcsnn.models.parameters import Parameter
 from hpcsnn.models.rewiring.promised_names import ANY_SLOT, ROW
+from hpcsnn.models.rewiring.turnover import Guide, Turnover
 from hpcsnn.models.snippet_text import mentioned
 from hpcsnn.models.synapses import NEURONS_OF_A_SYNAPSE, SpikeTrace
 from hpcsnn.models.tables import Table
@@ -109,9 +110,10 @@ class RewiringRule(Model):
        is tried goes, ``reason`` why (an index into ``reasons``), ``form`` the chance that one forms.
     4. ``per_target`` runs for each target with all its synapses, which it may ``remove(place)``; it may ``propose(id)``
        up to ``proposals`` sources.
-    5. Ranks meet, if the rule has ``sums`` (whole numbers, one per target, added up over all), ``replace`` (what went
-       is replaced at random places of the same target, anywhere in the projection, or anywhere in the projections that
-       `Simulation.rewire` is called for together), ``arrivals`` or ``pairing``; synapses that were proposed form.
+    5. Ranks meet, if the rule has ``sums`` (whole numbers, one per target, added up over all), ``turnover`` (so many
+       of a projection go, and come), ``replace`` (what went is replaced at random places of the same target, anywhere
+       in the projection, or anywhere in the projections that `Simulation.rewire` is called for together; in a training
+       where a ``guide`` says), ``arrivals`` or ``pairing``; synapses that were proposed form.
 
     ``arrivals`` names the parameter or derived constant that is the chance of each pair without a synapse to get one.
     ``gradient`` is what the rule adds to a synapse's gradient for each sample of a batch, where a Trainer trains.
@@ -157,6 +159,8 @@ class RewiringRule(Model):
     replace: Literal["", "target", "projection", "projections"] = ""
     arrivals: str = ""
     pairing: Pairing | None = None
+    turnover: Turnover | None = None
+    guide: Guide | None = None
     trigger: Literal["every_ms", "stimulus", "call"] = "every_ms"
     synapse_variables: tuple[Variable, ...] = ()
     source_variables: tuple[Variable, ...] = ()
@@ -197,6 +201,12 @@ class RewiringRule(Model):
                 f"{self.name}.replace: 'projections' is not allowed with trigger {self.trigger!r} and "
                 f"{len(self.sums)} sums; must be a rule on call without sums, so that projections are updated together"
             )
+        for slot in ("turnover", "guide"):
+            if getattr(self, slot) is not None and not (self.replaces_anywhere and self.trigger == "call"):
+                raise ConfigurationError(
+                    f"{self.name}.{slot}: is not allowed with replace {self.replace!r} and trigger {self.trigger!r}; "
+                    "must be a rule on call that replaces in the 'projection' or 'projections'"
+                )
         if self.select.pick and not self.select.draw:
             raise ConfigurationError(
                 f"{self.name}.select: {self.select.name!r} picks a synapse but draws no source; use "
@@ -249,9 +259,11 @@ class RewiringRule(Model):
     def texts(self) -> tuple[str, ...]:
         """All snippets."""
         pairing = dataclasses.astuple(self.pairing) if self.pairing else ()
+        chosen = (self.turnover.least,) if self.turnover else ()
+        guided = (self.guide.most,) if self.guide else ()
         return (
             *(self.select.draw, self.select.pick, self.eliminate, self.form, self.reason, self.update, self.per_target),
-            *(self.gradient, self.update_if),
+            *(self.gradient, self.update_if, *chosen, *guided),
             *(self.update_source, self.update_target, *self.initials.values(), *self.sums.values(), *pairing),
         )
 
@@ -297,8 +309,8 @@ class RewiringRule(Model):
 
     @property
     def lists(self) -> bool:
-        """Whether the host makes lists of synapses that form."""
-        return bool(self.arrivals) or self.pairing is not None
+        """Whether the host makes lists of synapses that form or go."""
+        return bool(self.arrivals or self.pairing or self.turnover or self.guide)
 
     @property
     def meets(self) -> bool:

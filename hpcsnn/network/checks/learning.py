@@ -19,6 +19,7 @@ from hpcsnn.network.learning import (
     goes_back,
     gradient_of,
     gradients_go_by,
+    guided_projections,
     hidden_populations,
     onto_hidden,
     trained_projections,
@@ -57,6 +58,12 @@ def check_learning(network: Network, learning: Learning, other: Network) -> None
                 f"{where}.rewiring: {projection.rule.name} is not allowed in a training; must be a rule on call, "
                 "such as deep_r_by_gradient"
             )
+    for projection in guided_projections(other) if learning.online else ():
+        assert projection.rule is not None
+        raise ConfigurationError(
+            f"projections.{projection.name}.rewiring: {projection.rule.name} is not allowed with gradient: online, "
+            "which has eligibilities of synapses alone; must be gradient: events, or a rule without a guide"
+        )
     _check_delays(learning, other)
     _check_receptors(learning, other)
     if learning.window_steps is not None:

@@ -16,7 +16,7 @@ from typing import Any
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.base import Derived
 from hpcsnn.models.parameters import Parameter
-from hpcsnn.models.rewiring.deep_r_by_gradient import SIGN, DeepRByGradient
+from hpcsnn.models.rewiring.in_training.deep_r_by_gradient import SIGN, DeepRByGradient
 
 
 def _depth_above_step(where: str, values: Mapping[str, Any]) -> None:
