@@ -54,7 +54,7 @@ def test_what_is_refused(make, message):
         make()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     group=st.integers(1, 12), n_groups=st.integers(1, 40), rows=st.booleans(),
     tile=st.sampled_from([1, 2, 4]), n_ranks=st.integers(1, 3),

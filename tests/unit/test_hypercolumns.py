@@ -41,7 +41,7 @@ def one_by_one(connected, told, ratio, most):
     return np.array([sorted(row) for row in rows]), n_swapped
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(1, 5), st.integers(1, 12), st.data(), st.sampled_from([1.0, 1.1, 2.0]), st.integers(0, 4),
     st.integers(0, 2**32 - 1),

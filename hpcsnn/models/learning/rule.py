@@ -123,6 +123,7 @@ class LearningRule(Model):
 
 
 DAMPENING = {"dampening": Parameter(0.3, "", "height of the surrogate gradient", above=0.0)}
+"""The height of the surrogate gradient, a parameter."""
 
 
 def feedback(default: str) -> dict[str, Parameter]:
@@ -140,11 +141,14 @@ def feedback(default: str) -> dict[str, Parameter]:
 
 
 FEEDBACK = feedback("symmetric")
+"""By which weights errors, and the label, come back: parameters that a rule must have that hears of them."""
 LOCAL_READOUT = {"tau_local_ms": Parameter(20.0, "ms", "memory of each hidden population's own readout", above=0.0)}
+"""The memory of readouts of hidden populations' own: a parameter of rules that hear of their errors."""
 PULL = {
     "regularisation": Parameter(0.0, "", "strength of the pull towards rate_hz", minimum=0.0),
     "rate_hz": Parameter(10.0, "Hz", "rate that hidden neurons are pulled towards", minimum=0.0),
 }
+"""What draws neurons towards a rate: parameters."""
 PAIRING = {
     "pairing": choice(
         "exact", "exact: the derivative; mlgenn: errors paired and delayed as mlGeNN 2.4 does", "exact", "mlgenn"
