@@ -116,7 +116,7 @@ def _mean(rows: list[Row]) -> str:
 
 
 def table(
-    rules: Annotated[list[str] | None, typer.Argument(help="Learning rules; by default all that need nothing else.")] = None,
+    rules: Annotated[list[str] | None, typer.Argument(help="Learning rules; by default all that need no more.")] = None,
     data: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(DATA)}; repeat. Default: all.")] = None,
     connectivity: Annotated[list[float] | None, typer.Option(help="Repeat. Default: 1, 0.1, 0.05, 0.01.")] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Repeat. Default: 1, 2, 3.")] = None,
