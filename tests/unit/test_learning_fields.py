@@ -42,6 +42,7 @@ def test_a_sample_leaves_its_scores_and_errors():
         "scores": 32,
         "error": 11 * 32,  # one step before the first
         "filtered_error": 14 * 32,  # and as many behind the last as a delay looks ahead
+        "step_back": 1,
     }
 
 
@@ -74,7 +75,21 @@ def test_a_window_leaves_as_much_for_itself_and_the_states_before_it():
         "aside_ring": 2 * 4 * 20, "aside_own_count": 2 * 4,
     }  # fmt: skip
     assert lengths(learner_fields(network, network.populations["output"]), room)["back"] == 7 * 16 * 2
-    assert lengths(sample_fields(), room) == {"scores": 16, "error": 11 * 16, "filtered_error": 8 * 16}
+    assert lengths(sample_fields(), room) == {"scores": 16, "error": 11 * 16, "filtered_error": 8 * 16, "step_back": 1}
+
+
+def test_going_back_step_by_step_leaves_adjoints_filters_and_sums_over_outgoing_synapses():
+    network = learner(
+        classifier(receptor=models.ExponentialCurrent()), replace(learning(), rule=models.EventProp(regularisation=0.1))
+    )
+    room = LearningRoom(10, 3, 5, replicas=2, n_neurons=20, n_sources=20)
+    hidden = lengths(learner_fields(network, network.populations["hidden"]), room)
+    each = ("adjoint_V", "adjoint_0_current", "adjoint_1_current", "filter_of_later_V", "filter_heard_later")
+    assert {name: hidden[name] for name in (*each, "through", "through_later")} == dict.fromkeys(
+        (*each, "through", "through_later"), 2 * 32
+    )
+    readout = lengths(learner_fields(network, network.populations["output"]), room)
+    assert not any(name.startswith(("adjoint", "through")) for name in readout)
 
 
 def test_currents_that_last_and_input_in_flight_are_set_aside():
@@ -154,7 +169,7 @@ def test_bytes_are_those_of_all_arrays():
     rooms = {name: LearningRoom(N_STEPS, 3, N_OUT, n_neurons=n, n_sources=n) for name, n in counts.items()}
     for projection in network.projections:
         rooms[projection] = LearningRoom(N_STEPS, 3, N_OUT, n_neurons=40, n_synapses=1000, n_entries=2000, n_sources=30)
-    samples = 4 * 16 * (1 + (1 + N_STEPS) + (1 + N_STEPS + 3))
+    samples = 4 * (1 + 16 * (1 + (1 + N_STEPS) + (1 + N_STEPS + 3)))
     spikes = 4 * sum(n * (N_STEPS + 2) + 1 for n in (N_IN, N_HIDDEN))
     hidden = 4 * 48 * (N_STEPS + N_STEPS + 3 + N_OUT)
     output = 4 * 16 * (N_STEPS + 3) + 8 * N_OUT
