@@ -10,8 +10,8 @@ the neurons' declarations, no gradient goes through what a spike resets: the pot
 refractory period. What it adds to a neuron's adaptation is in the gradient.
 
 Gradients through many spikes may grow from step to step without end: hence a dampening below e-prop's 0.3, with which
-128 neurons at 60 Hz did not learn the Japanese Vowels. And the sum is held between +- ``most_through``, beyond which no
-gradient is of use; what it does not reach is exact.
+128 neurons at 60 Hz came to 79 to 92 % of the Japanese Vowels in place of 95, or beyond what adds up. And the sum is
+held between +- ``most_through``, beyond which no gradient is of use; what it does not reach is exact.
 """
 
 from dataclasses import replace
