@@ -1,5 +1,5 @@
-// What a step of a hidden neuron is to training, behind the model's own update: how near to its threshold it is, and what
-// the rule makes of the step. Where the functions of kernels/step/neurons.cu are.
+// What a step of a hidden neuron is to training, behind the model's own update: how near to its threshold it is,
+// and what the rule makes of the step. Where the functions of kernels/step/neurons.cu are.
 {%- macro functions(learns) %}
 {{ learns.functions["shape"].head }} {
 {{ value(learns.rule, "shape") }}

@@ -63,7 +63,7 @@
 
 //% endif
 //% if not projection.trained
-DEVICE void deliver_spikes_{{ projection.name }}(Network* net, const Spikes spikes) {
+DEVICE void arrive_{{ projection.name }}(Network* net, const Spikes spikes) {
     const int n_spikes = spikes.n;
     if (n_spikes == 0) return;
     auto& projection = net->projection_{{ projection.name }};
@@ -215,7 +215,7 @@ DEVICE int arriving_{{ projection.name }}(Network* net) {
 KERNEL deliver_{{ projection.name }}(Network* net) {
     if (net->control->halt) return;
     const int slot = arriving_{{ projection.name }}(net);
-    deliver_spikes_{{ projection.name }}(net, own_spikes(net->population_{{ projection.source }}, slot));
+    arrive_{{ projection.name }}(net, own_spikes(net->population_{{ projection.source }}, slot));
 }
 
 //% if shared
@@ -223,7 +223,7 @@ KERNEL deliver_{{ projection.name }}(Network* net) {
 SELDOM_KERNEL relay_{{ projection.name }}(Network* net) {
     if (net->control->halt) return;
     const int slot = arriving_{{ projection.name }}(net);
-    deliver_spikes_{{ projection.name }}(net, spikes_of_others(net->population_{{ projection.source }}, slot));
+    arrive_{{ projection.name }}(net, spikes_of_others(net->population_{{ projection.source }}, slot));
 }
 
 //% endif

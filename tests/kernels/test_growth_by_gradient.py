@@ -302,9 +302,7 @@ def test_numbers_and_guides_are_for_rules_on_call_that_replace(slot, where):
 
 
 def test_a_schedule_that_ends_before_it_begins_is_refused():
-    said = (
-        r"^here\.sparse_until: 5 is not allowed; must be above sparse_from \(5\), where the number of synapses begins"
-    )
+    said = r"^here\.sparse_from: 5 is not allowed; must be below sparse_until \(5\), where the number of synapses ends"
     with pytest.raises(ConfigurationError, match=said):
         models.RigL.configure("here", {"sparse_from": 5, "sparse_until": 5})
 

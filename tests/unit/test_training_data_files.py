@@ -186,7 +186,7 @@ def test_without_a_folder_or_package_the_message_says_so():
         (
             "digits",
             {"encoder": "rat"},
-            "digits.encoder: unknown name 'rat'; allowed: latency, rate. Did you mean 'rate'?",
+            "digits.encoder: unknown name 'rat'; allowed: latency, on_off, rate. Did you mean 'rate'?",
         ),
         ("digits", {"rate_hz": 3}, "digits: unknown name 'rate_hz'; allowed: duration_ms, encoder, tau_ms, "),
         ("digits", {"encoder": "rate", "tau_ms": 3}, "digits: unknown name 'tau_ms'; allowed: "),

@@ -73,8 +73,8 @@ def check_schedule(where: str, values: Mapping[str, Any]) -> None:
     begins, ends = values["sparse_from"], values["sparse_until"]
     if begins and ends <= begins:
         raise ConfigurationError(
-            f"{where}.sparse_until: {ends} is not allowed; must be above sparse_from ({begins}), where the number of "
-            "synapses begins to change"
+            f"{where}.sparse_from: {begins} is not allowed; must be below sparse_until ({ends}), where the number of "
+            "synapses ends to change"
         )
 
 
