@@ -122,8 +122,8 @@ class Launching(ABC):
     def _counter(self, stage: Stage) -> Callable[[], int]:
         if stage.items is None:
             return lambda: 1
-        path = stage.items
-        return lambda: self._number(path)
+        read = operator.attrgetter(stage.items)
+        return lambda: int(read(self._state.struct))
 
     def items(self, stage: Stage) -> int:
         """Items that the stage's kernel loops over."""
@@ -137,9 +137,12 @@ class Launching(ABC):
 
     def _due_from(self, first_stage: int, step: int) -> Iterator[tuple[int, Stage]]:
         """The stages of a step from number `first_stage` on, with their numbers, as often as each is due."""
-        due = [one for one in enumerate(self._stages) if one[0] >= first_stage and self._due(one[1], step)]
+        numbered = enumerate(self._stages[first_stage:], first_stage)
+        due = (one for one in numbered if self._due(one[1], step))
         for repeats, group in itertools.groupby(due, key=lambda one: one[1].repeats):
-            yield from list(group) * (self._repeats[repeats](self._state.struct) if repeats else 1)
+            if repeats:
+                group = iter(list(group) * self._repeats[repeats](self._state.struct))
+            yield from group
 
     def sequence(self, step: int, first_stage: int, until: int) -> Sequence:
         """What follows (step, first_stage), up to the next stage of an exchange or `until`."""
