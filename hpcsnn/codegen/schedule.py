@@ -151,10 +151,11 @@ def rewiring_stages(projection: Projection, rule: RewiringRule) -> list[Stage]:
 def host_stage_kernels(rule: RewiringRule) -> list[str]:
     """Kernels that the hosts run where ranks meet."""
     pairing = ("offers", "demands", "drop_surplus", "retract", "count_out_degree", "settle")
-    return [
+    kernels = [
         *(f"sum_{number}" for number in range(len(rule.sums))),
         *(("draw_candidates", "form_candidates") if rule.replaces_anywhere else ()),
         *(("form_proposed",) if rule.lists else ()),
         *(("weaknesses", "retract") if rule.turnover else ()),
-        *(one for one in (pairing if rule.pairing else ()) if not (one == "retract" and rule.turnover)),
+        *(pairing if rule.pairing else ()),
     ]
+    return list(dict.fromkeys(kernels))  # some are of two parts of a rule

@@ -115,6 +115,11 @@ class Placement:
         width = np.minimum(tiling.grid.nx - (tile_x << tiling.shift_x), 1 << tiling.shift_x)
         return np.where(base < 0, -1, base + in_y * width + in_x)
 
+    def local_of_own(self, ids: NDArray[Any]) -> NDArray[np.int64]:
+        """Where it keeps its own neurons, by their global ids; -1 for all others, whether it knows of them or not."""
+        index = self.local(ids)
+        return np.where(index < self.n_own, index, -1)
+
     def coordinates(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """x and y of the own neurons."""
         return self.global_id % self.tiling.grid.nx, self.global_id // self.tiling.grid.nx

@@ -173,22 +173,23 @@ class HostStages:
 
     def _place(self, projection: Projection, first: int, n: int) -> int:
         """Form synapses at n pairs, of which `first` is the number of the first one, where none is; how many."""
-        store = self._state.stores[projection.name]
         draw(self._state, self._executable, projection, first, n)
-        before = store.counter("formed")
-        self._form("form_candidates", projection)
-        return self._total(store.counter("formed") - before)
+        return self._formed("form_candidates", projection)
 
     def _place_best(self, projections: Sequence[Projection], n: int) -> int:
         """Form n synapses, or as many as there are candidates of this batch, where its gradients say; how many."""
         formed = 0
         for projection, pairs in zip(projections, best(self._state, self._executable, projections, n), strict=True):
-            store = self._state.stores[projection.name]
-            before = store.counter("formed")
             self._put_lists(projection, pairs)
-            self._form("form_proposed", projection)
-            formed += self._total(store.counter("formed") - before)
+            formed += self._formed("form_proposed", projection)
         return formed
+
+    def _formed(self, kernel: str, projection: Projection) -> int:
+        """Form synapses; how many, on all ranks."""
+        store = self._state.stores[projection.name]
+        before = store.counter("formed")
+        self._form(kernel, projection)
+        return self._total(store.counter("formed") - before)
 
     def _rounds(self, projections: Sequence[Projection]) -> int:
         """In how many rounds what comes finds its places; more where numbers are to be met and most pairs are taken."""
@@ -228,8 +229,8 @@ class HostStages:
         everyone = self._ranks.gather((found[own], pairs[own]))
         of_all, all_pairs = (np.concatenate(columns) for columns in zip(*everyone, strict=True))
         going = all_pairs[weakest(of_all, all_pairs, n)]
-        row = target.local(going[:, 0])
-        mine = (row >= 0) & (row < target.n_own)
+        row = target.local_of_own(going[:, 0])
+        mine = row >= 0
         local = state.placements[projection.source.name].local(going[mine, 1])
         self._put_lists(projection, np.column_stack([row[mine], local]))
         self._run("retract", projection)
@@ -253,8 +254,8 @@ class HostStages:
         pairs = np.concatenate(chosen) if chosen else np.arange(n_pairs if p >= 1.0 else 0)
         target_id, source_id = np.divmod(pairs[pairs < n_pairs], n_sources)
         source, target = (self._state.placements[end.name] for end in (projection.source, projection.target))
-        row = target.local(target_id)
-        own = (row >= 0) & (row < target.n_own)
+        row = target.local_of_own(target_id)
+        own = row >= 0
         self._put_lists(projection, np.column_stack([row[own], source.local(source_id[own])]))
         self._form("form_proposed", projection)
 

@@ -58,8 +58,7 @@ class MadeUpBlocks:
         steps, numbers = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         for name, placement in placements.items():
             step, ids = (np.asarray(one, dtype=np.int64) for one in spikes.get(name, ((), ())))
-            index = placement.local(ids)
-            others = ((index < 0) | (index >= placement.n_own)) & (step >= 0) & (step < n_steps)
+            others = (placement.local_of_own(ids) < 0) & (step >= 0) & (step < n_steps)
             steps.append(step[others])
             numbers.append(first_id + ids[others])
             first_id += placement.tiling.grid.size
