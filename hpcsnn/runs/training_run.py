@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hpcsnn.devices import HostDevice, choose_device
+from hpcsnn.devices.base import Device
 from hpcsnn.engine.learning.groups import check_even, tile_side
 from hpcsnn.errors import ConfigurationError
 from hpcsnn.models.learning.optimisers import learning_rate
@@ -56,15 +57,15 @@ MakeTrainer = Callable[[TrainingConfiguration, int, Setting], AnyTrainer]
 
 def trainer_of(configuration: TrainingConfiguration, n_steps: int, setting: Setting) -> AnyTrainer:
     """The trainer of a configuration's network, for samples of so many steps, on these ranks; a collective call."""
-    # All that compiles kernels, which a message about data need not wait for.
-    from hpcsnn.training.trainer import Trainer
-
-    chosen = configuration.models
-    if "unsupervised" in chosen:
-        return _unsupervised_trainer(configuration, n_steps, setting)
     device = choose_device(setting.device, setting.ranks)
     setting.say(f"each rank on {device.name}" if setting.ranks.size > 1 else f"on {device.name}")
     say_why_no_gpu(device, setting)
+    chosen = configuration.models
+    if "unsupervised" in chosen:
+        return _unsupervised_trainer(configuration, n_steps, setting, device)
+    # All that compiles kernels, which a message about data need not wait for.
+    from hpcsnn.training.trainer import Trainer
+
     if isinstance(device, HostDevice):  # a GPU's memory is its own
         network, sharing = configuration.learning_network(n_steps), configuration.ranks_per_network
         check_memory(network, tile_side(network, check_even(sharing, setting.ranks.size)), setting.ranks, sharing)
@@ -85,13 +86,12 @@ def trainer_of(configuration: TrainingConfiguration, n_steps: int, setting: Sett
     )
 
 
-def _unsupervised_trainer(configuration: TrainingConfiguration, n_steps: int, setting: Setting) -> AnyTrainer:
+def _unsupervised_trainer(
+    configuration: TrainingConfiguration, n_steps: int, setting: Setting, device: Device
+) -> AnyTrainer:
     from hpcsnn.training.unsupervised.layer_network import TILE
     from hpcsnn.training.unsupervised.trainer import UnsupervisedTrainer
 
-    device = choose_device(setting.device, setting.ranks)
-    setting.say(f"each rank on {device.name}" if setting.ranks.size > 1 else f"on {device.name}")
-    say_why_no_gpu(device, setting)
     if isinstance(device, HostDevice):
         check_memory(configuration.learning_network(n_steps), TILE, setting.ranks, setting.ranks.size)
     rule, readout = configuration.models["unsupervised"], configuration.readout

@@ -48,9 +48,9 @@ class Teacher:
                 f"teacher: has {', '.join(sorted(rates_hz)) or 'nothing'}; must have the hidden populations: "
                 f"{', '.join(hidden)}"
             )
-        counts = {name: len(np.atleast_1d(np.asarray(rates))) for name, rates in rates_hz.items()}
         for name, size in hidden.items():
             self._rates[name] = _checked(name, rates_hz[name], size) * np.float32(network.dt_ms * 1e-3)
+        counts = {name: len(rates) for name, rates in self._rates.items()}
         if len(set(counts.values())) > 1:
             raise ConfigurationError(f"teacher: has rates of {counts} samples; must be of the same ones")
 

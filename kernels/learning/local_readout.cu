@@ -1,6 +1,7 @@
 // A readout of a hidden population's own, by the weights of its feedback: its outputs, and by which errors they miss. A
 // replica's neurons are added up in their order, by one thread.
 {%- set name = population.name %}
+{% import "learning/loss_of_step.cu" as scored with context %}
 KERNEL local_{{ name }}(Network* net) {
     const Control& control = *net->control;
     if (control.halt || !net->learning.learns) return;
@@ -29,16 +30,6 @@ KERNEL local_{{ name }}(Network* net) {
                                    neuron % SIDE_BY_SIDE;
             for (int k = 0; k < n_outputs; ++k) output[k] += weights[k * SIDE_BY_SIDE];
         }
-//% if loss.of_targets
-        const float* target = learning.target + ((int64)sample * n_steps + step) * n_outputs;
-//% else
-        const float* target = nullptr;
-//% endif
-        (void)target;
-        if (step < learning.first_scored[sample]) {
-            for (int k = 0; k < n_outputs; ++k) error[k] = 0.0f;
-        } else {
-            (void){{ loss.functions["step"].call }};
-        }
+{{ scored.asked(loss, "(void)") }}
     }
 }

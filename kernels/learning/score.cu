@@ -9,6 +9,7 @@
 }
 
 //% endif
+{% import "learning/loss_of_step.cu" as scored with context %}
 KERNEL score_{{ readout.name }}(Network* net) {
     const Control& control = *net->control;
 //% if readout.windowed
@@ -22,26 +23,16 @@ KERNEL score_{{ readout.name }}(Network* net) {
 {{ bound_constants("learning", loss, "loss_") }}
     for (int replica = thread_first(); replica < now.n_replicas; replica += thread_stride()) {
         const int sample = now.first_sample + replica;
-        const int label = learning.label[sample], first = learning.first_scored[sample];
+        const int label = learning.label[sample];
         const float* output = net->population_{{ readout.name }}.state_{{ readout.output }} + replica * n_outputs;
         float* score = learning.scores + replica * stride;
         float* errors = learning.error + ((int64)replica * (1 + n_steps) + 1) * stride;
         float* error = errors + (int64)step * stride;
-//% if loss.of_targets
-        const float* target = learning.target + ((int64)sample * n_steps + step) * n_outputs;
-//% else
-        const float* target = nullptr;
-//% endif
-        (void)target;
         if (step == 0) learning.sample_loss[sample] = 0.0f;
-        if (step < first) {
-            for (int k = 0; k < n_outputs; ++k) error[k] = 0.0f;
-        } else {
-            learning.sample_loss[sample] += {{ loss.functions["step"].call }};
-        }
+{{ scored.asked(loss, "learning.sample_loss[sample] +=") }}
         if (step + 1 < n_steps) continue;
 //% if loss.sample
-        const int n_scored = n_steps - first;
+        const int first = learning.first_scored[sample], n_scored = n_steps - first;
 //% if loss.draws
         auto random = sequence_of(learning.sample_id[sample], learning.batch_number, {{ stream }}u | LOSS_NUMBERS,
                                   key_of(net->control));

@@ -161,11 +161,9 @@ class Learner:
         if samples.targets is not None:
             self._put("target", samples.targets[:, :, self._output_ids])
         for name, rates in samples.teacher.items():
-            part, own_rates = (
-                getattr(self._part, f"population_{name}"),
-                rates[:, self.simulation.placements[name].global_id],
-            )
-            state.bind(part, f"learning.{name}", "teacher", state.device.upload(own_rates))
+            own_rates = rates[:, self.simulation.placements[name].global_id]
+            learner = getattr(self._part, f"population_{name}")
+            state.bind(learner, f"learning.{name}", "teacher", state.device.upload(own_rates))
         self._put("sample_loss", np.zeros(n, np.float32))
         self._put("prediction", np.zeros(n, np.int32))
         self._part.learns, self._part.n_samples = int(learns), n

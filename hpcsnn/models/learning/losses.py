@@ -53,6 +53,15 @@ return logarithm(total) - (output[label] - most);
     source="Bellec et al. 2020, Nat. Commun. 11:3625, eq. 38 and below; the answer as in mlGeNN, by summed softmax",
 )
 
+# Of a `sample`: in each output's error its part of the softmax over mean scores, before it is divided by the `total`.
+_SOFTMAX_OF_MEANS = """
+const float n_steps = (float)n_scored;
+float most = score[0] / n_steps, total = 0.0f;
+for (int k = 1; k < n_outputs; ++k) most = score[k] / n_steps > most ? score[k] / n_steps : most;
+for (int k = 0; k < n_outputs; ++k) error[k] = exponential(score[k] / n_steps - most);
+for (int k = 0; k < n_outputs; ++k) total += error[k];
+"""
+
 SummedCrossEntropy = Loss(
     "summed_cross_entropy",
     "Minus the logarithm of the label's share in the softmax over the outputs' means over the scored steps.",
@@ -63,13 +72,8 @@ for (int k = 0; k < n_outputs; ++k) {
 }
 return 0.0f;
 """,
-    sample="""
-const float n_steps = (float)n_scored;
-float most = score[0] / n_steps, total = 0.0f;
-for (int k = 1; k < n_outputs; ++k) most = score[k] / n_steps > most ? score[k] / n_steps : most;
-for (int k = 0; k < n_outputs; ++k) error[k] = exponential(score[k] / n_steps - most);
-for (int k = 0; k < n_outputs; ++k) total += error[k];
-for (int k = 0; k < n_outputs; ++k) {
+    sample=_SOFTMAX_OF_MEANS
+    + """for (int k = 0; k < n_outputs; ++k) {
     const float share = error[k] / total;
     error[k] = (k == label ? share - 1.0f : share) / n_steps;
 }
@@ -85,13 +89,8 @@ MissedReward = Loss(
         "baseline": Parameter(0.5, "", "reward that is expected, beside which one is better or worse", minimum=0.0),
     },
     step=SummedCrossEntropy.step,
-    sample="""
-const float n_steps = (float)n_scored;
-float most = score[0] / n_steps, total = 0.0f;
-for (int k = 1; k < n_outputs; ++k) most = score[k] / n_steps > most ? score[k] / n_steps : most;
-for (int k = 0; k < n_outputs; ++k) error[k] = exponential(score[k] / n_steps - most);
-for (int k = 0; k < n_outputs; ++k) total += error[k];
-const float drawn = random.uniform() * total;
+    sample=_SOFTMAX_OF_MEANS
+    + """const float drawn = random.uniform() * total;
 int action = 0;
 for (float below = error[0]; action + 1 < n_outputs && drawn >= below; below += error[action]) ++action;
 const float reward = action == label ? 1.0f : 0.0f;
