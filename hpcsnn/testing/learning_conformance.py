@@ -85,20 +85,7 @@ class LearningConformance(Conformance):
 
     def samples(self, seed: int = 1) -> Samples:
         """A batch: of three classes, the channels of each spike more often in its samples than the others."""
-        generator, n_steps = np.random.default_rng(seed), 30
-        labels = generator.integers(0, _CLASSES, _BATCH)
-        chance = np.where(np.arange(_CHANNELS)[None, :] % _CLASSES == labels[:, None], 0.3, 0.05)
-        sample, step, channel = np.nonzero(generator.random((_BATCH, n_steps, _CHANNELS)) < chance[:, None, :])
-        return Samples.from_events(
-            sample,
-            step.astype(float),
-            channel,
-            labels=labels,
-            n_classes=_CLASSES,
-            n_channels=_CHANNELS,
-            duration_ms=float(n_steps),
-            dt_ms=1.0,
-        )
+        return classes_in_noise(_BATCH, seed, n_steps=30)
 
     # -- the tests -----------------------------------------------------------------------------------------------------
 
@@ -182,6 +169,25 @@ class LearningConformance(Conformance):
     def _given(self) -> tuple[Any, ...]:
         batches = [self.samples(number) for number in range(self.n_batches)]
         return self.network(), self.samples().n_steps, self.rule, batches
+
+
+def classes_in_noise(n_samples: int, seed: int, n_steps: int) -> Samples:
+    """Samples of three classes and twelve channels, in steps of 1 ms: the channels of its own class spike more often
+    than the others."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, _CLASSES, n_samples)
+    chance = np.where(np.arange(_CHANNELS)[None, :] % _CLASSES == labels[:, None], 0.3, 0.05)
+    sample, step, channel = np.nonzero(generator.random((n_samples, n_steps, _CHANNELS)) < chance[:, None, :])
+    return Samples.from_events(
+        sample,
+        step.astype(float),
+        channel,
+        labels=labels,
+        n_classes=_CLASSES,
+        n_channels=_CHANNELS,
+        duration_ms=float(n_steps),
+        dt_ms=1.0,
+    )
 
 
 def _trainer(network: Network, n_steps: int, rule: Configured[LearningRule], **how: Any) -> Trainer:

@@ -82,7 +82,7 @@ class Arm:
                 )
 
 
-def _deep_r(name: str, *values: str) -> tuple[str, ...]:
+def _each(name: str, *values: str) -> tuple[str, ...]:
     return tuple(f"{{{name}: {{{one}}}}}" for one in values)
 
 
@@ -90,10 +90,10 @@ _EVERY = ("every: 10, fraction: 0.1", "every: 10, fraction: 0.3")
 _L1 = ("l1: 1.0e-5", "l1: 0.001", "l1: 0.01")
 ARMS = (
     Arm("static", (0.005, 0.01, 0.02)),
-    Arm("DEEP R", (0.01,), _deep_r("deep_r_by_gradient", *_L1)),
-    Arm("SET", (0.01,), _deep_r("sparse_evolution", *(f"{one}, decay_until: {{until}}" for one in _EVERY))),
-    Arm("RigL", (0.01,), _deep_r("rig_l", *(f"{one}, decay_until: {{until}}, candidates: 8" for one in _EVERY))),
-    Arm("DEEP R, guided", (0.01,), _deep_r("deep_r_guided", *(f"{one}, candidates: 0.5" for one in _L1))),
+    Arm("DEEP R", (0.01,), _each("deep_r_by_gradient", *_L1)),
+    Arm("SET", (0.01,), _each("sparse_evolution", *(f"{one}, decay_until: {{until}}" for one in _EVERY))),
+    Arm("RigL", (0.01,), _each("rig_l", *(f"{one}, decay_until: {{until}}, candidates: 8" for one in _EVERY))),
+    Arm("DEEP R, guided", (0.01,), _each("deep_r_guided", *(f"{one}, candidates: 0.5" for one in _L1))),
 )
 # By how much the first is above the second.
 PAIRS = (

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from hpcsnn import Network, models
+from hpcsnn.testing import learning_conformance
 from hpcsnn.training.data.samples import Samples
 from hpcsnn.training.trainer import Trainer
 from support.thread_ranks import ThreadRank
@@ -16,14 +17,7 @@ N_CHANNELS, N_CLASSES, N_STEPS = 12, 3, 30
 
 def classes_in_noise(n_samples: int = 40, seed: int = 1, n_steps: int = N_STEPS) -> Samples:
     """Samples of three classes: the channels of its own class spike more often than the others."""
-    generator = np.random.default_rng(seed)
-    labels = generator.integers(0, N_CLASSES, n_samples)
-    chance = np.where(np.arange(N_CHANNELS)[None, :] % N_CLASSES == labels[:, None], 0.3, 0.05)
-    sample, step, channel = np.nonzero(generator.random((n_samples, n_steps, N_CHANNELS)) < chance[:, None, :])
-    return Samples.from_events(
-        sample, step.astype(float), channel, labels=labels, n_classes=N_CLASSES, n_channels=N_CHANNELS,
-        duration_ms=float(n_steps), dt_ms=1.0,
-    )  # fmt: skip
+    return learning_conformance.classes_in_noise(n_samples, seed, n_steps)
 
 
 def classifier(
